@@ -1,0 +1,30 @@
+/**
+ * An error a person or a script can act on.
+ *
+ * `code` is stable across releases (`PORT_BUSY`, `RULE_UNKNOWN_FIELD`, …); `message` is one sentence that
+ * says what is wrong and what to do. The underlying error, if any, is `cause`.
+ */
+export class KernscaleError extends Error {
+  override readonly name = 'KernscaleError';
+
+  constructor(
+    readonly code: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The `code` of a Node.js system error (`EADDRINUSE`) or of one of ours; undefined for anything else. */
+export function errorCode(error: unknown): string | undefined {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  return undefined;
+}
+
+/** The message of whatever was thrown, followed by the messages of its causes. */
+export function errorMessage(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = error.message || (errorCode(error) ?? error.name);
+  return error.cause === undefined ? own : `${own}: ${errorMessage(error.cause)}`;
+}

@@ -1,0 +1,81 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { parseDuration } from './duration.js';
+import { errorMessage, KernscaleError } from './errors.js';
+import { LOG_FORMATS, LOG_LEVELS } from './log.js';
+
+/**
+ * A command line in node_exporter's manner: long dotted flags, each with an environment variable
+ * (`--web.listen-address` is also `KERNSCALE_WEB_LISTEN_ADDRESS`). A wrong flag throws `BAD_FLAG`.
+ */
+export function commandLine(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .helpOption('-h, --help', 'Show this help')
+    .allowExcessArguments(false)
+    .configureOutput({ outputError: () => undefined })
+    .exitOverride();
+}
+
+/** A flag with its environment variable; give `parse` for anything that is not a plain string. */
+export function flag<T>(
+  flags: string,
+  description: string,
+  fallback?: T,
+  parse?: (text: string) => T,
+): Option {
+  const option = new Option(flags, description);
+  option.env(environmentVariable(option.long!));
+  if (fallback !== undefined) option.default(fallback);
+  if (parse) option.argParser((text: string) => parseFlag(text, parse));
+  return option;
+}
+
+export function environmentVariable(long: string): string {
+  const name = long.replace(/^--(no-)?/, '').replace(/[.-]/g, '_');
+  return `KERNSCALE_${name.toUpperCase()}`;
+}
+
+/** `--log.level` and `--log.format`, the same in every service. */
+export function logFlags(): Option[] {
+  return [
+    flag('--log.level <level>', 'Least severe level to log', 'info').choices(LOG_LEVELS),
+    flag('--log.format <format>', 'Format of log lines', 'text').choices(LOG_FORMATS),
+  ];
+}
+
+/** `--web.listen-address`, repeatable. */
+export function listenFlag(fallback: string): Option {
+  return flag('--web.listen-address <address...>', 'Address to listen on, [host]:port; repeatable', [
+    fallback,
+  ]);
+}
+
+/** Parses a flag's duration into seconds. */
+export function seconds(text: string): number {
+  return parseDuration(text);
+}
+
+/**
+ * Parses the arguments; prints help and returns undefined when that is all that was asked for.
+ *
+ * @throws KernscaleError `BAD_FLAG` with commander's own sentence
+ */
+export function parseFlags<T>(command: Command, argv: readonly string[]): T | undefined {
+  try {
+    command.parse(argv, { from: 'user' });
+    return command.opts<Record<string, unknown>>() as T;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return undefined;
+    const sentence = error.message.replace(/^error: /, '').replace(/\n/g, ' ');
+    throw new KernscaleError('BAD_FLAG', `${sentence}; --help lists the flags`, { cause: undefined });
+  }
+}
+
+function parseFlag<T>(text: string, parse: (text: string) => T): T {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new InvalidArgumentError(errorMessage(error));
+  }
+}

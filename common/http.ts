@@ -1,0 +1,92 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type Koa from 'koa';
+import { errorCode, KernscaleError } from './errors.js';
+
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+
+export interface Listening {
+  /** One base URL per listen address, with the port that was really bound. */
+  urls: string[];
+  /** Stops accepting, lets running requests end, and closes idle connections. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves a koa application on every address (`:5000`, `127.0.0.1:5000`, `[::1]:5000`; port 0 takes a free one).
+ *
+ * @throws KernscaleError `PORT_BUSY`, `BAD_ADDRESS` or `LISTEN_FAILED`
+ */
+export async function listen(app: Koa, addresses: readonly string[]): Promise<Listening> {
+  const handler = app.callback();
+  const servers: Server[] = [];
+  try {
+    for (const address of addresses) {
+      const server = createServer(
+        { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS },
+        handler,
+      );
+      await bind(server, address);
+      servers.push(server);
+    }
+  } catch (error) {
+    await closeAll(servers);
+    throw error;
+  }
+  return { urls: servers.map(urlOf), close: () => closeAll(servers) };
+}
+
+/** Splits `[host]:port`; an empty host means every interface. */
+export function parseListenAddress(address: string): { host?: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(address);
+  const port = Number(match?.[3]);
+  if (!match || port > 65_535) {
+    throw new KernscaleError(
+      'BAD_ADDRESS',
+      `"${address}" is not a listen address; write it like :5000 or 127.0.0.1:5000`,
+    );
+  }
+  const host = match[1] ?? match[2];
+  return host ? { host, port } : { port };
+}
+
+async function bind(server: Server, address: string): Promise<void> {
+  const where = parseListenAddress(address);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => {
+      reject(listenError(address, error));
+    });
+    server.listen(where, resolve);
+  });
+}
+
+function listenError(address: string, cause: Error): KernscaleError {
+  if (errorCode(cause) === 'EADDRINUSE') {
+    return new KernscaleError(
+      'PORT_BUSY',
+      `another process is listening on ${address}; stop it or choose another with --web.listen-address`,
+    );
+  }
+  return new KernscaleError('LISTEN_FAILED', `cannot listen on ${address}`, { cause });
+}
+
+function urlOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  if (address === '::' || address === '0.0.0.0') return `http://127.0.0.1:${port}`;
+  return family === 'IPv6' ? `http://[${address}]:${port}` : `http://${address}:${port}`;
+}
+
+async function closeAll(servers: readonly Server[]): Promise<void> {
+  await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<void>((resolve) => {
+          server.close(() => {
+            resolve();
+          });
+          server.closeIdleConnections();
+        }),
+    ),
+  );
+}

@@ -1,0 +1,40 @@
+import { pino, type Logger } from 'pino';
+
+export type { Logger };
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export const LOG_FORMATS = ['text', 'json'] as const;
+
+export interface LogOptions {
+  level: string;
+  format: string;
+}
+
+/** A logger that writes one line per event to standard error, as JSON or as logfmt-like text. */
+export function createLogger(options: LogOptions): Logger {
+  const destination = options.format === 'json' ? pino.destination(2) : { write: writeText };
+  return pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
+}
+
+function writeText(line: string): void {
+  process.stderr.write(`${toLogfmt(JSON.parse(line) as Record<string, unknown>)}\n`);
+}
+
+/** Renders one log record as `key=value` pairs, quoting the values that need it. */
+export function toLogfmt(record: Record<string, unknown>): string {
+  return Object.entries(record)
+    .map(([key, value]) => `${key}=${quote(value)}`)
+    .join(' ');
+}
+
+function quote(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
+}

@@ -1,0 +1,112 @@
+/** What a thread can be doing; at every instant it is in exactly one state. */
+export const STATES = [
+  'oncpu',
+  'runqueue',
+  'throttled',
+  'disk',
+  'network',
+  'lock',
+  'ipc',
+  'sleep',
+  'idle',
+  'other',
+] as const;
+export type State = (typeof STATES)[number];
+
+/** Why a thread is blocked: every state but the three in which it has work to do on a CPU. */
+export const REASONS = ['disk', 'network', 'lock', 'ipc', 'sleep', 'idle', 'other'] as const;
+export type Reason = (typeof REASONS)[number];
+
+export const PROBES = ['scheduler', 'blockio', 'sampling', 'tcp'] as const;
+export type ProbeName = (typeof PROBES)[number];
+
+export const BLOCK_OPS = ['read', 'write', 'flush', 'discard'] as const;
+export type BlockOp = (typeof BLOCK_OPS)[number];
+
+/**
+ * A kernel histogram: `buckets[i]` observations v with bounds[i-1] < v <= bounds[i] (not cumulative), the
+ * last one above every bound. `sum` is exact, in the base unit of the metric (seconds or bytes).
+ */
+export interface Histogram {
+  readonly buckets: Float64Array;
+  readonly sum: number;
+}
+
+/** Everything one container did since it was tracked; all values only ever grow. */
+export interface ContainerCounters {
+  readonly slot: number;
+  /** Thread-seconds per state, intervals that are not finished included. */
+  readonly stateSeconds: Readonly<Record<State, number>>;
+  readonly oncpu: Histogram;
+  readonly runqueue: Histogram;
+  readonly offcpu: Readonly<Record<Reason, Histogram>>;
+  /** Server side: request received to first byte of the answer; its count is requests served. */
+  readonly tcpServe: Histogram;
+  readonly samples: { readonly user: number; readonly kernel: number };
+  readonly blockIo: readonly BlockIoCounters[];
+  readonly peers: readonly PeerCounters[];
+}
+
+export interface BlockIoCounters {
+  /** Kernel device name (`vda`, `nvme0n1`), or `major:minor` when it has none. */
+  readonly device: string;
+  readonly op: BlockOp;
+  readonly seconds: Histogram;
+  readonly bytes: Histogram;
+}
+
+export interface PeerCounters {
+  /** `ip:port` as the process sees it (`[v6]:port`), or `other` for peers beyond the bound. */
+  readonly peer: string;
+  /** Client side: last byte of a request sent to first byte of the answer. */
+  readonly wait: Histogram;
+  readonly connections: number;
+  readonly failures: number;
+  readonly retransmits: number;
+}
+
+export interface ProgramStatus {
+  readonly probe: ProbeName;
+  readonly program: string;
+  readonly attached: boolean;
+  /** Why it is not attached; empty when it is. */
+  readonly detail: string;
+}
+
+export interface Snapshot {
+  /** One entry per tracked slot, and slot 0 for everything that is not tracked. */
+  readonly containers: readonly ContainerCounters[];
+  /** Observations lost or folded since load, by cause (`slots_full`, `peers_full`, …). */
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+export interface OpenOptions {
+  /** Where cgroup2 is mounted; identifies containers by the inode of their directory. */
+  readonly cgroupRoot: string;
+  /** Probes to load; all by default. */
+  readonly probes?: readonly ProbeName[];
+  /** Containers tracked at once, slot 0 not counted. Default 1024. */
+  readonly maxContainers?: number;
+  /** Instruction-pointer samples per second and CPU. Default 99. */
+  readonly sampleHz?: number;
+  /** Every message of libbpf, with the verifier's log when a program is refused. */
+  readonly onMessage?: (level: 'warn' | 'info' | 'debug', message: string) => void;
+}
+
+/** Loaded and attached BPF programs. They live no longer than this process. */
+export interface Probes {
+  readonly programs: readonly ProgramStatus[];
+  /**
+   * Bills the cgroup, and its descendants that are not tracked themselves, to a slot of its own.
+   * Tracking an id twice answers the same slot.
+   *
+   * @throws NativeError `SLOTS_FULL`
+   */
+  track(cgroupId: bigint): number;
+  /** Frees the cgroup's slot; its counters are gone. Unknown ids are ignored. */
+  untrack(cgroupId: bigint): void;
+  /** Reads all maps in one pass. @throws NativeError `CLOSED` */
+  read(): Snapshot;
+  /** Detaches and unloads; safe to call twice. */
+  close(): void;
+}
