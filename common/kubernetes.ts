@@ -1,0 +1,79 @@
+import { accessSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { KubeConfig } from '@kubernetes/client-node';
+import { parse } from 'yaml';
+import { KernscaleError } from './errors.js';
+
+export { ApiStatusError } from './kubernetes-request.js';
+export { watchResource, type Watched, type WatchOptions } from './kubernetes-watch.js';
+
+const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
+
+/**
+ * Finds the cluster to talk to: the given kubeconfig file, else the pod's service account, else `KUBECONFIG`
+ * or `~/.kube/config`. Token files are read again while running, so a rotated token is picked up.
+ *
+ * @throws KernscaleError `KUBECONFIG_INVALID` or `KUBECONFIG_MISSING`
+ */
+export function loadKubeConfig(file?: string): KubeConfig {
+  const config = new KubeConfig();
+  if (file !== undefined) {
+    loadFile(config, file);
+  } else if (process.env['KUBERNETES_SERVICE_HOST'] && readable(SERVICE_ACCOUNT_TOKEN)) {
+    config.loadFromCluster();
+  } else {
+    loadFile(config, defaultFile());
+  }
+  return config;
+}
+
+function defaultFile(): string {
+  const listed = process.env['KUBECONFIG']?.split(path.delimiter).find((name) => name !== '');
+  const file = listed ?? path.join(process.env['HOME'] ?? '/', '.kube', 'config');
+  if (listed === undefined && !readable(file)) {
+    throw new KernscaleError(
+      'KUBECONFIG_MISSING',
+      'no Kubernetes cluster is configured; give --kubernetes.kubeconfig, set KUBECONFIG, or run in a pod',
+    );
+  }
+  return file;
+}
+
+function loadFile(config: KubeConfig, file: string): void {
+  try {
+    const text = readFileSync(file, 'utf8');
+    config.loadFromString(text);
+    config.makePathsAbsolute(path.dirname(file));
+    useTokenFiles(config, text, path.dirname(file));
+  } catch (cause) {
+    throw new KernscaleError('KUBECONFIG_INVALID', `cannot use the kubeconfig ${file}`, { cause });
+  }
+  const cluster = config.getCurrentCluster();
+  if (!cluster) {
+    const context = config.getCurrentContext() || '(none)';
+    throw new KernscaleError(
+      'KUBECONFIG_INVALID',
+      `the kubeconfig ${file} has no cluster for its current context ${context}`,
+    );
+  }
+}
+
+/** client-node ignores kubectl's `tokenFile`; its own provider of that name reads the file every minute. */
+function useTokenFiles(config: KubeConfig, text: string, directory: string): void {
+  const raw = parse(text) as { users?: { name: string; user?: { tokenFile?: string } }[] };
+  config.users = config.users.map((user) => {
+    const tokenFile = raw.users?.find(({ name }) => name === user.name)?.user?.tokenFile;
+    if (tokenFile === undefined) return user;
+    const provider = { name: 'tokenFile', config: { tokenFile: path.resolve(directory, tokenFile) } };
+    return { ...user, authProvider: provider };
+  });
+}
+
+function readable(file: string): boolean {
+  try {
+    accessSync(file);
+    return true;
+  } catch {
+    return false;
+  }
+}
