@@ -42,8 +42,11 @@ export async function openRequest(config: KubeConfig, request: ApiRequest): Prom
 
 async function send(config: KubeConfig, request: ApiRequest): Promise<http.IncomingMessage> {
   const url = requestUrl(config, request);
-  const options: https.RequestOptions = { headers: { accept: 'application/json' }, signal: request.signal };
+  const headers: Record<string, string> = { accept: 'application/json' };
+  const options: https.RequestOptions = { headers, signal: request.signal };
   await config.applyToHTTPSOptions(options);
+  // A token file usually ends in a newline, which no header may contain.
+  if (headers['Authorization']) headers['Authorization'] = headers['Authorization'].trim();
   return new Promise((resolve, reject) => {
     const client = url.protocol === 'http:' ? http : https;
     const sent = client.get(url, options, (response) => {

@@ -1,0 +1,165 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** An object on the wire; the server fills in its resource version. */
+export interface ApiObject {
+  metadata: {
+    namespace?: string;
+    name?: string;
+    uid?: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+    resourceVersion?: string;
+  };
+  [field: string]: unknown;
+}
+
+interface Watcher {
+  response: ServerResponse;
+}
+
+/** One Kubernetes collection on a real loopback socket, whose server can be made to misbehave. */
+export class LoopbackApi {
+  readonly requests: { url: URL; authorization: string | undefined }[] = [];
+  /** Answers every request with this status while it is set. */
+  failWith: number | undefined;
+  /** Never answers at all while set. */
+  silent = false;
+  #server: Server | undefined;
+  #port = 0;
+  #version = 100;
+  #expiredBelow = 0;
+  readonly #objects = new Map<string, ApiObject>();
+  readonly #log: { version: number; line: string }[] = [];
+  readonly #watchers = new Set<Watcher>();
+
+  async start(): Promise<void> {
+    const server = createServer((request, response) => {
+      this.#answer(request, response);
+    });
+    server.listen(this.#port, '127.0.0.1');
+    await once(server, 'listening');
+    this.#port = (server.address() as AddressInfo).port;
+    this.#server = server;
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server;
+    if (!server) return;
+    this.#server = undefined;
+    server.close();
+    server.closeAllConnections();
+    await once(server, 'close');
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get watching(): number {
+    return this.#watchers.size;
+  }
+
+  get lists(): number {
+    return this.requests.filter(({ url }) => !url.searchParams.has('watch')).length;
+  }
+
+  kubeconfig(user: Record<string, string> = { token: 'secret' }): string {
+    return JSON.stringify({
+      clusters: [{ name: 'c', cluster: { server: this.url, 'insecure-skip-tls-verify': true } }],
+      users: [{ name: 'u', user }],
+      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+      'current-context': 'x',
+    });
+  }
+
+  put(object: ApiObject): void {
+    const known = this.#objects.has(keyOf(object));
+    this.#record(known ? 'MODIFIED' : 'ADDED', object);
+    this.#objects.set(keyOf(object), this.#versioned(object));
+  }
+
+  delete(namespace: string, name: string): void {
+    const object = this.#objects.get(`${namespace}/${name}`);
+    if (!object) throw new Error(`no object ${namespace}/${name}`);
+    this.#objects.delete(`${namespace}/${name}`);
+    this.#record('DELETED', object);
+  }
+
+  bookmark(): void {
+    this.#record('BOOKMARK', { metadata: {} });
+  }
+
+  /** Ends the running watches, politely or by resetting the connection. */
+  cut(how: 'end' | 'reset'): void {
+    for (const { response } of this.#watchers) {
+      if (how === 'end') response.end();
+      else response.destroy();
+    }
+    this.#watchers.clear();
+  }
+
+  /** Forgets the history, as etcd's compaction does: older resource versions are 410 from now on. */
+  compact(): void {
+    this.#version += 10;
+    this.#expiredBelow = this.#version;
+  }
+
+  raw(line: string): void {
+    for (const { response } of this.#watchers) response.write(`${line}\n`);
+  }
+
+  #record(type: string, object: ApiObject): void {
+    this.#version++;
+    const line = JSON.stringify({ type, object: this.#versioned(object) });
+    this.#log.push({ version: this.#version, line });
+    this.raw(line);
+  }
+
+  #versioned(object: ApiObject): ApiObject {
+    return { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#version) } };
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const url = new URL(request.url ?? '/', this.url);
+    this.requests.push({ url, authorization: request.headers.authorization });
+    if (this.silent) return;
+    response.setHeader('content-type', 'application/json');
+    if (this.failWith !== undefined) {
+      response.writeHead(this.failWith).end(JSON.stringify({ kind: 'Status', message: 'told to fail' }));
+    } else if (url.searchParams.has('watch')) {
+      this.#watch(url, response);
+    } else {
+      const metadata = { resourceVersion: String(this.#version) };
+      response.end(JSON.stringify({ kind: 'List', metadata, items: [...this.#objects.values()] }));
+    }
+  }
+
+  #watch(url: URL, response: ServerResponse): void {
+    const since = Number(url.searchParams.get('resourceVersion'));
+    response.writeHead(200).flushHeaders();
+    if (since < this.#expiredBelow) {
+      const status = { kind: 'Status', code: 410, message: 'too old resource version' };
+      response.end(`${JSON.stringify({ type: 'ERROR', object: status })}\n`);
+      return;
+    }
+    for (const { version, line } of this.#log) if (version > since) response.write(`${line}\n`);
+    const watcher = { response };
+    this.#watchers.add(watcher);
+    response.on('close', () => this.#watchers.delete(watcher));
+  }
+}
+
+function keyOf({ metadata }: ApiObject): string {
+  return `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;
+}
+
+/** Waits until the condition holds; fails with what was waited for. */
+export async function eventually(what: string, holds: () => boolean | Promise<boolean>, ms = 5000) {
+  const deadline = Date.now() + ms;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
