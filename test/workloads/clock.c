@@ -1,0 +1,17 @@
+#include "clock.h"
+
+int64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * (int64_t)NS_PER_S + now.tv_nsec;
+}
+
+struct timespec to_timespec(int64_t nanoseconds)
+{
+	return (struct timespec){
+		.tv_sec = nanoseconds / NS_PER_S,
+		.tv_nsec = nanoseconds % NS_PER_S,
+	};
+}

@@ -1,0 +1,32 @@
+/* The command lines of both programs. */
+#pragma once
+
+#include <stdint.h>
+
+enum flag_type {
+	FLAG_TEXT,
+	FLAG_COUNT,
+	FLAG_DURATION, /* 250us, 10ms, 2s, 1m; kept in nanoseconds */
+	FLAG_SWITCH,   /* takes no value; 1 when given */
+};
+
+struct flag {
+	const char *name;
+	const char *help;
+	enum flag_type type;
+	union {
+		const char **text;
+		int64_t *number;
+	};
+};
+
+/* Prints one sentence on standard error, after the program's name, and exits with status 1. */
+_Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Sets the flags found in argv (`--name value`, `--name=value`); the flags end with one without a name.
+ * At most one argument may be no flag: it is returned, NULL when there is none. Dies on anything else.
+ */
+const char *parse_flags(int argc, char **argv, const struct flag *flags);
+
+void print_flags(const struct flag *flags);
