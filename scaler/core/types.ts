@@ -186,10 +186,8 @@ export interface History {
   readonly scaleDowns: readonly ScaleEvent[];
   /** Keyed by `index:bound` of the decide step. */
   readonly steps: Readonly<Record<string, StepState>>;
-  /** Since when every round had all the data that scaling down needs; undefined while it has not. */
-  readonly measuredSince?: number;
-  /** When the last round with all that data was. */
-  readonly measuredAt?: number;
+  /** Whether the last round lacked data that scaling down needs. */
+  readonly dataGap: boolean;
 }
 
 export const EMPTY_HISTORY: History = {
@@ -197,6 +195,7 @@ export const EMPTY_HISTORY: History = {
   scaleUps: [],
   scaleDowns: [],
   steps: {},
+  dataGap: false,
 };
 
 // ---- Decision ------------------------------------------------------------------------------------------

@@ -1,0 +1,137 @@
+import { elapsed } from './time.js';
+import type { Behavior, History, ScaleEvent, ScalingPolicy, ScalingRules } from './types.js';
+
+export type LimitReason =
+  'DesiredWithinRange' | 'ScaleUpLimit' | 'ScaleDownLimit' | 'TooManyReplicas' | 'TooFewReplicas';
+
+export interface Limited {
+  /** After the rate limit alone. */
+  readonly rateLimited: number;
+  /** After the rate limit and `minReplicas`/`maxReplicas`. */
+  readonly replicas: number;
+  readonly reason: LimitReason;
+}
+
+export interface Range {
+  readonly minReplicas: number;
+  readonly maxReplicas: number;
+}
+
+type Events = Pick<History, 'scaleUps' | 'scaleDowns'>;
+
+const INT32_MAX = 2_147_483_647;
+const INT32_MIN = -2_147_483_648;
+
+/**
+ * Limits how fast replicas change, and keeps them in range; a policy counts what happened within its own period.
+ *
+ * Source: convertDesiredReplicasWithBehaviorRate, kubernetes/pkg/controller/podautoscaler.
+ */
+export function limit(
+  current: number,
+  desired: number,
+  range: Range,
+  behavior: Behavior,
+  events: Events,
+  now: number,
+): Limited {
+  if (desired > current) {
+    const proposals = proposalsOf(behavior.scaleUp, current, events, now, increase);
+    return cap(
+      desired,
+      range.maxReplicas,
+      Math.max(current, select(behavior.scaleUp, proposals, current, 1)),
+    );
+  }
+  if (desired < current) {
+    const proposals = proposalsOf(behavior.scaleDown, current, events, now, decrease);
+    return lift(
+      desired,
+      range.minReplicas,
+      Math.min(current, select(behavior.scaleDown, proposals, current, -1)),
+    );
+  }
+  return { rateLimited: desired, replicas: desired, reason: 'DesiredWithinRange' };
+}
+
+/**
+ * The older algorithm of an HPA without `behavior`: at most double, or up to four; no limit downwards.
+ *
+ * Source: convertDesiredReplicasWithRules, kubernetes/pkg/controller/podautoscaler.
+ */
+export function limitWithoutBehavior(current: number, desired: number, range: Range): Limited {
+  if (desired < range.minReplicas)
+    return { rateLimited: desired, replicas: range.minReplicas, reason: 'TooFewReplicas' };
+  return cap(desired, range.maxReplicas, Math.max(2 * current, 4));
+}
+
+/**
+ * Remembers a change of replicas in the history of its direction. Like HPA it overwrites one outdated event rather
+ * than all: a policy whose period was lengthened by an edit may still count the others.
+ *
+ * Source: storeScaleEvent, kubernetes/pkg/controller/podautoscaler.
+ */
+export function rememberScaling(
+  events: readonly ScaleEvent[],
+  change: number,
+  rules: ScalingRules,
+  now: number,
+): readonly ScaleEvent[] {
+  const longest = Math.max(0, ...rules.policies.map((policy) => policy.periodSeconds));
+  const marked = events.map((event) => ({ ...event, outdated: event.outdated || elapsed(event.at, now) > longest }));
+  const entry = { change, at: now, outdated: false };
+  const old = marked.findLastIndex((event) => event.outdated);
+  return old < 0 ? [...marked, entry] : marked.with(old, entry);
+}
+
+function cap(desired: number, max: number, rate: number): Limited {
+  const rateLimited = Math.min(desired, rate);
+  const replicas = Math.min(rateLimited, max);
+  if (replicas === desired) return { rateLimited, replicas, reason: 'DesiredWithinRange' };
+  return { rateLimited, replicas, reason: max > rate ? 'ScaleUpLimit' : 'TooManyReplicas' };
+}
+
+function lift(desired: number, min: number, rate: number): Limited {
+  const rateLimited = Math.max(desired, rate);
+  const replicas = Math.max(rateLimited, min);
+  if (replicas === desired) return { rateLimited, replicas, reason: 'DesiredWithinRange' };
+  return { rateLimited, replicas, reason: min < rate ? 'ScaleDownLimit' : 'TooFewReplicas' };
+}
+
+function proposalsOf(
+  rules: ScalingRules,
+  current: number,
+  events: Events,
+  now: number,
+  propose: (start: number, policy: ScalingPolicy) => number,
+): number[] {
+  return rules.policies.map((policy) => {
+    const added = changeWithin(events.scaleUps, policy.periodSeconds, now);
+    const removed = changeWithin(events.scaleDowns, policy.periodSeconds, now);
+    return propose(current - added + removed, policy);
+  });
+}
+
+function changeWithin(events: readonly ScaleEvent[], period: number, now: number): number {
+  return events.reduce((sum, { change, at }) => (elapsed(at, now) < period ? sum + change : sum), 0);
+}
+
+function increase(start: number, { type, value }: ScalingPolicy): number {
+  return type === 'Pods' ? (start + value) | 0 : toInt32(Math.ceil(start * (1 + value / 100)));
+}
+
+function decrease(start: number, { type, value }: ScalingPolicy): number {
+  return type === 'Pods' ? (start - value) | 0 : toInt32(Math.trunc(start * (1 - value / 100)));
+}
+
+/** `Max` takes the policy of most change in the direction of `sign`, `Min` the one of least. */
+function select(rules: ScalingRules, proposals: readonly number[], current: number, sign: 1 | -1): number {
+  if (rules.selectPolicy === 'Disabled') return current;
+  const wantsLargest = (rules.selectPolicy === 'Max') === (sign === 1);
+  return wantsLargest ? Math.max(...proposals) : Math.min(...proposals);
+}
+
+/** HPA counts in int32: what does not fit becomes the least int32, and so a limit that allows nothing. */
+function toInt32(value: number): number {
+  return value > INT32_MAX || value < INT32_MIN ? INT32_MIN : value;
+}
