@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Builds the BPF programs, the addon, the demo workloads and the TypeScript, each only when it is out of date.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+mkdir -p "$cache"
+
+# build WHAT STAMP DIRECTORIES... -- COMMAND...: runs the command when a source is newer than the stamp.
+build() {
+	local what=$1 stamp=$2 sources=()
+	shift 2
+	while [ "$1" != -- ]; do
+		sources+=("$root/$1")
+		shift
+	done
+	shift
+	up_to_date "$stamp" "${sources[@]}" && return 0
+	mkdir -p "$(dirname "$stamp")"
+	touch "$stamp.new" # what is edited while we build is newer than this
+	step "building $what" "$@"
+	mv "$stamp.new" "$stamp"
+}
+
+up_to_date() {
+	local stamp=$1
+	shift
+	[ -e "$stamp" ] && [ -z "$(find "$@" \( -name node_modules -o -name build -o -name dist \) -prune -o \
+		-newer "$stamp" \( -type d -o -name '*.[ch]' -o -name '*.ts' -o -name '*.json' -o -name Makefile \) -print -quit)" ]
+}
+
+typescript() {
+	cd "$root" && node_modules/.bin/tsc -b && chmod +x dist/exporter/main.js dist/scaler/main.js dist/scaler/cli.js
+}
+
+build 'the BPF programs and the addon' "$root/native/build/.stamp" native -- make -C "$root/native"
+build 'the demo workloads' "$root/test/workloads/build/.stamp" test/workloads -- make -C "$root/test/workloads"
+build TypeScript "$root/dist/.stamp" common exporter scaler grafana test native tsconfig.json tsconfig.base.json -- typescript

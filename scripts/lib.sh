@@ -1,0 +1,39 @@
+# Shared by the scripts beside it: where we are, and how to speak to a person.
+# Standard output belongs to the program that runs afterwards, so all of this goes to standard error.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=$root/.cache
+setup_log=$cache/setup.log
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+fail() {
+	printf 'setup: %s\n' "$*" >&2
+	exit 1
+}
+
+# step DESCRIPTION COMMAND...: runs a command quietly, with a heartbeat for the person who waits and the
+# end of its log when it fails.
+step() {
+	local what=$1 started=$SECONDS pid status=0 offset
+	offset=$(stat -c %s "$setup_log" 2>/dev/null || echo 0)
+	shift
+	say "$what …"
+	"$@" >>"$setup_log" 2>&1 </dev/null &
+	pid=$!
+	trap 'kill "$pid" 2>/dev/null; exit 130' INT TERM
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.2
+		if (((SECONDS - started) % 10 == 9)); then
+			say "  still at it after $((SECONDS - started + 1)) s"
+			sleep 1
+		fi
+	done
+	wait "$pid" || status=$?
+	trap - INT TERM
+	if ((status != 0)); then
+		tail -c +$((offset + 1)) "$setup_log" | tail -n 15 | sed 's/^/  | /' >&2
+		fail "$what: failed (the whole log is in ${setup_log#"$root"/})"
+	fi
+	((SECONDS - started < 2)) || say "  done in $((SECONDS - started)) s"
+}

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# npm test: set up what is missing, then lint and run every test, suite by suite.
+#   npm test                    everything
+#   npm test -- unit kernel     only these suites
+#   npm test -- --allow-skip    skip, loudly, what this machine cannot run instead of failing
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+suites=()
+for argument in "$@"; do
+	case $argument in
+	--allow-skip) export KERNSCALE_ALLOW_SKIP=1 ;;
+	-*) fail "unknown flag $argument; the only one is --allow-skip" ;;
+	*) [ -d "$root/test/$argument" ] || fail "there is no suite test/$argument" && suites+=("$argument") ;;
+	esac
+done
+
+"$root/scripts/setup.sh" --test
+cd "$root"
+((${#suites[@]})) || suites=(lint unit hpa prometheus cluster workloads kernel browser loop)
+
+passed=0 failed=0 skipped=0 failures=()
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# run SUITE COMMAND...: runs one suite and adds up what its runner counted.
+run() {
+	local suite=$1 status=0 started=$SECONDS
+	shift
+	printf '\n=== %s ===\n' "$suite"
+	"$@" 2>&1 </dev/null | tee "$log" || status=$?
+	passed=$((passed + $(count passing)))
+	failed=$((failed + $(count failing)))
+	skipped=$((skipped + $(count pending)))
+	printf '=== %s: %s in %d s ===\n' "$suite" "$( ((status)) && echo FAILED || echo ok)" $((SECONDS - started))
+	((status == 0)) || failures+=("$suite")
+}
+
+count() {
+	sed 's/\x1b\[[0-9;]*m//g' "$log" | sed -n "s/^  *\([0-9][0-9]*\) $1.*/\1/p" | awk '{ n += $1 } END { print n + 0 }'
+}
+
+for suite in "${suites[@]}"; do
+	if [ "$suite" = lint ]; then
+		run lint npm run --silent lint
+	elif compgen -G "test/$suite/*.test.ts" >/dev/null; then
+		run "$suite" node_modules/.bin/mocha "test/$suite/**/*.test.ts"
+	fi
+done
+
+printf '\n'
+((skipped == 0)) || printf '%d tests were skipped: this machine cannot run them (see above)\n' "$skipped"
+((${#failures[@]} == 0)) || printf 'failed: %s\n' "${failures[*]}"
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+((${#failures[@]} == 0)) && ((passed > 0))

@@ -1,0 +1,133 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadKubeConfig } from '../../common/kubernetes.js';
+import { startCluster, type Cluster } from '../cluster/index.js';
+import { demoManifests, WORKLOAD_IMAGE } from './demo.js';
+import { makeRunDirectory, sweepRunDirectories } from './leftovers.js';
+import { observe, type ObservedWorkload } from './observe.js';
+import { fromRoot } from './paths.js';
+import { freePort } from './ports.js';
+import { start, untilReady, type Program, type Running } from './process.js';
+import { prometheusProgram, threadStates, type StateShare } from './prometheus.js';
+
+const NODE = 'kernscale-demo';
+const GRACE_MS = 3000;
+
+export interface Ports {
+  readonly exporter: number;
+  readonly scaler: number;
+  readonly prometheus: number;
+}
+
+export const DEFAULT_PORTS: Ports = { exporter: 5000, scaler: 5001, prometheus: 9090 };
+export const NAMESPACE = 'shop';
+
+/** The whole of Kernscale on this machine, running. */
+export interface Loop {
+  readonly ports: Ports;
+  readonly kubeconfig: string;
+  readonly directory: string;
+  readonly programs: readonly { readonly name: string; readonly running: Running }[];
+  observe(workloads: readonly string[]): Promise<ObservedWorkload[]>;
+  /** Undefined when Prometheus does not answer. */
+  threadStates(): Promise<StateShare[] | undefined>;
+  /** Lets the clients of `chain` begin. */
+  addChainLoad(): Promise<void>;
+  /** Ends every process and removes every file and cgroup; safe to call twice. */
+  stop(): Promise<void>;
+}
+
+export interface LoopOptions {
+  readonly rules: string;
+  readonly signal: AbortSignal;
+  readonly notice: (message: string) => void;
+}
+
+/** Starts stand-in cluster, exporter, Prometheus and scaler, in this order; on an error nothing is left. */
+export async function startLoop(options: LoopOptions): Promise<Loop> {
+  sweepRunDirectories();
+  const directory = makeRunDirectory();
+  const cleanUp: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    for (let undo = cleanUp.pop(); undo; undo = cleanUp.pop()) await undo();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  try {
+    const ports = await choosePorts(options.notice);
+    options.notice('starting the stand-in cluster and the demo workloads');
+    const cluster = await startCluster({
+      nodeName: NODE,
+      images: { [WORKLOAD_IMAGE]: fromRoot('test/workloads/build') },
+      stateDir: directory,
+    });
+    cleanUp.push(() => cluster.stop());
+    await cluster.apply(demoManifests().atStart);
+    const programs = [];
+    for (const program of allPrograms(ports, directory, cluster, options)) {
+      options.signal.throwIfAborted();
+      options.notice(`starting ${program.name}`);
+      const running = start(program);
+      cleanUp.push(() => running.stop(GRACE_MS));
+      await untilReady(program, running, options.signal);
+      programs.push({ name: program.name, running });
+    }
+    const config = loadKubeConfig(cluster.kubeconfigPath);
+    return {
+      ports,
+      kubeconfig: cluster.kubeconfigPath,
+      directory,
+      programs,
+      observe: (workloads) => observe(config, urlOf(ports.scaler), NAMESPACE, workloads),
+      threadStates: () => threadStates(urlOf(ports.prometheus), NAMESPACE),
+      addChainLoad: () => cluster.apply(demoManifests().chainLoad),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+export function urlOf(port: number): string {
+  return `http://127.0.0.1:${port}`;
+}
+
+async function choosePorts(notice: (message: string) => void): Promise<Ports> {
+  const chosen: Record<string, number> = {};
+  for (const [name, wanted] of Object.entries(DEFAULT_PORTS) as [string, number][]) {
+    const port = await freePort(wanted);
+    if (port !== wanted) notice(`port ${wanted} is busy, so ${name} listens on ${port}`);
+    chosen[name] = port;
+  }
+  return chosen as unknown as Ports;
+}
+
+function allPrograms(ports: Ports, directory: string, cluster: Cluster, options: LoopOptions): Program[] {
+  const service = (name: string, entry: string, port: number, args: readonly string[]): Program => ({
+    name: `the ${name}`,
+    command: process.execPath,
+    args: [
+      fromRoot(entry),
+      `--web.listen-address=127.0.0.1:${port}`,
+      `--kubernetes.kubeconfig=${cluster.kubeconfigPath}`,
+      ...args,
+    ],
+    logFile: join(directory, `${name}.log`),
+    readyUrl: `${urlOf(port)}/-/ready`,
+  });
+  return [
+    service('exporter', 'dist/exporter/main.js', ports.exporter, [`--kubernetes.node-name=${NODE}`]),
+    prometheusProgram({
+      binary: fromRoot('.cache/prometheus/usr/bin/prometheus'),
+      directory,
+      port: ports.prometheus,
+      exporterPort: ports.exporter,
+      scalerPort: ports.scaler,
+      ruleFiles: [fromRoot('rules/prometheus/*.yaml')],
+    }),
+    service('scaler', 'dist/scaler/main.js', ports.scaler, [
+      `--rules=${options.rules}`,
+      `--prometheus.url=${urlOf(ports.prometheus)}`,
+    ]),
+  ];
+}

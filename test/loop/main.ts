@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+import { commandLine, flag, parseFlags, seconds } from '../../common/flags.js';
+import { KernscaleError } from '../../common/errors.js';
+import { runMain, terminationSignal } from '../../common/main.js';
+import { cpuTruth } from './demo.js';
+import { startLoop, urlOf, type Loop } from './loop.js';
+import { fromRoot } from './paths.js';
+import { preflight } from './preflight.js';
+import { judge, type Verdict } from './scenarios.js';
+import { lineView, terminalView } from './terminal.js';
+import { watch } from './watch.js';
+
+interface Options {
+  for?: number;
+  json?: boolean;
+  rules: string;
+}
+
+function parseOptions(argv: readonly string[]): Options | undefined {
+  const command = commandLine(
+    'npm start --',
+    'Runs the whole of Kernscale on this machine, without a cluster.',
+  )
+    .addOption(
+      flag('--for <duration>', 'End after this long with a verdict per workload', undefined, seconds),
+    )
+    .addOption(flag('--json', 'Print the verdicts as one JSON object, last on standard output'))
+    .addOption(flag('--rules <path>', 'Scaling rules to run', fromRoot('rules/scaling')));
+  return parseFlags<Options>(command, argv);
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = parseOptions(argv);
+  if (!options) return 0;
+  preflight(fromRoot('.cache/prometheus/usr/bin/prometheus'));
+  const stopping = new AbortController();
+  void terminationSignal().then(() => {
+    stopping.abort();
+  });
+  try {
+    return await run(options, stopping.signal);
+  } catch (error) {
+    // Told to end: whatever start-up was waiting for failed because of that, and is no news.
+    if (stopping.signal.aborted && options.for === undefined) return 0;
+    throw error;
+  }
+}
+
+async function run(options: Options, signal: AbortSignal): Promise<number> {
+  const view =
+    process.stderr.isTTY && !options.json ? terminalView(process.stderr) : lineView(process.stderr);
+  let loop: Loop | undefined;
+  try {
+    loop = await startLoop({ rules: options.rules, signal, notice: view.notice });
+    view.addresses(addresses(loop));
+    const { seen, chainFrom } = await watch(loop, view, options.for, signal);
+    if (options.for === undefined) return 0;
+    if (signal.aborted)
+      throw new KernscaleError('INTERRUPTED', 'ended before its time was up, so there is no verdict');
+    view.close();
+    return report(judge(seen, cpuTruth(chainFrom)), options.json ?? false);
+  } finally {
+    view.close();
+    await loop?.stop();
+  }
+}
+
+function addresses(loop: Loop): string[] {
+  const pid = (name: string) => loop.programs.find((program) => program.name === name)?.running.pid ?? '?';
+  return [
+    `decisions   ${urlOf(loop.ports.scaler)}/           pid ${pid('the scaler')}`,
+    `metrics     ${urlOf(loop.ports.exporter)}/metrics    pid ${pid('the exporter')}`,
+    `Prometheus  ${urlOf(loop.ports.prometheus)}/           pid ${pid('Prometheus')}`,
+    `cluster     KUBECONFIG=${loop.kubeconfig} kubectl -n shop get deploy,pods`,
+  ];
+}
+
+function report(verdicts: readonly Verdict[], json: boolean): number {
+  for (const { workload, expected, actual, ok, seconds: at } of verdicts) {
+    const line = `${ok ? 'ok    ' : 'WRONG '} ${workload.padEnd(6)} ${expected}: ${actual} (${at} s)`;
+    (json ? process.stderr : process.stdout).write(`${line}\n`);
+  }
+  if (json) process.stdout.write(`${JSON.stringify({ scenarios: verdicts })}\n`);
+  return verdicts.every(({ ok }) => ok) ? 0 : 1;
+}
+
+await runMain('npm start', main);

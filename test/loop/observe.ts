@@ -1,0 +1,53 @@
+import { AppsV1Api, type KubeConfig } from '@kubernetes/client-node';
+import type { ObservedDecision } from './scenarios.js';
+
+export interface ObservedWorkload {
+  readonly workload: string;
+  readonly replicas: number;
+  readonly readyReplicas: number;
+  readonly decision: ObservedDecision | undefined;
+}
+
+/** What `GET /api/v1/decisions` answers, as far as it is looked at here. */
+interface DecisionRecord {
+  namespace: string;
+  workload: string;
+  bound: string;
+  action: string;
+  reason: string;
+  trace?: { walk?: { path: string[] } };
+}
+
+/** Reads the deployments of a namespace from the cluster and the last decision on each from the scaler. */
+export async function observe(
+  config: KubeConfig,
+  scalerUrl: string,
+  namespace: string,
+  workloads: readonly string[],
+): Promise<ObservedWorkload[]> {
+  const [deployments, decisions] = await Promise.all([
+    config.makeApiClient(AppsV1Api).listNamespacedDeployment({ namespace }),
+    fetchDecisions(scalerUrl),
+  ]);
+  return workloads.map((workload) => {
+    const deployment = deployments.items.find((item) => item.metadata?.name === workload);
+    const decision = decisions.find(
+      (record) => record.namespace === namespace && record.workload === workload,
+    );
+    return {
+      workload,
+      replicas: deployment?.spec?.replicas ?? 0,
+      readyReplicas: deployment?.status?.readyReplicas ?? 0,
+      decision: decision && observed(decision),
+    };
+  });
+}
+
+async function fetchDecisions(scalerUrl: string): Promise<DecisionRecord[]> {
+  const response = await fetch(`${scalerUrl}/api/v1/decisions`, { signal: AbortSignal.timeout(2000) });
+  return ((await response.json()) as { decisions: DecisionRecord[] }).decisions;
+}
+
+function observed({ bound, action, reason, trace }: DecisionRecord): ObservedDecision {
+  return { bound, action, reason, path: (trace?.walk?.path ?? []).map((key) => key.split('/').at(-1)!) };
+}

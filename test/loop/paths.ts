@@ -1,0 +1,9 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** The path of a file of this checkout, whether this module runs from its source or from `dist/`. */
+export function fromRoot(path: string): string {
+  let directory = import.meta.dirname;
+  while (!existsSync(join(directory, 'package-lock.json'))) directory = dirname(directory);
+  return join(directory, path);
+}

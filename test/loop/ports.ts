@@ -1,0 +1,35 @@
+import { createServer } from 'node:net';
+import { errorCode, KernscaleError } from '../../common/errors.js';
+
+const TRIES = 50;
+
+/**
+ * The wanted port if nobody listens on it, else the next free one above it.
+ *
+ * @throws KernscaleError `PORT_BUSY` if none of the next 50 is free
+ */
+export async function freePort(wanted: number): Promise<number> {
+  for (let port = wanted; port < wanted + TRIES; port++) {
+    if (await isFree(port)) return port;
+  }
+  throw new KernscaleError(
+    'PORT_BUSY',
+    `ports ${wanted} to ${wanted + TRIES - 1} are all busy; free one of them`,
+  );
+}
+
+async function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', (error) => {
+      if (errorCode(error) === 'EADDRINUSE') resolve(false);
+      else reject(error);
+    });
+    // Without a host: a listener on any one address makes the port busy for us.
+    probe.listen({ port, exclusive: true }, () => {
+      probe.close(() => {
+        resolve(true);
+      });
+    });
+  });
+}
