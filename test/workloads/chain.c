@@ -120,8 +120,9 @@ static int work(struct worker *worker, char body[HTTP_BODY_SIZE])
 
 static _Noreturn void serve(int listener)
 {
-	find_upstream();
 	serve_by_threads(listener, work);
 }
 
-const struct kind chain_kind = { "chain", "asks another service per request and waits for it", flags, serve };
+const struct kind chain_kind = {
+	"chain", "asks another service per request and waits for it", flags, find_upstream, serve,
+};

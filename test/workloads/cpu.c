@@ -135,7 +135,6 @@ static _Noreturn void serve(int listener)
 	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) != 0)
 		die("cannot set up epoll: %s", strerror(errno));
 	for (;;) {
-		/* Looking at the sockets between two units of work lets a health check overtake the queue. */
 		int ready = epoll_wait(epoll, events, EVENTS, STAILQ_EMPTY(&queue) ? -1 : 0);
 
 		for (int i = 0; i < ready; i++) {
@@ -144,9 +143,10 @@ static _Noreturn void serve(int listener)
 			else
 				open_connection(listener);
 		}
-		if (!STAILQ_EMPTY(&queue))
+		/* Work is for when no socket is ready: so a health check overtakes the queue. */
+		if (ready <= 0 && !STAILQ_EMPTY(&queue))
 			work_on_first();
 	}
 }
 
-const struct kind cpu_kind = { "cpu", "burns CPU time per request, in one thread", flags, serve };
+const struct kind cpu_kind = { "cpu", "burns CPU time per request, in one thread", flags, NULL, serve };

@@ -97,8 +97,7 @@ static int work(struct worker *worker, char body[HTTP_BODY_SIZE])
 
 static _Noreturn void serve(int listener)
 {
-	open_file();
 	serve_by_threads(listener, work);
 }
 
-const struct kind disk_kind = { "disk", "direct reads, a write and an fsync per request", flags, serve };
+const struct kind disk_kind = { "disk", "direct reads, a write and an fsync per request", flags, open_file, serve };

@@ -17,4 +17,4 @@ static _Noreturn void serve(int listener)
 	serve_by_threads(listener, work);
 }
 
-const struct kind idle_kind = { "idle", "a server that nobody calls", flags, serve };
+const struct kind idle_kind = { "idle", "a server that nobody calls", flags, NULL, serve };

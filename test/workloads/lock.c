@@ -33,4 +33,4 @@ static _Noreturn void serve(int listener)
 	serve_by_threads(listener, work);
 }
 
-const struct kind lock_kind = { "lock", "holds one mutex per request while it sleeps", flags, serve };
+const struct kind lock_kind = { "lock", "holds one mutex per request while it sleeps", flags, NULL, serve };

@@ -86,6 +86,8 @@ int main(int argc, char **argv)
 	/* Process 1 of a container ignores every signal it has no handler for. */
 	signal(SIGTERM, end_now);
 	signal(SIGINT, end_now);
+	if (kind->prepare)
+		kind->prepare();
 	address = listen_address();
 	listener = listen_on(&address);
 	address = bound_address(listener);

@@ -8,6 +8,8 @@ struct kind {
 	const char *name;
 	const char *summary;
 	const struct flag *flags;
+	/* Checks and sets up what the kind needs before anybody may call, NULL when that is nothing. */
+	void (*prepare)(void);
 	/* Serves the listening socket. */
 	__attribute__((noreturn)) void (*serve)(int listener);
 };
