@@ -9,7 +9,6 @@ import {
   cpuSeconds,
   ioBytes,
   killAll,
-  launch,
   startServer,
   threadCount,
 } from './processes.js';
