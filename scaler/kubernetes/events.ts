@@ -1,0 +1,53 @@
+import { hostname } from 'node:os';
+import { CoreV1Api, type KubeConfig } from '@kubernetes/client-node';
+import type { ScaleTargetRef } from '../core/types.js';
+import { apiConfiguration, apiError } from './client.js';
+
+const COMPONENT = 'kernscale-scaler';
+/** The API server refuses longer messages. */
+const MAX_MESSAGE_LENGTH = 1024;
+
+export interface WorkloadEvent {
+  readonly target: ScaleTargetRef;
+  readonly type: 'Normal' | 'Warning';
+  /** One CamelCase word, as in `kubectl get events`. */
+  readonly reason: string;
+  readonly message: string;
+  /** Seconds since the epoch. */
+  readonly at: number;
+}
+
+/** Writes Kubernetes Events about workloads, so that `kubectl describe` tells what was decided and why. */
+export class EventWriter {
+  readonly #api: CoreV1Api;
+
+  constructor(config: KubeConfig) {
+    this.#api = new CoreV1Api(apiConfiguration(config));
+  }
+
+  /** @throws KernscaleError with one of the codes of `apiError` */
+  async write({ target, type, reason, message, at }: WorkloadEvent): Promise<void> {
+    const time = new Date(at * 1000);
+    const { apiVersion, kind, namespace, name } = target;
+    try {
+      await this.#api.createNamespacedEvent({
+        namespace,
+        body: {
+          metadata: { namespace, generateName: `${name}.kernscale-` },
+          involvedObject: { apiVersion, kind, namespace, name },
+          type,
+          reason,
+          message: message.slice(0, MAX_MESSAGE_LENGTH),
+          source: { component: COMPONENT },
+          reportingComponent: COMPONENT,
+          reportingInstance: hostname(),
+          firstTimestamp: time,
+          lastTimestamp: time,
+          count: 1,
+        },
+      });
+    } catch (error) {
+      throw apiError(`cannot write an event about ${kind} ${namespace}/${name}`, error);
+    }
+  }
+}

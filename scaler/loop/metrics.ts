@@ -1,0 +1,125 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { DecisionRecord } from './records.js';
+
+export const RULE_LABELS = ['group', 'scale', 'namespace', 'workload', 'workload_kind'] as const;
+const ROUND_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const QUERY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** What the scaler counts about itself while it runs. */
+export class ScalerMetrics {
+  readonly registry = new Registry();
+  readonly #evaluations = this.#counter('kernscale_rule_evaluations_total', 'Decisions taken.', RULE_LABELS);
+  readonly #holds = this.#counter(
+    'kernscale_rule_holds_total',
+    'Decisions in which a constraint kept the replicas as they were.',
+    [...RULE_LABELS, 'reason'],
+  );
+  readonly #lastSuccess = this.#gauge(
+    'kernscale_rule_last_success_timestamp_seconds',
+    'When a decision last had all the data that its rule needs.',
+    RULE_LABELS,
+  );
+  readonly #scales = this.#counter('kernscale_scale_total', 'Decisions to change replicas.', [
+    'direction',
+    'outcome',
+  ]);
+  readonly #rounds = this.#histogram(
+    'kernscale_rule_group_duration_seconds',
+    'Duration of one round of a group: queries, decisions and scaling.',
+    ROUND_SECONDS,
+    ['group'],
+  );
+  readonly #missedRounds = this.#counter(
+    'kernscale_rule_group_missed_rounds_total',
+    'Rounds left out because the one before had not ended.',
+    ['group'],
+  );
+  readonly #queries = this.#counter(
+    'kernscale_promql_queries_total',
+    'Queries by outcome; every outcome but success is a missing value, never a zero.',
+    ['outcome'],
+  );
+  readonly #querySeconds = this.#histogram(
+    'kernscale_promql_query_duration_seconds',
+    'Duration of one query.',
+    QUERY_SECONDS,
+    [],
+  );
+  readonly #reloadSuccess = this.#gauge(
+    'kernscale_config_last_reload_successful',
+    'Whether the rule files were good when last read; if not, the rules from before go on.',
+    [],
+  );
+  readonly #reloadTime = this.#gauge(
+    'kernscale_config_last_reload_success_timestamp_seconds',
+    'When good rule files were last read.',
+    [],
+  );
+  readonly #holdReasons = new Set<string>();
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  decided(record: DecisionRecord): void {
+    const labels = ruleLabels(record);
+    const { binding, inputs } = record.trace;
+    this.#evaluations.inc(labels);
+    if (record.replicas !== record.currentReplicas) {
+      const direction = record.replicas > record.currentReplicas ? 'up' : 'down';
+      this.#scales.inc({ direction, outcome: record.outcome });
+    } else if (binding !== 'none') {
+      this.#holdReasons.add(binding);
+      this.#holds.inc({ ...labels, reason: binding });
+    }
+    if (inputs.every(({ absent }) => absent === undefined)) this.#lastSuccess.set(labels, record.at);
+  }
+
+  /** Drops the series of a workload that no rule scales any more. */
+  forget(record: DecisionRecord): void {
+    const labels = ruleLabels(record);
+    this.#evaluations.remove(labels);
+    this.#lastSuccess.remove(labels);
+    for (const reason of this.#holdReasons) this.#holds.remove({ ...labels, reason });
+  }
+
+  roundEnded(group: string, seconds: number): void {
+    this.#rounds.observe({ group }, seconds);
+  }
+
+  roundMissed(group: string): void {
+    this.#missedRounds.inc({ group });
+  }
+
+  queried(outcome: string, seconds: number): void {
+    this.#queries.inc({ outcome });
+    this.#querySeconds.observe(seconds);
+  }
+
+  reloaded(success: boolean, at: number): void {
+    this.#reloadSuccess.set(success ? 1 : 0);
+    if (success) this.#reloadTime.set(at);
+  }
+
+  #counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #gauge<L extends string>(name: string, help: string, labelNames: readonly L[]): Gauge<L> {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #histogram<L extends string>(
+    name: string,
+    help: string,
+    buckets: number[],
+    labelNames: readonly L[],
+  ): Histogram<L> {
+    return new Histogram({ name, help, buckets, labelNames, registers: [this.registry] });
+  }
+}
+
+export function ruleLabels(record: DecisionRecord): Record<(typeof RULE_LABELS)[number], string> {
+  const { group, scale, namespace, workload, workloadKind } = record;
+  return { group, scale, namespace, workload, workload_kind: workloadKind };
+}

@@ -1,0 +1,98 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Topology } from '../kubernetes/topology.js';
+import { RULE_LABELS, ruleLabels } from './metrics.js';
+import type { DecisionRecord, DecisionRecords } from './records.js';
+
+const ENDPOINT_LABELS = ['address', 'namespace', 'workload', 'workload_kind'] as const;
+
+export interface StateSources {
+  readonly records: DecisionRecords;
+  readonly topology: () => Topology;
+  readonly watchRestarts: () => number;
+  readonly leads: () => boolean;
+  readonly version: string;
+}
+
+/** Registers gauges that are read from live state at every scrape, so that nothing gone is ever served. */
+export function registerState(registry: Registry, sources: StateSources): void {
+  registerRecords(registry, sources.records);
+  gauge(
+    registry,
+    'kernscale_endpoint_info',
+    'Which workload answers at an address.',
+    ENDPOINT_LABELS,
+    (g) => {
+      for (const [address, { workloads }] of sources.topology().endpoints()) {
+        for (const { namespace, kind, name } of workloads) {
+          g.set({ address, namespace, workload: name, workload_kind: kind }, 1);
+        }
+      }
+    },
+  );
+  gauge(registry, 'kernscale_leader', 'Whether this process scales (1) or stands by (0).', [], (g) => {
+    g.set(sources.leads() ? 1 : 0);
+  });
+  gauge(registry, 'kernscale_build_info', 'Version of this program.', ['version', 'program'], (g) => {
+    g.set({ version: sources.version, program: 'kernscale-scaler' }, 1);
+  });
+  new Counter({
+    name: 'kernscale_watch_restarts_total',
+    help: 'Watch requests to the Kubernetes API that ended and were made again.',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(sources.watchRestarts());
+    },
+  });
+}
+
+function registerRecords(registry: Registry, records: DecisionRecords): void {
+  const perRule = (name: string, help: string, value: (record: DecisionRecord) => number): void => {
+    gauge(registry, name, help, RULE_LABELS, (g) => {
+      for (const record of records.list()) g.set(ruleLabels(record), value(record));
+    });
+  };
+  perRule(
+    'kernscale_rule_current_replicas',
+    'Replicas that were asked for before the decision.',
+    (record) => {
+      return record.currentReplicas;
+    },
+  );
+  perRule('kernscale_rule_desired_replicas', 'Replicas decided, every limit applied.', (record) => {
+    return record.replicas;
+  });
+  perRule('kernscale_rule_recommended_replicas', 'Replicas that the load alone calls for.', (record) => {
+    return record.trace.stages.raw;
+  });
+  perRule('kernscale_rule_min_replicas', 'Lower limit of the rule.', (record) => record.minReplicas);
+  perRule('kernscale_rule_max_replicas', 'Upper limit of the rule.', (record) => record.maxReplicas);
+  gauge(
+    registry,
+    'kernscale_rule_bound',
+    'What the workload is bound by.',
+    [...RULE_LABELS, 'bound'],
+    (g) => {
+      for (const record of records.list()) g.set({ ...ruleLabels(record), bound: record.bound }, 1);
+    },
+  );
+}
+
+function gauge<L extends string>(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly L[],
+  read: (gauge: Gauge<L>) => void,
+): void {
+  new Gauge({
+    name,
+    help,
+    labelNames,
+    registers: [registry],
+    collect() {
+      this.reset();
+      read(this);
+    },
+  });
+}

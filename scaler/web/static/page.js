@@ -1,0 +1,203 @@
+const REFRESH_MS = 2000;
+const PARTS = ['cpu', 'disk', 'wait', 'lock'];
+const SHARES = { disk: 'blockio', wait: 'wait', lock: 'lock' };
+const OUTCOMES = {
+  applied: 'scaled',
+  dry_run: 'dry run: not scaled',
+  not_leader: 'another replica leads: not scaled',
+  conflict: 'changed by somebody else meanwhile',
+  failed: 'scaling failed',
+};
+
+const rows = new Map();
+const byId = (id) => document.getElementById(id);
+
+function element(tag, className, ...children) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  node.append(...children);
+  return node;
+}
+
+/** Writes only what changed, so that a refresh neither flickers nor drops a selection. */
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function createRow() {
+  const name = element('th');
+  name.scope = 'row';
+  const row = {
+    name: element('span'),
+    rule: element('small'),
+    replicas: element('strong'),
+    range: element('small'),
+    segments: PARTS.map((part) => element('i', part)),
+    signals: element('span', 'quiet'),
+    bound: element('span', 'bound'),
+    reason: element('span'),
+    path: element('small'),
+    when: element('small'),
+    trace: element('ul'),
+  };
+  const bar = element('div', 'bar', ...row.segments);
+  bar.setAttribute('aria-hidden', 'true');
+  name.append(row.name, row.rule);
+  row.node = element(
+    'tr',
+    '',
+    name,
+    element('td', 'replicas', row.replicas, row.range),
+    element('td', 'threads', bar, row.signals),
+    element('td', '', row.bound),
+    element(
+      'td',
+      '',
+      row.reason,
+      row.path,
+      row.when,
+      element('details', '', element('summary', '', 'How it was decided'), row.trace),
+    ),
+  );
+  return row;
+}
+
+function updateRow(row, record, now) {
+  const { trace } = record;
+  setText(row.name, `${record.namespace}/${record.workload}`);
+  setText(row.rule, `${record.workloadKind} · rule ${record.group}/${record.scale}`);
+  const changed = record.replicas !== record.currentReplicas;
+  setText(row.replicas, changed ? `${record.currentReplicas} → ${record.replicas}` : `${record.replicas}`);
+  setText(row.range, `${record.minReplicas} to ${record.maxReplicas}`);
+  updateThreads(row, trace.inputs);
+  setText(row.bound, record.bound);
+  row.bound.dataset.bound = record.bound;
+  setText(row.reason, record.reason);
+  const path = trace.walk?.path ?? [];
+  setText(row.path, path.length > 1 ? `Path: ${path.map(shortName).join(' → ')}` : '');
+  const outcome = OUTCOMES[record.outcome];
+  setText(row.when, `${ago(now - record.at)}${outcome ? ` · ${outcome}` : ''}`);
+  updateTrace(row.trace, trace);
+}
+
+function updateThreads(row, inputs) {
+  const values = Object.fromEntries(inputs.map((input) => [input.signal, input]));
+  const shares = PARTS.map((part) => values[SHARES[part]]?.value ?? 0);
+  const measured = Object.values(SHARES).some((signal) => values[signal]?.value !== undefined);
+  shares[0] = measured ? Math.max(0, 1 - shares[1] - shares[2] - shares[3]) : 0;
+  row.segments.forEach((segment, index) => {
+    const width = `${(shares[index] * 100).toFixed(1)}%`;
+    if (segment.style.width !== width) segment.style.width = width;
+  });
+  setText(
+    row.signals,
+    [
+      `CPU demand ${valueText(values.cpu, (value) => `${value.toFixed(2)} cores`)}`,
+      `disk ${valueText(values.blockio, percent)}`,
+      `peers ${valueText(values.wait, percent)}`,
+      `lock ${valueText(values.lock, percent)}`,
+    ].join(' · '),
+  );
+}
+
+function updateTrace(list, trace) {
+  const { stages } = trace;
+  const lines = [
+    ...trace.inputs.map(inputText),
+    ...trace.steps.map(({ bound, action, outcome }) => `step ${bound}: ${outcome} (${action})`),
+    `replicas: raw ${stages.raw}, after tolerance ${stages.tolerance}, floor ${stages.floor}, ` +
+      `stabilised ${stages.stabilised}, rate-limited ${stages.rateLimited}, clamped ${stages.clamped}`,
+    `decided by: ${trace.binding}`,
+    ...trace.noScaleDown.map((why) => `not scaled down: ${why}`),
+    ...(trace.walk?.rejected ?? []).map(({ peer, why }) => `not the cause: ${shortName(peer)}: ${why}`),
+    `another decision would need: ${trace.wouldChange}`,
+  ];
+  while (list.childElementCount > lines.length) list.lastElementChild.remove();
+  while (list.childElementCount < lines.length) list.append(element('li'));
+  lines.forEach((line, index) => setText(list.children[index], line));
+}
+
+function inputText({ signal, value, ageSeconds, text }) {
+  if (value === undefined) return `${signal}: no value (${text})`;
+  const age = ageSeconds === undefined ? '' : `, ${ageSeconds.toFixed(0)} s old`;
+  return `${signal}: ${Number(value.toPrecision(4))}${age}`;
+}
+
+function valueText(input, format) {
+  return input?.value === undefined ? '?' : format(input.value);
+}
+
+function percent(value) {
+  return `${Math.round(value * 100)} %`;
+}
+
+function shortName(key) {
+  const [namespace, , name] = key.split('/');
+  return name === undefined ? key : `${namespace}/${name}`;
+}
+
+function ago(seconds) {
+  if (seconds < 1.5) return 'now';
+  if (seconds < 90) return `${Math.round(seconds)} s ago`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
+  return `${Math.round(seconds / 3600)} h ago`;
+}
+
+function showWorkloads(decisions, now) {
+  const body = byId('workloads');
+  const seen = new Set();
+  decisions.forEach((record, index) => {
+    const key = `${record.namespace}/${record.workloadKind}/${record.workload}`;
+    seen.add(key);
+    if (!rows.has(key)) rows.set(key, createRow());
+    const row = rows.get(key);
+    updateRow(row, record, now);
+    if (body.children[index] !== row.node) body.insertBefore(row.node, body.children[index] ?? null);
+  });
+  for (const [key, row] of rows) {
+    if (seen.has(key)) continue;
+    row.node.remove();
+    rows.delete(key);
+  }
+  byId('empty').hidden = decisions.length > 0;
+}
+
+function showChanges(changes) {
+  const list = byId('changes');
+  const newest = changes.slice(0, 15);
+  while (list.childElementCount > newest.length) list.lastElementChild.remove();
+  while (list.childElementCount < newest.length) list.append(element('li', '', element('time'), element('span')));
+  newest.forEach((change, index) => {
+    const [time, text] = list.children[index].children;
+    const at = new Date(change.at * 1000);
+    time.dateTime = at.toISOString();
+    setText(time, at.toLocaleTimeString());
+    setText(text, `${change.namespace}/${change.workload}: ${change.reason}`);
+  });
+}
+
+function showStatus({ decisions, status }) {
+  const leads = status.leader ? '' : ' · another replica leads';
+  setText(byId('status'), `${decisions.length} workloads · ${status.rules} rules${leads}`);
+  const problem = byId('problem');
+  setText(problem, status.problems.join(' '));
+  problem.hidden = status.problems.length === 0;
+}
+
+async function refresh() {
+  try {
+    const response = await fetch('api/v1/decisions', { signal: AbortSignal.timeout(REFRESH_MS * 2) });
+    if (!response.ok) throw new Error(`HTTP ${response.status}`);
+    const answer = await response.json();
+    showWorkloads(answer.decisions, answer.now);
+    showChanges(answer.changes);
+    showStatus(answer);
+  } catch {
+    const problem = byId('problem');
+    setText(problem, 'The scaler does not answer; what is shown here is the last that was known.');
+    problem.hidden = false;
+  }
+  setTimeout(refresh, document.hidden ? REFRESH_MS * 5 : REFRESH_MS);
+}
+
+refresh();

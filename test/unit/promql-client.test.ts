@@ -1,0 +1,150 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import { PrometheusClient, type PrometheusOptions } from '../../scaler/promql/client.js';
+
+const EMPTY = '{"status":"success","data":{"resultType":"vector","result":[]}}';
+
+type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void;
+
+describe('PrometheusClient', () => {
+  let server: Server;
+  let handler: Handler;
+  let url: string;
+  const clients: PrometheusClient[] = [];
+
+  beforeEach(async () => {
+    handler = (_request, response) => response.end(EMPTY);
+    server = createServer((request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      request.on('end', () => {
+        handler(request, response, body);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+
+  afterEach(async () => {
+    await Promise.all(clients.splice(0).map((client) => client.close()));
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  function client(options: Partial<PrometheusOptions> = {}): PrometheusClient {
+    const made = new PrometheusClient({ url, timeout: 1, ...options });
+    clients.push(made);
+    return made;
+  }
+
+  it('posts the expression, the evaluation time and its own time-out as a form', async () => {
+    let seen: [string | undefined, string] = ['', ''];
+    handler = (request, response, body) => {
+      seen = [request.url, body];
+      response.end(EMPTY);
+    };
+    expect(await client({ url: `${url}/prefix/` }).query('up{a="b"}', 1700000000.25)).to.deep.equal({
+      ok: true,
+      samples: [],
+    });
+    expect(seen[0]).to.equal('/prefix/api/v1/query');
+    expect(Object.fromEntries(new URLSearchParams(seen[1]))).to.deep.equal({
+      query: 'up{a="b"}',
+      time: '1700000000.250',
+      timeout: '1000ms',
+    });
+  });
+
+  it('sends headers, basic credentials of the URL, and a token that it reads anew for every query', async () => {
+    const seen: IncomingMessage['headers'][] = [];
+    handler = (request, response) => {
+      seen.push(request.headers);
+      response.end(EMPTY);
+    };
+    const directory = await mkdtemp(path.join(tmpdir(), 'kernscale-'));
+    const bearerTokenFile = path.join(directory, 'token');
+    try {
+      await client({ url: url.replace('//', '//user:p%40ss@') }).query('up', 1);
+      const tenant = client({ bearerTokenFile, headers: { 'X-Scope-OrgID': 'shop' } });
+      await writeFile(bearerTokenFile, 'one\n');
+      await tenant.query('up', 1);
+      await writeFile(bearerTokenFile, 'two\n');
+      await tenant.query('up', 1);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+    expect(seen.map(({ authorization }) => authorization)).to.deep.equal([
+      `Basic ${Buffer.from('user:p@ss').toString('base64')}`,
+      'Bearer one',
+      'Bearer two',
+    ]);
+    expect(seen[1]?.['x-scope-orgid']).to.equal('shop');
+  });
+
+  it('names a missing token instead of asking without one', async () => {
+    expect(await client({ bearerTokenFile: '/nonexistent/token' }).query('up', 1)).to.include({
+      ok: false,
+      failure: 'unauthorized',
+    });
+  });
+
+  it('gives up after its time-out', async () => {
+    handler = () => undefined;
+    const result = await client({ timeout: 0.1 }).query('up', 1);
+    expect(result).to.deep.equal({ ok: false, failure: 'timeout', message: 'no answer within 0.1 s' });
+  });
+
+  it('gives up on an answer that never ends', async () => {
+    handler = (_request, response) => response.write('{"status":');
+    expect(await client({ timeout: 0.2 }).query('up', 1)).to.include({ failure: 'timeout' });
+  });
+
+  it('calls a refused connection unreachable', async () => {
+    const nobody = client({ url: 'http://127.0.0.1:1' });
+    expect(await nobody.query('up', 1)).to.include({ failure: 'unreachable' });
+  });
+
+  it('asks again when a kept-alive connection was closed under it', async () => {
+    let requests = 0;
+    handler = (request, response) => {
+      requests++;
+      if (requests === 2) request.socket.destroy();
+      else response.end(EMPTY);
+    };
+    const asked = client();
+    await asked.query('up', 1);
+    expect((await asked.query('up', 1)).ok).to.equal(true);
+    expect(requests).to.equal(3);
+  });
+
+  it('reuses connections and leaves room on the server for others', async () => {
+    let running = 0;
+    let most = 0;
+    const ports = new Set<number | undefined>();
+    handler = (request, response) => {
+      running++;
+      most = Math.max(most, running);
+      ports.add(request.socket.remotePort);
+      setTimeout(() => {
+        running--;
+        response.end(EMPTY);
+      }, 5);
+    };
+    const outcomes: string[] = [];
+    const asked = client({ onQuery: (outcome) => outcomes.push(outcome) });
+    await Promise.all(Array.from({ length: 40 }, () => asked.query('up', 1)));
+    expect(most).to.be.at.most(8);
+    expect(ports.size).to.be.at.most(8);
+    expect(outcomes).to.have.length(40);
+  });
+
+  it('refuses an address that cannot be one', () => {
+    expect(() => client({ url: 'prometheus:9090' }))
+      .to.throw()
+      .with.property('code', 'PROMETHEUS_URL');
+  });
+});
