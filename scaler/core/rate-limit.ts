@@ -78,7 +78,10 @@ export function rememberScaling(
   now: number,
 ): readonly ScaleEvent[] {
   const longest = Math.max(0, ...rules.policies.map((policy) => policy.periodSeconds));
-  const marked = events.map((event) => ({ ...event, outdated: event.outdated || elapsed(event.at, now) > longest }));
+  const marked = events.map((event) => ({
+    ...event,
+    outdated: event.outdated || elapsed(event.at, now) > longest,
+  }));
   const entry = { change, at: now, outdated: false };
   const old = marked.findLastIndex((event) => event.outdated);
   return old < 0 ? [...marked, entry] : marked.with(old, entry);

@@ -1,0 +1,65 @@
+import { classify, type Classification } from './classify.js';
+import { isAbsent, readSignal } from './reading.js';
+import { demandRatio } from './size.js';
+import type { Absent, History, InputTrace, Reading, Rule, SizingTrace, WorkloadSamples } from './types.js';
+import { elapsed } from './time.js';
+
+/** The name under which a decide step asks for the ratio of demand to target. */
+export const TARGET = 'target';
+const REQUEST = 'request';
+const PODS = 'pods';
+
+/** What a workload's own signals say about it, before anybody else is looked at. */
+export interface Assessment {
+  readonly inputs: readonly InputTrace[];
+  /** Inputs without which scaling down would be a guess. */
+  readonly missing: readonly InputTrace[];
+  readonly sizing: SizingTrace | Absent;
+  /** How many pods the demand was measured on, if that is known. */
+  readonly measuredPods: number | undefined;
+  readonly classification: Classification;
+}
+
+/** Reads the rule's signals, computes demand over target and finds the class. */
+export function assess(
+  rule: Rule,
+  samples: WorkloadSamples,
+  history: Pick<History, 'steps'>,
+  now: number,
+): Assessment {
+  const read = (signal: string): Reading => readSignal(samples, signal, rule, now);
+  // A workload at zero replicas has no ratio; it is not scaled either.
+  const replicas = Math.max(1, samples.replicas);
+  const sizing = demandRatio(rule.target, read(rule.target.signal), read(REQUEST), replicas);
+  const ratio: Reading = isAbsent(sizing) ? sizing : { value: sizing.ratio, timestamp: now };
+  const classification = classify(
+    rule.decide,
+    (signal) => (signal === TARGET ? ratio : read(signal)),
+    history.steps,
+    now,
+  );
+  const pods = Object.hasOwn(samples.signals, PODS) ? read(PODS) : undefined;
+  const inputs = signalsOf(rule, pods !== undefined).map((signal) => inputTrace(signal, read(signal), now));
+  return {
+    inputs,
+    missing: inputs.filter(({ absent }) => absent !== undefined),
+    sizing,
+    measuredPods: pods === undefined || isAbsent(pods) ? undefined : pods.value,
+    classification,
+  };
+}
+
+/** Every signal that the rule's target and steps need. */
+function signalsOf(rule: Rule, withPods: boolean): string[] {
+  const signals = new Set([rule.target.signal]);
+  if ('averageUtilization' in rule.target) signals.add(REQUEST);
+  if (withPods) signals.add(PODS);
+  for (const step of rule.decide) for (const signal of Object.keys(step.when)) signals.add(signal);
+  signals.delete(TARGET);
+  return [...signals];
+}
+
+function inputTrace(signal: string, reading: Reading, now: number): InputTrace {
+  if (isAbsent(reading)) return { signal, absent: reading.absent, text: reading.text };
+  return { signal, value: reading.value, ageSeconds: elapsed(reading.timestamp, now) };
+}

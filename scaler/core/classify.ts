@@ -1,0 +1,74 @@
+import { isAbsent } from './reading.js';
+import { elapsed } from './time.js';
+import type { ConditionTrace, DecideStep, Reading, StepState, StepTrace } from './types.js';
+
+export interface Classification {
+  /** The first step that matches, if any does. */
+  readonly step: DecideStep | undefined;
+  readonly traces: readonly StepTrace[];
+  /** The timers after this round, keyed as in `History.steps`. */
+  readonly states: Readonly<Record<string, StepState>>;
+}
+
+/**
+ * Finds the first step whose conditions hold and have held `for` its time, or did until less than `keepFor` ago.
+ *
+ * The timers of every step run on, whichever matches. An absent value neither starts nor ends anything: it does
+ * not match, and it does not prove that the conditions ceased.
+ *
+ * @param read the value of a signal, or of `target`
+ */
+export function classify(
+  steps: readonly DecideStep[],
+  read: (signal: string) => Reading,
+  previous: Readonly<Record<string, StepState>>,
+  now: number,
+): Classification {
+  const states: Record<string, StepState> = {};
+  const traces = steps.map((step, index) => {
+    const key = `${index}:${step.bound}`;
+    const evidence = Object.keys(step.when).map((signal) => weigh(step, signal, read(signal)));
+    const state = advance(previous[key] ?? {}, step, verdict(evidence), now);
+    states[key] = state;
+    return trace(step, state, evidence, now);
+  });
+  const first = traces.findIndex(({ outcome }) => outcome === 'matched' || outcome === 'keeping');
+  return { step: steps[first], traces, states };
+}
+
+function weigh(step: DecideStep, signal: string, reading: Reading): ConditionTrace {
+  const condition = step.when[signal]!;
+  if (isAbsent(reading)) return { signal, ...condition };
+  const { value } = reading;
+  const holds = value > (condition.above ?? -Infinity) && value < (condition.below ?? Infinity);
+  return { signal, ...condition, value, holds };
+}
+
+/** False when any condition fails, else undefined when any is unknown, else true. */
+function verdict(evidence: readonly ConditionTrace[]): boolean | undefined {
+  if (evidence.some(({ holds }) => holds === false)) return false;
+  return evidence.every(({ holds }) => holds) ? true : undefined;
+}
+
+function advance(state: StepState, step: DecideStep, holds: boolean | undefined, now: number): StepState {
+  if (holds === undefined) return state;
+  if (!holds) return state.lastMatch === undefined ? {} : { lastMatch: state.lastMatch };
+  const since = state.since ?? now;
+  return elapsed(since, now) >= step.for ? { since, lastMatch: now } : { ...state, since };
+}
+
+function trace(
+  step: DecideStep,
+  state: StepState,
+  evidence: readonly ConditionTrace[],
+  now: number,
+): StepTrace {
+  const holds = verdict(evidence);
+  const kept = state.lastMatch !== undefined && elapsed(state.lastMatch, now) < step.keepFor;
+  const { bound, action } = step;
+  const held = state.since === undefined ? {} : { heldSeconds: elapsed(state.since, now) };
+  if (holds && state.lastMatch === now) return { bound, action, outcome: 'matched', evidence, ...held };
+  if (kept) return { bound, action, outcome: 'keeping', evidence, ...held };
+  if (holds === undefined) return { bound, action, outcome: 'unknown', evidence, ...held };
+  return { bound, action, outcome: holds ? 'pending' : 'no', evidence, ...held };
+}

@@ -1,0 +1,209 @@
+import { assess, type Assessment } from './assess.js';
+import { begin, normalise, outOfRange, recordScaling } from './behavior.js';
+import { count } from './format.js';
+import { explain } from './reason.js';
+import { isAbsent } from './reading.js';
+import { replicasFor, withinTolerance } from './size.js';
+import { DEFAULT_DOWN_WINDOW, remember } from './stabilise.js';
+import { elapsed } from './time.js';
+import type { Binding, Decision, History, Rule, Samples, SizingTrace, StagesTrace, Trace } from './types.js';
+import { workloadKey } from './types.js';
+import { walk, type Walk } from './walk.js';
+
+/** Rules are evaluated at least this often, seconds; a longer silence is a pause. */
+export const LONGEST_INTERVAL = 300;
+
+/** All that is known about a workload this round, before anything is decided. */
+interface Situation {
+  readonly rule: Rule;
+  readonly samples: Samples;
+  readonly now: number;
+  readonly assessment: Assessment;
+  readonly walk: Walk | undefined;
+  readonly noScaleDown: readonly string[];
+  /** The history with this round's timers and gaps, but without a recommendation yet. */
+  readonly history: History;
+}
+
+/** What a path through the decision comes to. */
+export interface Outcome {
+  readonly stages: StagesTrace;
+  readonly binding: Binding;
+  /** Before a change of replicas is recorded. */
+  readonly history: History;
+}
+
+/**
+ * Decides how many replicas a workload should have: classify → (follow) → size → tolerance → stabilise → limit the
+ * rate → clamp.
+ *
+ * Pure: the same arguments give the same decision, and nothing is mutated.
+ *
+ * @param now seconds since the epoch
+ */
+export function decide(rule: Rule, samples: Samples, history: History, now: number): Decision {
+  const situation = survey(rule, samples, history, now);
+  const outcome = settle(situation);
+  const replicas = outcome.stages.clamped;
+  const { bound, action } = classOf(situation.assessment);
+  const known = {
+    workload: workloadKey(rule.scaleTargetRef),
+    rule: rule.scale,
+    at: now,
+    currentReplicas: samples.replicas,
+    ...traceOf(situation),
+    stages: outcome.stages,
+    binding: outcome.binding,
+  };
+  const { reason, wouldChange } = explain(rule, { bound, action, ...known });
+  const trace: Trace = { ...known, wouldChange };
+  return {
+    replicas,
+    bound,
+    action,
+    reason,
+    trace,
+    history: recordScaling(outcome.history, rule.behavior, samples.replicas, replicas, now),
+    historyIfNotApplied: outcome.history,
+  };
+}
+
+function survey(rule: Rule, samples: Samples, history: History, now: number): Situation {
+  const assessment = assess(rule, samples, history, now);
+  const { step, states } = assessment.classification;
+  const key = workloadKey(rule.scaleTargetRef);
+  return {
+    rule,
+    samples,
+    now,
+    assessment,
+    walk:
+      step?.action === 'follow'
+        ? walk({ key, rule, samples }, samples.neighbourhood, step.maxHops, now)
+        : undefined,
+    noScaleDown: reasonsAgainstScalingDown(assessment, samples),
+    history: resume({ ...history, steps: states }, assessment, rule, samples.replicas, now),
+  };
+}
+
+/**
+ * After rounds without data, and after a pause in which nothing was recommended, a rule starts afresh from the
+ * current replicas: it scales down only after a full window of complete data.
+ */
+function resume(
+  history: History,
+  { missing }: Assessment,
+  rule: Rule,
+  current: number,
+  now: number,
+): History {
+  const begun = begin(history, current, now);
+  if (missing.length > 0) return { ...begun, dataGap: true };
+  const newest = Math.max(...begun.recommendations.map(({ at }) => at));
+  const pause = Math.max(windows(rule).down, LONGEST_INTERVAL);
+  if (!history.dataGap && elapsed(newest, now) <= pause) return begun;
+  return { ...recommend(begun, rule, current, now), dataGap: false };
+}
+
+function recommend(history: History, rule: Rule, replicas: number, now: number): History {
+  const { up, down } = windows(rule);
+  const proposal = { desired: replicas, now };
+  return { ...history, recommendations: remember(history.recommendations, proposal, Math.max(up, down)) };
+}
+
+function windows({ behavior }: Rule) {
+  return {
+    up: behavior?.scaleUp.stabilizationWindowSeconds ?? 0,
+    down: behavior?.scaleDown.stabilizationWindowSeconds ?? DEFAULT_DOWN_WINDOW,
+  };
+}
+
+function reasonsAgainstScalingDown(assessment: Assessment, samples: Samples): string[] {
+  const reasons = assessment.missing.map(({ signal, absent, text }) => `${signal} is ${absent}: ${text}`);
+  const { measuredPods } = assessment;
+  if (measuredPods !== undefined && measuredPods < samples.replicas) {
+    reasons.push(`only ${measuredPods} of ${count(samples.replicas, 'pod')} are measured so far`);
+  }
+  return [...reasons, ...samples.waitedOnBy.map((waiter) => `${waiter} is held up and waits on it`)];
+}
+
+function settle(situation: Situation): Outcome {
+  const { rule, samples, history, assessment } = situation;
+  const current = samples.replicas;
+  if (current === 0) return { stages: allAt(0), binding: 'scalingDisabled', history };
+  const inRange = outOfRange(rule, current);
+  if (inRange !== undefined) {
+    const binding = inRange < current ? 'maxReplicas' : 'minReplicas';
+    return { stages: { ...allAt(current), clamped: inRange }, binding, history };
+  }
+  const { step } = assessment.classification;
+  if (step?.action === 'hold') return hold(situation, 'hold');
+  if (step?.action === 'follow') return hold(situation, 'dependency');
+  if (isAbsent(assessment.sizing)) return { stages: allAt(current), binding: 'noData', history };
+  return scale(situation, assessment.sizing);
+}
+
+/** To hold is to recommend what there is: it takes a full window after it before replicas go down. */
+function hold({ rule, samples, history, now }: Situation, binding: 'hold' | 'dependency'): Outcome {
+  const current = samples.replicas;
+  return { stages: allAt(current), binding, history: recommend(history, rule, current, now) };
+}
+
+function scale({ rule, samples, history, now, noScaleDown }: Situation, sizing: SizingTrace): Outcome {
+  const current = samples.replicas;
+  const raw = replicasFor(rule.target, sizing, current);
+  const tolerance = withinTolerance(sizing.ratio, rule.behavior) ? current : raw;
+  const floor = noScaleDown.length > 0 ? Math.max(tolerance, current) : tolerance;
+  const normalised = normalise(rule, current, floor, history, now);
+  const stages = {
+    raw,
+    tolerance,
+    floor,
+    stabilised: normalised.stabilised,
+    rateLimited: normalised.rateLimited,
+    clamped: normalised.replicas,
+  };
+  return { stages, binding: bindingOf(stages), history: normalised.history };
+}
+
+/** The last stage that changed the number decided it. */
+function bindingOf(stages: StagesTrace): Binding {
+  const { raw, tolerance, floor, stabilised, rateLimited, clamped } = stages;
+  if (clamped !== rateLimited) return clamped < rateLimited ? 'maxReplicas' : 'minReplicas';
+  if (rateLimited !== stabilised) return rateLimited < stabilised ? 'scaleUpLimit' : 'scaleDownLimit';
+  if (stabilised !== floor) return 'stabilization';
+  if (floor !== tolerance) return 'noScaleDown';
+  return tolerance === raw ? 'none' : 'tolerance';
+}
+
+function allAt(replicas: number): StagesTrace {
+  return {
+    raw: replicas,
+    tolerance: replicas,
+    floor: replicas,
+    stabilised: replicas,
+    rateLimited: replicas,
+    clamped: replicas,
+  };
+}
+
+function classOf({ classification, missing }: Assessment): Pick<Decision, 'bound' | 'action'> {
+  const { step } = classification;
+  if (step) return { bound: step.bound, action: step.action };
+  return missing.length > 0 ? { bound: 'unknown', action: 'hold' } : { bound: 'none', action: 'scale' };
+}
+
+function traceOf({ assessment, walk: walked, noScaleDown }: Situation) {
+  const { inputs, sizing, classification } = assessment;
+  return {
+    inputs,
+    steps: classification.traces,
+    ...(walked ? { walk: walkTrace(walked) } : {}),
+    ...(isAbsent(sizing) ? {} : { sizing }),
+    noScaleDown,
+  };
+}
+
+function walkTrace({ path, culprit, confidence, rejected }: Walk) {
+  return { path, ...(culprit ? { culprit } : {}), confidence, rejected };
+}

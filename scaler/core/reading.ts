@@ -1,0 +1,36 @@
+import { elapsed } from './time.js';
+import type { Absent, Reading, RuleSettings, WorkloadSamples } from './types.js';
+
+/** A sample may be stamped this many seconds ahead of us: clocks of machines differ, two of them rarely by more. */
+const CLOCK_SKEW = 5;
+
+export function isAbsent(reading: object): reading is Absent {
+  return 'absent' in reading;
+}
+
+/** Reads a signal as the rule may act on it: too old, from the future or not a quantity is absent. */
+export function readSignal(
+  samples: WorkloadSamples,
+  signal: string,
+  rule: Pick<RuleSettings, 'maxAge'>,
+  now: number,
+): Reading {
+  const reading = Object.hasOwn(samples.signals, signal) ? samples.signals[signal] : undefined;
+  if (reading === undefined) return { absent: 'missing', text: 'it was not asked for' };
+  return actable(reading, rule.maxAge[signal] ?? Infinity, now);
+}
+
+/** A reading, or why it cannot be acted on. All quantities here count something, so below zero is no value. */
+export function actable(reading: Reading, maxAge: number, now: number): Reading {
+  if (isAbsent(reading)) return reading;
+  const { value, timestamp } = reading;
+  if (!Number.isFinite(value) || value < 0) return { absent: 'nan', text: `its value is ${value}` };
+  const age = elapsed(timestamp, now);
+  if (!(age <= maxAge)) {
+    return { absent: 'stale', text: `its newest sample is ${age} s old, at most ${maxAge} s is acted on` };
+  }
+  if (age < -CLOCK_SKEW) {
+    return { absent: 'stale', text: `its newest sample is ${-age} s in the future; compare the clocks` };
+  }
+  return reading;
+}

@@ -1,0 +1,138 @@
+import { count, percent, round } from './format.js';
+import { DEFAULT_TOLERANCE } from './size.js';
+import { DEFAULT_DOWN_WINDOW } from './stabilise.js';
+import type { ConditionTrace, Decision, Rule, SizingTrace, Trace, WalkTrace } from './types.js';
+
+/** A decision but for its words. */
+export type Unexplained = Omit<Trace, 'wouldChange'> & Pick<Decision, 'bound' | 'action'>;
+
+export interface Explanation {
+  readonly reason: string;
+  readonly wouldChange: string;
+}
+
+/** Says in plain words why a decision came out as it did, and what would have to change for another one. */
+export function explain(rule: Rule, decision: Unexplained): Explanation {
+  const { currentReplicas: current, stages } = decision;
+  const why = because(rule, decision);
+  const to = stages.clamped;
+  const what =
+    to === current
+      ? `Holding at ${count(current, 'replica')}`
+      : `Scaling ${to > current ? 'up' : 'down'} from ${current} to ${count(to, 'replica')}`;
+  return { reason: `${what}: ${why}`, wouldChange: wouldChange(rule, decision) };
+}
+
+function because(rule: Rule, decision: Unexplained): string {
+  const { binding, stages, noScaleDown, sizing, currentReplicas } = decision;
+  const load = sizing ? loadOf(sizing) : '';
+  switch (binding) {
+    case 'scalingDisabled':
+      return 'scaling is off while a workload is at zero; set replicas by hand to switch it on again';
+    case 'noData':
+      return `no data to act on (${noScaleDown.join('; ')})`;
+    case 'hold':
+      return `${decision.bound}-bound, ${evidenceOf(decision)}${futility(decision.bound)}`;
+    case 'dependency':
+      return `waiting on others, ${evidenceOf(decision)}; ${trail(decision.walk)}`;
+    case 'noScaleDown':
+      return `${load} and ${stages.tolerance} would do, but ${noScaleDown.join('; ')}`;
+    case 'tolerance':
+      return `${load}, which is within the tolerance`;
+    case 'stabilization':
+      return `${load} and calls for ${stages.floor}, but ${stages.stabilised} is within what ${windowOf(rule, decision)}`;
+    case 'scaleUpLimit':
+    case 'scaleDownLimit':
+      return `${load} and calls for ${stages.stabilised}, but ${policiesOf(decision)} allow ${stages.rateLimited} now`;
+    case 'minReplicas':
+    case 'maxReplicas':
+      if (!sizing || stages.raw === currentReplicas) return `${binding} is ${stages.clamped}`;
+      return `${load} and calls for ${stages.stabilised}, but ${binding} is ${stages.clamped}`;
+    case 'none':
+      return load;
+  }
+}
+
+function loadOf({ signal, demand, targetPerPod, ratio }: SizingTrace): string {
+  const unit = signal === 'cpu' ? ' cores' : '';
+  return `${signal} demand of ${round(demand)}${unit} is ${round(ratio)} times the target of ${round(targetPerPod)}${unit} per pod`;
+}
+
+function evidenceOf({ steps, bound }: Unexplained): string {
+  const step = steps.find(
+    (it) => it.bound === bound && (it.outcome === 'matched' || it.outcome === 'keeping'),
+  );
+  const parts = step?.evidence.map(conditionText) ?? [];
+  const held = step?.heldSeconds ? ` for ${Math.round(step.heldSeconds)} s` : '';
+  return parts.join(' and ') + (step?.outcome === 'keeping' ? ' until a moment ago' : held);
+}
+
+function conditionText({ signal, value, above, below }: ConditionTrace): string {
+  const measured = value === undefined ? 'unknown' : String(round(value));
+  const limits = [
+    ...(above === undefined ? [] : [`above ${above}`]),
+    ...(below === undefined ? [] : [`below ${below}`]),
+  ];
+  return `${signal} ${measured} (${limits.join(', ')})`;
+}
+
+function futility(bound: string): string {
+  if (bound === 'disk') return '; more replicas would only add contention';
+  if (bound === 'lock') return '; more replicas do not remove a lock inside one process';
+  return '';
+}
+
+function trail(walk: WalkTrace | undefined): string {
+  if (!walk) return '';
+  const { culprit, path, confidence, rejected } = walk;
+  if (culprit) {
+    return `the bottleneck is ${culprit.peer} (${culprit.why}), ${percent(confidence)} of the waiting leads to it by ${path.join(' → ')}`;
+  }
+  const [heaviest] = rejected;
+  if (!heaviest) return 'no peer explains it';
+  return `no peer explains it; most of it leads to ${heaviest.peer}, but ${heaviest.why}`;
+}
+
+function windowOf(rule: Rule, { stages }: Unexplained): string {
+  const down = stages.stabilised > stages.floor;
+  const window = down
+    ? (rule.behavior?.scaleDown.stabilizationWindowSeconds ?? DEFAULT_DOWN_WINDOW)
+    : (rule.behavior?.scaleUp.stabilizationWindowSeconds ?? 0);
+  return `was recommended in the last ${window} s`;
+}
+
+function policiesOf({ binding }: Unexplained): string {
+  return binding === 'scaleUpLimit' ? 'the scaleUp policies' : 'the scaleDown policies';
+}
+
+function wouldChange(rule: Rule, decision: Unexplained): string {
+  switch (decision.binding) {
+    case 'scalingDisabled':
+      return 'replicas above 0, set by hand';
+    case 'noData':
+    case 'noScaleDown':
+      return `an end to this: ${decision.noScaleDown.join('; ')}`;
+    case 'hold':
+    case 'dependency':
+      return `an end to this: ${evidenceOf(decision)}`;
+    case 'stabilization':
+      return 'the same demand until the window has passed';
+    case 'scaleUpLimit':
+    case 'scaleDownLimit':
+      return 'the next period of the policies';
+    case 'minReplicas':
+    case 'maxReplicas':
+      return `another ${decision.binding}`;
+    case 'tolerance':
+    case 'none':
+      return decision.sizing ? bounds(rule, decision.sizing, decision.stages.clamped) : '';
+  }
+}
+
+/** The demand at which the replicas just decided would leave the tolerance. */
+function bounds({ behavior }: Rule, { signal, targetPerPod }: SizingTrace, replicas: number): string {
+  const carried = targetPerPod * replicas;
+  const upper = carried * (1 + (behavior?.scaleUp.tolerance ?? DEFAULT_TOLERANCE));
+  const lower = carried * (1 - (behavior?.scaleDown.tolerance ?? DEFAULT_TOLERANCE));
+  return `${signal} demand above ${round(upper)} or below ${round(lower)}`;
+}
