@@ -1,0 +1,34 @@
+import { KernscaleError } from './errors.js';
+
+const SHAPE = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei))?$/;
+const DECIMAL: Record<string, number> = {
+  n: 1e-9,
+  u: 1e-6,
+  m: 1e-3,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  P: 1e15,
+  E: 1e18,
+};
+const BINARY = ['Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
+
+/**
+ * Parses a Kubernetes quantity (`200m`, `1.5`, `2e3`, `64Mi`) into cores, bytes or whatever it counts
+ * (apimachinery/pkg/api/resource/quantity.go; client-node has the like but does not export it).
+ *
+ * @throws KernscaleError `BAD_QUANTITY`
+ */
+export function parseQuantity(text: string): number {
+  const match = SHAPE.exec(text);
+  if (!match) {
+    throw new KernscaleError('BAD_QUANTITY', `"${text}" is not a quantity; write it like 200m, 1.5 or 64Mi`);
+  }
+  const [, digits, exponent, suffix = ''] = match;
+  if (exponent !== undefined) return Number(digits! + exponent);
+  if (suffix.endsWith('i')) return Number(digits) * 1024 ** (BINARY.indexOf(suffix) + 1);
+  // Dividing keeps 0.2 what the author wrote as 200m; multiplying by 0.001 would not.
+  const scale = DECIMAL[suffix] ?? 1;
+  return scale < 1 ? Number(digits) / Math.round(1 / scale) : Number(digits) * scale;
+}

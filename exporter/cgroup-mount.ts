@@ -1,0 +1,66 @@
+import { readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { errorMessage, KernscaleError } from '../common/errors.js';
+
+export interface CgroupMount {
+  mountPoint: string;
+  /** False when the mount shows only the part of the hierarchy that belongs to our own container. */
+  wholeHierarchy: boolean;
+}
+
+/** kernfs numbers the root directory of every hierarchy 1 (fs/kernfs/dir.c, `kernfs_create_root`). */
+const ROOT_INODE = 1;
+
+/**
+ * Finds where cgroup2 is mounted: on a pure host usually /sys/fs/cgroup, on a hybrid one
+ * /sys/fs/cgroup/unified, in a pod wherever the host's hierarchy was mounted.
+ *
+ * @param procfs where procfs is mounted
+ * @param below only consider mounts at or below this directory
+ * @throws KernscaleError `CGROUP2_MISSING`
+ */
+export function findCgroupMount(procfs: string, below?: string): CgroupMount {
+  const mounts = cgroup2MountPoints(readMountinfo(procfs))
+    .filter((mountPoint) => below === undefined || isWithin(mountPoint, below))
+    .map((mountPoint) => ({ mountPoint, wholeHierarchy: statSync(mountPoint).ino === ROOT_INODE }));
+  const best = mounts.find(({ wholeHierarchy }) => wholeHierarchy) ?? mounts[0];
+  if (best) return best;
+  const where = below === undefined ? '' : ` at or below ${below}`;
+  throw new KernscaleError(
+    'CGROUP2_MISSING',
+    `no cgroup2 file system is mounted${where}; mount the host's /sys/fs/cgroup and name it with --path.cgroupfs`,
+  );
+}
+
+/** The mount points of cgroup2 in the text of a mountinfo file (proc_pid_mountinfo(5)), in its order. */
+export function cgroup2MountPoints(mountinfo: string): string[] {
+  const points: string[] = [];
+  for (const line of mountinfo.split('\n')) {
+    const [left, right] = line.split(' - ');
+    const mountPoint = left?.split(' ')[4];
+    if (mountPoint !== undefined && right?.startsWith('cgroup2 ')) points.push(unescape(mountPoint));
+  }
+  return points;
+}
+
+/** mountinfo writes space, tab, newline and backslash as three octal digits. */
+function unescape(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+}
+
+function isWithin(file: string, directory: string): boolean {
+  const relative = path.relative(path.resolve(directory), file);
+  return relative !== '..' && !relative.startsWith('../');
+}
+
+function readMountinfo(procfs: string): string {
+  const file = path.join(procfs, 'self', 'mountinfo');
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new KernscaleError(
+      'PROCFS_MISSING',
+      `cannot read ${file} (${errorMessage(error)}); name the mount of procfs with --path.procfs`,
+    );
+  }
+}

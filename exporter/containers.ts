@@ -1,0 +1,164 @@
+import type { ContainerCounters, Probes, Snapshot } from 'bpf-linker-napi';
+import { errorCode } from '../common/errors.js';
+import type { CgroupIdentity } from './cgroup-path.js';
+import type { ContainerSeries } from './families.js';
+import type { ContainerIdentity, PodIdentity } from './pods.js';
+import { RetiredContainers } from './retired.js';
+
+export interface ContainerPolicy {
+  /** Containers of these namespaces are not measured. */
+  readonly ignoreNamespaces: RegExp;
+  /** How long the final values of a dead container are served, at least once. */
+  readonly keepSeconds: number;
+}
+
+/** What becomes of the containers on this node. */
+export type ContainerCounts = Record<
+  /** Measured and exported. */
+  | 'exported'
+  /** Measured, but the API has not told yet what they are. */
+  | 'unknown'
+  /** Not measured: an ignored namespace, or a pod's sandbox. */
+  | 'ignored'
+  /** Not measured, because every slot is taken. */
+  | 'folded'
+  /** Gone; final values still served. */
+  | 'retired',
+  number
+>;
+
+type Tracker = Pick<Probes, 'track' | 'untrack'>;
+
+interface Entry {
+  readonly cgroupId: bigint;
+  readonly cgroup: CgroupIdentity;
+  readonly seenAt: number;
+  /** Undefined while it is not measured. */
+  slot: number | undefined;
+  ignored: boolean;
+  identity: ContainerIdentity | undefined;
+}
+
+/** The kubelet reports a container's id a second or two after its start; a sandbox's never. */
+const SANDBOX_SECONDS = 60;
+
+/**
+ * Keeps the kernel's slots in step with the containers that exist, and joins both with what the API knows.
+ * A container the API does not know yet is measured, so that nothing is lost when it becomes known.
+ * All times are seconds of one monotonic clock, given by the caller.
+ */
+export class ContainerTable {
+  readonly #entries = new Map<bigint, Entry>();
+  /** Their cgroup is gone, their final values not read yet. */
+  #ended: Entry[] = [];
+  readonly #retired: RetiredContainers;
+  #pods: ReadonlyMap<string, PodIdentity> = new Map();
+
+  constructor(
+    private readonly tracker: Tracker,
+    private readonly policy: ContainerPolicy,
+  ) {
+    this.#retired = new RetiredContainers(policy.keepSeconds);
+  }
+
+  /** Takes over which container cgroups exist. */
+  observe(found: ReadonlyMap<bigint, CgroupIdentity>, now: number): void {
+    for (const [cgroupId, entry] of this.#entries) {
+      if (found.has(cgroupId)) continue;
+      this.#entries.delete(cgroupId);
+      if (entry.slot !== undefined) this.#ended.push(entry);
+    }
+    for (const [cgroupId, cgroup] of found) {
+      const entry = this.#entries.get(cgroupId) ?? this.#add(cgroupId, cgroup, now);
+      this.#update(entry, now);
+    }
+  }
+
+  /** Takes over what the API knows, by uid or manifest hash. */
+  setPods(pods: ReadonlyMap<string, PodIdentity>, now: number): void {
+    this.#pods = pods;
+    for (const entry of this.#entries.values()) this.#update(entry, now);
+    for (const entry of this.#ended) this.#identify(entry);
+    this.#retired.identify(({ podUid, containerId }) => pods.get(podUid)?.containers.get(containerId));
+  }
+
+  /** Some container has ended and waits for `retire` to free its slot. */
+  get hasEnded(): boolean {
+    return this.#ended.length > 0;
+  }
+
+  /** Keeps the final values of ended containers from a snapshot taken after their end, and frees their slots. */
+  retire(snapshot: Snapshot, now: number): void {
+    const bySlot = countersBySlot(snapshot);
+    for (const { cgroupId, cgroup, slot, identity } of this.#ended) {
+      const counters = bySlot.get(slot!);
+      if (counters) this.#retired.add({ cgroup, identity, counters }, now);
+      this.tracker.untrack(cgroupId);
+    }
+    this.#ended = [];
+  }
+
+  /** What to expose from a snapshot: instances of one container, before and after a restart, are one series. */
+  series(snapshot: Snapshot, now: number): ContainerSeries[] {
+    this.retire(snapshot, now);
+    const bySlot = countersBySlot(snapshot);
+    const live: ContainerSeries[] = [];
+    for (const { slot, identity } of this.#entries.values()) {
+      const counters = slot === undefined ? undefined : bySlot.get(slot);
+      if (identity && counters) live.push({ identity, counters });
+    }
+    return this.#retired.serveWith(live, now);
+  }
+
+  counts(): ContainerCounts {
+    const counts = { exported: 0, unknown: 0, ignored: 0, folded: 0, retired: this.#retired.size };
+    for (const { ignored, slot, identity } of this.#entries.values()) {
+      if (ignored) counts.ignored++;
+      else if (slot === undefined) counts.folded++;
+      else if (identity) counts.exported++;
+      else counts.unknown++;
+    }
+    return counts;
+  }
+
+  #add(cgroupId: bigint, cgroup: CgroupIdentity, seenAt: number): Entry {
+    const entry = { cgroupId, cgroup, seenAt, slot: undefined, ignored: false, identity: undefined };
+    this.#entries.set(cgroupId, entry);
+    return entry;
+  }
+
+  #update(entry: Entry, now: number): void {
+    const pod = this.#identify(entry);
+    entry.ignored =
+      pod !== undefined &&
+      (this.policy.ignoreNamespaces.test(pod.namespace) ||
+        (!entry.identity && now - entry.seenAt >= SANDBOX_SECONDS));
+    if (entry.ignored) this.#untrack(entry);
+    else if (entry.slot === undefined) this.#track(entry);
+  }
+
+  #identify(entry: Entry): PodIdentity | undefined {
+    const pod = this.#pods.get(entry.cgroup.podUid);
+    // A pod that the API has already forgotten keeps its name until its cgroup is gone.
+    entry.identity = pod?.containers.get(entry.cgroup.containerId) ?? entry.identity;
+    return pod;
+  }
+
+  #track(entry: Entry): void {
+    try {
+      entry.slot = this.tracker.track(entry.cgroupId);
+    } catch (error) {
+      if (errorCode(error) !== 'SLOTS_FULL') throw error;
+    }
+  }
+
+  #untrack(entry: Entry): void {
+    if (entry.slot === undefined) return;
+    this.tracker.untrack(entry.cgroupId);
+    entry.slot = undefined;
+  }
+}
+
+function countersBySlot({ containers }: Snapshot): Map<number, ContainerCounters> {
+  return new Map(containers.map((counters) => [counters.slot, counters]));
+}

@@ -1,0 +1,59 @@
+import {
+  REASONS,
+  STATES,
+  type BlockIoCounters,
+  type ContainerCounters,
+  type Histogram,
+  type PeerCounters,
+} from 'bpf-linker-napi';
+
+/** What two instances of one container did together; the slot is the second's. */
+export function addCounters(a: ContainerCounters, b: ContainerCounters): ContainerCounters {
+  return {
+    slot: b.slot,
+    stateSeconds: mapKeys(STATES, (state) => a.stateSeconds[state] + b.stateSeconds[state]),
+    oncpu: addHistograms(a.oncpu, b.oncpu),
+    runqueue: addHistograms(a.runqueue, b.runqueue),
+    offcpu: mapKeys(REASONS, (reason) => addHistograms(a.offcpu[reason], b.offcpu[reason])),
+    tcpServe: addHistograms(a.tcpServe, b.tcpServe),
+    samples: { user: a.samples.user + b.samples.user, kernel: a.samples.kernel + b.samples.kernel },
+    blockIo: addByKey(a.blockIo, b.blockIo, ({ device, op }) => `${op} ${device}`, addBlockIo),
+    peers: addByKey(a.peers, b.peers, ({ peer }) => peer, addPeers),
+  };
+}
+
+function addHistograms(a: Histogram, b: Histogram): Histogram {
+  return { buckets: a.buckets.map((count, index) => count + b.buckets[index]!), sum: a.sum + b.sum };
+}
+
+function addBlockIo(a: BlockIoCounters, b: BlockIoCounters): BlockIoCounters {
+  return { ...a, seconds: addHistograms(a.seconds, b.seconds), bytes: addHistograms(a.bytes, b.bytes) };
+}
+
+function addPeers(a: PeerCounters, b: PeerCounters): PeerCounters {
+  return {
+    peer: a.peer,
+    wait: addHistograms(a.wait, b.wait),
+    connections: a.connections + b.connections,
+    failures: a.failures + b.failures,
+    retransmits: a.retransmits + b.retransmits,
+  };
+}
+
+function addByKey<T>(
+  a: readonly T[],
+  b: readonly T[],
+  keyOf: (one: T) => string,
+  add: (a: T, b: T) => T,
+): T[] {
+  const sums = new Map(a.map((one) => [keyOf(one), one]));
+  for (const one of b) {
+    const known = sums.get(keyOf(one));
+    sums.set(keyOf(one), known === undefined ? one : add(known, one));
+  }
+  return [...sums.values()];
+}
+
+function mapKeys<K extends string, V>(keys: readonly K[], value: (key: K) => V): Record<K, V> {
+  return Object.fromEntries(keys.map((key) => [key, value(key)])) as Record<K, V>;
+}

@@ -1,0 +1,104 @@
+import type { Histogram } from 'bpf-linker-napi';
+
+export type Format = 'text' | 'openmetrics';
+
+export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
+  text: 'text/plain; version=0.0.4; charset=utf-8',
+  openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+};
+/** What OpenMetrics demands at the very end; nothing in the older text format. */
+export const TRAILERS: Readonly<Record<Format, string>> = { text: '', openmetrics: '# EOF\n' };
+
+export interface Family {
+  /** As in the text format: a counter's name ends in `_total`. */
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';
+}
+
+/** Label pairs, rendered once (`op="read",device="vda"`) because every line of a series repeats them. */
+export type LabelText = string;
+
+export function labelText(labels: Readonly<Record<string, string | number>>): LabelText {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${escapeLabelValue(String(value))}"`)
+    .join(',');
+}
+
+function escapeLabelValue(value: string): string {
+  return value.replace(/[\\"\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`));
+}
+
+/** The HELP and TYPE lines of a family. */
+export function familyHeader({ name, help, type }: Family, format: Format): string {
+  const openMetrics = format === 'openmetrics';
+  // In OpenMetrics the suffix belongs to the sample, not to the family.
+  const family = openMetrics && type === 'counter' ? name.replace(/_total$/, '') : name;
+  const text = help.replace(openMetrics ? /[\\"\n]/g : /[\\\n]/g, (char) =>
+    char === '\n' ? '\\n' : `\\${char}`,
+  );
+  return `# HELP ${family} ${text}\n# TYPE ${family} ${type}\n`;
+}
+
+export function sampleLine(name: string, labels: LabelText, value: number): string {
+  return labels === '' ? `${name} ${formatValue(value)}\n` : `${name}{${labels}} ${formatValue(value)}\n`;
+}
+
+export function formatValue(value: number): string {
+  if (value === Infinity) return '+Inf';
+  return value === -Infinity ? '-Inf' : String(value);
+}
+
+/** Which of the kernel's buckets become lines, and the text of their `le` labels. */
+export interface BucketLayout {
+  /** The kernel's buckets up to and including this index count into the line. */
+  readonly lastBucket: readonly number[];
+  readonly le: readonly string[];
+}
+
+/**
+ * Exposes the bounds that are powers of four: half the lines of the kernel's powers of two. Buckets are
+ * merged, never split, so every line stays exact.
+ */
+export function bucketLayout(bounds: readonly number[], format: Format): BucketLayout {
+  const exposed = bounds
+    .map((bound, index) => ({ bound, index }))
+    .filter(({ bound }) => Number.isInteger(Math.log2(bound) / 2));
+  return {
+    lastBucket: exposed.map(({ index }) => index),
+    le: exposed.map(({ bound }) => formatBound(bound, format)),
+  };
+}
+
+/** As Go's strconv writes it, so that the label is the same in every format Prometheus reads. */
+export function formatBound(bound: number, format: Format): string {
+  if (bound < 1e-4) return bound.toExponential().replace(/e-(\d)$/, 'e-0$1');
+  if (format === 'openmetrics' && Number.isInteger(bound)) return `${bound}.0`;
+  return String(bound);
+}
+
+export function isEmpty(histogram: Histogram): boolean {
+  return histogram.buckets.every((count) => count === 0);
+}
+
+/** All lines of one histogram: cumulative buckets, sum and count. */
+export function histogramLines(
+  name: string,
+  labels: LabelText,
+  { buckets, sum }: Histogram,
+  layout: BucketLayout,
+): string {
+  const prefix = `${name}_bucket{${labels},le="`;
+  let lines = '';
+  let count = 0;
+  let next = 0;
+  for (let line = 0; line < layout.le.length; line++) {
+    while (next <= layout.lastBucket[line]!) count += buckets[next++]!;
+    lines += `${prefix}${layout.le[line]!}"} ${count}\n`;
+  }
+  while (next < buckets.length) count += buckets[next++]!;
+  return (
+    `${lines}${prefix}+Inf"} ${count}\n` +
+    `${name}_sum{${labels}} ${formatValue(sum)}\n${name}_count{${labels}} ${count}\n`
+  );
+}

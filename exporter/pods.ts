@@ -1,0 +1,95 @@
+import type { V1Container, V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
+import { parseQuantity } from '../common/quantity.js';
+import { workloadOf } from './workload.js';
+
+/** Everything the exporter says about a container besides what the kernel measured. */
+export interface ContainerIdentity {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly workload: string;
+  readonly workloadKind: string;
+  readonly image: string;
+  /** As the kubelet reports it, `containerd://<64 hex>`. */
+  readonly containerId: string;
+  /** Cores, undefined when the pod's author set none. */
+  readonly cpuRequest: number | undefined;
+  readonly cpuLimit: number | undefined;
+}
+
+export interface PodIdentity {
+  readonly namespace: string;
+  /** By container id as it stands in cgroup names, without the runtime's prefix. */
+  readonly containers: ReadonlyMap<string, ContainerIdentity>;
+}
+
+/**
+ * Indexes pods by what names them in cgroup paths: their uid, or for a static pod the hash of its manifest.
+ */
+export function indexPods(pods: readonly V1Pod[]): Map<string, PodIdentity> {
+  const index = new Map<string, PodIdentity>();
+  for (const pod of pods) {
+    const key = pod.metadata?.annotations?.['kubernetes.io/config.hash'] ?? pod.metadata?.uid;
+    if (key === undefined) continue;
+    index.set(key, { namespace: pod.metadata?.namespace ?? '', containers: containersOf(pod) });
+  }
+  return index;
+}
+
+function containersOf(pod: V1Pod): Map<string, ContainerIdentity> {
+  const { spec, status } = pod;
+  const specs = new Map<string, Pick<V1Container, 'image' | 'resources'>>();
+  for (const container of [
+    ...(spec?.containers ?? []),
+    ...(spec?.initContainers ?? []),
+    ...(spec?.ephemeralContainers ?? []),
+  ]) {
+    specs.set(container.name, container);
+  }
+  const workload = workloadOf(pod);
+  const containers = new Map<string, ContainerIdentity>();
+  for (const { name, containerId } of containerInstances(status)) {
+    containers.set(containerId.slice(containerId.lastIndexOf('/') + 1), {
+      namespace: pod.metadata?.namespace ?? '',
+      pod: pod.metadata?.name ?? '',
+      container: name,
+      workload: workload.name,
+      workloadKind: workload.kind,
+      image: specs.get(name)?.image ?? '',
+      containerId,
+      ...cpuResources(specs.get(name)),
+    });
+  }
+  return containers;
+}
+
+interface Instance {
+  name: string;
+  containerId: string;
+}
+
+/** The running instance of every container and, after a restart, the one before it. */
+function containerInstances(status: V1Pod['status']): Instance[] {
+  const statuses: V1ContainerStatus[] = [
+    ...(status?.containerStatuses ?? []),
+    ...(status?.initContainerStatuses ?? []),
+    ...(status?.ephemeralContainerStatuses ?? []),
+  ];
+  return statuses.flatMap(({ name, containerID, lastState }) => {
+    const instances: Instance[] = [];
+    if (containerID) instances.push({ name, containerId: containerID });
+    const before = lastState?.terminated?.containerID;
+    if (before) instances.push({ name, containerId: before });
+    return instances;
+  });
+}
+
+function cpuResources(container: Pick<V1Container, 'resources'> | undefined) {
+  const cpuLimit = cores(container?.resources?.limits?.['cpu']);
+  // The API server fills in an absent request with the limit; a static pod's manifest may lack it.
+  return { cpuRequest: cores(container?.resources?.requests?.['cpu']) ?? cpuLimit, cpuLimit };
+}
+
+function cores(quantity: string | undefined): number | undefined {
+  return quantity === undefined ? undefined : parseQuantity(quantity);
+}

@@ -1,0 +1,87 @@
+import type { ContainerCounters } from 'bpf-linker-napi';
+import type { CgroupIdentity } from './cgroup-path.js';
+import { addCounters } from './counters.js';
+import type { ContainerSeries } from './families.js';
+import type { ContainerIdentity } from './pods.js';
+
+/** A container whose cgroup is gone, with its final values. */
+export interface Ended {
+  readonly cgroup: CgroupIdentity;
+  readonly identity: ContainerIdentity | undefined;
+  readonly counters: ContainerCounters;
+}
+
+interface Retired {
+  identity: ContainerIdentity;
+  counters: ContainerCounters;
+  endedAt: number;
+  served: boolean;
+}
+
+/** Nobody scrapes: final values are not kept for longer than this. */
+const UNSERVED_SECONDS = 600;
+
+/**
+ * Serves the final values of dead containers once more. When a container is restarted, its series goes on
+ * from where the instance before it ended: the labels are the same, and a counter never goes backwards.
+ */
+export class RetiredContainers {
+  readonly #byKey = new Map<string, Retired>();
+  #unidentified: { ended: Ended; endedAt: number }[] = [];
+
+  constructor(private readonly keepSeconds: number) {}
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  add(ended: Ended, now: number): void {
+    const { identity, counters } = ended;
+    if (!identity) {
+      this.#unidentified.push({ ended, endedAt: now });
+      return;
+    }
+    const known = this.#byKey.get(keyOf(identity));
+    const sum = known ? addCounters(known.counters, counters) : counters;
+    this.#byKey.set(keyOf(identity), { identity, counters: sum, endedAt: now, served: false });
+  }
+
+  /** Names containers that ended before the API told what they were. */
+  identify(lookUp: (cgroup: CgroupIdentity) => ContainerIdentity | undefined): void {
+    const waiting = this.#unidentified;
+    this.#unidentified = [];
+    for (const { ended, endedAt } of waiting) {
+      this.add({ ...ended, identity: lookUp(ended.cgroup) }, endedAt);
+    }
+  }
+
+  /** Joins what lives with what has ended, and forgets what was served for long enough. */
+  serveWith(live: readonly ContainerSeries[], now: number): ContainerSeries[] {
+    const series = new Map<string, ContainerSeries>();
+    for (const one of live) {
+      const key = keyOf(one.identity);
+      const before = series.get(key) ?? this.#byKey.get(key);
+      const counters = before ? addCounters(before.counters, one.counters) : one.counters;
+      series.set(key, { identity: one.identity, counters });
+    }
+    this.#expire(series, now);
+    for (const [key, retired] of this.#byKey) {
+      retired.served = true;
+      if (!series.has(key)) series.set(key, retired);
+    }
+    return [...series.values()];
+  }
+
+  #expire(live: ReadonlyMap<string, unknown>, now: number): void {
+    for (const [key, { endedAt, served }] of this.#byKey) {
+      const age = now - endedAt;
+      const old = (served && age >= this.keepSeconds) || age >= UNSERVED_SECONDS;
+      if (old && !live.has(key)) this.#byKey.delete(key);
+    }
+    this.#unidentified = this.#unidentified.filter(({ endedAt }) => now - endedAt < UNSERVED_SECONDS);
+  }
+}
+
+function keyOf({ namespace, pod, container }: ContainerIdentity): string {
+  return `${namespace}/${pod}/${container}`;
+}

@@ -1,0 +1,132 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ProgramStatus, Snapshot } from 'bpf-linker-napi';
+import type { ContainerCounts } from './containers.js';
+import { familyHeader, formatBound, labelText, sampleLine, type Family, type Format } from './exposition.js';
+
+export type Stage = 'read' | 'join' | 'render';
+
+/** What the exporter knows about itself at the time of a scrape. */
+export interface SelfState {
+  readonly containers: ContainerCounts;
+  readonly podsKnown: number;
+  readonly watchRestarts: number;
+  readonly programs: readonly ProgramStatus[];
+  readonly drops: Snapshot['drops'];
+}
+
+/** The exporter's metrics on itself, in a registry of their own. */
+export class SelfMetrics {
+  readonly #registry = new Registry();
+  readonly #stages: Histogram<'stage'>;
+
+  constructor(
+    version: string,
+    private readonly state: () => SelfState,
+  ) {
+    const registers = [this.#registry];
+    collectDefaultMetrics({ register: this.#registry });
+    this.#stages = new Histogram({
+      name: 'kernscale_exporter_scrape_stage_seconds',
+      help: 'Time one scrape spends in each stage.',
+      labelNames: ['stage'],
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
+      registers,
+    });
+    new Gauge({
+      name: 'kernscale_build_info',
+      help: 'The running version; always 1.',
+      labelNames: ['version', 'node_version'],
+      registers,
+    }).set({ version, node_version: process.version }, 1);
+    this.#addProbes();
+    this.#addContainers();
+  }
+
+  observeStage(stage: Stage, seconds: number): void {
+    this.#stages.observe({ stage }, seconds);
+  }
+
+  async render(format: Format): Promise<string> {
+    const metrics = await this.#registry.getMetricsAsJSON();
+    return metrics.map((metric) => renderMetric(metric as unknown as JsonMetric, format)).join('');
+  }
+
+  #addProbes(): void {
+    const { state } = this;
+    const registers = [this.#registry];
+    new Gauge({
+      name: 'kernscale_probe_attached',
+      help: 'Whether a BPF program is attached.',
+      labelNames: ['probe', 'program'],
+      registers,
+      collect() {
+        for (const { probe, program, attached } of state().programs) {
+          this.set({ probe, program }, Number(attached));
+        }
+      },
+    });
+    new Counter({
+      name: 'kernscale_probe_drops_total',
+      help: 'Observations lost or folded in the kernel, by cause.',
+      labelNames: ['cause'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [cause, count] of Object.entries(state().drops)) this.inc({ cause }, count);
+      },
+    });
+  }
+
+  #addContainers(): void {
+    const { state } = this;
+    const registers = [this.#registry];
+    new Gauge({
+      name: 'kernscale_exporter_containers',
+      help:
+        'Containers by what becomes of them: exported, unknown to the API yet, ignored, folded for want of ' +
+        'a slot, or retired and served for the last time.',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        for (const [name, count] of Object.entries(state().containers)) this.set({ state: name }, count);
+      },
+    });
+    new Gauge({
+      name: 'kernscale_exporter_pods',
+      help: 'Pods on this node that the Kubernetes API has told of.',
+      registers,
+      collect() {
+        this.set(state().podsKnown);
+      },
+    });
+    new Counter({
+      name: 'kernscale_exporter_watch_restarts_total',
+      help: 'Watch requests to the Kubernetes API that ended or failed and were made again.',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(state().watchRestarts);
+      },
+    });
+  }
+}
+
+interface JsonMetric extends Family {
+  readonly values: readonly {
+    metricName?: string;
+    labels: Record<string, string | number>;
+    value: number;
+  }[];
+}
+
+/** prom-client cannot render one registry in both formats; its values in ours it can. */
+function renderMetric(metric: JsonMetric, format: Format): string {
+  const { name, values } = metric;
+  if (values.length === 0) return '';
+  const lines = values.map(({ metricName, labels, value }) => {
+    const { le } = labels;
+    const text = labelText(typeof le === 'number' ? { ...labels, le: formatBound(le, format) } : labels);
+    return sampleLine(metricName ?? name, text, value);
+  });
+  return familyHeader(metric, format) + lines.join('');
+}

@@ -1,0 +1,48 @@
+import type { V1OwnerReference, V1Pod } from '@kubernetes/client-node';
+
+/** The controller that a person scales, deploys and names: what owns the pod at the top. */
+export interface Workload {
+  readonly name: string;
+  readonly kind: string;
+}
+
+const MINUTES_PER_YEAR = 365 * 24 * 60;
+
+/**
+ * Finds a pod's top owner without asking the API server for the owners: a ReplicaSet made by a Deployment
+ * or an Argo Rollout, and a Job made by a CronJob, carry their maker's name in their own.
+ */
+export function workloadOf(pod: V1Pod): Workload {
+  const name = pod.metadata?.name ?? '';
+  const owner = pod.metadata?.ownerReferences?.find(({ controller }) => controller === true);
+  // A static pod's mirror is controlled by its node, which nobody would call its workload.
+  if (!owner || owner.kind === 'Node') return { name, kind: 'Pod' };
+  if (owner.kind === 'ReplicaSet') return replicaSetOwner(owner, pod.metadata?.labels ?? {});
+  if (owner.kind === 'Job') return jobOwner(owner, pod.metadata?.creationTimestamp);
+  return { name: owner.name, kind: owner.kind };
+}
+
+function replicaSetOwner({ name, kind }: V1OwnerReference, labels: Record<string, string>): Workload {
+  const hashes = [
+    [labels['pod-template-hash'], 'Deployment'],
+    [labels['rollouts-pod-template-hash'], 'Rollout'],
+  ] as const;
+  for (const [hash, ownerKind] of hashes) {
+    if (hash && name.length > hash.length + 1 && name.endsWith(`-${hash}`)) {
+      return { name: name.slice(0, -hash.length - 1), kind: ownerKind };
+    }
+  }
+  return { name, kind };
+}
+
+/**
+ * A CronJob names its Job `<name>-<minutes since 1970>` (pkg/controller/cronjob, `getJobName`). A person's
+ * `backup-20240101` looks alike, so the minutes must be plausible for the pod's age.
+ */
+function jobOwner({ name, kind }: V1OwnerReference, created: Date | string | undefined): Workload {
+  const match = /^(.+)-(\d{8})$/.exec(name);
+  const createdMinutes = created === undefined ? NaN : new Date(created).getTime() / 60_000;
+  const age = createdMinutes - Number(match?.[2]);
+  const plausible = age >= -1 && age < MINUTES_PER_YEAR;
+  return match && plausible ? { name: match[1]!, kind: 'CronJob' } : { name, kind };
+}
