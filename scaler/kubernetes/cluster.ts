@@ -15,6 +15,7 @@ import { Topology } from './topology.js';
 /** A workload that this process watches, so that its replicas are known without asking for each. */
 export interface WatchedWorkload {
   readonly ref: ScaleTargetRef;
+  readonly uid: string;
   readonly labels: Readonly<Record<string, string>>;
   /** `spec.replicas`. */
   readonly replicas: number;
@@ -84,6 +85,7 @@ export class ClusterView {
 function watched(kind: string, { metadata, spec }: V1Deployment | V1StatefulSet): WatchedWorkload {
   return {
     ref: { apiVersion: 'apps/v1', kind, namespace: metadata?.namespace ?? '', name: metadata?.name ?? '' },
+    uid: metadata?.uid ?? '',
     labels: metadata?.labels ?? {},
     // The API server fills in 1 where nobody wrote a number.
     replicas: spec?.replicas ?? 1,

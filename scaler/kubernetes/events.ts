@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { CoreV1Api, type KubeConfig } from '@kubernetes/client-node';
 import type { ScaleTargetRef } from '../core/types.js';
@@ -9,6 +10,8 @@ const MAX_MESSAGE_LENGTH = 1024;
 
 export interface WorkloadEvent {
   readonly target: ScaleTargetRef;
+  /** `kubectl describe` finds events by it. */
+  readonly uid: string;
   readonly type: 'Normal' | 'Warning';
   /** One CamelCase word, as in `kubectl get events`. */
   readonly reason: string;
@@ -26,15 +29,15 @@ export class EventWriter {
   }
 
   /** @throws KernscaleError with one of the codes of `apiError` */
-  async write({ target, type, reason, message, at }: WorkloadEvent): Promise<void> {
+  async write({ target, uid, type, reason, message, at }: WorkloadEvent): Promise<void> {
     const time = new Date(at * 1000);
     const { apiVersion, kind, namespace, name } = target;
     try {
       await this.#api.createNamespacedEvent({
         namespace,
         body: {
-          metadata: { namespace, generateName: `${name}.kernscale-` },
-          involvedObject: { apiVersion, kind, namespace, name },
+          metadata: { namespace, name: `${name}.${randomUUID()}` },
+          involvedObject: { apiVersion, kind, namespace, name, uid },
           type,
           reason,
           message: message.slice(0, MAX_MESSAGE_LENGTH),

@@ -1,22 +1,14 @@
 import { CustomObjectsApi, type KubeConfig, type V1Scale } from '@kubernetes/client-node';
 import { KernscaleError } from '../../common/errors.js';
+import type { ScaleTargetRef } from '../core/types.js';
 import { apiConfiguration, apiError } from './client.js';
-
-/** An object with a `scale` subresource, as HPA v2's `scaleTargetRef` names it, and its namespace. */
-export interface ScaleTarget {
-  /** `group/version`, for example `apps/v1`. */
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
-}
 
 export interface Scale {
   /** Replicas asked for (`spec.replicas`). */
   readonly replicas: number;
-  /** Replicas that exist now (`status.replicas`), ready or not. */
-  readonly actualReplicas: number;
   readonly resourceVersion: string;
+  /** Of the object itself: its scale shares it. */
+  readonly uid: string;
 }
 
 /**
@@ -34,7 +26,7 @@ export class ScaleClient {
     this.#api = new CustomObjectsApi(apiConfiguration(config));
   }
 
-  async get(target: ScaleTarget): Promise<Scale> {
+  async get(target: ScaleTargetRef): Promise<Scale> {
     return this.#call(`cannot read the scale of ${describe(target)}`, async () => {
       const answer: unknown = await this.#api.getNamespacedCustomObjectScale(await this.#resource(target));
       return readScale(answer as V1Scale);
@@ -45,7 +37,7 @@ export class ScaleClient {
    * Sets the replicas of an object that is still at `resourceVersion`. A conflict is thrown and not retried:
    * whoever wrote meanwhile may have meant it, so the next round decides again on fresh data.
    */
-  async set(target: ScaleTarget, replicas: number, resourceVersion: string): Promise<Scale> {
+  async set(target: ScaleTargetRef, replicas: number, resourceVersion: string): Promise<Scale> {
     return this.#call(`cannot scale ${describe(target)}`, async () => {
       const resource = await this.#resource(target);
       const body = { metadata: { resourceVersion }, spec: { replicas } };
@@ -62,7 +54,7 @@ export class ScaleClient {
     }
   }
 
-  async #resource({ apiVersion, kind, namespace, name }: ScaleTarget) {
+  async #resource({ apiVersion, kind, namespace, name }: ScaleTargetRef) {
     const [group = '', version = ''] = apiVersion.split('/');
     return { group, version, namespace, name, plural: await this.#plural(apiVersion, kind) };
   }
@@ -87,14 +79,10 @@ function readScale(scale: V1Scale): Scale {
   if (resourceVersion === undefined) {
     throw new KernscaleError('SCALE_UNSUPPORTED', 'the answer is not a Scale with a resourceVersion');
   }
-  // Kubernetes leaves zero out of spec.replicas and status.replicas on the wire.
-  return {
-    replicas: scale.spec?.replicas ?? 0,
-    actualReplicas: scale.status?.replicas ?? 0,
-    resourceVersion,
-  };
+  // Kubernetes leaves zero out of spec.replicas on the wire.
+  return { replicas: scale.spec?.replicas ?? 0, resourceVersion, uid: scale.metadata?.uid ?? '' };
 }
 
-export function describe({ kind, namespace, name }: ScaleTarget): string {
+function describe({ kind, namespace, name }: ScaleTargetRef): string {
   return `${kind} ${namespace}/${name}`;
 }

@@ -24,8 +24,8 @@ export interface Answers {
 export interface Surroundings {
   /** Who answers at `ip:port`; undefined while that is not known yet. */
   readonly resolve: ((peer: string) => Endpoint | undefined) | undefined;
-  /** `spec.replicas` of every workload that is known. */
-  readonly replicas: ReadonlyMap<WorkloadKey, number>;
+  /** `spec.replicas`, where it is known. */
+  readonly replicas: (workload: WorkloadKey) => number | undefined;
 }
 
 interface SignalTable {
@@ -57,7 +57,7 @@ export function assemble(
   for (const workload of workloads) {
     assembled.set(workload, {
       // A workload of a kind that is not watched, and that no rule scales, is only ever looked through.
-      replicas: surroundings.replicas.get(workload) ?? 1,
+      replicas: surroundings.replicas(workload) ?? 1,
       signals: Object.fromEntries([...tables].map(([signal, table]) => [signal, reading(table, workload)])),
       edges: edges
         ? edgesOf(edges, workload, surroundings)

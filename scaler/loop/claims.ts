@@ -1,0 +1,74 @@
+import { workloadKey, type Rule, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
+import type { WatchedWorkload } from '../kubernetes/cluster.js';
+import type { LabelSelector, LabelSelectorRequirement, RuleGroup, WorkloadMatch } from '../rules/types.js';
+
+/** A workload and the one rule that scales it. */
+export interface Claim {
+  readonly key: WorkloadKey;
+  readonly group: RuleGroup;
+  readonly rule: Rule;
+}
+
+/**
+ * Gives every workload to at most one rule: to the rule that names it, else to the first fleet rule that it matches,
+ * in the order of the files. Two rules that scale one workload would fight.
+ */
+export function claim(
+  groups: readonly RuleGroup[],
+  workloads: readonly WatchedWorkload[],
+): ReadonlyMap<WorkloadKey, Claim> {
+  const claims = new Map<WorkloadKey, Claim>();
+  const add = (group: RuleGroup, rule: Rule): void => {
+    const key = workloadKey(rule.scaleTargetRef);
+    if (!claims.has(key)) claims.set(key, { key, group, rule });
+  };
+  for (const group of groups) {
+    for (const rule of group.rules) if ('scaleTargetRef' in rule) add(group, rule);
+  }
+  for (const group of groups) {
+    for (const rule of group.rules) {
+      if (!('match' in rule)) continue;
+      for (const { ref, labels } of workloads) {
+        if (matches(rule.match, ref, labels)) add(group, { ...rule, scaleTargetRef: ref });
+      }
+    }
+  }
+  return claims;
+}
+
+function matches(
+  { apiVersion, kind, namespace, selector }: WorkloadMatch,
+  ref: ScaleTargetRef,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  return (
+    ref.apiVersion === apiVersion &&
+    ref.kind === kind &&
+    (namespace === undefined || ref.namespace === namespace) &&
+    selects(selector, labels)
+  );
+}
+
+/** Kubernetes' label selector; an empty one selects everything. */
+function selects(
+  { matchLabels, matchExpressions }: LabelSelector,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  return (
+    Object.entries(matchLabels ?? {}).every(([key, value]) => labels[key] === value) &&
+    (matchExpressions ?? []).every((requirement) => meets(requirement, labels[requirement.key]))
+  );
+}
+
+function meets({ operator, values = [] }: LabelSelectorRequirement, label: string | undefined): boolean {
+  switch (operator) {
+    case 'Exists':
+      return label !== undefined;
+    case 'DoesNotExist':
+      return label === undefined;
+    case 'In':
+      return label !== undefined && values.includes(label);
+    case 'NotIn':
+      return label === undefined || !values.includes(label);
+  }
+}

@@ -1,0 +1,55 @@
+import type { Decision } from '../core/types.js';
+import type { WorkloadEvent } from '../kubernetes/events.js';
+import type { Applied } from './apply.js';
+import type { Claim } from './claims.js';
+import type { DecisionRecord } from './records.js';
+
+/** The record that a decision leaves, with what became of it. */
+export function toRecord({ group, rule }: Claim, decision: Decision, applied: Applied): DecisionRecord {
+  const { apiVersion, namespace, name, kind } = rule.scaleTargetRef;
+  const { replicas, bound, action, reason, trace } = decision;
+  return {
+    group: group.name,
+    scale: rule.scale,
+    apiVersion,
+    namespace,
+    workload: name,
+    workloadKind: kind,
+    at: trace.at,
+    bound,
+    action,
+    currentReplicas: trace.currentReplicas,
+    replicas,
+    minReplicas: rule.minReplicas,
+    maxReplicas: rule.maxReplicas,
+    reason,
+    dryRun: rule.dryRun,
+    applied: applied.outcome === 'applied',
+    ...applied,
+    labels: rule.labels,
+    annotations: rule.annotations,
+    trace,
+  };
+}
+
+/**
+ * The Kubernetes Event that a record calls for: that replicas changed or could not be changed, or that something
+ * else began to hold the workload. Undefined when there is nothing new to tell.
+ */
+export function toEvent(
+  record: DecisionRecord,
+  previous: DecisionRecord | undefined,
+): Pick<WorkloadEvent, 'type' | 'reason' | 'message'> | undefined {
+  const { currentReplicas, replicas, outcome, error } = record;
+  const change = `${currentReplicas} → ${replicas} replicas`;
+  if (outcome === 'applied') {
+    const reason = replicas > currentReplicas ? 'ScaledUp' : 'ScaledDown';
+    return { type: 'Normal', reason, message: `${change}: ${record.reason}` };
+  }
+  if (outcome === 'failed') {
+    if (previous?.error?.code === error?.code) return undefined;
+    return { type: 'Warning', reason: 'ScaleFailed', message: `${change}: ${error?.message ?? 'failed'}` };
+  }
+  const heldAnew = record.action !== 'scale' && previous !== undefined && record.bound !== previous.bound;
+  return heldAnew ? { type: 'Normal', reason: 'Held', message: record.reason } : undefined;
+}

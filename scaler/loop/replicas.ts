@@ -1,0 +1,69 @@
+import pLimit from 'p-limit';
+import { errorMessage, KernscaleError } from '../../common/errors.js';
+import { workloadKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
+import type { ClusterView } from '../kubernetes/cluster.js';
+import type { ScaleClient } from '../kubernetes/scale.js';
+
+/** Requests to the API server at once. */
+const MAX_CONCURRENT_READS = 8;
+const WATCHED_KINDS = new Set(['apps/v1/Deployment', 'apps/v1/StatefulSet']);
+
+export interface KnownReplicas {
+  /** `spec.replicas`. */
+  readonly replicas: number;
+  /** Of the workload's object. */
+  readonly uid: string;
+}
+
+export interface Replicas {
+  readonly known: ReadonlyMap<WorkloadKey, KnownReplicas>;
+  /** Why a target's replicas are not known. */
+  readonly unknown: ReadonlyMap<WorkloadKey, KernscaleError>;
+}
+
+/** The replicas of all watched workloads, and of those targets of other kinds that have to be asked for. */
+export async function readReplicas(
+  cluster: Pick<ClusterView, 'workloads' | 'synced'>,
+  scales: Pick<ScaleClient, 'get'>,
+  targets: readonly ScaleTargetRef[],
+): Promise<Replicas> {
+  const known = new Map<WorkloadKey, KnownReplicas>(
+    cluster.workloads().map((workload) => [workloadKey(workload.ref), workload]),
+  );
+  const unknown = new Map<WorkloadKey, KernscaleError>();
+  const limit = pLimit(MAX_CONCURRENT_READS);
+  const read = async (target: ScaleTargetRef): Promise<void> => {
+    const key = workloadKey(target);
+    if (known.has(key)) return;
+    if (WATCHED_KINDS.has(`${target.apiVersion}/${target.kind}`)) {
+      unknown.set(key, cluster.synced ? notFound(key) : notYetKnown(key));
+      return;
+    }
+    try {
+      known.set(key, await scales.get(target));
+    } catch (error) {
+      unknown.set(
+        key,
+        error instanceof KernscaleError ? error : new KernscaleError('INTERNAL', errorMessage(error)),
+      );
+    }
+  };
+  await Promise.all(targets.map((target) => limit(read, target)));
+  return { known, unknown };
+}
+
+/** Whether an error says that the workload is not there, rather than that it cannot be seen just now. */
+export function isGone(error: KernscaleError | undefined): boolean {
+  return error?.code === 'TARGET_NOT_FOUND' || error?.code === 'API_NOT_FOUND';
+}
+
+function notFound(key: WorkloadKey): KernscaleError {
+  return new KernscaleError('TARGET_NOT_FOUND', `${key} does not exist`);
+}
+
+function notYetKnown(key: WorkloadKey): KernscaleError {
+  return new KernscaleError(
+    'TARGET_NOT_KNOWN_YET',
+    `${key} is not known yet: the Kubernetes API has not answered so far`,
+  );
+}

@@ -1,0 +1,151 @@
+import pLimit from 'p-limit';
+import { errorMessage } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
+import type { EventWriter } from '../kubernetes/events.js';
+import type { ScaleClient } from '../kubernetes/scale.js';
+import type { RuleGroup } from '../rules/types.js';
+import { apply } from './apply.js';
+import { claim } from './claims.js';
+import type { ScalerMetrics } from './metrics.js';
+import { toEvent, toRecord } from './record.js';
+import { isChange, type DecisionRecord } from './records.js';
+import { runRound, type RoundResult, type RoundSources } from './round.js';
+import { Ticker } from './ticker.js';
+
+/** Scale requests to the API server at once. */
+const MAX_CONCURRENT_SCALES = 8;
+
+export interface ScalerOptions extends RoundSources {
+  readonly scales: Pick<ScaleClient, 'get' | 'set'>;
+  readonly events: Pick<EventWriter, 'write'>;
+  readonly metrics: ScalerMetrics;
+  /** Whether this process may change replicas; one that may not decides all the same, to be ready. */
+  readonly leads: () => boolean;
+  readonly log: Logger;
+}
+
+interface RunningGroup {
+  readonly ticker: Ticker;
+  readonly name: string;
+  interval: number;
+  problems: readonly string[];
+}
+
+/** Runs every group at its own interval: looks, decides, scales, and keeps the record. */
+export class Scaler {
+  readonly #limit = pLimit(MAX_CONCURRENT_SCALES);
+  readonly #running = new Map<string, RunningGroup>();
+  #groups: readonly RuleGroup[] = [];
+
+  constructor(private readonly options: ScalerOptions) {}
+
+  /** Goes on with these groups from the next round of each; what is remembered about workloads stays. */
+  use(groups: readonly RuleGroup[]): void {
+    this.#groups = groups;
+    for (const [key, { ticker }] of this.#running) {
+      if (groups.some((group) => keyOf(group) === key)) continue;
+      void ticker.stop();
+      this.#running.delete(key);
+    }
+    for (const group of groups) {
+      const running = this.#running.get(keyOf(group)) ?? this.#newGroup(group);
+      if (running.interval !== group.interval) running.ticker.start(group.interval);
+      running.interval = group.interval;
+    }
+  }
+
+  /** One sentence for each thing that keeps a group from seeing all it should. */
+  problems(): string[] {
+    return [...this.#running.values()].flatMap(({ name, problems }) =>
+      problems.map((problem) => `Group "${name}": ${problem}.`),
+    );
+  }
+
+  /** Resolves when the rounds under way have ended. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ ticker }) => ticker.stop()));
+  }
+
+  #newGroup(group: RuleGroup): RunningGroup {
+    const key = keyOf(group);
+    const { name } = group;
+    const ticker = new Ticker(
+      () => this.#round(key),
+      () => {
+        this.options.metrics.roundMissed(name);
+      },
+    );
+    const running = { ticker, name, interval: 0, problems: [] };
+    this.#running.set(key, running);
+    return running;
+  }
+
+  /** A defect in one round must not end the others, so nothing is thrown from here. */
+  async #round(key: string): Promise<void> {
+    const { cluster, metrics, log } = this.options;
+    const group = this.#groups.find((candidate) => keyOf(candidate) === key);
+    if (!group) return;
+    const started = performance.now();
+    try {
+      const claims = claim(this.#groups, cluster.workloads());
+      const result = await runRound(group, claims, this.options);
+      await Promise.all(result.decisions.map((decided) => this.#limit(() => this.#act(decided))));
+      this.#forget((key) => claims.has(key) && !result.gone.has(key));
+      this.#report(key, result.problems);
+    } catch (error) {
+      log.error({ group: group.name, error: errorMessage(error) }, 'the round failed');
+    }
+    metrics.roundEnded(group.name, (performance.now() - started) / 1000);
+  }
+
+  async #act({ claim, uid, decision }: RoundResult['decisions'][number]): Promise<void> {
+    const { scales, histories, records, metrics, leads } = this.options;
+    const applied = await apply(scales, claim.rule, decision, leads());
+    const done = applied.outcome === 'applied' || applied.outcome === 'unchanged';
+    histories.set(claim.key, claim.rule, done ? decision.history : decision.historyIfNotApplied);
+    const record = toRecord(claim, decision, applied);
+    const previous = records.put(record);
+    metrics.decided(record);
+    if (isChange(record, previous)) this.#log(record);
+    const event = toEvent(record, previous);
+    if (!event || !leads()) return;
+    this.options.events
+      .write({ target: claim.rule.scaleTargetRef, uid, at: record.at, ...event })
+      .catch((error: unknown) => {
+        this.options.log.debug({ error: errorMessage(error) }, 'event not written');
+      });
+  }
+
+  #log(record: DecisionRecord): void {
+    const { namespace, workload, currentReplicas: from, replicas: to, bound, outcome, error } = record;
+    const fields = { namespace, workload, from, to, bound, outcome, reason: record.reason };
+    if (error) this.options.log.warn({ ...fields, ...error }, 'not scaled');
+    else this.options.log.info(fields, record.applied ? 'scaled' : 'decided');
+  }
+
+  #forget(keep: (workload: string) => boolean): void {
+    const { records, histories, metrics } = this.options;
+    for (const record of records.retain(keep)) {
+      histories.forget(record.trace.workload);
+      metrics.forget(record);
+    }
+  }
+
+  #report(key: string, problems: readonly string[]): void {
+    const running = this.#running.get(key);
+    if (!running) return;
+    const { name } = running;
+    for (const problem of problems) {
+      if (!running.problems.includes(problem)) this.options.log.warn({ group: name }, problem);
+    }
+    if (running.problems.length > 0 && problems.length === 0) {
+      this.options.log.info({ group: name }, 'everything that is needed can be seen again');
+    }
+    running.problems = problems;
+  }
+}
+
+/** Group names are unique in a file only, as in Prometheus. */
+function keyOf({ file, name }: RuleGroup): string {
+  return `${file}/${name}`;
+}
