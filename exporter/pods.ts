@@ -1,5 +1,5 @@
-import type { V1Container, V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
 import { parseQuantity } from '../common/quantity.js';
+import type { Container, ContainerStatus, Pod } from './pod.js';
 import { workloadOf } from './workload.js';
 
 /** Everything the exporter says about a container besides what the kernel measured. */
@@ -26,19 +26,19 @@ export interface PodIdentity {
 /**
  * Indexes pods by what names them in cgroup paths: their uid, or for a static pod the hash of its manifest.
  */
-export function indexPods(pods: readonly V1Pod[]): Map<string, PodIdentity> {
+export function indexPods(pods: readonly Pod[]): Map<string, PodIdentity> {
   const index = new Map<string, PodIdentity>();
   for (const pod of pods) {
-    const key = pod.metadata?.annotations?.['kubernetes.io/config.hash'] ?? pod.metadata?.uid;
+    const key = pod.metadata.annotations?.['kubernetes.io/config.hash'] ?? pod.metadata.uid;
     if (key === undefined) continue;
-    index.set(key, { namespace: pod.metadata?.namespace ?? '', containers: containersOf(pod) });
+    index.set(key, { namespace: pod.metadata.namespace ?? '', containers: containersOf(pod) });
   }
   return index;
 }
 
-function containersOf(pod: V1Pod): Map<string, ContainerIdentity> {
+function containersOf(pod: Pod): Map<string, ContainerIdentity> {
   const { spec, status } = pod;
-  const specs = new Map<string, Pick<V1Container, 'image' | 'resources'>>();
+  const specs = new Map<string, Container>();
   for (const container of [
     ...(spec?.containers ?? []),
     ...(spec?.initContainers ?? []),
@@ -50,8 +50,8 @@ function containersOf(pod: V1Pod): Map<string, ContainerIdentity> {
   const containers = new Map<string, ContainerIdentity>();
   for (const { name, containerId } of containerInstances(status)) {
     containers.set(containerId.slice(containerId.lastIndexOf('/') + 1), {
-      namespace: pod.metadata?.namespace ?? '',
-      pod: pod.metadata?.name ?? '',
+      namespace: pod.metadata.namespace ?? '',
+      pod: pod.metadata.name ?? '',
       container: name,
       workload: workload.name,
       workloadKind: workload.kind,
@@ -69,8 +69,8 @@ interface Instance {
 }
 
 /** The running instance of every container and, after a restart, the one before it. */
-function containerInstances(status: V1Pod['status']): Instance[] {
-  const statuses: V1ContainerStatus[] = [
+function containerInstances(status: Pod['status']): Instance[] {
+  const statuses: ContainerStatus[] = [
     ...(status?.containerStatuses ?? []),
     ...(status?.initContainerStatuses ?? []),
     ...(status?.ephemeralContainerStatuses ?? []),
@@ -84,7 +84,7 @@ function containerInstances(status: V1Pod['status']): Instance[] {
   });
 }
 
-function cpuResources(container: Pick<V1Container, 'resources'> | undefined) {
+function cpuResources(container: Container | undefined) {
   const cpuLimit = cores(container?.resources?.limits?.['cpu']);
   // The API server fills in an absent request with the limit; a static pod's manifest may lack it.
   return { cpuRequest: cores(container?.resources?.requests?.['cpu']) ?? cpuLimit, cpuLimit };

@@ -1,4 +1,4 @@
-import type { V1OwnerReference, V1Pod } from '@kubernetes/client-node';
+import type { OwnerReference, Pod } from './pod.js';
 
 /** The controller that a person scales, deploys and names: what owns the pod at the top. */
 export interface Workload {
@@ -12,17 +12,17 @@ const MINUTES_PER_YEAR = 365 * 24 * 60;
  * Finds a pod's top owner without asking the API server for the owners: a ReplicaSet made by a Deployment
  * or an Argo Rollout, and a Job made by a CronJob, carry their maker's name in their own.
  */
-export function workloadOf(pod: V1Pod): Workload {
-  const name = pod.metadata?.name ?? '';
-  const owner = pod.metadata?.ownerReferences?.find(({ controller }) => controller === true);
+export function workloadOf(pod: Pod): Workload {
+  const name = pod.metadata.name ?? '';
+  const owner = pod.metadata.ownerReferences?.find(({ controller }) => controller === true);
   // A static pod's mirror is controlled by its node, which nobody would call its workload.
   if (!owner || owner.kind === 'Node') return { name, kind: 'Pod' };
-  if (owner.kind === 'ReplicaSet') return replicaSetOwner(owner, pod.metadata?.labels ?? {});
-  if (owner.kind === 'Job') return jobOwner(owner, pod.metadata?.creationTimestamp);
+  if (owner.kind === 'ReplicaSet') return replicaSetOwner(owner, pod.metadata.labels ?? {});
+  if (owner.kind === 'Job') return jobOwner(owner, pod.metadata.creationTimestamp);
   return { name: owner.name, kind: owner.kind };
 }
 
-function replicaSetOwner({ name, kind }: V1OwnerReference, labels: Record<string, string>): Workload {
+function replicaSetOwner({ name, kind }: OwnerReference, labels: Readonly<Record<string, string>>): Workload {
   const hashes = [
     [labels['pod-template-hash'], 'Deployment'],
     [labels['rollouts-pod-template-hash'], 'Rollout'],
@@ -39,7 +39,7 @@ function replicaSetOwner({ name, kind }: V1OwnerReference, labels: Record<string
  * A CronJob names its Job `<name>-<minutes since 1970>` (pkg/controller/cronjob, `getJobName`). A person's
  * `backup-20240101` looks alike, so the minutes must be plausible for the pod's age.
  */
-function jobOwner({ name, kind }: V1OwnerReference, created: Date | string | undefined): Workload {
+function jobOwner({ name, kind }: OwnerReference, created: string | undefined): Workload {
   const match = /^(.+)-(\d{8})$/.exec(name);
   const createdMinutes = created === undefined ? NaN : new Date(created).getTime() / 60_000;
   const age = createdMinutes - Number(match?.[2]);

@@ -1,0 +1,138 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ProbeName, Probes, Snapshot } from 'bpf-linker-napi';
+import { errorMessage } from '../common/errors.js';
+import type { Watched } from '../common/kubernetes.js';
+import type { Logger } from '../common/log.js';
+import { CgroupTree } from './cgroup-tree.js';
+import { ContainerTable, type ContainerPolicy } from './containers.js';
+import { TRAILERS, type Format } from './exposition.js';
+import type { ContainerSeries } from './families.js';
+import type { Pod } from './pod.js';
+import { indexPods } from './pods.js';
+import { renderContainers, type RenderOptions } from './render.js';
+import { SelfMetrics, type Stage } from './self-metrics.js';
+
+export interface ExporterOptions {
+  readonly probes: Probes;
+  readonly bounds: RenderOptions['bounds'];
+  /** Where cgroup2 is mounted. */
+  readonly cgroupRoot: string;
+  readonly pods: Watched<Pod>;
+  readonly policy: ContainerPolicy;
+  readonly version: string;
+  readonly log: Logger;
+}
+
+const TICK_MS = 1000;
+
+/** Keeps containers, pods and kernel slots in step, and turns a snapshot into an exposition. */
+export class Exporter {
+  readonly #table: ContainerTable;
+  readonly #tree: CgroupTree;
+  readonly #self: SelfMetrics;
+  readonly #attached: ReadonlySet<ProbeName>;
+  readonly #tick: NodeJS.Timeout;
+  #drops: Snapshot['drops'] = {};
+  #podsChanged = true;
+  #podsKnown = 0;
+
+  constructor(private readonly options: ExporterOptions) {
+    const { probes, pods, policy, version, log, cgroupRoot } = options;
+    this.#attached = new Set(probes.programs.filter(({ attached }) => attached).map(({ probe }) => probe));
+    this.#table = new ContainerTable(probes, policy);
+    this.#tree = new CgroupTree(cgroupRoot, log, () => {
+      this.#refresh();
+    });
+    this.#self = new SelfMetrics(version, () => ({
+      containers: this.#table.counts(),
+      podsKnown: this.#podsKnown,
+      watchRestarts: pods.restarts,
+      programs: probes.programs,
+      drops: this.#drops,
+    }));
+    pods.onChange(() => {
+      this.#podsChanged = true;
+    });
+    this.#tick = setInterval(() => {
+      this.#housekeep();
+    }, TICK_MS);
+    this.#refresh();
+  }
+
+  /** Probes are attached and the pods of this node are known: what is served from now on is complete. */
+  get ready(): boolean {
+    return this.options.pods.hasSynced;
+  }
+
+  get programs(): Probes['programs'] {
+    return this.options.probes.programs;
+  }
+
+  /**
+   * Reads the kernel now, and renders in pieces between which other work of the process gets its turn.
+   *
+   * @throws NativeError when the maps cannot be read
+   */
+  scrape(format: Format): AsyncGenerator<string> {
+    this.#refresh();
+    const snapshot = this.#timed('read', () => this.options.probes.read());
+    this.#drops = snapshot.drops;
+    const series = this.#timed('join', () => this.#table.series(snapshot, now()));
+    return this.#render(series, format);
+  }
+
+  /** Stops following cgroups; the caller closes the probes and the watch. */
+  close(): void {
+    clearInterval(this.#tick);
+    this.#tree.close();
+  }
+
+  async *#render(series: readonly ContainerSeries[], format: Format): AsyncGenerator<string> {
+    const { bounds } = this.options;
+    let busy = 0;
+    let resumed = now();
+    for (const chunk of renderContainers(series, { format, probes: this.#attached, bounds })) {
+      busy += now() - resumed;
+      yield chunk;
+      await nextTurn();
+      resumed = now();
+    }
+    this.#self.observeStage('render', busy);
+    yield await this.#self.render(format);
+    yield TRAILERS[format];
+  }
+
+  #refresh(): void {
+    if (this.#podsChanged) {
+      this.#podsChanged = false;
+      const pods = this.options.pods.list();
+      this.#podsKnown = pods.length;
+      this.#table.setPods(indexPods(pods), now());
+    }
+    this.#table.observe(this.#tree.containers, now());
+  }
+
+  /** Frees the slots of dead containers also when nobody scrapes. */
+  #housekeep(): void {
+    try {
+      this.#refresh();
+      if (this.#table.hasEnded) this.#table.retire(this.options.probes.read(), now());
+    } catch (error) {
+      this.options.log.error({ error: errorMessage(error) }, 'cannot follow containers');
+    }
+  }
+
+  #timed<T>(stage: Stage, work: () => T): T {
+    const start = now();
+    try {
+      return work();
+    } finally {
+      this.#self.observeStage(stage, now() - start);
+    }
+  }
+}
+
+/** Seconds on a clock that only goes forward. */
+function now(): number {
+  return performance.now() / 1000;
+}

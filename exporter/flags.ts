@@ -1,0 +1,102 @@
+import { hostname } from 'node:os';
+import { Option, type Command } from 'commander';
+import { PROBES, type ProbeName } from 'bpf-linker-napi';
+import { KernscaleError } from '../common/errors.js';
+import {
+  commandLine,
+  environmentVariable,
+  flag,
+  listenFlag,
+  logFlags,
+  parseFlags,
+  seconds,
+} from '../common/flags.js';
+import type { LogOptions } from '../common/log.js';
+
+export interface ExporterFlags {
+  readonly listenAddresses: readonly string[];
+  readonly probes: readonly ProbeName[];
+  readonly nodeName: string;
+  readonly kubeconfig: string | undefined;
+  readonly ignoreNamespaces: RegExp;
+  readonly keepDeadSeconds: number;
+  readonly cgroupfs: string | undefined;
+  readonly procfs: string;
+  readonly log: LogOptions;
+}
+
+/**
+ * @returns undefined when only help or the version was asked for
+ * @throws KernscaleError `BAD_FLAG`
+ */
+export function parseExporterFlags(argv: readonly string[], version: string): ExporterFlags | undefined {
+  const options = parseFlags<Record<string, unknown>>(command(version), [...probeEnvironment(), ...argv]);
+  if (!options) return undefined;
+  const probes = PROBES.filter((probe) => options[`probe.${probe}`] === true);
+  if (probes.length === 0) throw new KernscaleError('BAD_FLAG', 'every probe is switched off; leave one on');
+  return {
+    listenAddresses: options['web.listenAddress'] as string[],
+    probes,
+    nodeName: options['kubernetes.nodeName'] as string,
+    kubeconfig: options['kubernetes.kubeconfig'] as string | undefined,
+    ignoreNamespaces: options['ignore.namespaces'] as RegExp,
+    keepDeadSeconds: options['containers.keepDead'] as number,
+    cgroupfs: options['path.cgroupfs'] as string | undefined,
+    procfs: options['path.procfs'] as string,
+    log: { level: options['log.level'] as string, format: options['log.format'] as string },
+  };
+}
+
+function command(version: string): Command {
+  const nodeName = process.env['NODE_NAME'] ?? hostname();
+  const command = commandLine(
+    'kernscale-exporter',
+    'Measures what the threads of every container on this node are doing, and serves it to Prometheus.',
+  ).version(version, '--version', 'Show the version');
+  const options = [
+    listenFlag(':5000'),
+    ...probeFlags(),
+    flag('--source <source>', 'Where the names of containers come from', 'kubernetes').choices([
+      'kubernetes',
+    ]),
+    flag('--kubernetes.node-name <name>', 'This node in the Kubernetes API', nodeName),
+    flag('--kubernetes.kubeconfig <file>', 'Kubeconfig to use; default: service account, KUBECONFIG'),
+    flag(
+      '--ignore.namespaces <regex>',
+      'Namespaces not to measure, anchored',
+      anchored('kube-system'),
+      anchored,
+    ),
+    flag('--containers.keep-dead <duration>', 'How long to serve final values, at least once', 30, seconds),
+    flag('--path.cgroupfs <directory>', 'Mount of cgroup2; default: found in the mount table'),
+    flag('--path.procfs <directory>', 'Mount of procfs', '/proc'),
+    ...logFlags(),
+  ];
+  for (const option of options) command.addOption(option);
+  return command;
+}
+
+function probeFlags(): Option[] {
+  return PROBES.flatMap((probe) => [
+    new Option(`--probe.${probe}`, `Attach the ${probe} probe`).default(true),
+    new Option(`--no-probe.${probe}`, `Do not attach the ${probe} probe`),
+  ]);
+}
+
+/** commander takes any value of a switch's variable for "on"; `KERNSCALE_PROBE_TCP=false` must mean off. */
+function probeEnvironment(): string[] {
+  return PROBES.flatMap((probe) => {
+    const value = process.env[environmentVariable(`--probe.${probe}`)];
+    if (value === undefined) return [];
+    return [/^(0|false|no|off)$/i.test(value) ? `--no-probe.${probe}` : `--probe.${probe}`];
+  });
+}
+
+/** Prometheus anchors its regular expressions; so do we. */
+function anchored(text: string): RegExp {
+  try {
+    return new RegExp(`^(?:${text})$`);
+  } catch (cause) {
+    throw new KernscaleError('BAD_FLAG', `"${text}" is not a regular expression`, { cause });
+  }
+}

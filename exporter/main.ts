@@ -1,0 +1,83 @@
+#!/usr/bin/env node
+import { openProbes, SIZE_BOUNDS_BYTES, TIME_BOUNDS_SECONDS, type Probes } from 'bpf-linker-napi';
+import { KernscaleError } from '../common/errors.js';
+import { listen } from '../common/http.js';
+import { loadKubeConfig, watchResource } from '../common/kubernetes.js';
+import { createLogger, type Logger } from '../common/log.js';
+import { runMain, terminationSignal } from '../common/main.js';
+import { packageVersion } from '../common/version.js';
+import { findCgroupMount } from './cgroup-mount.js';
+import { Exporter } from './exporter.js';
+import { parseExporterFlags, type ExporterFlags } from './flags.js';
+import type { Pod } from './pod.js';
+import { createApp } from './web.js';
+
+await runMain('kernscale-exporter', async (argv) => {
+  const version = packageVersion();
+  const flags = parseExporterFlags(argv, version);
+  if (flags) await run(flags, version);
+  return 0;
+});
+
+async function run(flags: ExporterFlags, version: string): Promise<void> {
+  const log = createLogger(flags.log);
+  const stopped = terminationSignal();
+  const config = loadKubeConfig(flags.kubeconfig);
+  const cgroupRoot = cgroupRootOf(flags, log);
+  const probes = attach(flags, cgroupRoot, log);
+  const pods = watchResource<Pod>({
+    config,
+    path: '/api/v1/pods',
+    fieldSelector: `spec.nodeName=${flags.nodeName}`,
+    log,
+  });
+  const exporter = new Exporter({
+    probes,
+    bounds: { seconds: TIME_BOUNDS_SECONDS, bytes: SIZE_BOUNDS_BYTES },
+    cgroupRoot,
+    pods,
+    policy: { ignoreNamespaces: flags.ignoreNamespaces, keepSeconds: flags.keepDeadSeconds },
+    version,
+    log,
+  });
+  try {
+    const server = await listen(createApp(exporter, version, log), flags.listenAddresses);
+    log.info({ version, urls: server.urls, cgroupRoot, node: flags.nodeName }, 'serving');
+    log.info({ signal: await stopped }, 'stopping');
+    await server.close();
+  } finally {
+    exporter.close();
+    pods.stop();
+    probes.close();
+  }
+}
+
+function cgroupRootOf(flags: ExporterFlags, log: Logger): string {
+  const { mountPoint, wholeHierarchy } = findCgroupMount(flags.procfs, flags.cgroupfs);
+  if (!wholeHierarchy) {
+    log.warn(
+      { mountPoint },
+      "this cgroup2 mount shows only our own container; mount the host's /sys/fs/cgroup and name it with --path.cgroupfs",
+    );
+  }
+  return mountPoint;
+}
+
+/** One probe that fails is a warning and a metric; an exporter without any would only mislead. */
+function attach(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
+  const probes = openProbes({
+    cgroupRoot,
+    probes: flags.probes,
+    onMessage: (level, message) => {
+      log[level]({ source: 'libbpf' }, message);
+    },
+  });
+  const failed = probes.programs.filter(({ attached }) => !attached);
+  for (const { probe, program, detail } of failed) log.warn({ probe, program, detail }, 'not attached');
+  if (failed.length < probes.programs.length) return probes;
+  probes.close();
+  throw new KernscaleError(
+    'NO_PROBES',
+    `no probe could be attached: ${failed[0]?.detail ?? 'none is there'}`,
+  );
+}

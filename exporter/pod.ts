@@ -1,0 +1,48 @@
+/**
+ * What the exporter reads of a pod, as it stands on the wire (timestamps are strings there, unlike in
+ * client-node's model classes).
+ */
+export interface Pod {
+  readonly metadata: PodMetadata;
+  readonly spec?: {
+    readonly containers?: readonly Container[];
+    readonly initContainers?: readonly Container[];
+    readonly ephemeralContainers?: readonly Container[];
+  };
+  readonly status?: {
+    readonly containerStatuses?: readonly ContainerStatus[];
+    readonly initContainerStatuses?: readonly ContainerStatus[];
+    readonly ephemeralContainerStatuses?: readonly ContainerStatus[];
+  };
+}
+
+export interface PodMetadata {
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly uid?: string;
+  readonly creationTimestamp?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly ownerReferences?: readonly OwnerReference[];
+}
+
+export interface OwnerReference {
+  readonly kind: string;
+  readonly name: string;
+  readonly controller?: boolean;
+}
+
+export interface Container {
+  readonly name: string;
+  readonly image?: string;
+  readonly resources?: {
+    readonly requests?: Readonly<Record<string, string>>;
+    readonly limits?: Readonly<Record<string, string>>;
+  };
+}
+
+export interface ContainerStatus {
+  readonly name: string;
+  readonly containerID?: string;
+  readonly lastState?: { readonly terminated?: { readonly containerID?: string } };
+}

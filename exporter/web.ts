@@ -1,0 +1,67 @@
+import { pipeline, Readable } from 'node:stream';
+import { constants, createGzip } from 'node:zlib';
+import Router from '@koa/router';
+import Koa, { type Context } from 'koa';
+import { errorCode, errorMessage } from '../common/errors.js';
+import type { Logger } from '../common/log.js';
+import type { Exporter } from './exporter.js';
+import { CONTENT_TYPES, type Format } from './exposition.js';
+import { landingPage } from './landing.js';
+
+/** What can be answered, in the order of preference when the client has none. */
+const OFFERS: readonly (readonly [type: string, format: Format])[] = [
+  ['text/plain;version=0.0.4', 'text'],
+  ['application/openmetrics-text;version=1.0.0', 'openmetrics'],
+];
+
+/** The scraper went away; that is its business. */
+const GONE_CLIENT = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']);
+
+/** The exporter's HTTP surface. */
+export function createApp(exporter: Exporter, version: string, log: Logger): Koa {
+  const router = new Router();
+  router.get('/', (context) => {
+    if (context.accepts(...OFFERS.map(([type]) => type), 'text/html') === 'text/html') {
+      context.type = 'html';
+      context.body = landingPage(version, exporter);
+    } else {
+      metrics(context, exporter);
+    }
+  });
+  router.get('/metrics', (context) => {
+    metrics(context, exporter);
+  });
+  router.get('/-/healthy', (context) => {
+    context.body = 'kernscale-exporter is healthy.\n';
+  });
+  router.get('/-/ready', (context) => {
+    context.status = exporter.ready ? 200 : 503;
+    context.body = exporter.ready ? 'kernscale-exporter is ready.\n' : 'The list of pods is not in yet.\n';
+  });
+  const app = new Koa();
+  app.on('error', (error: unknown) => {
+    if (GONE_CLIENT.has(errorCode(error) ?? '')) return;
+    log.error({ error: errorMessage(error) }, 'cannot answer a request');
+  });
+  app.use(router.routes());
+  app.use(router.allowedMethods());
+  return app;
+}
+
+function metrics(context: Context, exporter: Exporter): void {
+  const accepted = context.accepts(...OFFERS.map(([type]) => type));
+  const format = OFFERS.find(([type]) => type === accepted)?.[1] ?? 'text';
+  context.set('Content-Type', CONTENT_TYPES[format]);
+  context.vary('Accept');
+  context.vary('Accept-Encoding');
+  const body = Readable.from(exporter.scrape(format));
+  if (context.acceptsEncodings('gzip', 'identity') === 'gzip') {
+    context.set('Content-Encoding', 'gzip');
+    const gzip = createGzip({ level: constants.Z_BEST_SPEED });
+    // Destroys either side when the other ends early; koa reports what went wrong.
+    pipeline(body, gzip, () => undefined);
+    context.body = gzip;
+  } else {
+    context.body = body;
+  }
+}

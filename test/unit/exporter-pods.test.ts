@@ -1,0 +1,99 @@
+import { expect } from 'chai';
+import { KernscaleError } from '../../common/errors.js';
+import { parseQuantity } from '../../common/quantity.js';
+import type { Pod } from '../../exporter/pod.js';
+import { indexPods } from '../../exporter/pods.js';
+
+const status = (name: string, containerID: string, before?: string) => ({
+  name,
+  containerID,
+  ...(before && { lastState: { terminated: { containerID: before } } }),
+});
+
+const POD: Pod = {
+  metadata: { namespace: 'shop', name: 'db-0', uid: 'uid-1' },
+  spec: {
+    initContainers: [{ name: 'init', image: 'busybox' }],
+    containers: [
+      {
+        name: 'db',
+        image: 'postgres:17',
+        resources: { requests: { cpu: '250m' }, limits: { cpu: '1.5' } },
+      },
+      { name: 'sidecar', image: 'envoy', resources: { limits: { cpu: '2' } } },
+    ],
+    ephemeralContainers: [{ name: 'debug', image: 'alpine' }],
+  },
+  status: {
+    containerStatuses: [status('db', 'containerd://aa', 'containerd://a0'), status('sidecar', 'cri-o://bb')],
+    initContainerStatuses: [status('init', 'docker://cc')],
+    ephemeralContainerStatuses: [status('debug', 'containerd://dd')],
+  },
+};
+
+describe('indexPods', () => {
+  const containers = indexPods([POD]).get('uid-1')!.containers;
+
+  it('knows every kind of container by its id, and the instance before a restart', () => {
+    const names = [...containers].map(([id, { container }]) => [id, container]);
+    expect(Object.fromEntries(names)).to.deep.equal({
+      aa: 'db',
+      a0: 'db',
+      bb: 'sidecar',
+      cc: 'init',
+      dd: 'debug',
+    });
+  });
+
+  it('takes image and CPU from the spec; an absent request is the limit', () => {
+    expect(containers.get('aa')).to.deep.equal({
+      namespace: 'shop',
+      pod: 'db-0',
+      container: 'db',
+      workload: 'db-0',
+      workloadKind: 'Pod',
+      image: 'postgres:17',
+      containerId: 'containerd://aa',
+      cpuRequest: 0.25,
+      cpuLimit: 1.5,
+    });
+    expect(containers.get('bb')).to.include({ cpuRequest: 2, cpuLimit: 2 });
+    expect(containers.get('cc')).to.include({ cpuRequest: undefined, cpuLimit: undefined });
+  });
+
+  it('knows a static pod by the hash of its manifest', () => {
+    const annotations = { 'kubernetes.io/config.hash': 'hash', 'kubernetes.io/config.mirror': 'hash' };
+    const index = indexPods([{ ...POD, metadata: { ...POD.metadata, annotations } }]);
+    expect([...index.keys()]).to.deep.equal(['hash']);
+  });
+
+  it('bears pods that have no containers yet', () => {
+    expect(indexPods([{ metadata: {} }, { metadata: { uid: 'x' } }]).get('x')?.containers.size).to.equal(0);
+  });
+});
+
+describe('parseQuantity', () => {
+  for (const [text, value] of [
+    ['200m', 0.2],
+    ['1', 1],
+    ['1.5', 1.5],
+    ['.5', 0.5],
+    ['2e3', 2000],
+    ['100u', 1e-4],
+    ['12500000n', 0.0125],
+    ['2k', 2000],
+    ['1Ki', 1024],
+    ['64Mi', 67_108_864],
+    ['-1', -1],
+  ] as const) {
+    it(`reads ${text}`, () => {
+      expect(parseQuantity(text)).to.equal(value);
+    });
+  }
+
+  for (const text of ['', 'm', '1 m', '1mm', '1K', 'cpu', '1e', '0x10']) {
+    it(`refuses "${text}"`, () => {
+      expect(() => parseQuantity(text)).to.throw(KernscaleError, 'is not a quantity');
+    });
+  }
+});
