@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+import { runMain } from '../common/main.js';
+import { KernscaleError } from '../common/errors.js';
+import { check } from './commands/check.js';
+
+const COMMANDS: Record<string, (argv: readonly string[]) => Promise<number>> = { check };
+
+const HELP = `Usage: kernscale COMMAND [OPTIONS]
+
+Commands:
+  check FILES…   Check rule files
+
+kernscale COMMAND --help tells more about one.
+`;
+
+async function main([name, ...rest]: readonly string[]): Promise<number> {
+  if (name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command) return command(rest);
+  const known = Object.keys(COMMANDS).join(', ');
+  const what = name === undefined ? 'no command given' : `unknown command "${name}"`;
+  throw new KernscaleError('BAD_COMMAND', `${what}; known: ${known}; --help tells more`);
+}
+
+await runMain('kernscale', main);

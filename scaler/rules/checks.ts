@@ -1,0 +1,205 @@
+import type { z } from 'zod';
+import { parseDuration } from '../../common/duration.js';
+import { LONGEST_INTERVAL } from '../core/decide.js';
+import type { Path } from './document.js';
+import { valueAt, type Finding } from './issues.js';
+import { suggestion } from './nearest.js';
+import { checkPromql } from './promql.js';
+import { parseQuantity } from './quantity.js';
+import {
+  decideStepSchema,
+  groupSchema,
+  ruleSchema,
+  signalSchema,
+  type RawDecideStep,
+  type RawGroup,
+  type RawRule,
+  type RawSignal,
+} from './schema.js';
+import { builtInSignals } from './signals.js';
+import type { RuleErrorCode } from './types.js';
+
+const BUILT_IN = Object.keys(builtInSignals('1m'));
+/** `target` is the ratio of demand to target, `edges` a list: neither is a signal that conditions compare. */
+const RESERVED = ['target'];
+
+/**
+ * The fields of a mapping that are valid by themselves. Checks run over these, so that one misspelt key or wrong
+ * value does not hide the other errors of its rule.
+ */
+function validFields<T>(shape: Readonly<Record<string, z.ZodType>>, raw: unknown): Partial<T> {
+  if (raw === null || typeof raw !== 'object') return {};
+  const valid = Object.entries(raw).flatMap(([field, value]) => {
+    const parsed = Object.hasOwn(shape, field) ? shape[field]!.safeParse(value) : undefined;
+    return parsed?.success ? [[field, parsed.data] as const] : [];
+  });
+  return Object.fromEntries(valid) as Partial<T>;
+}
+
+/** Names of the signals that a group adds to the built-in ones. */
+export function signalNames(rawGroup: unknown): string[] {
+  const signals = valueAt(rawGroup, ['signals']);
+  return signals !== null && typeof signals === 'object' ? Object.keys(signals) : [];
+}
+
+/** What a group's own fields do not tell one by one. */
+export function checkGroup(rawGroup: unknown, path: Path): Finding[] {
+  const { interval, window } = validFields<RawGroup>(groupSchema.shape, rawGroup);
+  const findings = interval === undefined ? [] : checkInterval(interval, [...path, 'interval']);
+  if (window !== undefined && parseDuration(window) === 0) {
+    findings.push(problem('RULE_OUT_OF_RANGE', [...path, 'window'], 'window must be longer than 0s'));
+  }
+  for (const name of signalNames(rawGroup)) {
+    findings.push(...checkSignal(name, valueAt(rawGroup, ['signals', name]), [...path, 'signals', name]));
+  }
+  return findings;
+}
+
+/**
+ * What a rule's fields do not tell one by one.
+ *
+ * @param signals names of the signals that the rule's group adds to the built-in ones
+ */
+export function checkRule(rawRule: unknown, path: Path, signals: readonly string[]): Finding[] {
+  const rule = validFields<RawRule>(ruleSchema.shape, rawRule);
+  const known = [...BUILT_IN, ...signals].filter((name) => name !== 'edges');
+  const steps = valueAt(rawRule, ['decide']);
+  return [
+    ...checkScaled(rule, rawRule, path),
+    ...checkRange(rule, path),
+    ...checkTarget(rule, [...path, 'target'], known),
+    ...(Array.isArray(steps) ? steps : []).flatMap((step, index) =>
+      checkStep(step, [...path, 'decide', index], known),
+    ),
+  ];
+}
+
+/** Finds names that occur twice; `first` is where a name was taken. */
+export function duplicates(names: readonly { name: string; path: Path }[], what: string): Finding[] {
+  const seen = new Set<string>();
+  return names.flatMap(({ name, path }) => {
+    if (!seen.has(name)) {
+      seen.add(name);
+      return [];
+    }
+    return [problem('RULE_DUPLICATE_NAME', path, `the name "${name}" is taken by ${what}; choose another`)];
+  });
+}
+
+function checkInterval(interval: string, path: Path): Finding[] {
+  const seconds = parseDuration(interval);
+  if (seconds > 0 && seconds <= LONGEST_INTERVAL) return [];
+  return [
+    problem(
+      'RULE_OUT_OF_RANGE',
+      path,
+      `interval must be above 0s and at most ${LONGEST_INTERVAL}s, not ${interval}`,
+    ),
+  ];
+}
+
+function checkSignal(name: string, rawSignal: unknown, path: Path): Finding[] {
+  if (RESERVED.includes(name)) {
+    const message = '"target" means demand over target; give the signal another name';
+    return [{ ...problem('RULE_CONFLICT', path, message), atKey: true }];
+  }
+  const { expr } = validFields<RawSignal>(signalSchema.shape, rawSignal);
+  if (expr === undefined) {
+    if (BUILT_IN.includes(name) || valueAt(rawSignal, ['expr']) !== undefined) return [];
+    const message = `signal "${name}" has no expr and is none of the built-in ones`;
+    return [
+      problem('RULE_MISSING_FIELD', path, `${message}${suggestion(name, BUILT_IN) || '; give it one'}`),
+    ];
+  }
+  const fault = checkPromql(expr);
+  if (!fault) return [];
+  const at = { path: [...path, 'expr'], offset: fault.offset };
+  return [{ code: 'RULE_PROMQL', ...at, message: `signal "${name}": ${fault.message}` }];
+}
+
+function checkScaled(rule: Partial<RawRule>, rawRule: unknown, path: Path): Finding[] {
+  const given = ['scaleTargetRef', 'match'].filter((field) => valueAt(rawRule, [field]) !== undefined);
+  if (given.length === 2) {
+    const message = 'scaleTargetRef and match exclude each other; keep one';
+    return [{ ...problem('RULE_CONFLICT', [...path, 'match'], message), atKey: true }];
+  }
+  const [field] = given;
+  if (field === undefined) {
+    const message = 'nothing to scale: name one workload with scaleTargetRef, or many with match';
+    return [problem('RULE_MISSING_FIELD', path, message)];
+  }
+  const reference = rule.scaleTargetRef ?? rule.match;
+  if (!reference || reference.apiVersion !== undefined) return [];
+  if (reference.kind === 'Deployment' || reference.kind === 'StatefulSet') return [];
+  const message = `${field}.apiVersion is missing; only Deployment and StatefulSet go without it (apps/v1)`;
+  return [problem('RULE_MISSING_FIELD', [...path, field], message)];
+}
+
+function checkRange({ minReplicas = 1, maxReplicas }: Partial<RawRule>, path: Path): Finding[] {
+  if (maxReplicas === undefined || minReplicas <= maxReplicas) return [];
+  const message = `minReplicas ${minReplicas} is above maxReplicas ${maxReplicas}`;
+  return [problem('RULE_CONFLICT', [...path, 'minReplicas'], message)];
+}
+
+function checkTarget({ target }: Partial<RawRule>, path: Path, known: readonly string[]): Finding[] {
+  if (!target) return [];
+  const { signal = 'cpu', averageUtilization, averageValue } = target;
+  const findings = checkSignalName(signal, [...path, 'signal'], known);
+  if (averageUtilization !== undefined && averageValue !== undefined) {
+    findings.push(
+      problem('RULE_CONFLICT', path, 'target has averageUtilization and averageValue; keep one of them'),
+    );
+  }
+  if (signal !== 'cpu' && averageValue === undefined) {
+    const message = `target needs averageValue: averageUtilization is a share of the CPU request, and "${signal}" is not CPU`;
+    findings.push(problem('RULE_CONFLICT', path, message));
+  }
+  if (averageValue !== undefined && Math.round(1000 * parseQuantity(averageValue)) === 0) {
+    findings.push(
+      problem('RULE_OUT_OF_RANGE', [...path, 'averageValue'], 'averageValue must be at least 0.001'),
+    );
+  }
+  return findings;
+}
+
+function checkStep(rawStep: unknown, path: Path, known: readonly string[]): Finding[] {
+  const step = validFields<RawDecideStep>(decideStepSchema.shape, rawStep);
+  const findings = checkConditions(step.when, [...path, 'when'], known);
+  if (step.maxHops !== undefined && step.action !== undefined && step.action !== 'follow') {
+    const message = 'maxHops goes with action: follow only';
+    findings.push({ ...problem('RULE_CONFLICT', [...path, 'maxHops'], message), atKey: true });
+  }
+  return findings;
+}
+
+function checkConditions(
+  when: RawDecideStep['when'] | undefined,
+  path: Path,
+  known: readonly string[],
+): Finding[] {
+  if (when === undefined) return [];
+  const conditions = Object.entries(when);
+  if (conditions.length === 0)
+    return [problem('RULE_MISSING_FIELD', path, 'when needs at least one condition')];
+  return conditions.flatMap(([signal, { above, below }]) => {
+    const at = [...path, signal];
+    const findings = checkSignalName(signal, at, [...RESERVED, ...known], true);
+    if (above === undefined && below === undefined) {
+      findings.push(problem('RULE_MISSING_FIELD', at, `the condition on ${signal} needs above or below`));
+    } else if (above !== undefined && below !== undefined && above >= below) {
+      findings.push(problem('RULE_CONFLICT', at, `nothing is above ${above} and below ${below}`));
+    }
+    return findings;
+  });
+}
+
+function checkSignalName(signal: string, path: Path, known: readonly string[], atKey = false): Finding[] {
+  if (known.includes(signal)) return [];
+  const hint =
+    suggestion(signal, known) || `; known are ${known.join(', ')}; others go under the group's signals`;
+  return [{ ...problem('RULE_UNKNOWN_SIGNAL', path, `no signal is named "${signal}"${hint}`), atKey }];
+}
+
+function problem(code: RuleErrorCode, path: Path, message: string): Finding {
+  return { code, path, message };
+}

@@ -1,0 +1,27 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { KernscaleError } from '../../common/errors.js';
+
+/**
+ * The files that a path stands for, in the order of their names.
+ *
+ * @param path a file, a folder (its *.yaml and *.yml), or a pattern with * and ? in its last part
+ * @throws KernscaleError `RULE_FILE_UNREADABLE` when it stands for none
+ */
+export async function expandPaths(path: string): Promise<string[]> {
+  const pattern = basename(path);
+  if (/[*?]/.test(pattern)) return filesIn(dirname(path), wildcard(pattern), path);
+  if ((await stat(path)).isDirectory()) return filesIn(path, /^[^.].*\.ya?ml$/, path);
+  return [path];
+}
+
+async function filesIn(folder: string, pattern: RegExp, path: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((name) => pattern.test(name)).sort();
+  if (names.length > 0) return names.map((name) => join(folder, name));
+  throw new KernscaleError('RULE_FILE_UNREADABLE', `no rule file matches ${path}`);
+}
+
+function wildcard(pattern: string): RegExp {
+  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`);
+}

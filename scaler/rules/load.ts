@@ -1,0 +1,163 @@
+import { readFile } from 'node:fs/promises';
+import { errorMessage, KernscaleError } from '../../common/errors.js';
+import { workloadKey } from '../core/types.js';
+import { checkGroup, checkRule, duplicates, signalNames } from './checks.js';
+import { parseDocuments, type Path, type RuleDocument } from './document.js';
+import { expandPaths } from './files.js';
+import { findingsOf, valueAt, type Finding } from './issues.js';
+import { resolveGroup } from './resolve.js';
+import { fileSchema } from './schema.js';
+import type { Position, RuleError, RuleGroup } from './types.js';
+
+/** Rule files live in ConfigMaps, which hold at most 1 MiB. */
+const MAX_BYTES = 4 * 1024 * 1024;
+
+export interface LoadedRules {
+  /** The groups of the files without errors. */
+  readonly groups: readonly RuleGroup[];
+  /** Every error of every file, in order of their places. */
+  readonly errors: readonly RuleError[];
+}
+
+/**
+ * Loads rule files.
+ *
+ * @param paths files, folders (their *.yaml and *.yml) and patterns with * and ? in the last part
+ */
+export async function loadRuleFiles(paths: readonly string[]): Promise<LoadedRules> {
+  const groups: RuleGroup[] = [];
+  const errors: RuleError[] = [];
+  for (const path of paths) {
+    try {
+      for (const file of await expandPaths(path)) {
+        const loaded = parseRules(file, await readFile(file, 'utf8'));
+        groups.push(...loaded.groups);
+        errors.push(...loaded.errors);
+      }
+    } catch (error) {
+      errors.push(unreadable(path, error));
+    }
+  }
+  return { groups, errors: [...errors, ...sharedTargets(groups)] };
+}
+
+/** Parses and checks the text of one rule file. */
+export function parseRules(file: string, text: string): LoadedRules {
+  if (text.length > MAX_BYTES) {
+    const message = `the file is larger than ${MAX_BYTES / 1024 ** 2} MiB; split it`;
+    return { groups: [], errors: [{ file, line: 1, column: 1, code: 'RULE_FILE_TOO_LARGE', message }] };
+  }
+  const documents = parseDocuments(file, text).filter((document) => !document.empty);
+  const errors = documents.flatMap((document) => examine(document)).sort(byPlace);
+  if (errors.length > 0) return { groups: [], errors };
+  return { groups: documents.flatMap((document) => groupsOf(document, file)), errors };
+}
+
+/** `file:line:column: group "g", rule "r": message`, as people and editors read it. */
+export function formatRuleError(error: RuleError): string {
+  const { file, line, column, group, rule, message } = error;
+  const within = [
+    ...(group === undefined ? [] : [`group "${group}"`]),
+    ...(rule === undefined ? [] : [`rule "${rule}"`]),
+  ].join(', ');
+  return `${file}:${line}:${column}: ${within === '' ? '' : `${within}: `}${message}`;
+}
+
+function examine(document: RuleDocument): RuleError[] {
+  if (document.faults.length > 0) {
+    return document.faults.map(({ duplicateKey, ...fault }) => ({
+      ...fault,
+      code: duplicateKey ? 'RULE_DUPLICATE_KEY' : 'RULE_YAML',
+    }));
+  }
+  const { value } = document;
+  const issues = fileSchema.safeParse(value).error?.issues ?? [];
+  const findings = findingsOf(issues, value, fileSchema);
+  findings.push(...checkMeaning(value));
+  return findings.map((finding) => toError(finding, document));
+}
+
+/** Checks what the schema cannot. */
+function checkMeaning(file: unknown): Finding[] {
+  const findings = duplicates(namesOf(file, ['groups'], 'name'), 'another group of this file');
+  listAt(file, ['groups']).forEach((group, index) => {
+    const path = ['groups', index];
+    const rulesPath = [...path, 'rules'];
+    findings.push(...checkGroup(group, path));
+    findings.push(...duplicates(namesOf(file, rulesPath, 'scale'), 'another rule of this group'));
+    const signals = signalNames(group);
+    listAt(file, rulesPath).forEach((rule, ruleIndex) => {
+      findings.push(...checkRule(rule, [...rulesPath, ruleIndex], signals));
+    });
+  });
+  return findings;
+}
+
+function namesOf(file: unknown, path: Path, field: string): { name: string; path: Path }[] {
+  return listAt(file, path).flatMap((_, index) => {
+    const at = [...path, index, field];
+    const name = valueAt(file, at);
+    return typeof name === 'string' ? [{ name, path: at }] : [];
+  });
+}
+
+function listAt(file: unknown, path: Path): readonly unknown[] {
+  const list = valueAt(file, path);
+  return Array.isArray(list) ? (list as unknown[]) : [];
+}
+
+function toError({ code, path, atKey, offset, message }: Finding, document: RuleDocument): RuleError {
+  return { ...place({ path, atKey, offset }, document), code, ...owners(path, document.value), message };
+}
+
+function place(
+  { path, atKey, offset }: { path: Path; atKey: boolean | undefined; offset: number | undefined },
+  document: RuleDocument,
+): Position {
+  if (offset !== undefined) return document.locateWithin(path, offset);
+  return atKey ? document.locateKey(path) : document.locate(path);
+}
+
+function owners(path: Path, file: unknown): { group?: string; rule?: string } {
+  const group = path[0] === 'groups' ? valueAt(file, [...path.slice(0, 2), 'name']) : undefined;
+  const rule = path[2] === 'rules' ? valueAt(file, [...path.slice(0, 4), 'scale']) : undefined;
+  return {
+    ...(typeof group === 'string' ? { group } : {}),
+    ...(typeof rule === 'string' ? { rule } : {}),
+  };
+}
+
+function groupsOf(document: RuleDocument, file: string): RuleGroup[] {
+  return fileSchema.parse(document.value).groups.map((group, index) => {
+    const sources = group.rules.map((_, rule) => document.locate(['groups', index, 'rules', rule]));
+    return resolveGroup(group, file, sources);
+  });
+}
+
+/** Two rules for one workload would undo each other's decisions. */
+function sharedTargets(groups: readonly RuleGroup[]): RuleError[] {
+  const claims = new Map<string, Position>();
+  const errors: RuleError[] = [];
+  for (const group of groups) {
+    for (const rule of group.rules) {
+      if (!('scaleTargetRef' in rule)) continue;
+      const key = workloadKey(rule.scaleTargetRef);
+      const first = claims.get(key);
+      if (first) {
+        const message = `${key} is scaled by the rule at ${first.file}:${first.line} already; keep one of the two`;
+        const place = { ...rule.source, group: group.name, rule: rule.scale };
+        errors.push({ ...place, code: 'RULE_DUPLICATE_TARGET', message });
+      } else claims.set(key, rule.source);
+    }
+  }
+  return errors;
+}
+
+function unreadable(path: string, error: unknown): RuleError {
+  const message = error instanceof KernscaleError ? error.message : `cannot be read: ${errorMessage(error)}`;
+  return { file: path, line: 1, column: 1, code: 'RULE_FILE_UNREADABLE', message };
+}
+
+function byPlace(a: Position, b: Position): number {
+  return a.line - b.line || a.column - b.column;
+}

@@ -1,0 +1,87 @@
+import { parseDuration } from '../../common/duration.js';
+import type { RuleSettings, ScaleTargetRef } from '../core/types.js';
+import { DEFAULT_INTERVAL, fillBehavior, fillDecide, fillSignals, fillTarget } from './defaults.js';
+import type { RawGroup, RawRule } from './schema.js';
+import type {
+  FleetRule,
+  LabelSelector,
+  LabelSelectorRequirement,
+  Position,
+  RuleGroup,
+  SignalQuery,
+  WorkloadRule,
+} from './types.js';
+
+const BUILT_IN_API = 'apps/v1';
+
+/**
+ * Fills in every default of a valid group.
+ *
+ * @param sources where each rule stands, in their order
+ */
+export function resolveGroup(group: RawGroup, file: string, sources: readonly Position[]): RuleGroup {
+  const signals = fillSignals(group);
+  return {
+    name: group.name,
+    file,
+    interval: group.interval === undefined ? DEFAULT_INTERVAL : parseDuration(group.interval),
+    signals,
+    rules: group.rules.map((rule, index) => resolveRule(rule, signals, sources[index]!)),
+  };
+}
+
+/** The rule of a fleet as it applies to one of its workloads. */
+export function bindRule(rule: FleetRule, scaleTargetRef: ScaleTargetRef): WorkloadRule {
+  return { ...rule, scaleTargetRef };
+}
+
+/** A selector as the Kubernetes API's `labelSelector` parameter wants it; empty when it selects everything. */
+export function selectorText({ matchLabels, matchExpressions }: LabelSelector): string {
+  const equal = Object.entries(matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
+  return [...equal, ...(matchExpressions ?? []).map(requirementText)].join(',');
+}
+
+function requirementText({ key, operator, values }: LabelSelectorRequirement): string {
+  const list = (values ?? []).join(',');
+  switch (operator) {
+    case 'In':
+      return `${key} in (${list})`;
+    case 'NotIn':
+      return `${key} notin (${list})`;
+    case 'Exists':
+      return key;
+    case 'DoesNotExist':
+      return `!${key}`;
+  }
+}
+
+function resolveRule(
+  raw: RawRule,
+  signals: Readonly<Record<string, SignalQuery>>,
+  source: Position,
+): WorkloadRule | FleetRule {
+  const settings = resolveSettings(raw, signals);
+  if (raw.scaleTargetRef) {
+    const { apiVersion = BUILT_IN_API, kind, namespace, name } = raw.scaleTargetRef;
+    return { ...settings, source, scaleTargetRef: { apiVersion, kind, namespace, name } };
+  }
+  const { apiVersion = BUILT_IN_API, kind, namespace, selector = {} } = raw.match!;
+  const match = { apiVersion, kind, ...(namespace === undefined ? {} : { namespace }), selector };
+  return { ...settings, source, match };
+}
+
+function resolveSettings(raw: RawRule, signals: Readonly<Record<string, SignalQuery>>): RuleSettings {
+  const target = fillTarget(raw.target);
+  return {
+    scale: raw.scale,
+    minReplicas: raw.minReplicas ?? 1,
+    maxReplicas: raw.maxReplicas,
+    target,
+    decide: fillDecide(raw.decide, target),
+    behavior: fillBehavior(raw.behavior),
+    maxAge: Object.fromEntries(Object.entries(signals).map(([name, { maxAge }]) => [name, maxAge])),
+    dryRun: raw.dryRun ?? false,
+    labels: raw.labels ?? {},
+    annotations: raw.annotations ?? {},
+  };
+}
