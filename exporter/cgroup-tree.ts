@@ -40,6 +40,7 @@ export class CgroupTree {
     private readonly onChange: () => void,
   ) {
     this.#root = this.#open(mountPoint);
+    this.#changed = false;
     this.#scheduleRescan();
   }
 

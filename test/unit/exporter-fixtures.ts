@@ -1,0 +1,160 @@
+import {
+  REASONS,
+  STATES,
+  type ContainerCounters,
+  type Histogram,
+  type Probes,
+  type Snapshot,
+} from 'bpf-linker-napi';
+import { KernscaleError } from '../../common/errors.js';
+import type { CgroupIdentity } from '../../exporter/cgroup-path.js';
+import type { ContainerIdentity, PodIdentity } from '../../exporter/pods.js';
+
+/** Bounds as the kernel side has them: 2^-20 to 2^6 seconds, 2^9 to 2^26 bytes. */
+export const BOUNDS = {
+  seconds: Array.from({ length: 27 }, (_, index) => 2 ** (index - 20)),
+  bytes: Array.from({ length: 18 }, (_, index) => 2 ** (index + 9)),
+};
+export const ALL_PROBES = new Set(['scheduler', 'blockio', 'sampling', 'tcp'] as const);
+
+/** The histogram of the given observations, bucketed as the kernel does it. */
+export function histogram(values: readonly number[], bounds: readonly number[] = BOUNDS.seconds): Histogram {
+  const buckets = new Float64Array(bounds.length + 1);
+  for (const value of values) {
+    const index = bounds.findIndex((bound) => value <= bound);
+    buckets[index === -1 ? bounds.length : index]!++;
+  }
+  return { buckets, sum: values.reduce((sum, value) => sum + value, 0) };
+}
+
+export function record<K extends string, V>(keys: readonly K[], value: (key: K, index: number) => V) {
+  return Object.fromEntries(keys.map((key, index) => [key, value(key, index)])) as Record<K, V>;
+}
+
+/** Counters of a container that has done nothing yet but what is given. */
+export function counters(slot: number, given: Partial<ContainerCounters> = {}): ContainerCounters {
+  return {
+    slot,
+    stateSeconds: record(STATES, () => 0),
+    oncpu: histogram([]),
+    runqueue: histogram([]),
+    offcpu: record(REASONS, () => histogram([])),
+    tcpServe: histogram([]),
+    samples: { user: 0, kernel: 0 },
+    blockIo: [],
+    peers: [],
+    ...given,
+  };
+}
+
+/** Counters of a container that has used all there is. */
+export function busyCounters(slot: number): ContainerCounters {
+  return counters(slot, {
+    stateSeconds: record(STATES, (_, index) => index * 1.5 + slot),
+    oncpu: histogram([0.001, 0.002, 0.25, 0.25]),
+    runqueue: histogram([2 ** -20, 2 ** -19, 100]),
+    offcpu: record(REASONS, (_, index) => histogram([2 ** (index - 8)])),
+    tcpServe: histogram([0.05, 0.06]),
+    samples: { user: 42, kernel: 7 },
+    blockIo: [
+      {
+        device: 'vda',
+        op: 'read',
+        seconds: histogram([0.0005, 0.002]),
+        bytes: histogram([4096, 131_072], BOUNDS.bytes),
+      },
+    ],
+    peers: [
+      { peer: '10.96.0.12:8080', wait: histogram([0.051]), connections: 3, failures: 1, retransmits: 2 },
+      { peer: '[fd00::1]:53', wait: histogram([]), connections: 1, failures: 0, retransmits: 0 },
+    ],
+  });
+}
+
+export function identity(given: Partial<ContainerIdentity> = {}): ContainerIdentity {
+  return {
+    namespace: 'shop',
+    pod: 'web-6d4cf56db6-x7k2p',
+    container: 'web',
+    workload: 'web',
+    workloadKind: 'Deployment',
+    image: 'registry.example/web:1.2',
+    containerId: 'containerd://aa',
+    cpuRequest: 0.2,
+    cpuLimit: undefined,
+    ...given,
+  };
+}
+
+/** A container cgroup `id` in the pod with uid `pod`. */
+export function cgroup(pod: string, id: string): CgroupIdentity {
+  return { podUid: pod, containerId: id, runtime: 'containerd', qos: 'Burstable' };
+}
+
+export function podIndex(
+  ...pods: readonly [uid: string, namespace: string, containers: Record<string, ContainerIdentity>][]
+): Map<string, PodIdentity> {
+  return new Map(
+    pods.map(([uid, namespace, containers]) => [
+      uid,
+      { namespace, containers: new Map(Object.entries(containers)) },
+    ]),
+  );
+}
+
+/** Slots in memory with counters set by hand, in place of the kernel's. */
+export class HandMadeProbes implements Probes {
+  readonly programs: Probes['programs'];
+  readonly slots = new Map<bigint, number>();
+  readonly counters = new Map<number, ContainerCounters>();
+  drops: Snapshot['drops'] = {};
+
+  constructor(
+    private readonly capacity = 1024,
+    programs: Probes['programs'] = [
+      { probe: 'scheduler', program: 'sched_switch', attached: true, detail: '' },
+      { probe: 'blockio', program: 'block_rq_complete', attached: true, detail: '' },
+      { probe: 'sampling', program: 'sample', attached: true, detail: '' },
+      { probe: 'tcp', program: 'sock_send_length', attached: false, detail: 'needs kernel 6.3' },
+    ],
+  ) {
+    this.programs = programs;
+  }
+
+  track(cgroupId: bigint): number {
+    const known = this.slots.get(cgroupId);
+    if (known !== undefined) return known;
+    const taken = new Set(this.slots.values());
+    const slot = Array.from({ length: this.capacity }, (_, index) => index + 1).find(
+      (one) => !taken.has(one),
+    );
+    if (slot === undefined) throw new KernscaleError('SLOTS_FULL', 'every slot is taken');
+    this.slots.set(cgroupId, slot);
+    this.counters.set(slot, counters(slot));
+    return slot;
+  }
+
+  untrack(cgroupId: bigint): void {
+    const slot = this.slots.get(cgroupId);
+    if (slot === undefined) return;
+    this.slots.delete(cgroupId);
+    this.counters.delete(slot);
+  }
+
+  /** Adds on-CPU seconds to a tracked cgroup, as if it had run. */
+  run(cgroupId: bigint, seconds: number): void {
+    const slot = this.slots.get(cgroupId);
+    if (slot === undefined) return;
+    const { stateSeconds } = this.counters.get(slot)!;
+    const oncpu = stateSeconds.oncpu + seconds;
+    this.counters.set(slot, counters(slot, { stateSeconds: { ...stateSeconds, oncpu } }));
+  }
+
+  read(): Snapshot {
+    return { containers: [counters(0), ...this.counters.values()], drops: this.drops };
+  }
+
+  close(): void {
+    this.slots.clear();
+  }
+}
