@@ -42,6 +42,8 @@ export interface ContainerCounters {
   readonly offcpu: Readonly<Record<Reason, Histogram>>;
   /** Server side: request received to first byte of the answer; its count is requests served. */
   readonly tcpServe: Histogram;
+  /** How many of `tcpServe` were measured with several requests in flight on one connection. */
+  readonly tcpServeOverlapped: number;
   readonly samples: { readonly user: number; readonly kernel: number };
   readonly blockIo: readonly BlockIoCounters[];
   readonly peers: readonly PeerCounters[];
@@ -60,6 +62,11 @@ export interface PeerCounters {
   readonly peer: string;
   /** Client side: last byte of a request sent to first byte of the answer. */
   readonly wait: Histogram;
+  /**
+   * How many of `wait` were measured with several requests in flight on one connection: their sum is right if
+   * each answer belongs to one request, their distribution is that of answers in order.
+   */
+  readonly overlapped: number;
   readonly connections: number;
   readonly failures: number;
   readonly retransmits: number;

@@ -1,0 +1,67 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+import { NativeError } from './errors.js';
+
+/** The addon's opaque handle of one set of loaded programs. */
+export type Handle = Readonly<Record<never, never>>;
+
+/** The entries of one hash map, as the kernel lays them out (`bpf/layout.h`). */
+export interface RawMap {
+  readonly keys: Uint8Array;
+  readonly values: BigUint64Array;
+}
+
+export interface RawSnapshot {
+  /** Slot 0, then every tracked slot. */
+  readonly slots: Int32Array;
+  /** One block of numbers per slot, in seconds and counts. */
+  readonly values: Float64Array;
+  readonly blockIo: RawMap;
+  readonly peers: RawMap;
+  readonly drops: BigUint64Array;
+}
+
+export interface RawProgram {
+  readonly probe: number;
+  readonly program: string;
+  readonly attached: boolean;
+  readonly detail: string;
+}
+
+export interface Addon {
+  open(options: {
+    cgroupRoot: string;
+    maxContainers: number;
+    sampleHz: number;
+    probes: readonly boolean[];
+  }): Handle;
+  close(handle: Handle): void;
+  programs(handle: Handle): readonly RawProgram[];
+  track(handle: Handle, cgroupId: bigint): number;
+  untrack(handle: Handle, cgroupId: bigint): void;
+  read(handle: Handle): RawSnapshot;
+  /** What libbpf said since the last call: its level (0 warn, 1 info, 2 debug) and the text. */
+  takeMessages(): readonly (readonly [number, string])[];
+}
+
+let loaded: Addon | undefined;
+
+/** Loads the addon beside the sources or, when compiled, one folder up. @throws NativeError `NO_ADDON` */
+export function loadAddon(): Addon {
+  if (loaded !== undefined) return loaded;
+  const paths = ['./build/kernscale.node', '../build/kernscale.node'].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  );
+  const path = paths.find(existsSync);
+  if (path === undefined) {
+    throw new NativeError('NO_ADDON', 'the native addon is not built: run `make -C native`');
+  }
+  try {
+    loaded = createRequire(import.meta.url)(path) as Addon;
+  } catch (cause) {
+    throw new NativeError('NO_ADDON', `${path} cannot be loaded: is libbpf1 installed?`, { cause });
+  }
+  return loaded;
+}

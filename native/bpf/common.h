@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* Maps, configuration and helpers that every probe shares. */
+#ifndef KERNSCALE_COMMON_H
+#define KERNSCALE_COMMON_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_endian.h>
+
+#include "layout.h"
+
+#define hot __always_inline
+
+/* Set by user space before loading; the verifier then drops the branches not taken. */
+const volatile __u32 shards = 1;             /* rows per slot: 1 .. 8 */
+const volatile bool shards_shared = false;   /* several CPUs write one row: additions must be atomic */
+const volatile __u16 ephemeral_low = 32768;  /* net.ipv4.ip_local_port_range */
+
+/* Raised by user space after every change of `slots`: cached slots of an older generation are looked up anew. */
+__u32 generation = 1;
+__u64 drops[NR_DROPS];
+
+/* cgroup id -> slot. Bound: the containers tracked at once, set before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, __u32);
+} slots SEC(".maps");
+
+/* [slot x shard], slot 0 being everything untracked. Bound: (containers + 1) x shards, set before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct row);
+} rows SEC(".maps");
+
+/*
+ * What is known of one thread. The kernel frees it with the thread, so that a reused pid starts afresh and
+ * nothing leaks; bound: the threads of the machine.
+ */
+struct thread {
+	__u64 since;   /* run-queue clock when the present state began; 0: no state known */
+	__u64 settled; /* up to here the iterator has credited the present state; written by it alone */
+	__u64 base;    /* blocked: run_delay at switch-out; throttled: the throttle clock at switch-out */
+	__u64 cgroups; /* css_set that `slot` was looked up for */
+	__u32 generation;
+	__u16 slot;
+	__u8 state;
+	__u8 uring_reason; /* state that waiting for the last io_uring request submitted means; 0: none yet */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread);
+} threads SEC(".maps");
+
+/* Requests sent on client connections and not answered yet. Bound: containers + 1, set before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __s64);
+} outstanding SEC(".maps");
+
+/* Sockets listening on each TCP port, of all network namespaces together. Bound: the ports there are. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __s32);
+} listeners SEC(".maps");
+
+static hot void count_drop(enum drop cause)
+{
+	__sync_fetch_and_add(&drops[cause], 1);
+}
+
+/* The slot of the cgroup, or of the nearest ancestor that has one: a container may have child cgroups. */
+static __noinline __u32 find_slot(struct cgroup *group)
+{
+	/* Containers sit at most five levels below the kubelet's root, and kind nests that once more. */
+	const int max_levels = 16;
+
+	for (int level = 0; level < max_levels && group; level++) {
+		__u64 id = BPF_CORE_READ(group, kn, id);
+		__u32 *slot = bpf_map_lookup_elem(&slots, &id);
+
+		if (slot)
+			return *slot;
+		/* `self` is the first member of struct cgroup, so a parent's css is a parent cgroup. */
+		group = (struct cgroup *)BPF_CORE_READ(group, self.parent);
+	}
+	return 0;
+}
+
+/*
+ * The slot that pays for this thread. A thread keeps its css_set alive, so an unchanged pointer is an
+ * unchanged cgroup; a thread that was moved is looked up again by whatever hook sees it first.
+ */
+static hot __u32 thread_slot(struct thread *thread, struct task_struct *task)
+{
+	struct css_set *cgroups = task->cgroups;
+
+	if (thread->cgroups != (__u64)cgroups || thread->generation != generation) {
+		/* In this order: a change of `slots` in between is seen by the next hook. */
+		thread->generation = generation;
+		thread->cgroups = (__u64)cgroups;
+		thread->slot = find_slot(BPF_CORE_READ(cgroups, dfl_cgrp));
+	}
+	return thread->slot;
+}
+
+static hot struct row *find_row(__u32 slot, __u32 cpu)
+{
+	__u32 shard = shards_shared ? cpu & 7 : cpu;
+	__u32 index = slot * shards + shard;
+
+	return bpf_map_lookup_elem(&rows, &index);
+}
+
+/* Only the sched_switch program writes a CPU's scheduler series, with interrupts off. */
+#define add_to(counter, value)                                             \
+	do {                                                               \
+		if (shards_shared)                                         \
+			__sync_fetch_and_add(&(counter), (value));         \
+		else                                                       \
+			(counter) += (value);                              \
+	} while (0)
+
+/* A bound that the compiler knows already, kept for the verifier, which does not. */
+#define AT_MOST(value, limit)                                       \
+	({                                                          \
+		barrier_var(value);                                 \
+		(value) < (limit) ? (value) : (limit);              \
+	})
+
+static hot __u32 log2_floor(__u64 value)
+{
+	__u32 result = 0;
+
+	if (value >> 32) {
+		value >>= 32;
+		result += 32;
+	}
+	if (value >> 16) {
+		value >>= 16;
+		result += 16;
+	}
+	if (value >> 8) {
+		value >>= 8;
+		result += 8;
+	}
+	if (value >> 4) {
+		value >>= 4;
+		result += 4;
+	}
+	if (value >> 2) {
+		value >>= 2;
+		result += 2;
+	}
+	return result + (value >> 1);
+}
+
+/* floor(10^9 * 2^exp): an integer number of nanoseconds is <= 2^exp s just when it is <= this. */
+#define BOUND(exp) ((1000000000ULL << TIME_MAX_EXP) >> (TIME_MAX_EXP - (exp)))
+
+static const __u64 time_bounds_ns[32] = {
+	BOUND(-20), BOUND(-19), BOUND(-18), BOUND(-17), BOUND(-16), BOUND(-15), BOUND(-14), BOUND(-13), BOUND(-12),
+	BOUND(-11), BOUND(-10), BOUND(-9),  BOUND(-8),  BOUND(-7),  BOUND(-6),  BOUND(-5),  BOUND(-4),  BOUND(-3),
+	BOUND(-2),  BOUND(-1),  BOUND(0),   BOUND(1),   BOUND(2),   BOUND(3),   BOUND(4),   BOUND(5),   BOUND(6),
+};
+
+/*
+ * The bucket with the smallest upper bound that is not below the value, exactly and without a division:
+ * 10^9 lies between 2^29 and 2^30, so floor(log2(ns)) leaves two candidates and one comparison picks.
+ */
+static hot __u32 time_bucket(__u64 ns)
+{
+	const __u32 below = 29 + TIME_MIN_EXP; /* log2 of the nanoseconds that the first bound could start with */
+	const __u32 last = NR_TIME_BUCKETS - 1;
+	__u32 guess, bucket;
+
+	if (ns <= time_bounds_ns[0])
+		return 0;
+	if (ns > time_bounds_ns[TIME_MAX_EXP - TIME_MIN_EXP])
+		return last;
+	guess = (log2_floor(ns) - below) & 31;
+	bucket = guess + (ns > time_bounds_ns[guess]);
+	return AT_MOST(bucket, last);
+}
+
+static hot __u32 size_bucket(__u64 bytes)
+{
+	const __u32 last = NR_SIZE_BUCKETS - 1;
+	__u32 bucket;
+
+	if (bytes <= 1ULL << SIZE_MIN_EXP)
+		return 0;
+	bucket = log2_floor(bytes - 1) + 1 - SIZE_MIN_EXP;
+	return AT_MOST(bucket, last);
+}
+
+#endif

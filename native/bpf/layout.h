@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* What the kernel side writes and the user side reads: the one place where both agree on memory. */
+#ifndef KERNSCALE_LAYOUT_H
+#define KERNSCALE_LAYOUT_H
+
+/* In the order of STATES in ../types.ts. */
+enum thread_state {
+	STATE_ONCPU,
+	STATE_RUNQUEUE,
+	STATE_THROTTLED,
+	STATE_DISK,
+	STATE_NETWORK,
+	STATE_LOCK,
+	STATE_IPC,
+	STATE_SLEEP,
+	STATE_IDLE,
+	STATE_OTHER,
+	NR_STATES,
+};
+
+/*
+ * Upper bounds 2^-20 s (954 ns) to 2^6 s (64 s), then +Inf. Powers of two of a second, so that the bounds are
+ * those of a Prometheus native histogram of schema 0.
+ */
+#define TIME_MIN_EXP (-20)
+#define TIME_MAX_EXP 6
+#define NR_TIME_BUCKETS (TIME_MAX_EXP - TIME_MIN_EXP + 2)
+
+/* Upper bounds 2^9 (one sector) to 2^26 bytes (64 MiB), then +Inf. */
+#define SIZE_MIN_EXP 9
+#define SIZE_MAX_EXP 26
+#define NR_SIZE_BUCKETS (SIZE_MAX_EXP - SIZE_MIN_EXP + 2)
+
+/*
+ * Time in one state: 128 bytes, two cache lines, so that one transition touches two lines and no more.
+ * `total_ns` grows by what the settling iterator has not credited yet, `sum_ns` by whole finished intervals.
+ * Bucket counters are 32 bits wide: user space reads often enough to see each wrap.
+ */
+struct series {
+	unsigned long long total_ns;
+	unsigned long long sum_ns;
+	unsigned int buckets[NR_TIME_BUCKETS];
+};
+
+/* One container's row on one shard (one CPU, or several on large machines). */
+struct row {
+	struct series states[NR_STATES];
+	struct series tcp_serve;
+	unsigned long long samples_user;
+	unsigned long long samples_kernel;
+	unsigned long long tcp_serve_overlapped;
+	unsigned long long reserved[5]; /* rounds the row up to whole cache lines: no false sharing */
+};
+
+/* Unfinished time credited by the settling iterator; only one reader runs it at a time. */
+struct settled {
+	unsigned long long total_ns[NR_STATES];
+};
+
+/* In the order of BLOCK_OPS in ../types.ts. */
+enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, NR_BLOCK_OPS };
+
+struct blockio_key {
+	unsigned int slot;
+	unsigned int device; /* kernel dev_t: 12 bits major, 20 bits minor */
+	unsigned int op;
+};
+
+struct blockio_value {
+	unsigned long long sum_ns;
+	unsigned long long sum_bytes;
+	unsigned long long time_buckets[NR_TIME_BUCKETS];
+	unsigned long long size_buckets[NR_SIZE_BUCKETS];
+};
+
+/* `family` 0 stands for the peers beyond a container's bound. */
+struct peer_key {
+	unsigned int slot;
+	unsigned short port;
+	unsigned short family;
+	unsigned char address[16];
+};
+
+struct peer_value {
+	unsigned long long sum_ns;
+	unsigned long long buckets[NR_TIME_BUCKETS];
+	unsigned long long overlapped;
+	unsigned long long connections;
+	unsigned long long failures;
+	unsigned long long retransmits;
+};
+
+/* Peers told apart per container; the rest is folded into `other` and counted. */
+#define MAX_PEERS_PER_SLOT 64
+
+/* What the hash maps hold per container on average; the maps' bounds are these times the containers tracked. */
+#define BLOCKIO_PER_CONTAINER 4
+#define PEERS_PER_CONTAINER 4
+
+/* In the order of DROPS in ../index.ts. */
+enum drop {
+	DROP_THREADS_FULL,
+	DROP_CONNECTIONS_FULL,
+	DROP_PEERS_FOLDED,
+	DROP_BLOCKIO_FULL,
+	DROP_BLOCKIO_OWNER_LOST,
+	DROP_BLOCKIO_NO_START,
+	DROP_EVENTS_FULL,
+	NR_DROPS,
+};
+
+/* A cgroup appeared or went away. */
+#define MAX_CGROUP_PATH 512
+struct cgroup_event {
+	unsigned long long id;
+	unsigned int removed;
+	char path[MAX_CGROUP_PATH];
+};
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* What a thread blocked in a system call waits for, as data. */
+#ifndef KERNSCALE_SYSCALLS_H
+#define KERNSCALE_SYSCALLS_H
+
+#include <asm/unistd.h>
+
+#define NR_SYSCALLS 512 /* beyond the last one of any architecture: 470 in Linux 6.18 */
+
+#if defined(__TARGET_ARCH_x86)
+#define SYSCALL_NUMBER(regs) ((regs)->orig_ax)
+#define SYSCALL_ARG1(regs) ((regs)->di)
+#define SYSCALL_ARG2(regs) ((regs)->si)
+#define SYSCALL_ARG3(regs) ((regs)->dx)
+#elif defined(__TARGET_ARCH_arm64)
+#define SYSCALL_NUMBER(regs) ((__u64)(__s64)(regs)->syscallno)
+#define SYSCALL_ARG1(regs) ((regs)->orig_x0)
+#define SYSCALL_ARG2(regs) ((regs)->regs[1])
+#define SYSCALL_ARG3(regs) ((regs)->regs[2])
+#else
+#error "system call registers of this architecture are not known"
+#endif
+
+enum waits {
+	WAITS_UNKNOWN, /* anything that should not block, or blocks on something of its own */
+	WAITS_READ,    /* the first argument is a file, waited on for data */
+	WAITS_WRITE,   /* the first argument is a file, waited on for room */
+	WAITS_FUTEX,
+	WAITS_EPOLL,
+	WAITS_POLL,
+	WAITS_SELECT,
+	WAITS_SLEEP,
+	WAITS_WORK,   /* for a connection, a signal, a child */
+	WAITS_DISK,
+	WAITS_LOCK,
+	WAITS_IPC,
+	WAITS_MEMORY, /* changes the address space: its lock, or the disk */
+	WAITS_URING,
+};
+
+static const __u8 syscall_waits[NR_SYSCALLS] = {
+	[__NR_read] = WAITS_READ,
+	[__NR_readv] = WAITS_READ,
+	[__NR_pread64] = WAITS_READ,
+	[__NR_preadv] = WAITS_READ,
+	[__NR_preadv2] = WAITS_READ,
+	[__NR_recvfrom] = WAITS_READ,
+	[__NR_recvmsg] = WAITS_READ,
+	[__NR_recvmmsg] = WAITS_READ,
+	[__NR_splice] = WAITS_READ,
+	[__NR_tee] = WAITS_READ,
+	[__NR_copy_file_range] = WAITS_READ,
+	[__NR_getdents64] = WAITS_READ,
+
+	[__NR_write] = WAITS_WRITE,
+	[__NR_writev] = WAITS_WRITE,
+	[__NR_pwrite64] = WAITS_WRITE,
+	[__NR_pwritev] = WAITS_WRITE,
+	[__NR_pwritev2] = WAITS_WRITE,
+	[__NR_sendto] = WAITS_WRITE,
+	[__NR_sendmsg] = WAITS_WRITE,
+	[__NR_sendmmsg] = WAITS_WRITE,
+	[__NR_sendfile] = WAITS_WRITE,
+	[__NR_vmsplice] = WAITS_WRITE,
+	[__NR_connect] = WAITS_WRITE,
+
+	[__NR_futex] = WAITS_FUTEX,
+
+	[__NR_epoll_pwait] = WAITS_EPOLL,
+	[__NR_epoll_pwait2] = WAITS_EPOLL,
+	[__NR_ppoll] = WAITS_POLL,
+	[__NR_pselect6] = WAITS_SELECT,
+
+	[__NR_nanosleep] = WAITS_SLEEP,
+	[__NR_clock_nanosleep] = WAITS_SLEEP,
+
+	[__NR_accept] = WAITS_WORK,
+	[__NR_accept4] = WAITS_WORK,
+	[__NR_wait4] = WAITS_WORK,
+	[__NR_waitid] = WAITS_WORK,
+	[__NR_rt_sigsuspend] = WAITS_WORK,
+	[__NR_rt_sigtimedwait] = WAITS_WORK,
+
+	[__NR_fsync] = WAITS_DISK,
+	[__NR_fdatasync] = WAITS_DISK,
+	[__NR_sync] = WAITS_DISK,
+	[__NR_syncfs] = WAITS_DISK,
+	[__NR_sync_file_range] = WAITS_DISK,
+	[__NR_msync] = WAITS_DISK,
+	[__NR_fallocate] = WAITS_DISK,
+	[__NR_ftruncate] = WAITS_DISK,
+	[__NR_io_getevents] = WAITS_DISK,
+	[__NR_io_pgetevents] = WAITS_DISK,
+	[__NR_io_submit] = WAITS_DISK,
+
+	[__NR_flock] = WAITS_LOCK,
+	[__NR_fcntl] = WAITS_LOCK,
+	[__NR_semop] = WAITS_LOCK,
+	[__NR_semtimedop] = WAITS_LOCK,
+
+	[__NR_msgrcv] = WAITS_IPC,
+	[__NR_msgsnd] = WAITS_IPC,
+	[__NR_mq_timedreceive] = WAITS_IPC,
+	[__NR_mq_timedsend] = WAITS_IPC,
+
+	[__NR_mmap] = WAITS_MEMORY,
+	[__NR_munmap] = WAITS_MEMORY,
+	[__NR_mprotect] = WAITS_MEMORY,
+	[__NR_mremap] = WAITS_MEMORY,
+	[__NR_madvise] = WAITS_MEMORY,
+	[__NR_brk] = WAITS_MEMORY,
+
+	[__NR_io_uring_enter] = WAITS_URING,
+
+/* Calls that newer architectures never had. */
+#ifdef __NR_epoll_wait
+	[__NR_epoll_wait] = WAITS_EPOLL,
+	[__NR_poll] = WAITS_POLL,
+	[__NR_select] = WAITS_SELECT,
+	[__NR_pause] = WAITS_WORK,
+	[__NR_getdents] = WAITS_READ,
+#endif
+};
+
+#endif

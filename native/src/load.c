@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+/* From options to attached programs. */
+#define _GNU_SOURCE
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "environment.h"
+#include "kernscale.skel.h"
+#include "messages.h"
+#include "programs.h"
+#include "session.h"
+
+void fail(struct failure *failure, const char *code, const char *format, ...)
+{
+	va_list arguments;
+
+	failure->code = code;
+	va_start(arguments, format);
+	vsnprintf(failure->message, sizeof(failure->message), format, arguments);
+	va_end(arguments);
+}
+
+static struct program_status *find_status(struct session *session, const char *name)
+{
+	for (size_t i = 0; i < session->nr_programs; i++)
+		if (!strcmp(session->programs[i].name, name))
+			return &session->programs[i];
+	return NULL;
+}
+
+bool session_program_attached(const struct session *session, const char *name)
+{
+	for (size_t i = 0; i < session->nr_programs; i++)
+		if (!strcmp(session->programs[i].name, name))
+			return session->programs[i].attached;
+	return false;
+}
+
+static bool has_tracepoint(const struct btf *kernel, const char *tracepoint)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "btf_trace_%s", tracepoint);
+	return btf__find_by_name_kind(kernel, name, BTF_KIND_TYPEDEF) > 0;
+}
+
+/* Decides by the kernel's own type information, never by its version. */
+static void plan(struct session *session, const struct btf *kernel)
+{
+	for (size_t i = 0; i < nr_programs; i++) {
+		const struct program *program = &programs[i];
+		struct program_status *status = &session->programs[session->nr_programs];
+
+		if (!program->always && !session->options.probes[program->probe])
+			continue;
+		if (program->instead_of && has_tracepoint(kernel, program->instead_of))
+			continue;
+		status->name = program->name;
+		status->probe = program->probe;
+		status->wanted = true;
+		session->nr_programs++;
+		if (program->tracepoint && !has_tracepoint(kernel, program->tracepoint)) {
+			status->wanted = false;
+			snprintf(status->detail, sizeof(status->detail), "this kernel has no tracepoint %s%s%s",
+				 program->tracepoint, program->absent ? ": " : "", program->absent ?: "");
+		}
+	}
+}
+
+static int configure(struct session *session)
+{
+	struct kernscale *skeleton = session->skeleton;
+	struct bpf_program *program;
+	uint32_t containers = session->options.max_containers;
+	int error = 0;
+
+	skeleton->rodata->shards = session->shards;
+	skeleton->rodata->shards_shared = libbpf_num_possible_cpus() > MAX_SHARDS;
+	skeleton->rodata->ephemeral_low = ephemeral_port_low();
+	skeleton->rodata->owner_is_blkcg = io_controller_enabled(session->options.cgroup_root);
+
+	error |= bpf_map__set_max_entries(skeleton->maps.slots, containers);
+	error |= bpf_map__set_max_entries(skeleton->maps.rows, session->nr_slots * session->shards);
+	error |= bpf_map__set_max_entries(skeleton->maps.settled, session->nr_slots);
+	error |= bpf_map__set_max_entries(skeleton->maps.outstanding, session->nr_slots);
+	error |= bpf_map__set_max_entries(skeleton->maps.peer_counts, session->nr_slots);
+	error |= bpf_map__set_max_entries(skeleton->maps.peers, session->nr_slots * PEERS_PER_CONTAINER);
+	error |= bpf_map__set_max_entries(skeleton->maps.blockio, session->nr_slots * BLOCKIO_PER_CONTAINER);
+
+	bpf_object__for_each_program(program, skeleton->obj) {
+		const struct program_status *status = find_status(session, bpf_program__name(program));
+
+		error |= bpf_program__set_autoload(program, status && status->wanted);
+	}
+	return error;
+}
+
+static int load_once(struct session *session)
+{
+	int error;
+
+	session->skeleton = kernscale__open();
+	if (!session->skeleton)
+		return -errno;
+	error = configure(session) ?: kernscale__load(session->skeleton);
+	if (error) {
+		kernscale__destroy(session->skeleton);
+		session->skeleton = NULL;
+	}
+	return error;
+}
+
+/* libbpf loads all or nothing: leave out the program it names and try again. */
+static bool load(struct session *session, struct failure *failure)
+{
+	for (size_t attempt = 0; attempt <= session->nr_programs; attempt++) {
+		size_t before = messages_count();
+		int error = load_once(session);
+		const char *name;
+		struct program_status *status;
+
+		if (!error)
+			return true;
+		name = messages_failed_program(before);
+		status = name ? find_status(session, name) : NULL;
+		if (!status || !status->wanted) {
+			fail(failure, "LOAD_FAILED", "the BPF programs cannot be loaded (%s): %s", strerror(-error),
+			     messages_last_warning());
+			return false;
+		}
+		status->wanted = false;
+		snprintf(status->detail, sizeof(status->detail), "refused by the kernel: %s", strerror(-error));
+	}
+	fail(failure, "LOAD_FAILED", "the kernel refuses every BPF program: %s", messages_last_warning());
+	return false;
+}
+
+static bool map_memory(struct session *session, struct failure *failure)
+{
+	size_t rows = (size_t)session->nr_slots * session->shards;
+	int protection = PROT_READ | PROT_WRITE;
+
+	session->rows = mmap(NULL, rows * sizeof(struct row), protection, MAP_SHARED,
+			     bpf_map__fd(session->skeleton->maps.rows), 0);
+	session->settled = mmap(NULL, session->nr_slots * sizeof(struct settled), protection, MAP_SHARED,
+				bpf_map__fd(session->skeleton->maps.settled), 0);
+	session->tracked = calloc(session->nr_slots, sizeof(*session->tracked));
+	session->histories = calloc(rows, sizeof(*session->histories));
+	session->totals = calloc(session->nr_slots, sizeof(*session->totals));
+	if (session->rows != MAP_FAILED && session->settled != MAP_FAILED && session->tracked && session->histories &&
+	    session->totals)
+		return true;
+	fail(failure, "NO_MEMORY", "no memory for %u containers", session->options.max_containers);
+	return false;
+}
+
+static int perf_event_on(int cpu, uint32_t hz)
+{
+	struct perf_event_attr attributes = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attributes),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.freq = 1,
+		.sample_freq = hz,
+	};
+
+	return syscall(SYS_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+static int attach_sampling(struct session *session)
+{
+	int cpus = libbpf_num_possible_cpus();
+
+	session->sample_links = calloc(cpus, sizeof(*session->sample_links));
+	if (!session->sample_links)
+		return -ENOMEM;
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		int event = perf_event_on(cpu, session->options.sample_hz);
+		struct bpf_link *link;
+
+		if (event < 0 && errno == ENODEV)
+			continue; /* possible, but offline */
+		if (event < 0)
+			return -errno;
+		link = bpf_program__attach_perf_event(session->skeleton->progs.sample, event);
+		if (!link) {
+			int error = errno;
+
+			close(event);
+			return -error;
+		}
+		session->sample_links[session->nr_sample_links++] = link;
+	}
+	return 0;
+}
+
+static int attach_program(struct session *session, const char *name)
+{
+	struct bpf_object_skeleton *skeleton = session->skeleton->skeleton;
+
+	if (!strcmp(name, "sample"))
+		return attach_sampling(session);
+	for (int i = 0; i < skeleton->prog_cnt; i++) {
+		struct bpf_prog_skeleton *program = &skeleton->progs[i];
+
+		if (strcmp(program->name, name))
+			continue;
+		*program->link = bpf_program__attach(*program->prog);
+		return *program->link ? 0 : -errno;
+	}
+	return -ENOENT;
+}
+
+static void attach_status(struct session *session, struct program_status *status)
+{
+	int error;
+
+	if (!status || !status->wanted || status->attached)
+		return;
+	error = attach_program(session, status->name);
+	status->attached = !error;
+	if (error)
+		snprintf(status->detail, sizeof(status->detail), "cannot attach: %s", strerror(-error));
+}
+
+/* New threads first, then those there are, and only then what looks them up. */
+static bool attach(struct session *session, struct failure *failure)
+{
+	bool any = false;
+
+	attach_status(session, find_status(session, "sched_process_fork"));
+	attach_status(session, find_status(session, "settle"));
+	session->skeleton->bss->adopting = true;
+	session_settle(session);
+	session->skeleton->bss->adopting = false;
+	for (size_t i = 0; i < session->nr_programs; i++)
+		attach_status(session, &session->programs[i]);
+
+	for (size_t i = 0; i < session->nr_programs; i++)
+		any |= session->programs[i].attached && session->options.probes[session->programs[i].probe];
+	if (!any)
+		fail(failure, "ATTACH_FAILED", "no BPF program attaches to this kernel: %s", messages_last_warning());
+	return any;
+}
+
+struct session *session_open(const struct options *options, struct failure *failure)
+{
+	struct session *session;
+	struct btf *kernel;
+
+	if (!environment_suffices(failure))
+		return NULL;
+	kernel = btf__load_vmlinux_btf();
+	session = calloc(1, sizeof(*session));
+	if (!kernel || !session) {
+		fail(failure, "NO_BTF", "the kernel's type information cannot be read: %s", strerror(errno));
+		btf__free(kernel);
+		free(session);
+		return NULL;
+	}
+	session->options = *options;
+	session->nr_slots = options->max_containers + 1;
+	session->shards = libbpf_num_possible_cpus() > MAX_SHARDS ? MAX_SHARDS : libbpf_num_possible_cpus();
+	plan(session, kernel);
+	btf__free(kernel);
+	if (load(session, failure) && map_memory(session, failure) && attach(session, failure)) {
+		count_listeners(bpf_map__fd(session->skeleton->maps.listeners));
+		return session;
+	}
+	session_close(session);
+	return NULL;
+}
+
+static void unmap(void *memory, size_t size)
+{
+	if (memory && memory != MAP_FAILED)
+		munmap(memory, size);
+}
+
+void session_close(struct session *session)
+{
+	for (size_t i = 0; i < session->nr_sample_links; i++)
+		bpf_link__destroy(session->sample_links[i]);
+	free(session->sample_links);
+	unmap(session->rows, (size_t)session->nr_slots * session->shards * sizeof(struct row));
+	unmap(session->settled, session->nr_slots * sizeof(struct settled));
+	if (session->skeleton)
+		kernscale__destroy(session->skeleton);
+	free(session->tracked);
+	free(session->histories);
+	free(session->totals);
+	free(session);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The programs of the object, as data: which probe each belongs to and what it needs of the kernel. */
+#ifndef KERNSCALE_PROGRAMS_H
+#define KERNSCALE_PROGRAMS_H
+
+#include "session.h"
+
+struct program {
+	const char *name;
+	enum probe probe;
+	bool always;            /* keeps what every probe builds on: the threads */
+	const char *tracepoint; /* NULL: not a tracepoint */
+	const char *instead_of; /* left out when this tracepoint exists */
+	const char *absent;     /* what to say when the kernel lacks it */
+};
+
+extern const struct program programs[];
+extern const size_t nr_programs;
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One set of loaded BPF programs and what user space keeps beside it. */
+#ifndef KERNSCALE_SESSION_H
+#define KERNSCALE_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../bpf/layout.h"
+
+struct kernscale; /* the skeleton bpftool generates */
+struct bpf_link;
+
+/* In the order of PROBES in ../types.ts. */
+enum probe { PROBE_SCHEDULER, PROBE_BLOCKIO, PROBE_SAMPLING, PROBE_TCP, NR_PROBES };
+
+#define MAX_PROGRAMS 24
+#define MAX_SHARDS 8
+
+struct program_status {
+	enum probe probe;
+	const char *name;
+	bool wanted;
+	bool attached;
+	char detail[512];
+};
+
+struct failure {
+	const char *code; /* a string constant; NULL: no failure */
+	char message[1024];
+};
+
+struct options {
+	bool probes[NR_PROBES];
+	uint32_t max_containers;
+	uint32_t sample_hz;
+	char cgroup_root[256];
+};
+
+enum slot_use {
+	SLOT_FREE,
+	SLOT_USED,
+	SLOT_RETIRED, /* untracked, but threads may still have it cached: free after the next settling pass */
+};
+
+struct tracked {
+	uint64_t cgroup;
+	enum slot_use use;
+};
+
+/* 32-bit bucket counters of one shard as last read, to carry them across a wrap. */
+struct bucket_history {
+	uint32_t buckets[NR_STATES + 1][NR_TIME_BUCKETS];
+};
+
+struct bucket_totals {
+	uint64_t buckets[NR_STATES + 1][NR_TIME_BUCKETS];
+};
+
+struct session {
+	struct kernscale *skeleton;
+	struct options options;
+	struct program_status programs[MAX_PROGRAMS];
+	size_t nr_programs;
+	struct bpf_link **sample_links; /* one per CPU */
+	size_t nr_sample_links;
+
+	uint32_t nr_slots; /* containers + 1 */
+	uint32_t shards;
+	struct row *rows;         /* [slot x shard], shared with the kernel */
+	struct settled *settled;  /* [slot], shared with the kernel */
+	struct tracked *tracked;  /* [slot] */
+	struct bucket_history *histories; /* [slot x shard] */
+	struct bucket_totals *totals;     /* [slot] */
+};
+
+/* Loads and attaches. NULL and `failure` on error; programs that a kernel refuses are noted and left out. */
+struct session *session_open(const struct options *options, struct failure *failure);
+void session_close(struct session *session);
+
+/* The slot of the cgroup, or -1 and `failure`. */
+int64_t session_track(struct session *session, uint64_t cgroup, struct failure *failure);
+void session_untrack(struct session *session, uint64_t cgroup);
+
+/* Credits every thread's unfinished time, so that the maps are exact for this instant. */
+int session_settle(struct session *session);
+
+/* Doubles per slot: for each state its total, then sum, then buckets; the same for serving; three counters. */
+#define VALUES_PER_SERIES (2 + NR_TIME_BUCKETS)
+#define VALUES_PER_SLOT ((NR_STATES + 1) * VALUES_PER_SERIES + 3)
+
+/* Fills `values` (VALUES_PER_SLOT doubles) for one slot. */
+void session_read_slot(struct session *session, uint32_t slot, double *values);
+
+/* Reads a whole hash map; `*keys` and `*values` are malloc'ed. Answers the number of entries, or -errno. */
+int session_read_hash(int map, size_t key_size, size_t value_size, uint32_t bound, void **keys, void **values);
+
+bool session_program_attached(const struct session *session, const char *name);
+void fail(struct failure *failure, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

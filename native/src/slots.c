@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Which cgroup is billed to which slot, and the life of a slot. */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernscale.skel.h"
+#include "session.h"
+
+static void invalidate_caches(struct session *session)
+{
+	__atomic_add_fetch(&session->skeleton->data->generation, 1, __ATOMIC_SEQ_CST);
+}
+
+static uint32_t find_use(const struct session *session, enum slot_use use)
+{
+	for (uint32_t slot = 1; slot < session->nr_slots; slot++)
+		if (session->tracked[slot].use == use)
+			return slot;
+	return 0;
+}
+
+static uint32_t find_cgroup(const struct session *session, uint64_t cgroup)
+{
+	for (uint32_t slot = 1; slot < session->nr_slots; slot++)
+		if (session->tracked[slot].use == SLOT_USED && session->tracked[slot].cgroup == cgroup)
+			return slot;
+	return 0;
+}
+
+/* Both hash maps' keys start with the slot. */
+static void delete_entries_of(int map, size_t key_size, size_t value_size, uint32_t bound, uint32_t slot)
+{
+	void *keys, *values;
+	int count = session_read_hash(map, key_size, value_size, bound, &keys, &values);
+
+	for (int i = 0; i < count; i++) {
+		const char *key = (const char *)keys + i * key_size;
+
+		if (*(const uint32_t *)key == slot)
+			bpf_map_delete_elem(map, key);
+	}
+	if (count >= 0) {
+		free(keys);
+		free(values);
+	}
+}
+
+static void wipe(struct session *session, uint32_t slot)
+{
+	struct kernscale *skeleton = session->skeleton;
+	size_t first = (size_t)slot * session->shards;
+	uint64_t none = 0;
+
+	memset(&session->rows[first], 0, session->shards * sizeof(struct row));
+	memset(&session->histories[first], 0, session->shards * sizeof(struct bucket_history));
+	memset(&session->settled[slot], 0, sizeof(struct settled));
+	memset(&session->totals[slot], 0, sizeof(struct bucket_totals));
+	bpf_map_update_elem(bpf_map__fd(skeleton->maps.outstanding), &slot, &none, BPF_ANY);
+	bpf_map_update_elem(bpf_map__fd(skeleton->maps.peer_counts), &slot, &none, BPF_ANY);
+	delete_entries_of(bpf_map__fd(skeleton->maps.blockio), sizeof(struct blockio_key), sizeof(struct blockio_value),
+			  bpf_map__max_entries(skeleton->maps.blockio), slot);
+	delete_entries_of(bpf_map__fd(skeleton->maps.peers), sizeof(struct peer_key), sizeof(struct peer_value),
+			  bpf_map__max_entries(skeleton->maps.peers), slot);
+}
+
+int64_t session_track(struct session *session, uint64_t cgroup, struct failure *failure)
+{
+	uint32_t slot = find_cgroup(session, cgroup);
+
+	if (slot)
+		return slot;
+	slot = find_use(session, SLOT_FREE);
+	if (!slot && find_use(session, SLOT_RETIRED)) {
+		session_settle(session);
+		slot = find_use(session, SLOT_FREE);
+	}
+	if (!slot) {
+		fail(failure, "SLOTS_FULL", "%u containers are tracked already: raise maxContainers",
+		     session->options.max_containers);
+		return -1;
+	}
+	if (session->tracked[slot].cgroup)
+		wipe(session, slot);
+	if (bpf_map_update_elem(bpf_map__fd(session->skeleton->maps.slots), &cgroup, &slot, BPF_ANY)) {
+		fail(failure, "SLOTS_FULL", "the kernel has no room for cgroup %llu", (unsigned long long)cgroup);
+		return -1;
+	}
+	session->tracked[slot] = (struct tracked){ .cgroup = cgroup, .use = SLOT_USED };
+	invalidate_caches(session);
+	return slot;
+}
+
+void session_untrack(struct session *session, uint64_t cgroup)
+{
+	uint32_t slot = find_cgroup(session, cgroup);
+
+	if (!slot)
+		return;
+	bpf_map_delete_elem(bpf_map__fd(session->skeleton->maps.slots), &cgroup);
+	session->tracked[slot].use = SLOT_RETIRED;
+	invalidate_caches(session);
+}
