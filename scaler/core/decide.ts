@@ -6,7 +6,17 @@ import { isAbsent } from './reading.js';
 import { replicasFor, withinTolerance } from './size.js';
 import { DEFAULT_DOWN_WINDOW, remember } from './stabilise.js';
 import { elapsed } from './time.js';
-import type { Binding, Decision, History, Rule, Samples, SizingTrace, StagesTrace, Trace } from './types.js';
+import type {
+  Binding,
+  Decision,
+  History,
+  Recommendation,
+  Rule,
+  Samples,
+  SizingTrace,
+  StagesTrace,
+  Trace,
+} from './types.js';
 import { workloadKey } from './types.js';
 import { walk, type Walk } from './walk.js';
 
@@ -102,13 +112,13 @@ function resume(
   const newest = Math.max(...begun.recommendations.map(({ at }) => at));
   const pause = Math.max(windows(rule).down, LONGEST_INTERVAL);
   if (!history.dataGap && elapsed(newest, now) <= pause) return begun;
-  return { ...recommend(begun, rule, current, now), dataGap: false };
+  return { ...recommend(begun, rule, { replicas: current, at: now, assumed: true }), dataGap: false };
 }
 
-function recommend(history: History, rule: Rule, replicas: number, now: number): History {
+function recommend(history: History, rule: Rule, recommendation: Recommendation): History {
   const { up, down } = windows(rule);
-  const proposal = { desired: replicas, now };
-  return { ...history, recommendations: remember(history.recommendations, proposal, Math.max(up, down)) };
+  const recommendations = remember(history.recommendations, recommendation, Math.max(up, down));
+  return { ...history, recommendations };
 }
 
 function windows({ behavior }: Rule) {
@@ -146,7 +156,11 @@ function settle(situation: Situation): Outcome {
 /** To hold is to recommend what there is: it takes a full window after it before replicas go down. */
 function hold({ rule, samples, history, now }: Situation, binding: 'hold' | 'dependency'): Outcome {
   const current = samples.replicas;
-  return { stages: allAt(current), binding, history: recommend(history, rule, current, now) };
+  return {
+    stages: allAt(current),
+    binding,
+    history: recommend(history, rule, { replicas: current, at: now }),
+  };
 }
 
 function scale({ rule, samples, history, now, noScaleDown }: Situation, sizing: SizingTrace): Outcome {

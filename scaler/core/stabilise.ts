@@ -34,16 +34,20 @@ export function stabilise(
   const downWindow = behavior.scaleDown.stabilizationWindowSeconds;
   let lower = desired;
   let upper = desired;
-  for (const { replicas, at } of recommendations) {
+  for (const { replicas, at, assumed } of recommendations) {
     const age = elapsed(at, now);
-    if (age < upWindow) lower = Math.min(lower, replicas);
+    if (age < upWindow && !assumed) lower = Math.min(lower, replicas);
     if (age < downWindow) upper = Math.max(upper, replicas);
   }
   const replicas = Math.min(Math.max(current, lower), upper);
   return {
     replicas,
     reason: reasonFor(replicas, proposal),
-    recommendations: remember(recommendations, proposal, Math.max(upWindow, downWindow)),
+    recommendations: remember(
+      recommendations,
+      { replicas: desired, at: now },
+      Math.max(upWindow, downWindow),
+    ),
   };
 }
 
@@ -63,7 +67,7 @@ export function stabiliseWithoutBehavior(
   return {
     replicas,
     reason: replicas === desired ? 'ReadyForNewScale' : 'ScaleDownStabilized',
-    recommendations: remember(recommendations, proposal, DEFAULT_DOWN_WINDOW),
+    recommendations: remember(recommendations, { replicas: desired, at: now }, DEFAULT_DOWN_WINDOW),
   };
 }
 
@@ -73,11 +77,10 @@ export function stabiliseWithoutBehavior(
  */
 export function remember(
   recommendations: readonly Recommendation[],
-  { desired, now }: Pick<Proposal, 'desired' | 'now'>,
+  entry: Recommendation,
   longestWindow: number,
 ): readonly Recommendation[] {
-  const entry = { replicas: desired, at: now };
-  const old = recommendations.findLastIndex(({ at }) => elapsed(at, now) > longestWindow);
+  const old = recommendations.findLastIndex(({ at }) => elapsed(at, entry.at) > longestWindow);
   return old < 0 ? [...recommendations, entry] : recommendations.with(old, entry);
 }
 

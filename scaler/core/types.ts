@@ -162,6 +162,8 @@ export interface Samples extends WorkloadSamples {
 export interface Recommendation {
   readonly replicas: number;
   readonly at: number;
+  /** Not measured but assumed after a gap in the data: it holds back scaling down, never up. */
+  readonly assumed?: true;
 }
 
 export interface ScaleEvent {

@@ -1,0 +1,128 @@
+import { begin, normalise, outOfRange, recordScaling, type Scaling } from '../../scaler/core/behavior.js';
+import { decide } from '../../scaler/core/decide.js';
+import { EMPTY_HISTORY, type History, type Rule } from '../../scaler/core/types.js';
+import { fillBehavior } from '../../scaler/rules/defaults.js';
+import type { RawBehavior } from '../../scaler/rules/schema.js';
+
+interface Spec {
+  readonly minReplicas: number | null;
+  readonly maxReplicas: number;
+  readonly behavior: RawBehavior | null;
+}
+
+interface Expectation {
+  readonly desiredReplicas: number;
+  readonly metricsEvaluated: boolean;
+  readonly stabilized?: number;
+  readonly stabilizeReason?: string;
+  readonly limited?: boolean;
+  readonly limitReason?: string;
+}
+
+interface Step {
+  /** Seconds since the start of the trace. */
+  readonly t: number;
+  readonly currentReplicas: number;
+  readonly usageMilli: readonly (number | null)[];
+  readonly rawDesired: number | null;
+  readonly spec?: Spec;
+  readonly expect: Expectation;
+}
+
+export interface BehaviorRow extends Spec {
+  readonly id: string;
+  readonly steps: readonly Step[];
+  readonly metricTargetsMilli: readonly number[];
+}
+
+/**
+ * Replays a trace of HPA syncs; the first difference, or undefined when there is none.
+ *
+ * Every row goes through the normalisation alone. A row of one metric that never fails goes through the whole of
+ * `decide` as well: a rule has one target, and after a failure `decide` is more careful than HPA on purpose.
+ */
+export function replayBehavior(row: BehaviorRow): string | undefined {
+  const complete =
+    row.metricTargetsMilli.length === 1 && row.steps.every(({ usageMilli }) => usageMilli[0] !== null);
+  return replayNormalisation(row) ?? (complete ? replayDecisions(row) : undefined);
+}
+
+function replayDecisions(row: BehaviorRow): string | undefined {
+  const averageValue = row.metricTargetsMilli[0]! / 1000;
+  let rule = ruleOf(row, averageValue);
+  let history = EMPTY_HISTORY;
+  for (const { t, currentReplicas, usageMilli, spec, expect } of row.steps) {
+    if (spec) rule = ruleOf(spec, averageValue);
+    const usage = { value: usageMilli[0]! / 1000, timestamp: t };
+    const samples = { replicas: currentReplicas, signals: { usage }, edges: [] };
+    const decision = decide(rule, { ...samples, neighbourhood: new Map(), waitedOnBy: [] }, history, t);
+    if (decision.replicas !== expect.desiredReplicas) {
+      return `t=${t}: decided ${decision.replicas}, HPA ${expect.desiredReplicas} (${decision.reason})`;
+    }
+    history = decision.history;
+  }
+  return undefined;
+}
+
+function ruleOf(spec: Spec, averageValue: number): Rule {
+  return {
+    scale: 'replay',
+    scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'default', name: 'replay' },
+    ...scalingOf(spec),
+    target: { signal: 'usage', averageValue },
+    decide: [],
+    maxAge: {},
+    dryRun: false,
+    labels: {},
+    annotations: {},
+  };
+}
+
+function replayNormalisation(row: BehaviorRow): string | undefined {
+  let scaling = scalingOf(row);
+  let history = EMPTY_HISTORY;
+  for (const step of row.steps) {
+    if (step.spec) scaling = scalingOf(step.spec);
+    const synced = sync(scaling, step, history);
+    const difference = compare(step.expect, synced.got);
+    if (difference !== undefined) return `t=${step.t}: ${difference}`;
+    history = synced.history;
+  }
+  return undefined;
+}
+
+function scalingOf({ minReplicas, maxReplicas, behavior }: Spec): Scaling {
+  return { minReplicas: minReplicas ?? 1, maxReplicas, behavior: fillBehavior(behavior) };
+}
+
+/** One sync of an HPA, in the order in which `decide` takes these steps. */
+function sync(scaling: Scaling, { t, currentReplicas, rawDesired, expect }: Step, before: History) {
+  const history = begin(before, currentReplicas, t);
+  if (currentReplicas === 0) return { got: { desiredReplicas: 0 }, history };
+  const inRange = outOfRange(scaling, currentReplicas);
+  if (inRange !== undefined) {
+    const recorded = recordScaling(history, scaling.behavior, currentReplicas, inRange, t);
+    return { got: { desiredReplicas: inRange }, history: recorded };
+  }
+  if (!expect.metricsEvaluated || rawDesired === null)
+    return { got: { desiredReplicas: currentReplicas }, history };
+  const result = normalise(scaling, currentReplicas, rawDesired, history, t);
+  const got = {
+    desiredReplicas: result.replicas,
+    stabilized: result.stabilised,
+    stabilizeReason: result.stabiliseReason,
+    limited: result.replicas !== result.stabilised,
+    limitReason: result.limitReason,
+  };
+  return {
+    got,
+    history: recordScaling(result.history, scaling.behavior, currentReplicas, result.replicas, t),
+  };
+}
+
+function compare(expect: Expectation, got: Partial<Expectation>): string | undefined {
+  const fields = ['desiredReplicas', 'stabilized', 'stabilizeReason', 'limited', 'limitReason'] as const;
+  const different = fields.find((field) => got[field] !== expect[field]);
+  if (different === undefined) return undefined;
+  return `${different} is ${got[different]}, HPA's is ${expect[different]}`;
+}
