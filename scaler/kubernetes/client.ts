@@ -13,15 +13,17 @@ export const API_TIMEOUT_SECONDS = 10;
 /**
  * Configuration for client-node's API classes with what they lack: a time-out, and JSON merge patches (their
  * default, JSON patch, wants a list of operations).
+ *
+ * @param stop aborts the requests under way
  */
-export function apiConfiguration(config: KubeConfig): Configuration {
+export function apiConfiguration(config: KubeConfig, stop: AbortSignal): Configuration {
   return createConfiguration({
     baseServer: new ServerConfiguration(config.getCurrentCluster()?.server ?? '', {}),
     authMethods: { default: config },
     promiseMiddleware: [
       {
         pre: (request) => {
-          request.setSignal(AbortSignal.timeout(API_TIMEOUT_SECONDS * 1000));
+          request.setSignal(AbortSignal.any([stop, AbortSignal.timeout(API_TIMEOUT_SECONDS * 1000)]));
           if (request.getHttpMethod().toString() === 'PATCH') {
             request.setHeaderParam('Content-Type', PatchStrategy.MergePatch);
           }

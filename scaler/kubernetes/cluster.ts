@@ -52,6 +52,11 @@ export class ClusterView {
     return this.#all().every(({ hasSynced }) => hasSynced);
   }
 
+  /** Resolves when every first list is in. */
+  async whenSynced(): Promise<void> {
+    await Promise.all(this.#all().map(({ synced }) => synced));
+  }
+
   /** Watch requests made again, over all collections. */
   get restarts(): number {
     return this.#all().reduce((sum, { restarts }) => sum + restarts, 0);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { CoreV1Api, type KubeConfig } from '@kubernetes/client-node';
+import { CoreV1Api, CoreV1Event, type KubeConfig } from '@kubernetes/client-node';
 import type { ScaleTargetRef } from '../core/types.js';
 import { apiConfiguration, apiError } from './client.js';
 
@@ -24,31 +24,29 @@ export interface WorkloadEvent {
 export class EventWriter {
   readonly #api: CoreV1Api;
 
-  constructor(config: KubeConfig) {
-    this.#api = new CoreV1Api(apiConfiguration(config));
+  constructor(config: KubeConfig, stop: AbortSignal) {
+    this.#api = new CoreV1Api(apiConfiguration(config, stop));
   }
 
   /** @throws KernscaleError with one of the codes of `apiError` */
   async write({ target, uid, type, reason, message, at }: WorkloadEvent): Promise<void> {
     const time = new Date(at * 1000);
     const { apiVersion, kind, namespace, name } = target;
+    const body = Object.assign(new CoreV1Event(), {
+      metadata: { namespace, name: `${name}.${randomUUID()}` },
+      involvedObject: { apiVersion, kind, namespace, name, uid },
+      type,
+      reason,
+      message: message.slice(0, MAX_MESSAGE_LENGTH),
+      source: { component: COMPONENT },
+      reportingComponent: COMPONENT,
+      reportingInstance: hostname(),
+      firstTimestamp: time,
+      lastTimestamp: time,
+      count: 1,
+    });
     try {
-      await this.#api.createNamespacedEvent({
-        namespace,
-        body: {
-          metadata: { namespace, name: `${name}.${randomUUID()}` },
-          involvedObject: { apiVersion, kind, namespace, name, uid },
-          type,
-          reason,
-          message: message.slice(0, MAX_MESSAGE_LENGTH),
-          source: { component: COMPONENT },
-          reportingComponent: COMPONENT,
-          reportingInstance: hostname(),
-          firstTimestamp: time,
-          lastTimestamp: time,
-          count: 1,
-        },
-      });
+      await this.#api.createNamespacedEvent({ namespace, body });
     } catch (error) {
       throw apiError(`cannot write an event about ${kind} ${namespace}/${name}`, error);
     }

@@ -15,7 +15,8 @@ const TEMPLATE_HASHES = [
 export function workloadOf(pod: V1Pod): WorkloadId {
   const namespace = pod.metadata?.namespace ?? '';
   const owner = pod.metadata?.ownerReferences?.find(({ controller }) => controller);
-  if (!owner) return { namespace, kind: 'Pod', name: pod.metadata?.name ?? '' };
+  // A static pod's mirror is controlled by its node, which nobody would call its workload.
+  if (!owner || owner.kind === 'Node') return { namespace, kind: 'Pod', name: pod.metadata?.name ?? '' };
   if (owner.kind === 'ReplicaSet') {
     for (const [label, kind] of TEMPLATE_HASHES) {
       const suffix = `-${pod.metadata?.labels?.[label] ?? ''}`;

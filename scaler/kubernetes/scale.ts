@@ -22,8 +22,8 @@ export class ScaleClient {
   /** Plural resource names by `apiVersion/kind`; only what the API server said exists is kept. */
   readonly #plurals = new Map<string, string>();
 
-  constructor(config: KubeConfig) {
-    this.#api = new CustomObjectsApi(apiConfiguration(config));
+  constructor(config: KubeConfig, stop: AbortSignal) {
+    this.#api = new CustomObjectsApi(apiConfiguration(config, stop));
   }
 
   async get(target: ScaleTargetRef): Promise<Scale> {

@@ -19,7 +19,7 @@ export interface PrometheusOptions {
   /** Sent with every request, for example a tenant. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Read again for every query, since mounted tokens rotate. */
-  readonly bearerTokenFile?: string;
+  readonly bearerTokenFile?: string | undefined;
   /** Called after every query with its outcome (`success` or the failure) and its seconds. */
   readonly onQuery?: (outcome: string, seconds: number) => void;
 }

@@ -166,7 +166,8 @@ function showChanges(changes) {
   const list = byId('changes');
   const newest = changes.slice(0, 15);
   while (list.childElementCount > newest.length) list.lastElementChild.remove();
-  while (list.childElementCount < newest.length) list.append(element('li', '', element('time'), element('span')));
+  while (list.childElementCount < newest.length)
+    list.append(element('li', '', element('time'), element('span')));
   newest.forEach((change, index) => {
     const [time, text] = list.children[index].children;
     const at = new Date(change.at * 1000);

@@ -1,0 +1,102 @@
+import type { Command } from 'commander';
+import { KernscaleError } from '../common/errors.js';
+import {
+  commandLine,
+  environmentVariable,
+  flag,
+  listenFlag,
+  logFlags,
+  parseFlags,
+  seconds,
+} from '../common/flags.js';
+import type { LogOptions } from '../common/log.js';
+
+export interface ScalerFlags {
+  readonly listenAddresses: readonly string[];
+  readonly rules: readonly string[];
+  /** Only check the rule files and say what is wrong. */
+  readonly checkOnly: boolean;
+  readonly kubeconfig: string | undefined;
+  readonly prometheus: {
+    readonly url: string;
+    readonly bearerTokenFile: string | undefined;
+    readonly headers: Readonly<Record<string, string>>;
+    /** Seconds. */
+    readonly timeout: number;
+    /** Seconds. */
+    readonly queryOffset: number;
+  };
+  readonly dryRun: boolean;
+  readonly log: LogOptions;
+}
+
+const SWITCHES = ['--config.check', '--dry-run'];
+
+/**
+ * @returns undefined when only help or the version was asked for
+ * @throws KernscaleError `BAD_FLAG`
+ */
+export function parseScalerFlags(argv: readonly string[], version: string): ScalerFlags | undefined {
+  for (const name of SWITCHES) honourOff(environmentVariable(name));
+  const options = parseFlags<Record<string, unknown>>(command(version), argv);
+  if (!options) return undefined;
+  return {
+    listenAddresses: options['web.listenAddress'] as string[],
+    rules: options['rules'] as string[],
+    checkOnly: options['config.check'] === true,
+    kubeconfig: options['kubernetes.kubeconfig'] as string | undefined,
+    prometheus: {
+      url: options['prometheus.url'] as string,
+      bearerTokenFile: options['prometheus.bearerTokenFile'] as string | undefined,
+      headers: Object.fromEntries(((options['prometheus.header'] ?? []) as string[]).map(header)),
+      timeout: options['prometheus.timeout'] as number,
+      queryOffset: options['prometheus.queryOffset'] as number,
+    },
+    dryRun: options['dryRun'] === true,
+    log: { level: options['log.level'] as string, format: options['log.format'] as string },
+  };
+}
+
+function command(version: string): Command {
+  const command = commandLine(
+    'kernscale-scaler',
+    'Decides from what threads wait for how many replicas each workload needs, and scales it.',
+  ).version(version, '--version', 'Show the version');
+  const options = [
+    listenFlag(':5001'),
+    flag('--rules <path...>', 'Rule file, folder or pattern; repeatable', ['rules/scaling/*.yaml']),
+    flag('--config.check', 'Check the rule files and exit'),
+    flag('--dry-run', 'Decide and say so, but change nothing'),
+    flag('--kubernetes.kubeconfig <file>', 'Kubeconfig to use; default: service account, KUBECONFIG'),
+    flag(
+      '--prometheus.url <url>',
+      'Where to ask; user:password@ is sent as basic auth',
+      'http://localhost:9090',
+    ),
+    flag('--prometheus.bearer-token-file <file>', 'File with a bearer token, read for every query'),
+    flag('--prometheus.header <name: value...>', 'Header to send with every query; repeatable'),
+    flag('--prometheus.timeout <duration>', 'How long a query may take', 5, seconds),
+    flag(
+      '--prometheus.query-offset <duration>',
+      'How far back queries look, for scrapes to be in',
+      1,
+      seconds,
+    ),
+    ...logFlags(),
+  ];
+  for (const option of options) command.addOption(option);
+  return command;
+}
+
+function header(text: string): [name: string, value: string] {
+  const match = /^([!#$%&'*+.^_`|~\w-]+):\s*(.*)$/.exec(text);
+  if (!match) {
+    throw new KernscaleError('BAD_FLAG', `"${text}" is not a header; write it like "X-Scope-OrgID: shop"`);
+  }
+  return [match[1]!.toLowerCase(), match[2]!];
+}
+
+/** commander takes any value of a switch's variable for "on"; `KERNSCALE_DRY_RUN=false` must mean off. */
+function honourOff(variable: string): void {
+  if (/^(0|false|no|off|)$/i.test(process.env[variable] ?? '')) Reflect.deleteProperty(process.env, variable);
+}

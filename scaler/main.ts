@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+import { loadKubeConfig } from '../common/kubernetes.js';
+import { createLogger } from '../common/log.js';
+import { runMain, terminationSignal } from '../common/main.js';
+import { packageVersion } from '../common/version.js';
+import { parseScalerFlags } from './flags.js';
+import { RuleBook } from './loop/rule-book.js';
+import { Service } from './service.js';
+
+await runMain('kernscale-scaler', async (argv) => {
+  const version = packageVersion();
+  const flags = parseScalerFlags(argv, version);
+  if (!flags) return 0;
+  const log = createLogger(flags.log);
+  const book = new RuleBook(flags.rules, log);
+  if (!(await book.reload())) {
+    process.stderr.write(`${book.errors.join('\n')}\n`);
+    return 1;
+  }
+  if (flags.checkOnly) {
+    process.stdout.write(`The rules are good; groups: ${book.groups.length}, rules: ${book.ruleCount}.\n`);
+    return 0;
+  }
+  const stopped = terminationSignal();
+  const service = new Service({ flags, config: loadKubeConfig(flags.kubeconfig), book, version, log });
+  process.on('SIGHUP', () => void book.reload());
+  book.watch();
+  try {
+    await service.run(stopped);
+  } finally {
+    book.close();
+  }
+  return 0;
+});

@@ -1,0 +1,121 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KubeConfig } from '@kubernetes/client-node';
+import { listen } from '../common/http.js';
+import type { Logger } from '../common/log.js';
+import type { ScalerFlags } from './flags.js';
+import { ClusterView } from './kubernetes/cluster.js';
+import { EventWriter } from './kubernetes/events.js';
+import { ScaleClient } from './kubernetes/scale.js';
+import { claim } from './loop/claims.js';
+import { Histories } from './loop/histories.js';
+import { ScalerMetrics } from './loop/metrics.js';
+import { DecisionRecords } from './loop/records.js';
+import type { RuleBook } from './loop/rule-book.js';
+import { Scaler } from './loop/scaler.js';
+import { registerState } from './loop/state-metrics.js';
+import { PrometheusClient } from './promql/client.js';
+import type { RuleGroup } from './rules/types.js';
+import { createApp } from './web/app.js';
+
+/** Rounds begin before the cluster is known when its API stays silent for this long, so that they can say so. */
+const SYNC_PATIENCE_MS = 3000;
+/** Rounds under way may end by themselves for this long when the service stops. */
+const DRAIN_MS = 500;
+
+export interface ServiceOptions {
+  readonly flags: ScalerFlags;
+  readonly config: KubeConfig;
+  readonly book: RuleBook;
+  readonly version: string;
+  readonly log: Logger;
+}
+
+/** The parts of the running scaler, wired together. */
+export class Service {
+  readonly #stop = new AbortController();
+  readonly #records = new DecisionRecords();
+  readonly #metrics = new ScalerMetrics();
+  readonly #prometheus: PrometheusClient;
+  readonly #cluster: ClusterView;
+  readonly #scaler: Scaler;
+
+  constructor(private readonly options: ServiceOptions) {
+    const { flags, config, log, version } = options;
+    this.#prometheus = new PrometheusClient({
+      ...flags.prometheus,
+      onQuery: (outcome, seconds) => {
+        this.#metrics.queried(outcome, seconds);
+      },
+    });
+    this.#cluster = new ClusterView(config, log);
+    this.#scaler = new Scaler({
+      query: (expr, time) => this.#prometheus.query(expr, time),
+      cluster: this.#cluster,
+      scales: new ScaleClient(config, this.#stop.signal),
+      events: new EventWriter(config, this.#stop.signal),
+      histories: new Histories(),
+      records: this.#records,
+      metrics: this.#metrics,
+      clock: () => Date.now() / 1000,
+      queryOffset: flags.prometheus.queryOffset,
+      leads: () => true,
+      log,
+    });
+    registerState(this.#metrics.registry, {
+      records: this.#records,
+      topology: () => this.#cluster.topology(),
+      watchRestarts: () => this.#cluster.restarts,
+      leads: () => true,
+      version,
+    });
+  }
+
+  /** Serves and scales until `stopped`. @throws KernscaleError of `listen` */
+  async run(stopped: Promise<unknown>): Promise<void> {
+    const { flags, book, version, log } = this.options;
+    try {
+      const server = await listen(this.#app(), flags.listenAddresses);
+      log.info({ version, urls: server.urls, prometheus: flags.prometheus.url }, 'serving');
+      await Promise.race([this.#cluster.whenSynced(), sleep(SYNC_PATIENCE_MS), stopped]);
+      book.onLoad(() => {
+        this.#useRules();
+      });
+      this.#useRules();
+      log.info({ signal: await stopped }, 'stopping');
+      await Promise.race([this.#scaler.stop(), sleep(DRAIN_MS)]);
+      await server.close();
+    } finally {
+      this.#stop.abort();
+      this.#cluster.stop();
+      await this.#prometheus.close();
+    }
+  }
+
+  #app() {
+    const { book, log } = this.options;
+    return createApp({
+      records: this.#records,
+      book,
+      claims: () => claim(book.groups, this.#cluster.workloads()),
+      registry: this.#metrics.registry,
+      problems: () => [...book.errors, ...this.#scaler.problems()],
+      leads: () => true,
+      unready: () => (this.#cluster.synced ? undefined : 'The Kubernetes API has not answered yet.'),
+      log,
+    });
+  }
+
+  #useRules(): void {
+    const { flags, book, log } = this.options;
+    const { groups, errors, ruleCount: rules } = book;
+    this.#metrics.reloaded(errors.length === 0, Date.now() / 1000);
+    for (const error of errors) log.error({ error }, 'the rules are not good, the ones before go on');
+    if (errors.length > 0) return;
+    log.info({ groups: groups.length, rules }, 'rules loaded');
+    this.#scaler.use(flags.dryRun ? groups.map(withoutWriting) : groups);
+  }
+}
+
+function withoutWriting(group: RuleGroup): RuleGroup {
+  return { ...group, rules: group.rules.map((rule) => ({ ...rule, dryRun: true })) };
+}
