@@ -1,0 +1,159 @@
+import { createServer, type Server } from 'node:http';
+import { readFileSync, writeFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { census, leftSince } from './census.js';
+import { eventually, runLoop, type LoopChild } from './child.js';
+import { dashboardQueries } from './dashboards.js';
+import { fromRoot } from './paths.js';
+import { preflight } from './preflight.js';
+import type { Verdict } from './scenarios.js';
+
+interface DecisionRecord {
+  workload: string;
+  currentReplicas: number;
+  replicas: number;
+  reason: string;
+}
+
+describe('the whole loop on this machine', function () {
+  this.timeout(240_000);
+  let earlier: Set<string>;
+  let child: LoopChild | undefined;
+
+  before('the machine can run it', () => {
+    preflight(fromRoot('.cache/prometheus/usr/bin/prometheus'));
+  });
+
+  beforeEach(() => {
+    earlier = census();
+  });
+
+  afterEach(async () => {
+    if (child?.process.exitCode === null) child.process.kill('SIGTERM');
+    await child?.ended;
+    child = undefined;
+    await eventually(10, () => leftSince(earlier).length === 0 || undefined).catch(() => {
+      expect(leftSince(earlier), 'left behind').to.deep.equal([]);
+    });
+  });
+
+  it('treats every demo workload rightly, and the dashboard shows it', async () => {
+    child = runLoop(['--for', '120s', '--json']);
+    await child.see(/the clients of chain begin/);
+    await sleep(40_000);
+    expect(await emptyPanels(child), 'panels without data').to.deep.equal([]);
+    const status = await child.ended;
+    const { scenarios } = JSON.parse(child.stdout().trimEnd().split('\n').at(-1)!) as {
+      scenarios: Verdict[];
+    };
+    expect(scenarios.map(({ workload }) => workload)).to.deep.equal(['cpu', 'disk', 'chain', 'lock', 'idle']);
+    expect(
+      scenarios.filter(({ ok }) => !ok),
+      child.stderr(),
+    ).to.deep.equal([]);
+    expect(status).to.equal(0);
+  });
+
+  it('scales nothing once Prometheus is killed, and says why', async () => {
+    child = runLoop([]);
+    const scaler = (await child.see(/decisions +(\S+)\//))[1]!;
+    const prometheus = Number((await child.see(/Prometheus +\S+ +pid (\d+)/))[1]);
+    const records = async () =>
+      ((await (await fetch(`${scaler}/api/v1/decisions`)).json()) as { decisions: DecisionRecord[] })
+        .decisions;
+    await eventually(
+      60,
+      async () => (await records()).some(({ reason }) => reason.includes('core')) || undefined,
+    );
+    process.kill(prometheus, 'SIGKILL');
+    const blind = await eventually(30, async () => {
+      const all = await records();
+      return all.length === 5 && all.every(({ reason }) => /Prometheus|refused/.test(reason))
+        ? all
+        : undefined;
+    });
+    expect(blind.filter(({ currentReplicas, replicas }) => currentReplicas !== replicas)).to.deep.equal([]);
+    await sleep(15_000);
+    const replicas = (all: DecisionRecord[]) =>
+      all.map(({ workload, currentReplicas }) => [workload, currentReplicas]);
+    expect(replicas(await records())).to.deep.equal(replicas(blind));
+    expect(child.stderr()).to.contain('Prometheus is gone (SIGKILL)');
+  });
+
+  it('leaves nothing behind after SIGTERM during start-up', async () => {
+    child = runLoop([]);
+    await child.see(/starting Prometheus/);
+    child.process.kill('SIGTERM');
+    expect(await child.ended, child.stderr()).to.equal(0);
+  });
+
+  it('takes its processes along when it is killed, and sweeps up at the next start', async () => {
+    child = runLoop([]);
+    await child.see(/cluster +KUBECONFIG/);
+    child.process.kill('SIGKILL');
+    await child.ended;
+    await eventually(10, () => !leftSince(earlier).some((name) => /^(process|BPF)/.test(name)) || undefined);
+    child = runLoop([]);
+    await child.see(/cluster +KUBECONFIG/);
+    child.process.kill('SIGTERM');
+    expect(await child.ended).to.equal(0);
+  });
+
+  it('takes the next port when one is busy, and says so', async () => {
+    const squatter = await squat(9090);
+    try {
+      child = runLoop([]);
+      await child.see(/port 9090 is busy, so prometheus listens on \d+/i);
+    } finally {
+      squatter?.close();
+    }
+  });
+
+  it('answers a wrong flag and a broken rule with one sentence and exit status 1', async () => {
+    child = runLoop(['--fro', '10s']);
+    expect(await child.ended).to.equal(1);
+    expect(child.stderr()).to.match(/^npm start: unknown option '--fro'.*--for.*\[BAD_FLAG\]\n$/);
+
+    const directory = mkdtempSync(join(tmpdir(), 'kernscale-rules-'));
+    try {
+      const file = join(directory, 'typo.yaml');
+      writeFileSync(
+        file,
+        readFileSync(fromRoot('rules/scaling/demo.yaml'), 'utf8').replace('maxReplicas', 'maxReplica'),
+      );
+      child = runLoop(['--rules', file]);
+      expect(await child.ended).to.equal(1);
+      expect(child.stderr()).to.match(/typo\.yaml:\d+:\d+: group "demo", rule "cpu": .*maxReplicas/);
+      expect(child.stderr()).not.to.match(/\n\s+at /);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
+
+async function emptyPanels(child: LoopChild): Promise<string[]> {
+  const url = (await child.see(/Prometheus +(\S+)\//))[1]!;
+  const dashboard = readFileSync(fromRoot('grafana/dashboards/kernscale-workloads.json'), 'utf8');
+  const empty: string[] = [];
+  for (const { title, expr } of dashboardQueries(dashboard, { namespace: 'shop', workload: '.*' }, '20s')) {
+    const response = await fetch(`${url}/api/v1/query?${new URLSearchParams({ query: expr }).toString()}`);
+    const { data } = (await response.json()) as { data?: { result: { value: [number, string] }[] } };
+    if (!data?.result.some(({ value }) => Number.isFinite(Number(value[1])))) empty.push(`${title}: ${expr}`);
+  }
+  return empty;
+}
+
+async function squat(port: number): Promise<Server | undefined> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => {
+      resolve(undefined); // somebody else has it already: just as good
+    });
+    server.listen(port, '127.0.0.1', () => {
+      resolve(server);
+    });
+  });
+}
