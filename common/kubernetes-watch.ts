@@ -1,8 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KubeConfig, KubernetesListObject, KubernetesObject } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node';
 import { errorMessage, KernscaleError } from './errors.js';
 import { ApiStatusError, openRequest, readLines, readText } from './kubernetes-request.js';
 import type { Logger } from './log.js';
+
+/** What every Kubernetes object has; client-node's models and plain interfaces both do. */
+export interface Resource {
+  readonly metadata?: {
+    readonly namespace?: string;
+    readonly name?: string;
+    readonly resourceVersion?: string;
+  };
+}
 
 export interface WatchOptions {
   config: KubeConfig;
@@ -35,7 +44,7 @@ export interface Watched<T> {
  * Lists a collection and follows it by a watch. While the API is down, what was known stays known; requests
  * are repeated with a jittered back-off until they succeed, and only changes of state are logged.
  */
-export function watchResource<T extends KubernetesObject>(options: WatchOptions): Watched<T> {
+export function watchResource<T extends Resource>(options: WatchOptions): Watched<T> {
   const watched = new ResourceWatch<T>(options);
   watched.start();
   return watched;
@@ -54,7 +63,7 @@ const GONE = 410;
 /** "Too large resource version": the API server is behind what was seen, as after a restored backup. */
 const TOO_LARGE = 504;
 
-class ResourceWatch<T extends KubernetesObject> implements Watched<T> {
+class ResourceWatch<T extends Resource> implements Watched<T> {
   readonly synced: Promise<void>;
   hasSynced = false;
   restarts = 0;
@@ -110,7 +119,7 @@ class ResourceWatch<T extends KubernetesObject> implements Watched<T> {
     // Version 0 is answered from the API server's cache. After a 410 that cache may be as old as we are.
     const resourceVersion = this.lists === 0 ? '0' : undefined;
     const response = await this.#open({ resourceVersion }, GRACE_SECONDS);
-    const list = JSON.parse(await readText(response)) as KubernetesListObject<T>;
+    const list = JSON.parse(await readText(response)) as Resource & { items: T[] };
     this.#objects = new Map(list.items.map((object) => [keyOf(object), object]));
     this.#version = list.metadata?.resourceVersion ?? '';
     this.lists++;
@@ -199,6 +208,6 @@ class ResourceWatch<T extends KubernetesObject> implements Watched<T> {
   }
 }
 
-function keyOf({ metadata }: KubernetesObject): string {
+function keyOf({ metadata }: Resource): string {
   return `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`;
 }

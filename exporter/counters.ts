@@ -16,6 +16,7 @@ export function addCounters(a: ContainerCounters, b: ContainerCounters): Contain
     runqueue: addHistograms(a.runqueue, b.runqueue),
     offcpu: mapKeys(REASONS, (reason) => addHistograms(a.offcpu[reason], b.offcpu[reason])),
     tcpServe: addHistograms(a.tcpServe, b.tcpServe),
+    tcpServeOverlapped: a.tcpServeOverlapped + b.tcpServeOverlapped,
     samples: { user: a.samples.user + b.samples.user, kernel: a.samples.kernel + b.samples.kernel },
     blockIo: addByKey(a.blockIo, b.blockIo, ({ device, op }) => `${op} ${device}`, addBlockIo),
     peers: addByKey(a.peers, b.peers, ({ peer }) => peer, addPeers),
@@ -34,6 +35,7 @@ function addPeers(a: PeerCounters, b: PeerCounters): PeerCounters {
   return {
     peer: a.peer,
     wait: addHistograms(a.wait, b.wait),
+    overlapped: a.overlapped + b.overlapped,
     connections: a.connections + b.connections,
     failures: a.failures + b.failures,
     retransmits: a.retransmits + b.retransmits,

@@ -111,6 +111,14 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     histograms: ({ counters }) => nonEmpty('', counters.tcpServe),
   },
   {
+    name: 'kernscale_tcp_serve_overlapped_total',
+    help: 'Of the requests in kernscale_tcp_serve_seconds, those with others in flight on their connection.',
+    type: 'counter',
+    probe: 'tcp',
+    values: ({ counters }) =>
+      nonEmpty('', counters.tcpServe).map(([extra]) => [extra, counters.tcpServeOverlapped]),
+  },
+  {
     name: 'kernscale_tcp_wait_seconds',
     help: 'Client side: last byte of a request sent to first byte of the answer, by peer.',
     type: 'histogram',
@@ -118,6 +126,16 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     unit: 'seconds',
     histograms: ({ counters }) =>
       counters.peers.flatMap(({ peer, wait }) => nonEmpty(labelText({ peer }), wait)),
+  },
+  {
+    name: 'kernscale_tcp_wait_overlapped_total',
+    help: 'Of the waits in kernscale_tcp_wait_seconds, those with others in flight on their connection.',
+    type: 'counter',
+    probe: 'tcp',
+    values: ({ counters }) =>
+      counters.peers.flatMap(({ peer, wait, overlapped }) =>
+        nonEmpty(labelText({ peer }), wait).map(([extra]) => [extra, overlapped] as const),
+      ),
   },
   perPeer('kernscale_tcp_connections_total', 'Connections opened to the peer.', (peer) => peer.connections),
   perPeer('kernscale_tcp_failures_total', 'Connections to the peer that failed.', (peer) => peer.failures),

@@ -61,13 +61,16 @@ function command(version: string): Command {
     ]),
     flag('--kubernetes.node-name <name>', 'This node in the Kubernetes API', nodeName),
     flag('--kubernetes.kubeconfig <file>', 'Kubeconfig to use; default: service account, KUBECONFIG'),
-    flag(
-      '--ignore.namespaces <regex>',
-      'Namespaces not to measure, anchored',
-      anchored('kube-system'),
-      anchored,
+    flag('--ignore.namespaces <regex>', 'Namespaces not to measure, anchored', undefined, anchored).default(
+      /^kube-system$/,
+      'kube-system',
     ),
-    flag('--containers.keep-dead <duration>', 'How long to serve final values, at least once', 30, seconds),
+    flag(
+      '--containers.keep-dead <duration>',
+      'How long to serve final values, at least once',
+      undefined,
+      seconds,
+    ).default(30, '30s'),
     flag('--path.cgroupfs <directory>', 'Mount of cgroup2; default: found in the mount table'),
     flag('--path.procfs <directory>', 'Mount of procfs', '/proc'),
     ...logFlags(),

@@ -40,6 +40,7 @@ export function counters(slot: number, given: Partial<ContainerCounters> = {}): 
     runqueue: histogram([]),
     offcpu: record(REASONS, () => histogram([])),
     tcpServe: histogram([]),
+    tcpServeOverlapped: 0,
     samples: { user: 0, kernel: 0 },
     blockIo: [],
     peers: [],
@@ -55,6 +56,7 @@ export function busyCounters(slot: number): ContainerCounters {
     runqueue: histogram([2 ** -20, 2 ** -19, 100]),
     offcpu: record(REASONS, (_, index) => histogram([2 ** (index - 8)])),
     tcpServe: histogram([0.05, 0.06]),
+    tcpServeOverlapped: 1,
     samples: { user: 42, kernel: 7 },
     blockIo: [
       {
@@ -65,8 +67,22 @@ export function busyCounters(slot: number): ContainerCounters {
       },
     ],
     peers: [
-      { peer: '10.96.0.12:8080', wait: histogram([0.051]), connections: 3, failures: 1, retransmits: 2 },
-      { peer: '[fd00::1]:53', wait: histogram([]), connections: 1, failures: 0, retransmits: 0 },
+      {
+        peer: '10.96.0.12:8080',
+        wait: histogram([0.051]),
+        overlapped: 1,
+        connections: 3,
+        failures: 1,
+        retransmits: 2,
+      },
+      {
+        peer: '[fd00::1]:53',
+        wait: histogram([]),
+        overlapped: 0,
+        connections: 1,
+        failures: 0,
+        retransmits: 0,
+      },
     ],
   });
 }

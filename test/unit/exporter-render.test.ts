@@ -1,0 +1,129 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import {
+  bucketLayout,
+  formatValue,
+  histogramLines,
+  labelText,
+  type Format,
+} from '../../exporter/exposition.js';
+import type { ContainerSeries } from '../../exporter/families.js';
+import { renderContainers } from '../../exporter/render.js';
+import { ALL_PROBES, BOUNDS, busyCounters, counters, histogram, identity } from './exporter-fixtures.js';
+
+const render = (series: readonly ContainerSeries[], format: Format = 'text', probes = ALL_PROBES) =>
+  [...renderContainers(series, { format, probes, bounds: BOUNDS })].join('');
+
+const SERIES: ContainerSeries[] = [
+  { identity: identity(), counters: busyCounters(1) },
+  {
+    identity: identity({
+      namespace: 'odd',
+      pod: 'idle-0',
+      container: 'a"b\\c\nd',
+      workload: 'idle',
+      workloadKind: 'StatefulSet',
+      cpuRequest: undefined,
+      cpuLimit: 2,
+    }),
+    counters: counters(2),
+  },
+];
+
+describe('the exposition', () => {
+  for (const format of ['text', 'openmetrics'] as const) {
+    // UPDATE_GOLDEN=1 writes what is rendered now; look at the difference before you commit it.
+    it(`is what test/golden has, as ${format}`, () => {
+      const file = new URL(`../golden/exporter.${format}.txt`, import.meta.url);
+      const actual = render(SERIES, format);
+      if (process.env['UPDATE_GOLDEN']) writeFileSync(file, actual);
+      expect(actual).to.equal(readFileSync(file, 'utf8'));
+    });
+  }
+
+  it('leaves out what is not measured: it is unknown, not zero', () => {
+    const text = render(SERIES, 'text', new Set(['tcp'] as const));
+    expect(text).to.include('kernscale_tcp_serve_seconds_count');
+    expect(text).to.include('kernscale_container_info');
+    expect(text).not.to.match(/state_seconds|oncpu|cpu_samples|blockio/);
+  });
+
+  it('costs an idle container few lines, and shows all its states', () => {
+    const lines = render([{ identity: identity(), counters: counters(1) }])
+      .split('\n')
+      .filter((line) => line.startsWith('kernscale'));
+    expect(lines).to.have.length(14);
+    expect(lines.filter((line) => line.startsWith('kernscale_state_seconds_total'))).to.have.length(10);
+  });
+
+  it('is empty without containers', () => {
+    expect(render([])).to.equal('');
+  });
+
+  it('comes in chunks that are the same whatever their number', () => {
+    const many = Array.from({ length: 200 }, (_, index) => ({
+      identity: identity({ pod: `p${index}` }),
+      counters: counters(index),
+    }));
+    const chunks = [...renderContainers(many, { format: 'text', probes: ALL_PROBES, bounds: BOUNDS })];
+    expect(chunks.length).to.be.greaterThan(10);
+    expect(chunks.join('').match(/# TYPE kernscale_state_seconds_total/g)).to.have.length(1);
+  });
+});
+
+describe('a histogram', () => {
+  const seconds = (text: string) =>
+    [...text.matchAll(/le="([^"]+)"} (\d+)/g)].map(([, le, count]) => [le, Number(count)] as const);
+
+  it('has no observation in a bucket below its value, and loses none', () => {
+    const values = fc.array(fc.double({ min: 1e-7, max: 200, noNaN: true }), { maxLength: 50 });
+    fc.assert(
+      fc.property(values, (observed) => {
+        const layout = bucketLayout(BOUNDS.seconds, 'text');
+        const lines = seconds(histogramLines('h', 'a="b"', histogram(observed), layout));
+        for (const [le, count] of lines) {
+          const bound = le === '+Inf' ? Infinity : Number(le);
+          expect(count).to.equal(observed.filter((value) => value <= bound).length);
+        }
+        expect(lines.at(-1)).to.deep.equal(['+Inf', observed.length]);
+      }),
+    );
+  });
+
+  it('has powers of four for bounds, written as Go writes them', () => {
+    expect(bucketLayout(BOUNDS.seconds, 'text').le.slice(0, 4)).to.deep.equal([
+      '9.5367431640625e-07',
+      '3.814697265625e-06',
+      '1.52587890625e-05',
+      '6.103515625e-05',
+    ]);
+    expect(bucketLayout(BOUNDS.seconds, 'text').le.slice(-4)).to.deep.equal(['1', '4', '16', '64']);
+    expect(bucketLayout(BOUNDS.seconds, 'openmetrics').le.slice(-2)).to.deep.equal(['16.0', '64.0']);
+    expect(bucketLayout(BOUNDS.bytes, 'text').le.slice(0, 2)).to.deep.equal(['1024', '4096']);
+  });
+});
+
+describe('labels and values', () => {
+  it('are escaped so that a parser reads back what went in', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (value) => {
+        const text = labelText({ name: value });
+        const quoted = /^name="((?:[^"\\\n]|\\[\\n"])*)"$/s.exec(text);
+        expect(quoted, text).not.to.equal(null);
+        const back = quoted![1]!.replace(/\\([\\n"])/g, (_, char) => (char === 'n' ? '\n' : String(char)));
+        expect(back).to.equal(value);
+      }),
+    );
+  });
+
+  it('may be infinite', () => {
+    expect([Infinity, -Infinity, NaN, 1e-9, 1e21].map(formatValue)).to.deep.equal([
+      '+Inf',
+      '-Inf',
+      'NaN',
+      '1e-9',
+      '1e+21',
+    ]);
+  });
+});
