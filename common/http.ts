@@ -5,11 +5,13 @@ import { errorCode, KernscaleError } from './errors.js';
 
 const REQUEST_TIMEOUT_MS = 30_000;
 const HEADERS_TIMEOUT_MS = 10_000;
+/** What a request may still take when the process was told to end. */
+const DRAIN_MS = 500;
 
 export interface Listening {
   /** One base URL per listen address, with the port that was really bound. */
   urls: string[];
-  /** Stops accepting, lets running requests end, and closes idle connections. */
+  /** Stops accepting, closes idle connections, and lets running requests end within half a second. */
   close(): Promise<void>;
 }
 
@@ -25,7 +27,7 @@ export async function listen(app: Koa, addresses: readonly string[]): Promise<Li
     for (const address of addresses) {
       const server = createServer(
         { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS },
-        handler,
+        (request, response) => void handler(request, response),
       );
       await bind(server, address);
       servers.push(server);
@@ -82,7 +84,11 @@ async function closeAll(servers: readonly Server[]): Promise<void> {
     servers.map(
       (server) =>
         new Promise<void>((resolve) => {
+          const drained = setTimeout(() => {
+            server.closeAllConnections();
+          }, DRAIN_MS);
           server.close(() => {
+            clearTimeout(drained);
             resolve();
           });
           server.closeIdleConnections();
