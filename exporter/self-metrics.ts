@@ -14,6 +14,9 @@ export interface SelfState {
   readonly drops: Snapshot['drops'];
 }
 
+/** prom-client's gauges that end in `_total`, which `promtool check metrics` rightly refuses. */
+const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`);
+
 /** The exporter's metrics on itself, in a registry of their own. */
 export class SelfMetrics {
   readonly #registry = new Registry();
@@ -25,6 +28,7 @@ export class SelfMetrics {
   ) {
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
+    for (const name of MISNAMED) this.#registry.removeSingleMetric(name);
     this.#stages = new Histogram({
       name: 'kernscale_exporter_scrape_stage_seconds',
       help: 'Time one scrape spends in each stage.',
