@@ -1,0 +1,184 @@
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { expect } from 'chai';
+import { pino } from 'pino';
+import { listen, type Listening } from '../../common/http.js';
+import { loadKubeConfig, watchResource, type Watched } from '../../common/kubernetes.js';
+import { Exporter } from '../../exporter/exporter.js';
+import type { Pod } from '../../exporter/pod.js';
+import { createApp } from '../../exporter/web.js';
+import { BOUNDS, HandMadeProbes } from './exporter-fixtures.js';
+import { eventually, LoopbackApi } from './loopback-api.js';
+
+const UID = '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11';
+const ID = 'ab'.repeat(32);
+const POD = {
+  metadata: { namespace: 'shop', name: 'web-1', uid: UID },
+  spec: { containers: [{ name: 'web', image: 'web:1', resources: { limits: { cpu: '200m' } } }] },
+  status: { containerStatuses: [{ name: 'web', containerID: `containerd://${ID}` }] },
+};
+
+interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: Buffer;
+}
+
+describe('the exporter over HTTP', () => {
+  let directory: string;
+  let api: LoopbackApi;
+  let probes: HandMadeProbes;
+  let pods: Watched<Pod>;
+  let exporter: Exporter;
+  let server: Listening;
+  let logged: string[];
+
+  beforeEach(async () => {
+    directory = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
+    const container = path.join(directory, 'cgroup', 'kubepods', `pod${UID}`, ID);
+    mkdirSync(container, { recursive: true });
+    api = new LoopbackApi();
+    api.put(POD);
+    await api.start();
+    writeFileSync(path.join(directory, 'kubeconfig'), api.kubeconfig());
+    logged = [];
+    const log = pino({ level: 'warn' }, { write: (line) => logged.push(line) });
+    probes = new HandMadeProbes();
+    pods = watchResource<Pod>({
+      config: loadKubeConfig(path.join(directory, 'kubeconfig')),
+      path: '/api/v1/pods',
+      log,
+      retrySeconds: { min: 0.02, max: 0.1 },
+    });
+    exporter = new Exporter({
+      probes,
+      bounds: BOUNDS,
+      cgroupRoot: path.join(directory, 'cgroup'),
+      pods,
+      policy: { ignoreNamespaces: /^kube-system$/, keepSeconds: 30 },
+      version: '1.2.3',
+      log,
+    });
+    server = await listen(createApp(exporter, '1.2.3', log), ['127.0.0.1:0']);
+    probes.run(statSync(container, { bigint: true }).ino, 1.5);
+  });
+
+  afterEach(async () => {
+    await server.close();
+    exporter.close();
+    pods.stop();
+    await api.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  async function get(target: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> {
+    const sent = request(`${server.urls[0]!}${target}`, { headers, method, agent: false }).end();
+    const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    return { status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks) };
+  }
+  const ONCPU = /^kernscale_state_seconds_total\{namespace="shop",pod="web-1",.*state="oncpu"\} 1\.5$/m;
+
+  for (const target of ['/metrics', '/']) {
+    it(`serves text to any scraper at ${target}`, async () => {
+      await pods.synced;
+      const { status, headers, body } = await get(target);
+      expect(status).to.equal(200);
+      expect(headers['content-type']).to.equal('text/plain; version=0.0.4; charset=utf-8');
+      expect(body.toString()).to.match(ONCPU);
+      expect(body.toString()).to.include('kernscale_build_info{version="1.2.3"');
+      expect(body.toString()).to.include('program="sock_send_length"} 0');
+      expect(body.toString()).not.to.include('kernscale_tcp_');
+    });
+  }
+
+  it('serves OpenMetrics, compressed, to a Prometheus that asks for it', async () => {
+    await pods.synced;
+    const { headers, body } = await get('/', {
+      accept:
+        'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1',
+      'accept-encoding': 'gzip',
+    });
+    expect(headers['content-type']).to.match(/^application\/openmetrics-text; version=1\.0\.0/);
+    expect(headers['content-encoding']).to.equal('gzip');
+    const text = gunzipSync(body).toString();
+    expect(text).to.match(ONCPU);
+    expect(text).to.include('# TYPE kernscale_state_seconds counter\n');
+    expect(text.endsWith('\n# EOF\n')).to.equal(true);
+  });
+
+  it('serves a page to a browser at /, and metrics at /metrics all the same', async () => {
+    const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
+    const page = await get('/', { accept });
+    expect(page.headers['content-type']).to.equal('text/html; charset=utf-8');
+    expect(page.body.toString()).to.include('needs kernel 6.3');
+    expect((await get('/metrics', { accept })).headers['content-type']).to.match(/^text\/plain/);
+  });
+
+  it('is healthy at once, and ready when the first list of pods is in', async () => {
+    expect((await get('/-/healthy')).status).to.equal(200);
+    await pods.synced;
+    expect((await get('/-/ready')).status).to.equal(200);
+  });
+
+  it('is not ready before', () => {
+    const waiting = watchResource<Pod>({
+      config: loadKubeConfig(path.join(directory, 'kubeconfig')),
+      path: '/api/v1/pods',
+      log: pino({ level: 'silent' }),
+    });
+    waiting.stop();
+    const early = new Exporter({
+      probes: new HandMadeProbes(),
+      bounds: BOUNDS,
+      cgroupRoot: directory,
+      pods: waiting,
+      policy: { ignoreNamespaces: /^$/, keepSeconds: 0 },
+      version: '',
+      log: pino({ level: 'silent' }),
+    });
+    expect(early.ready).to.equal(false);
+    early.close();
+  });
+
+  it('answers HEAD without a body, and 404 and 405 where due', async () => {
+    const head = await get('/metrics', {}, 'HEAD');
+    expect([head.status, head.body.length]).to.deep.equal([200, 0]);
+    expect((await get('/nowhere')).status).to.equal(404);
+    expect((await get('/metrics', {}, 'POST')).status).to.equal(405);
+  });
+
+  it('goes on with what it knows while the API is down', async () => {
+    await pods.synced;
+    await api.stop();
+    await eventually('the outage is noticed', () => logged.length > 0);
+    expect((await get('/metrics')).body.toString()).to.match(ONCPU);
+  });
+
+  it('answers 500 when the kernel cannot be read, and says why in the log', async () => {
+    probes.read = () => {
+      throw new Error('the maps are gone');
+    };
+    expect((await get('/metrics')).status).to.equal(500);
+    expect(logged.join('')).to.include('the maps are gone');
+  });
+
+  it('is not disturbed by scrapers that hang up', async () => {
+    await pods.synced;
+    for (const encoding of ['gzip', 'identity']) {
+      const socket = connect(Number(new URL(server.urls[0]!).port), '127.0.0.1');
+      socket.write(`GET /metrics HTTP/1.1\r\nhost: x\r\naccept-encoding: ${encoding}\r\n\r\n`);
+      await once(socket, 'connect');
+      socket.destroy();
+    }
+    const both = await Promise.all([get('/metrics'), get('/metrics')]);
+    for (const { body } of both) expect(body.toString()).to.match(ONCPU);
+    expect(logged).to.deep.equal([]);
+  });
+});
