@@ -1,0 +1,131 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { z } from 'zod';
+import type { Kinds, ResourceName } from '../objects/kinds.js';
+import { label, subdomain, type KubeObject } from '../objects/meta.js';
+import type { PodSpec } from '../objects/pod.js';
+import type { Deployment } from '../objects/apps.js';
+import { randomSuffix } from '../names.js';
+import { qosClass } from '../qos.js';
+import { apiVersionOf, type Definition } from '../resources.js';
+import { isObject, withoutNulls, type Json, type JsonObject } from './json.js';
+import { matchesSelector } from './selectors.js';
+import { ApiError, invalid } from './status.js';
+
+export type Incoming = Kinds[ResourceName] & { metadata: { name: string } };
+
+/** Names with dots are allowed except where a name becomes part of a DNS name or of an environment variable. */
+const LABEL_NAMES = new Set<ResourceName>(['namespaces', 'services']);
+
+/**
+ * Checks a written object against its resource and fills in defaults.
+ *
+ * @throws ApiError 400 when it is for another resource or namespace, 422 when a field is wrong
+ */
+export function admit(definition: Definition, input: Json, namespace?: string): Incoming {
+  const given = withoutNulls(input);
+  if (!isObject(given)) throw new ApiError(400, 'the request body is not an object');
+  checkType(definition, given);
+  const metadata = admitMetadata(definition, given, namespace);
+  const name = String(metadata['name']);
+  const parsed = definition.schema.safeParse({ ...given, metadata });
+  if (!parsed.success) throw invalid(targetOf(definition, name), parsed.error.issues.map(describeIssue));
+  const object = parsed.data as Incoming;
+  checkSelector(definition, object);
+  return object;
+}
+
+/** The status a new object starts with. */
+export function initialStatus(resource: ResourceName, object: KubeObject): unknown {
+  if (resource === 'pods') return { phase: 'Pending', qosClass: qosClass(object.spec as PodSpec) };
+  if (resource === 'namespaces') return { phase: 'Active' };
+  if (resource === 'services') return { loadBalancer: {} };
+  if (resource === 'replicasets' || resource === 'statefulsets') return { replicas: 0 };
+  return resource === 'deployments' ? {} : undefined;
+}
+
+/** @throws ApiError 422 when a change touches what cannot change */
+export function checkUpdate(definition: Definition, previous: KubeObject, next: KubeObject): void {
+  const target = targetOf(definition, next.metadata.name);
+  if (definition.resource === 'pods' && !isDeepStrictEqual(fixedPart(previous), fixedPart(next))) {
+    const message = 'Forbidden: pod updates may not change fields other than `spec.containers[*].image`';
+    throw invalid(target, [{ field: 'spec', message }]);
+  }
+  if (definition.subresources.includes('scale')) {
+    const [before, after] = [previous, next].map((object) => (object as Deployment).spec.selector);
+    if (isDeepStrictEqual(before, after)) return;
+    throw invalid(target, [{ field: 'spec.selector', message: 'Invalid value: field is immutable' }]);
+  }
+}
+
+function targetOf(
+  { group, resource }: Definition,
+  name: string,
+): { group: string; resource: string; name: string } {
+  return { group, resource, name };
+}
+
+function checkType(definition: Definition, given: JsonObject): void {
+  const { apiVersion, kind } = { apiVersion: apiVersionOf(definition), kind: definition.kind };
+  if ((given['apiVersion'] ?? apiVersion) !== apiVersion || (given['kind'] ?? kind) !== kind) {
+    const got = `${JSON.stringify(given['apiVersion'] ?? '')}, Kind=${JSON.stringify(given['kind'] ?? '')}`;
+    throw new ApiError(400, `the object provided (${got}) is not a ${apiVersion} ${kind}`);
+  }
+  given['apiVersion'] = apiVersion;
+  given['kind'] = kind;
+}
+
+function admitMetadata(definition: Definition, given: JsonObject, namespace: string | undefined): JsonObject {
+  const metadata: JsonObject = isObject(given['metadata']) ? { ...given['metadata'] } : {};
+  if (namespace !== undefined && (metadata['namespace'] ?? namespace) !== namespace) {
+    throw new ApiError(
+      400,
+      'the namespace of the provided object does not match the namespace sent on the request',
+    );
+  }
+  if (namespace === undefined) delete metadata['namespace'];
+  else metadata['namespace'] = namespace;
+  if (typeof metadata['generateName'] === 'string' && !metadata['name']) {
+    metadata['name'] = metadata['generateName'] + randomSuffix();
+  }
+  const name = metadata['name'];
+  const checked = (LABEL_NAMES.has(definition.resource) ? label : subdomain).safeParse(name);
+  const anyName = definition.group === 'rbac.authorization.k8s.io' && typeof name === 'string';
+  if (!checked.success && !anyName) {
+    const message =
+      typeof name === 'string'
+        ? `Invalid value: ${JSON.stringify(name)}: ${checked.error.issues[0]!.message}`
+        : 'Required value: name or generateName is required';
+    throw invalid(targetOf(definition, typeof name === 'string' ? name : ''), [
+      { field: 'metadata.name', message },
+    ]);
+  }
+  return metadata;
+}
+
+function describeIssue(issue: z.core.$ZodIssue): { field: string; message: string } {
+  const field = issue.path.map((part, index) => fieldPart(part, index)).join('');
+  const required = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+  return { field, message: required ? 'Required value' : `Invalid value: ${issue.message}` };
+}
+
+function fieldPart(part: PropertyKey, index: number): string {
+  if (typeof part === 'number') return `[${part}]`;
+  return index === 0 ? String(part) : `.${String(part)}`;
+}
+
+function checkSelector(definition: Definition, object: KubeObject): void {
+  if (!definition.subresources.includes('scale')) return;
+  const { selector, template } = (object as Deployment).spec;
+  const selectsAll = !Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length;
+  if (!selectsAll && matchesSelector(selector, template.metadata.labels)) return;
+  const field = selectsAll ? 'spec.selector' : 'spec.template.metadata.labels';
+  const message = selectsAll
+    ? 'Invalid value: empty selector is invalid'
+    : 'Invalid value: `selector` does not match template `labels`';
+  throw invalid(targetOf(definition, object.metadata.name), [{ field, message }]);
+}
+
+function fixedPart(pod: KubeObject): unknown {
+  const { containers, nodeName, ...rest } = pod.spec as PodSpec;
+  return { ...rest, containers: containers.map((container) => ({ ...container, image: '' })), nodeName };
+}

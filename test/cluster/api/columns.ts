@@ -1,0 +1,169 @@
+import type { Deployment, ReplicaSet, StatefulSet } from '../objects/apps.js';
+import type { ConfigMap, Event, Lease, Namespace, Node, ResourceName } from '../objects/kinds.js';
+import type { KubeObject } from '../objects/meta.js';
+import type { Pod, PodTemplate } from '../objects/pod.js';
+import type { Endpoints, EndpointSlice, Service } from '../objects/service.js';
+import { ageOf } from './human.js';
+import { podStatus, readyContainers, restarts } from './pod-columns.js';
+import { formatSelector } from './selectors.js';
+
+/** One column of a server-side printed table; priority 1 shows only in `kubectl get -o wide`. */
+export interface Column {
+  name: string;
+  type: 'string' | 'integer';
+  format: '' | 'name';
+  priority: 0 | 1;
+  cell: (object: KubeObject) => string | number;
+}
+
+type Cell<T> = (object: T) => string | number | undefined;
+
+/** The columns of `kubectl get` for a resource. */
+export function columnsOf(resource: ResourceName): readonly Column[] {
+  return COLUMNS[resource] ?? [NAME, AGE];
+}
+
+const NAME: Column = {
+  name: 'Name',
+  type: 'string',
+  format: 'name',
+  priority: 0,
+  cell: ({ metadata }) => metadata.name,
+};
+const AGE = column<KubeObject>('Age', ({ metadata }) => ageOf(metadata.creationTimestamp));
+
+function column<T extends KubeObject>(name: string, cell: Cell<T>, priority: 0 | 1 = 0): Column {
+  return { name, type: 'string', format: '', priority, cell: (object) => cell(object as T) ?? '<none>' };
+}
+
+function number<T extends KubeObject>(name: string, cell: Cell<T>): Column {
+  return { ...column(name, cell), type: 'integer' };
+}
+
+function wide<T extends KubeObject>(name: string, cell: Cell<T>): Column {
+  return column(name, cell, 1);
+}
+
+type Templated = KubeObject & { spec: { template: PodTemplate } };
+const CONTAINERS = wide<Templated>('Containers', ({ spec }) =>
+  spec.template.spec.containers.map(({ name }) => name).join(','),
+);
+const IMAGES = wide<Templated>('Images', ({ spec }) =>
+  spec.template.spec.containers.map(({ image }) => image).join(','),
+);
+const SELECTOR = wide<Deployment>('Selector', ({ spec }) => formatSelector(spec.selector));
+
+const COLUMNS: Partial<Record<ResourceName, readonly Column[]>> = {
+  pods: [
+    NAME,
+    column('Ready', readyContainers),
+    column('Status', podStatus),
+    column('Restarts', restarts),
+    AGE,
+    wide<Pod>('IP', ({ status }) => status.podIP),
+    wide<Pod>('Node', ({ spec }) => spec.nodeName),
+    wide<Pod>('Nominated Node', () => undefined),
+    wide<Pod>('Readiness Gates', () => undefined),
+  ],
+  deployments: [
+    NAME,
+    column<Deployment>('Ready', ({ spec, status }) => `${status.readyReplicas ?? 0}/${spec.replicas}`),
+    number<Deployment>('Up-to-date', ({ status }) => status.updatedReplicas ?? 0),
+    number<Deployment>('Available', ({ status }) => status.availableReplicas ?? 0),
+    AGE,
+    CONTAINERS,
+    IMAGES,
+    SELECTOR,
+  ],
+  replicasets: [
+    NAME,
+    number<ReplicaSet>('Desired', ({ spec }) => spec.replicas),
+    number<ReplicaSet>('Current', ({ status }) => status.replicas),
+    number<ReplicaSet>('Ready', ({ status }) => status.readyReplicas ?? 0),
+    AGE,
+    CONTAINERS,
+    IMAGES,
+    SELECTOR,
+  ],
+  statefulsets: [
+    NAME,
+    column<StatefulSet>('Ready', ({ spec, status }) => `${status.readyReplicas ?? 0}/${spec.replicas}`),
+    AGE,
+    CONTAINERS,
+    IMAGES,
+  ],
+  services: [
+    NAME,
+    column<Service>('Type', ({ spec }) => spec.type),
+    column<Service>('Cluster-IP', ({ spec }) => spec.clusterIP),
+    column<Service>('External-IP', () => undefined),
+    column<Service>('Port(s)', ({ spec }) =>
+      list(spec.ports.map(({ port, protocol }) => `${port}/${protocol}`)),
+    ),
+    AGE,
+    wide<Service>('Selector', ({ spec }) => list(labels(spec.selector))),
+  ],
+  endpoints: [
+    NAME,
+    column<Endpoints>('Endpoints', ({ subsets }) => list((subsets ?? []).flatMap(addresses))),
+    AGE,
+  ],
+  endpointslices: [
+    NAME,
+    column<EndpointSlice>('AddressType', ({ addressType }) => addressType),
+    column<EndpointSlice>('Ports', ({ ports }) => list(ports.map(({ port }) => String(port)))),
+    column<EndpointSlice>('Endpoints', ({ endpoints }) =>
+      list(endpoints.flatMap((endpoint) => endpoint.addresses)),
+    ),
+    AGE,
+  ],
+  events: [
+    column<Event>('Last Seen', (event) => ageOf(lastSeen(event))),
+    column<Event>('Type', ({ type }) => type),
+    column<Event>('Reason', ({ reason }) => reason),
+    column<Event>(
+      'Object',
+      ({ involvedObject: { kind = '', name = '' } }) => `${kind.toLowerCase()}/${name}`,
+    ),
+    wide<Event>('Subobject', ({ involvedObject }) => involvedObject.fieldPath ?? ''),
+    wide<Event>('Source', ({ source, reportingComponent }) => source?.component ?? reportingComponent ?? ''),
+    column<Event>('Message', ({ message }) => message?.trim() ?? ''),
+    wide<Event>('First Seen', (event) => ageOf(event.firstTimestamp ?? lastSeen(event))),
+    wide<Event>('Count', ({ count }) => count ?? 1),
+    { ...NAME, priority: 1 },
+  ],
+  leases: [NAME, column<Lease>('Holder', ({ spec }) => spec.holderIdentity ?? ''), AGE],
+  namespaces: [NAME, column<Namespace>('Status', ({ status }) => status.phase), AGE],
+  nodes: [
+    NAME,
+    column<Node>('Status', ({ spec }) => (spec.unschedulable ? 'Ready,SchedulingDisabled' : 'Ready')),
+    column<Node>('Roles', () => undefined),
+    AGE,
+    column<Node>('Version', ({ status }) => status.nodeInfo['kubeletVersion']),
+    wide<Node>('Internal-IP', ({ status }) => status.addresses[0]?.address),
+    wide<Node>('External-IP', () => undefined),
+    wide<Node>('OS-Image', ({ status }) => status.nodeInfo['osImage']),
+    wide<Node>('Kernel-Version', ({ status }) => status.nodeInfo['kernelVersion']),
+    wide<Node>('Container-Runtime', ({ status }) => status.nodeInfo['containerRuntimeVersion']),
+  ],
+  configmaps: [NAME, number<ConfigMap>('Data', ({ data }) => Object.keys(data ?? {}).length), AGE],
+};
+
+function lastSeen(event: Event): string {
+  return event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp;
+}
+
+function addresses({ addresses: ready = [], ports }: NonNullable<Endpoints['subsets']>[number]): string[] {
+  return ready.flatMap(({ ip }) => ports.map(({ port }) => `${ip}:${port}`));
+}
+
+function labels(selector: Record<string, string> = {}): string[] {
+  return Object.entries(selector).map(([key, value]) => `${key}=${value}`);
+}
+
+/** The first three values, and how many more there are. */
+function list(values: readonly string[]): string | undefined {
+  if (values.length === 0) return undefined;
+  const shown = values.slice(0, 3).join(',');
+  return values.length > 3 ? `${shown} + ${values.length - 3} more...` : shown;
+}

@@ -1,0 +1,131 @@
+import { deleteObject, type DeletionOptions } from '../deletion.js';
+import type { AddressPool } from '../addresses.js';
+import type { Kinds, ResourceName } from '../objects/kinds.js';
+import type { KubeObject } from '../objects/meta.js';
+import type { Service } from '../objects/service.js';
+import { targetOf, type Store } from '../store.js';
+import { admit, checkUpdate, initialStatus, type Incoming } from './admission.js';
+import type { Json } from './json.js';
+import type { ResourcePath } from './path.js';
+import { ApiError, conflict, notFound } from './status.js';
+
+type Stored = Kinds[ResourceName];
+
+/** Writes to the store under the API server's rules: validation, defaults, what a client may not set. */
+export class Writer {
+  constructor(
+    readonly store: Store,
+    readonly serviceAddresses: AddressPool,
+  ) {}
+
+  /** @throws ApiError 400, 403, 404 (no such namespace), 409 AlreadyExists, 422 */
+  create({ definition, namespace }: ResourcePath, input: Json, dryRun: boolean): KubeObject {
+    const { resource } = definition;
+    this.#checkNamespace(namespace);
+    const object = admit(definition, input, namespace);
+    const status = initialStatus(resource, object);
+    if (status !== undefined) object.status = status;
+    if (resource === 'services') this.#allocate(object as Service);
+    return dryRun ? object : this.store.create(resource, object);
+  }
+
+  /**
+   * Replaces an object, or only its status.
+   *
+   * @throws ApiError 400, 404, 409 Conflict, 422
+   */
+  update(path: ResourcePath, input: Json, dryRun: boolean): KubeObject {
+    const previous = this.find(path);
+    const given = admit(path.definition, input, path.namespace);
+    if (given.metadata.name !== path.name) {
+      throw new ApiError(
+        400,
+        `the name of the object (${given.metadata.name}) does not match the name on the URL (${path.name ?? ''})`,
+      );
+    }
+    checkPreconditions(path, given.metadata, previous);
+    const next =
+      path.subresource === 'status' ? withStatus(previous, given) : withoutStatus(path, previous, given);
+    return dryRun ? next : this.store.update(path.definition.resource, next);
+  }
+
+  /** @throws ApiError 404, 409 when a precondition does not hold */
+  delete(
+    path: ResourcePath,
+    options: DeletionOptions & { preconditions?: Preconditions },
+  ): KubeObject | undefined {
+    const object = this.find(path);
+    checkPreconditions(path, options.preconditions ?? {}, object);
+    return deleteObject(this.store, path.definition.resource, object, options);
+  }
+
+  /** @throws ApiError 404 */
+  find({ definition: { resource }, namespace, name }: ResourcePath): Stored {
+    const object = this.store.get(resource, namespace, name!);
+    if (!object) throw notFound(targetOf(resource, name!));
+    return object;
+  }
+
+  #checkNamespace(name: string | undefined): void {
+    if (name === undefined) return;
+    const namespace = this.store.get('namespaces', undefined, name);
+    if (!namespace) throw notFound(targetOf('namespaces', name));
+    if (namespace.metadata.deletionTimestamp !== undefined) {
+      const message = `unable to create new content in namespace ${name} because it is being terminated`;
+      throw new ApiError(403, message);
+    }
+  }
+
+  #allocate(service: Service): void {
+    if (service.spec.type === 'ExternalName') return;
+    const inUse = new Set(this.store.list('services').map(({ spec }) => spec.clusterIP ?? ''));
+    service.spec.clusterIP ??= this.serviceAddresses.next(inUse);
+    service.spec.clusterIPs = [service.spec.clusterIP];
+  }
+}
+
+export interface Preconditions {
+  uid?: string;
+  resourceVersion?: string;
+}
+
+function checkPreconditions(
+  path: ResourcePath,
+  { uid, resourceVersion }: Preconditions,
+  stored: KubeObject,
+): void {
+  const differs = (wanted: string | undefined, actual: string): boolean =>
+    Boolean(wanted) && wanted !== actual;
+  if (differs(uid, stored.metadata.uid) || differs(resourceVersion, stored.metadata.resourceVersion)) {
+    throw conflict(targetOf(path.definition.resource, stored.metadata.name));
+  }
+}
+
+function withStatus(previous: Stored, given: Incoming): Stored {
+  return { ...previous, status: given.status } as Stored;
+}
+
+function withoutStatus(path: ResourcePath, previous: Stored, given: Incoming): Stored {
+  const { uid, creationTimestamp, resourceVersion, generation } = previous.metadata;
+  const { deletionTimestamp, deletionGracePeriodSeconds } = previous.metadata;
+  const metadata = {
+    ...given.metadata,
+    uid,
+    creationTimestamp,
+    resourceVersion,
+    ...(generation !== undefined && { generation }),
+    ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+    ...(deletionGracePeriodSeconds !== undefined && { deletionGracePeriodSeconds }),
+  };
+  const next = { ...given, metadata } as Stored;
+  if (path.definition.subresources.includes('status')) next.status = previous.status;
+  if (path.definition.resource === 'services') keepAddress(previous as Service, next as Service);
+  checkUpdate(path.definition, previous, next);
+  return next;
+}
+
+function keepAddress(previous: Service, next: Service): void {
+  const { clusterIP, clusterIPs } = previous.spec;
+  if (clusterIP !== undefined) next.spec.clusterIP ??= clusterIP;
+  if (clusterIPs !== undefined) next.spec.clusterIPs ??= clusterIPs;
+}

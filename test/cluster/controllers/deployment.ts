@@ -1,0 +1,139 @@
+import { EventRecorder } from '../events.js';
+import type { Log } from '../log.js';
+import { contentHash } from '../names.js';
+import type { Deployment, ReplicaSet } from '../objects/apps.js';
+import { controllerReference, isControlledBy } from '../objects/meta.js';
+import type { Store } from '../store.js';
+import { deploymentStatus } from './deployment-status.js';
+import { controllerOf, Reconciler, self, type Key } from './reconciler.js';
+import { newReplicasOf, scaleOldTo, total } from './rolling-update.js';
+
+const HASH_LABEL = 'pod-template-hash';
+const REVISION = 'deployment.kubernetes.io/revision';
+
+/** Keeps one ReplicaSet per pod template of each Deployment and moves replicas from the old ones to the new. */
+export function deploymentController(store: Store, log: Log): Reconciler {
+  const controller = new DeploymentController(store);
+  const triggers = { deployments: self, replicasets: controllerOf('Deployment') };
+  return new Reconciler(store, log, triggers, (key) => controller.reconcile(key));
+}
+
+class DeploymentController {
+  readonly #events: EventRecorder;
+
+  constructor(readonly store: Store) {
+    this.#events = new EventRecorder(store, 'deployment-controller');
+  }
+
+  reconcile({ namespace, name }: Key): number | undefined {
+    const deployment = this.store.get('deployments', namespace, name);
+    if (!deployment) return undefined;
+    if (deployment.metadata.deletionTimestamp === undefined) this.#rollOut(deployment);
+    const sets = this.#setsOf(deployment);
+    const current = sets.find(({ metadata }) => metadata.labels?.[HASH_LABEL] === hashOf(deployment));
+    this.store.mutate('deployments', deployment, (draft) => {
+      draft.status = deploymentStatus(draft, current, sets);
+    });
+    return undefined;
+  }
+
+  #rollOut(deployment: Deployment): void {
+    const hash = hashOf(deployment);
+    const sets = this.#setsOf(deployment);
+    const existing = sets.find(({ metadata }) => metadata.labels?.[HASH_LABEL] === hash);
+    const old = sets.filter((set) => set !== existing);
+    if (deployment.spec.paused) {
+      this.#scaleWhilePaused(deployment, existing ?? old.find(({ spec }) => spec.replicas > 0));
+      return;
+    }
+    if (!existing && deployment.spec.strategy.type === 'Recreate' && this.#isRunning(old)) {
+      for (const set of old) this.#scale(deployment, set, 0);
+      return;
+    }
+    const current = existing ?? this.#createSet(deployment, hash, old);
+    this.#setRevision(deployment, current, old);
+    const updates = scaleOldTo(deployment, current, old);
+    for (const [set, replicas] of updates) this.#scale(deployment, set, replicas);
+    this.#scale(deployment, current, newReplicasOf(deployment, current, this.#setsOf(deployment)));
+    this.#forgetOld(deployment, old);
+  }
+
+  #isRunning(old: readonly ReplicaSet[]): boolean {
+    return total(old) > 0 || old.some(({ status }) => status.replicas > 0);
+  }
+
+  #scaleWhilePaused(deployment: Deployment, set: ReplicaSet | undefined): void {
+    if (set) this.#scale(deployment, set, deployment.spec.replicas);
+  }
+
+  #createSet(deployment: Deployment, hash: string, old: readonly ReplicaSet[]): ReplicaSet {
+    const { template, selector, minReadySeconds } = deployment.spec;
+    const { name, namespace } = deployment.metadata;
+    const labels = { ...template.metadata.labels, [HASH_LABEL]: hash };
+    const first = old.length === 0;
+    const set = this.store.create('replicasets', {
+      apiVersion: 'apps/v1',
+      kind: 'ReplicaSet',
+      metadata: {
+        name: `${name}-${hash}`,
+        ...(namespace !== undefined && { namespace }),
+        labels,
+        ownerReferences: [controllerReference(deployment)],
+      },
+      spec: {
+        replicas: first ? deployment.spec.replicas : 0,
+        selector: { ...selector, matchLabels: { ...selector.matchLabels, [HASH_LABEL]: hash } },
+        template: { ...template, metadata: { ...template.metadata, labels } },
+        minReadySeconds,
+      },
+      status: { replicas: 0 },
+    });
+    if (first && set.spec.replicas > 0) this.#tellScaled(deployment, set, 0, set.spec.replicas);
+    return set;
+  }
+
+  /** A set that becomes current, by creation or by rolling back to it, gets the next revision number. */
+  #setRevision(deployment: Deployment, current: ReplicaSet, old: readonly ReplicaSet[]): void {
+    const newest = Math.max(0, ...old.map(revisionOf));
+    const revision = String(Math.max(newest + 1, revisionOf(current)));
+    const annotate = (draft: Deployment | ReplicaSet): void => {
+      draft.metadata.annotations = { ...draft.metadata.annotations, [REVISION]: revision };
+    };
+    this.store.mutate('replicasets', current, annotate);
+    this.store.mutate('deployments', deployment, annotate);
+  }
+
+  #scale(deployment: Deployment, set: ReplicaSet, replicas: number): void {
+    const before = this.store.get('replicasets', set.metadata.namespace, set.metadata.name)?.spec.replicas;
+    if (before === undefined || before === replicas) return;
+    this.store.mutate('replicasets', set, (draft) => {
+      draft.spec.replicas = replicas;
+    });
+    this.#tellScaled(deployment, set, before, replicas);
+  }
+
+  #tellScaled(deployment: Deployment, set: ReplicaSet, from: number, to: number): void {
+    const message = `Scaled ${to > from ? 'up' : 'down'} replica set ${set.metadata.name} from ${from} to ${to}`;
+    this.#events.normal(deployment, 'ScalingReplicaSet', message);
+  }
+
+  #forgetOld(deployment: Deployment, old: readonly ReplicaSet[]): void {
+    const idle = old.filter(({ spec, status }) => spec.replicas === 0 && status.replicas === 0);
+    const surplus = idle.length - deployment.spec.revisionHistoryLimit;
+    const byAge = idle.toSorted((a, b) => revisionOf(a) - revisionOf(b));
+    for (const set of byAge.slice(0, Math.max(0, surplus))) this.store.remove('replicasets', set);
+  }
+
+  #setsOf(deployment: Deployment): ReplicaSet[] {
+    const sets = this.store.list('replicasets', deployment.metadata.namespace);
+    return sets.filter((set) => isControlledBy(set, deployment));
+  }
+}
+
+function hashOf(deployment: Deployment): string {
+  return contentHash(deployment.spec.template);
+}
+
+function revisionOf(set: ReplicaSet): number {
+  return Number(set.metadata.annotations?.[REVISION] ?? 0);
+}

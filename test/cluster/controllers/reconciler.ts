@@ -1,0 +1,106 @@
+import { errorMessage } from '../../../common/errors.js';
+import type { Log } from '../log.js';
+import type { Kinds, ResourceName } from '../objects/kinds.js';
+import type { KubeObject } from '../objects/meta.js';
+import type { Store } from '../store.js';
+
+const RETRY_MS = 1000;
+
+/** The object a reconciler has to look at again. */
+export interface Key {
+  namespace: string;
+  name: string;
+}
+
+/** For each resource: which objects need another look when one of that resource has changed. */
+export type Triggers = { [R in ResourceName]?: (object: Kinds[R]) => Key[] };
+
+/** What runs while the cluster does. */
+export interface Controller {
+  start(): void;
+  stop(): void;
+}
+
+/**
+ * Calls `reconcile` for every object whose surroundings have changed: level-triggered, many changes in one turn
+ * make one call, a failure is tried again. `reconcile` may return the seconds after which to look again.
+ */
+export class Reconciler implements Controller {
+  readonly #pending = new Map<string, Key>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #scheduled: NodeJS.Immediate | undefined;
+  #unsubscribe: (() => void) | undefined;
+
+  constructor(
+    readonly store: Store,
+    readonly log: Log,
+    readonly triggers: Triggers,
+    readonly reconcile: (key: Key) => number | undefined,
+  ) {}
+
+  start(): void {
+    this.#unsubscribe = this.store.subscribe(({ resource, object }) => {
+      this.#trigger(resource, object);
+    });
+    for (const resource of Object.keys(this.triggers) as ResourceName[]) {
+      for (const object of this.store.list(resource)) this.#trigger(resource, object);
+    }
+  }
+
+  stop(): void {
+    this.#unsubscribe?.();
+    this.#pending.clear();
+    if (this.#scheduled) clearImmediate(this.#scheduled);
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  #trigger(resource: ResourceName, object: KubeObject): void {
+    const keysOf = this.triggers[resource] as ((object: KubeObject) => Key[]) | undefined;
+    for (const key of keysOf?.(object) ?? []) this.#enqueue(key);
+  }
+
+  #enqueue(key: Key): void {
+    this.#pending.set(`${key.namespace}/${key.name}`, key);
+    this.#scheduled ??= setImmediate(() => {
+      this.#drain();
+    });
+  }
+
+  #drain(): void {
+    this.#scheduled = undefined;
+    const keys = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const key of keys) this.#run(key);
+  }
+
+  #run(key: Key): void {
+    try {
+      const seconds = this.reconcile(key);
+      if (seconds !== undefined) this.#later(key, seconds * 1000);
+    } catch (error) {
+      this.log(`controller: ${key.namespace}/${key.name}: ${errorMessage(error)}`);
+      this.#later(key, RETRY_MS);
+    }
+  }
+
+  #later(key: Key, milliseconds: number): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#enqueue(key);
+    }, milliseconds).unref();
+    this.#timers.add(timer);
+  }
+}
+
+/** The object itself. */
+export function self({ metadata }: KubeObject): Key[] {
+  return [{ namespace: metadata.namespace ?? '', name: metadata.name }];
+}
+
+/** Makes a trigger: the object's controlling owner, when that is of the given kind. */
+export function controllerOf(kind: string): (object: KubeObject) => Key[] {
+  return ({ metadata }) => {
+    const owner = metadata.ownerReferences?.find((ref) => ref.controller === true && ref.kind === kind);
+    return owner ? [{ namespace: metadata.namespace ?? '', name: owner.name }] : [];
+  };
+}

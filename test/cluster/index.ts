@@ -1,0 +1,193 @@
+import { rm, mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { AddressPool } from './addresses.js';
+import { Faults } from './api/faults.js';
+import { ListWatch } from './api/list-watch.js';
+import { logReader } from './api/logs.js';
+import { Routes } from './api/routes.js';
+import { ApiServer } from './api/server.js';
+import { Writer } from './api/write.js';
+import { makeCertificates } from './certificates.js';
+import { applyManifest } from './client.js';
+import { deploymentController } from './controllers/deployment.js';
+import { endpointSliceController } from './controllers/endpointslice.js';
+import { GarbageCollector } from './controllers/garbage.js';
+import type { Controller } from './controllers/reconciler.js';
+import { replicaSetController } from './controllers/replicaset.js';
+import { scheduler } from './controllers/scheduler.js';
+import { statefulSetController } from './controllers/statefulset.js';
+import { claimInstance, makeStateDirectory, sweepLeftovers, type Instance } from './instance.js';
+import { Credentials } from './kubeconfig.js';
+import { CgroupTree, type CpuEnforcement } from './kubelet/cgroup.js';
+import { Kubelet } from './kubelet/kubelet.js';
+import type { Log } from './log.js';
+import { ServiceProxy } from './proxy.js';
+import { Store } from './store.js';
+
+export type { Faults, Rejection } from './api/faults.js';
+
+const HISTORY_LIMIT = 2000;
+const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
+export interface ClusterOptions {
+  /** The name of the one node; `kernscale-demo` by default. */
+  nodeName?: string;
+  /** Directories that play the root file systems of images while a container's program is looked up. */
+  images: Readonly<Record<string, string>>;
+  /** Hears what goes wrong inside. */
+  log?: Log;
+  /** Where kubeconfig, certificates and logs go: a directory that is yours to remove; else a temporary one. */
+  stateDir?: string;
+  /** How many changes a watch can be behind before it is answered 410. */
+  historyLimit?: number;
+}
+
+export interface Cluster {
+  url: string;
+  nodeName: string;
+  kubeconfigPath: string;
+  caPath: string;
+  /** The file with the present bearer token. */
+  tokenPath: string;
+  stateDir: string;
+  /** The cgroup2 directory all pods are below; its name is unique to this cluster. */
+  cgroupRoot: string;
+  /** Who enforces CPU limits: `none` when the cpu controller is out of reach. */
+  cpuEnforcement: CpuEnforcement;
+  faults: Faults;
+  /** Applies a manifest of one or more YAML documents through the API. @throws KernscaleError */
+  apply(manifest: string): Promise<void>;
+  /** Ends all pods and removes every trace. May be called again. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a one-node cluster on this machine whose API is real on the wire and whose pods are real processes in
+ * cgroups laid out as a kubelet lays them out. Needs root, `setpriv` (util-linux) and `openssl`.
+ *
+ * @throws KernscaleError `CGROUP2_MISSING`, `CGROUP_FORBIDDEN`, `OPENSSL_MISSING`, `OPENSSL_FAILED`,
+ *   `TOO_MANY_CLUSTERS`
+ */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  await sweepLeftovers();
+  const instance = await claimInstance();
+  const cleanUps: (() => Promise<void> | void)[] = [
+    () => {
+      instance.release();
+    },
+  ];
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= runAll(cleanUps));
+  try {
+    return await assemble(options, instance, cleanUps, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function assemble(
+  options: ClusterOptions,
+  instance: Instance,
+  cleanUps: (() => Promise<void> | void)[],
+  stop: () => Promise<void>,
+): Promise<Cluster> {
+  const { log = () => undefined, nodeName = 'kernscale-demo' } = options;
+  const stateDir = options.stateDir ?? (await makeStateDirectory(instance.name));
+  await mkdir(stateDir, { recursive: true });
+  if (options.stateDir === undefined) cleanUps.push(() => rm(stateDir, { recursive: true, force: true }));
+  const tree = new CgroupTree(instance.name);
+  cleanUps.push(() => tree.remove(''));
+  if (tree.enforcement === 'none')
+    log('CPU limits are not enforced: no cgroup hierarchy hands down the cpu controller');
+  const { key, certificate, caPath } = await makeCertificates(stateDir);
+  const credentials = new Credentials(stateDir, caPath);
+  const store = new Store(options.historyLimit ?? HISTORY_LIMIT);
+  const kubelet = new Kubelet({
+    store,
+    log,
+    nodeName,
+    tree,
+    podAddresses: new AddressPool(instance.podPrefix),
+    images: options.images,
+    logRoot: path.join(stateDir, 'pods'),
+  });
+  const listWatch = new ListWatch(store);
+  const writer = new Writer(store, new AddressPool(instance.servicePrefix));
+  const routes = new Routes(
+    writer,
+    listWatch,
+    logReader((pod, name, previous) => kubelet.logPath(pod, name, previous)),
+  );
+  const faults: Faults = new Faults({
+    store,
+    listWatch,
+    disconnect: () => {
+      server.disconnect();
+    },
+    stopListening: () => server.close(),
+    listenAgain: () => server.listen(),
+    rotateToken: () => credentials.rotate(server.url),
+  });
+  const server = new ApiServer({ key, certificate, token: () => credentials.token, routes, faults, log });
+  for (const name of NAMESPACES) createNamespace(store, name);
+  const controllers = [...controllersOf(store, log, nodeName), kubelet, new ServiceProxy(store, log)];
+  for (const controller of controllers) controller.start();
+  cleanUps.push(
+    () => kubelet.killAll(),
+    () => {
+      for (const controller of controllers) controller.stop();
+      listWatch.close();
+    },
+  );
+  await server.listen();
+  cleanUps.push(() => server.close());
+  credentials.write(server.url);
+  return {
+    url: server.url,
+    nodeName,
+    kubeconfigPath: credentials.kubeconfigPath,
+    caPath,
+    tokenPath: credentials.tokenPath,
+    stateDir,
+    cgroupRoot: tree.directory(''),
+    cpuEnforcement: tree.enforcement,
+    faults,
+    apply: (manifest) => applyManifest(server.url, credentials, manifest),
+    stop,
+  };
+}
+
+function controllersOf(store: Store, log: Log, nodeName: string): Controller[] {
+  return [
+    new GarbageCollector(store),
+    scheduler(store, log, nodeName),
+    deploymentController(store, log),
+    replicaSetController(store, log),
+    statefulSetController(store, log),
+    endpointSliceController(store, log),
+  ];
+}
+
+function createNamespace(store: Store, name: string): void {
+  const labels = { 'kubernetes.io/metadata.name': name };
+  store.create('namespaces', {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name, labels },
+    status: { phase: 'Active' },
+  });
+}
+
+/** Undoes everything in reverse order, and says what failed only after all was tried. */
+async function runAll(cleanUps: readonly (() => Promise<void> | void)[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const cleanUp of cleanUps.toReversed()) {
+    try {
+      await cleanUp();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw new AggregateError(errors, 'the stand-in cluster left something behind');
+}

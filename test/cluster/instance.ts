@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { KernscaleError } from '../../common/errors.js';
+import { killCgroup, removeTree } from './kubelet/cgroup.js';
+import { cgroupMounts } from './kubelet/mounts.js';
+
+const MAX_INSTANCES = 32;
+/** `kernscale-PID-START-SLOT`, and six random characters in the name of a temporary directory. */
+const NAME = /^kernscale-(\d+)-(\d+)-\d+(-\w{6})?$/;
+
+/** What makes one running stand-in cluster different from any other on the machine. */
+export interface Instance {
+  /** Names its cgroups and files; tells whose they are after a crash. */
+  name: string;
+  /** Its pods have addresses in `podPrefix.0.0/16`, its Services in `servicePrefix.0.0/16`. */
+  podPrefix: string;
+  servicePrefix: string;
+  release(): void;
+}
+
+/**
+ * Takes one of the machine's 32 slots: pods of slot n live in 127.(64+n).0.0/16, Services in 127.(96+n).0.0/16.
+ * The claim is an abstract unix socket: like loopback addresses it belongs to the network namespace, and it ends
+ * with the process, however that ends.
+ *
+ * @throws KernscaleError `TOO_MANY_CLUSTERS`
+ */
+export async function claimInstance(): Promise<Instance> {
+  for (let slot = 0; slot < MAX_INSTANCES; slot += 1) {
+    const claim = await tryToListen(`\0kernscale-cluster-${slot}`);
+    if (!claim) continue;
+    return {
+      name: `kernscale-${process.pid}-${startTime(process.pid) ?? ''}-${slot}`,
+      podPrefix: `127.${64 + slot}`,
+      servicePrefix: `127.${96 + slot}`,
+      release: () => claim.close(),
+    };
+  }
+  throw new KernscaleError('TOO_MANY_CLUSTERS', `${MAX_INSTANCES} stand-in clusters run already; stop one`);
+}
+
+/** Makes the instance's directory for temporary files. */
+export async function makeStateDirectory(name: string): Promise<string> {
+  return mkdtemp(path.join(tmpdir(), `${name}-`));
+}
+
+/** Ends and removes what instances left behind whose process is dead. */
+export async function sweepLeftovers(): Promise<void> {
+  const { unified, cpu } = cgroupMounts();
+  for (const mount of [unified, cpu]) {
+    for (const directory of mount === undefined ? [] : leftoversIn(mount)) {
+      killCgroup(directory);
+      await removeTree(directory);
+    }
+  }
+  for (const directory of leftoversIn(tmpdir())) {
+    if (statSync(directory).uid === process.getuid?.()) rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function leftoversIn(directory: string): string[] {
+  const entries = readdirSync(directory, { withFileTypes: true });
+  const dead = entries.filter((entry) => {
+    const [, pid, start] = NAME.exec(entry.name) ?? [];
+    return entry.isDirectory() && pid !== undefined && startTime(Number(pid)) !== start;
+  });
+  return dead.map(({ name }) => path.join(directory, name));
+}
+
+/** When a process began, in clock ticks since boot (field 22 of proc_pid_stat(5)): tells a reused pid apart. */
+function startTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function tryToListen(name: string): Promise<Server | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer().unref();
+    server.once('error', () => {
+      resolve(undefined);
+    });
+    server.listen(name, () => {
+      resolve(server);
+    });
+  });
+}

@@ -1,0 +1,162 @@
+import path from 'node:path';
+import { errorMessage } from '../../../common/errors.js';
+import type { AddressPool } from '../addresses.js';
+import { EventRecorder } from '../events.js';
+import type { Controller } from '../controllers/reconciler.js';
+import type { Log } from '../log.js';
+import { timestamp } from '../objects/meta.js';
+import { isFinished, type Container, type Pod } from '../objects/pod.js';
+import { qosClass } from '../qos.js';
+import type { Change, Store } from '../store.js';
+import { qosPath, type CgroupTree } from './cgroup.js';
+import { cpuOf } from './container.js';
+import { commandOf, environmentOf } from './environment.js';
+import { describeNode } from './node.js';
+import { PodRunner, sumOf, type Prepare } from './pod.js';
+
+const HOST_ADDRESS = '127.0.0.1';
+const LEASE_NAMESPACE = 'kube-node-lease';
+const LEASE_SECONDS = 40;
+const HEARTBEAT_MS = 10_000;
+
+export interface KubeletOptions {
+  store: Store;
+  log: Log;
+  nodeName: string;
+  tree: CgroupTree;
+  podAddresses: AddressPool;
+  /** Directories that play images, by image name. */
+  images: Readonly<Record<string, string>>;
+  logRoot: string;
+}
+
+/** Runs the pods bound to the node, reports their status, and removes them when they are deleted. */
+export class Kubelet implements Controller {
+  readonly #options: KubeletOptions;
+  readonly #events: EventRecorder;
+  readonly #runners = new Map<string, PodRunner>();
+  #unsubscribe: (() => void) | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+
+  constructor(options: KubeletOptions) {
+    this.#options = options;
+    this.#events = new EventRecorder(options.store, 'kubelet', options.nodeName);
+  }
+
+  start(): void {
+    const { store, nodeName } = this.#options;
+    store.create('nodes', describeNode(nodeName, HOST_ADDRESS));
+    this.#beat();
+    this.#heartbeat = setInterval(() => {
+      this.#beat();
+    }, HEARTBEAT_MS).unref();
+    this.#unsubscribe = store.subscribe((change) => {
+      if (change.resource === 'pods') this.#handle(change as Change<'pods'>);
+    });
+  }
+
+  stop(): void {
+    this.#unsubscribe?.();
+    clearInterval(this.#heartbeat);
+  }
+
+  /** Kills every pod; resolves when their processes and cgroups are gone. */
+  async killAll(): Promise<void> {
+    await Promise.all([...this.#runners.values()].map((runner) => runner.stop(0)));
+  }
+
+  /** The file with a container's output, while its pod exists. */
+  logPath(pod: Pod, container: string, previous: boolean): string | undefined {
+    return this.#runners.get(pod.metadata.uid)?.logPath(container, previous);
+  }
+
+  #handle({ type, object: pod }: Change<'pods'>): void {
+    const runner = this.#runners.get(pod.metadata.uid);
+    const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata;
+    if (type === 'DELETED') {
+      if (runner) this.#end(pod, runner, 0);
+    } else if (deletionTimestamp !== undefined) {
+      if (runner) this.#end(pod, runner, deletionGracePeriodSeconds);
+      else this.#options.store.remove('pods', pod);
+    } else if (!runner && pod.spec.nodeName === this.#options.nodeName && !isFinished(pod)) {
+      this.#begin(pod);
+    }
+  }
+
+  #begin(pod: Pod): void {
+    const { tree, logRoot, podAddresses } = this.#options;
+    const inUse = new Set([...this.#runners.values()].map(({ address }) => address));
+    const runner = new PodRunner(pod, {
+      tree,
+      address: podAddresses.next(inUse),
+      hostAddress: HOST_ADDRESS,
+      logRoot,
+      prepare: this.#prepare,
+      changed: () => {
+        this.#report(pod, runner);
+      },
+      event: (type, reason, message) => {
+        if (type === 'Normal') this.#events.normal(pod, reason, message);
+        else this.#events.warning(pod, reason, message);
+      },
+    });
+    this.#runners.set(pod.metadata.uid, runner);
+    this.#shareAmongBurstable();
+    runner.start();
+    this.#report(pod, runner);
+  }
+
+  #end(pod: Pod, runner: PodRunner, graceSeconds: number): void {
+    runner.stop(graceSeconds).then(
+      () => {
+        this.#runners.delete(pod.metadata.uid);
+        this.#options.store.remove('pods', pod);
+      },
+      (error: unknown) => {
+        this.#options.log(`kubelet: cannot end pod ${pod.metadata.name}: ${errorMessage(error)}`);
+      },
+    );
+  }
+
+  #report(pod: Pod, runner: PodRunner): void {
+    this.#options.store.mutate('pods', pod, (draft) => {
+      draft.status = runner.status(draft.status);
+    });
+  }
+
+  readonly #prepare: Prepare = (pod: Pod, container: Container) => {
+    const { store, images } = this.#options;
+    const services = store.list('services', pod.metadata.namespace);
+    const env = environmentOf(pod, container, services);
+    const command = commandOf(container, images[container.image], env);
+    const root = path.resolve(images[container.image] ?? '/');
+    return { command, env, cwd: path.join(root, container.workingDir ?? '') };
+  };
+
+  /** All Burstable pods together weigh what they request; BestEffort ones get the least there is. */
+  #shareAmongBurstable(): void {
+    const { store, tree } = this.#options;
+    const burstable = store.list('pods').filter(({ spec }) => qosClass(spec) === 'Burstable');
+    const { request } = sumOf(burstable.flatMap(({ spec }) => spec.containers.map(cpuOf)));
+    for (const qos of ['Burstable', 'BestEffort'] as const) {
+      tree.create(qosPath(qos));
+      tree.limit(qosPath(qos), { request: qos === 'Burstable' ? request : 0, limit: undefined });
+    }
+  }
+
+  /** Renews the node's lease, as the kubelet tells that it lives. */
+  #beat(): void {
+    const { store, nodeName } = this.#options;
+    const renewTime = timestamp().replace('Z', '.000000Z');
+    const spec = { holderIdentity: nodeName, leaseDurationSeconds: LEASE_SECONDS, renewTime };
+    const lease = store.get('leases', LEASE_NAMESPACE, nodeName);
+    if (lease) {
+      store.mutate('leases', lease, (draft) => {
+        draft.spec = spec;
+      });
+      return;
+    }
+    const metadata = { name: nodeName, namespace: LEASE_NAMESPACE };
+    store.create('leases', { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec });
+  }
+}

@@ -1,0 +1,111 @@
+import { z } from 'zod';
+
+const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+/** RFC 1123 label: names of containers, services and namespaces. */
+export const label = z
+  .string()
+  .regex(LABEL, "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-'");
+
+/** RFC 1123 subdomain: the name of most objects. */
+export const subdomain = z
+  .string()
+  .regex(SUBDOMAIN, "a lowercase RFC 1123 subdomain must consist of lower case characters, '-' or '.'");
+
+export const strings = z.record(z.string(), z.string());
+
+/** metav1.LabelSelector. */
+export const labelSelector = z.looseObject({
+  matchLabels: strings.optional(),
+  matchExpressions: z
+    .array(
+      z.looseObject({
+        key: z.string(),
+        operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+        values: z.array(z.string()).optional(),
+      }),
+    )
+    .optional(),
+});
+export type LabelSelector = z.infer<typeof labelSelector>;
+
+export interface OwnerReference {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  uid: string;
+  controller?: boolean;
+  blockOwnerDeletion?: boolean;
+}
+
+/** metav1.ObjectMeta as stored: the server has filled in what it owns. Times are RFC 3339, in UTC. */
+export interface ObjectMeta {
+  name: string;
+  namespace?: string;
+  uid: string;
+  resourceVersion: string;
+  creationTimestamp: string;
+  generateName?: string;
+  generation?: number;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  ownerReferences?: OwnerReference[];
+  finalizers?: string[];
+  deletionTimestamp?: string;
+  deletionGracePeriodSeconds?: number;
+}
+
+export interface KubeObject {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+  spec?: unknown;
+  status?: unknown;
+}
+
+export interface Condition {
+  type: string;
+  status: 'True' | 'False' | 'Unknown';
+  reason?: string;
+  message?: string;
+  lastTransitionTime?: string;
+  lastUpdateTime?: string;
+}
+
+/** An object a controller is about to create; the store adds the rest of its metadata. */
+export type Draft<T extends KubeObject> = Omit<T, 'metadata'> & { metadata: Partial<ObjectMeta> };
+
+/** The current time as metav1.Time writes it, in whole seconds. */
+export function timestamp(milliseconds = Date.now()): string {
+  return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+/** A reference that makes `owner` the managing controller of another object. */
+export function controllerReference(owner: KubeObject): OwnerReference {
+  return {
+    apiVersion: owner.apiVersion,
+    kind: owner.kind,
+    name: owner.metadata.name,
+    uid: owner.metadata.uid,
+    controller: true,
+    blockOwnerDeletion: true,
+  };
+}
+
+export function isControlledBy(object: KubeObject, owner: KubeObject): boolean {
+  return (
+    object.metadata.ownerReferences?.some(
+      (ref) => ref.controller === true && ref.uid === owner.metadata.uid,
+    ) ?? false
+  );
+}
+
+/** Sets a condition, moving its transition time only when its status changes. */
+export function setCondition(conditions: Condition[] | undefined, next: Condition): Condition[] {
+  const all = conditions ?? [];
+  const old = all.find(({ type }) => type === next.type);
+  const lastTransitionTime = old?.status === next.status ? old.lastTransitionTime : timestamp();
+  const merged: Condition = { ...next, ...(lastTransitionTime !== undefined && { lastTransitionTime }) };
+  return old ? all.map((condition) => (condition === old ? merged : condition)) : [...all, merged];
+}
