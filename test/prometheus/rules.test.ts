@@ -1,0 +1,138 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { stringify } from 'yaml';
+import { builtInSignals } from '../../scaler/rules/signals.js';
+
+const run = promisify(execFile);
+const PROMTOOL = '.cache/prometheus/usr/bin/promtool';
+const WEB = 'namespace="shop", workload="web", workload_kind="Deployment"';
+
+interface Expected {
+  readonly signal: string;
+  readonly at: string;
+  readonly samples: readonly { labels: string; value: number }[];
+}
+
+function state(pod: string, name: string, values: string): object {
+  return { series: `kernscale_state_seconds_total{${WEB}, pod="${pod}", state="${name}"}`, values };
+}
+
+/** Runs the built-in signals over series in Prometheus' own engine. */
+async function evaluate(input_series: readonly object[], expected: readonly Expected[]): Promise<string> {
+  const signals = builtInSignals('1m');
+  const promql_expr_test = expected.map(({ signal, at, samples }) => ({
+    expr: signals[signal],
+    eval_time: at,
+    exp_samples: samples,
+  }));
+  const folder = await mkdtemp(join(tmpdir(), 'kernscale-promtool-'));
+  try {
+    const file = join(folder, 'signals.yaml');
+    await writeFile(
+      file,
+      stringify({ evaluation_interval: '15s', tests: [{ interval: '15s', input_series, promql_expr_test }] }),
+    );
+    return (await run(PROMTOOL, ['test', 'rules', file])).stdout;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const web = (value: number) => [{ labels: `{${WEB}}`, value }];
+
+describe('rules for Prometheus', () => {
+  it('are what promtool accepts', async () => {
+    const { stdout } = await run(PROMTOOL, ['check', 'rules', 'rules/prometheus/kernscale.rules.yaml']);
+    expect(stdout).to.contain('SUCCESS');
+  });
+
+  it('pass their unit tests', async () => {
+    const { stdout } = await run(PROMTOOL, ['test', 'rules', 'test/prometheus/kernscale.promtool.yaml']);
+    expect(stdout).to.contain('SUCCESS');
+  });
+});
+
+describe('the built-in signals, in Prometheus', () => {
+  it('give an idle workload measured zeros', async () => {
+    const series = [
+      state('a', 'oncpu', '0x40'),
+      state('a', 'disk', '0x40'),
+      state('a', 'network', '0x40'),
+      state('a', 'lock', '0x40'),
+      state('a', 'idle', '0+150x40'),
+    ];
+    const signals = ['cpu', 'blockio', 'wait', 'lock'];
+    await evaluate(
+      series,
+      signals.map((signal) => ({ signal, at: '5m', samples: web(0) })),
+    );
+  });
+
+  it('count demand once per second of CPU used, waited for or throttled, across a restart of the container', async () => {
+    const series = [
+      state('a', 'oncpu', '0+3.75x10 0+3.75x30'),
+      state('a', 'runqueue', '0+3.75x40'),
+      state('b', 'throttled', '0+3.75x40'),
+      state('b', 'network', '0+3.75x40'),
+    ];
+    await evaluate(series, [
+      { signal: 'cpu', at: '10m', samples: web(0.75) },
+      { signal: 'wait', at: '10m', samples: web(0.25) },
+    ]);
+  });
+
+  it('forget a container at the scrape at which it is gone', async () => {
+    const series = [state('a', 'oncpu', '0+3.75x40'), state('b', 'oncpu', '0+3.75x19 stale')];
+    await evaluate(series, [
+      { signal: 'cpu', at: '4m45s', samples: web(0.5) },
+      { signal: 'cpu', at: '5m', samples: web(0.25) },
+    ]);
+  });
+
+  it('count a pod as measured only when it is as old as the window', async () => {
+    const series = [state('a', 'oncpu', '0+3.75x40'), state('b', 'oncpu', '_x20 0+3x20')];
+    await evaluate(series, [
+      { signal: 'pods', at: '5m45s', samples: web(1) },
+      { signal: 'pods', at: '6m', samples: web(2) },
+    ]);
+  });
+
+  it('take the request of a pod as the sum over its containers, and of a workload as the mean over its pods', async () => {
+    const request = (pod: string, container: string, value: string) => ({
+      series: `kernscale_container_cpu_request_cores{${WEB}, pod="${pod}", container="${container}"}`,
+      values: value,
+    });
+    const series = [
+      request('a', 'app', '0.1x40'),
+      request('a', 'proxy', '0.05x40'),
+      request('b', 'app', '0.25x40'),
+    ];
+    await evaluate(series, [{ signal: 'request', at: '5m', samples: web(0.2) }]);
+  });
+
+  it('add up what is waited on each peer', async () => {
+    const edge = (pod: string, peer: string, values: string) => ({
+      series: `kernscale_tcp_wait_seconds_sum{${WEB}, pod="${pod}", peer="${peer}"}`,
+      values,
+    });
+    const series = [
+      edge('a', '10.0.0.1:80', '0+3.75x40'),
+      edge('b', '10.0.0.1:80', '0+3.75x40'),
+      edge('b', '10.0.0.2:80', '0+1.875x40'),
+    ];
+    await evaluate(series, [
+      {
+        signal: 'edges',
+        at: '5m',
+        samples: [
+          { labels: `{${WEB}, peer="10.0.0.1:80"}`, value: 0.5 },
+          { labels: `{${WEB}, peer="10.0.0.2:80"}`, value: 0.125 },
+        ],
+      },
+    ]);
+  });
+});
