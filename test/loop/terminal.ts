@@ -10,7 +10,7 @@ export interface Picture {
 
 export interface View {
   /** Something that happened, in one sentence. */
-  notice(message: string): void;
+  readonly notice: (message: string) => void;
   /** Where to look and what to try; shown from now on. */
   addresses(lines: readonly string[]): void;
   show(picture: Picture): void;
