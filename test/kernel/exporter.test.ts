@@ -1,0 +1,209 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { findCgroupMount } from '../../exporter/cgroup-mount.js';
+import { eventually, LoopbackApi } from '../unit/loopback-api.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/exporter/main.js', import.meta.url));
+const UID = '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11';
+const ID = 'ab'.repeat(32);
+
+/** A pod as the API server has it, whose only container runs as `id`. */
+const podOf = (id: string) => ({
+  metadata: {
+    namespace: 'shop',
+    name: 'web-6d4cf56db6-x7k2p',
+    uid: UID,
+    labels: { 'pod-template-hash': '6d4cf56db6' },
+    ownerReferences: [{ kind: 'ReplicaSet', name: 'web-6d4cf56db6', controller: true }],
+  },
+  spec: { containers: [{ name: 'web', image: 'web:1', resources: { limits: { cpu: '200m' } } }] },
+  status: { containerStatuses: [{ name: 'web', containerID: `containerd://${id}` }] },
+});
+
+describe('kernscale-exporter on this kernel', function () {
+  this.timeout(30_000);
+  let directory: string;
+  let root: string;
+  let api: LoopbackApi;
+  let children: ChildProcess[];
+
+  before(function () {
+    const able = process.getuid?.() === 0 && existsSync('/sys/kernel/btf/vmlinux');
+    if (able) return;
+    if (!process.env['KERNSCALE_ALLOW_SKIP']) throw new Error('needs root and a kernel with BTF');
+    this.skip();
+  });
+
+  beforeEach(async () => {
+    children = [];
+    directory = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
+    root = path.join(findCgroupMount('/proc').mountPoint, `kernscale-test-${process.pid}`);
+    api = new LoopbackApi();
+    await api.start();
+  });
+
+  afterEach(async () => {
+    for (const child of children) await stop(child, 'SIGKILL');
+    await api.stop();
+    rmSync(directory, { recursive: true });
+    removeCgroups(root);
+    await eventually('the cgroups are gone', () => {
+      removeCgroups(root);
+      return !existsSync(root);
+    });
+  });
+
+  /** The cgroup that kind's kubelet with the systemd driver and containerd would make. */
+  function makeContainer(id: string): string {
+    const slice = 'kubelet-kubepods-burstable';
+    const pod = `${slice}-pod${UID.replaceAll('-', '_')}.slice`;
+    const cgroup = path.join(
+      root,
+      `kubelet.slice/kubelet-kubepods.slice/${slice}.slice/${pod}/cri-containerd-${id}.scope`,
+    );
+    mkdirSync(cgroup, { recursive: true });
+    return cgroup;
+  }
+
+  /** Burns CPU in the cgroup until it is stopped. */
+  function burnIn(cgroup: string): ChildProcess {
+    const child = spawn('/bin/sh', ['-c', `echo $$ > ${cgroup}/cgroup.procs; while :; do :; done`]);
+    children.push(child);
+    return child;
+  }
+
+  function start(...flags: string[]): { child: ChildProcess; log: () => string; url: () => Promise<string> } {
+    const kubeconfig = path.join(directory, 'kubeconfig');
+    writeFileSync(kubeconfig, api.kubeconfig());
+    const defaults = ['--web.listen-address', '127.0.0.1:0', '--kubernetes.kubeconfig', kubeconfig];
+    const child = spawn(process.execPath, [MAIN, ...defaults, ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    children.push(child);
+    let log = '';
+    child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    const url = async () => {
+      await eventually(`it serves: ${log}`, () => log.includes('msg=serving'), 10_000);
+      return /http:\/\/127\.0\.0\.1:\d+/.exec(log)![0];
+    };
+    return { child, log: () => log, url };
+  }
+
+  async function value(url: string, series: RegExp): Promise<number | undefined> {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    const line = text.split('\n').find((one) => series.test(one));
+    return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')));
+  }
+  const ONCPU = /^kernscale_state_seconds_total\{namespace="shop",.*workload="web",.*state="oncpu"/;
+
+  it('measures a container from start to end, and leaves nothing behind', async () => {
+    api.put(podOf(ID));
+    const exporter = start('--containers.keep-dead', '1s', '--kubernetes.node-name', 'n1');
+    const url = await exporter.url();
+    await eventually('it is ready', async () => (await fetch(`${url}/-/ready`)).status === 200);
+    expect(api.requests[0]!.url.searchParams.get('fieldSelector')).to.equal('spec.nodeName=n1');
+
+    const cgroup = makeContainer(ID);
+    await eventually('the container is tracked', async () => (await value(url, ONCPU)) === 0, 1000);
+    const burner = burnIn(cgroup);
+    await eventually('it has run for a second', async () => ((await value(url, ONCPU)) ?? 0) > 1, 15_000);
+    const truth = usageSeconds(cgroup);
+    expect(await value(url, ONCPU)).to.be.within(truth * 0.95, truth * 1.05 + 0.2);
+    expect(await value(url, /^kernscale_container_cpu_limit_cores/)).to.equal(0.2);
+    expect(await value(url, /^kernscale_oncpu_seconds_sum/)).to.be.greaterThan(0.9);
+
+    await stop(burner, 'SIGKILL');
+    await eventually('its cgroup can be removed', () => {
+      removeCgroups(cgroup);
+      return !existsSync(cgroup);
+    });
+    await eventually('it is retired', async () => {
+      return (await value(url, /^kernscale_exporter_containers\{state="retired"/)) === 1;
+    });
+    expect(await value(url, ONCPU)).to.be.greaterThan(truth);
+    await eventually('its series vanish', async () => (await value(url, ONCPU)) === undefined);
+
+    const asked = Date.now();
+    expect(await stop(exporter.child, 'SIGTERM')).to.equal(0);
+    expect(Date.now() - asked).to.be.lessThan(1000);
+    expect(exporter.log()).not.to.match(/level=(warn|error)/);
+  });
+
+  it('loses nothing while the API is down at its start', async () => {
+    api.put(podOf(ID));
+    await api.stop();
+    const cgroup = makeContainer(ID);
+    const exporter = start();
+    const url = await exporter.url();
+    burnIn(cgroup);
+    await eventually('half a second of CPU', () => usageSeconds(cgroup) > 0.5, 15_000);
+    expect((await fetch(`${url}/-/ready`)).status).to.equal(503);
+    expect(await value(url, ONCPU)).to.equal(undefined);
+    expect(await value(url, /^kernscale_exporter_containers\{state="unknown"/)).to.be.at.least(1);
+    await api.start();
+    await eventually('it is ready', async () => (await fetch(`${url}/-/ready`)).status === 200, 10_000);
+    expect(await value(url, ONCPU)).to.be.greaterThan(0.45);
+  });
+
+  it('attaches only the probes it is told to', async () => {
+    const exporter = start('--no-probe.tcp', '--no-probe.sampling');
+    const url = await exporter.url();
+    expect(await value(url, /^kernscale_probe_attached\{probe="scheduler"/)).to.equal(1);
+    expect(await value(url, /^kernscale_probe_attached\{probe="(tcp|sampling)".* 1$/)).to.equal(undefined);
+  });
+
+  it('ends with one sentence when its port is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const exporter = start('--web.listen-address', `127.0.0.1:${port}`);
+    const [status] = (await once(exporter.child, 'exit')) as [number];
+    other.close();
+    expect(status).to.equal(1);
+    expect(exporter.log().trim().split('\n')).to.deep.equal([
+      `kernscale-exporter: another process is listening on 127.0.0.1:${port}; stop it or choose another with --web.listen-address [PORT_BUSY]`,
+    ]);
+  });
+});
+
+async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) {
+    child.kill(signal);
+    await once(child, 'exit');
+  }
+  return child.exitCode;
+}
+
+/** CPU time of the cgroup, as the kernel itself accounts it. */
+function usageSeconds(cgroup: string): number {
+  const stat = readFileSync(path.join(cgroup, 'cpu.stat'), 'utf8');
+  return Number(/usage_usec (\d+)/.exec(stat)![1]) / 1e6;
+}
+
+/** Removes the cgroup and all below it; what still has a dying process in it stays for another try. */
+function removeCgroups(cgroup: string): void {
+  if (!existsSync(cgroup)) return;
+  for (const entry of readdirSync(cgroup, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeCgroups(path.join(cgroup, entry.name));
+  }
+  try {
+    rmdirSync(cgroup);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+  }
+}
