@@ -63,6 +63,8 @@ static hot enum thread_state waiting_on_tcp(struct sock *sk)
 
 	if (sk->__sk_common.skc_state == tcp_listen || local_port_listens(sk->__sk_common.skc_num))
 		return STATE_IDLE;
+	if (!tcp->bytes_sent)
+		return STATE_IDLE; /* it asked for nothing */
 	/* Last sent, not last received: it waits for an answer. Both are jiffies and wrap. */
 	return (__s32)(tcp->lsndtime - tcp->inet_conn.icsk_ack.lrcvtime) >= 0 ? STATE_NETWORK : STATE_IDLE;
 }

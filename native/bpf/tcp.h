@@ -351,8 +351,8 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int from, int to)
 		return 0;
 	if (to == TCP_LISTEN) {
 		count_listener(sk, 1);
-	} else if (from == TCP_LISTEN) {
-		count_listener(sk, -1);
+	} else if (from == TCP_LISTEN && to == TCP_CLOSE) {
+		count_listener(sk, -1); /* not a new connection, which starts as a copy of its listener */
 	} else if (to == TCP_SYN_SENT) {
 		/* Only here is the current task sure to be the one that connects. */
 		connection = find_connection(sk, ROLE_CLIENT);

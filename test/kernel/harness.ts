@@ -1,0 +1,275 @@
+import { execFileSync, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Context } from 'mocha';
+
+import { STATES } from '../../native/index.js';
+import type { ContainerCounters, Probes, State } from '../../native/index.js';
+
+const HERE = import.meta.dirname;
+const FIRST_WORDS = 5_000;
+
+/**
+ * Kernel tests run for real or fail: only KERNSCALE_ALLOW_SKIP=1 lets a machine that cannot run them pass.
+ * Call first in a `before` hook.
+ */
+export function requireKernel(test: Context): void {
+  const reason =
+    process.getuid?.() !== 0
+      ? 'the kernel tests must run as root'
+      : !existsSync('/sys/kernel/btf/vmlinux')
+        ? 'this kernel has no BTF (/sys/kernel/btf/vmlinux): boot one built with CONFIG_DEBUG_INFO_BTF'
+        : undefined;
+  if (reason === undefined) return;
+  if (process.env.KERNSCALE_ALLOW_SKIP !== '1') {
+    throw new Error(`${reason}; set KERNSCALE_ALLOW_SKIP=1 to skip them`);
+  }
+  process.stderr.write(`SKIPPED: ${reason}\n`);
+  test.skip();
+}
+
+/** Builds the truth workloads; a no-op when they are built. */
+export function buildTruth(): void {
+  execFileSync('make', ['-s', '-C', join(HERE, 'truth')], { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+interface Mount {
+  readonly path: string;
+  readonly type: string;
+  readonly options: readonly string[];
+}
+
+function mounts(): readonly Mount[] {
+  return readFileSync('/proc/mounts', 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [, path, type, options] = line.split(' ');
+      return { path: path!, type: type!, options: options!.split(',') };
+    });
+}
+
+/** Where cgroup2 is mounted. */
+export function cgroupRoot(): string {
+  const mount = mounts().find(({ type }) => type === 'cgroup2');
+  if (mount === undefined) throw new Error('cgroup2 is not mounted');
+  return mount.path;
+}
+
+export interface Workload {
+  readonly pid: number;
+  /** The number the workload printed when it was ready. */
+  readonly detail: number;
+  /** The next line it prints. */
+  line(): Promise<string>;
+  tell(line: string): void;
+}
+
+export interface Group {
+  readonly id: bigint;
+  readonly path: string;
+  /** Starts a truth workload inside, and answers when it says that it is ready. */
+  run(program: string, args?: readonly string[], options?: { cpu?: number }): Promise<Workload>;
+}
+
+/** Cgroups of our own, and the processes in them; `dispose` leaves nothing of either. */
+export class Sandbox {
+  readonly root: string;
+  readonly scratch = mkdtempSync(join(tmpdir(), 'kernscale-test-'));
+  readonly #children: ChildProcess[] = [];
+  readonly #directories: string[] = [];
+  readonly #controller = mounts().find(({ type, options }) => type === 'cgroup' && options.includes('cpu'))
+    ?.path;
+  #groups = 0;
+
+  constructor() {
+    this.root = this.#mkdir(join(cgroupRoot(), `kernscale-test-${process.pid}-${Date.now().toString(36)}`));
+  }
+
+  /** @param cores - CPU quota of the group; none by default */
+  group(cores?: number): Group {
+    const name = `g${this.#groups++}`;
+    const path = this.#mkdir(join(this.root, name));
+    const joins = [join(path, 'cgroup.procs')];
+    if (cores !== undefined) joins.push(this.#limit(name, path, cores));
+    return {
+      id: statSync(path, { bigint: true }).ino,
+      path,
+      run: (program, args = [], options = {}) => this.#run(joins, program, args, options.cpu),
+    };
+  }
+
+  /** A cgroup below another. */
+  child(parent: Group): Group {
+    const path = this.#mkdir(join(parent.path, 'child'));
+    return {
+      id: statSync(path, { bigint: true }).ino,
+      path,
+      run: (program, args = [], options = {}) =>
+        this.#run([join(path, 'cgroup.procs')], program, args, options.cpu),
+    };
+  }
+
+  /** Ends every process started here. */
+  async stop(): Promise<void> {
+    const ended = this.#children.map(
+      (child) =>
+        new Promise<void>((resolve) => {
+          if (child.exitCode !== null || child.signalCode !== null) resolve();
+          else child.once('exit', () => resolve());
+        }),
+    );
+    for (const child of this.#children) child.kill('SIGKILL');
+    await Promise.all(ended);
+    this.#children.length = 0;
+  }
+
+  async dispose(): Promise<void> {
+    await this.stop();
+    for (const path of this.#directories.reverse()) await removeCgroup(path);
+    rmSync(this.scratch, { recursive: true, force: true });
+  }
+
+  #mkdir(path: string): string {
+    mkdirSync(path);
+    this.#directories.push(path);
+    return path;
+  }
+
+  /** Quota through whichever hierarchy has the cpu controller. */
+  #limit(name: string, path: string, cores: number): string {
+    const period = 100_000;
+    const quota = Math.round(cores * period);
+    if (this.#controller === undefined) {
+      writeFileSync(join(cgroupRoot(), 'cgroup.subtree_control'), '+cpu');
+      writeFileSync(join(this.root, 'cgroup.subtree_control'), '+cpu');
+      writeFileSync(join(path, 'cpu.max'), `${quota} ${period}`);
+      return join(path, 'cgroup.procs');
+    }
+    const limited = this.#mkdir(join(this.#controller, `kernscale-test-${process.pid}-${name}`));
+    writeFileSync(join(limited, 'cpu.cfs_period_us'), String(period));
+    writeFileSync(join(limited, 'cpu.cfs_quota_us'), String(quota));
+    return join(limited, 'cgroup.procs');
+  }
+
+  async #run(
+    joins: readonly string[],
+    program: string,
+    args: readonly string[],
+    cpu?: number,
+  ): Promise<Workload> {
+    const pin = cpu === undefined ? '' : `taskset -c ${cpu} `;
+    const enter = joins.map((procs) => `echo $$ > ${procs}`).join(' && ');
+    const child = spawn(
+      'sh',
+      ['-c', `${enter} && exec ${pin}"$@"`, 'sh', join(HERE, 'build', program), ...args],
+      {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      },
+    );
+    this.#children.push(child);
+    const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+    const line = async (): Promise<string> => {
+      const next = await Promise.race([lines.next(), sleep(FIRST_WORDS * 6, undefined, { ref: false })]);
+      if (next === undefined) throw new Error(`${program} ${args.join(' ')} says nothing`);
+      if (next.done === true) throw new Error(`${program} ${args.join(' ')} ended early`);
+      return next.value;
+    };
+    const first = await line();
+    if (!first.startsWith('ready ')) throw new Error(`${program} says ${first}`);
+    return {
+      pid: child.pid!,
+      detail: Number(first.slice('ready '.length)),
+      line,
+      tell: (text) => child.stdin!.write(`${text}\n`),
+    };
+  }
+}
+
+/** Processes that were killed leave their cgroup a moment later. */
+async function removeCgroup(path: string): Promise<void> {
+  const procs = join(path, 'cgroup.procs');
+  for (let attempt = 0; existsSync(path); attempt++) {
+    for (const pid of readFileSync(procs, 'utf8').split('\n'))
+      if (pid !== '') process.kill(Number(pid), 'SIGKILL');
+    try {
+      rmdirSync(path);
+    } catch (error) {
+      if (attempt > 100) throw error;
+      await sleep(20);
+    }
+  }
+}
+
+export type StateSeconds = Record<State, number>;
+
+export interface Window {
+  /** What passed between the two reads. */
+  readonly states: StateSeconds;
+  readonly wall: number;
+  readonly before: ContainerCounters;
+  readonly after: ContainerCounters;
+}
+
+export function countersOf(probes: Probes, slot: number): ContainerCounters {
+  const counters = probes.read().containers.find((container) => container.slot === slot);
+  if (counters === undefined) throw new Error(`slot ${slot} is not in the snapshot`);
+  return counters;
+}
+
+/** Reads the group's counters before and after `work`. */
+export async function measure(probes: Probes, group: Group, work: () => Promise<unknown>): Promise<Window> {
+  const slot = probes.track(group.id);
+  const before = countersOf(probes, slot);
+  const start = performance.now();
+  await work();
+  const after = countersOf(probes, slot);
+  const wall = (performance.now() - start) / 1000;
+  return { before, after, wall, states: difference(after.stateSeconds, before.stateSeconds) };
+}
+
+export function difference(after: Readonly<StateSeconds>, before: Readonly<StateSeconds>): StateSeconds {
+  return Object.fromEntries(STATES.map((state) => [state, after[state] - before[state]])) as StateSeconds;
+}
+
+export function total(states: Readonly<StateSeconds>): number {
+  return STATES.reduce((sum, state) => sum + states[state], 0);
+}
+
+/** Thread-seconds in which the threads had nothing to do on a CPU. */
+export function blocked(states: Readonly<StateSeconds>): number {
+  return total(states) - states.oncpu - states.runqueue - states.throttled;
+}
+
+/** States of a window in words, for a failing test's message. */
+export function describeStates(states: Readonly<StateSeconds>): string {
+  return STATES.filter((state) => states[state] > 0.0005)
+    .map((state) => `${state} ${states[state].toFixed(3)}`)
+    .join(', ');
+}
+
+/** On-CPU and run-queue seconds of all of a process' threads, by the kernel's own books. */
+export function schedstat(pid: number): { oncpu: number; runqueue: number } {
+  let oncpu = 0;
+  let runqueue = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const [ran, waited] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
+    oncpu += Number(ran) / 1e9;
+    runqueue += Number(waited) / 1e9;
+  }
+  return { oncpu, runqueue };
+}

@@ -1,0 +1,91 @@
+/*
+ * client recv | poll | epoll PORT THINK: one request at a time; THINK milliseconds pass between answer and request.
+ * client pipelined PORT GAP: a request every GAP milliseconds, whatever has been answered.
+ * client udp PORT THINK: the same with datagrams.
+ * client silent PORT 0: connects, and waits without ever asking.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "truth.h"
+
+enum { MESSAGE = 64 };
+
+static double pause_seconds;
+
+static void wait_in_epoll(int fd)
+{
+	static int epoll = -1;
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (epoll < 0) {
+		epoll = check(epoll_create1(0), "epoll_create1");
+		check(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
+	}
+	check(epoll_wait(epoll, &event, 1, -1), "epoll_wait");
+}
+
+static void ask(int fd, const char *mode)
+{
+	char message[MESSAGE] = "";
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+
+	check(send(fd, message, sizeof(message), MSG_NOSIGNAL), "send");
+	if (is_mode(mode, "poll"))
+		check(poll(&pollfd, 1, -1), "poll");
+	else if (is_mode(mode, "epoll"))
+		wait_in_epoll(fd);
+	if (recv(fd, message, sizeof(message), 0) <= 0)
+		die("recv");
+	if (pause_seconds > 0)
+		sleep_seconds(pause_seconds);
+}
+
+static void *drain(void *argument)
+{
+	char message[MESSAGE];
+
+	while (recv((int)(intptr_t)argument, message, sizeof(message), MSG_WAITALL) > 0)
+		;
+	return NULL;
+}
+
+static void pipeline(int fd)
+{
+	char message[MESSAGE] = "";
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, drain, (void *)(intptr_t)fd))
+		die("pthread_create");
+	for (;;) {
+		check(send(fd, message, sizeof(message), MSG_NOSIGNAL), "send");
+		sleep_seconds(pause_seconds);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int one = 1, fd;
+
+	if (argc != 4)
+		return 2;
+	pause_seconds = atof(argv[3]) / 1000;
+	address.sin_port = htons(atoi(argv[2]));
+	fd = check(socket(AF_INET, is_mode(argv[1], "udp") ? SOCK_DGRAM : SOCK_STREAM, 0), "socket");
+	check(connect(fd, (struct sockaddr *)&address, sizeof(address)), "connect");
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	ready(0);
+	if (is_mode(argv[1], "silent"))
+		drain((void *)(intptr_t)fd);
+	else if (is_mode(argv[1], "pipelined"))
+		pipeline(fd);
+	for (;;)
+		ask(fd, argv[1]);
+}

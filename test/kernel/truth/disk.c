@@ -1,0 +1,119 @@
+/*
+ * disk direct FILE: O_DIRECT reads, one at a time.
+ * disk fsync FILE: small writes, each followed by fsync.
+ * disk fault FILE: touches pages of a mapped file that the page cache does not hold.
+ * disk aio FILE: O_DIRECT reads through io_submit and io_getevents.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/aio_abi.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "truth.h"
+
+enum { BLOCK = 4096, BLOCKS = 4096 };
+
+static off_t random_offset(void)
+{
+	return (off_t)(random() % BLOCKS) * BLOCK;
+}
+
+static void *aligned_block(void)
+{
+	void *block;
+
+	if (posix_memalign(&block, BLOCK, BLOCK))
+		die("posix_memalign");
+	memset(block, 1, BLOCK);
+	return block;
+}
+
+static void fill(const char *path)
+{
+	int fd = check(open(path, O_CREAT | O_WRONLY | O_TRUNC, 0600), path);
+	void *block = aligned_block();
+
+	for (int i = 0; i < BLOCKS; i++)
+		check(write(fd, block, BLOCK), "write");
+	check(fsync(fd), "fsync");
+	close(fd);
+	free(block);
+}
+
+static void direct(const char *path)
+{
+	int fd = check(open(path, O_RDONLY | O_DIRECT), path);
+	void *block = aligned_block();
+
+	ready(0);
+	for (;;)
+		check(pread(fd, block, BLOCK, random_offset()), "pread");
+}
+
+static void synced(const char *path)
+{
+	int fd = check(open(path, O_WRONLY), path);
+	void *block = aligned_block();
+
+	ready(0);
+	for (;;) {
+		check(pwrite(fd, block, BLOCK, random_offset()), "pwrite");
+		check(fsync(fd), "fsync");
+	}
+}
+
+static void fault(const char *path)
+{
+	int fd = check(open(path, O_RDONLY), path);
+	volatile char *pages = mmap(NULL, (size_t)BLOCK * BLOCKS, PROT_READ, MAP_SHARED, fd, 0);
+
+	if (pages == MAP_FAILED)
+		die("mmap");
+	madvise((void *)pages, (size_t)BLOCK * BLOCKS, MADV_RANDOM);
+	ready(0);
+	for (;;) {
+		madvise((void *)pages, (size_t)BLOCK * BLOCKS, MADV_DONTNEED);
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		for (int i = 0; i < BLOCKS; i++)
+			(void)pages[random_offset()];
+	}
+}
+
+static void aio(const char *path)
+{
+	int fd = check(open(path, O_RDONLY | O_DIRECT), path);
+	aio_context_t context = 0;
+	struct io_event event;
+	struct iocb request = {
+		.aio_fildes = fd,
+		.aio_lio_opcode = IOCB_CMD_PREAD,
+		.aio_buf = (unsigned long)aligned_block(),
+		.aio_nbytes = BLOCK,
+	};
+	struct iocb *requests[] = { &request };
+
+	check(syscall(SYS_io_setup, 1, &context), "io_setup");
+	ready(0);
+	for (;;) {
+		request.aio_offset = random_offset();
+		check(syscall(SYS_io_submit, context, 1, requests), "io_submit");
+		check(syscall(SYS_io_getevents, context, 1, 1, &event, NULL), "io_getevents");
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 3)
+		return 2;
+	fill(argv[2]);
+	if (is_mode(argv[1], "direct"))
+		direct(argv[2]);
+	else if (is_mode(argv[1], "fsync"))
+		synced(argv[2]);
+	else if (is_mode(argv[1], "fault"))
+		fault(argv[2]);
+	else if (is_mode(argv[1], "aio"))
+		aio(argv[2]);
+	return 2;
+}

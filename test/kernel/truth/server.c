@@ -1,0 +1,166 @@
+/*
+ * server recv | epoll MILLISECONDS: answers each message of a connection after sleeping that long; connections
+ * are served by one thread each (recv) or all by one (epoll, which works instead of sleeping when told 0).
+ * server pipelined MILLISECONDS: as recv, but each answer is due that long after its request, however many wait.
+ * server udp MILLISECONDS: the same with datagrams.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "truth.h"
+
+enum { MESSAGE = 64, QUEUE = 1024 };
+
+static double delay;
+
+static bool answer_one(int fd)
+{
+	char message[MESSAGE];
+
+	if (recv(fd, message, sizeof(message), MSG_WAITALL) != sizeof(message))
+		return false;
+	sleep_seconds(delay);
+	return send(fd, message, sizeof(message), MSG_NOSIGNAL) == sizeof(message);
+}
+
+static void *serve(void *argument)
+{
+	int fd = (int)(intptr_t)argument;
+
+	while (answer_one(fd))
+		;
+	close(fd);
+	return NULL;
+}
+
+struct pipeline {
+	int fd;
+	double due[QUEUE];
+	volatile unsigned long received, sent;
+};
+
+static void *answer_when_due(void *argument)
+{
+	struct pipeline *pipeline = argument;
+	char message[MESSAGE] = "";
+
+	for (;;) {
+		if (pipeline->sent == pipeline->received) {
+			sleep_seconds(0.0005);
+			continue;
+		}
+		double wait = pipeline->due[pipeline->sent % QUEUE] - now_seconds();
+
+		if (wait > 0)
+			sleep_seconds(wait);
+		if (send(pipeline->fd, message, sizeof(message), MSG_NOSIGNAL) < 0)
+			return NULL;
+		pipeline->sent++;
+	}
+}
+
+static void *serve_pipelined(void *argument)
+{
+	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
+	char message[MESSAGE];
+	pthread_t thread;
+
+	pipeline->fd = (int)(intptr_t)argument;
+	if (pthread_create(&thread, NULL, answer_when_due, pipeline))
+		die("pthread_create");
+	while (recv(pipeline->fd, message, sizeof(message), MSG_WAITALL) == sizeof(message)) {
+		pipeline->due[pipeline->received % QUEUE] = now_seconds() + delay;
+		pipeline->received++;
+	}
+	return NULL;
+}
+
+static void accept_forever(int listener, void *(*work)(void *))
+{
+	int one = 1;
+	pthread_t thread;
+
+	for (;;) {
+		int fd = check(accept(listener, NULL, NULL), "accept");
+
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		if (pthread_create(&thread, NULL, work, (void *)(intptr_t)fd))
+			die("pthread_create");
+		pthread_detach(thread);
+	}
+}
+
+static void poll_forever(int listener)
+{
+	int epoll = check(epoll_create1(0), "epoll_create1");
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = listener };
+
+	check(epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event), "epoll_ctl");
+	for (;;) {
+		check(epoll_wait(epoll, &event, 1, -1), "epoll_wait");
+		if (event.data.fd != listener) {
+			if (!answer_one(event.data.fd))
+				close(event.data.fd);
+			continue;
+		}
+		event.events = EPOLLIN;
+		event.data.fd = check(accept(listener, NULL, NULL), "accept");
+		check(epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd, &event), "epoll_ctl");
+	}
+}
+
+static void answer_datagrams(int fd)
+{
+	char message[MESSAGE];
+	struct sockaddr_in peer;
+
+	for (;;) {
+		socklen_t length = sizeof(peer);
+
+		check(recvfrom(fd, message, sizeof(message), 0, (struct sockaddr *)&peer, &length), "recvfrom");
+		sleep_seconds(delay);
+		check(sendto(fd, message, sizeof(message), 0, (struct sockaddr *)&peer, length), "sendto");
+	}
+}
+
+/* A datagram server shows itself by a port below the ephemeral range alone. */
+static void bind_somewhere(int fd, struct sockaddr_in *address, bool below_ephemeral)
+{
+	for (int port = below_ephemeral ? 20000 : 0; port < 30000; port++) {
+		address->sin_port = htons(port);
+		if (!bind(fd, (struct sockaddr *)address, sizeof(*address)))
+			return;
+	}
+	die("bind");
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(address);
+	bool udp;
+	int fd;
+
+	if (argc != 3)
+		return 2;
+	udp = is_mode(argv[1], "udp");
+	delay = atof(argv[2]) / 1000;
+	fd = check(socket(AF_INET, udp ? SOCK_DGRAM : SOCK_STREAM, 0), "socket");
+	bind_somewhere(fd, &address, udp);
+	check(getsockname(fd, (struct sockaddr *)&address, &length), "getsockname");
+	if (!udp)
+		check(listen(fd, 16), "listen");
+	ready(ntohs(address.sin_port));
+	if (udp)
+		answer_datagrams(fd);
+	else if (is_mode(argv[1], "epoll"))
+		poll_forever(fd);
+	else
+		accept_forever(fd, is_mode(argv[1], "pipelined") ? serve_pipelined : serve);
+	return 2;
+}

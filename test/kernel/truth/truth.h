@@ -1,0 +1,69 @@
+/* What every truth workload needs: to fail loudly, to say that it is ready, and to keep the time. */
+#ifndef TRUTH_H
+#define TRUTH_H
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+__attribute__((noreturn, format(printf, 1, 2))) static inline void die(const char *format, ...)
+{
+	va_list arguments;
+	int error = errno;
+
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fprintf(stderr, ": %s\n", strerror(error));
+	exit(1);
+}
+
+static inline long check(long result, const char *what)
+{
+	if (result < 0)
+		die("%s", what);
+	return result;
+}
+
+/* The harness waits for this line; `detail` is what it needs to know, a port say. */
+static inline void ready(long detail)
+{
+	printf("ready %ld\n", detail);
+	fflush(stdout);
+}
+
+static inline double now_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec * 1e-9;
+}
+
+static inline void sleep_seconds(double seconds)
+{
+	struct timespec length = { .tv_sec = (time_t)seconds };
+
+	length.tv_nsec = (long)((seconds - (double)length.tv_sec) * 1e9);
+	nanosleep(&length, NULL);
+}
+
+static inline void burn_seconds(double seconds)
+{
+	double until = now_seconds() + seconds;
+
+	while (now_seconds() < until)
+		;
+}
+
+static inline bool is_mode(const char *argument, const char *mode)
+{
+	return !strcmp(argument, mode);
+}
+
+#endif
