@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { openProbes } from 'bpf-linker-napi';
+import { CGROUP_ROOT } from './container.js';
+import type { Line } from './report.js';
+import { runTruths } from './truths.js';
+
+/** What runs in the guest: loads and attaches every probe, holds it against tasks with known truth. */
+async function check(): Promise<void> {
+  const controllers = readFileSync(join(CGROUP_ROOT, 'cgroup.subtree_control'), 'utf8').trim().split(' ');
+  tell({ kernel: { release: release(), controllers } });
+  const probes = openProbes({
+    cgroupRoot: CGROUP_ROOT,
+    maxContainers: 32,
+    onMessage: (level, message) => {
+      if (level !== 'debug') console.error(`libbpf: ${level}: ${message.trimEnd()}`);
+    },
+  });
+  try {
+    tell({ programs: probes.programs });
+    await runTruths(probes, (truth) => {
+      tell({ truth });
+    });
+  } finally {
+    probes.close();
+  }
+}
+
+function tell(line: Line): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+try {
+  await check();
+} catch (error) {
+  console.error(error);
+  tell({ error: error instanceof Error ? error.message : String(error) });
+}
+tell({ end: true });

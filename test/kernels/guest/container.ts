@@ -1,0 +1,42 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { ContainerCounters, Probes } from 'bpf-linker-napi';
+import type { TaskReport } from './report.js';
+
+const run = promisify(execFile);
+export const CGROUP_ROOT = '/sys/fs/cgroup';
+
+/** A tracked cgroup with a directory on the disk for its files. */
+export interface Container {
+  run(kind: string, milliseconds: number): Promise<TaskReport>;
+  counters(): ContainerCounters;
+  remove(): void;
+}
+
+/** @param settings cgroup files to write, such as `cpu.max` */
+export function createContainer(
+  probes: Probes,
+  name: string,
+  settings: Readonly<Record<string, string>> = {},
+): Container {
+  const cgroup = join(CGROUP_ROOT, name);
+  const files = join('/disk', name);
+  mkdirSync(cgroup);
+  mkdirSync(files);
+  for (const [file, value] of Object.entries(settings)) writeFileSync(join(cgroup, file), value);
+  const id = statSync(cgroup, { bigint: true }).ino;
+  const slot = probes.track(id);
+  return {
+    run: async (kind, milliseconds) => {
+      const { stdout } = await run('tasks', [kind, cgroup, String(milliseconds)], { cwd: files });
+      return JSON.parse(stdout) as TaskReport;
+    },
+    counters: () => probes.read().containers.find((container) => container.slot === slot)!,
+    remove: () => {
+      probes.untrack(id);
+      rmdirSync(cgroup);
+    },
+  };
+}

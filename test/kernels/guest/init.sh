@@ -1,0 +1,21 @@
+#!/bin/busybox sh
+# The guest's only process of ours that is not under test: mounts, loads modules, runs the check, powers off.
+# Standard output is the console; the report goes to the second serial port.
+PATH=/bin
+/bin/busybox --install /bin
+
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mount -t cgroup2 cgroup /sys/fs/cgroup
+echo '+cpu +io +memory' >/sys/fs/cgroup/cgroup.subtree_control
+
+for module in /modules/*.ko; do
+	insmod "$module" || echo "insmod $module failed"
+done
+mount -t ext4 /dev/vda /disk
+ip link set lo up
+
+cd /kernscale && node test/kernels/guest/check.js >/dev/ttyS1
+echo "the check ended with status $?"
+poweroff -f

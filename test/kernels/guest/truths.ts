@@ -1,0 +1,166 @@
+import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { ContainerCounters, Histogram, Probes, State } from 'bpf-linker-napi';
+import { createContainer } from './container.js';
+import { judgeCount, judgeStates } from './judge.js';
+import type { TaskReport, Truth } from './report.js';
+
+const run = promisify(execFile);
+const TASK_MS = 2000;
+/** Long enough for several periods of the quota, 100 ms each. */
+const THROTTLED = { 'cpu.max': '20000 100000' };
+
+/** A count that the task knows too, and the programs without which it is absent. */
+interface Count {
+  readonly expected: string;
+  readonly needs: readonly string[];
+  readonly truth: (task: TaskReport) => number;
+  readonly seen: (counters: ContainerCounters) => number;
+}
+
+interface Experiment {
+  readonly kind: string;
+  readonly name: string;
+  readonly state: State;
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly count?: Count;
+}
+
+const readsOf = (counters: ContainerCounters) => counters.blockIo.filter(({ op }) => op === 'read');
+const writesOf = (counters: ContainerCounters) => counters.blockIo.filter(({ op }) => op === 'write');
+
+/** Blocked nearly all the time, so they can run side by side. */
+const QUIET: readonly Experiment[] = [
+  { kind: 'sleep', name: 'one long sleep', state: 'sleep' },
+  { kind: 'park', name: 'parked pool', state: 'idle' },
+  { kind: 'pipe', name: 'pipe reader', state: 'ipc' },
+  {
+    kind: 'request',
+    name: 'TCP client',
+    state: 'network',
+    count: {
+      expected: 'answers awaited',
+      needs: ['sock_send_length', 'sock_recv_length'],
+      truth: (task) => task.operations,
+      seen: (counters) => total(counters.peers.map(({ wait }) => observations(wait))),
+    },
+  },
+  {
+    kind: 'serve',
+    name: 'TCP server',
+    state: 'idle',
+    count: {
+      expected: 'requests served',
+      needs: ['sock_send_length', 'sock_recv_length'],
+      truth: (task) => task.operations,
+      seen: (counters) => observations(counters.tcpServe),
+    },
+  },
+  {
+    kind: 'direct',
+    name: 'O_DIRECT reader',
+    state: 'disk',
+    count: {
+      expected: 'bytes read',
+      needs: ['block_rq_complete'],
+      truth: (task) => task.bytes,
+      seen: (counters) => total(readsOf(counters).map(({ bytes }) => bytes.sum)),
+    },
+  },
+];
+
+/** Each needs the CPUs, or the disk, for itself. */
+const ALONE: readonly Experiment[] = [
+  { kind: 'mapped', name: 'mapped-file reader', state: 'disk' },
+  { kind: 'contend', name: 'mutex contention', state: 'lock' },
+  { kind: 'burn', name: 'CPU burner', state: 'oncpu' },
+  { kind: 'share', name: 'two burners, one CPU', state: 'runqueue' },
+  { kind: 'burn', name: 'throttled burner', state: 'throttled', settings: THROTTLED },
+];
+
+/** Runs everything and hands over each verdict as soon as it is known. */
+export async function runTruths(probes: Probes, tell: (truth: Truth) => void): Promise<void> {
+  const attached = new Set(
+    probes.programs.filter((program) => program.attached).map(({ program }) => program),
+  );
+  await Promise.all(QUIET.map((experiment) => perform(experiment, probes, attached, tell)));
+  for (const experiment of ALONE) await perform(experiment, probes, attached, tell);
+  tell(await inFlight(probes));
+  tell(await writeback(probes, attached));
+}
+
+async function perform(
+  experiment: Experiment,
+  probes: Probes,
+  attached: ReadonlySet<string>,
+  tell: (truth: Truth) => void,
+): Promise<void> {
+  const { kind, name, state, settings, count } = experiment;
+  const container = createContainer(probes, `${kind}-${state}`, settings);
+  const task = await container.run(kind, TASK_MS);
+  const counters = container.counters();
+  container.remove();
+  tell(judgeStates(name, state, task, counters.stateSeconds));
+  if (count) tell(judgeOrAbsent(name, count, attached, task, counters));
+}
+
+function judgeOrAbsent(
+  name: string,
+  count: Count,
+  attached: ReadonlySet<string>,
+  task: TaskReport,
+  counters: ContainerCounters,
+): Truth {
+  const lacking = count.needs.filter((program) => !attached.has(program));
+  const { expected } = count;
+  if (lacking.length > 0)
+    return { name, expected, share: null, ok: true, detail: `needs ${lacking.join(', ')}` };
+  // The first request may still be on its way in, and the last one on its way out.
+  const tolerance = expected === 'bytes read' ? 0 : 1;
+  return judgeCount(name, expected, count.truth(task), count.seen(counters), tolerance);
+}
+
+/** A thread that sleeps through the whole window is counted as the time passes, not when it wakes up. */
+async function inFlight(probes: Probes): Promise<Truth> {
+  const container = createContainer(probes, 'in-flight');
+  const task = container.run('sleep', TASK_MS);
+  await sleep(TASK_MS / 4);
+  const [began, before] = [performance.now(), container.counters().stateSeconds.sleep];
+  await sleep(TASK_MS / 2);
+  const [ended, after] = [performance.now(), container.counters().stateSeconds.sleep];
+  await task;
+  container.remove();
+  const share = (after - before) / ((ended - began) / 1000);
+  const detail = `${(after - before).toFixed(3)} of ${((ended - began) / 1000).toFixed(3)} s`;
+  return { name: 'asleep all along', expected: 'sleep', share, ok: Math.abs(share - 1) <= 0.02, detail };
+}
+
+/** Pages dirtied by a task that is gone are written by a kernel thread, and billed to the task's cgroup. */
+async function writeback(probes: Probes, attached: ReadonlySet<string>): Promise<Truth> {
+  const container = createContainer(probes, 'writeback');
+  const task = await container.run('buffered', TASK_MS);
+  const atExit = total(writesOf(container.counters()).map(({ bytes }) => bytes.sum));
+  await run('sync', []);
+  const counters = container.counters();
+  container.remove();
+  const count: Count = {
+    expected: 'bytes written back',
+    needs: ['block_rq_complete'],
+    truth: ({ bytes }) => bytes,
+    seen: (seen) => total(writesOf(seen).map(({ bytes }) => bytes.sum)),
+  };
+  const truth = judgeOrAbsent('buffered writer', count, attached, task, counters);
+  const within = truth.share !== null && Math.abs(truth.share - 1) <= 0.05;
+  const detail = `${truth.detail}, ${atExit} of them before the writer ended`;
+  return { ...truth, ok: truth.share === null || within, detail };
+}
+
+/** How many values a histogram has seen. */
+function observations(histogram: Histogram): number {
+  return total([...histogram.buckets]);
+}
+
+function total(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}

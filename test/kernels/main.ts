@@ -1,0 +1,61 @@
+#!/usr/bin/env node
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Option } from 'commander';
+import { commandLine, flag, parseFlags } from '../../common/flags.js';
+import { runMain, terminationSignal } from '../../common/main.js';
+import { fromRoot } from '../loop/paths.js';
+import { KERNELS } from './kernels.js';
+import { runMatrix, type Result } from './matrix.js';
+import { renderTables } from './table.js';
+import { holds } from './verdict.js';
+
+interface Options {
+  kernel: string[];
+  mirror?: string;
+  update?: boolean;
+  json?: boolean;
+}
+
+function parseOptions(argv: readonly string[]): Options | undefined {
+  const names = KERNELS.map(({ name }) => name);
+  const command = commandLine(
+    'npm run test:kernels --',
+    "Boots Debian's kernels in software emulation and holds every probe against tasks with known truth.",
+  )
+    .addOption(new Option('--kernel <name...>', 'Kernels to boot').choices(names).default(names))
+    .addOption(flag('--mirror <url>', "Debian archive to download from; this machine's own by default"))
+    .addOption(flag('--update', 'Look for newer packages than those in the cache'))
+    .addOption(flag('--json', 'Print one JSON object instead of tables'));
+  return parseFlags<Options>(command, argv);
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = parseOptions(argv);
+  if (!options) return 0;
+  const stopping = new AbortController();
+  void terminationSignal().then(() => {
+    stopping.abort();
+  });
+  const { kernel, json, ...matrix } = options;
+  const results = await runMatrix(
+    KERNELS.filter(({ name }) => kernel.includes(name)),
+    { ...matrix, signal: stopping.signal, progress },
+  );
+  await keepConsoles(results);
+  process.stdout.write(json ? `${JSON.stringify({ kernels: results })}\n` : renderTables(results));
+  return results.every(holds) ? 0 : 1;
+}
+
+function progress(message: string): void {
+  process.stderr.write(`${message}\n`);
+}
+
+/** The verifier's log is on the console: too long for a table, needed when a program is refused. */
+async function keepConsoles(results: readonly Result[]): Promise<void> {
+  const logs = fromRoot('.cache/kernels/logs');
+  await mkdir(logs, { recursive: true });
+  for (const { name, console } of results) await writeFile(join(logs, `${name}.log`), console);
+}
+
+await runMain('test:kernels', main);

@@ -1,0 +1,82 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ProgramStatus } from 'bpf-linker-napi';
+import { errorMessage, KernscaleError } from '../../common/errors.js';
+import { fromRoot } from '../loop/paths.js';
+import type { KernelFacts, Line, Truth } from './guest/report.js';
+import { buildInitramfs, guestFiles } from './image.js';
+import type { KernelChoice } from './kernels.js';
+import { fetchKernel } from './packages.js';
+import { boot } from './qemu.js';
+
+/** Several times what a busy machine with two CPUs needs. */
+const BOOT_TIMEOUT_SECONDS = 240;
+
+/** What one kernel showed. */
+export interface Result {
+  readonly name: string;
+  readonly facts?: KernelFacts;
+  readonly programs: readonly ProgramStatus[];
+  readonly truths: readonly Truth[];
+  /** Why there is nothing, or not everything; empty when all went to its end. */
+  readonly error: string;
+  /** From power-on to power-off. */
+  readonly seconds: number;
+  /** The guest's console: kernel messages, libbpf's and the verifier's. */
+  readonly console: string;
+}
+
+export interface MatrixOptions {
+  readonly mirror?: string;
+  readonly update?: boolean;
+  readonly signal: AbortSignal;
+  readonly progress: (message: string) => void;
+}
+
+/** Boots one kernel after the other: guests that share the machine's CPUs would disturb each other's truth. */
+export async function runMatrix(choices: readonly KernelChoice[], options: MatrixOptions): Promise<Result[]> {
+  if (process.arch !== 'x64')
+    throw new KernscaleError('NOT_X86_64', 'the guests run this machine’s own node, which must be x86-64');
+  const directory = await mkdtemp(join(tmpdir(), 'kernscale-kernels-'));
+  try {
+    const results: Result[] = [];
+    for (const choice of choices) results.push(await runKernel(choice, directory, options));
+    return results;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function runKernel(choice: KernelChoice, directory: string, options: MatrixOptions): Promise<Result> {
+  const nothing = { name: choice.name, programs: [], truths: [], seconds: 0, console: '' };
+  try {
+    options.progress(`${choice.name}: looking for its kernel`);
+    const kernel = await fetchKernel(choice, { ...options, cache: fromRoot('.cache/kernels') });
+    options.progress(`${choice.name}: booting ${kernel.release}`);
+    const initramfs = join(directory, 'initramfs');
+    await buildInitramfs(initramfs, await guestFiles(directory), kernel);
+    const started = performance.now();
+    const machine = { image: kernel.image, initramfs, directory, timeoutSeconds: BOOT_TIMEOUT_SECONDS };
+    const { report, console } = await boot(machine, options.signal);
+    const seconds = (performance.now() - started) / 1000;
+    return { ...nothing, ...readReport(report), seconds, console };
+  } catch (error) {
+    options.signal.throwIfAborted();
+    return { ...nothing, error: errorMessage(error) };
+  }
+}
+
+/** Makes one of the guest's lines; what is missing becomes an error. */
+export function readReport(report: string): Pick<Result, 'facts' | 'programs' | 'truths' | 'error'> {
+  const lines = report.split(/\r?\n/).filter((line) => line.startsWith('{'));
+  const told = lines.map((line) => JSON.parse(line) as Line);
+  const facts = told.find((line) => 'kernel' in line)?.kernel;
+  const ended = told.some((line) => 'end' in line);
+  return {
+    ...(facts && { facts }),
+    programs: told.flatMap((line) => ('programs' in line ? line.programs : [])),
+    truths: told.flatMap((line) => ('truth' in line ? [line.truth] : [])),
+    error: told.find((line) => 'error' in line)?.error ?? (ended ? '' : 'the check did not end'),
+  };
+}

@@ -1,0 +1,97 @@
+import { execFile, spawn } from 'node:child_process';
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { errorCode, KernscaleError } from '../../common/errors.js';
+
+const run = promisify(execFile);
+const DISK_BYTES = 64 << 20;
+const CONSOLE_LINES = 15;
+
+export interface Machine {
+  readonly image: string;
+  readonly initramfs: string;
+  /** Directory for the disk and the serial ports' files. */
+  readonly directory: string;
+  readonly timeoutSeconds: number;
+}
+
+/** What the guest left behind: its console, and what it wrote to its second serial port. */
+export interface Boot {
+  readonly report: string;
+  readonly console: string;
+}
+
+/**
+ * Boots a kernel on a machine emulated in software with an empty ext4 disk, until it powers off. The emulator
+ * cannot outlive this process (PR_SET_PDEATHSIG), and gives way to everything else on the host.
+ *
+ * @throws KernscaleError `NO_QEMU`, `BOOT_FAILED` with the console's last lines
+ */
+export async function boot(machine: Machine, signal: AbortSignal): Promise<Boot> {
+  const at = (file: string) => join(machine.directory, file);
+  await createDisk(at('disk'));
+  const args = ['--pdeathsig', 'KILL', 'nice', '-n', '10', 'qemu-system-x86_64', ...qemuArguments(machine)];
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(machine.timeoutSeconds * 1000)]);
+  const status = await ended('setpriv', args, limit);
+  const console = await readFile(at('console'), 'utf8').catch(() => '');
+  signal.throwIfAborted();
+  if (status !== 'status 0') {
+    const why = limit.aborted
+      ? `did not power off within ${machine.timeoutSeconds} s`
+      : `ended with ${status}`;
+    throw new KernscaleError('BOOT_FAILED', `the guest ${why}; its last words:\n${lastLines(console)}`);
+  }
+  return { report: await readFile(at('report'), 'utf8'), console };
+}
+
+function qemuArguments(machine: Machine): string[] {
+  const at = (file: string) => join(machine.directory, file);
+  return [
+    ...['-accel', 'tcg', '-cpu', 'max', '-smp', '2', '-m', '1024'],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    ...['-kernel', machine.image, '-initrd', machine.initramfs],
+    // A panic reboots at once, and -no-reboot turns that into an exit.
+    ...['-append', 'console=ttyS0 quiet panic=-1 cgroup_no_v1=all'],
+    ...['-serial', `file:${at('console')}`, '-serial', `file:${at('report')}`],
+    // Slow on purpose: a request takes some 5 ms, so that a reader is blocked and not busy.
+    ...['-drive', `file=${at('disk')},format=raw,if=virtio,cache=unsafe,throttling.iops-total=200`],
+  ];
+}
+
+async function createDisk(path: string): Promise<void> {
+  const file = await open(path, 'w');
+  await file.truncate(DISK_BYTES);
+  await file.close();
+  await run('mkfs.ext4', ['-q', '-F', path], {
+    env: { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
+  });
+}
+
+/** Runs the command until it ends, or kills it when told to; answers how it ended. */
+async function ended(command: string, args: readonly string[], signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    let complaint = '';
+    const kill = () => child.kill('SIGKILL');
+    if (signal.aborted) kill();
+    signal.addEventListener('abort', kill, { once: true });
+    child.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
+    child.once('error', (error) => {
+      reject(errorCode(error) === 'ENOENT' ? missing(command) : error);
+    });
+    child.once('close', (code, name) => {
+      signal.removeEventListener('abort', kill);
+      if (code === 127) reject(missing('qemu-system-x86_64'));
+      else resolve(name ?? `status ${code ?? 0}${complaint && ` (${complaint.trim()})`}`);
+    });
+  });
+}
+
+function missing(command: string): KernscaleError {
+  return new KernscaleError('NO_QEMU', `${command} is missing; install it (scripts/packages.txt names it)`);
+}
+
+function lastLines(text: string): string {
+  return text.trimEnd().split(/\r?\n/).slice(-CONSOLE_LINES).join('\n');
+}

@@ -1,0 +1,83 @@
+import type { ProgramStatus } from 'bpf-linker-napi';
+import type { Truth } from './guest/report.js';
+import type { Result } from './matrix.js';
+
+/** Both tables as text: kernel × program and kernel × truth, with what is absent or wrong spelled out below. */
+export function renderTables(results: readonly Result[]): string {
+  return [programTable(results), truthTable(results), errors(results)]
+    .filter((part) => part.length > 0)
+    .map((lines) => `${lines.join('\n')}\n`)
+    .join('\n');
+}
+
+function programTable(results: readonly Result[]): string[] {
+  const rows = unique(results.flatMap(({ programs }) => programs.map(programKey)));
+  const cells = rows.map((key) => [
+    key,
+    ...results.map(({ programs }) => programCell(programs.find((program) => programKey(program) === key))),
+  ]);
+  const notes = results.flatMap(({ name, programs }) =>
+    programs
+      .filter(({ attached }) => !attached)
+      .map(({ program, detail }) => `${name}: ${program}: ${detail}`),
+  );
+  return [...align([heading('program', results), ...cells]), ...notes.map((note) => `  ${note}`)];
+}
+
+function truthTable(results: readonly Result[]): string[] {
+  const rows = unique(results.flatMap(({ truths }) => truths.map(truthKey)));
+  const cells = rows.map((key) => [
+    key,
+    ...results.map(({ truths }) => truthCell(truths.find((truth) => truthKey(truth) === key))),
+  ]);
+  const notes = results.flatMap(({ name, truths }) =>
+    truths.filter(({ ok }) => !ok).map((truth) => `${name}: ${truthKey(truth)}: ${truth.detail}`),
+  );
+  return [...align([heading('truth', results), ...cells]), ...notes.map((note) => `  ${note}`)];
+}
+
+function errors(results: readonly Result[]): string[] {
+  return results.filter(({ error }) => error).map(({ name, error }) => `${name}: ${error}`);
+}
+
+function heading(what: string, results: readonly Result[]): string[] {
+  return [
+    what,
+    ...results.map(({ name, facts }) => (facts ? `${name} ${shortRelease(facts.release)}` : name)),
+  ];
+}
+
+/** `6.12.95+deb12-amd64` is 6.12.95. */
+function shortRelease(release: string): string {
+  return /^\d+(\.\d+)*/.exec(release)?.[0] ?? release;
+}
+
+const programKey = ({ probe, program }: ProgramStatus) => `${probe}/${program}`;
+const truthKey = ({ name, expected }: Truth) => `${name}: ${expected}`;
+
+/** A program that is not listed was not needed: another that this kernel has does its work. */
+function programCell(program: ProgramStatus | undefined): string {
+  if (!program) return 'not needed';
+  return program.attached ? 'attached' : 'absent';
+}
+
+function truthCell(truth: Truth | undefined): string {
+  if (!truth) return '-';
+  if (truth.share === null) return 'absent';
+  const percent = `${(100 * truth.share).toFixed(1)} %`;
+  return truth.ok ? percent : `WRONG ${percent}`;
+}
+
+function unique(values: readonly string[]): string[] {
+  return [...new Set(values)];
+}
+
+function align(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
+}
