@@ -182,7 +182,7 @@ export class Store {
 
   #table<R extends ResourceName>(resource: R): Map<string, Kinds[R]> {
     let table = this.#objects.get(resource);
-    if (!table) this.#objects.set(resource, (table = new Map()));
+    if (!table) this.#objects.set(resource, (table = new Map<string, KubeObject>()));
     return table as Map<string, Kinds[R]>;
   }
 }

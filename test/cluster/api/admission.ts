@@ -9,7 +9,7 @@ import { qosClass } from '../qos.js';
 import { apiVersionOf, type Definition } from '../resources.js';
 import { isObject, withoutNulls, type Json, type JsonObject } from './json.js';
 import { matchesSelector } from './selectors.js';
-import { ApiError, invalid } from './status.js';
+import { ApiError, invalid, type Target } from './status.js';
 
 export type Incoming = Kinds[ResourceName] & { metadata: { name: string } };
 
@@ -26,9 +26,9 @@ export function admit(definition: Definition, input: Json, namespace?: string): 
   if (!isObject(given)) throw new ApiError(400, 'the request body is not an object');
   checkType(definition, given);
   const metadata = admitMetadata(definition, given, namespace);
-  const name = String(metadata['name']);
   const parsed = definition.schema.safeParse({ ...given, metadata });
-  if (!parsed.success) throw invalid(targetOf(definition, name), parsed.error.issues.map(describeIssue));
+  if (!parsed.success)
+    throw invalid(targetOf(definition, metadata.name), parsed.error.issues.map(describeIssue));
   const object = parsed.data as Incoming;
   checkSelector(definition, object);
   return object;
@@ -57,11 +57,9 @@ export function checkUpdate(definition: Definition, previous: KubeObject, next: 
   }
 }
 
-function targetOf(
-  { group, resource }: Definition,
-  name: string,
-): { group: string; resource: string; name: string } {
-  return { group, resource, name };
+/** Errors about an object's content name its kind, where others name its resource. */
+function targetOf({ group, kind }: Definition, name: string): Target {
+  return { group, resource: kind, name };
 }
 
 function checkType(definition: Definition, given: JsonObject): void {
@@ -74,7 +72,11 @@ function checkType(definition: Definition, given: JsonObject): void {
   given['kind'] = kind;
 }
 
-function admitMetadata(definition: Definition, given: JsonObject, namespace: string | undefined): JsonObject {
+function admitMetadata(
+  definition: Definition,
+  given: JsonObject,
+  namespace: string | undefined,
+): JsonObject & { name: string } {
   const metadata: JsonObject = isObject(given['metadata']) ? { ...given['metadata'] } : {};
   if (namespace !== undefined && (metadata['namespace'] ?? namespace) !== namespace) {
     throw new ApiError(
@@ -82,24 +84,24 @@ function admitMetadata(definition: Definition, given: JsonObject, namespace: str
       'the namespace of the provided object does not match the namespace sent on the request',
     );
   }
-  if (namespace === undefined) delete metadata['namespace'];
-  else metadata['namespace'] = namespace;
-  if (typeof metadata['generateName'] === 'string' && !metadata['name']) {
-    metadata['name'] = metadata['generateName'] + randomSuffix();
+  delete metadata['namespace'];
+  const { generateName } = metadata;
+  const generated = typeof generateName === 'string' ? generateName + randomSuffix() : undefined;
+  const name = checkName(definition, metadata['name'] === '' ? generated : (metadata['name'] ?? generated));
+  return { ...metadata, name, ...(namespace !== undefined && { namespace }) };
+}
+
+/** Names of RBAC objects may have any form: `system:node`. */
+function checkName(definition: Definition, name: Json | undefined): string {
+  if (typeof name !== 'string') {
+    const message = 'Required value: name or generateName is required';
+    throw invalid(targetOf(definition, ''), [{ field: 'metadata.name', message }]);
   }
-  const name = metadata['name'];
-  const checked = (LABEL_NAMES.has(definition.resource) ? label : subdomain).safeParse(name);
-  const anyName = definition.group === 'rbac.authorization.k8s.io' && typeof name === 'string';
-  if (!checked.success && !anyName) {
-    const message =
-      typeof name === 'string'
-        ? `Invalid value: ${JSON.stringify(name)}: ${checked.error.issues[0]!.message}`
-        : 'Required value: name or generateName is required';
-    throw invalid(targetOf(definition, typeof name === 'string' ? name : ''), [
-      { field: 'metadata.name', message },
-    ]);
-  }
-  return metadata;
+  const form = LABEL_NAMES.has(definition.resource) ? label : subdomain;
+  const checked = form.safeParse(name);
+  if (checked.success || definition.group === 'rbac.authorization.k8s.io') return name;
+  const message = `Invalid value: ${JSON.stringify(name)}: ${checked.error.issues[0]!.message}`;
+  throw invalid(targetOf(definition, name), [{ field: 'metadata.name', message }]);
 }
 
 function describeIssue(issue: z.core.$ZodIssue): { field: string; message: string } {

@@ -19,10 +19,10 @@ interface Continuation {
 }
 
 interface OpenWatch {
-  send(type: EventType | 'BOOKMARK', object: KubeObject): void;
-  fail(status: Status): void;
-  bookmark(): void;
-  end(): void;
+  send: (type: EventType | 'BOOKMARK', object: KubeObject) => void;
+  fail: (status: Status) => void;
+  bookmark: () => void;
+  end: () => void;
 }
 
 /** Lists and watches of one store, and what is open of them. */

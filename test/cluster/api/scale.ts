@@ -36,6 +36,6 @@ export function writeScale(writer: Writer, path: ResourcePath, input: Json, dryR
   const wanted = isObject(metadata) ? metadata['resourceVersion'] : undefined;
   if (typeof wanted === 'string' && wanted !== '') next.metadata.resourceVersion = wanted;
   next.spec.replicas = replicas;
-  const { subresource: _, ...whole } = path;
+  const whole = { definition: path.definition, namespace: path.namespace!, name: path.name! };
   return writer.update(whole, next as unknown as Json, dryRun);
 }

@@ -102,7 +102,7 @@ function checkPreconditions(
 }
 
 function withStatus(previous: Stored, given: Incoming): Stored {
-  return { ...previous, status: given.status } as Stored;
+  return { ...previous, status: given.status };
 }
 
 function withoutStatus(path: ResourcePath, previous: Stored, given: Incoming): Stored {
@@ -117,7 +117,7 @@ function withoutStatus(path: ResourcePath, previous: Stored, given: Incoming): S
     ...(deletionTimestamp !== undefined && { deletionTimestamp }),
     ...(deletionGracePeriodSeconds !== undefined && { deletionGracePeriodSeconds }),
   };
-  const next = { ...given, metadata } as Stored;
+  const next = { ...given, metadata };
   if (path.definition.subresources.includes('status')) next.status = previous.status;
   if (path.definition.resource === 'services') keepAddress(previous as Service, next as Service);
   checkUpdate(path.definition, previous, next);

@@ -122,6 +122,11 @@ export function qosPath(qos: QosClass): string {
   return qos === 'Guaranteed' ? all : `${all}/${sliceOf(qos)}.slice`;
 }
 
+/** The cgroups above all pods, from the root of the tree down: they weigh as much as the node has CPUs. */
+export function wholeNode(): string[] {
+  return ['', 'kubelet.slice', 'kubelet.slice/kubelet-kubepods.slice'];
+}
+
 /** containerd's scope of a container, by its 64 hexadecimal digits. */
 export function containerScope(id: string): string {
   return `cri-containerd-${id}.scope`;

@@ -25,8 +25,8 @@ export interface ContainerHost {
   restartPolicy: 'Always' | 'OnFailure' | 'Never';
   /** Program and arguments, environment and directory. @throws StartError */
   prepare(container: Container): { command: string[]; env: Record<string, string>; cwd: string };
-  changed(): void;
-  event(type: 'Normal' | 'Warning', reason: string, message: string): void;
+  changed: () => void;
+  event: (type: 'Normal' | 'Warning', reason: string, message: string) => void;
 }
 
 /** One container of a pod: runs its process, restarts it with back-off, probes it, and knows its status. */
@@ -74,10 +74,10 @@ export class ContainerRunner {
   /** Runs the container until it is stopped or has ended for good. */
   async run(): Promise<void> {
     let backoff = 0;
-    while (!this.#stop.signal.aborted) {
+    while (!this.#isStopping()) {
       const begun = Date.now();
       const exit = await this.#runOnce();
-      if (this.#stop.signal.aborted || (exit && !this.#shouldRestart(exit))) return;
+      if (this.#isStopping() || (exit && !this.#shouldRestart(exit))) return;
       if (Date.now() - begun > HEALTHY_SECONDS * 1000) backoff = 0;
       if (backoff > 0 || !exit) await this.#backOff(Math.max(backoff, FIRST_BACKOFF_SECONDS));
       backoff = backoff === 0 ? FIRST_BACKOFF_SECONDS : Math.min(backoff * 2, MAX_BACKOFF_SECONDS);
@@ -95,6 +95,10 @@ export class ContainerRunner {
   /** Shows the container waiting because the pod's init containers are not done. */
   await(reason: string): void {
     this.#state = { waiting: { reason } };
+  }
+
+  #isStopping(): boolean {
+    return this.#stop.signal.aborted;
   }
 
   #logOfRun(run: number): string {
@@ -155,7 +159,7 @@ export class ContainerRunner {
     this.#ready = !this.isInit && !readinessProbe && this.#started;
     this.#host.event('Normal', 'Started', `Started container ${name}`);
     this.#host.changed();
-    if (this.#stop.signal.aborted) this.#process!.kill('SIGTERM');
+    if (this.#isStopping()) this.#process!.kill('SIGTERM');
   }
 
   #end({ exitCode, signal }: Exit, id: string): void {

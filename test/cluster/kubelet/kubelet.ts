@@ -1,3 +1,4 @@
+import os from 'node:os';
 import path from 'node:path';
 import { errorMessage } from '../../../common/errors.js';
 import type { AddressPool } from '../addresses.js';
@@ -8,7 +9,7 @@ import { timestamp } from '../objects/meta.js';
 import { isFinished, type Container, type Pod } from '../objects/pod.js';
 import { qosClass } from '../qos.js';
 import type { Change, Store } from '../store.js';
-import { qosPath, type CgroupTree } from './cgroup.js';
+import { qosPath, wholeNode, type CgroupTree } from './cgroup.js';
 import { cpuOf } from './container.js';
 import { commandOf, environmentOf } from './environment.js';
 import { describeNode } from './node.js';
@@ -44,7 +45,11 @@ export class Kubelet implements Controller {
   }
 
   start(): void {
-    const { store, nodeName } = this.#options;
+    const { store, nodeName, tree } = this.#options;
+    for (const path of wholeNode()) {
+      tree.create(path);
+      tree.limit(path, { request: os.cpus().length, limit: undefined });
+    }
     store.create('nodes', describeNode(nodeName, HOST_ADDRESS));
     this.#beat();
     this.#heartbeat = setInterval(() => {
@@ -111,6 +116,7 @@ export class Kubelet implements Controller {
       () => {
         this.#runners.delete(pod.metadata.uid);
         this.#options.store.remove('pods', pod);
+        this.#shareAmongBurstable();
       },
       (error: unknown) => {
         this.#options.log(`kubelet: cannot end pod ${pod.metadata.name}: ${errorMessage(error)}`);

@@ -20,8 +20,8 @@ export interface PodOptions {
   hostAddress: string;
   logRoot: string;
   prepare: Prepare;
-  changed(): void;
-  event(type: 'Normal' | 'Warning', reason: string, message: string): void;
+  changed: () => void;
+  event: (type: 'Normal' | 'Warning', reason: string, message: string) => void;
 }
 
 /** One pod on the node: its cgroup, its sandbox and its containers. */
@@ -129,6 +129,7 @@ export class PodRunner {
     const { tree } = this.#options;
     const scope = `${this.cgroup}/${containerScope(randomBytes(32).toString('hex'))}`;
     tree.create(scope);
+    tree.limit(scope, { request: 0, limit: undefined });
     return launch({
       entrances: tree.entrances(scope),
       command: ['/bin/sleep', 'infinity'],
