@@ -29,7 +29,7 @@ describe('promtool check metrics', () => {
       { identity: identity({ pod: 'a"b\\c\nd' }), counters: counters(2) },
     ];
     const options = { format: 'text', probes: ALL_PROBES, bounds: BOUNDS } as const;
-    const text = [...renderContainers(series, options), await self.render('text')].join('');
+    const text = Buffer.concat([...renderContainers(series, options), await self.render('text')]);
     const { status, stdout, stderr, error } = spawnSync(PROMTOOL, ['check', 'metrics'], { input: text });
     expect(error).to.equal(undefined);
     expect(`${stdout.toString()}${stderr.toString()}`).to.equal('');

@@ -1,0 +1,181 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { AppsV1Api } from '@kubernetes/client-node';
+import { stringify } from 'yaml';
+import { loadKubeConfig } from '../../common/kubernetes.js';
+import type { DecisionRecord } from '../../scaler/loop/records.js';
+import { startCluster, type Cluster } from '../cluster/index.js';
+import { fromRoot } from '../loop/paths.js';
+import { freePort } from '../loop/ports.js';
+import { start, untilReady, type Program, type Running } from '../loop/process.js';
+import { eventually } from '../unit/loopback-api.js';
+import { DictatedMetrics } from './scaler-metrics.js';
+
+const run = promisify(execFile);
+const GRACE_MS = 2000;
+/** Longer than the window of the tests' rates, which are too small until it is full. */
+const WARM_UP_MS = 6000;
+
+/** A real Prometheus, the real scaler and a stand-in cluster, around metrics that the test dictates. */
+export class ScalerHarness {
+  readonly metrics = new DictatedMetrics();
+  readonly directory = mkdtempSync(path.join(tmpdir(), 'kernscale-scaler-'));
+  readonly rulesFile = path.join(this.directory, 'rules.yaml');
+  cluster!: Cluster;
+  prometheus!: Running;
+  scaler!: Running;
+  scalerUrl!: string;
+  prometheusUrl!: string;
+  #prometheusProgram!: Program;
+  #apps!: AppsV1Api;
+
+  async start(manifest: string, rules: object): Promise<void> {
+    await this.metrics.start();
+    this.cluster = await startCluster({ images: {}, stateDir: path.join(this.directory, 'cluster') });
+    await this.cluster.apply(manifest);
+    this.#apps = loadKubeConfig(this.cluster.kubeconfigPath).makeApiClient(AppsV1Api);
+    await this.startPrometheus();
+    await sleep(WARM_UP_MS);
+    await this.startScaler(rules);
+  }
+
+  async startPrometheus(): Promise<void> {
+    const port = await freePort(19_090);
+    this.prometheusUrl = `http://127.0.0.1:${port}`;
+    const config = path.join(this.directory, 'prometheus.yml');
+    const targets = [`127.0.0.1:${this.metrics.port}`];
+    writeFileSync(
+      config,
+      stringify({
+        global: { scrape_interval: '1s', scrape_timeout: '1s' },
+        scrape_configs: [{ job_name: 'kernscale-exporter', static_configs: [{ targets }] }],
+      }),
+    );
+    this.#prometheusProgram = {
+      name: 'Prometheus',
+      command: fromRoot('.cache/prometheus/usr/bin/prometheus'),
+      args: [
+        `--config.file=${config}`,
+        `--storage.tsdb.path=${path.join(this.directory, 'data')}`,
+        `--web.listen-address=127.0.0.1:${port}`,
+      ],
+      logFile: path.join(this.directory, 'prometheus.log'),
+      readyUrl: `${this.prometheusUrl}/-/ready`,
+    };
+    await this.restartPrometheus();
+  }
+
+  async restartPrometheus(): Promise<void> {
+    this.prometheus = start(this.#prometheusProgram);
+    await untilReady(this.#prometheusProgram, this.prometheus, AbortSignal.timeout(30_000));
+  }
+
+  async startScaler(rules: object): Promise<void> {
+    writeFileSync(this.rulesFile, stringify(rules));
+    const port = await freePort(15_001);
+    this.scalerUrl = `http://127.0.0.1:${port}`;
+    const program: Program = {
+      name: 'the scaler',
+      command: process.execPath,
+      args: [
+        '--import=tsx',
+        fromRoot('scaler/main.ts'),
+        `--web.listen-address=127.0.0.1:${port}`,
+        `--rules=${this.rulesFile}`,
+        `--kubernetes.kubeconfig=${this.cluster.kubeconfigPath}`,
+        `--prometheus.url=${this.prometheusUrl}`,
+        '--prometheus.query-offset=0s',
+      ],
+      logFile: path.join(this.directory, 'scaler.log'),
+      readyUrl: `${this.scalerUrl}/-/ready`,
+    };
+    this.scaler = start(program);
+    await untilReady(program, this.scaler, AbortSignal.timeout(30_000));
+  }
+
+  /** What `kubectl get --raw` answers. */
+  async kubernetes(url: string): Promise<string> {
+    const { stdout } = await run('kubectl', [
+      `--kubeconfig=${this.cluster.kubeconfigPath}`,
+      'get',
+      `--raw=${url}`,
+    ]);
+    return stdout;
+  }
+
+  async replicas(name: string): Promise<number> {
+    const { spec } = await this.#apps.readNamespacedDeployment({ namespace: 'shop', name });
+    return spec?.replicas ?? 1;
+  }
+
+  async decision(name: string): Promise<DecisionRecord | undefined> {
+    const response = await fetch(`${this.scalerUrl}/api/v1/decisions/shop/Deployment/${name}`);
+    return response.ok ? ((await response.json()) as DecisionRecord) : undefined;
+  }
+
+  /** Waits for a decision about a workload that meets a condition, and answers it. */
+  async untilDecision(
+    name: string,
+    meets: (record: DecisionRecord) => boolean,
+    ms = 20_000,
+  ): Promise<DecisionRecord> {
+    let last: DecisionRecord | undefined;
+    try {
+      await eventually(
+        name,
+        async () => {
+          last = await this.decision(name);
+          return last !== undefined && meets(last);
+        },
+        ms,
+      );
+    } catch (cause) {
+      const said = last ? `${last.outcome}, ${last.reason}` : 'nothing';
+      throw new Error(`no such decision on ${name}; the last says: ${said}\n${this.log()}`, { cause });
+    }
+    return last!;
+  }
+
+  log(): string {
+    return readFileSync(path.join(this.directory, 'scaler.log'), 'utf8').split('\n').slice(-15).join('\n');
+  }
+
+  async stop(): Promise<void> {
+    await (this.scaler as Running | undefined)?.stop(GRACE_MS);
+    await (this.prometheus as Running | undefined)?.stop(GRACE_MS);
+    await (this.cluster as Cluster | undefined)?.stop();
+    await this.metrics.stop();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Deployments in the namespace `shop`, each with a Service; their pods never start, which nobody here minds. */
+export function shop(replicas: Readonly<Record<string, number>>): string {
+  const objects = Object.entries(replicas).flatMap(([name, count]) => [
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { namespace: 'shop', name, labels: { app: name } },
+      spec: {
+        replicas: count,
+        selector: { matchLabels: { app: name } },
+        template: {
+          metadata: { labels: { app: name } },
+          spec: { containers: [{ name: 'main', image: 'nothing', command: ['/nothing'] }] },
+        },
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { namespace: 'shop', name },
+      spec: { selector: { app: name }, ports: [{ port: 80, targetPort: 8080 }] },
+    },
+  ]);
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
+  return [namespace, ...objects].map((object) => stringify(object)).join('---\n');
+}

@@ -1,0 +1,137 @@
+import { expect } from 'chai';
+import type { DecisionRecord } from '../../scaler/loop/records.js';
+import { ScalerHarness, shop } from './scaler-harness.js';
+
+const FAST_DOWN = { scaleDown: { stabilizationWindowSeconds: 2 } };
+
+function rule(name: string, extra: object = {}): object {
+  const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name };
+  return { scale: name, scaleTargetRef, minReplicas: 1, maxReplicas: 10, behavior: FAST_DOWN, ...extra };
+}
+
+/** Built-in expressions over a short window, and one of a user's that goes on answering when scrapes end. */
+const RULES = {
+  groups: [
+    {
+      name: 'shop',
+      interval: '1s',
+      window: '4s',
+      signals: { cpu: { maxAge: '3s' } },
+      rules: [rule('busy'), rule('calm'), rule('unseen'), rule('careful', { dryRun: true })],
+    },
+    {
+      name: 'long',
+      interval: '1s',
+      signals: {
+        cpu: {
+          expr: 'sum by (namespace, workload, workload_kind) (rate(kernscale_state_seconds_total{state="oncpu"}[5m]))',
+          maxAge: '3s',
+        },
+      },
+      rules: [rule('slow', { target: { averageValue: 1 } })],
+    },
+  ],
+};
+
+describe('scaler with a real Prometheus', function () {
+  this.timeout(90_000);
+  const harness = new ScalerHarness();
+
+  before(async () => {
+    const { workloads } = harness.metrics;
+    workloads.set('busy', { pods: 2, request: 0.2, states: { oncpu: 0.4, throttled: 0.3, idle: 4 } });
+    workloads.set('careful', { pods: 2, request: 0.2, states: { oncpu: 0.4, throttled: 0.3, idle: 4 } });
+    workloads.set('calm', { pods: 4, request: 0.2, states: { oncpu: 0.01, idle: 8 } });
+    workloads.set('slow', { pods: 3, request: 0.2, states: { oncpu: 2.9, idle: 8 } });
+    await harness.start(shop({ busy: 2, calm: 4, unseen: 3, careful: 2, slow: 3 }), RULES);
+  });
+
+  after(() => harness.stop());
+
+  it('scales a workload up to what its demand needs, in one step', async () => {
+    const record = await harness.untilDecision('busy', ({ outcome }) => outcome === 'applied');
+    // 0.7 cores over 70 % of 0.2 cores
+    expect(record).to.include({ bound: 'cpu', action: 'scale', currentReplicas: 2, replicas: 5 });
+    expect(await harness.replicas('busy')).to.equal(5);
+  });
+
+  it('scales down what is measured to be idle', async () => {
+    const record = await harness.untilDecision('calm', ({ outcome }) => outcome === 'applied');
+    expect(record.replicas).to.equal(1);
+    expect(await harness.replicas('calm')).to.equal(1);
+  });
+
+  it('holds what it has no data about, and says so', async () => {
+    const record = await harness.untilDecision('unseen', () => true);
+    expect(record).to.include({ bound: 'unknown', replicas: 3, outcome: 'unchanged' });
+    expect(record.trace.inputs.find(({ signal }) => signal === 'cpu')).to.include({ absent: 'missing' });
+    expect(await harness.replicas('unseen')).to.equal(3);
+  });
+
+  it('decides in a dry run, and changes nothing', async () => {
+    const record = await harness.untilDecision('careful', ({ outcome }) => outcome === 'dry_run');
+    expect(record).to.include({ replicas: 5, applied: false });
+    expect(await harness.replicas('careful')).to.equal(2);
+  });
+
+  it('writes an event that tells why', async () => {
+    const response = await harness.kubernetes('/api/v1/namespaces/shop/events');
+    const { items } = JSON.parse(response) as {
+      items: { reason: string; message: string; source?: object }[];
+    };
+    const event = items.find(({ reason }) => reason === 'ScaledUp');
+    expect(event?.message).to.match(/^2 → 5 replicas: /);
+  });
+
+  it('serves its metrics', async () => {
+    const text = await (await fetch(`${harness.scalerUrl}/metrics`)).text();
+    const labels = 'group="shop",scale="busy",namespace="shop",workload="busy",workload_kind="Deployment"';
+    expect(text).to.include(`kernscale_rule_desired_replicas{${labels}} 5`);
+    expect(text).to.match(/kernscale_scale_total\{direction="up",outcome="applied"\} 1/);
+    expect(text).to.match(/kernscale_promql_queries_total\{outcome="success"\} \d+/);
+    expect(text).to.match(/kernscale_leader 1/);
+  });
+
+  it('asks as often for one workload as for many', async () => {
+    const text = await (await fetch(`${harness.scalerUrl}/metrics`)).text();
+    const of = (metric: RegExp): number => Number(metric.exec(text)?.[1]);
+    const rounds = of(/kernscale_rule_group_duration_seconds_count\{group="shop"\} (\d+)/);
+    const longRounds = of(/kernscale_rule_group_duration_seconds_count\{group="long"\} (\d+)/);
+    const queries = of(/kernscale_promql_queries_total\{outcome="success"\} (\d+)/);
+    // Seven built-in signals and one query for their age, in each of the two groups.
+    expect(queries).to.be.within(8 * (rounds + longRounds), 8 * (rounds + longRounds + 2));
+  });
+
+  it('holds when scrapes end, though rate() goes on answering', async () => {
+    const cpu = ({ trace }: DecisionRecord) => trace.inputs.find(({ signal }) => signal === 'cpu');
+    await harness.untilDecision('slow', (record) => cpu(record)?.value !== undefined);
+    harness.metrics.failing = true;
+    const record = await harness.untilDecision('slow', (seen) => cpu(seen)?.absent === 'stale');
+    harness.metrics.failing = false;
+    expect(record).to.include({ bound: 'unknown', replicas: 3 });
+    expect(cpu(record)?.text).to.equal('shop/Deployment/slow is not being scraped any more');
+    expect(await harness.replicas('slow')).to.equal(3);
+    await harness.untilDecision('slow', (seen) => cpu(seen)?.value !== undefined);
+  });
+
+  it('scales nothing while Prometheus is dead, and says why', async () => {
+    harness.metrics.workloads.set('busy', { pods: 5, request: 0.2, states: { idle: 4 } });
+    process.kill(harness.prometheus.pid, 'SIGKILL');
+    await harness.prometheus.exited;
+    const record = await harness.untilDecision('busy', ({ trace }) => trace.inputs[0]?.absent === 'error');
+    expect(record).to.include({ bound: 'unknown', replicas: 5, outcome: 'unchanged' });
+    expect(record.reason).to.include('Prometheus cannot be reached');
+    const { status } = (await (await fetch(`${harness.scalerUrl}/api/v1/decisions`)).json()) as {
+      status: { problems: string[] };
+    };
+    expect(status.problems.join()).to.include('Prometheus cannot be reached');
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    expect(await harness.replicas('busy')).to.equal(5);
+  });
+
+  it('goes on when Prometheus is back, and scales down on what it measures then', async () => {
+    await harness.restartPrometheus();
+    await harness.untilDecision('busy', ({ outcome }) => outcome === 'applied', 40_000);
+    expect(await harness.replicas('busy')).to.equal(1);
+  });
+});
