@@ -1,6 +1,6 @@
 import { classify, type Classification } from './classify.js';
 import { isAbsent, readSignal } from './reading.js';
-import { demandRatio } from './size.js';
+import { demandRatio, usableRequest } from './size.js';
 import type { Absent, History, InputTrace, Reading, Rule, SizingTrace, WorkloadSamples } from './types.js';
 import { elapsed } from './time.js';
 
@@ -27,7 +27,10 @@ export function assess(
   history: Pick<History, 'steps'>,
   now: number,
 ): Assessment {
-  const read = (signal: string): Reading => readSignal(samples, signal, rule, now);
+  const read = (signal: string): Reading => {
+    const reading = readSignal(samples, signal, rule, now);
+    return signal === REQUEST ? usableRequest(reading) : reading;
+  };
   // A workload at zero replicas has no ratio; it is not scaled either.
   const replicas = Math.max(1, samples.replicas);
   const sizing = demandRatio(rule.target, read(rule.target.signal), read(REQUEST), replicas);

@@ -7,6 +7,7 @@ import { replicasFor, withinTolerance } from './size.js';
 import { DEFAULT_DOWN_WINDOW, remember } from './stabilise.js';
 import { elapsed } from './time.js';
 import type {
+  Absent,
   Binding,
   Decision,
   History,
@@ -22,6 +23,14 @@ import { walk, type Walk } from './walk.js';
 
 /** Rules are evaluated at least this often, seconds; a longer silence is a pause. */
 export const LONGEST_INTERVAL = 300;
+
+const ABSENCES: Record<Absent['absent'], string> = {
+  missing: 'is missing',
+  stale: 'is too old',
+  partial: 'is incomplete',
+  nan: 'is not a quantity',
+  error: 'could not be had',
+};
 
 /** All that is known about a workload this round, before anything is decided. */
 interface Situation {
@@ -129,7 +138,9 @@ function windows({ behavior }: Rule) {
 }
 
 function reasonsAgainstScalingDown(assessment: Assessment, samples: Samples): string[] {
-  const reasons = assessment.missing.map(({ signal, absent, text }) => `${signal} is ${absent}: ${text}`);
+  const reasons = assessment.missing.map(
+    ({ signal, absent, text }) => `${signal} ${ABSENCES[absent!]}: ${text}`,
+  );
   const { measuredPods } = assessment;
   if (measuredPods !== undefined && measuredPods < samples.replicas) {
     reasons.push(`only ${measuredPods} of ${count(samples.replicas, 'pod')} are measured so far`);

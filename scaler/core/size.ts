@@ -15,6 +15,7 @@ const MAX_REPLICAS = 2_147_483_647;
  *
  * Source: GetResourceUtilizationRatio, kubernetes/pkg/controller/podautoscaler/metrics.
  *
+ * @param request CPU request of one pod, see `usableRequest`
  * @param replicas at least 1
  */
 export function demandRatio(
@@ -42,6 +43,12 @@ export function demandRatio(
     targetPerPod: (request.value * target.averageUtilization) / 100,
     ratio: percent / target.averageUtilization,
   };
+}
+
+/** A CPU request that a percentage can be taken of. */
+export function usableRequest(request: Reading): Reading {
+  if (isAbsent(request) || milli(request.value) > 0) return request;
+  return { absent: 'missing', text: 'its pods request no CPU; set a request, or a target of averageValue' };
 }
 
 /** The replicas that demand calls for, before any tolerance or limit. */
