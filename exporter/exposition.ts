@@ -77,8 +77,9 @@ export function formatBound(bound: number, format: Format): string {
   return String(bound);
 }
 
-export function isEmpty(histogram: Histogram): boolean {
-  return histogram.buckets.every((count) => count === 0);
+export function isEmpty({ buckets }: Histogram): boolean {
+  for (const count of buckets) if (count !== 0) return false;
+  return true;
 }
 
 /** All lines of one histogram: cumulative buckets, sum and count. */
