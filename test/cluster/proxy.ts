@@ -11,7 +11,8 @@ interface Target {
 }
 
 /**
- * The kube-proxy: forwards each connection to a Service's ClusterIP to one of its ready pods, chosen at random.
+ * The kube-proxy: forwards the connections to a Service's ClusterIP to its ready pods in turn, as the real one
+ * does in IPVS mode.
  * Without a ready pod nobody listens, and connections are refused.
  */
 export class ServiceProxy implements Controller {
@@ -99,6 +100,7 @@ class Forwarder {
   targets: readonly Target[] = [];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #connections = 0;
 
   constructor(at: Target, onError: (error: Error) => void) {
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
@@ -120,7 +122,7 @@ class Forwarder {
   }
 
   #forward(client: Socket): void {
-    const target = this.targets[Math.floor(Math.random() * this.targets.length)]!;
+    const target = this.targets[this.#connections++ % this.targets.length]!;
     const upstream = connect({ ...target, allowHalfOpen: true, noDelay: true });
     for (const [socket, other] of [
       [client, upstream],
