@@ -47,7 +47,7 @@ export class RuleDocument {
       faults.push({ ...this.#position(0), duplicateKey: false, message });
     }
     this.faults = faults;
-    this.empty = document.contents === null && faults.length === 0;
+    this.empty = this.value === null && faults.length === 0;
   }
 
   /** Where the value at `path` stands, or the nearest part around it that exists. */

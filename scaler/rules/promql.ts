@@ -23,17 +23,20 @@ export function checkPromql(expr: string): PromqlFault | undefined {
       if (node.type.isError) offset ??= node.from;
     },
   });
-  if (offset !== undefined) return { offset, message: syntaxMessage(expr, offset) };
+  if (offset !== undefined) return syntaxFault(expr, offset);
   const top = tree.topNode.firstChild?.name ?? '';
   const given = NOT_A_VECTOR[top];
   return given === undefined ? undefined : { offset: 0, message: `the expression gives ${given}` };
 }
 
-function syntaxMessage(expr: string, offset: number): string {
+function syntaxFault(expr: string, offset: number): PromqlFault {
   const rest = expr.slice(offset).trim();
-  if (rest === '') return 'the PromQL ends too early: something is missing at its end';
+  if (rest === '') return { offset, message: 'the PromQL ends too early: something is missing at its end' };
   const call = /([a-zA-Z_]\w*)\s*$/.exec(expr.slice(0, offset));
-  if (rest.startsWith('(') && call) return `PromQL has no function "${call[1]!}"`;
+  if (rest.startsWith('(') && call) {
+    return { offset: call.index, message: `PromQL has no function "${call[1]!}"` };
+  }
   const shown = rest.length > 20 ? `${rest.slice(0, 20)}…` : rest;
-  return `the PromQL cannot be read from character ${offset + 1} on, at "${shown}"`;
+  const message = `the PromQL cannot be read from character ${offset + 1} on, at "${shown}"`;
+  return { offset, message };
 }

@@ -1,0 +1,66 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+
+interface Ended {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function kernscale(...argv: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['--import=tsx', 'scaler/cli.ts', ...argv], (error, stdout, stderr) => {
+      resolve({ status: error ? Number(error.code) : 0, stdout, stderr });
+    });
+  });
+}
+
+describe('the kernscale command', () => {
+  let folder: string;
+  let broken: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'kernscale-check-'));
+    broken = join(folder, 'broken.yaml');
+    await writeFile(broken, 'groups:\n  - nam: shop\n    rules: []\n');
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it('checks good rule files', async () => {
+    const { status, stdout } = await kernscale('check', 'rules/scaling');
+    expect(status).to.equal(0);
+    expect(stdout).to.match(/^SUCCESS: \d+ rules? found\n$/);
+  });
+
+  it('says everything that is wrong, and fails', async () => {
+    const { status, stdout, stderr } = await kernscale('check', broken);
+    expect(status).to.equal(1);
+    expect(stdout).to.equal('');
+    expect(stderr).to.equal(
+      `${broken}:2:5: name is missing; it must be a text [RULE_MISSING_FIELD]\n` +
+        `${broken}:2:5: unknown field "nam"; did you mean "name"? [RULE_UNKNOWN_FIELD]\n` +
+        'FAILED: 2 errors\n',
+    );
+  });
+
+  it('prints one JSON object when asked to', async () => {
+    const { status, stdout } = await kernscale('check', '--json', broken);
+    expect(status).to.equal(1);
+    const { errors } = JSON.parse(stdout) as { errors: { code: string; line: number }[] };
+    expect(errors).to.have.lengthOf(2);
+    expect(errors[0]).to.include({ code: 'RULE_MISSING_FIELD', line: 2, column: 5 });
+  });
+
+  it('refuses a command or flag that it does not know in one sentence', async () => {
+    expect(await kernscale('chekc', broken)).to.deep.equal({
+      status: 1,
+      stdout: '',
+      stderr: 'kernscale: unknown command "chekc"; known: check; --help tells more [BAD_COMMAND]\n',
+    });
+    const { status, stderr } = await kernscale('check', '--jsno', broken);
+    expect(status).to.equal(1);
+    expect(stderr).to.match(/^kernscale: .*--jsno.*\n$/);
+  });
+});
