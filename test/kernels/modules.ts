@@ -1,10 +1,11 @@
 import { basename } from 'node:path';
 import { KernscaleError } from '../../common/errors.js';
 
-/** What the guest needs of the kernel as modules. */
-const WANTED = ['virtio_pci', 'virtio_blk', 'ext4'];
-/** Asked for by name at run time, so no dependency names them; built in on newer kernels. */
-const WANTED_IF_ANY = ['crc32c_generic'];
+/**
+ * What the guest needs of the kernel beyond its image; what no file holds is built in. ext4 asks for crc32c by
+ * name at run time, so no dependency mentions it.
+ */
+const WANTED = ['crc32c_generic', 'virtio_pci', 'virtio_blk', 'ext4'];
 
 export interface Module {
   readonly name: string;
@@ -24,7 +25,7 @@ export function moduleIndex(files: readonly string[]): Map<string, string> {
 /**
  * The wanted modules and all they depend on, each after its dependencies.
  *
- * @throws KernscaleError `NO_MODULE` when one of them has no file
+ * @throws KernscaleError `NO_MODULE` when a dependency has no file
  */
 export async function loadOrder(
   index: ReadonlyMap<string, string>,
@@ -41,8 +42,7 @@ export async function loadOrder(
     for (const dependency of dependencies(contents)) await visit(dependency);
     order.push({ name, contents });
   };
-  for (const name of WANTED_IF_ANY) if (index.has(name)) await visit(name);
-  for (const name of WANTED) await visit(name);
+  for (const name of WANTED) if (index.has(name)) await visit(name);
   return order;
 }
 

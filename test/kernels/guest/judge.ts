@@ -10,10 +10,8 @@ const TIME_WITHIN = 0.01;
 /** Holds the states measured for a task against what the task knows of itself. */
 export function judgeStates(name: string, state: State, task: TaskReport, seen: StateSeconds): Truth {
   const total = sum(STATES, seen);
-  const blocked = sum(REASONS, seen);
-  const isReason = (REASONS as readonly State[]).includes(state);
-  const right = isReason ? seen[state] / blocked : 1 - blocked / total;
-  const amount = distance(seen[state], trueRange(state, isReason, task, seen)) / task.threadSeconds;
+  const right = seen[state] / sum(rivals(state), seen);
+  const amount = distance(seen[state], trueRange(state, task, seen)) / task.threadSeconds;
   const lives: Range = [task.threadSeconds - task.unsureSeconds, task.threadSeconds];
   const conserved = distance(total, lives) / task.threadSeconds;
   const ok =
@@ -40,15 +38,27 @@ export function judgeCount(
   return { name, expected, share: seen / truth, ok: Math.abs(seen - truth) <= tolerance, detail };
 }
 
+/** The states that time of this one could be mistaken for, itself included. */
+function rivals(state: State): readonly State[] {
+  if (isReason(state)) return REASONS;
+  return state === 'oncpu' ? ['oncpu', ...REASONS] : ['runqueue', 'throttled', ...REASONS];
+}
+
+function isReason(state: State): boolean {
+  return (REASONS as readonly State[]).includes(state);
+}
+
 type Range = readonly [least: number, most: number];
 
 /** What the task knows of the time it spent in a state. */
-function trueRange(state: State, isReason: boolean, task: TaskReport, seen: StateSeconds): Range {
+function trueRange(state: State, task: TaskReport, seen: StateSeconds): Range {
   const { cpuSeconds, threadSeconds, blockedSeconds } = task;
   if (state === 'oncpu') return [cpuSeconds, cpuSeconds];
-  if (!isReason) return [threadSeconds - task.unsureSeconds - cpuSeconds, threadSeconds - cpuSeconds];
-  // A call that blocks also takes CPU time, and once woken waits for a CPU, before it returns.
-  return [blockedSeconds - seen.oncpu - seen.runqueue, blockedSeconds];
+  if (isReason(state))
+    // A call that blocks also takes CPU time, and once woken waits for a CPU, before it returns.
+    return [blockedSeconds - seen.oncpu - seen.runqueue, blockedSeconds];
+  const waiting = threadSeconds - cpuSeconds;
+  return [waiting - task.unsureSeconds - (state === 'throttled' ? seen.runqueue : 0), waiting];
 }
 
 /** How far a value is above (or, negative, below) a range; 0 inside of it. */

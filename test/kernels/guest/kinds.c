@@ -252,8 +252,9 @@ static pid_t prepare_client(void)
 static void serve(void)
 {
 	char bytes[64];
-	int client = accept(channel[0], NULL, NULL);
+	int client;
 
+	BLOCKED(client = accept(channel[0], NULL, NULL));
 	for (; now() < deadline; truth->operations++) {
 		BLOCKED(if (recv(client, bytes, sizeof(bytes), MSG_WAITALL) != sizeof(bytes)) die("recv"));
 		if (write(client, bytes, sizeof(bytes)) != sizeof(bytes))

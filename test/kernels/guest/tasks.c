@@ -63,25 +63,30 @@ struct life {
 
 static void *live(void *argument)
 {
-	struct life *life = argument;
+	const struct life *life = argument;
 	double born = now();
 
 	life->body(life->argument);
-	add(&truth->thread_seconds, now() - born);
+	add(&truth->inside_seconds, now() - born);
 	return NULL;
 }
 
 void in_threads(int count, void *(*body)(void *), void *argument)
 {
 	pthread_t threads[8];
+	double born[8];
 	struct life life = { body, argument };
 
-	for (int i = 1; i < count; i++)
+	for (int i = 1; i < count; i++) {
+		born[i] = now();
 		if (pthread_create(&threads[i], NULL, live, &life))
 			die("pthread_create");
+	}
 	body(argument);
-	for (int i = 1; i < count; i++)
+	for (int i = 1; i < count; i++) {
 		pthread_join(threads[i], NULL);
+		add(&truth->thread_seconds, now() - born[i]);
+	}
 }
 
 pid_t beside(void (*body)(int), int argument)
@@ -123,7 +128,7 @@ int main(int argc, char **argv)
 	const struct kind *kind = argc == 4 ? find_kind(argv[1]) : NULL;
 	struct rusage usage;
 	pid_t pid, peer;
-	double born, inside, lifetime;
+	double born, inside;
 	int status;
 
 	if (!kind) {
@@ -146,14 +151,14 @@ int main(int argc, char **argv)
 	}
 	if (wait4(pid, &status, 0, &usage) < 0 || status)
 		die("the task failed");
-	lifetime = now() - born;
+	truth->thread_seconds += now() - born;
 	if (peer) {
 		kill(peer, SIGKILL);
 		waitpid(peer, NULL, 0);
 	}
-	/* Between the first instruction and the last it has surely lived; outside clone3 and wait4 surely not. */
-	printf("{\"threadSeconds\":%.6f,\"unsureSeconds\":%.6f,\"blockedSeconds\":%.6f,", truth->thread_seconds + lifetime,
-	       lifetime - truth->inside_seconds, truth->blocked_seconds);
+	/* From a thread's first instruction to its last it surely lived; before its making and once reaped it did not. */
+	printf("{\"threadSeconds\":%.6f,\"unsureSeconds\":%.6f,\"blockedSeconds\":%.6f,", truth->thread_seconds,
+	       truth->thread_seconds - truth->inside_seconds, truth->blocked_seconds);
 	printf("\"cpuSeconds\":%.6f,\"operations\":%ld,\"bytes\":%ld}\n",
 	       seconds(usage.ru_utime) + seconds(usage.ru_stime), truth->operations, truth->bytes);
 	return 0;

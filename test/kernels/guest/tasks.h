@@ -6,8 +6,8 @@
 
 /* Shared between the task and the process that reports on it. */
 struct truth {
-	double thread_seconds; /* of the threads beside the first */
-	double inside_seconds; /* of the first thread, by itself */
+	double thread_seconds; /* from before a thread was made until after it was reaped */
+	double inside_seconds; /* the same from its first instruction to its last */
 	double blocked_seconds;
 	long operations;
 	long bytes;
