@@ -55,7 +55,12 @@ export class CgroupTree {
     directory.watcher?.on('change', (event) => {
       if (event === 'rename') this.#touch(directory);
     });
-    this.#scan(directory);
+    try {
+      this.#scan(directory);
+    } catch (error) {
+      this.#closeDirectory(directory);
+      throw error;
+    }
     return directory;
   }
 
@@ -80,24 +85,32 @@ export class CgroupTree {
     this.#dirty.add(directory);
     this.#settle ??= setTimeout(() => {
       this.#settle = undefined;
-      for (const dirty of this.#dirty) this.#scan(dirty);
+      this.#follow(() => {
+        for (const dirty of this.#dirty) this.#scan(dirty);
+      });
       this.#dirty.clear();
-      this.#report();
     }, SETTLE_MS);
   }
 
   #scheduleRescan(): void {
     this.#rescan = setTimeout(
       () => {
-        this.#scanAll(this.#root);
-        this.#report();
+        this.#follow(() => {
+          this.#scanAll(this.#root);
+        });
         this.#scheduleRescan();
       },
       this.#watchable ? RESCAN_MS : RESCAN_UNWATCHED_MS,
     );
   }
 
-  #report(): void {
+  /** Scans; what cannot be read now (too many open files, say) is read by the next full scan. */
+  #follow(scan: () => void): void {
+    try {
+      scan();
+    } catch (error) {
+      this.log.warn({ error: errorMessage(error) }, 'cannot scan cgroups');
+    }
     if (!this.#changed) return;
     this.#changed = false;
     this.onChange();

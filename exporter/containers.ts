@@ -105,7 +105,7 @@ export class ContainerTable {
     const live: ContainerSeries[] = [];
     for (const { slot, identity } of this.#entries.values()) {
       const counters = slot === undefined ? undefined : bySlot.get(slot);
-      if (identity && counters) live.push({ identity, counters });
+      if (identity && counters) live.push({ identity, counters, live: true });
     }
     return this.#retired.serveWith(live, now);
   }

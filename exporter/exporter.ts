@@ -24,6 +24,8 @@ export interface ExporterOptions {
 }
 
 const TICK_MS = 1000;
+/** The kernel's bucket counters are 32 bits wide: they are read often enough to see them wrap. */
+const READ_AT_LEAST_SECONDS = 60;
 
 /** Keeps containers, pods and kernel slots in step, and turns a snapshot into an exposition. */
 export class Exporter {
@@ -35,6 +37,7 @@ export class Exporter {
   #drops: Snapshot['drops'] = {};
   #podsChanged = true;
   #podsKnown = 0;
+  #lastRead = 0;
 
   constructor(private readonly options: ExporterOptions) {
     const { probes, pods, policy, version, log, cgroupRoot } = options;
@@ -75,8 +78,7 @@ export class Exporter {
    */
   scrape(format: Format): AsyncGenerator<string> {
     this.#refresh();
-    const snapshot = this.#timed('read', () => this.options.probes.read());
-    this.#drops = snapshot.drops;
+    const snapshot = this.#timed('read', () => this.#read());
     const series = this.#timed('join', () => this.#table.series(snapshot, now()));
     return this.#render(series, format);
   }
@@ -112,14 +114,22 @@ export class Exporter {
     this.#table.observe(this.#tree.containers, now());
   }
 
-  /** Frees the slots of dead containers also when nobody scrapes. */
+  /** Keeps in step also when nobody scrapes: dead containers give back their slots. */
   #housekeep(): void {
     try {
       this.#refresh();
-      if (this.#table.hasEnded) this.#table.retire(this.options.probes.read(), now());
+      const due = now() - this.#lastRead >= READ_AT_LEAST_SECONDS;
+      if (this.#table.hasEnded || due) this.#table.retire(this.#read(), now());
     } catch (error) {
       this.options.log.error({ error: errorMessage(error) }, 'cannot follow containers');
     }
+  }
+
+  #read(): Snapshot {
+    const snapshot = this.options.probes.read();
+    this.#lastRead = now();
+    this.#drops = snapshot.drops;
+    return snapshot;
   }
 
   #timed<T>(stage: Stage, work: () => T): T {

@@ -13,6 +13,8 @@ import type { ContainerIdentity } from './pods.js';
 export interface ContainerSeries {
   readonly identity: ContainerIdentity;
   readonly counters: ContainerCounters;
+  /** False once it has ended: its counters are served once more, its gauges no longer. */
+  readonly live: boolean;
 }
 
 export interface ValueFamily extends Family {

@@ -58,6 +58,7 @@ function linesOf(
   const { name } = family;
   if (family.type !== 'histogram') {
     return (series) => {
+      if (family.type === 'gauge' && !series.live) return '';
       let lines = '';
       for (const [extra, value] of family.values(series)) {
         lines += sampleLine(name, join(labelsOf(series.identity), extra), value);

@@ -62,12 +62,13 @@ export class RetiredContainers {
       const key = keyOf(one.identity);
       const before = series.get(key) ?? this.#byKey.get(key);
       const counters = before ? addCounters(before.counters, one.counters) : one.counters;
-      series.set(key, { identity: one.identity, counters });
+      series.set(key, { ...one, counters });
     }
     this.#expire(series, now);
     for (const [key, retired] of this.#byKey) {
       retired.served = true;
-      if (!series.has(key)) series.set(key, retired);
+      const { identity, counters } = retired;
+      if (!series.has(key)) series.set(key, { identity, counters, live: false });
     }
     return [...series.values()];
   }

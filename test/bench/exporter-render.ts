@@ -13,6 +13,7 @@ for (const count of process.argv.length > 2 ? process.argv.slice(2).map(Number) 
   const series = Array.from({ length: count }, (_, index) => ({
     identity: identity({ pod: `checkout-6d4cf56db6-${index.toString(36).padStart(5, '0')}` }),
     counters: busyCounters(index + 1),
+    live: true,
   }));
   const whole: number[] = [];
   let longest = 0;

@@ -25,11 +25,11 @@ describe('promtool check metrics', () => {
     }));
     self.observeStage('read', 0.0004);
     const series = [
-      { identity: identity(), counters: busyCounters(1) },
-      { identity: identity({ pod: 'a"b\\c\nd' }), counters: counters(2) },
+      { identity: identity(), counters: busyCounters(1), live: true },
+      { identity: identity({ pod: 'a"b\\c\nd' }), counters: counters(2), live: true },
     ];
     const options = { format: 'text', probes: ALL_PROBES, bounds: BOUNDS } as const;
-    const text = Buffer.concat([...renderContainers(series, options), await self.render('text')]);
+    const text = [...renderContainers(series, options), await self.render('text')].join('');
     const { status, stdout, stderr, error } = spawnSync(PROMTOOL, ['check', 'metrics'], { input: text });
     expect(error).to.equal(undefined);
     expect(`${stdout.toString()}${stderr.toString()}`).to.equal('');

@@ -16,7 +16,7 @@ const render = (series: readonly ContainerSeries[], format: Format = 'text', pro
   [...renderContainers(series, { format, probes, bounds: BOUNDS })].join('');
 
 const SERIES: ContainerSeries[] = [
-  { identity: identity(), counters: busyCounters(1) },
+  { identity: identity(), counters: busyCounters(1), live: true },
   {
     identity: identity({
       namespace: 'odd',
@@ -28,6 +28,7 @@ const SERIES: ContainerSeries[] = [
       cpuLimit: 2,
     }),
     counters: counters(2),
+    live: true,
   },
 ];
 
@@ -50,11 +51,17 @@ describe('the exposition', () => {
   });
 
   it('costs an idle container few lines, and shows all its states', () => {
-    const lines = render([{ identity: identity(), counters: counters(1) }])
+    const lines = render([{ identity: identity(), counters: counters(1), live: true }])
       .split('\n')
       .filter((line) => line.startsWith('kernscale'));
     expect(lines).to.have.length(14);
     expect(lines.filter((line) => line.startsWith('kernscale_state_seconds_total'))).to.have.length(10);
+  });
+
+  it('serves the counters of a container that has ended, but no longer its gauges', () => {
+    const text = render([{ identity: identity(), counters: busyCounters(1), live: false }]);
+    expect(text).to.include('kernscale_state_seconds_total{');
+    expect(text).not.to.match(/container_info|_cores/);
   });
 
   it('is empty without containers', () => {
@@ -65,6 +72,7 @@ describe('the exposition', () => {
     const many = Array.from({ length: 200 }, (_, index) => ({
       identity: identity({ pod: `p${index}` }),
       counters: counters(index),
+      live: true,
     }));
     const chunks = [...renderContainers(many, { format: 'text', probes: ALL_PROBES, bounds: BOUNDS })];
     expect(chunks.length).to.be.greaterThan(10);
