@@ -4,8 +4,12 @@ import { fileURLToPath } from 'node:url';
 
 import { NativeError } from './errors.js';
 
+declare const brand: unique symbol;
+
 /** The addon's opaque handle of one set of loaded programs. */
-export type Handle = Readonly<Record<never, never>>;
+export interface Handle {
+  readonly [brand]: never;
+}
 
 /** The entries of one hash map, as the kernel lays them out (`bpf/layout.h`). */
 export interface RawMap {

@@ -13,8 +13,23 @@
 
 extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 
-/* Reads through the verifier's typed loads instead of a helper call: 2 ns in place of 15. */
-#define typed(type, pointer) ((type *)bpf_rdonly_cast((const void *)(pointer), bpf_core_type_id_kernel(type)))
+/*
+ * Where the kernel has bpf_rdonly_cast (6.2, a35b9af4ec2c), memory is read through the verifier's typed loads, and
+ * through a helper call elsewhere: 2 ns or 15. The verifier drops the branch that this kernel cannot take.
+ */
+#define typed(type, pointer)                                                                                  \
+	((type *)(bpf_rdonly_cast ? bpf_rdonly_cast((const void *)(pointer), bpf_core_type_id_kernel(type)) : \
+				    (void *)(pointer)))
+#define peek(pointer, member)                                           \
+	({                                                              \
+		typeof((pointer)->member) value__;                      \
+                                                                        \
+		if (bpf_rdonly_cast)                                    \
+			value__ = (pointer)->member;                    \
+		else                                                    \
+			BPF_CORE_READ_INTO(&value__, pointer, member);  \
+		value__;                                                \
+	})
 
 #define AF_UNIX 1
 #define AF_INET 2
@@ -61,18 +76,19 @@ static hot enum thread_state waiting_on_tcp(struct sock *sk)
 	const __u8 tcp_listen = 10;
 	struct tcp_sock *tcp = typed(struct tcp_sock, sk);
 
-	if (sk->__sk_common.skc_state == tcp_listen || local_port_listens(sk->__sk_common.skc_num))
+	if (peek(sk, __sk_common.skc_state) == tcp_listen || local_port_listens(peek(sk, __sk_common.skc_num)))
 		return STATE_IDLE;
-	if (!tcp->bytes_sent)
+	if (!peek(tcp, bytes_sent))
 		return STATE_IDLE; /* it asked for nothing */
 	/* Last sent, not last received: it waits for an answer. Both are jiffies and wrap. */
-	return (__s32)(tcp->lsndtime - tcp->inet_conn.icsk_ack.lrcvtime) >= 0 ? STATE_NETWORK : STATE_IDLE;
+	return (__s32)(peek(tcp, lsndtime) - peek(tcp, inet_conn.icsk_ack.lrcvtime)) >= 0 ? STATE_NETWORK : STATE_IDLE;
 }
 
 static hot enum thread_state waiting_on_socket(struct file *file, enum direction direction)
 {
-	struct sock *sk = typed(struct socket, file->private_data)->sk;
-	__u16 family = sk->__sk_common.skc_family;
+	struct socket *socket = typed(struct socket, peek(file, private_data));
+	struct sock *sk = peek(socket, sk);
+	__u16 family = peek(sk, __sk_common.skc_family);
 
 	if (family == AF_UNIX)
 		return STATE_IPC;
@@ -80,17 +96,18 @@ static hot enum thread_state waiting_on_socket(struct file *file, enum direction
 		return STATE_IDLE; /* netlink, packet: a daemon listening to the kernel */
 	if (direction == WRITES)
 		return STATE_NETWORK;
-	if (sk->sk_protocol == IPPROTO_TCP)
+	if (peek(sk, sk_protocol) == IPPROTO_TCP)
 		return waiting_on_tcp(sk);
-	return local_port_listens(sk->__sk_common.skc_num) ? STATE_IDLE : STATE_NETWORK;
+	return local_port_listens(peek(sk, __sk_common.skc_num)) ? STATE_IDLE : STATE_NETWORK;
 }
 
 /* eventfd, timerfd and their kin share one inode: only the name tells them apart. */
 static hot enum thread_state waiting_on_anonymous(struct file *file)
 {
 	char name[8] = {};
+	struct dentry *entry = peek(file, f_path.dentry);
 
-	bpf_probe_read_kernel(name, sizeof(name) - 1, file->f_path.dentry->d_name.name);
+	bpf_probe_read_kernel(name, sizeof(name) - 1, peek(entry, d_name.name));
 	if (name[1] == 't' && name[2] == 'i') /* [timerfd] */
 		return STATE_SLEEP;
 	if (name[1] == 'e' && name[5] == 't') /* [eventfd] */
@@ -101,6 +118,7 @@ static hot enum thread_state waiting_on_anonymous(struct file *file)
 static hot struct file *find_file(struct task_struct *task, __u32 fd)
 {
 	struct fdtable *table = task->files->fdt;
+	struct files_struct *array;
 
 	if (fd >= table->max_fds)
 		return NULL;
@@ -108,22 +126,21 @@ static hot struct file *find_file(struct task_struct *task, __u32 fd)
 	 * An element of `struct file **` read as a member of a type the verifier knows: files_struct ends in an
 	 * array of such pointers.
 	 */
-	return typed(struct files_struct, (__u64)(table->fd + fd) -
-						  bpf_core_field_offset(struct files_struct, fd_array))
-		->fd_array[0];
+	array = typed(struct files_struct, (__u64)(table->fd + fd) - bpf_core_field_offset(struct files_struct, fd_array));
+	return peek(array, fd_array[0]);
 }
 
 static hot enum thread_state waiting_on_fd(struct task_struct *task, __u32 fd, enum direction direction)
 {
-	struct file *file;
+	struct file *file = find_file(task, fd);
+	struct inode *inode;
+	struct super_block *filesystem;
 	__u16 mode;
 
-	if (!bpf_rdonly_cast)
-		return STATE_OTHER;
-	file = find_file(task, fd);
 	if (!file)
 		return STATE_OTHER;
-	mode = file->f_inode->i_mode & S_IFMT;
+	inode = peek(file, f_inode);
+	mode = peek(inode, i_mode) & S_IFMT;
 	if (mode == S_IFIFO)
 		return STATE_IPC;
 	if (mode == S_IFSOCK)
@@ -133,7 +150,8 @@ static hot enum thread_state waiting_on_fd(struct task_struct *task, __u32 fd, e
 	if (mode == S_IFCHR)
 		return STATE_IDLE;
 	/* Anonymous inodes have had no type, and since 6.17 are regular files. */
-	if (file->f_inode->i_sb->s_magic == ANON_INODE_FS_MAGIC)
+	filesystem = peek(inode, i_sb);
+	if (peek(filesystem, s_magic) == ANON_INODE_FS_MAGIC)
 		return waiting_on_anonymous(file);
 	return STATE_DISK;
 }

@@ -32,8 +32,8 @@ struct cfs_rq___throttle_clock {
 /* The clock of the instant that one pass of the iterator settles everything to; 0 starts a pass. */
 __u64 settle_clock;
 
-/* Threads seen for the first time are taken on with the state they are in; only before sched_switch attaches. */
-bool adopting;
+/* Set once sched_switch is attached: from then on the states of threads are known. */
+bool switches_seen;
 
 /* Unfinished time per slot. Bound: containers + 1, set before loading. */
 struct {
@@ -200,23 +200,41 @@ int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct 
 	return 0;
 }
 
-/* A thread that ran before the probe did: its present state counts from now on. */
+/* Changes whenever the thread gets or leaves a CPU. */
+static hot __u64 switches_of(struct task_struct *task)
+{
+	return task->nvcsw + task->nivcsw + task->sched_info.pcount;
+}
+
+static hot enum thread_state present_state(struct thread *thread, struct task_struct *task)
+{
+	if (task->on_cpu)
+		return STATE_ONCPU;
+	if (is_throttled(task))
+		return STATE_THROTTLED;
+	if (task->sched_info.last_queued)
+		return STATE_RUNQUEUE;
+	return reason_of(task, thread, thread->slot, task->__state);
+}
+
+/*
+ * A thread that ran before the probe did: its present state counts from now on. The thread may be switched
+ * meanwhile on another CPU, which then knows better: in that case look again.
+ */
 static hot void adopt(struct thread *thread, struct task_struct *task, __u64 now)
 {
-	enum thread_state state;
+	const int attempts = 4;
+	__u64 switches;
 
-	thread_slot(thread, task);
-	thread->settled = now;
-	thread->base = task->sched_info.run_delay;
-	if (task->on_cpu)
-		state = STATE_ONCPU;
-	else if (is_throttled(task))
-		state = STATE_THROTTLED;
-	else if (task->sched_info.last_queued)
-		state = STATE_RUNQUEUE;
-	else
-		state = reason_of(task, thread, thread->slot, task->__state);
-	begin(thread, state, now);
+	for (int i = 0; i < attempts; i++) {
+		switches = switches_of(task);
+		thread->settled = now;
+		thread->base = task->sched_info.run_delay;
+		begin(thread, present_state(thread, task), now);
+		barrier();
+		if (switches_of(task) == switches)
+			return;
+	}
 }
 
 static hot void settle_thread(struct thread *thread, struct task_struct *task, struct settled *total, __u64 now)
@@ -226,7 +244,7 @@ static hot void settle_thread(struct thread *thread, struct task_struct *task, s
 	__u32 state = thread->state;
 	__u64 runnable;
 
-	if (!began || now <= credited || state >= NR_STATES)
+	if (now <= credited || state >= NR_STATES)
 		return;
 	thread->settled = now;
 	if (state == STATE_ONCPU) {
@@ -250,20 +268,19 @@ int settle(struct bpf_iter__task *ctx)
 		return 0;
 	if (!settle_clock)
 		settle_clock = runqueue_clock(bpf_get_current_task_btf());
-	thread = bpf_task_storage_get(&threads, task, NULL, adopting ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
-	if (!thread)
-		return 0;
-	if (adopting) {
-		if (!thread->since && task->sched_info.pcount)
-			adopt(thread, task, settle_clock);
+	thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!thread) {
+		count_drop(DROP_THREADS_FULL);
 		return 0;
 	}
 	/* Before the slot is looked up anew: what is past belongs to the slot that counted it so far. */
 	slot = thread->slot;
 	total = bpf_map_lookup_elem(&settled, &slot);
-	if (total)
+	if (total && thread->since)
 		settle_thread(thread, task, total, settle_clock);
 	thread_slot(thread, task);
+	if (switches_seen && !thread->since && task->sched_info.pcount)
+		adopt(thread, task, settle_clock);
 	return 0;
 }
 

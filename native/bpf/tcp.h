@@ -27,6 +27,8 @@
  */
 #define SEPARATE_US 1000
 #define BODY_BYTES 4096
+/* A pause after which an unanswered question was no question: too long to be a machine under load. */
+#define QUIET_US 1000000
 /* Questions in flight told apart on one connection; older ones are forgotten. */
 #define MAX_QUESTIONS 16
 /* A client that sent so often and never got an answer is a stream (logs, metrics): nothing is due on it. */
@@ -205,9 +207,9 @@ static hot void on_question(struct connection *connection, __u64 now, __u32 byte
 {
 	__u32 newest = (connection->oldest + connection->open - 1) & (MAX_QUESTIONS - 1);
 
-	/* Quiet for longer than an answer takes: whatever still looks open was answered together with others. */
+	/* Quiet for much longer than an answer takes: whatever still looks open was answered together with others. */
 	if (connection->open && connection->last_answer > connection->last_question &&
-	    now > connection->last_answer + connection->last_wait)
+	    now > connection->last_answer + QUIET_US + 4 * connection->last_wait)
 		forget_questions(connection);
 
 	if (!connection->open) {

@@ -225,7 +225,7 @@ static void attach_status(struct session *session, struct program_status *status
 {
 	int error;
 
-	if (!status || !status->wanted || status->attached)
+	if (!status->wanted)
 		return;
 	error = attach_program(session, status->name);
 	status->attached = !error;
@@ -233,18 +233,15 @@ static void attach_status(struct session *session, struct program_status *status
 		snprintf(status->detail, sizeof(status->detail), "cannot attach: %s", strerror(-error));
 }
 
-/* New threads first, then those there are, and only then what looks them up. */
+/* All hooks first, then the threads there are: what they do meanwhile is seen. */
 static bool attach(struct session *session, struct failure *failure)
 {
 	bool any = false;
 
-	attach_status(session, find_status(session, "sched_process_fork"));
-	attach_status(session, find_status(session, "settle"));
-	session->skeleton->bss->adopting = true;
-	session_settle(session);
-	session->skeleton->bss->adopting = false;
 	for (size_t i = 0; i < session->nr_programs; i++)
 		attach_status(session, &session->programs[i]);
+	session->skeleton->bss->switches_seen = session_program_attached(session, "sched_switch");
+	session_settle(session);
 
 	for (size_t i = 0; i < session->nr_programs; i++)
 		any |= session->programs[i].attached && session->options.probes[session->programs[i].probe];

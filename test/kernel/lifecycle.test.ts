@@ -1,0 +1,136 @@
+import { expect } from 'chai';
+import { execFileSync, spawn } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { NativeError, openProbes } from '../../native/index.js';
+import { cgroupRoot, requireKernel } from './harness.js';
+
+/** Ids of the BPF programs that a process holds. */
+function programsOf(pid: number): readonly number[] {
+  return readdirSync(`/proc/${pid}/fdinfo`).flatMap((fd) => {
+    const id = /^prog_id:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'));
+    return id === null ? [] : [Number(id[1])];
+  });
+}
+
+/** Ids of all BPF programs of the machine. */
+function allPrograms(): readonly number[] {
+  const list = JSON.parse(execFileSync('bpftool', ['-j', 'prog', 'list'], { encoding: 'utf8' })) as {
+    id: number;
+  }[];
+  return list.map(({ id }) => id);
+}
+
+const OPENER = `
+  import { openProbes } from ${JSON.stringify(join(import.meta.dirname, '../../native/index.ts'))};
+  const probes = openProbes({ cgroupRoot: ${JSON.stringify('/')} });
+  probes.read();
+  console.log('open');
+  setInterval(() => probes.read(), 100);
+`;
+
+describe('life of the probes', () => {
+  before(function () {
+    requireKernel(() => {
+      this.skip();
+    });
+  });
+
+  it('leaves no program behind when it is killed', async () => {
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', OPENER], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      for await (const line of createInterface({ input: child.stdout })) if (line === 'open') break;
+      const programs = new Set(programsOf(child.pid!));
+      expect(programs.size).to.be.above(5);
+      expect(allPrograms().filter((id) => programs.has(id))).to.have.lengthOf(programs.size);
+      child.kill('SIGKILL');
+      await new Promise((resolve) => child.once('exit', resolve));
+      for (let wait = 0; wait < 100 && allPrograms().some((id) => programs.has(id)); wait++) await sleep(20);
+      expect(allPrograms().filter((id) => programs.has(id))).to.deep.equal([]);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+
+  it('closes twice, and answers CLOSED afterwards', () => {
+    const probes = openProbes({ cgroupRoot: cgroupRoot(), probes: ['sampling'], maxContainers: 4 });
+    probes.close();
+    probes.close();
+    for (const use of [() => probes.read(), () => probes.track(1n)]) {
+      expect(use).to.throw(NativeError).with.property('code', 'CLOSED');
+    }
+  });
+
+  it('loads only what is asked for', () => {
+    const probes = openProbes({ cgroupRoot: cgroupRoot(), probes: ['blockio'], maxContainers: 4 });
+    try {
+      const programs = probes.programs.map(({ program }) => program);
+      expect(programs).to.include('block_rq_complete').and.not.include('sched_switch');
+      expect(probes.read().containers).to.have.lengthOf(1);
+    } finally {
+      probes.close();
+    }
+  });
+
+  it('hands on every message of libbpf', () => {
+    const messages: string[] = [];
+    openProbes({
+      cgroupRoot: cgroupRoot(),
+      probes: ['sampling'],
+      maxContainers: 4,
+      onMessage: (level, text) => messages.push(`${level} ${text}`),
+    }).close();
+    expect(messages.some((message) => message.startsWith('debug libbpf: '))).to.equal(true);
+    expect(messages.filter((message) => message.startsWith('warn'))).to.deep.equal([]);
+  });
+
+  it('lets two openers work side by side', () => {
+    const both = [1, 2].map(() => openProbes({ cgroupRoot: cgroupRoot(), maxContainers: 4 }));
+    try {
+      for (const probes of both) {
+        expect(probes.programs.every(({ attached }) => attached)).to.equal(true);
+        expect(probes.read().containers[0]!.stateSeconds.oncpu).to.be.at.least(0);
+      }
+    } finally {
+      for (const probes of both) probes.close();
+    }
+  });
+
+  it('names the capability that is missing', () => {
+    const open = OPENER.replace('probes.read();', '');
+    const { status, stderr } = spawnWithout(['bpf', 'perfmon', 'sys_admin'], open);
+    expect(status).to.not.equal(0);
+    expect(stderr)
+      .to.match(/NO_CAPABILITY/)
+      .and.match(/CAP_BPF and CAP_PERFMON missing/);
+  });
+});
+
+function spawnWithout(capabilities: readonly string[], script: string): { status: number; stderr: string } {
+  const drop = capabilities.map((name) => `-${name}`).join(',');
+  try {
+    execFileSync(
+      'setpriv',
+      [
+        `--bounding-set=${drop}`,
+        `--inh-caps=-all`,
+        process.execPath,
+        '--import',
+        'tsx',
+        '--input-type=module',
+        '-e',
+        script,
+      ],
+      { encoding: 'utf8', stdio: 'pipe' },
+    );
+    return { status: 0, stderr: '' };
+  } catch (error) {
+    const { status, stderr } = error as { status: number; stderr: string };
+    return { status, stderr };
+  }
+}
