@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { KernscaleError } from '../common/errors.js';
 import {
@@ -27,10 +28,13 @@ export interface ScalerFlags {
     readonly queryOffset: number;
   };
   readonly dryRun: boolean;
+  /** Undefined: this process is the only one. */
+  readonly lease: { readonly namespace: string; readonly name: string } | undefined;
   readonly log: LogOptions;
 }
 
-const SWITCHES = ['--config.check', '--dry-run'];
+const SWITCHES = ['--config.check', '--dry-run', '--leader-elect'];
+const POD_NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
 
 /**
  * @returns undefined when only help or the version was asked for
@@ -53,6 +57,7 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
       queryOffset: options['prometheus.queryOffset'] as number,
     },
     dryRun: options['dryRun'] === true,
+    lease: leaseOf(options),
     log: { level: options['log.level'] as string, format: options['log.format'] as string },
   };
 }
@@ -67,6 +72,9 @@ function command(version: string): Command {
     flag('--rules <path...>', 'Rule file, folder or pattern; repeatable', ['rules/scaling/*.yaml']),
     flag('--config.check', 'Check the rule files and exit'),
     flag('--dry-run', 'Decide and say so, but change nothing'),
+    flag('--leader-elect', 'Scale only while holding the lease; for several replicas of this program'),
+    flag('--leader-elect.lease <name>', 'The lease', 'kernscale-scaler'),
+    flag('--leader-elect.namespace <namespace>', "Where the lease is; default: this pod's namespace"),
     flag('--kubernetes.kubeconfig <file>', 'Kubeconfig to use; default: service account, KUBECONFIG'),
     flag(
       '--prometheus.url <url>',
@@ -86,6 +94,23 @@ function command(version: string): Command {
   ];
   for (const option of options) command.addOption(option);
   return command;
+}
+
+function leaseOf(options: Record<string, unknown>): ScalerFlags['lease'] {
+  if (options['leaderElect'] !== true) return undefined;
+  const namespace = (options['leaderElect.namespace'] as string | undefined) ?? podNamespace();
+  if (namespace === undefined) {
+    throw new KernscaleError('BAD_FLAG', 'outside a pod, --leader-elect needs --leader-elect.namespace');
+  }
+  return { namespace, name: options['leaderElect.lease'] as string };
+}
+
+function podNamespace(): string | undefined {
+  try {
+    return readFileSync(POD_NAMESPACE_FILE, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
 }
 
 function header(text: string): [name: string, value: string] {

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { listen } from '../common/http.js';
@@ -5,6 +7,7 @@ import type { Logger } from '../common/log.js';
 import type { ScalerFlags } from './flags.js';
 import { ClusterView } from './kubernetes/cluster.js';
 import { EventWriter } from './kubernetes/events.js';
+import { LeaderElection } from './kubernetes/leader.js';
 import { ScaleClient } from './kubernetes/scale.js';
 import { claim } from './loop/claims.js';
 import { Histories } from './loop/histories.js';
@@ -38,6 +41,9 @@ export class Service {
   readonly #prometheus: PrometheusClient;
   readonly #cluster: ClusterView;
   readonly #scaler: Scaler;
+  /** Undefined: nobody else scales. */
+  readonly #election: LeaderElection | undefined;
+  readonly #leads = (): boolean => this.#election?.leads ?? true;
 
   constructor(private readonly options: ServiceOptions) {
     const { flags, config, log, version } = options;
@@ -48,6 +54,16 @@ export class Service {
       },
     });
     this.#cluster = new ClusterView(config, log);
+    if (flags.lease) {
+      const identity = `${hostname()}_${randomUUID()}`;
+      this.#election = new LeaderElection({
+        config,
+        identity,
+        log,
+        abort: this.#stop.signal,
+        ...flags.lease,
+      });
+    }
     this.#scaler = new Scaler({
       query: (expr, time) => this.#prometheus.query(expr, time),
       cluster: this.#cluster,
@@ -58,14 +74,14 @@ export class Service {
       metrics: this.#metrics,
       clock: () => Date.now() / 1000,
       queryOffset: flags.prometheus.queryOffset,
-      leads: () => true,
+      leads: this.#leads,
       log,
     });
     registerState(this.#metrics.registry, {
       records: this.#records,
       topology: () => this.#cluster.topology(),
       watchRestarts: () => this.#cluster.restarts,
-      leads: () => true,
+      leads: this.#leads,
       version,
     });
   }
@@ -76,19 +92,29 @@ export class Service {
     try {
       const server = await listen(this.#app(), flags.listenAddresses);
       log.info({ version, urls: server.urls, prometheus: flags.prometheus.url }, 'serving');
-      await Promise.race([this.#cluster.whenSynced(), sleep(SYNC_PATIENCE_MS), stopped]);
+      this.#election?.start();
+      await Promise.race([
+        this.#cluster.whenSynced(),
+        sleep(SYNC_PATIENCE_MS, undefined, { ref: false }),
+        stopped,
+      ]);
       book.onLoad(() => {
         this.#useRules();
       });
       this.#useRules();
       log.info({ signal: await stopped }, 'stopping');
-      await Promise.race([this.#scaler.stop(), sleep(DRAIN_MS)]);
+      await Promise.race([this.#drain(), sleep(DRAIN_MS, undefined, { ref: false })]);
       await server.close();
     } finally {
       this.#stop.abort();
       this.#cluster.stop();
       await this.#prometheus.close();
     }
+  }
+
+  async #drain(): Promise<void> {
+    await this.#scaler.stop();
+    await this.#election?.stop();
   }
 
   #app() {
@@ -99,7 +125,7 @@ export class Service {
       claims: () => claim(book.groups, this.#cluster.workloads()),
       registry: this.#metrics.registry,
       problems: () => [...book.errors, ...this.#scaler.problems()],
-      leads: () => true,
+      leads: this.#leads,
       unready: () => (this.#cluster.synced ? undefined : 'The Kubernetes API has not answered yet.'),
       log,
     });
@@ -110,8 +136,7 @@ export class Service {
     const { groups, errors, ruleCount: rules } = book;
     this.#metrics.reloaded(errors.length === 0, Date.now() / 1000);
     for (const error of errors) log.error({ error }, 'the rules are not good, the ones before go on');
-    if (errors.length > 0) return;
-    log.info({ groups: groups.length, rules }, 'rules loaded');
+    if (errors.length === 0) log.info({ groups: groups.length, rules }, 'rules loaded');
     this.#scaler.use(flags.dryRun ? groups.map(withoutWriting) : groups);
   }
 }

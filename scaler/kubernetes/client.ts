@@ -8,22 +8,27 @@ import {
 import { errorCode, errorMessage, KernscaleError } from '../../common/errors.js';
 
 /** Seconds after which an unanswered request to the Kubernetes API is given up. */
-export const API_TIMEOUT_SECONDS = 10;
+const API_TIMEOUT_SECONDS = 10;
 
 /**
  * Configuration for client-node's API classes with what they lack: a time-out, and JSON merge patches (their
  * default, JSON patch, wants a list of operations).
  *
  * @param stop aborts the requests under way
+ * @param timeout seconds
  */
-export function apiConfiguration(config: KubeConfig, stop: AbortSignal): Configuration {
+export function apiConfiguration(
+  config: KubeConfig,
+  stop: AbortSignal,
+  timeout = API_TIMEOUT_SECONDS,
+): Configuration {
   return createConfiguration({
     baseServer: new ServerConfiguration(config.getCurrentCluster()?.server ?? '', {}),
     authMethods: { default: config },
     promiseMiddleware: [
       {
         pre: (request) => {
-          request.setSignal(AbortSignal.any([stop, AbortSignal.timeout(API_TIMEOUT_SECONDS * 1000)]));
+          request.setSignal(AbortSignal.any([stop, AbortSignal.timeout(timeout * 1000)]));
           if (request.getHttpMethod().toString() === 'PATCH') {
             request.setHeaderParam('Content-Type', PatchStrategy.MergePatch);
           }
@@ -55,7 +60,7 @@ export function apiError(what: string, error: unknown): KernscaleError {
     return new KernscaleError(CODES[status] ?? 'API_REFUSED', `${what}: ${statusMessage(error, status)}`);
   }
   if (error instanceof Error && error.name === 'AbortError') {
-    return new KernscaleError('API_TIMEOUT', `${what}: no answer within ${API_TIMEOUT_SECONDS} s`);
+    return new KernscaleError('API_TIMEOUT', `${what}: the Kubernetes API did not answer in time`);
   }
   const detail = errorMessage(error) || (errorCode(error) ?? 'no answer');
   return new KernscaleError('API_UNREACHABLE', `${what}: the Kubernetes API cannot be reached: ${detail}`);

@@ -1,40 +1,41 @@
-import type { V1EndpointSlice, V1OwnerReference, V1Pod, V1Service } from '@kubernetes/client-node';
+import type { V1Pod } from '@kubernetes/client-node';
 import { expect } from 'chai';
 import { workloadKey } from '../../scaler/core/types.js';
 import { workloadOf } from '../../scaler/kubernetes/owner.js';
-import { Topology } from '../../scaler/kubernetes/topology.js';
+import { Topology, type TopologyObjects } from '../../scaler/kubernetes/topology.js';
 
 const HASH = '6d4cf56db6';
 
 interface PodOptions {
-  owner?: Partial<V1OwnerReference>;
+  owner?: { kind?: string; name?: string; controller?: boolean };
   labels?: Record<string, string>;
   hostNetwork?: boolean;
   phase?: string;
 }
 
-function pod(name: string, ip: string, options: PodOptions = {}): V1Pod {
+/** Objects as they are on the wire; client-node's classes only describe them. */
+function pod(name: string, ip: string, options: PodOptions = {}): object {
   const owner = { controller: true, kind: 'ReplicaSet', name: `cpu-${HASH}`, ...options.owner };
   return {
     metadata: {
       namespace: 'shop',
       name,
       labels: options.labels ?? { 'pod-template-hash': HASH },
-      ownerReferences: [owner as V1OwnerReference],
+      ownerReferences: [owner],
     },
     spec: { containers: [], hostNetwork: options.hostNetwork ?? false },
     status: { phase: options.phase ?? 'Running', podIP: ip, podIPs: [{ ip }] },
   };
 }
 
-function service(name: string, clusterIPs: string[], ports: [number, string?][] = [[80]]): V1Service {
+function service(name: string, clusterIPs: string[], ports: [number, string?][] = [[80]]): object {
   return {
     metadata: { namespace: 'shop', name },
     spec: { clusterIPs, ports: ports.map(([port, protocol = 'TCP']) => ({ port, protocol })) },
   };
 }
 
-function slice(name: string, endpoints: [ip: string, pod?: string, ready?: boolean][]): V1EndpointSlice {
+function slice(name: string, endpoints: [ip: string, pod?: string, ready?: boolean][]): object {
   return {
     addressType: 'IPv4',
     metadata: { namespace: 'shop', name: `${name}-x`, labels: { 'kubernetes.io/service-name': name } },
@@ -52,7 +53,7 @@ function resolve(topology: Topology, peer: string): string[] | undefined {
 }
 
 describe('Topology', () => {
-  const topology = new Topology({
+  const objects: unknown = {
     pods: [
       pod('cpu-1', '10.1.0.1'),
       pod('cpu-2', '10.1.0.2'),
@@ -85,7 +86,8 @@ describe('Topology', () => {
       slice('outside', [['198.51.100.1']]),
       slice('public', [['192.168.0.5', 'agent']]),
     ],
-  });
+  };
+  const topology = new Topology(objects as TopologyObjects);
 
   const cases: [what: string, peer: string, expected: string[] | undefined][] = [
     ['a ClusterIP to the workload behind it', '10.96.0.10:80', ['shop/Deployment/cpu']],
@@ -121,8 +123,10 @@ describe('Topology', () => {
 });
 
 describe('workloadOf', () => {
-  const of = (owner: Partial<V1OwnerReference>, labels?: Record<string, string>): string =>
-    workloadKey(workloadOf(pod('p', '10.0.0.1', { owner, ...(labels && { labels }) })));
+  const of = (owner: PodOptions['owner'] & object, labels?: Record<string, string>): string => {
+    const made: unknown = pod('p', '10.0.0.1', { owner, ...(labels && { labels }) });
+    return workloadKey(workloadOf(made as V1Pod));
+  };
 
   it('goes through a ReplicaSet to what made it', () => {
     expect(of({})).to.equal('shop/Deployment/cpu');

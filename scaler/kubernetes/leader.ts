@@ -1,0 +1,187 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CustomObjectsApi, type KubeConfig } from '@kubernetes/client-node';
+import { errorMessage } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
+import { apiConfiguration, apiError } from './client.js';
+
+/** Seconds, as in client-go's leader election. */
+export interface ElectionTimes {
+  /** A lease that was not renewed for this long is free to be taken. */
+  readonly leaseDuration: number;
+  /** A leader that could not renew for this long stands down by itself, well before anybody may take over. */
+  readonly renewDeadline: number;
+  readonly retryPeriod: number;
+}
+
+const CLIENT_GO_TIMES: ElectionTimes = { leaseDuration: 15, renewDeadline: 10, retryPeriod: 2 };
+/** client-go's JitterFactor: attempts are up to this part of the period later. */
+const JITTER = 0.2;
+
+export interface ElectionOptions {
+  readonly config: KubeConfig;
+  readonly namespace: string;
+  readonly name: string;
+  /** Unique to this process. */
+  readonly identity: string;
+  readonly log: Logger;
+  /** Aborts requests under way, that of giving the lease back included. */
+  readonly abort: AbortSignal;
+  readonly times?: ElectionTimes;
+}
+
+interface Lease {
+  readonly metadata: { readonly resourceVersion?: string };
+  readonly spec?: LeaseSpec;
+}
+
+interface LeaseSpec {
+  readonly holderIdentity?: string;
+  readonly leaseDurationSeconds?: number;
+  readonly acquireTime?: string;
+  readonly renewTime?: string;
+  readonly leaseTransitions?: number;
+}
+
+/**
+ * Elects one leader among the replicas of the scaler through a Lease, as client-go does: only the local monotonic
+ * clock is trusted, and a lease counts from when its last change was seen here, not from the times written in it.
+ *
+ * A Lease does not fence: a leader that stalls may wake up after another took over. Writes are therefore bound to
+ * the resourceVersion that was read (see `ScaleClient.set`).
+ */
+export class LeaderElection {
+  readonly #options: ElectionOptions;
+  readonly #times: ElectionTimes;
+  readonly #api: CustomObjectsApi;
+  readonly #stop = new AbortController();
+  #running: Promise<void> | undefined;
+  /** When the last successful renewal was begun. */
+  #renewedAt: number | undefined;
+  #seen: { version: string; at: number } | undefined;
+  #state = '';
+
+  constructor(options: ElectionOptions) {
+    this.#options = options;
+    this.#times = options.times ?? CLIENT_GO_TIMES;
+    const timeout = this.#times.renewDeadline / 2;
+    this.#api = new CustomObjectsApi(apiConfiguration(options.config, options.abort, timeout));
+  }
+
+  get leads(): boolean {
+    return this.#renewedAt !== undefined && seconds() - this.#renewedAt < this.#times.renewDeadline;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Ends the election and gives the lease back, so that another can lead at once. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+    if (!this.leads) return;
+    this.#renewedAt = undefined;
+    await this.#release().catch((error: unknown) => {
+      this.#options.log.debug({ error: errorMessage(error) }, 'the lease was not given back');
+    });
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const begun = seconds();
+      try {
+        const holder = await this.#acquireOrRenew();
+        this.#renewedAt = holder === this.#options.identity ? begun : undefined;
+        this.#tell(this.leads ? 'leading' : `standing by, ${holder} leads`);
+      } catch (error) {
+        this.#tell(errorMessage(error));
+      }
+      const pause = this.#times.retryPeriod * (1 + Math.random() * JITTER);
+      await sleep(pause * 1000, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** @returns the identity of whoever leads now */
+  async #acquireOrRenew(): Promise<string> {
+    const { identity } = this.#options;
+    const lease = await this.#read();
+    const now = new Date().toISOString().replace('Z', '000Z');
+    const mine = {
+      holderIdentity: identity,
+      leaseDurationSeconds: this.#times.leaseDuration,
+      renewTime: now,
+    };
+    if (!lease) {
+      return this.#write({}, { ...mine, acquireTime: now, leaseTransitions: 0 });
+    }
+    const { holderIdentity: holder, acquireTime, leaseTransitions = 0 } = lease.spec ?? {};
+    if (holder && holder !== identity && !this.#hasExpired(lease)) return holder;
+    const renewed = holder === identity && acquireTime !== undefined;
+    return this.#write(lease.metadata, {
+      ...mine,
+      acquireTime: renewed ? acquireTime : now,
+      leaseTransitions: renewed ? leaseTransitions : leaseTransitions + 1,
+    });
+  }
+
+  #hasExpired({ metadata, spec }: Lease): boolean {
+    const version = metadata.resourceVersion ?? '';
+    if (this.#seen?.version !== version) this.#seen = { version, at: seconds() };
+    return seconds() - this.#seen.at > (spec?.leaseDurationSeconds ?? this.#times.leaseDuration);
+  }
+
+  async #read(): Promise<Lease | undefined> {
+    try {
+      return (await this.#api.getNamespacedCustomObject(this.#lease())) as Lease;
+    } catch (error) {
+      const typed = apiError('cannot read the lease', error);
+      if (typed.code === 'API_NOT_FOUND') return undefined;
+      throw typed;
+    }
+  }
+
+  /** @returns our identity, or `somebody else` who was quicker */
+  async #write(metadata: object, spec: LeaseSpec): Promise<string> {
+    const { namespace, name, identity } = this.#options;
+    const body = {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { ...metadata, namespace, name },
+      spec,
+    };
+    try {
+      if ('resourceVersion' in metadata) {
+        await this.#api.replaceNamespacedCustomObject({ ...this.#lease(), body });
+      } else {
+        await this.#api.createNamespacedCustomObject({ ...this.#lease(), body });
+      }
+      return identity;
+    } catch (error) {
+      const typed = apiError('cannot write the lease', error);
+      if (typed.code === 'API_CONFLICT') return 'somebody else';
+      throw typed;
+    }
+  }
+
+  async #release(): Promise<void> {
+    const lease = await this.#read();
+    if (lease?.spec?.holderIdentity !== this.#options.identity) return;
+    await this.#write(lease.metadata, { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 });
+  }
+
+  #lease() {
+    const { namespace, name } = this.#options;
+    return { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', namespace, name };
+  }
+
+  #tell(state: string): void {
+    if (state !== this.#state) this.#options.log.info({ lease: this.#options.name }, state);
+    this.#state = state;
+  }
+}
+
+/** The monotonic clock. */
+function seconds(): number {
+  return performance.now() / 1000;
+}
