@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { KernscaleError } from '../../common/errors.js';
 import { replayBehavior, type BehaviorRow } from './behavior.js';
+import { isReplayable, replayReplicas, type ReplicasRow } from './replicas.js';
 
 export interface Report {
   readonly rows: number;
@@ -10,14 +11,27 @@ export interface Report {
   readonly deviations: readonly { readonly id: string; readonly why: string }[];
 }
 
-type Replay = (row: unknown) => string | undefined;
+interface VectorFile {
+  readonly pattern: RegExp;
+  readonly applies: (row: unknown) => boolean;
+  readonly replay: (row: unknown) => string | undefined;
+}
 
-const REPLAYS: readonly (readonly [pattern: RegExp, replay: Replay])[] = [
-  [/^behavior.*\.jsonl(\.gz)?$/, (row) => replayBehavior(row as BehaviorRow)],
+const VECTOR_FILES: readonly VectorFile[] = [
+  {
+    pattern: /^behavior.*\.jsonl(\.gz)?$/,
+    applies: () => true,
+    replay: (row) => replayBehavior(row as BehaviorRow),
+  },
+  {
+    pattern: /^replicas.*\.jsonl(\.gz)?$/,
+    applies: (row) => isReplayable(row as ReplicasRow),
+    replay: (row) => replayReplicas(row as ReplicasRow),
+  },
 ];
 
 /**
- * Replays every vector file of a folder: `behavior*.jsonl`, plain or gzipped.
+ * Replays every vector file of a folder, `behavior*.jsonl` and `replicas*.jsonl`, plain or gzipped.
  *
  * @throws KernscaleError `NO_VECTORS` when there is none
  */
@@ -25,11 +39,11 @@ export async function runVectors(folder: string): Promise<Report> {
   const deviations: { id: string; why: string }[] = [];
   let rows = 0;
   for (const name of (await readdir(folder)).sort()) {
-    const replay = REPLAYS.find(([pattern]) => pattern.test(name))?.[1];
-    if (!replay) continue;
-    for (const row of await readRows(join(folder, name))) {
+    const file = VECTOR_FILES.find(({ pattern }) => pattern.test(name));
+    if (!file) continue;
+    for (const row of (await readRows(join(folder, name))).filter(file.applies)) {
       rows++;
-      const why = replay(row);
+      const why = file.replay(row);
       if (why !== undefined) deviations.push({ id: (row as { id: string }).id, why });
     }
   }
