@@ -16,13 +16,14 @@ extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 /*
  * Where the kernel has bpf_rdonly_cast (6.2, a35b9af4ec2c), memory is read through the verifier's typed loads, and
  * through a helper call elsewhere: 2 ns or 15. The verifier drops the branch that this kernel cannot take.
+ * The value of a statement expression has the member's type without its qualifiers.
  */
 #define typed(type, pointer)                                                                                  \
 	((type *)(bpf_rdonly_cast ? bpf_rdonly_cast((const void *)(pointer), bpf_core_type_id_kernel(type)) : \
 				    (void *)(pointer)))
 #define peek(pointer, member)                                           \
 	({                                                              \
-		typeof((pointer)->member) value__;                      \
+		typeof(({ (pointer)->member; })) value__;                \
                                                                         \
 		if (bpf_rdonly_cast)                                    \
 			value__ = (pointer)->member;                    \
