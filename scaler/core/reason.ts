@@ -40,7 +40,7 @@ function because(rule: Rule, decision: Unexplained): string {
     case 'tolerance':
       return `${load}, which is within the tolerance`;
     case 'stabilization':
-      return `${load} and calls for ${stages.floor}, but ${stages.stabilised} is within what ${windowOf(rule, decision)}`;
+      return `${load} and calls for ${stages.floor}, but ${recommended(rule, decision)}`;
     case 'scaleUpLimit':
     case 'scaleDownLimit':
       return `${load} and calls for ${stages.stabilised}, but ${policiesOf(decision)} allow ${stages.rateLimited} now`;
@@ -93,12 +93,13 @@ function trail(walk: WalkTrace | undefined): string {
   return `no peer explains it; most of it leads to ${heaviest.peer}, but ${heaviest.why}`;
 }
 
-function windowOf(rule: Rule, { stages }: Unexplained): string {
-  const down = stages.stabilised > stages.floor;
-  const window = down
-    ? (rule.behavior?.scaleDown.stabilizationWindowSeconds ?? DEFAULT_DOWN_WINDOW)
-    : (rule.behavior?.scaleUp.stabilizationWindowSeconds ?? 0);
-  return `was recommended in the last ${window} s`;
+function recommended({ behavior }: Rule, { stages: { floor, stabilised } }: Unexplained): string {
+  if (stabilised > floor) {
+    const window = behavior?.scaleDown.stabilizationWindowSeconds ?? DEFAULT_DOWN_WINDOW;
+    return `${stabilised} and more were recommended in the last ${window} s`;
+  }
+  const window = behavior?.scaleUp.stabilizationWindowSeconds ?? 0;
+  return `only ${stabilised} and less were recommended throughout the last ${window} s`;
 }
 
 function policiesOf({ binding }: Unexplained): string {

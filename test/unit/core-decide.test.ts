@@ -50,7 +50,12 @@ describe('decide', () => {
 
   it('scales an idle workload down after a full window, down to minReplicas', () => {
     const idle = samplesOf({ replicas: 8 }, { cpu: at(0) });
-    expect(decideFor(290, ruleFor('web'), idle).replicas).to.equal(8);
+    const waiting = decideFor(290, ruleFor('web'), idle);
+    expect(waiting.replicas).to.equal(8);
+    expect(waiting.reason).to.equal(
+      'Holding at 8 replicas: cpu demand of 0 cores is 0 times the target of 0.7 cores per pod and calls for 0, ' +
+        'but 8 and more were recommended in the last 300 s',
+    );
     const decision = decideFor(300, ruleFor('web'), idle);
     expect(decision.replicas).to.equal(1);
     expect(decision.bound).to.equal('none');
