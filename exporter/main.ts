@@ -1,5 +1,11 @@
 #!/usr/bin/env node
-import { openProbes, SIZE_BOUNDS_BYTES, TIME_BOUNDS_SECONDS, type Probes } from 'bpf-linker-napi';
+import {
+  NativeError,
+  openProbes,
+  SIZE_BOUNDS_BYTES,
+  TIME_BOUNDS_SECONDS,
+  type Probes,
+} from 'bpf-linker-napi';
 import { KernscaleError } from '../common/errors.js';
 import { listen } from '../common/http.js';
 import { loadKubeConfig, watchResource } from '../common/kubernetes.js';
@@ -65,19 +71,24 @@ function cgroupRootOf(flags: ExporterFlags, log: Logger): string {
 
 /** One probe that fails is a warning and a metric; an exporter without any would only mislead. */
 function attach(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
-  const probes = openProbes({
-    cgroupRoot,
-    probes: flags.probes,
-    onMessage: (level, message) => {
-      log[level]({ source: 'libbpf' }, message);
-    },
-  });
+  const probes = open(flags, cgroupRoot, log);
   const failed = probes.programs.filter(({ attached }) => !attached);
   for (const { probe, program, detail } of failed) log.warn({ probe, program, detail }, 'not attached');
-  if (failed.length < probes.programs.length) return probes;
-  probes.close();
-  throw new KernscaleError(
-    'NO_PROBES',
-    `no probe could be attached: ${failed[0]?.detail ?? 'none is there'}`,
-  );
+  return probes;
+}
+
+function open(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
+  try {
+    return openProbes({
+      cgroupRoot,
+      probes: flags.probes,
+      onMessage: (level, message) => {
+        log[level]({ source: 'libbpf' }, message);
+      },
+    });
+  } catch (error) {
+    // What libbpf said, the verifier's log perhaps, has been logged; the sentence is what ends the process.
+    if (error instanceof NativeError) throw new KernscaleError(error.code, error.message);
+    throw error;
+  }
 }

@@ -87,11 +87,15 @@ describe('kernscale-exporter on this kernel', function () {
     return child;
   }
 
-  function start(...flags: string[]): { child: ChildProcess; log: () => string; url: () => Promise<string> } {
+  function start(
+    flags: readonly string[] = [],
+    through: readonly string[] = [],
+  ): { child: ChildProcess; log: () => string; url: () => Promise<string> } {
     const kubeconfig = path.join(directory, 'kubeconfig');
     writeFileSync(kubeconfig, api.kubeconfig());
     const defaults = ['--web.listen-address', '127.0.0.1:0', '--kubernetes.kubeconfig', kubeconfig];
-    const child = spawn(process.execPath, [MAIN, ...defaults, ...flags], {
+    const [command, ...args] = [...through, process.execPath, MAIN, ...defaults, ...flags];
+    const child = spawn(command!, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     children.push(child);
@@ -113,7 +117,7 @@ describe('kernscale-exporter on this kernel', function () {
 
   it('measures a container from start to end, and leaves nothing behind', async () => {
     api.put(podOf(ID));
-    const exporter = start('--containers.keep-dead', '1s', '--kubernetes.node-name', 'n1');
+    const exporter = start(['--containers.keep-dead', '1s', '--kubernetes.node-name', 'n1']);
     const url = await exporter.url();
     await eventually('it is ready', async () => (await fetch(`${url}/-/ready`)).status === 200);
     expect(api.requests[0]!.url.searchParams.get('fieldSelector')).to.equal('spec.nodeName=n1');
@@ -161,17 +165,26 @@ describe('kernscale-exporter on this kernel', function () {
   });
 
   it('attaches only the probes it is told to', async () => {
-    const exporter = start('--no-probe.tcp', '--no-probe.sampling');
+    const exporter = start(['--no-probe.tcp', '--no-probe.sampling']);
     const url = await exporter.url();
     expect(await value(url, /^kernscale_probe_attached\{probe="scheduler"/)).to.equal(1);
     expect(await value(url, /^kernscale_probe_attached\{probe="(tcp|sampling)".* 1$/)).to.equal(undefined);
+  });
+
+  it('ends with one sentence without the capabilities it needs', async () => {
+    const exporter = start([], ['setpriv', '--bounding-set=-all', '--inh-caps=-all']);
+    const [status] = (await once(exporter.child, 'exit')) as [number];
+    expect(status).to.equal(1);
+    expect(exporter.log()).to.match(
+      /^kernscale-exporter: CAP_BPF and CAP_PERFMON missing.*\[NO_CAPABILITY\]\n$/,
+    );
   });
 
   it('ends with one sentence when its port is taken', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    const exporter = start('--web.listen-address', `127.0.0.1:${port}`);
+    const exporter = start(['--web.listen-address', `127.0.0.1:${port}`]);
     const [status] = (await once(exporter.child, 'exit')) as [number];
     other.close();
     expect(status).to.equal(1);
