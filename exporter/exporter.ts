@@ -13,7 +13,7 @@ import { renderContainers, type RenderOptions } from './render.js';
 import { SelfMetrics, type Stage } from './self-metrics.js';
 
 export interface ExporterOptions {
-  readonly probes: Probes;
+  readonly probes: Pick<Probes, 'programs' | 'track' | 'untrack' | 'read'>;
   readonly bounds: RenderOptions['bounds'];
   /** Where cgroup2 is mounted. */
   readonly cgroupRoot: string;

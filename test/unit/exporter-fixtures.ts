@@ -119,7 +119,7 @@ export function podIndex(
 }
 
 /** Slots in memory with counters set by hand, in place of the kernel's. */
-export class HandMadeProbes implements Probes {
+export class HandMadeProbes implements Pick<Probes, 'programs' | 'track' | 'untrack' | 'read'> {
   readonly programs: Probes['programs'];
   readonly slots = new Map<bigint, number>();
   readonly counters = new Map<number, ContainerCounters>();
@@ -168,9 +168,5 @@ export class HandMadeProbes implements Probes {
 
   read(): Snapshot {
     return { containers: [counters(0), ...this.counters.values()], drops: this.drops };
-  }
-
-  close(): void {
-    this.slots.clear();
   }
 }
