@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 import { NativeError } from './errors.js';
+import type { ProgramCost } from './types.js';
 
 declare const brand: unique symbol;
 
@@ -39,6 +40,7 @@ export interface Addon {
     cgroupRoot: string;
     maxContainers: number;
     sampleHz: number;
+    cgroupEvents: boolean;
     probes: readonly boolean[];
   }): Handle;
   close(handle: Handle): void;
@@ -46,6 +48,11 @@ export interface Addon {
   track(handle: Handle, cgroupId: bigint): number;
   untrack(handle: Handle, cgroupId: bigint): void;
   read(handle: Handle): RawSnapshot;
+  /** Cgroups that came and went since the last call: id, whether removed, path. */
+  takeEvents(handle: Handle): readonly (readonly [bigint, boolean, string])[];
+  startCosts(handle: Handle): void;
+  stopCosts(handle: Handle): void;
+  costs(handle: Handle): readonly ProgramCost[];
   /** What libbpf said since the last call: its level (0 warn, 1 info, 2 debug) and the text. */
   takeMessages(): readonly (readonly [number, string])[];
 }

@@ -118,7 +118,7 @@ function decodeBlockIo(map: RawMap, deviceName: DeviceName): Map<number, BlockIo
 /** struct peer_key, struct peer_value */
 function decodePeers(map: RawMap): Map<number, PeerCounters[]> {
   const after = 1 + TIME_BUCKETS;
-  return bySlot(map, 24, after + 4, (key, values) => ({
+  return bySlot(map, 24, after + 5, (key, values) => ({
     peer: formatPeer(key),
     wait: histogramOf(Number(values[0]) * NANOSECOND, values.subarray(1, after)),
     overlapped: Number(values[after]),

@@ -1,13 +1,13 @@
-import { readlinkSync } from 'node:fs';
-import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { loadAddon } from './addon.js';
 import type { Addon, Handle } from './addon.js';
 import { decodeSnapshot } from './decode.js';
+import { deviceNames } from './devices.js';
 import { NativeError } from './errors.js';
 import type { NativeErrorCode } from './errors.js';
 import { PROBES } from './types.js';
-import type { OpenOptions, Probes, ProgramStatus, Snapshot } from './types.js';
+import type { CgroupEvent, OpenOptions, Probes, ProgramCost, ProgramStatus, Snapshot } from './types.js';
 
 export * from './bounds.js';
 export * from './errors.js';
@@ -15,6 +15,8 @@ export * from './types.js';
 
 const DEFAULT_MAX_CONTAINERS = 1024;
 const DEFAULT_SAMPLE_HZ = 99;
+/** Half of what `onCgroup` promises. */
+const EVENT_INTERVAL_MS = 50;
 const LEVELS = ['warn', 'info', 'debug'] as const;
 
 /**
@@ -24,85 +26,104 @@ const LEVELS = ['warn', 'info', 'debug'] as const;
  * @throws NativeError `NO_ADDON`, `NO_CAPABILITY`, `NO_BTF`; `LOAD_FAILED` or `ATTACH_FAILED` when none runs
  */
 export function openProbes(options: OpenOptions): Probes {
-  const addon = loadAddon();
-  const { call } = relay(addon, options.onMessage);
-  const wanted = options.probes ?? PROBES;
-  const handle = call(() =>
-    addon.open({
-      cgroupRoot: options.cgroupRoot,
-      maxContainers: options.maxContainers ?? DEFAULT_MAX_CONTAINERS,
-      sampleHz: options.sampleHz ?? DEFAULT_SAMPLE_HZ,
-      probes: PROBES.map((probe) => wanted.includes(probe)),
-    }),
-  );
-  return probesOf(addon, handle, call);
+  return new LoadedProbes(loadAddon(), options);
 }
 
-function probesOf(addon: Addon, handle: Handle, call: <T>(work: () => T) => T): Probes {
-  const deviceName = deviceNames();
-  return {
-    programs: addon.programs(handle).map(({ probe, program, attached, detail }): ProgramStatus => ({
-      probe: PROBES[probe]!,
-      program,
-      attached,
-      detail,
-    })),
-    track: (cgroupId) => call(() => addon.track(handle, cgroupId)),
-    untrack: (cgroupId) => {
-      call(() => {
-        addon.untrack(handle, cgroupId);
-      });
-    },
-    read: (): Snapshot =>
-      decodeSnapshot(
-        call(() => addon.read(handle)),
-        deviceName,
-      ),
-    close: () => {
-      call(() => {
-        addon.close(handle);
-      });
-    },
-  };
-}
+class LoadedProbes implements Probes {
+  readonly programs: readonly ProgramStatus[];
+  readonly #addon: Addon;
+  readonly #handle: Handle;
+  readonly #onMessage: OpenOptions['onMessage'];
+  readonly #deviceName = deviceNames();
+  readonly #watch: NodeJS.Timeout | undefined;
+  #measuring = 0;
 
-/** Runs native work; hands on what libbpf said meanwhile, and makes its errors ours. */
-function relay(addon: Addon, onMessage: OpenOptions['onMessage']): { call: <T>(work: () => T) => T } {
-  const drain = (): readonly string[] => {
-    const messages = addon.takeMessages();
-    for (const [level, text] of messages) onMessage?.(LEVELS[level] ?? 'debug', text);
-    return messages.filter(([level]) => level === 0).map(([, text]) => text);
-  };
-  return {
-    call: (work) => {
-      try {
-        const result = work();
-        drain();
-        return result;
-      } catch (error) {
-        const warnings = drain();
-        if (!(error instanceof Error) || !('code' in error)) throw error;
-        const cause = warnings.length === 0 ? undefined : new Error(warnings.join('\n'));
-        throw new NativeError(error.code as NativeErrorCode, error.message, { cause });
-      }
-    },
-  };
-}
+  constructor(addon: Addon, options: OpenOptions) {
+    const { cgroupRoot, onCgroup, probes = PROBES } = options;
+    this.#addon = addon;
+    this.#onMessage = options.onMessage;
+    this.#handle = this.#call(() =>
+      addon.open({
+        cgroupRoot,
+        maxContainers: options.maxContainers ?? DEFAULT_MAX_CONTAINERS,
+        sampleHz: options.sampleHz ?? DEFAULT_SAMPLE_HZ,
+        cgroupEvents: onCgroup !== undefined,
+        probes: PROBES.map((probe) => probes.includes(probe)),
+      }),
+    );
+    this.programs = addon
+      .programs(this.#handle)
+      .map(({ probe, ...status }) => ({ ...status, probe: PROBES[probe]! }));
+    if (onCgroup === undefined) return;
+    this.#watch = setInterval(() => {
+      this.#tellOf(onCgroup);
+    }, EVENT_INTERVAL_MS).unref();
+  }
 
-/** Kernel names of block devices, looked up once: numbers are not given anew while a device exists. */
-function deviceNames(): (major: number, minor: number) => string {
-  const names = new Map<string, string>();
-  return (major, minor) => {
-    const number = `${major}:${minor}`;
-    const known = names.get(number);
-    if (known !== undefined) return known;
-    let name = number;
+  track(cgroupId: bigint): number {
+    return this.#call(() => this.#addon.track(this.#handle, cgroupId));
+  }
+
+  untrack(cgroupId: bigint): void {
+    this.#call(() => {
+      this.#addon.untrack(this.#handle, cgroupId);
+    });
+  }
+
+  read(): Snapshot {
+    return decodeSnapshot(
+      this.#call(() => this.#addon.read(this.#handle)),
+      this.#deviceName,
+    );
+  }
+
+  async measure(milliseconds: number): Promise<readonly ProgramCost[]> {
+    this.#measuring++;
     try {
-      name = basename(readlinkSync(`/sys/dev/block/${number}`));
-    } catch {
-      // The device is gone: its number is all that is left.
+      this.#call(() => {
+        this.#addon.startCosts(this.#handle);
+      });
+      await sleep(milliseconds);
+      return this.#call(() => this.#addon.costs(this.#handle));
+    } finally {
+      if (--this.#measuring === 0) {
+        this.#call(() => {
+          this.#addon.stopCosts(this.#handle);
+        });
+      }
     }
-    names.set(number, name);
-    return name;
-  };
+  }
+
+  close(): void {
+    clearInterval(this.#watch);
+    this.#call(() => {
+      this.#addon.close(this.#handle);
+    });
+  }
+
+  #tellOf(onCgroup: (event: CgroupEvent) => void): void {
+    for (const [cgroupId, removed, path] of this.#call(() => this.#addon.takeEvents(this.#handle))) {
+      onCgroup({ kind: removed ? 'removed' : 'created', cgroupId, path });
+    }
+  }
+
+  /** Runs native work; hands on what libbpf said meanwhile, and makes the addon's errors ours. */
+  #call<T>(work: () => T): T {
+    try {
+      const result = work();
+      this.#drain();
+      return result;
+    } catch (error) {
+      const warnings = this.#drain();
+      if (!(error instanceof Error) || !('code' in error)) throw error;
+      const cause = warnings.length === 0 ? undefined : new Error(warnings.join('\n'));
+      throw new NativeError(error.code as NativeErrorCode, error.message, { cause });
+    }
+  }
+
+  #drain(): readonly string[] {
+    const messages = this.#addon.takeMessages();
+    for (const [level, text] of messages) this.#onMessage?.(LEVELS[level] ?? 'debug', text);
+    return messages.filter(([level]) => level === 0).map(([, text]) => text);
+  }
 }

@@ -80,6 +80,22 @@ export interface ProgramStatus {
   readonly detail: string;
 }
 
+/** What the kernel measured of one program; both values only grow, and only while something measures. */
+export interface ProgramCost {
+  readonly program: string;
+  readonly runs: number;
+  /** Time spent in those runs. */
+  readonly seconds: number;
+}
+
+/** A cgroup2 directory that appeared or went away. */
+export interface CgroupEvent {
+  readonly kind: 'created' | 'removed';
+  readonly cgroupId: bigint;
+  /** Below the root of the hierarchy, starting with `/`; cut at 511 bytes. */
+  readonly path: string;
+}
+
 export interface Snapshot {
   /** One entry per tracked slot, and slot 0 for everything that is not tracked. */
   readonly containers: readonly ContainerCounters[];
@@ -96,6 +112,8 @@ export interface OpenOptions {
   readonly maxContainers?: number;
   /** Instruction-pointer samples per second and CPU. Default 99. */
   readonly sampleHz?: number;
+  /** Told of cgroups that come and go within 100 ms; a burst too large for the buffer is in `drops.events_full`. */
+  readonly onCgroup?: (event: CgroupEvent) => void;
   /** Every message of libbpf, with the verifier's log when a program is refused. */
   readonly onMessage?: (level: 'warn' | 'info' | 'debug', message: string) => void;
 }
@@ -114,6 +132,11 @@ export interface Probes {
   untrack(cgroupId: bigint): void;
   /** Reads all maps in one pass. @throws NativeError `CLOSED` */
   read(): Snapshot;
+  /**
+   * Lets the kernel time the programs for so long, which costs each run about 20 ns more, and answers their
+   * totals. @throws NativeError `CLOSED`
+   */
+  measure(milliseconds: number): Promise<readonly ProgramCost[]>;
   /** Detaches and unloads; safe to call twice. */
   close(): void;
 }

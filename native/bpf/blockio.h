@@ -107,23 +107,26 @@ static hot __u32 owner_slot(struct request *request, __u64 address)
 
 static hot int operation(struct request *request)
 {
-	const __u32 mask = 0xff, read = 0, write = 1, flush = 2, discard = 3, secure_erase = 5, zone_append = 7, zeroes = 9;
-	__u32 op = request->cmd_flags & mask;
+	const __u32 mask = 0xff, read = 0, write = 1, discard = 3, secure_erase = 5, zone_append = 7, zeroes = 9;
+	__u64 flags = request->cmd_flags;
 
-	switch (op) {
+	switch (flags & mask) {
 	case read:
 		return BLOCK_READ;
 	case write:
+		/* What an fsync ends in: an empty write that asks for a flush. */
+		if (!request->__data_len && flags & 1ULL << bpf_core_enum_value(enum req_flag_bits, __REQ_PREFLUSH))
+			return BLOCK_FLUSH;
+		return BLOCK_WRITE;
 	case zone_append:
 	case zeroes:
 		return BLOCK_WRITE;
-	case flush:
-		return BLOCK_FLUSH;
 	case discard:
 	case secure_erase:
 		return BLOCK_DISCARD;
 	default:
-		return -1; /* driver commands and zone management: no one's data */
+		/* Driver commands, zone management, and the flushes that the block layer makes of several askers'. */
+		return -1;
 	}
 }
 

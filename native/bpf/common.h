@@ -22,6 +22,9 @@ const volatile __u16 ephemeral_low = 32768;  /* net.ipv4.ip_local_port_range */
 __u32 generation = 1;
 __u64 drops[NR_DROPS];
 
+/* The run-queue clock to which the iterator last settled every thread; 0 starts a new pass. */
+__u64 settle_clock;
+
 /* cgroup id -> slot. Bound: the containers tracked at once, set before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

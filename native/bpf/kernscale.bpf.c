@@ -4,5 +4,6 @@
 #include "sampling.h"
 #include "blockio.h"
 #include "tcp.h"
+#include "cgroups.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

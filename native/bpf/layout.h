@@ -88,6 +88,7 @@ struct peer_value {
 	unsigned long long connections;
 	unsigned long long failures;
 	unsigned long long retransmits;
+	unsigned long long last_seen; /* settling clock at its last event */
 };
 
 /* Peers told apart per container; the rest is folded into `other` and counted. */

@@ -29,9 +29,6 @@ struct cfs_rq___throttle_clock {
 	__u64 throttled_clock_self_time;
 } __attribute__((preserve_access_index));
 
-/* The clock of the instant that one pass of the iterator settles everything to; 0 starts a pass. */
-__u64 settle_clock;
-
 /* Set once sched_switch is attached: from then on the states of threads are known. */
 bool switches_seen;
 
@@ -208,7 +205,7 @@ static hot __u64 switches_of(struct task_struct *task)
 
 static hot enum thread_state present_state(struct thread *thread, struct task_struct *task)
 {
-	if (task->on_cpu)
+	if (BPF_CORE_READ_BITFIELD(task, on_cpu)) /* an int up to 6.18, a byte in 7.2 */
 		return STATE_ONCPU;
 	if (is_throttled(task))
 		return STATE_THROTTLED;
@@ -313,8 +310,7 @@ static hot enum thread_state uring_reason(struct io_kiocb *request, struct task_
 	}
 }
 
-SEC("tp_btf/io_uring_submit_req")
-int BPF_PROG(io_uring_submit, struct io_kiocb *request)
+static hot int on_uring_submit(struct io_kiocb *request)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
@@ -322,6 +318,19 @@ int BPF_PROG(io_uring_submit, struct io_kiocb *request)
 	if (thread)
 		thread->uring_reason = uring_reason(request, task);
 	return 0;
+}
+
+SEC("tp_btf/io_uring_submit_req")
+int BPF_PROG(io_uring_submit, struct io_kiocb *request)
+{
+	return on_uring_submit(request);
+}
+
+/* The same under its name before 6.4 (2ad57931db64). */
+SEC("tp_btf/io_uring_submit_sqe")
+int BPF_PROG(io_uring_submit_sqe, struct io_kiocb *request)
+{
+	return on_uring_submit(request);
 }
 
 #endif

@@ -157,8 +157,10 @@ static hot struct peer_value *find_peer(struct connection *connection)
 	struct peer_value *value;
 
 	connection->peer.slot = connection->slot;
-	value = bpf_map_lookup_elem(&peers, &connection->peer);
-	return value ?: add_peer(connection);
+	value = bpf_map_lookup_elem(&peers, &connection->peer) ?: add_peer(connection);
+	if (value)
+		value->last_seen = settle_clock; /* tells user space which peers to forget first */
+	return value;
 }
 
 static hot struct connection *find_connection(struct sock *sk, enum role role)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "events.h"
 #include "kernscale.skel.h"
 #include "messages.h"
 #include "session.h"
@@ -78,6 +79,8 @@ static napi_value get_options(napi_env env, napi_value object, struct options *o
 	CHECK(napi_get_value_uint32(env, value, &options->max_containers));
 	CHECK(napi_get_named_property(env, object, "sampleHz", &value));
 	CHECK(napi_get_value_uint32(env, value, &options->sample_hz));
+	CHECK(napi_get_named_property(env, object, "cgroupEvents", &value));
+	CHECK(napi_get_value_bool(env, value, &options->cgroup_events));
 	CHECK(napi_get_named_property(env, object, "probes", &value));
 	for (uint32_t i = 0; i < NR_PROBES; i++) {
 		CHECK(napi_get_element(env, value, i, &element));
@@ -243,7 +246,8 @@ static napi_value read_rows(napi_env env, struct session *session, napi_value re
 }
 
 /* The map's entries as raw bytes: `NAME.keys` as Uint8Array and `NAME.values` as BigUint64Array. */
-static napi_value read_hash(napi_env env, napi_value result, const char *name, const struct bpf_map *map)
+static napi_value read_hash(napi_env env, struct session *session, napi_value result, const char *name,
+			    const struct bpf_map *map)
 {
 	size_t key_size = bpf_map__key_size(map), value_size = bpf_map__value_size(map);
 	void *keys, *values, *data;
@@ -260,6 +264,8 @@ static napi_value read_hash(napi_env env, napi_value result, const char *name, c
 	}
 	if (array)
 		memcpy(data, values, count * value_size);
+	if (map == session->skeleton->maps.peers)
+		session_age_peers(session, keys, values, count);
 	free(keys);
 	free(values);
 	if (!array)
@@ -281,11 +287,83 @@ static napi_value read_all(napi_env env, napi_callback_info info)
 	if (error)
 		return throw(env, "READ_FAILED", strerror(-error));
 	CHECK(napi_create_object(env, &result));
-	if (!read_rows(env, session, result) || !read_hash(env, result, "blockIo", session->skeleton->maps.blockio) ||
-	    !read_hash(env, result, "peers", session->skeleton->maps.peers) ||
+	if (!read_rows(env, session, result) || !read_hash(env, session, result, "blockIo", session->skeleton->maps.blockio) ||
+	    !read_hash(env, session, result, "peers", session->skeleton->maps.peers) ||
 	    !new_array(env, result, "drops", napi_biguint64_array, 8, NR_DROPS, (void **)&drops))
 		return NULL;
 	memcpy(drops, session->skeleton->bss->drops, NR_DROPS * sizeof(*drops));
+	return result;
+}
+
+/* [[id, removed, path]...] of the cgroups that came and went since the last call. */
+static napi_value take_events(napi_env env, napi_callback_info info)
+{
+	napi_value argument, result, entry, value;
+	struct session *session = arguments(env, info, 1, &argument);
+	int error;
+
+	if (!session)
+		return NULL;
+	error = events_fetch(session);
+	if (error)
+		return throw(env, "READ_FAILED", strerror(-error));
+	CHECK(napi_create_array_with_length(env, session->nr_events, &result));
+	for (size_t i = 0; i < session->nr_events; i++) {
+		const struct cgroup_event *event = &session->events[i];
+
+		CHECK(napi_create_array_with_length(env, 3, &entry));
+		CHECK(napi_create_bigint_uint64(env, event->id, &value));
+		CHECK(napi_set_element(env, entry, 0, value));
+		CHECK(napi_get_boolean(env, event->removed, &value));
+		CHECK(napi_set_element(env, entry, 1, value));
+		CHECK(napi_create_string_utf8(env, event->path, NAPI_AUTO_LENGTH, &value));
+		CHECK(napi_set_element(env, entry, 2, value));
+		CHECK(napi_set_element(env, result, i, entry));
+	}
+	return result;
+}
+
+static napi_value start_costs(napi_env env, napi_callback_info info)
+{
+	napi_value argument;
+	struct session *session = arguments(env, info, 1, &argument);
+	int error = session ? costs_start(session) : 0;
+
+	return error ? throw(env, "READ_FAILED", strerror(-error)) : NULL;
+}
+
+static napi_value stop_costs(napi_env env, napi_callback_info info)
+{
+	napi_value argument;
+	struct session *session = arguments(env, info, 1, &argument);
+
+	if (session)
+		costs_stop(session);
+	return NULL;
+}
+
+/* [{program, runs, seconds}...] of the attached programs. */
+static napi_value read_costs(napi_env env, napi_callback_info info)
+{
+	napi_value argument, result, entry;
+	struct session *session = arguments(env, info, 1, &argument);
+	struct program_cost cost;
+	uint32_t length = 0;
+
+	if (!session)
+		return NULL;
+	CHECK(napi_create_array(env, &result));
+	for (size_t i = 0; i < session->nr_programs; i++) {
+		const char *name = session->programs[i].name;
+
+		if (!session->programs[i].attached || !costs_read(session, name, &cost))
+			continue;
+		CHECK(napi_create_object(env, &entry));
+		if (!set_string(env, entry, "program", name) || !set_number(env, entry, "runs", cost.runs) ||
+		    !set_number(env, entry, "seconds", cost.nanoseconds * 1e-9))
+			return NULL;
+		CHECK(napi_set_element(env, result, length++, entry));
+	}
 	return result;
 }
 
@@ -317,6 +395,10 @@ NAPI_MODULE_INIT()
 		{ .utf8name = "track", .method = track, .attributes = napi_enumerable },
 		{ .utf8name = "untrack", .method = untrack, .attributes = napi_enumerable },
 		{ .utf8name = "read", .method = read_all, .attributes = napi_enumerable },
+		{ .utf8name = "takeEvents", .method = take_events, .attributes = napi_enumerable },
+		{ .utf8name = "startCosts", .method = start_costs, .attributes = napi_enumerable },
+		{ .utf8name = "stopCosts", .method = stop_costs, .attributes = napi_enumerable },
+		{ .utf8name = "costs", .method = read_costs, .attributes = napi_enumerable },
 		{ .utf8name = "takeMessages", .method = take_messages, .attributes = napi_enumerable },
 	};
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "environment.h"
+#include "events.h"
 #include "kernscale.skel.h"
 #include "messages.h"
 #include "programs.h"
@@ -54,6 +55,13 @@ static bool has_tracepoint(const struct btf *kernel, const char *tracepoint)
 	return btf__find_by_name_kind(kernel, name, BTF_KIND_TYPEDEF) > 0;
 }
 
+static bool is_wanted(const struct options *options, const struct program *program)
+{
+	if (program->events)
+		return options->cgroup_events;
+	return program->always || options->probes[program->probe];
+}
+
 /* Decides by the kernel's own type information, never by its version. */
 static void plan(struct session *session, const struct btf *kernel)
 {
@@ -61,7 +69,7 @@ static void plan(struct session *session, const struct btf *kernel)
 		const struct program *program = &programs[i];
 		struct program_status *status = &session->programs[session->nr_programs];
 
-		if (!program->always && !session->options.probes[program->probe])
+		if (!is_wanted(&session->options, program))
 			continue;
 		if (program->instead_of && has_tracepoint(kernel, program->instead_of))
 			continue;
@@ -270,7 +278,8 @@ struct session *session_open(const struct options *options, struct failure *fail
 	session->shards = libbpf_num_possible_cpus() > MAX_SHARDS ? MAX_SHARDS : libbpf_num_possible_cpus();
 	plan(session, kernel);
 	btf__free(kernel);
-	if (load(session, failure) && map_memory(session, failure) && attach(session, failure)) {
+	if (load(session, failure) && map_memory(session, failure) && events_open(session, failure) &&
+	    attach(session, failure)) {
 		count_listeners(bpf_map__fd(session->skeleton->maps.listeners));
 		return session;
 	}
@@ -289,6 +298,7 @@ void session_close(struct session *session)
 	for (size_t i = 0; i < session->nr_sample_links; i++)
 		bpf_link__destroy(session->sample_links[i]);
 	free(session->sample_links);
+	events_close(session);
 	unmap(session->rows, (size_t)session->nr_slots * session->shards * sizeof(struct row));
 	unmap(session->settled, session->nr_slots * sizeof(struct settled));
 	if (session->skeleton)

@@ -9,6 +9,7 @@ struct program {
 	const char *name;
 	enum probe probe;
 	bool always;            /* keeps what every probe builds on: the threads */
+	bool events;            /* wanted when cgroup events are */
 	const char *tracepoint; /* NULL: not a tracepoint */
 	const char *instead_of; /* left out when this tracepoint exists */
 	const char *absent;     /* what to say when the kernel lacks it */

@@ -11,6 +11,7 @@
 
 struct kernscale; /* the skeleton bpftool generates */
 struct bpf_link;
+struct ring_buffer;
 
 /* In the order of PROBES in ../types.ts. */
 enum probe { PROBE_SCHEDULER, PROBE_BLOCKIO, PROBE_SAMPLING, PROBE_TCP, NR_PROBES };
@@ -35,6 +36,7 @@ struct options {
 	bool probes[NR_PROBES];
 	uint32_t max_containers;
 	uint32_t sample_hz;
+	bool cgroup_events;
 	char cgroup_root[256];
 };
 
@@ -66,6 +68,11 @@ struct session {
 	struct bpf_link **sample_links; /* one per CPU */
 	size_t nr_sample_links;
 
+	struct ring_buffer *ring; /* NULL: no cgroup events */
+	struct cgroup_event *events;
+	size_t nr_events, max_events;
+	int stats; /* descriptor that keeps the kernel's run-time statistics on; -1: off */
+
 	uint32_t nr_slots; /* containers + 1 */
 	uint32_t shards;
 	struct row *rows;         /* [slot x shard], shared with the kernel */
@@ -92,6 +99,9 @@ int session_settle(struct session *session);
 
 /* Fills `values` (VALUES_PER_SLOT doubles) for one slot. */
 void session_read_slot(struct session *session, uint32_t slot, double *values);
+
+/* Forgets peers that were quiet for long, of containers that near their bound. */
+void session_age_peers(struct session *session, const struct peer_key *keys, const struct peer_value *values, int count);
 
 /* Reads a whole hash map; `*keys` and `*values` are malloc'ed. Answers the number of entries, or -errno. */
 int session_read_hash(int map, size_t key_size, size_t value_size, uint32_t bound, void **keys, void **values);

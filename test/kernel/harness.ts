@@ -11,7 +11,6 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -90,7 +89,8 @@ export interface Group {
 /** Cgroups of our own, and the processes in them; `dispose` leaves nothing of either. */
 export class Sandbox {
   readonly root: string;
-  readonly scratch = mkdtempSync(join(tmpdir(), 'kernscale-test-'));
+  /** A directory on a disk, which /tmp need not be. */
+  readonly scratch = mkdtempSync('/var/tmp/kernscale-test-');
   readonly #children: ChildProcess[] = [];
   readonly #directories: string[] = [];
   readonly #controller = mounts().find(({ type, options }) => type === 'cgroup' && options.includes('cpu'))

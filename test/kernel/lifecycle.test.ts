@@ -1,11 +1,12 @@
 import { expect } from 'chai';
 import { execFileSync, spawn } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { NativeError, openProbes } from '../../native/index.js';
+import type { CgroupEvent } from '../../native/index.js';
 import { cgroupRoot, requireKernel } from './harness.js';
 
 /** Ids of the BPF programs that a process holds. */
@@ -98,6 +99,50 @@ describe('life of the probes', () => {
       }
     } finally {
       for (const probes of both) probes.close();
+    }
+  });
+
+  it('tells of cgroups that come and go, within 100 ms', async () => {
+    const events: CgroupEvent[] = [];
+    const probes = openProbes({
+      cgroupRoot: cgroupRoot(),
+      probes: ['sampling'],
+      maxContainers: 4,
+      onCgroup: (event) => events.push(event),
+    });
+    const path = `${cgroupRoot()}/kernscale-test-${process.pid}-events`;
+    try {
+      mkdirSync(path);
+      const { ino } = statSync(path, { bigint: true });
+      await sleep(100);
+      rmdirSync(path);
+      await sleep(100);
+      expect(
+        events.filter(({ cgroupId }) => cgroupId === ino).map(({ kind, path: below }) => [kind, below]),
+      ).to.deep.equal([
+        ['created', `/kernscale-test-${process.pid}-events`],
+        ['removed', `/kernscale-test-${process.pid}-events`],
+      ]);
+    } finally {
+      if (existsSync(path)) rmdirSync(path);
+      probes.close();
+    }
+  });
+
+  it("measures what its programs cost, and leaves the kernel's statistics off", async () => {
+    const probes = openProbes({ cgroupRoot: cgroupRoot(), maxContainers: 4 });
+    try {
+      const costs = await probes.measure(200);
+      const { runs, seconds } = costs.find(({ program }) => program === 'sched_switch')!;
+      expect(runs).to.be.above(10);
+      expect(seconds / runs).to.be.within(10e-9, 100e-6);
+      expect(
+        await probes
+          .measure(0)
+          .then((later) => later.find(({ program }) => program === 'sched_switch')!.runs - runs),
+      ).to.be.below(1000);
+    } finally {
+      probes.close();
     }
   });
 

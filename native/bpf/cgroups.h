@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* Tells user space of cgroups that come and go, so that a new container is tracked at once. */
+#ifndef KERNSCALE_CGROUPS_H
+#define KERNSCALE_CGROUPS_H
+
+#include "common.h"
+
+/* Bound: about 120 events that user space has not fetched yet; more are counted, and found by its next scan. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 * 1024);
+} cgroup_events SEC(".maps");
+
+static hot int tell(struct cgroup *cgroup, const char *path, bool removed)
+{
+	const int unified = 0; /* hierarchy of cgroup2; containers are known by their cgroup2 ids */
+	struct cgroup_event *event;
+
+	if (cgroup->root->hierarchy_id != unified)
+		return 0;
+	event = bpf_ringbuf_reserve(&cgroup_events, sizeof(*event), 0);
+	if (!event) {
+		count_drop(DROP_EVENTS_FULL);
+		return 0;
+	}
+	event->id = cgroup->kn->id;
+	event->removed = removed;
+	bpf_probe_read_kernel_str(event->path, sizeof(event->path), path);
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP); /* user space polls */
+	return 0;
+}
+
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(cgroup_created, struct cgroup *cgroup, const char *path)
+{
+	return tell(cgroup, path, false);
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(cgroup_removed, struct cgroup *cgroup, const char *path)
+{
+	return tell(cgroup, path, true);
+}
+
+#endif
