@@ -129,12 +129,25 @@ export class ContainerTable {
 
   #update(entry: Entry, now: number): void {
     const pod = this.#identify(entry);
-    entry.ignored =
-      pod !== undefined &&
-      (this.policy.ignoreNamespaces.test(pod.namespace) ||
-        (!entry.identity && now - entry.seenAt >= SANDBOX_SECONDS));
+    if (pod) {
+      entry.ignored =
+        this.policy.ignoreNamespaces.test(pod.namespace) ||
+        (!entry.identity && (entry.ignored || this.#isSandbox(entry, now)));
+    }
     if (entry.ignored) this.#untrack(entry);
     else if (entry.slot === undefined) this.#track(entry);
+  }
+
+  /**
+   * A sandbox is made before its pod's containers. One that is younger than they are is a container that was
+   * restarted while the API is down.
+   */
+  #isSandbox({ cgroup, seenAt }: Entry, now: number): boolean {
+    if (now - seenAt < SANDBOX_SECONDS) return false;
+    for (const other of this.#entries.values()) {
+      if (other.cgroup.podUid === cgroup.podUid && other.identity && other.seenAt >= seenAt) return true;
+    }
+    return false;
   }
 
   #identify(entry: Entry): PodIdentity | undefined {

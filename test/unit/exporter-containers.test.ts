@@ -50,15 +50,30 @@ describe('the container table', () => {
   });
 
   it('gives up on a sandbox after a minute, but not on a container the API tells of late', () => {
-    observe(0, [1n, cgroup('pod-1', 'pause')]);
+    const both: [bigint, CgroupIdentity][] = [
+      [1n, cgroup('pod-1', 'pause')],
+      [2n, cgroup('pod-1', 'aa')],
+    ];
+    observe(0, ...both);
     table.setPods(WEB, 0);
-    observe(59, [1n, cgroup('pod-1', 'pause')]);
-    expect(probes.slots.size).to.equal(1);
-    observe(60, [1n, cgroup('pod-1', 'pause')]);
-    expect(probes.slots.size).to.equal(0);
-    table.setPods(podIndex(['pod-1', 'shop', { pause: web }]), 61);
-    expect(probes.slots.size).to.equal(1);
-    expect(table.counts()).to.include({ exported: 1, ignored: 0 });
+    observe(59, ...both);
+    expect(probes.slots.size).to.equal(2);
+    observe(60, ...both);
+    observe(61, ...both);
+    expect([...probes.slots.keys()]).to.deep.equal([2n]);
+    expect(table.counts()).to.include({ exported: 1, ignored: 1 });
+    table.setPods(podIndex(['pod-1', 'shop', { aa: web, pause: identity({ container: 'late' }) }]), 62);
+    expect(table.counts()).to.include({ exported: 2, ignored: 0 });
+  });
+
+  it('does not take a container that was restarted while the API is down for a sandbox', () => {
+    observe(0, [2n, cgroup('pod-1', 'aa')]);
+    table.setPods(WEB, 0);
+    observe(10, [3n, cgroup('pod-1', 'bb')]);
+    probes.run(3n, 4);
+    observe(3600, [3n, cgroup('pod-1', 'bb')]);
+    table.setPods(podIndex(['pod-1', 'shop', { bb: web }]), 3601);
+    expect(oncpu(3601)).to.deep.equal({ [web.pod]: 4 });
   });
 
   it('keeps measuring pods the API does not know, however long it stays silent', () => {
