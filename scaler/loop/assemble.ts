@@ -99,16 +99,16 @@ function groupByWorkload(samples: readonly VectorSample[]): Map<WorkloadKey, Vec
 function reading(table: SignalTable, workload: WorkloadKey): Reading {
   if (table.absent) return table.absent;
   const [sample, second] = table.byWorkload.get(workload) ?? [];
-  if (!sample) return { absent: 'missing', text: `no series for ${workload}` };
+  if (!sample) return { absent: 'missing', text: 'no series' };
   if (second) {
-    return { absent: 'error', text: `several series for ${workload}; the expression must aggregate them` };
+    return { absent: 'error', text: 'several series; the expression must aggregate them' };
   }
-  return measured(sample.value, table.freshness.of(workload), workload);
+  return measured(sample.value, table.freshness.of(workload));
 }
 
-function measured(value: number, scrapedAt: number | undefined, workload: WorkloadKey): Reading {
+function measured(value: number, scrapedAt: number | undefined): Reading {
   if (scrapedAt === undefined) {
-    return { absent: 'stale', text: `${workload} is not being scraped any more` };
+    return { absent: 'stale', text: 'it is not being scraped any more' };
   }
   return { value, timestamp: scrapedAt };
 }
@@ -121,12 +121,12 @@ function edgesOf(
   if (table.absent) return table.absent;
   const scrapedAt = table.freshness.of(workload);
   if (scrapedAt === undefined) {
-    return { absent: 'stale', text: `${workload} is not being scraped` };
+    return { absent: 'stale', text: 'it is not being scraped' };
   }
   const samples = table.byWorkload.get(workload) ?? [];
   return samples.map(({ labels, value }) => {
     const peer = labels['peer'] ?? '';
-    return { peer, to: peerOf(peer, resolve), wait: measured(value, scrapedAt, workload) };
+    return { peer, to: peerOf(peer, resolve), wait: measured(value, scrapedAt) };
   });
 }
 

@@ -109,7 +109,7 @@ describe('scaler with a real Prometheus', function () {
     const record = await harness.untilDecision('slow', (seen) => cpu(seen)?.absent === 'stale');
     harness.metrics.failing = false;
     expect(record).to.include({ bound: 'unknown', replicas: 3 });
-    expect(cpu(record)?.text).to.equal('shop/Deployment/slow is not being scraped any more');
+    expect(cpu(record)?.text).to.equal('it is not being scraped any more');
     expect(await harness.replicas('slow')).to.equal(3);
     await harness.untilDecision('slow', (seen) => cpu(seen)?.value !== undefined);
   });

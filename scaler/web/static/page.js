@@ -1,6 +1,8 @@
 const REFRESH_MS = 2000;
 const PARTS = ['cpu', 'disk', 'wait', 'lock'];
 const SHARES = { disk: 'blockio', wait: 'wait', lock: 'lock' };
+/** Below this many cores a workload is idle, and shares of its busy time say nothing. */
+const MIN_BUSY_CORES = 0.01;
 const OUTCOMES = {
   applied: 'scaled',
   dry_run: 'dry run: not scaled',
@@ -83,8 +85,9 @@ function updateRow(row, record, now) {
 function updateThreads(row, inputs) {
   const values = Object.fromEntries(inputs.map((input) => [input.signal, input]));
   const shares = PARTS.map((part) => values[SHARES[part]]?.value ?? 0);
-  const measured = Object.values(SHARES).some((signal) => values[signal]?.value !== undefined);
-  shares[0] = measured ? Math.max(0, 1 - shares[1] - shares[2] - shares[3]) : 0;
+  const blocked = shares[1] + shares[2] + shares[3];
+  const busy = blocked > 0 || (values.cpu?.value ?? 0) >= MIN_BUSY_CORES;
+  shares[0] = busy ? Math.max(0, 1 - blocked) : 0;
   row.segments.forEach((segment, index) => {
     const width = `${(shares[index] * 100).toFixed(1)}%`;
     if (segment.style.width !== width) segment.style.width = width;
@@ -96,7 +99,7 @@ function updateThreads(row, inputs) {
       `disk ${valueText(values.blockio, percent)}`,
       `peers ${valueText(values.wait, percent)}`,
       `lock ${valueText(values.lock, percent)}`,
-    ].join(' · '),
+    ].join('\u00a0· '),
   );
 }
 
