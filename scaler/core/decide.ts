@@ -25,10 +25,10 @@ import { walk, type Walk } from './walk.js';
 export const LONGEST_INTERVAL = 300;
 
 const ABSENCES: Record<Absent['absent'], string> = {
-  missing: 'is missing',
-  stale: 'is too old',
-  partial: 'is incomplete',
-  nan: 'is not a quantity',
+  missing: 'missing',
+  stale: 'too old',
+  partial: 'incomplete',
+  nan: 'not a quantity',
   error: 'could not be had',
 };
 
@@ -138,14 +138,22 @@ function windows({ behavior }: Rule) {
 }
 
 function reasonsAgainstScalingDown(assessment: Assessment, samples: Samples): string[] {
-  const reasons = assessment.missing.map(
-    ({ signal, absent, text }) => `${signal} ${ABSENCES[absent!]}: ${text}`,
-  );
+  const reasons = missingInputs(assessment.missing);
   const { measuredPods } = assessment;
   if (measuredPods !== undefined && measuredPods < samples.replicas) {
     reasons.push(`only ${measuredPods} of ${count(samples.replicas, 'pod')} are measured so far`);
   }
   return [...reasons, ...samples.waitedOnBy.map((waiter) => `${waiter} is held up and waits on it`)];
+}
+
+/** One clause per cause: an outage takes all signals away at once. */
+function missingInputs(missing: Assessment['missing']): string[] {
+  const signalsByCause = new Map<string, string[]>();
+  for (const { signal, absent, text = '' } of missing) {
+    const cause = `${ABSENCES[absent!]}: ${text}`;
+    signalsByCause.set(cause, [...(signalsByCause.get(cause) ?? []), signal]);
+  }
+  return [...signalsByCause].map(([cause, signals]) => `${signals.join(', ')} ${cause}`);
 }
 
 function settle(situation: Situation): Outcome {
