@@ -58,8 +58,10 @@ export function seconds(text: string): number {
 /**
  * Parses the arguments; prints help and returns undefined when that is all that was asked for.
  *
+ * @typeParam T the options' shape, which commander leaves to the caller to know
  * @throws KernscaleError `BAD_FLAG` with commander's own sentence
  */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- a typed result, as commander's opts()
 export function parseFlags<T>(command: Command, argv: readonly string[]): T | undefined {
   try {
     command.parse(argv, { from: 'user' });
@@ -68,7 +70,7 @@ export function parseFlags<T>(command: Command, argv: readonly string[]): T | un
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
     const sentence = error.message.replace(/^error: /, '').replace(/\n/g, ' ');
-    throw new KernscaleError('BAD_FLAG', `${sentence}; --help lists the flags`, { cause: undefined });
+    throw new KernscaleError('BAD_FLAG', `${sentence}; --help lists the flags`);
   }
 }
 
