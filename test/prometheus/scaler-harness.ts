@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { AppsV1Api } from '@kubernetes/client-node';
 import { stringify } from 'yaml';
@@ -18,7 +17,7 @@ import { DictatedMetrics } from './scaler-metrics.js';
 const run = promisify(execFile);
 const GRACE_MS = 2000;
 /** Longer than the window of the tests' rates, which are too small until it is full. */
-const WARM_UP_MS = 6000;
+const WARM_UP_SECONDS = 6;
 
 /** A real Prometheus, the real scaler and a stand-in cluster, around metrics that the test dictates. */
 export class ScalerHarness {
@@ -39,7 +38,7 @@ export class ScalerHarness {
     await this.cluster.apply(manifest);
     this.#apps = loadKubeConfig(this.cluster.kubeconfigPath).makeApiClient(AppsV1Api);
     await this.startPrometheus();
-    await sleep(WARM_UP_MS);
+    await eventually('a full window of scrapes', () => this.#hasScrapesFrom(WARM_UP_SECONDS), 30_000);
     await this.startScaler(rules);
   }
 
@@ -72,6 +71,13 @@ export class ScalerHarness {
   async restartPrometheus(): Promise<void> {
     this.prometheus = start(this.#prometheusProgram);
     await untilReady(this.#prometheusProgram, this.prometheus, AbortSignal.timeout(30_000));
+  }
+
+  async #hasScrapesFrom(secondsAgo: number): Promise<boolean> {
+    const query = encodeURIComponent(`count(kernscale_state_seconds_total offset ${secondsAgo}s)`);
+    const response = await fetch(`${this.prometheusUrl}/api/v1/query?query=${query}`);
+    const { data } = (await response.json()) as { data: { result: unknown[] } };
+    return data.result.length > 0;
   }
 
   async startScaler(rules: object): Promise<void> {
