@@ -14,16 +14,14 @@ const PACKAGE = `${HOME}/node_modules/bpf-linker-napi`;
 const MOUNT_POINTS = ['/proc', '/sys', '/dev', '/disk', '/tmp'];
 
 /** Everything of the guest but the kernel's own files: the same for every kernel. */
-export async function guestFiles(directory: string): Promise<GuestFile[]> {
-  const tasks = join(directory, 'tasks');
-  const sources = ['tasks.c', 'kinds.c'].map((file) => fromRoot(join(SOURCES, file)));
-  await run('gcc', ['-static', '-O2', '-Wall', '-Wextra', '-pthread', '-o', tasks, ...sources]);
+export async function guestFiles(): Promise<GuestFile[]> {
+  await run('make', ['-C', fromRoot(SOURCES)]);
   const addon = fromRoot('native/build/kernscale.node');
   return [
     { path: '/init', source: fromRoot(join(SOURCES, 'init.sh')), executable: true },
     { path: '/bin/busybox', source: await busybox(), executable: true },
     { path: '/bin/node', source: process.execPath, executable: true },
-    { path: '/bin/tasks', source: tasks, executable: true },
+    { path: '/bin/tasks', source: fromRoot(join(SOURCES, 'build/tasks')), executable: true },
     ...(await libraries([process.execPath, addon])),
     { path: `${HOME}/package.json`, source: Buffer.from('{"type":"module"}') },
     ...(await scripts(fromRoot(join('dist', SOURCES)), join(HOME, SOURCES))),

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { Option } from 'commander';
 import { commandLine, flag, parseFlags } from '../../common/flags.js';
 import { runMain, terminationSignal } from '../../common/main.js';
-import { fromRoot } from '../loop/paths.js';
 import { KERNELS } from './kernels.js';
 import { runMatrix, type Result } from './matrix.js';
+import { CACHE } from './packages.js';
 import { renderTables } from './table.js';
 import { holds } from './verdict.js';
 
@@ -53,7 +53,7 @@ function progress(message: string): void {
 
 /** The verifier's log is on the console: too long for a table, needed when a program is refused. */
 async function keepConsoles(results: readonly Result[]): Promise<void> {
-  const logs = fromRoot('.cache/kernels/logs');
+  const logs = join(CACHE, 'logs');
   await mkdir(logs, { recursive: true });
   for (const { name, console } of results) await writeFile(join(logs, `${name}.log`), console);
 }

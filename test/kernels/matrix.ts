@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ProgramStatus } from 'bpf-linker-napi';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
-import { fromRoot } from '../loop/paths.js';
 import type { KernelFacts, Line, Truth } from './guest/report.js';
 import { buildInitramfs, guestFiles } from './image.js';
 import type { KernelChoice } from './kernels.js';
@@ -52,10 +51,10 @@ async function runKernel(choice: KernelChoice, directory: string, options: Matri
   const nothing = { name: choice.name, programs: [], truths: [], seconds: 0, console: '' };
   try {
     options.progress(`${choice.name}: looking for its kernel`);
-    const kernel = await fetchKernel(choice, { ...options, cache: fromRoot('.cache/kernels') });
+    const kernel = await fetchKernel(choice, options);
     options.progress(`${choice.name}: booting ${kernel.release}`);
     const initramfs = join(directory, 'initramfs');
-    await buildInitramfs(initramfs, await guestFiles(directory), kernel);
+    await buildInitramfs(initramfs, await guestFiles(), kernel);
     const started = performance.now();
     const machine = { image: kernel.image, initramfs, directory, timeoutSeconds: BOOT_TIMEOUT_SECONDS };
     const { report, console } = await boot(machine, options.signal);

@@ -3,10 +3,13 @@ import { access, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } fro
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
+import { fromRoot } from '../loop/paths.js';
 import type { KernelChoice } from './kernels.js';
 import { loadOrder, moduleIndex } from './modules.js';
 
 const run = promisify(execFile);
+/** Keeps unpacked kernels, and the consoles of their guests, between runs. */
+export const CACHE = fromRoot('.cache/kernels');
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const META_PACKAGE = 'linux-image-amd64';
 /** Up to 7.1 one package held everything; since then the image, its modules and what they share are apart. */
@@ -22,8 +25,6 @@ export interface Kernel {
 }
 
 export interface FetchOptions {
-  /** Directory that keeps unpacked kernels between runs. */
-  readonly cache: string;
   /** Debian archive to download from; the machine's own by default. */
   readonly mirror?: string;
   /** Ask the archive for a newer package although one is cached. */
@@ -36,8 +37,8 @@ export interface FetchOptions {
  *
  * @throws KernscaleError `KERNEL_UNAVAILABLE` when the archive cannot be reached or lacks the package
  */
-export async function fetchKernel(choice: KernelChoice, options: FetchOptions): Promise<Kernel> {
-  const home = join(options.cache, choice.name);
+export async function fetchKernel(choice: KernelChoice, options: FetchOptions = {}): Promise<Kernel> {
+  const home = join(CACHE, choice.name);
   if (options.update || !(await exists(join(home, 'release')))) {
     const work = `${home}.new`;
     await rm(work, { recursive: true, force: true });

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { errorCode, KernscaleError } from '../../common/errors.js';
 
 const run = promisify(execFile);
-const DISK_BYTES = 64 << 20;
+const DISK_BYTES = 128 << 20;
 const CONSOLE_LINES = 15;
 
 export interface Machine {

@@ -10,16 +10,20 @@ import { runTruths } from './truths.js';
 async function check(): Promise<void> {
   const controllers = readFileSync(join(CGROUP_ROOT, 'cgroup.subtree_control'), 'utf8').trim().split(' ');
   tell({ kernel: { release: release(), controllers } });
+  const created: bigint[] = [];
   const probes = openProbes({
     cgroupRoot: CGROUP_ROOT,
     maxContainers: 32,
+    onCgroup: ({ kind, cgroupId }) => {
+      if (kind === 'created') created.push(cgroupId);
+    },
     onMessage: (level, message) => {
       if (level !== 'debug') console.error(`libbpf: ${level}: ${message.trimEnd()}`);
     },
   });
   try {
     tell({ programs: probes.programs });
-    await runTruths(probes, (truth) => {
+    await runTruths(probes, created, (truth) => {
       tell({ truth });
     });
   } finally {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ContainerCounters, Probes } from 'bpf-linker-napi';
@@ -10,6 +10,7 @@ export const CGROUP_ROOT = '/sys/fs/cgroup';
 
 /** A tracked cgroup with a directory on the disk for its files. */
 export interface Container {
+  readonly id: bigint;
   run(kind: string, milliseconds: number): Promise<TaskReport>;
   counters(): ContainerCounters;
   remove(): void;
@@ -29,6 +30,7 @@ export function createContainer(
   const id = statSync(cgroup, { bigint: true }).ino;
   const slot = probes.track(id);
   return {
+    id,
     run: async (kind, milliseconds) => {
       const { stdout } = await run('tasks', [kind, cgroup, String(milliseconds)], { cwd: files });
       return JSON.parse(stdout) as TaskReport;
@@ -37,6 +39,7 @@ export function createContainer(
     remove: () => {
       probes.untrack(id);
       rmdirSync(cgroup);
+      rmSync(files, { recursive: true });
     },
   };
 }

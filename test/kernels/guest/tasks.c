@@ -118,6 +118,17 @@ static pid_t fork_into(const char *cgroup)
 	return pid;
 }
 
+static const struct kind *find_kind(const char *name)
+{
+	const struct kind *lists[] = { thread_kinds, file_kinds, peer_kinds, uring_kinds };
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		for (const struct kind *kind = lists[i]; kind->name; kind++)
+			if (!strcmp(kind->name, name))
+				return kind;
+	return NULL;
+}
+
 static double seconds(struct timeval time)
 {
 	return (double)time.tv_sec + (double)time.tv_usec / 1e6;
@@ -149,13 +160,15 @@ int main(int argc, char **argv)
 		add(&truth->inside_seconds, now() - inside);
 		_exit(0);
 	}
-	if (wait4(pid, &status, 0, &usage) < 0 || status)
-		die("the task failed");
+	if (wait4(pid, &status, 0, &usage) < 0)
+		die("wait4");
 	truth->thread_seconds += now() - born;
 	if (peer) {
 		kill(peer, SIGKILL);
 		waitpid(peer, NULL, 0);
 	}
+	if (status)
+		return 1; /* it has said why */
 	/* From a thread's first instruction to its last it surely lived; before its making and once reaped it did not. */
 	printf("{\"threadSeconds\":%.6f,\"unsureSeconds\":%.6f,\"blockedSeconds\":%.6f,", truth->thread_seconds,
 	       truth->thread_seconds - truth->inside_seconds, truth->blocked_seconds);

@@ -19,7 +19,8 @@ struct kind {
 	void (*run)(void);
 };
 
-const struct kind *find_kind(const char *name);
+/* Each ends with one that has no name. */
+extern const struct kind thread_kinds[], file_kinds[], peer_kinds[], uring_kinds[];
 
 extern struct truth *truth;
 extern double deadline;

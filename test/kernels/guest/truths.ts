@@ -8,6 +8,8 @@ import type { TaskReport, Truth } from './report.js';
 
 const run = promisify(execFile);
 const TASK_MS = 2000;
+/** Several times the 100 ms within which a new cgroup is promised to be told. */
+const EVENT_MS = 500;
 /** Long enough for several periods of the quota, 100 ms each. */
 const THROTTLED = { 'cpu.max': '20000 100000' };
 
@@ -70,6 +72,13 @@ const QUIET: readonly Experiment[] = [
   },
 ];
 
+/** The same again through io_uring, whose waiters the kernel marks as waiting for I/O whatever they wait for. */
+const URING: readonly Experiment[] = [
+  { kind: 'uring-sleep', name: 'io_uring timer', state: 'sleep' },
+  { kind: 'uring-serve', name: 'io_uring server', state: 'idle' },
+  { kind: 'uring-read', name: 'io_uring reader', state: 'disk' },
+];
+
 /** Each needs the CPUs, or the disk, for itself. */
 const ALONE: readonly Experiment[] = [
   { kind: 'mapped', name: 'mapped-file reader', state: 'disk' },
@@ -79,15 +88,25 @@ const ALONE: readonly Experiment[] = [
   { kind: 'burn', name: 'throttled burner', state: 'throttled', settings: THROTTLED },
 ];
 
-/** Runs everything and hands over each verdict as soon as it is known. */
-export async function runTruths(probes: Probes, tell: (truth: Truth) => void): Promise<void> {
+/**
+ * Runs everything and hands over each verdict as soon as it is known.
+ *
+ * @param created ids of the cgroups that the probes told of so far
+ */
+export async function runTruths(
+  probes: Probes,
+  created: readonly bigint[],
+  tell: (truth: Truth) => void,
+): Promise<void> {
   const attached = new Set(
     probes.programs.filter((program) => program.attached).map(({ program }) => program),
   );
-  await Promise.all(QUIET.map((experiment) => perform(experiment, probes, attached, tell)));
+  for (const wave of [QUIET, URING])
+    await Promise.all(wave.map((experiment) => perform(experiment, probes, attached, tell)));
   for (const experiment of ALONE) await perform(experiment, probes, attached, tell);
   tell(await inFlight(probes));
   tell(await writeback(probes, attached));
+  tell(await newCgroup(probes, created));
 }
 
 async function perform(
@@ -154,6 +173,14 @@ async function writeback(probes: Probes, attached: ReadonlySet<string>): Promise
   const within = truth.share !== null && Math.abs(truth.share - 1) <= 0.05;
   const detail = `${truth.detail}, ${atExit} of them before the writer ended`;
   return { ...truth, ok: truth.share === null || within, detail };
+}
+
+async function newCgroup(probes: Probes, created: readonly bigint[]): Promise<Truth> {
+  const container = createContainer(probes, 'new');
+  await sleep(EVENT_MS);
+  container.remove();
+  const told = created.filter((id) => id === container.id).length;
+  return judgeCount('new container', 'told once', 1, told, 0);
 }
 
 /** How many values a histogram has seen. */

@@ -1,0 +1,37 @@
+import { expect } from 'chai';
+import { errorCode, errorMessage } from '../../common/errors.js';
+import { KERNELS } from './kernels.js';
+import { runMatrix } from './matrix.js';
+import { fetchKernel } from './packages.js';
+import { renderTables } from './table.js';
+
+/** The oldest: it differs most from what the other kernel tests run on. */
+const KERNEL = KERNELS.find(({ name }) => name === 'bookworm')!;
+
+describe(`the probes on the kernel of Debian ${KERNEL.suite}`, () => {
+  before('has the kernel', async function () {
+    this.timeout('5m');
+    try {
+      await fetchKernel(KERNEL);
+    } catch (error) {
+      if (errorCode(error) !== 'KERNEL_UNAVAILABLE' || process.env['KERNSCALE_ALLOW_SKIP'] !== '1')
+        throw error;
+      console.warn(`    skipped: ${errorMessage(error)}`);
+      this.skip();
+    }
+  });
+
+  it('attach or are absent by name, and know what every task did', async function () {
+    this.timeout('5m');
+    const { signal } = new AbortController();
+    const [result] = await runMatrix([KERNEL], { signal, progress: () => undefined });
+    const { error, facts, programs, truths } = result!;
+    const tables = renderTables([result!]);
+    expect(error, tables).to.equal('');
+    expect(facts?.controllers).to.include.members(['cpu', 'io', 'memory']);
+    const wrong = truths.filter(({ ok }) => !ok).map(({ name, detail }) => `${name}: ${detail}`);
+    expect(wrong, tables).to.deep.equal([]);
+    const attached = programs.filter((program) => program.attached).map(({ program }) => program);
+    expect(attached).to.include.members(['sched_switch', 'settle', 'sample', 'block_rq_complete']);
+  });
+});

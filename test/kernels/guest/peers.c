@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Tasks that wait for another process, at the other end of a pipe or of a TCP connection. */
+#define _GNU_SOURCE
+#include "peers.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ANSWER_SECONDS 0.02
+
+int channel[2];
+static struct sockaddr_in address = { .sin_family = AF_INET };
+
+static void tick(int end)
+{
+	for (;;) {
+		pause_for(ANSWER_SECONDS);
+		if (write(end, "x", 1) != 1)
+			return;
+	}
+}
+
+static pid_t prepare_pipe(void)
+{
+	if (pipe(channel))
+		die("pipe");
+	return beside(tick, channel[1]);
+}
+
+static void read_pipe(void)
+{
+	char byte;
+
+	for (; now() < deadline; truth->operations++)
+		BLOCKED(if (read(channel[0], &byte, 1) != 1) die("read"));
+}
+
+static int listener(void)
+{
+	socklen_t length = sizeof(address);
+	int socket_ = socket(AF_INET, SOCK_STREAM, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(socket_, (struct sockaddr *)&address, length) || listen(socket_, 8) ||
+	    getsockname(socket_, (struct sockaddr *)&address, &length))
+		die("listen");
+	return socket_;
+}
+
+/* Answers each request late; the requester has nothing else to do. */
+static void answer_late(int server)
+{
+	char request[64];
+	int client = accept(server, NULL, NULL);
+
+	while (read(client, request, sizeof(request)) > 0) {
+		pause_for(ANSWER_SECONDS);
+		if (write(client, request, sizeof(request)) < 0)
+			return;
+	}
+}
+
+static pid_t prepare_server(void)
+{
+	return beside(answer_late, listener());
+}
+
+static int connected(void)
+{
+	int client = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (connect(client, (struct sockaddr *)&address, sizeof(address)))
+		die("connect");
+	return client;
+}
+
+static void request(void)
+{
+	char bytes[64] = "request";
+	int client = connected();
+
+	for (; now() < deadline; truth->operations++) {
+		if (write(client, bytes, sizeof(bytes)) != sizeof(bytes))
+			die("write");
+		BLOCKED(if (recv(client, bytes, sizeof(bytes), MSG_WAITALL) != sizeof(bytes)) die("recv"));
+	}
+}
+
+/* Asks seldom: the server waits for work most of the time. */
+static void ask_seldom(int unused)
+{
+	char bytes[64] = "request";
+	int client = connected();
+
+	(void)unused;
+	while (write(client, bytes, sizeof(bytes)) > 0 && recv(client, bytes, sizeof(bytes), MSG_WAITALL) > 0)
+		pause_for(ANSWER_SECONDS);
+}
+
+pid_t prepare_client(void)
+{
+	channel[0] = listener();
+	return beside(ask_seldom, 0);
+}
+
+static void serve(void)
+{
+	char bytes[64];
+	int client;
+
+	BLOCKED(client = accept(channel[0], NULL, NULL));
+	for (; now() < deadline; truth->operations++) {
+		BLOCKED(if (recv(client, bytes, sizeof(bytes), MSG_WAITALL) != sizeof(bytes)) die("recv"));
+		if (write(client, bytes, sizeof(bytes)) != sizeof(bytes))
+			die("write");
+	}
+}
+
+const struct kind peer_kinds[] = {
+	{ "pipe", prepare_pipe, read_pipe },
+	{ "request", prepare_server, request },
+	{ "serve", prepare_client, serve },
+	{ 0 },
+};

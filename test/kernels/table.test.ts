@@ -1,0 +1,78 @@
+import { expect } from 'chai';
+import { readReport, type Result } from './matrix.js';
+import { renderTables } from './table.js';
+import { holds } from './verdict.js';
+
+const OLD: Result = {
+  name: 'old',
+  facts: { release: '6.1.0-50-amd64', controllers: ['cpu'] },
+  programs: [
+    { probe: 'blockio', program: 'block_io_start', attached: false, detail: 'no such tracepoint' },
+    { probe: 'blockio', program: 'block_rq_issue', attached: true, detail: '' },
+  ],
+  truths: [
+    { name: 'reader', expected: 'disk', share: 0.5, ok: false, detail: 'lock 1.000 s' },
+    { name: 'server', expected: 'requests', share: null, ok: true, detail: 'needs a tracepoint' },
+  ],
+  error: '',
+  seconds: 20,
+  console: '',
+};
+const NEW: Result = {
+  ...OLD,
+  name: 'new',
+  facts: { release: '7.2.13+deb14-amd64', controllers: ['cpu'] },
+  programs: [{ probe: 'blockio', program: 'block_io_start', attached: true, detail: '' }],
+  truths: [
+    { name: 'reader', expected: 'disk', share: 1, ok: true, detail: '' },
+    { name: 'server', expected: 'requests', share: 1, ok: true, detail: '' },
+  ],
+};
+
+describe('the kernel matrix', () => {
+  it('shows every kernel beside the others, and says what is absent or wrong', () => {
+    expect(renderTables([OLD, NEW]).split('\n')).to.deep.equal([
+      'program                 old 6.1.0  new 7.2.13',
+      'blockio/block_io_start  absent     attached',
+      'blockio/block_rq_issue  attached   not needed',
+      '  old: block_io_start: no such tracepoint',
+      '',
+      'truth             old 6.1.0     new 7.2.13',
+      'reader: disk      WRONG 50.0 %  100.0 %',
+      'server: requests  absent        100.0 %',
+      '  old: reader: disk: lock 1.000 s',
+      '',
+    ]);
+  });
+
+  it('says why a kernel shows nothing', () => {
+    const failed: Result = {
+      name: 'lost',
+      programs: [],
+      truths: [],
+      error: 'it panicked',
+      seconds: 0,
+      console: '',
+    };
+    expect(renderTables([failed])).to.contain('lost: it panicked\n');
+    expect(holds(failed)).to.equal(false);
+  });
+
+  it('holds when nothing is wrong, what is absent included', () => {
+    expect(holds(OLD)).to.equal(false);
+    expect(holds(NEW)).to.equal(true);
+    expect(holds({ ...NEW, truths: [] })).to.equal(false);
+  });
+
+  it('reads what a guest could tell before it died', () => {
+    const truth = { name: 'reader', expected: 'disk', share: 1, ok: true, detail: '' };
+    const told = `noise\r\n${JSON.stringify({ programs: NEW.programs })}\r\n${JSON.stringify({ truth })}\r\n`;
+    expect(readReport(told)).to.deep.equal({
+      programs: NEW.programs,
+      truths: [truth],
+      error: 'the check did not end',
+    });
+    expect(readReport(`${told}{"error":"no BTF"}\n{"end":true}\n`).error).to.equal('no BTF');
+    expect(readReport(`${told}{"end":true}\n`).error).to.equal('');
+  });
+});
