@@ -1,17 +1,18 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
 
 /**
  * Runs before the workload and in its place: makes sure the cluster's process is still there to send the
- * parent-death signal, enters the cgroups, becomes the command.
+ * parent-death signal, enters the cgroups, becomes the command. Descriptor 3 closes when that is done.
  */
 const SCRIPT = `
 [ "$PPID" = "$1" ] || exit 1
 shift
 while [ "$1" != -- ]; do echo 0 > "$1" || exit 1; shift; done
 shift
-exec "$@"
+exec "$@" 3>&-
 `;
 
 export interface Launch {
@@ -39,8 +40,8 @@ export interface Exit {
 }
 
 /**
- * Starts a process that is in its cgroups before its first instruction, that dies with this one even by SIGKILL
- * (`setpriv` of util-linux), and that Ctrl-C in our terminal does not reach.
+ * Starts a process and resolves once it runs its command. It is in its cgroups before its first instruction, it
+ * dies with this process even by SIGKILL (`setpriv` of util-linux), and Ctrl-C in our terminal does not reach it.
  *
  * @throws the spawn's error when it cannot be started
  */
@@ -52,13 +53,10 @@ export async function launch({ entrances, command, env, cwd, logPath }: Launch):
       env,
       cwd,
       detached: true,
-      stdio: ['ignore', log, log],
+      stdio: ['ignore', log, log, 'pipe'],
     });
     const exited = exitOf(child);
-    await new Promise<void>((resolve, reject) => {
-      child.once('spawn', resolve);
-      child.once('error', reject);
-    });
+    await becomesCommand(child);
     return {
       pid: child.pid!,
       exited,
@@ -69,6 +67,14 @@ export async function launch({ entrances, command, env, cwd, logPath }: Launch):
   } finally {
     closeSync(log);
   }
+}
+
+async function becomesCommand(child: ChildProcess): Promise<void> {
+  const pipe = child.stdio[3] as Readable;
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', reject);
+    pipe.once('close', resolve).resume();
+  });
 }
 
 function exitOf(child: ChildProcess): Promise<Exit> {

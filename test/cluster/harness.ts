@@ -1,0 +1,155 @@
+import { execFile, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KubeConfig } from '@kubernetes/client-node';
+import { parse } from 'yaml';
+import { startCluster, type Cluster, type ClusterOptions } from './index.js';
+
+/** The image whose files are this machine's. */
+export const HOST_IMAGE = { host: '/' };
+const POLL_MS = 25;
+
+/** Starts a cluster before a suite's tests, with a namespace `shop`, and stops it after them. */
+export function useCluster(options: Partial<ClusterOptions> = {}): () => Cluster {
+  let cluster: Cluster | undefined;
+  before(async () => {
+    cluster = await startCluster({ images: HOST_IMAGE, ...options });
+    await cluster.apply('{apiVersion: v1, kind: Namespace, metadata: {name: shop}}');
+  });
+  after(async () => {
+    await cluster?.stop();
+  });
+  return () => cluster!;
+}
+
+type Found<T> = Exclude<T, undefined | false | ''>;
+
+/** Waits until `probe` answers something else than undefined, false or ''. */
+export async function eventually<T>(probe: () => T | Promise<T>, seconds = 10): Promise<Found<T>> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const result = await probe();
+    if (result !== undefined && result !== false && result !== '') return result as Found<T>;
+    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${probe.toString()}`);
+    await sleep(POLL_MS);
+  }
+}
+
+/** Whether a process runs: one that has ended but was not reaped yet does not. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+export function kubeConfig({ kubeconfigPath }: Cluster): KubeConfig {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfigPath);
+  return config;
+}
+
+export interface Ran {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs the real kubectl against the cluster; `input` goes to its standard input. */
+export function kubectl(
+  { kubeconfigPath }: Cluster,
+  parameters: readonly string[],
+  input = '',
+): Promise<Ran> {
+  const env = { ...process.env, KUBECONFIG: kubeconfigPath };
+  return new Promise((resolve) => {
+    const child = execFile('kubectl', parameters, { env }, (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
+    });
+    child.stdin?.end(input);
+  });
+}
+
+/** Starts kubectl for as long as the test needs it; `output` is what it has printed so far. */
+export function kubectlInBackground(
+  { kubeconfigPath }: Cluster,
+  parameters: readonly string[],
+): { output: () => string; stop: () => void } {
+  const child = spawn('kubectl', parameters, { env: { ...process.env, KUBECONFIG: kubeconfigPath } });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  return { output: () => output, stop: () => child.kill('SIGKILL') };
+}
+
+export interface RawAnswer {
+  code: number;
+  headers: NodeJS.Dict<string | string[]>;
+  body: Record<string, unknown>;
+}
+
+/** One HTTPS request as it is, for what no client would send. */
+export function raw(
+  cluster: Cluster,
+  method: string,
+  path: string,
+  { headers = {}, body = '' }: { headers?: Record<string, string>; body?: string } = {},
+): Promise<RawAnswer> {
+  const authorization = `Bearer ${readFileSync(cluster.tokenPath, 'utf8')}`;
+  const options = {
+    method,
+    ca: readFileSync(cluster.caPath),
+    agent: false,
+    headers: { authorization, ...headers },
+  };
+  return new Promise((resolve, reject) => {
+    const outgoing = request(new URL(path, cluster.url), options, (response) => {
+      let text = '';
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      response.on('end', () => {
+        const parsed = parse(text) as Record<string, unknown> | string | null;
+        const content = typeof parsed === 'object' && parsed ? parsed : { text };
+        resolve({ code: response.statusCode ?? 0, headers: response.headers, body: content });
+      });
+    });
+    outgoing.on('error', reject).end(body);
+  });
+}
+
+export interface DeploymentShape {
+  replicas?: number;
+  command?: readonly string[];
+  /** More fields of the one container. */
+  container?: Record<string, unknown>;
+  /** More fields of the pod's spec. */
+  pod?: Record<string, unknown>;
+}
+
+/** A Deployment in `shop` whose pods sleep unless told otherwise. */
+export function deployment(name: string, shape: DeploymentShape = {}): string {
+  const { replicas = 1, command = ['sleep', 'infinity'], container = {}, pod = {} } = shape;
+  const labels = { app: name };
+  return JSON.stringify({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace: 'shop' },
+    spec: {
+      replicas,
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: {
+          terminationGracePeriodSeconds: 1,
+          containers: [{ name: 'main', image: 'host', command, ...container }],
+          ...pod,
+        },
+      },
+    },
+  });
+}
+
+export function service(name: string, port = 80, targetPort: number | string = 8080): string {
+  const spec = { selector: { app: name }, ports: [{ port, targetPort }] };
+  return JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'shop' }, spec });
+}

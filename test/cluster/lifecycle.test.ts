@@ -1,0 +1,123 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import { deployment, eventually, HOST_IMAGE, isAlive, kubectl } from './harness.js';
+import { startCluster, type Cluster } from './index.js';
+import { processesIn } from './kubelet/cgroup.js';
+import { cgroupMounts } from './kubelet/mounts.js';
+
+const NAMESPACE = '{apiVersion: v1, kind: Namespace, metadata: {name: shop}}';
+
+/** Every process in a cgroup and below it. */
+function processesBelow(directory: string): number[] {
+  if (!existsSync(directory)) return [];
+  const children = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const below = children.flatMap(({ name }) => processesBelow(path.join(directory, name)));
+  return [...processesIn(directory), ...below];
+}
+
+function rootsOf(cluster: Pick<Cluster, 'cgroupRoot'>): string[] {
+  const { cpu } = cgroupMounts();
+  const name = path.basename(cluster.cgroupRoot);
+  return [cluster.cgroupRoot, ...(cpu === undefined ? [] : [path.join(cpu, name)])];
+}
+
+describe('stand-in cluster: life and death', () => {
+  it('leaves no process, cgroup or file, however often it is stopped', async () => {
+    const cluster = await startCluster({ images: HOST_IMAGE });
+    await cluster.apply(NAMESPACE);
+    const ignoring = ['sh', '-c', 'trap "" TERM; while :; do sleep 0.1; done'];
+    await cluster.apply(deployment('web', { replicas: 3, command: ignoring }));
+    await eventually(() => processesBelow(cluster.cgroupRoot).length >= 6);
+    const pids = processesBelow(cluster.cgroupRoot);
+    await Promise.all([cluster.stop(), cluster.stop()]);
+    await cluster.stop();
+    expect(pids.filter(isAlive)).to.deep.equal([]);
+    expect(rootsOf(cluster).filter((root) => existsSync(root))).to.deep.equal([]);
+    expect(existsSync(cluster.stateDir)).to.equal(false);
+  });
+
+  it('keeps a state directory that is not its own', async () => {
+    const stateDir = mkdtempSync(path.join(tmpdir(), 'kernscale-test-'));
+    try {
+      const cluster = await startCluster({ images: {}, stateDir });
+      expect(path.dirname(cluster.kubeconfigPath)).to.equal(stateDir);
+      await cluster.stop();
+      expect(existsSync(stateDir)).to.equal(true);
+    } finally {
+      rmSync(stateDir, { recursive: true });
+    }
+  });
+
+  it('runs beside others on addresses of its own', async () => {
+    const clusters = await Promise.all([
+      startCluster({ images: HOST_IMAGE }),
+      startCluster({ images: HOST_IMAGE }),
+    ]);
+    try {
+      const prefixes = await Promise.all(
+        clusters.map(async (cluster) => {
+          await cluster.apply(NAMESPACE);
+          await cluster.apply(deployment('web'));
+          const query = ['get', 'pods', '-n', 'shop', '-o=jsonpath={.items[0].status.podIP}'];
+          const address = await eventually(async () => (await kubectl(cluster, query)).stdout);
+          return address.split('.').slice(0, 2).join('.');
+        }),
+      );
+      expect(new Set(prefixes)).to.have.length(2);
+    } finally {
+      await Promise.all(clusters.map((cluster) => cluster.stop()));
+    }
+  });
+
+  it('takes its pods along when it is killed, and the next one clears up', async () => {
+    const main = path.join(import.meta.dirname, 'main.ts');
+    const child = fork(main, [], {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      execArgv: ['--import', 'tsx'],
+    });
+    try {
+      const { kubeconfigPath, stateDir, cgroupRoot } = await announced(child);
+      const cluster = { kubeconfigPath } as Cluster;
+      for (const manifest of [NAMESPACE, deployment('web', { replicas: 2 })]) {
+        expect(await kubectl(cluster, ['apply', '-f', '-'], manifest)).to.include({ code: 0 });
+      }
+      await eventually(() => processesBelow(cgroupRoot).length === 4);
+      const pids = processesBelow(cgroupRoot);
+      child.kill('SIGKILL');
+      await eventually(() => !pids.some(isAlive), 2);
+      expect(existsSync(cgroupRoot)).to.equal(true);
+      await (await startCluster({ images: {} })).stop();
+      expect([...rootsOf({ cgroupRoot }), stateDir].filter((one) => existsSync(one))).to.deep.equal([]);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+
+  it('ends in order on SIGTERM when run alone', async () => {
+    const main = path.join(import.meta.dirname, 'main.ts');
+    const child = fork(main, [], {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      execArgv: ['--import', 'tsx'],
+    });
+    const { stateDir, cgroupRoot } = await announced(child);
+    child.kill('SIGTERM');
+    const [code] = (await once(child, 'exit')) as [number];
+    expect(code).to.equal(0);
+    expect([stateDir, cgroupRoot].filter((one) => existsSync(one))).to.deep.equal([]);
+  });
+});
+
+/** What the program prints tells where everything of it is. */
+async function announced(
+  child: ChildProcess,
+): Promise<{ kubeconfigPath: string; stateDir: string; cgroupRoot: string }> {
+  const [chunk] = (await once(child.stdout!, 'data')) as [Buffer];
+  const kubeconfigPath = /KUBECONFIG=(\S+)/.exec(chunk.toString())![1]!;
+  const stateDir = path.dirname(kubeconfigPath);
+  const instance = path.basename(stateDir).replace(/-\w{6}$/, '');
+  return { kubeconfigPath, stateDir, cgroupRoot: path.join(cgroupMounts().unified!, instance) };
+}

@@ -1,0 +1,235 @@
+import {
+  CoreV1Api,
+  makeInformer,
+  Watch,
+  type KubernetesListObject,
+  type V1ConfigMap,
+} from '@kubernetes/client-node';
+import { expect } from 'chai';
+import { eventually, kubeConfig, raw, useCluster } from './harness.js';
+
+const namespace = 'shop';
+const path = `/api/v1/namespaces/${namespace}/configmaps`;
+
+interface Seen {
+  type: string;
+  object: V1ConfigMap & { code?: number; reason?: string };
+}
+
+/** Everything one watch brings, and how it ends. */
+interface Watching {
+  events: Seen[];
+  names: () => string[];
+  ended: () => boolean;
+  error: () => unknown;
+  stop: () => void;
+}
+
+describe('stand-in cluster: watches through @kubernetes/client-node', () => {
+  const cluster = useCluster({ historyLimit: 50 });
+  let core: CoreV1Api;
+  const open: Watching[] = [];
+  before(() => {
+    core = kubeConfig(cluster()).makeApiClient(CoreV1Api);
+  });
+  afterEach(() => {
+    cluster().faults.clear();
+    for (const watching of open.splice(0)) watching.stop();
+  });
+
+  const put = (name: string, labels: Record<string, string> = {}): Promise<V1ConfigMap> =>
+    core.createNamespacedConfigMap({ namespace, body: { metadata: { name, labels } } });
+  const remove = (name: string): Promise<unknown> => core.deleteNamespacedConfigMap({ namespace, name });
+  const currentVersion = async (): Promise<string> =>
+    (await core.listNamespacedConfigMap({ namespace })).metadata!.resourceVersion!;
+
+  async function watch(query: Record<string, string | number | boolean>): Promise<Watching> {
+    const events: Seen[] = [];
+    let ended = false;
+    let error: unknown;
+    const controller = await new Watch(kubeConfig(cluster())).watch(
+      path,
+      query,
+      (type, object) => events.push({ type, object: object as Seen['object'] }),
+      (reason: unknown) => {
+        ended = true;
+        error = reason;
+      },
+    );
+    const watching: Watching = {
+      events,
+      names: () => events.map(({ type, object }) => `${type} ${object.metadata?.name ?? ''}`),
+      ended: () => ended,
+      error: () => error,
+      stop: () => {
+        controller.abort();
+      },
+    };
+    open.push(watching);
+    return watching;
+  }
+
+  it('brings what has happened since a resourceVersion, then what happens', async () => {
+    const resourceVersion = await currentVersion();
+    await put('since');
+    const watching = await watch({ resourceVersion });
+    await eventually(() => watching.names().length === 1);
+    await remove('since');
+    await eventually(() => watching.names().length === 2);
+    expect(watching.names()).to.deep.equal(['ADDED since', 'DELETED since']);
+  });
+
+  it('begins with what exists when no resourceVersion is given', async () => {
+    await put('existing');
+    const watching = await watch({});
+    await eventually(() => watching.names().includes('ADDED existing'));
+  });
+
+  it('shows an object that begins or stops to match as added or deleted', async () => {
+    const resourceVersion = await currentVersion();
+    const watching = await watch({ resourceVersion, labelSelector: 'shown=yes' });
+    const { metadata } = await put('chameleon', { shown: 'no' });
+    const relabel = (shown: string): Promise<unknown> =>
+      core.replaceNamespacedConfigMap({
+        namespace,
+        name: 'chameleon',
+        body: { metadata: { name: metadata!.name!, labels: { shown } } },
+      });
+    await relabel('yes');
+    await relabel('no');
+    await eventually(() => watching.names().length === 2);
+    expect(watching.names()).to.deep.equal(['ADDED chameleon', 'DELETED chameleon']);
+  });
+
+  it('filters by field', async () => {
+    const watching = await watch({
+      resourceVersion: await currentVersion(),
+      fieldSelector: 'metadata.name=wanted',
+    });
+    await put('unwanted');
+    await put('wanted');
+    await eventually(() => watching.names().length > 0);
+    expect(watching.names()).to.deep.equal(['ADDED wanted']);
+  });
+
+  it('ends after timeoutSeconds without an error', async () => {
+    const watching = await watch({ timeoutSeconds: 1 });
+    await eventually(() => watching.ended());
+    expect(watching.error()).to.equal(null);
+  });
+
+  it('sends bookmarks to those who allow them', async () => {
+    const resourceVersion = await currentVersion();
+    const [with_, without] = [
+      await watch({ resourceVersion, allowWatchBookmarks: true }),
+      await watch({ resourceVersion }),
+    ];
+    await core.createNamespacedServiceAccount({ namespace, body: { metadata: { name: 'elsewhere' } } });
+    cluster().faults.bookmark();
+    await eventually(() => with_.events.length > 0);
+    const [{ type, object }] = with_.events as [Seen];
+    expect(type).to.equal('BOOKMARK');
+    expect(object.kind).to.equal('ConfigMap');
+    expect(Number(object.metadata?.resourceVersion)).to.be.greaterThan(Number(resourceVersion));
+    expect(without.events).to.deep.equal([]);
+  });
+
+  it('marks the end of the initial events for streaming lists', async () => {
+    const watching = await watch({
+      sendInitialEvents: true,
+      allowWatchBookmarks: true,
+      resourceVersionMatch: 'NotOlderThan',
+    });
+    const bookmark = await eventually(() => watching.events.find(({ type }) => type === 'BOOKMARK'));
+    expect(bookmark.object.metadata?.annotations).to.deep.equal({ 'k8s.io/initial-events-end': 'true' });
+  });
+
+  it('answers a version out of the history with a 410 event', async () => {
+    const resourceVersion = await currentVersion();
+    for (let n = 0; n < 60; n += 1) await remove((await put(`flood-${n}`)).metadata!.name!);
+    const watching = await watch({ resourceVersion });
+    await eventually(() => watching.ended());
+    expect(watching.events[0]).to.deep.include({ type: 'ERROR' });
+    expect(watching.events[0]?.object).to.include({ code: 410, reason: 'Expired' });
+  });
+
+  it('refuses the next watch with HTTP 410 on demand', async () => {
+    cluster().faults.expireNextWatch();
+    const refused = await watch({ resourceVersion: await currentVersion() });
+    await eventually(() => refused.ended());
+    expect(refused.error()).to.include({ statusCode: 410 });
+    const accepted = await watch({});
+    await eventually(() => accepted.events.length > 0);
+  });
+
+  it('refuses what faults say, as often as they say', async () => {
+    cluster().faults.reject({ code: 429, times: 1, path: /configmaps/, retryAfterSeconds: 7 });
+    const refused = await raw(cluster(), 'GET', path);
+    expect(refused.code).to.equal(429);
+    expect(refused.headers['retry-after']).to.equal('7');
+    expect((await raw(cluster(), 'GET', path)).code).to.equal(200);
+  });
+
+  it('follows a rotated token in its files and refuses the old one', async () => {
+    const before = kubeConfig(cluster());
+    cluster().faults.rotateToken();
+    const old = await before
+      .makeApiClient(CoreV1Api)
+      .listNamespace()
+      .catch((error: unknown) => error);
+    expect(old).to.include({ code: 401 });
+    core = kubeConfig(cluster()).makeApiClient(CoreV1Api);
+    expect((await core.listNamespace()).items).to.not.be.empty;
+  });
+
+  describe('an informer', () => {
+    let informing = false;
+    const informer = (): Promise<ReturnType<typeof makeInformer<V1ConfigMap>>> => {
+      const list = (): Promise<KubernetesListObject<V1ConfigMap>> =>
+        core.listNamespacedConfigMap({ namespace });
+      const made = makeInformer(kubeConfig(cluster()), path, list);
+      made.on('error', () => {
+        setTimeout(() => {
+          if (informing) void made.start();
+        }, 50);
+      });
+      return made.start().then(() => made);
+    };
+
+    for (const [name, strike] of [
+      [
+        'connections that are cut',
+        () => {
+          cluster().faults.disconnect();
+        },
+      ],
+      [
+        'an expired history',
+        () => {
+          cluster().faults.expireWatches();
+        },
+      ],
+      [
+        'an API server that goes away for a while',
+        async () => {
+          await cluster().faults.down();
+          await cluster().faults.up();
+        },
+      ],
+    ] as [string, () => Promise<void> | void][]) {
+      it(`survives ${name}`, async () => {
+        informing = true;
+        const made = await informer();
+        const key = `after-${name.replaceAll(' ', '-').toLowerCase()}`;
+        try {
+          await strike();
+          await eventually(() => put(key).catch(() => undefined));
+          await eventually(() => made.get(key, namespace));
+        } finally {
+          informing = false;
+          await made.stop();
+        }
+      });
+    }
+  });
+});
