@@ -23,9 +23,11 @@ export function registerState(registry: Registry, sources: StateSources): void {
     ENDPOINT_LABELS,
     (g) => {
       for (const [address, { workloads }] of sources.topology().endpoints()) {
-        for (const { namespace, kind, name } of workloads) {
-          g.set({ address, namespace, workload: name, workload_kind: kind }, 1);
-        }
+        const [workload, second] = workloads;
+        // Queries join peers to names on the address, so there must not be two series for one.
+        if (!workload || second) continue;
+        const { namespace, name, kind } = workload;
+        g.set({ address, namespace, workload: name, workload_kind: kind }, 1);
       }
     },
   );
