@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Option } from 'commander';
 import { commandLine, flag, parseFlags } from '../../common/flags.js';
+import { KernscaleError } from '../../common/errors.js';
 import { runMain, terminationSignal } from '../../common/main.js';
 import { KERNELS } from './kernels.js';
 import { runMatrix, type Result } from './matrix.js';
@@ -35,7 +36,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (!options) return 0;
   const stopping = new AbortController();
   void terminationSignal().then(() => {
-    stopping.abort();
+    stopping.abort(new KernscaleError('INTERRUPTED', 'ended before every kernel was tried'));
   });
   const { kernel, json, ...matrix } = options;
   const results = await runMatrix(

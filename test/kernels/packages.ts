@@ -65,11 +65,9 @@ export async function fetchKernel(choice: KernelChoice, options: FetchOptions = 
 
 /** The Debian archive that this machine's apt already uses, so that a local mirror or proxy is respected. */
 async function ownMirror(): Promise<string> {
-  const format = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages'];
-  const { stdout } = await run('apt-get', format).catch((error: unknown) => {
-    throw new KernscaleError('NO_MIRROR', `apt-get does not work here: ${errorMessage(error)}`);
-  });
-  const mirror = stdout.split('\n').find((uri) => /\/debian\/?$/.test(uri));
+  const args = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages'];
+  const targets = await apt('apt-get', args, '/');
+  const mirror = targets.split('\n').find((uri) => /\/debian\/?$/.test(uri));
   if (!mirror)
     throw new KernscaleError('NO_MIRROR', "apt's sources name no Debian archive; give --mirror URL");
   return mirror;
@@ -82,13 +80,27 @@ async function download(choice: KernelChoice, work: string, mirror: string): Pro
     await mkdir(join(work, directory), { recursive: true });
   const sources = join(work, 'sources.list');
   await writeFile(sources, `deb [arch=amd64 signed-by=${KEYRING}] ${mirror} ${choice.suite} main\n`);
-  const apt = aptOptions(work, sources);
-  await run('apt-get', [...apt, 'update', '--error-on=any']);
-  const depends = ['depends', '--recurse', '--important', META_PACKAGE];
-  const { stdout } = await run('apt-cache', [...apt, ...depends], { maxBuffer: 64 << 20 });
-  const packages = stdout.split('\n').filter((line) => KERNEL_PACKAGE.test(line));
-  await run('apt-get', [...apt, 'download', ...packages], { cwd: debs });
+  const settings = aptOptions(work, sources);
+  await apt('apt-get', [...settings, 'update', '--error-on=any'], debs);
+  const depends = await apt(
+    'apt-cache',
+    [...settings, 'depends', '--recurse', '--important', META_PACKAGE],
+    debs,
+  );
+  const packages = depends.split('\n').filter((line) => KERNEL_PACKAGE.test(line));
+  await apt('apt-get', [...settings, 'download', ...packages], debs);
   return (await readdir(debs)).map((file) => join(debs, file));
+}
+
+/** Runs one of apt's programs; its own sentence is the error's. */
+async function apt(program: string, args: readonly string[], cwd: string): Promise<string> {
+  try {
+    return (await run(program, args, { cwd, maxBuffer: 64 << 20 })).stdout;
+  } catch (error) {
+    const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
+    const sentence = /^E: (.*)/m.exec(stderr)?.[1];
+    throw new KernscaleError('APT_FAILED', sentence ?? errorMessage(error));
+  }
 }
 
 function aptOptions(work: string, sources: string): string[] {

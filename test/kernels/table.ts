@@ -12,6 +12,7 @@ export function renderTables(results: readonly Result[]): string {
 
 function programTable(results: readonly Result[]): string[] {
   const rows = unique(results.flatMap(({ programs }) => programs.map(programKey)));
+  if (rows.length === 0) return [];
   const cells = rows.map((key) => [
     key,
     ...results.map(({ programs }) => programCell(programs.find((program) => programKey(program) === key))),
@@ -26,6 +27,7 @@ function programTable(results: readonly Result[]): string[] {
 
 function truthTable(results: readonly Result[]): string[] {
   const rows = unique(results.flatMap(({ truths }) => truths.map(truthKey)));
+  if (rows.length === 0) return [];
   const cells = rows.map((key) => [
     key,
     ...results.map(({ truths }) => truthCell(truths.find((truth) => truthKey(truth) === key))),
