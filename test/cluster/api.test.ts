@@ -11,7 +11,6 @@ import { expect } from 'chai';
 import { deployment, eventually, kubeConfig, raw, service, useCluster } from './harness.js';
 
 const namespace = 'shop';
-const SLOW_TO_STOP = ['sh', '-c', 'trap "sleep 0.5; exit" TERM; while :; do sleep 0.05; done'];
 
 /** The Status a call is refused with. */
 async function refusal(call: Promise<unknown>): Promise<V1Status> {
@@ -230,19 +229,13 @@ describe('stand-in cluster: API through @kubernetes/client-node', () => {
     });
 
     it('waits for what the object owned in the foreground', async () => {
-      await cluster().apply(deployment('patient', { command: SLOW_TO_STOP }));
+      await cluster().apply(deployment('patient'));
       await eventually(async () => (await podsOf('patient')) === 1);
-      const options = { namespace, name: 'patient', propagationPolicy: 'Foreground' };
-      await apps.deleteNamespacedDeployment(options);
-      const deleting = await apps.readNamespacedDeployment({ namespace, name: 'patient' });
-      expect(deleting.metadata?.finalizers).to.deep.equal(['foregroundDeletion']);
-      await eventually(async () => {
-        const gone = apps.readNamespacedDeployment({ namespace, name: 'patient' }).then(
-          () => false,
-          () => true,
-        );
-        return (await gone) && (await podsOf('patient')) === 0;
-      });
+      const url = `/apis/apps/v1/namespaces/${namespace}/deployments/patient`;
+      const { body } = await raw(cluster(), 'DELETE', `${url}?propagationPolicy=Foreground`);
+      expect(body['metadata']).to.deep.include({ finalizers: ['foregroundDeletion'] });
+      await eventually(async () => (await raw(cluster(), 'GET', url)).code === 404);
+      expect((await podsOf('patient')) + (await setsOf('patient'))).to.equal(0);
     });
 
     it('leaves orphans when asked to', async () => {

@@ -1,5 +1,6 @@
 import { rm, mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { errorMessage, KernscaleError } from '../../common/errors.js';
 import { AddressPool } from './addresses.js';
 import { Faults } from './api/faults.js';
 import { ListWatch } from './api/list-watch.js';
@@ -57,7 +58,7 @@ export interface Cluster {
   faults: Faults;
   /** Applies a manifest of one or more YAML documents through the API. @throws KernscaleError */
   apply(manifest: string): Promise<void>;
-  /** Ends all pods and removes every trace. May be called again. */
+  /** Ends all pods and removes every trace. May be called again. @throws KernscaleError `CLEAN_UP_FAILED` */
   stop(): Promise<void>;
 }
 
@@ -98,6 +99,7 @@ async function assemble(
   if (options.stateDir === undefined) cleanUps.push(() => rm(stateDir, { recursive: true, force: true }));
   const tree = new CgroupTree(instance.name);
   cleanUps.push(() => tree.remove(''));
+  tree.plant();
   if (tree.enforcement === 'none')
     log('CPU limits are not enforced: no cgroup hierarchy hands down the cpu controller');
   const { key, certificate, caPath } = await makeCertificates(stateDir);
@@ -189,5 +191,7 @@ async function runAll(cleanUps: readonly (() => Promise<void> | void)[]): Promis
       errors.push(error);
     }
   }
-  if (errors.length > 0) throw new AggregateError(errors, 'the stand-in cluster left something behind');
+  if (errors.length === 0) return;
+  const message = `the stand-in cluster left something behind: ${errors.map(errorMessage).join('; ')}`;
+  throw new KernscaleError('CLEAN_UP_FAILED', message);
 }

@@ -9,7 +9,7 @@ import { startCluster, type Cluster } from './index.js';
 import { processesIn } from './kubelet/cgroup.js';
 import { cgroupMounts } from './kubelet/mounts.js';
 
-const NAMESPACE = '{apiVersion: v1, kind: Namespace, metadata: {name: shop}}';
+const NAMESPACE = '{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}';
 
 /** Every process in a cgroup and below it. */
 function processesBelow(directory: string): number[] {

@@ -32,7 +32,7 @@ export class CgroupTree {
   readonly #cpu: string | undefined;
   readonly enforcement: CpuEnforcement;
 
-  /** @throws KernscaleError `CGROUP2_MISSING`, `CGROUP_FORBIDDEN` */
+  /** @throws KernscaleError `CGROUP2_MISSING` */
   constructor(readonly name: string) {
     const { unified, cpu } = cgroupMounts();
     if (unified === undefined) {
@@ -43,16 +43,17 @@ export class CgroupTree {
     }
     this.#unified = path.join(unified, name);
     this.#cpu = cpu === undefined ? undefined : path.join(cpu, name);
+    this.enforcement = cpu !== undefined ? 'cgroup1' : handDownCpu(unified) ? 'cgroup2' : 'none';
+  }
+
+  /** Makes the root of the tree. @throws KernscaleError `CGROUP_FORBIDDEN` */
+  plant(): void {
     try {
       for (const root of this.roots) mkdirSync(root);
     } catch (cause) {
-      throw new KernscaleError(
-        'CGROUP_FORBIDDEN',
-        'cannot make cgroups; run as root, outside unprivileged containers',
-        { cause },
-      );
+      const message = 'cannot make cgroups; run as root, outside unprivileged containers';
+      throw new KernscaleError('CGROUP_FORBIDDEN', message, { cause });
     }
-    this.enforcement = this.#cpu !== undefined ? 'cgroup1' : handDownCpu(unified) ? 'cgroup2' : 'none';
   }
 
   get roots(): string[] {

@@ -19,6 +19,8 @@ const HOST_ADDRESS = '127.0.0.1';
 const LEASE_NAMESPACE = 'kube-node-lease';
 const LEASE_SECONDS = 40;
 const HEARTBEAT_MS = 10_000;
+/** The classes of pods that have a cgroup in common. */
+const SHARED = ['Burstable', 'BestEffort'] as const;
 
 export interface KubeletOptions {
   store: Store;
@@ -36,6 +38,7 @@ export class Kubelet implements Controller {
   readonly #options: KubeletOptions;
   readonly #events: EventRecorder;
   readonly #runners = new Map<string, PodRunner>();
+  #stopped = false;
   #unsubscribe: (() => void) | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
 
@@ -46,10 +49,12 @@ export class Kubelet implements Controller {
 
   start(): void {
     const { store, nodeName, tree } = this.#options;
-    for (const path of wholeNode()) {
-      tree.create(path);
-      tree.limit(path, { request: os.cpus().length, limit: undefined });
+    for (const cgroup of wholeNode()) {
+      tree.create(cgroup);
+      tree.limit(cgroup, { request: os.cpus().length, limit: undefined });
     }
+    for (const qos of SHARED) tree.create(qosPath(qos));
+    this.#shareCpu();
     store.create('nodes', describeNode(nodeName, HOST_ADDRESS));
     this.#beat();
     this.#heartbeat = setInterval(() => {
@@ -61,6 +66,7 @@ export class Kubelet implements Controller {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#unsubscribe?.();
     clearInterval(this.#heartbeat);
   }
@@ -106,7 +112,7 @@ export class Kubelet implements Controller {
       },
     });
     this.#runners.set(pod.metadata.uid, runner);
-    this.#shareAmongBurstable();
+    this.#shareCpu();
     runner.start();
     this.#report(pod, runner);
   }
@@ -116,7 +122,7 @@ export class Kubelet implements Controller {
       () => {
         this.#runners.delete(pod.metadata.uid);
         this.#options.store.remove('pods', pod);
-        this.#shareAmongBurstable();
+        this.#shareCpu();
       },
       (error: unknown) => {
         this.#options.log(`kubelet: cannot end pod ${pod.metadata.name}: ${errorMessage(error)}`);
@@ -140,12 +146,12 @@ export class Kubelet implements Controller {
   };
 
   /** All Burstable pods together weigh what they request; BestEffort ones get the least there is. */
-  #shareAmongBurstable(): void {
+  #shareCpu(): void {
+    if (this.#stopped) return;
     const { store, tree } = this.#options;
     const burstable = store.list('pods').filter(({ spec }) => qosClass(spec) === 'Burstable');
     const { request } = sumOf(burstable.flatMap(({ spec }) => spec.containers.map(cpuOf)));
-    for (const qos of ['Burstable', 'BestEffort'] as const) {
-      tree.create(qosPath(qos));
+    for (const qos of SHARED) {
       tree.limit(qosPath(qos), { request: qos === 'Burstable' ? request : 0, limit: undefined });
     }
   }

@@ -1,0 +1,45 @@
+import type { V1Pod } from '@kubernetes/client-node';
+import { expect } from 'chai';
+import { eventually, useCluster } from './harness.js';
+import { isReady, namespace, Shop } from './shop.js';
+
+describe('stand-in cluster: StatefulSets', () => {
+  const cluster = useCluster();
+
+  it('have pods that come and go in order, under the same names', async () => {
+    const shop = new Shop(cluster());
+    const labels = { app: 'db' };
+    const set = (replicas: number, value: string): string =>
+      JSON.stringify({
+        apiVersion: 'apps/v1',
+        kind: 'StatefulSet',
+        metadata: { name: 'db', namespace },
+        spec: {
+          replicas,
+          serviceName: 'db',
+          selector: { matchLabels: labels },
+          template: {
+            metadata: { labels },
+            spec: {
+              terminationGracePeriodSeconds: 0,
+              containers: [
+                { name: 'db', image: 'host', command: ['sleep', 'infinity'], env: [{ name: 'V', value }] },
+              ],
+            },
+          },
+        },
+      });
+    await cluster().apply(set(3, '1'));
+    const first = await shop.readyPods('db', 3);
+    expect(first.map(({ metadata }) => metadata?.name)).to.deep.equal(['db-0', 'db-1', 'db-2']);
+    const revision = (pod: V1Pod): string | undefined => pod.metadata?.labels?.['controller-revision-hash'];
+    await cluster().apply(set(3, '2'));
+    await eventually(async () => {
+      const pods = await shop.podsOf('db');
+      return pods.length === 3 && pods.every((pod) => isReady(pod) && revision(pod) !== revision(first[0]!));
+    });
+    await cluster().apply(set(1, '2'));
+    expect((await shop.readyPods('db', 1))[0]?.metadata?.name).to.equal('db-0');
+    await shop.apps.deleteNamespacedStatefulSet({ namespace, name: 'db' });
+  });
+});
