@@ -15,12 +15,13 @@ const DECIMAL: Record<string, number> = {
 const BINARY = ['Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
 
 /**
- * Parses a Kubernetes quantity (`200m`, `1.5`, `2e3`, `64Mi`) into cores, bytes or whatever it counts
+ * Parses a Kubernetes quantity (`200m`, `1.5`, `2e3`, `64Mi`, in YAML also a bare number) into cores, bytes or whatever it counts
  * (apimachinery/pkg/api/resource/quantity.go; client-node has the like but does not export it).
  *
  * @throws KernscaleError `BAD_QUANTITY`
  */
-export function parseQuantity(text: string): number {
+export function parseQuantity(quantity: string | number): number {
+  const text = String(quantity);
   const match = SHAPE.exec(text);
   if (!match) {
     throw new KernscaleError('BAD_QUANTITY', `"${text}" is not a quantity; write it like 200m, 1.5 or 64Mi`);

@@ -1,3 +1,5 @@
+import type { OwnerReference } from '../common/workload.js';
+
 /**
  * What the exporter reads of a pod, as it stands on the wire (timestamps are strings there, unlike in
  * client-node's model classes).
@@ -24,12 +26,6 @@ export interface PodMetadata {
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly ownerReferences?: readonly OwnerReference[];
-}
-
-export interface OwnerReference {
-  readonly kind: string;
-  readonly name: string;
-  readonly controller?: boolean;
 }
 
 export interface Container {

@@ -1,6 +1,6 @@
 import { parseQuantity } from '../common/quantity.js';
 import type { Container, ContainerStatus, Pod } from './pod.js';
-import { workloadOf } from './workload.js';
+import { workloadOf } from '../common/workload.js';
 
 /** Everything the exporter says about a container besides what the kernel measured. */
 export interface ContainerIdentity {

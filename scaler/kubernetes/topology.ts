@@ -1,6 +1,6 @@
 import type { V1EndpointSlice, V1Pod, V1Service } from '@kubernetes/client-node';
 import { workloadKey, type WorkloadId } from '../core/types.js';
-import { workloadOf } from './owner.js';
+import { workloadOf } from '../../common/workload.js';
 
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 const FINISHED = new Set(['Succeeded', 'Failed']);

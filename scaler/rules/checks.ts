@@ -5,7 +5,7 @@ import type { Path } from './document.js';
 import { valueAt, type Finding } from './issues.js';
 import { suggestion } from './nearest.js';
 import { checkPromql } from './promql.js';
-import { parseQuantity } from './quantity.js';
+import { parseQuantity } from '../../common/quantity.js';
 import {
   decideStepSchema,
   groupSchema,

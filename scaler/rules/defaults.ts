@@ -2,7 +2,7 @@ import { parseDuration } from '../../common/duration.js';
 import { DEFAULT_TOLERANCE } from '../core/size.js';
 import { DEFAULT_DOWN_WINDOW } from '../core/stabilise.js';
 import type { Behavior, DecideStep, ScalingPolicy, ScalingRules, Target } from '../core/types.js';
-import { parseQuantity } from './quantity.js';
+import { parseQuantity } from '../../common/quantity.js';
 import type { RawBehavior, RawGroup, RawRule, RawScalingRules } from './schema.js';
 import { builtInSignals } from './signals.js';
 import type { SignalQuery } from './types.js';

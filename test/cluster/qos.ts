@@ -1,5 +1,5 @@
 import type { Container, PodSpec, QosClass } from './objects/pod.js';
-import { parseQuantity } from './quantity.js';
+import { parseQuantity } from '../../common/quantity.js';
 
 /**
  * The pod's quality of service class: Guaranteed when every container has CPU and memory limits equal to its

@@ -106,7 +106,7 @@ describe('the whole loop on this machine', function () {
     const squatter = await squat(9090);
     try {
       child = runLoop([]);
-      await child.see(/port 9090 is busy, so prometheus listens on \d+/i);
+      await child.see(/port 9090 is busy, so the prometheus listens on \d+/);
     } finally {
       squatter?.close();
     }

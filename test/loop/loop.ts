@@ -6,7 +6,7 @@ import { demoManifests, WORKLOAD_IMAGE } from './demo.js';
 import { makeRunDirectory, sweepRunDirectories } from './leftovers.js';
 import { observe, type ObservedWorkload } from './observe.js';
 import { fromRoot } from './paths.js';
-import { freePort } from './ports.js';
+import { freePorts } from './ports.js';
 import { start, untilReady, type Program, type Running } from './process.js';
 import { prometheusProgram, threadStates, type StateShare } from './prometheus.js';
 
@@ -14,17 +14,17 @@ const NODE = 'kernscale-demo';
 const GRACE_MS = 3000;
 
 export interface Ports {
-  readonly exporter: number;
-  readonly scaler: number;
-  readonly prometheus: number;
+  exporter: number;
+  scaler: number;
+  prometheus: number;
 }
 
-export const DEFAULT_PORTS: Ports = { exporter: 5000, scaler: 5001, prometheus: 9090 };
+const DEFAULT_PORTS: Readonly<Ports> = { exporter: 5000, scaler: 5001, prometheus: 9090 };
 export const NAMESPACE = 'shop';
 
 /** The whole of Kernscale on this machine, running. */
 export interface Loop {
-  readonly ports: Ports;
+  readonly ports: Readonly<Ports>;
   readonly kubeconfig: string;
   readonly directory: string;
   readonly programs: readonly { readonly name: string; readonly running: Running }[];
@@ -93,16 +93,24 @@ export function urlOf(port: number): string {
 }
 
 async function choosePorts(notice: (message: string) => void): Promise<Ports> {
-  const chosen: Record<string, number> = {};
-  for (const [name, wanted] of Object.entries(DEFAULT_PORTS) as [string, number][]) {
-    const port = await freePort(wanted);
-    if (port !== wanted) notice(`port ${wanted} is busy, so ${name} listens on ${port}`);
-    chosen[name] = port;
+  const names = Object.keys(DEFAULT_PORTS) as (keyof Ports)[];
+  const chosen = await freePorts(names.map((name) => DEFAULT_PORTS[name]));
+  const ports = { ...DEFAULT_PORTS };
+  for (const [index, name] of names.entries()) {
+    ports[name] = chosen[index]!;
+    if (ports[name] !== DEFAULT_PORTS[name]) {
+      notice(`port ${DEFAULT_PORTS[name]} is busy, so the ${name} listens on ${ports[name]}`);
+    }
   }
-  return chosen as unknown as Ports;
+  return ports;
 }
 
-function allPrograms(ports: Ports, directory: string, cluster: Cluster, options: LoopOptions): Program[] {
+function allPrograms(
+  ports: Readonly<Ports>,
+  directory: string,
+  cluster: Cluster,
+  options: LoopOptions,
+): Program[] {
   const service = (name: string, entry: string, port: number, args: readonly string[]): Program => ({
     name: `the ${name}`,
     command: process.execPath,

@@ -4,13 +4,19 @@ import { errorCode, KernscaleError } from '../../common/errors.js';
 const TRIES = 50;
 
 /**
- * The wanted port if nobody listens on it, else the next free one above it.
+ * For each wanted port: the port itself if nobody listens on it, else the next free one above it; no two alike.
  *
  * @throws KernscaleError `PORT_BUSY` if none of the next 50 is free
  */
-export async function freePort(wanted: number): Promise<number> {
+export async function freePorts(wanted: readonly number[]): Promise<number[]> {
+  const chosen: number[] = [];
+  for (const port of wanted) chosen.push(await freePort(port, chosen));
+  return chosen;
+}
+
+async function freePort(wanted: number, taken: readonly number[]): Promise<number> {
   for (let port = wanted; port < wanted + TRIES; port++) {
-    if (await isFree(port)) return port;
+    if (!taken.includes(port) && (await isFree(port))) return port;
   }
   throw new KernscaleError(
     'PORT_BUSY',

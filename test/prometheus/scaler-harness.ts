@@ -9,7 +9,7 @@ import { loadKubeConfig } from '../../common/kubernetes.js';
 import type { DecisionRecord } from '../../scaler/loop/records.js';
 import { startCluster, type Cluster } from '../cluster/index.js';
 import { fromRoot } from '../loop/paths.js';
-import { freePort } from '../loop/ports.js';
+import { freePorts } from '../loop/ports.js';
 import { start, untilReady, type Program, type Running } from '../loop/process.js';
 import { eventually } from '../unit/loopback-api.js';
 import { DictatedMetrics } from './scaler-metrics.js';
@@ -43,7 +43,7 @@ export class ScalerHarness {
   }
 
   async startPrometheus(): Promise<void> {
-    const port = await freePort(19_090);
+    const port = (await freePorts([19_090]))[0]!;
     this.prometheusUrl = `http://127.0.0.1:${port}`;
     const config = path.join(this.directory, 'prometheus.yml');
     const targets = [`127.0.0.1:${this.metrics.port}`];
@@ -82,7 +82,7 @@ export class ScalerHarness {
 
   async startScaler(rules: object): Promise<void> {
     writeFileSync(this.rulesFile, stringify(rules));
-    const port = await freePort(15_001);
+    const port = (await freePorts([15_001]))[0]!;
     this.scalerUrl = `http://127.0.0.1:${port}`;
     const program: Program = {
       name: 'the scaler',

@@ -1,7 +1,7 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { expect } from 'chai';
 import { workloadKey } from '../../scaler/core/types.js';
-import { workloadOf } from '../../scaler/kubernetes/owner.js';
+import { workloadOf } from '../../common/workload.js';
 import { Topology, type TopologyObjects } from '../../scaler/kubernetes/topology.js';
 
 const HASH = '6d4cf56db6';

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage } from '../../../common/errors.js';
 import { timestamp } from '../objects/meta.js';
 import type { Container, ContainerState, ContainerStatus, Terminated } from '../objects/pod.js';
-import { parseQuantity } from '../quantity.js';
+import { parseQuantity } from '../../../common/quantity.js';
 import { containerScope, type CgroupTree, type CpuLimits } from './cgroup.js';
 import { StartError } from './environment.js';
 import { launch, type Exit, type Launched } from './launch.js';

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import type { OwnerReference, Pod } from '../../exporter/pod.js';
-import { workloadOf } from '../../exporter/workload.js';
+import { workloadOf, type OwnedPod as Pod, type OwnerReference } from '../../common/workload.js';
 
 const created = new Date('2026-03-01T12:00:10Z');
 const minutes = Math.floor(created.getTime() / 60_000);
@@ -9,6 +8,7 @@ function pod(owner?: Partial<OwnerReference>, labels: Record<string, string> = {
   const reference = { kind: '', name: '', controller: true, ...owner };
   return {
     metadata: {
+      namespace: 'shop',
       name: 'web-1',
       labels,
       creationTimestamp: created.toISOString(),
@@ -57,7 +57,7 @@ const CASES: [what: string, pod: Pod, name: string, kind: string][] = [
 describe('workloadOf', () => {
   for (const [what, input, name, kind] of CASES) {
     it(`names ${what}`, () => {
-      expect(workloadOf(input)).to.deep.equal({ name, kind });
+      expect(workloadOf(input)).to.deep.equal({ namespace: 'shop', name, kind });
     });
   }
 });

@@ -1,0 +1,70 @@
+/** The controller that a person scales, deploys and names: what owns the pod at the top. */
+export interface Workload {
+  readonly namespace: string;
+  readonly kind: string;
+  readonly name: string;
+}
+
+/** As much of a pod as tells its owner, as it is on the wire or in client-node's model. */
+export interface OwnedPod {
+  readonly metadata?: {
+    readonly namespace?: string;
+    readonly name?: string;
+    readonly creationTimestamp?: string | Date;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly ownerReferences?: readonly OwnerReference[];
+  };
+}
+
+export interface OwnerReference {
+  readonly kind: string;
+  readonly name: string;
+  readonly controller?: boolean;
+}
+
+type Named = Pick<Workload, 'kind' | 'name'>;
+
+const MINUTES_PER_YEAR = 365 * 24 * 60;
+
+/**
+ * Finds a pod's top owner without asking the API server for the owners: a ReplicaSet made by a Deployment
+ * or an Argo Rollout, and a Job made by a CronJob, carry their maker's name in their own.
+ */
+export function workloadOf({ metadata = {} }: OwnedPod): Workload {
+  const { namespace = '', name = '', ownerReferences } = metadata;
+  const owner = ownerReferences?.find(({ controller }) => controller === true);
+  // A static pod's mirror is controlled by its node, which nobody would call its workload.
+  if (!owner || owner.kind === 'Node') return { namespace, kind: 'Pod', name };
+  return { namespace, ...topOwner(owner, metadata) };
+}
+
+function topOwner(owner: OwnerReference, metadata: NonNullable<OwnedPod['metadata']>): Named {
+  if (owner.kind === 'ReplicaSet') return replicaSetOwner(owner, metadata.labels ?? {});
+  if (owner.kind === 'Job') return jobOwner(owner, metadata.creationTimestamp);
+  return { kind: owner.kind, name: owner.name };
+}
+
+function replicaSetOwner({ name, kind }: OwnerReference, labels: Readonly<Record<string, string>>): Named {
+  const hashes = [
+    [labels['pod-template-hash'], 'Deployment'],
+    [labels['rollouts-pod-template-hash'], 'Rollout'],
+  ] as const;
+  for (const [hash, ownerKind] of hashes) {
+    if (hash && name.length > hash.length + 1 && name.endsWith(`-${hash}`)) {
+      return { name: name.slice(0, -hash.length - 1), kind: ownerKind };
+    }
+  }
+  return { name, kind };
+}
+
+/**
+ * A CronJob names its Job `<name>-<minutes since 1970>` (pkg/controller/cronjob, `getJobName`). A person's
+ * `backup-20240101` looks alike, so the minutes must be plausible for the pod's age.
+ */
+function jobOwner({ name, kind }: OwnerReference, created: string | Date | undefined): Named {
+  const match = /^(.+)-(\d{8})$/.exec(name);
+  const createdMinutes = created === undefined ? NaN : new Date(created).getTime() / 60_000;
+  const age = createdMinutes - Number(match?.[2]);
+  const plausible = age >= -1 && age < MINUTES_PER_YEAR;
+  return match && plausible ? { name: match[1]!, kind: 'CronJob' } : { name, kind };
+}
