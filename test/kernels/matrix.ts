@@ -59,23 +59,27 @@ async function runKernel(choice: KernelChoice, directory: string, options: Matri
     const machine = { image: kernel.image, initramfs, directory, timeoutSeconds: BOOT_TIMEOUT_SECONDS };
     const { report, console } = await boot(machine, options.signal);
     const seconds = (performance.now() - started) / 1000;
-    return { ...nothing, ...readReport(report), seconds, console };
+    return { ...nothing, ...readReport(report, console), seconds, console };
   } catch (error) {
     options.signal.throwIfAborted();
     return { ...nothing, error: errorMessage(error) };
   }
 }
 
-/** Makes one of the guest's lines; what is missing becomes an error. */
-export function readReport(report: string): Pick<Result, 'facts' | 'programs' | 'truths' | 'error'> {
+/** Makes one of the guest's lines; why they stop early becomes an error. */
+export function readReport(
+  report: string,
+  console: string,
+): Pick<Result, 'facts' | 'programs' | 'truths' | 'error'> {
   const lines = report.split(/\r?\n/).filter((line) => line.startsWith('{'));
   const told = lines.map((line) => JSON.parse(line) as Line);
   const facts = told.find((line) => 'kernel' in line)?.kernel;
   const ended = told.some((line) => 'end' in line);
+  const panic = /Kernel panic[^\r\n]*/.exec(console)?.[0];
   return {
     ...(facts && { facts }),
     programs: told.flatMap((line) => ('programs' in line ? line.programs : [])),
     truths: told.flatMap((line) => ('truth' in line ? [line.truth] : [])),
-    error: told.find((line) => 'error' in line)?.error ?? (ended ? '' : 'the check did not end'),
+    error: told.find((line) => 'error' in line)?.error ?? (ended ? '' : (panic ?? 'the check did not end')),
   };
 }

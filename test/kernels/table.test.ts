@@ -67,12 +67,14 @@ describe('the kernel matrix', () => {
   it('reads what a guest could tell before it died', () => {
     const truth = { name: 'reader', expected: 'disk', share: 1, ok: true, detail: '' };
     const told = `noise\r\n${JSON.stringify({ programs: NEW.programs })}\r\n${JSON.stringify({ truth })}\r\n`;
-    expect(readReport(told)).to.deep.equal({
+    expect(readReport(told, '')).to.deep.equal({
       programs: NEW.programs,
       truths: [truth],
       error: 'the check did not end',
     });
-    expect(readReport(`${told}{"error":"no BTF"}\n{"end":true}\n`).error).to.equal('no BTF');
-    expect(readReport(`${told}{"end":true}\n`).error).to.equal('');
+    expect(readReport(`${told}{"error":"no BTF"}\n{"end":true}\n`, '').error).to.equal('no BTF');
+    expect(readReport(`${told}{"end":true}\n`, '').error).to.equal('');
+    const panic = 'Kernel panic - not syncing: Fatal exception in interrupt';
+    expect(readReport(told, `[ 23.77] ${panic}\r\n[ 25.30] more\r\n`).error).to.equal(panic);
   });
 });
