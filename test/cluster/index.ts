@@ -10,6 +10,7 @@ import { ApiServer } from './api/server.js';
 import { Writer } from './api/write.js';
 import { makeCertificates } from './certificates.js';
 import { applyManifest } from './client.js';
+import { daemonSetController } from './controllers/daemonset.js';
 import { deploymentController } from './controllers/deployment.js';
 import { endpointSliceController } from './controllers/endpointslice.js';
 import { GarbageCollector } from './controllers/garbage.js';
@@ -164,6 +165,7 @@ function controllersOf(store: Store, log: Log, nodeName: string): Controller[] {
   return [
     new GarbageCollector(store),
     scheduler(store, log, nodeName),
+    daemonSetController(store, log),
     deploymentController(store, log),
     replicaSetController(store, log),
     statefulSetController(store, log),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { deploymentSpec, replicaSetSpec, statefulSetSpec } from './objects/apps.js';
+import { daemonSetSpec, deploymentSpec, replicaSetSpec, statefulSetSpec } from './objects/apps.js';
 import type { ResourceName } from './objects/kinds.js';
 import { podSpec } from './objects/pod.js';
 import { serviceSpec } from './objects/service.js';
@@ -40,6 +40,11 @@ const DEFINITIONS: readonly Definition[] = [
     schema: specOf(serviceSpec),
     inAll: true,
     subresources: ['status'],
+  }),
+  define('apps/v1', 'daemonsets', 'DaemonSet', ['ds'], {
+    inAll: true,
+    subresources: ['status'],
+    schema: specOf(daemonSetSpec),
   }),
   define('apps/v1', 'deployments', 'Deployment', ['deploy'], { ...WORKLOAD, schema: specOf(deploymentSpec) }),
   define('apps/v1', 'replicasets', 'ReplicaSet', ['rs'], { ...WORKLOAD, schema: specOf(replicaSetSpec) }),

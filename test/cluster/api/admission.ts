@@ -39,6 +39,9 @@ export function initialStatus(resource: ResourceName, object: KubeObject): unkno
   if (resource === 'pods') return { phase: 'Pending', qosClass: qosClass(object.spec as PodSpec) };
   if (resource === 'namespaces') return { phase: 'Active' };
   if (resource === 'services') return { loadBalancer: {} };
+  if (resource === 'daemonsets') {
+    return { desiredNumberScheduled: 0, currentNumberScheduled: 0, numberMisscheduled: 0, numberReady: 0 };
+  }
   if (resource === 'replicasets' || resource === 'statefulsets') return { replicas: 0 };
   return resource === 'deployments' ? {} : undefined;
 }
@@ -50,11 +53,15 @@ export function checkUpdate(definition: Definition, previous: KubeObject, next: 
     const message = 'Forbidden: pod updates may not change fields other than `spec.containers[*].image`';
     throw invalid(target, [{ field: 'spec', message }]);
   }
-  if (definition.subresources.includes('scale')) {
+  if (hasTemplate(definition)) {
     const [before, after] = [previous, next].map((object) => (object as Deployment).spec.selector);
     if (isDeepStrictEqual(before, after)) return;
     throw invalid(target, [{ field: 'spec.selector', message: 'Invalid value: field is immutable' }]);
   }
+}
+
+function hasTemplate({ group }: Definition): boolean {
+  return group === 'apps';
 }
 
 /** Errors about an object's content name its kind, where others name its resource. */
@@ -116,7 +123,7 @@ function fieldPart(part: PropertyKey, index: number): string {
 }
 
 function checkSelector(definition: Definition, object: KubeObject): void {
-  if (!definition.subresources.includes('scale')) return;
+  if (!hasTemplate(definition)) return;
   const { selector, template } = (object as Deployment).spec;
   const selectsAll = !Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length;
   if (!selectsAll && matchesSelector(selector, template.metadata.labels)) return;

@@ -1,4 +1,4 @@
-import type { Deployment, ReplicaSet, StatefulSet } from '../objects/apps.js';
+import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../objects/apps.js';
 import type { ConfigMap, Event, Lease, Namespace, Node, ResourceName } from '../objects/kinds.js';
 import type { KubeObject } from '../objects/meta.js';
 import type { Pod, PodTemplate } from '../objects/pod.js';
@@ -70,6 +70,18 @@ const COLUMNS: Partial<Record<ResourceName, readonly Column[]>> = {
     column<Deployment>('Ready', ({ spec, status }) => `${status.readyReplicas ?? 0}/${spec.replicas}`),
     number<Deployment>('Up-to-date', ({ status }) => status.updatedReplicas ?? 0),
     number<Deployment>('Available', ({ status }) => status.availableReplicas ?? 0),
+    AGE,
+    CONTAINERS,
+    IMAGES,
+    SELECTOR,
+  ],
+  daemonsets: [
+    NAME,
+    number<DaemonSet>('Desired', ({ status }) => status.desiredNumberScheduled),
+    number<DaemonSet>('Current', ({ status }) => status.currentNumberScheduled),
+    number<DaemonSet>('Ready', ({ status }) => status.numberReady),
+    number<DaemonSet>('Up-to-date', ({ status }) => status.updatedNumberScheduled ?? 0),
+    number<DaemonSet>('Available', ({ status }) => status.numberAvailable ?? 0),
     AGE,
     CONTAINERS,
     IMAGES,

@@ -10,6 +10,8 @@ import type { Reply, Routes } from './routes.js';
 import { ApiError } from './status.js';
 
 const HOST = '127.0.0.1';
+/** Longer than clients keep idle connections, so that it is never the server who closes one under a request. */
+const KEEP_ALIVE_MS = 120_000;
 /** Open to everybody, as `system:public-info-viewer` makes them on a real cluster. */
 const PUBLIC = new Set(['/healthz', '/livez', '/readyz', '/version']);
 const OPENAPI_V2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
@@ -35,6 +37,7 @@ export class ApiServer {
     this.#server = createServer({ key: options.key, cert: options.certificate }, (request, response) => {
       void this.#serve(request, response);
     });
+    this.#server.keepAliveTimeout = KEEP_ALIVE_MS;
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket.on('close', () => this.#sockets.delete(socket)));
     });

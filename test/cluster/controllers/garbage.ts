@@ -5,9 +5,14 @@ import { findKind, namespacedResources } from '../resources.js';
 import type { Change, Store } from '../store.js';
 import type { Controller } from './reconciler.js';
 
-/** Deletes what an object's deletion leaves behind: the objects it owned, and a namespace's content. */
+/** How long Events live, the API server's default (`--event-ttl`). */
+const EVENT_TTL_MS = 3_600_000;
+const SWEEP_MS = 60_000;
+
+/** Deletes what an object's deletion leaves behind: the objects it owned, a namespace's content, old Events. */
 export class GarbageCollector implements Controller {
   readonly #store: Store;
+  #sweep: NodeJS.Timeout | undefined;
   #unsubscribe: (() => void) | undefined;
   readonly #pending = new Set<NodeJS.Immediate>();
 
@@ -16,6 +21,9 @@ export class GarbageCollector implements Controller {
   }
 
   start(): void {
+    this.#sweep = setInterval(() => {
+      this.#deleteOldEvents();
+    }, SWEEP_MS).unref();
     this.#unsubscribe = this.#store.subscribe((change) => {
       const pending = setImmediate(() => {
         this.#pending.delete(pending);
@@ -26,6 +34,7 @@ export class GarbageCollector implements Controller {
   }
 
   stop(): void {
+    clearInterval(this.#sweep);
     this.#unsubscribe?.();
     this.#pending.forEach(clearImmediate);
   }
@@ -38,6 +47,13 @@ export class GarbageCollector implements Controller {
     } else if (object.metadata.deletionTimestamp !== undefined) {
       if (resource === 'namespaces') this.#emptyNamespace(object.metadata.name);
       this.#finishForeground(resource, object);
+    }
+  }
+
+  #deleteOldEvents(): void {
+    for (const event of this.#store.list('events')) {
+      const last = Date.parse(event.lastTimestamp ?? event.metadata.creationTimestamp);
+      if (last < Date.now() - EVENT_TTL_MS) this.#store.remove('events', event);
     }
   }
 

@@ -140,9 +140,10 @@ export class Kubelet implements Controller {
     const { store, images } = this.#options;
     const services = store.list('services', pod.metadata.namespace);
     const env = environmentOf(pod, container, services);
-    const command = commandOf(container, images[container.image], env);
-    const root = path.resolve(images[container.image] ?? '/');
-    return { command, env, cwd: path.join(root, container.workingDir ?? '') };
+    const directory = images[container.image];
+    const root = directory === undefined ? undefined : path.resolve(directory);
+    const command = commandOf(container, root, env);
+    return { command, env, cwd: path.join(root ?? '/', container.workingDir ?? '') };
   };
 
   /** All Burstable pods together weigh what they request; BestEffort ones get the least there is. */

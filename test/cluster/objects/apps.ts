@@ -59,6 +59,17 @@ export const statefulSetSpec = z.looseObject({
   revisionHistoryLimit: z.int().min(0).default(10),
 });
 
+/** apps/v1 DaemonSetSpec. */
+export const daemonSetSpec = z.looseObject({
+  selector: labelSelector,
+  template: podTemplate,
+  updateStrategy: z
+    .looseObject({ type: z.enum(['RollingUpdate', 'OnDelete']).default('RollingUpdate') })
+    .prefault({}),
+  minReadySeconds: z.int().min(0).default(0),
+  revisionHistoryLimit: z.int().min(0).default(10),
+});
+
 interface ReplicaStatus {
   replicas: number;
   readyReplicas?: number;
@@ -70,6 +81,19 @@ interface ReplicaStatus {
 export interface Deployment extends KubeObject {
   spec: z.infer<typeof deploymentSpec>;
   status: Partial<ReplicaStatus> & { updatedReplicas?: number; unavailableReplicas?: number };
+}
+
+export interface DaemonSet extends KubeObject {
+  spec: z.infer<typeof daemonSetSpec>;
+  status: {
+    desiredNumberScheduled: number;
+    currentNumberScheduled: number;
+    numberMisscheduled: number;
+    numberReady: number;
+    numberAvailable?: number;
+    updatedNumberScheduled?: number;
+    observedGeneration?: number;
+  };
 }
 
 export interface ReplicaSet extends KubeObject {

@@ -1,4 +1,4 @@
-import type { Deployment, ReplicaSet, StatefulSet } from './apps.js';
+import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from './apps.js';
 import type { Condition, KubeObject } from './meta.js';
 import type { Pod } from './pod.js';
 import type { Endpoints, EndpointSlice, Service } from './service.js';
@@ -52,6 +52,7 @@ export interface Kinds {
   clusterrolebindings: KubeObject;
   clusterroles: KubeObject;
   configmaps: ConfigMap;
+  daemonsets: DaemonSet;
   deployments: Deployment;
   endpoints: Endpoints;
   endpointslices: EndpointSlice;

@@ -1,7 +1,33 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { expect } from 'chai';
-import { eventually, useCluster } from './harness.js';
+import { deployment, eventually, kubectl, useCluster } from './harness.js';
 import { isReady, namespace, Shop } from './shop.js';
+
+describe('stand-in cluster: DaemonSets', () => {
+  const cluster = useCluster();
+
+  it('have one pod on the node, replaced when the template changes', async () => {
+    const shop = new Shop(cluster());
+    const daemonSet = (value: string): string =>
+      deployment('agent', { container: { env: [{ name: 'V', value }] } })
+        .replace('"Deployment"', '"DaemonSet"')
+        .replace('"replicas":1,', '');
+    await cluster().apply(daemonSet('1'));
+    const [first] = await shop.readyPods('agent');
+    expect(first?.metadata?.ownerReferences?.[0]).to.include({
+      kind: 'DaemonSet',
+      name: 'agent',
+      controller: true,
+    });
+    await cluster().apply(daemonSet('2'));
+    await eventually(async () => (await shop.readyPods('agent'))[0]?.metadata?.uid !== first?.metadata?.uid);
+    const rollout = ['rollout', 'status', 'daemonset/agent', '-n', namespace];
+    expect((await kubectl(cluster(), rollout)).stdout).to.include('successfully rolled out');
+    expect((await kubectl(cluster(), ['get', 'ds', '-n', namespace])).stdout).to.match(
+      /agent +1 +1 +1 +1 +1/,
+    );
+  });
+});
 
 describe('stand-in cluster: StatefulSets', () => {
   const cluster = useCluster();
