@@ -27,6 +27,7 @@ const DROPS = [
   'blockio_owner_lost',
   'blockio_no_start',
   'events_full',
+  'switches_missed',
 ] as const;
 
 /** Names a block device by its kernel number. */

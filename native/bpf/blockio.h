@@ -4,6 +4,7 @@
 #define KERNSCALE_BLOCKIO_H
 
 #include "common.h"
+#include "threads.h"
 
 /*
  * With the io controller on cgroup2, a request's blkcg is the cgroup that dirtied the pages or asked for them.
@@ -62,7 +63,7 @@ static hot void remember_submitter(__u64 request)
 {
 	struct submitter *submitter = submitter_of(request);
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread *thread = find_thread(task);
 
 	if (!submitter)
 		return;

@@ -42,28 +42,6 @@ struct {
 	__type(value, struct row);
 } rows SEC(".maps");
 
-/*
- * What is known of one thread. The kernel frees it with the thread, so that a reused pid starts afresh and
- * nothing leaks; bound: the threads of the machine.
- */
-struct thread {
-	__u64 since;   /* run-queue clock when the present state began; 0: no state known */
-	__u64 settled; /* up to here the iterator has credited the present state; written by it alone */
-	__u64 base;    /* blocked: run_delay at switch-out; throttled: the throttle clock at switch-out */
-	__u64 cgroups; /* css_set that `slot` was looked up for */
-	__u32 generation;
-	__u16 slot;
-	__u8 state;
-	__u8 uring_reason; /* state that waiting for the last io_uring request submitted means; 0: none yet */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct thread);
-} threads SEC(".maps");
-
 /* Requests sent on client connections and not answered yet. Bound: containers + 1, set before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -83,41 +61,6 @@ struct {
 static hot void count_drop(enum drop cause)
 {
 	__sync_fetch_and_add(&drops[cause], 1);
-}
-
-/* The slot of the cgroup, or of the nearest ancestor that has one: a container may have child cgroups. */
-static __noinline __u32 find_slot(struct cgroup *group)
-{
-	/* Containers sit at most five levels below the kubelet's root, and kind nests that once more. */
-	const int max_levels = 16;
-
-	for (int level = 0; level < max_levels && group; level++) {
-		__u64 id = BPF_CORE_READ(group, kn, id);
-		__u32 *slot = bpf_map_lookup_elem(&slots, &id);
-
-		if (slot)
-			return *slot;
-		/* `self` is the first member of struct cgroup, so a parent's css is a parent cgroup. */
-		group = (struct cgroup *)BPF_CORE_READ(group, self.parent);
-	}
-	return 0;
-}
-
-/*
- * The slot that pays for this thread. A thread keeps its css_set alive, so an unchanged pointer is an
- * unchanged cgroup; a thread that was moved is looked up again by whatever hook sees it first.
- */
-static hot __u32 thread_slot(struct thread *thread, struct task_struct *task)
-{
-	struct css_set *cgroups = task->cgroups;
-
-	if (thread->cgroups != (__u64)cgroups || thread->generation != generation) {
-		/* In this order: a change of `slots` in between is seen by the next hook. */
-		thread->generation = generation;
-		thread->cgroups = (__u64)cgroups;
-		thread->slot = find_slot(BPF_CORE_READ(cgroups, dfl_cgrp));
-	}
-	return thread->slot;
 }
 
 static hot struct row *find_row(__u32 slot, __u32 cpu)

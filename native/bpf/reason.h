@@ -9,6 +9,7 @@
 #define KERNSCALE_REASON_H
 
 #include "common.h"
+#include "threads.h"
 #include "syscalls.h"
 
 extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;

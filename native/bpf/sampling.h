@@ -4,6 +4,7 @@
 #define KERNSCALE_SAMPLING_H
 
 #include "common.h"
+#include "threads.h"
 
 SEC("perf_event")
 int sample(struct bpf_perf_event_data *ctx)
@@ -14,7 +15,7 @@ int sample(struct bpf_perf_event_data *ctx)
 
 	if (!task->pid)
 		return 0;
-	thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	thread = find_thread(task);
 	if (!thread)
 		return 0;
 	row = find_row(thread_slot(thread, task), bpf_get_smp_processor_id());

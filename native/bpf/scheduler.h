@@ -11,9 +11,13 @@
 #define KERNSCALE_SCHEDULER_H
 
 #include "common.h"
+#include "threads.h"
 #include "reason.h"
 
 #define TASK_DEAD 0x80
+
+/* The tracepoint comes a moment before task->on_cpu. */
+#define GETTING_ON_CPU_NS 1000000
 
 /* Not in every kernel: CONFIG_CFS_BANDWIDTH; per-task throttling came in 6.18, the group's clock in 6.6. */
 struct task_struct___per_task_throttle {
@@ -108,6 +112,8 @@ static hot __u64 runnable_from(struct thread *thread, struct task_struct *task, 
 	switch (thread->state) {
 	case STATE_RUNQUEUE:
 		return thread->since;
+	case STATE_ONCPU: /* it left unseen */
+		return queued > thread->since ? queued : now;
 	case STATE_THROTTLED:
 		/* The clock is the CPU's: a thread moved to another one meanwhile gives nonsense, hence the bound. */
 		waited = throttle_clock(task, now, ~0ULL);
@@ -125,9 +131,41 @@ static hot void begin(struct thread *thread, enum thread_state state, __u64 now)
 	thread->since = now;
 }
 
+static hot void arrive(struct row *row, struct thread *thread, struct task_struct *task, __u64 now)
+{
+	__u32 state = thread->state;
+	__u64 runnable;
+
+	if (thread->since) {
+		runnable = runnable_from(thread, task, now);
+		if (state == STATE_ONCPU || state >= NR_STATES) {
+			count_drop(DROP_SWITCHES_MISSED);
+			state = STATE_OTHER;
+		}
+		if (state != STATE_RUNQUEUE)
+			finish(row, state, thread->since, thread->settled, runnable);
+	} else {
+		/* Its first run: it has been waiting since it was created. */
+		runnable = task->sched_info.last_queued ?: now;
+	}
+	finish(row, STATE_RUNQUEUE, runnable, thread->settled, now);
+	begin(thread, STATE_ONCPU, now);
+}
+
+/*
+ * Kernels may keep some switches from tracing programs (a program that is running already, a task that is exempt).
+ * A thread that got its CPU unseen is repaired: the kernel noted when.
+ */
+static __noinline void arrive_belatedly(struct row *row, struct thread *thread, struct task_struct *task)
+{
+	count_drop(DROP_SWITCHES_MISSED);
+	if (row && thread && task)
+		arrive(row, thread, task, later(thread->since, task->sched_info.last_arrival));
+}
+
 static hot void leave_cpu(struct task_struct *task, bool preempted, __u32 task_state, __u64 now, __u32 cpu)
 {
-	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread *thread = find_thread(task);
 	struct row *row;
 	__u32 slot;
 
@@ -135,11 +173,14 @@ static hot void leave_cpu(struct task_struct *task, bool preempted, __u32 task_s
 		return;
 	slot = thread_slot(thread, task);
 	row = find_row(slot, cpu);
-	if (row && thread->since)
+	if (row && thread->since) {
+		if (thread->state != STATE_ONCPU)
+			arrive_belatedly(row, thread, task);
 		finish(row, STATE_ONCPU, thread->since, thread->settled, now);
+	}
 
 	if (task_state & TASK_DEAD) {
-		thread->since = 0;
+		end_thread(thread);
 	} else if (!preempted && task_state) {
 		thread->base = task->sched_info.run_delay;
 		begin(thread, reason_of(task, thread, slot, task_state), now);
@@ -153,25 +194,14 @@ static hot void leave_cpu(struct task_struct *task, bool preempted, __u32 task_s
 
 static hot void enter_cpu(struct task_struct *task, __u64 now, __u32 cpu)
 {
-	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread *thread = find_thread(task);
 	struct row *row;
-	__u64 runnable;
 
 	if (!thread)
 		return;
 	row = find_row(thread_slot(thread, task), cpu);
-	if (!row)
-		return;
-	if (thread->since) {
-		runnable = runnable_from(thread, task, now);
-		if (thread->state != STATE_RUNQUEUE)
-			finish(row, thread->state < NR_STATES ? thread->state : STATE_OTHER, thread->since, thread->settled, runnable);
-	} else {
-		/* Its first run: it has been waiting since it was created. */
-		runnable = task->sched_info.last_queued ?: now;
-	}
-	finish(row, STATE_RUNQUEUE, runnable, thread->settled, now);
-	begin(thread, STATE_ONCPU, now);
+	if (row)
+		arrive(row, thread, task, now);
 }
 
 SEC("tp_btf/sched_switch")
@@ -188,12 +218,11 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 	return 0;
 }
 
-/* Threads get their storage here, not in sched_switch, where allocating is slow and, before 6.4, unsafe. */
+/* Threads get their place here, not in sched_switch, where allocating is slow and, before 6.4, unsafe. */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct *child)
 {
-	if (!bpf_task_storage_get(&threads, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE))
-		count_drop(DROP_THREADS_FULL);
+	make_thread(child, true);
 	return 0;
 }
 
@@ -244,8 +273,15 @@ static hot void settle_thread(struct thread *thread, struct task_struct *task, s
 	if (now <= credited || state >= NR_STATES)
 		return;
 	thread->settled = now;
-	if (state == STATE_ONCPU) {
+	if (state == STATE_ONCPU && (task->on_cpu || now < began + GETTING_ON_CPU_NS)) {
 		total->total_ns[STATE_ONCPU] += now - credited;
+		return;
+	}
+	if (state == STATE_ONCPU) {
+		/* It left unseen, who knows when: what it does now counts from now on. */
+		total->total_ns[STATE_OTHER] += now - credited;
+		count_drop(DROP_SWITCHES_MISSED);
+		adopt(thread, task, now);
 		return;
 	}
 	runnable = later(credited, runnable_from(thread, task, now));
@@ -265,11 +301,9 @@ int settle(struct bpf_iter__task *ctx)
 		return 0;
 	if (!settle_clock)
 		settle_clock = runqueue_clock(bpf_get_current_task_btf());
-	thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!thread) {
-		count_drop(DROP_THREADS_FULL);
+	thread = make_thread(task, false);
+	if (!thread)
 		return 0;
-	}
 	/* Before the slot is looked up anew: what is past belongs to the slot that counted it so far. */
 	slot = thread->slot;
 	total = bpf_map_lookup_elem(&settled, &slot);
@@ -313,7 +347,7 @@ static hot enum thread_state uring_reason(struct io_kiocb *request, struct task_
 static hot int on_uring_submit(struct io_kiocb *request)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct thread *thread = find_thread(task);
 
 	if (thread)
 		thread->uring_reason = uring_reason(request, task);

@@ -11,6 +11,7 @@
 #define KERNSCALE_TCP_H
 
 #include "common.h"
+#include "threads.h"
 #include "reason.h"
 
 #define MSG_PEEK 2
@@ -88,7 +89,7 @@ static hot __u32 connection_slot(struct connection *connection)
 	struct thread *thread;
 
 	if (connection->cgroups != cgroups || connection->generation != generation) {
-		thread = bpf_task_storage_get(&threads, task, NULL, 0);
+		thread = find_thread(task);
 		if (!thread)
 			return connection->slot;
 		connection->generation = generation;

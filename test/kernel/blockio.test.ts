@@ -69,7 +69,8 @@ describe('block I/O probe', () => {
     const start = processIo(pid);
     const { before, after } = await measure(probes, group, () => sleep(1_000));
     const asked = processIo(pid).written - start.written;
-    expect(bytes(after, 'write') - bytes(before, 'write')).to.be.closeTo(asked, 0.1 * asked + 16 * BLOCK);
+    // The file system adds what it writes of its own for a sync: inodes, journal.
+    expect(bytes(after, 'write') - bytes(before, 'write')).to.be.within(0.95 * asked - 16 * BLOCK, 2 * asked);
     expect(entry(after, 'write').seconds.sum).to.be.above(0);
   });
 
