@@ -97,7 +97,8 @@ available() {
 }
 
 has_candidate() {
-	LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'
+	# Not `| grep -q`: it stops reading at once, and apt-cache's complaint about that would count as a no.
+	[[ $(LC_ALL=C apt-cache policy "$1" 2>/dev/null) == *'Candidate: '[!\(]* ]]
 }
 
 # Lists that are older than the archive name versions that are no longer there: update and try again.
