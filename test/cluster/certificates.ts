@@ -5,7 +5,8 @@ import { promisify } from 'node:util';
 import { errorCode, KernscaleError } from '../../common/errors.js';
 
 const run = promisify(execFile);
-const DAYS = '30';
+const DAYS = 30;
+const NEW_KEY = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes';
 const EXTENSIONS = [
   'basicConstraints=CA:FALSE',
   'extendedKeyUsage=serverAuth',
@@ -27,45 +28,24 @@ export interface Certificates {
  */
 export async function makeCertificates(directory: string): Promise<Certificates> {
   const file = (name: string): string => path.join(directory, name);
-  const [caPath, caKey] = [file('ca.crt'), file('ca.key')];
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const caPath = file('ca.crt');
   await writeFile(file('extensions'), EXTENSIONS.join('\n'));
-  await openssl(
-    'req',
-    '-x509',
-    ...newKey,
+  await openssl(`req -x509 ${NEW_KEY} -subj /CN=kernscale-ca -days ${DAYS}`, [
     '-keyout',
-    caKey,
+    file('ca.key'),
     '-out',
     caPath,
-    '-days',
-    DAYS,
-    '-subj',
-    '/CN=kernscale-ca',
-  );
-  await openssl(
-    'req',
-    ...newKey,
+  ]);
+  await openssl(`req ${NEW_KEY} -subj /CN=kernscale`, [
     '-keyout',
     file('server.key'),
     '-out',
     file('server.csr'),
-    '-subj',
-    '/CN=kernscale',
-  );
-  const issue = [
-    '-req',
-    '-in',
-    file('server.csr'),
-    '-CA',
-    caPath,
-    '-CAkey',
-    caKey,
-    '-CAcreateserial',
-    '-days',
-    DAYS,
-  ];
-  await openssl('x509', ...issue, '-extfile', file('extensions'), '-out', file('server.crt'));
+  ]);
+  await openssl(`x509 -req -CAcreateserial -days ${DAYS}`, [
+    ...['-in', file('server.csr'), '-CA', caPath, '-CAkey', file('ca.key')],
+    ...['-extfile', file('extensions'), '-out', file('server.crt')],
+  ]);
   return {
     caPath,
     key: await readFile(file('server.key'), 'utf8'),
@@ -73,9 +53,9 @@ export async function makeCertificates(directory: string): Promise<Certificates>
   };
 }
 
-async function openssl(...parameters: string[]): Promise<void> {
+async function openssl(command: string, files: readonly string[]): Promise<void> {
   try {
-    await run('openssl', parameters);
+    await run('openssl', [...command.split(' '), ...files]);
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT') {
       throw new KernscaleError(

@@ -8,7 +8,7 @@ import { logReader } from './api/logs.js';
 import { Routes } from './api/routes.js';
 import { ApiServer } from './api/server.js';
 import { Writer } from './api/write.js';
-import { makeCertificates } from './certificates.js';
+import { makeCertificates, type Certificates } from './certificates.js';
 import { applyManifest } from './client.js';
 import { daemonSetController } from './controllers/daemonset.js';
 import { deploymentController } from './controllers/deployment.js';
@@ -30,6 +30,9 @@ export type { Faults, Rejection } from './api/faults.js';
 
 const HISTORY_LIMIT = 2000;
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
+/** What undoes each step of the start, in the order of the steps. */
+type CleanUps = (() => Promise<void> | void)[];
 
 export interface ClusterOptions {
   /** The name of the one node; `kernscale-demo` by default. */
@@ -73,7 +76,7 @@ export interface Cluster {
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   await sweepLeftovers();
   const instance = await claimInstance();
-  const cleanUps: (() => Promise<void> | void)[] = [
+  const cleanUps: CleanUps = [
     () => {
       instance.release();
     },
@@ -91,37 +94,72 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 async function assemble(
   options: ClusterOptions,
   instance: Instance,
-  cleanUps: (() => Promise<void> | void)[],
+  cleanUps: CleanUps,
   stop: () => Promise<void>,
 ): Promise<Cluster> {
-  const { log = () => undefined, nodeName = 'kernscale-demo' } = options;
-  const stateDir = options.stateDir ?? (await makeStateDirectory(instance.name));
-  await mkdir(stateDir, { recursive: true });
-  if (options.stateDir === undefined) cleanUps.push(() => rm(stateDir, { recursive: true, force: true }));
-  const tree = new CgroupTree(instance.name);
-  cleanUps.push(() => tree.remove(''));
-  tree.plant();
-  if (tree.enforcement === 'none')
-    log('CPU limits are not enforced: no cgroup hierarchy hands down the cpu controller');
-  const { key, certificate, caPath } = await makeCertificates(stateDir);
-  const credentials = new Credentials(stateDir, caPath);
+  const { log = () => undefined, nodeName = 'kernscale-demo', images } = options;
+  const stateDir = await prepareStateDirectory(options, instance, cleanUps);
+  const tree = plantTree(instance, log, cleanUps);
+  const certificates = await makeCertificates(stateDir);
+  const credentials = new Credentials(stateDir, certificates.caPath);
   const store = new Store(options.historyLimit ?? HISTORY_LIMIT);
-  const kubelet = new Kubelet({
-    store,
-    log,
-    nodeName,
-    tree,
-    podAddresses: new AddressPool(instance.podPrefix),
-    images: options.images,
-    logRoot: path.join(stateDir, 'pods'),
-  });
+  const podAddresses = new AddressPool(instance.podPrefix);
+  const logRoot = path.join(stateDir, 'pods');
+  const kubelet = new Kubelet({ store, log, nodeName, tree, podAddresses, images, logRoot });
   const listWatch = new ListWatch(store);
   const writer = new Writer(store, new AddressPool(instance.servicePrefix));
-  const routes = new Routes(
-    writer,
-    listWatch,
-    logReader((pod, name, previous) => kubelet.logPath(pod, name, previous)),
-  );
+  const readLog = logReader((pod, name, previous) => kubelet.logPath(pod, name, previous));
+  const routes = new Routes(writer, listWatch, readLog);
+  const { server, faults } = connect({ store, listWatch, routes, certificates, credentials, log });
+  for (const name of NAMESPACES) createNamespace(store, name);
+  const controllers = [...controllersOf(store, log, nodeName), kubelet, new ServiceProxy(store, log)];
+  cleanUps.push(() => kubelet.killAll());
+  cleanUps.push(() => {
+    for (const controller of controllers) controller.stop();
+    listWatch.close();
+  });
+  for (const controller of controllers) controller.start();
+  await server.listen();
+  cleanUps.push(() => server.close());
+  credentials.write(server.url);
+  return describe({ server, credentials, tree, nodeName, stateDir, faults, stop });
+}
+
+async function prepareStateDirectory(
+  { stateDir: given }: ClusterOptions,
+  { name }: Instance,
+  cleanUps: CleanUps,
+): Promise<string> {
+  if (given !== undefined) {
+    await mkdir(given, { recursive: true });
+    return given;
+  }
+  const made = await makeStateDirectory(name);
+  cleanUps.push(() => rm(made, { recursive: true, force: true }));
+  return made;
+}
+
+function plantTree({ name }: Instance, log: Log, cleanUps: CleanUps): CgroupTree {
+  const tree = new CgroupTree(name);
+  cleanUps.push(() => tree.remove(''));
+  tree.plant();
+  if (tree.enforcement === 'none') {
+    log('CPU limits are not enforced: no cgroup hierarchy hands down the cpu controller');
+  }
+  return tree;
+}
+
+/** The server and the faults of each other: faults strike requests, and reach into the server. */
+function connect(parts: {
+  store: Store;
+  listWatch: ListWatch;
+  routes: Routes;
+  certificates: Certificates;
+  credentials: Credentials;
+  log: Log;
+}): { server: ApiServer; faults: Faults } {
+  const { store, listWatch, routes, credentials, log } = parts;
+  const { key, certificate } = parts.certificates;
   const faults: Faults = new Faults({
     store,
     listWatch,
@@ -133,31 +171,29 @@ async function assemble(
     rotateToken: () => credentials.rotate(server.url),
   });
   const server = new ApiServer({ key, certificate, token: () => credentials.token, routes, faults, log });
-  for (const name of NAMESPACES) createNamespace(store, name);
-  const controllers = [...controllersOf(store, log, nodeName), kubelet, new ServiceProxy(store, log)];
-  for (const controller of controllers) controller.start();
-  cleanUps.push(
-    () => kubelet.killAll(),
-    () => {
-      for (const controller of controllers) controller.stop();
-      listWatch.close();
-    },
-  );
-  await server.listen();
-  cleanUps.push(() => server.close());
-  credentials.write(server.url);
+  return { server, faults };
+}
+
+function describe(parts: {
+  server: ApiServer;
+  credentials: Credentials;
+  tree: CgroupTree;
+  nodeName: string;
+  stateDir: string;
+  faults: Faults;
+  stop: () => Promise<void>;
+}): Cluster {
+  const { server, credentials, tree, ...rest } = parts;
+  const { kubeconfigPath, caPath, tokenPath } = credentials;
   return {
+    ...rest,
     url: server.url,
-    nodeName,
-    kubeconfigPath: credentials.kubeconfigPath,
+    kubeconfigPath,
     caPath,
-    tokenPath: credentials.tokenPath,
-    stateDir,
+    tokenPath,
     cgroupRoot: tree.directory(''),
     cpuEnforcement: tree.enforcement,
-    faults,
     apply: (manifest) => applyManifest(server.url, credentials, manifest),
-    stop,
   };
 }
 
@@ -184,7 +220,7 @@ function createNamespace(store: Store, name: string): void {
 }
 
 /** Undoes everything in reverse order, and says what failed only after all was tried. */
-async function runAll(cleanUps: readonly (() => Promise<void> | void)[]): Promise<void> {
+async function runAll(cleanUps: Readonly<CleanUps>): Promise<void> {
   const errors: unknown[] = [];
   for (const cleanUp of cleanUps.toReversed()) {
     try {

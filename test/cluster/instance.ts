@@ -70,11 +70,15 @@ function leftoversIn(directory: string): string[] {
   return dead.map(({ name }) => path.join(directory, name));
 }
 
-/** When a process began, in clock ticks since boot (field 22 of proc_pid_stat(5)): tells a reused pid apart. */
+/**
+ * When a process began, in clock ticks since boot (field 22 of proc_pid_stat(5)): tells a reused pid apart.
+ * Undefined when it has ended, even if nobody has reaped it yet.
+ */
 function startTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return ['Z', 'X'].includes(fields[0]!) ? undefined : fields[19];
   } catch {
     return undefined;
   }
