@@ -155,18 +155,22 @@ function handDownCpu(mount: string): boolean {
 
 /** SIGKILLs every process below a cgroup directory; a cgroup that is gone has none. */
 export function killCgroup(directory: string): void {
-  const kill = path.join(directory, 'cgroup.kill');
-  if (existsSync(kill)) {
-    writeFileSync(kill, '1');
+  if (existsSync(path.join(directory, 'cgroup.kill'))) {
+    unlessGone(() => {
+      writeFileSync(path.join(directory, 'cgroup.kill'), '1');
+    });
     return;
   }
   for (const child of childrenOf(directory)) killCgroup(child);
-  for (const pid of processesIn(directory)) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch (error) {
-      if (errorCode(error) !== 'ESRCH') throw error;
-    }
+  for (const pid of processesIn(directory)) unlessGone(() => process.kill(pid, 'SIGKILL'));
+}
+
+/** Somebody else may have removed the cgroup or ended the process meanwhile. */
+function unlessGone(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!['ENOENT', 'ENODEV', 'ESRCH'].includes(errorCode(error) ?? '')) throw error;
   }
 }
 
