@@ -77,6 +77,12 @@ static hot void finish(struct row *row, enum thread_state state, __u64 from, __u
 	add_to(series->buckets[time_bucket(length)], 1);
 }
 
+/* An int up to 6.18 and a byte in 7.2: a plain load cannot be relocated from the one to the other. */
+static hot bool is_on_cpu(struct task_struct *task)
+{
+	return BPF_CORE_READ_BITFIELD(task, on_cpu);
+}
+
 static hot bool is_throttled(struct task_struct *task)
 {
 	struct task_struct___per_task_throttle *per_task = (void *)task;
@@ -234,7 +240,7 @@ static hot __u64 switches_of(struct task_struct *task)
 
 static hot enum thread_state present_state(struct thread *thread, struct task_struct *task)
 {
-	if (BPF_CORE_READ_BITFIELD(task, on_cpu)) /* an int up to 6.18, a byte in 7.2 */
+	if (is_on_cpu(task))
 		return STATE_ONCPU;
 	if (is_throttled(task))
 		return STATE_THROTTLED;
@@ -273,7 +279,7 @@ static hot void settle_thread(struct thread *thread, struct task_struct *task, s
 	if (now <= credited || state >= NR_STATES)
 		return;
 	thread->settled = now;
-	if (state == STATE_ONCPU && (task->on_cpu || now < began + GETTING_ON_CPU_NS)) {
+	if (state == STATE_ONCPU && (is_on_cpu(task) || now < began + GETTING_ON_CPU_NS)) {
 		total->total_ns[STATE_ONCPU] += now - credited;
 		return;
 	}
