@@ -164,7 +164,7 @@ static hot struct peer_value *find_peer(struct connection *connection)
 	return value;
 }
 
-static hot struct connection *find_connection(struct sock *sk, enum role role)
+static __noinline struct connection *make_connection(struct sock *sk, enum role role)
 {
 	struct connection *connection = bpf_sk_storage_get(&connections, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 
@@ -184,6 +184,17 @@ static hot struct connection *find_connection(struct sock *sk, enum role role)
 static hot enum role guess_role(struct sock *sk)
 {
 	return local_port_listens(sk->__sk_common.skc_num) ? ROLE_SERVER : ROLE_CLIENT;
+}
+
+/* Microseconds; zero for what turns out to be no TCP socket. */
+static hot __u64 tcp_clock(struct sock *sk)
+{
+	struct tcp_sock *tcp;
+
+	if (bpf_rdonly_cast)
+		return typed(struct tcp_sock, sk)->tcp_mstamp;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	return tcp ? tcp->tcp_mstamp : 0;
 }
 
 static hot void forget_questions(struct connection *connection)
@@ -282,24 +293,22 @@ static hot void count_serve(struct connection *connection, __u64 ns, bool overla
 static hot int on_message(struct sock *sk, int bytes, enum role asking)
 {
 	struct connection *connection;
-	struct tcp_sock *tcp;
 	bool overlapped = false;
 	__s64 ns;
 
 	if (bytes <= 0 || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	tcp = bpf_skc_to_tcp_sock(sk);
-	if (!tcp)
-		return 0;
-	connection = find_connection(sk, guess_role(sk));
+	connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	if (!connection)
+		connection = make_connection(sk, guess_role(sk));
 	if (!connection)
 		return 0;
 	connection_slot(connection);
 	if (connection->role == asking) {
-		on_question(connection, tcp->tcp_mstamp, bytes);
+		on_question(connection, tcp_clock(sk), bytes);
 		return 0;
 	}
-	ns = on_answer(connection, tcp->tcp_mstamp, &overlapped);
+	ns = on_answer(connection, tcp_clock(sk), &overlapped);
 	if (ns < 0)
 		return 0;
 	if (connection->role == ROLE_CLIENT)
@@ -360,11 +369,11 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int from, int to)
 		count_listener(sk, -1); /* not a new connection, which starts as a copy of its listener */
 	} else if (to == TCP_SYN_SENT) {
 		/* Only here is the current task sure to be the one that connects. */
-		connection = find_connection(sk, ROLE_CLIENT);
+		connection = make_connection(sk, ROLE_CLIENT);
 		if (connection)
 			connection_slot(connection);
 	} else if (from == TCP_SYN_RECV && to == TCP_ESTABLISHED) {
-		find_connection(sk, ROLE_SERVER);
+		make_connection(sk, ROLE_SERVER);
 	} else {
 		connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
 		if (connection && connection->role == ROLE_CLIENT)
