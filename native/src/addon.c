@@ -1,28 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The Node-API face: plain functions over an opaque handle; ../index.ts makes them a typed interface. */
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <node_api.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "events.h"
-#include "kernscale.skel.h"
 #include "messages.h"
-#include "session.h"
-
-/* Every Node-API call that can fail: on failure leave with the exception it has pending, or one made here. */
-#define CHECK(call)                                                          \
-	do {                                                                 \
-		if ((call) != napi_ok) {                                     \
-			bool pending = false;                                \
-                                                                             \
-			napi_is_exception_pending(env, &pending);            \
-			if (!pending)                                        \
-				napi_throw_error(env, "NAPI_FAILED", #call); \
-			return NULL;                                         \
-		}                                                            \
-	} while (0)
+#include "napi.h"
 
 /* Tells our handle from anybody else's wrapped object. */
 static const napi_type_tag handle_tag = { 0x6b65726e7363616cULL, 0x652d68616e646c65ULL };
@@ -42,14 +24,13 @@ static void free_handle(napi_env env, void *data, void *hint)
 	free(handle);
 }
 
-static napi_value throw(napi_env env, const char *code, const char *message)
+napi_value throw(napi_env env, const char *code, const char *message)
 {
 	napi_throw_error(env, code, message);
 	return NULL;
 }
 
-/* The open session behind the first of `wanted` arguments, or NULL with an exception pending. */
-static struct session *arguments(napi_env env, napi_callback_info info, size_t wanted, napi_value *values)
+struct session *arguments(napi_env env, napi_callback_info info, size_t wanted, napi_value *values)
 {
 	size_t count = wanted;
 	bool ours = false;
@@ -135,24 +116,6 @@ static napi_value close_session(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-static napi_value set_string(napi_env env, napi_value object, const char *name, const char *text)
-{
-	napi_value value;
-
-	CHECK(napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &value));
-	CHECK(napi_set_named_property(env, object, name, value));
-	return object;
-}
-
-static napi_value set_number(napi_env env, napi_value object, const char *name, double number)
-{
-	napi_value value;
-
-	CHECK(napi_create_double(env, number, &value));
-	CHECK(napi_set_named_property(env, object, name, value));
-	return object;
-}
-
 static napi_value list_programs(napi_env env, napi_callback_info info)
 {
 	napi_value argument, result, entry, attached;
@@ -209,162 +172,6 @@ static napi_value untrack(napi_env env, napi_callback_info info)
 	if (session && get_cgroup(env, values[1], &cgroup))
 		session_untrack(session, cgroup);
 	return NULL;
-}
-
-/* A typed array over fresh memory; `*data` is where to write it. */
-static napi_value new_array(napi_env env, napi_value object, const char *name, napi_typedarray_type type, size_t size,
-			    size_t length, void **data)
-{
-	napi_value buffer, array;
-
-	CHECK(napi_create_arraybuffer(env, size * length, data, &buffer));
-	CHECK(napi_create_typedarray(env, type, length, buffer, 0, &array));
-	CHECK(napi_set_named_property(env, object, name, array));
-	return array;
-}
-
-static napi_value read_rows(napi_env env, struct session *session, napi_value result)
-{
-	uint32_t used = 1;
-	int32_t *slots;
-	double *values;
-
-	for (uint32_t slot = 1; slot < session->nr_slots; slot++)
-		used += session->tracked[slot].use == SLOT_USED;
-	if (!new_array(env, result, "slots", napi_int32_array, sizeof(*slots), used, (void **)&slots) ||
-	    !new_array(env, result, "values", napi_float64_array, sizeof(*values), (size_t)used * VALUES_PER_SLOT,
-		       (void **)&values))
-		return NULL;
-	for (uint32_t slot = 0; slot < session->nr_slots; slot++) {
-		if (slot && session->tracked[slot].use != SLOT_USED)
-			continue;
-		*slots++ = slot;
-		session_read_slot(session, slot, values);
-		values += VALUES_PER_SLOT;
-	}
-	return result;
-}
-
-/* The map's entries as raw bytes: `NAME.keys` as Uint8Array and `NAME.values` as BigUint64Array. */
-static napi_value read_hash(napi_env env, struct session *session, napi_value result, const char *name,
-			    const struct bpf_map *map)
-{
-	size_t key_size = bpf_map__key_size(map), value_size = bpf_map__value_size(map);
-	void *keys, *values, *data;
-	napi_value object, array;
-	int count = session_read_hash(bpf_map__fd(map), key_size, value_size, bpf_map__max_entries(map), &keys, &values);
-
-	if (count < 0)
-		return throw(env, "READ_FAILED", strerror(-count));
-	array = NULL;
-	if (napi_create_object(env, &object) == napi_ok &&
-	    new_array(env, object, "keys", napi_uint8_array, 1, count * key_size, &data)) {
-		memcpy(data, keys, count * key_size);
-		array = new_array(env, object, "values", napi_biguint64_array, 8, count * value_size / 8, &data);
-	}
-	if (array)
-		memcpy(data, values, count * value_size);
-	if (map == session->skeleton->maps.peers)
-		session_age_peers(session, keys, values, count);
-	free(keys);
-	free(values);
-	if (!array)
-		return NULL;
-	CHECK(napi_set_named_property(env, result, name, object));
-	return result;
-}
-
-static napi_value read_all(napi_env env, napi_callback_info info)
-{
-	napi_value argument, result;
-	struct session *session = arguments(env, info, 1, &argument);
-	uint64_t *drops;
-	int error;
-
-	if (!session)
-		return NULL;
-	error = session_settle(session);
-	if (error)
-		return throw(env, "READ_FAILED", strerror(-error));
-	CHECK(napi_create_object(env, &result));
-	if (!read_rows(env, session, result) || !read_hash(env, session, result, "blockIo", session->skeleton->maps.blockio) ||
-	    !read_hash(env, session, result, "peers", session->skeleton->maps.peers) ||
-	    !new_array(env, result, "drops", napi_biguint64_array, 8, NR_DROPS, (void **)&drops))
-		return NULL;
-	memcpy(drops, session->skeleton->bss->drops, NR_DROPS * sizeof(*drops));
-	return result;
-}
-
-/* [[id, removed, path]...] of the cgroups that came and went since the last call. */
-static napi_value take_events(napi_env env, napi_callback_info info)
-{
-	napi_value argument, result, entry, value;
-	struct session *session = arguments(env, info, 1, &argument);
-	int error;
-
-	if (!session)
-		return NULL;
-	error = events_fetch(session);
-	if (error)
-		return throw(env, "READ_FAILED", strerror(-error));
-	CHECK(napi_create_array_with_length(env, session->nr_events, &result));
-	for (size_t i = 0; i < session->nr_events; i++) {
-		const struct cgroup_event *event = &session->events[i];
-
-		CHECK(napi_create_array_with_length(env, 3, &entry));
-		CHECK(napi_create_bigint_uint64(env, event->id, &value));
-		CHECK(napi_set_element(env, entry, 0, value));
-		CHECK(napi_get_boolean(env, event->removed, &value));
-		CHECK(napi_set_element(env, entry, 1, value));
-		CHECK(napi_create_string_utf8(env, event->path, NAPI_AUTO_LENGTH, &value));
-		CHECK(napi_set_element(env, entry, 2, value));
-		CHECK(napi_set_element(env, result, i, entry));
-	}
-	return result;
-}
-
-static napi_value start_costs(napi_env env, napi_callback_info info)
-{
-	napi_value argument;
-	struct session *session = arguments(env, info, 1, &argument);
-	int error = session ? costs_start(session) : 0;
-
-	return error ? throw(env, "READ_FAILED", strerror(-error)) : NULL;
-}
-
-static napi_value stop_costs(napi_env env, napi_callback_info info)
-{
-	napi_value argument;
-	struct session *session = arguments(env, info, 1, &argument);
-
-	if (session)
-		costs_stop(session);
-	return NULL;
-}
-
-/* [{program, runs, seconds}...] of the attached programs. */
-static napi_value read_costs(napi_env env, napi_callback_info info)
-{
-	napi_value argument, result, entry;
-	struct session *session = arguments(env, info, 1, &argument);
-	struct program_cost cost;
-	uint32_t length = 0;
-
-	if (!session)
-		return NULL;
-	CHECK(napi_create_array(env, &result));
-	for (size_t i = 0; i < session->nr_programs; i++) {
-		const char *name = session->programs[i].name;
-
-		if (!session->programs[i].attached || !costs_read(session, name, &cost))
-			continue;
-		CHECK(napi_create_object(env, &entry));
-		if (!set_string(env, entry, "program", name) || !set_number(env, entry, "runs", cost.runs) ||
-		    !set_number(env, entry, "seconds", cost.nanoseconds * 1e-9))
-			return NULL;
-		CHECK(napi_set_element(env, result, length++, entry));
-	}
-	return result;
 }
 
 /* [[level, text]...] of everything libbpf said since the last call. */

@@ -5,13 +5,11 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/perf_event.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "environment.h"
@@ -172,92 +170,6 @@ static bool map_memory(struct session *session, struct failure *failure)
 	return false;
 }
 
-static int perf_event_on(int cpu, uint32_t hz)
-{
-	struct perf_event_attr attributes = {
-		.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(attributes),
-		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.freq = 1,
-		.sample_freq = hz,
-	};
-
-	return syscall(SYS_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-}
-
-static int attach_sampling(struct session *session)
-{
-	int cpus = libbpf_num_possible_cpus();
-
-	session->sample_links = calloc(cpus, sizeof(*session->sample_links));
-	if (!session->sample_links)
-		return -ENOMEM;
-	for (int cpu = 0; cpu < cpus; cpu++) {
-		int event = perf_event_on(cpu, session->options.sample_hz);
-		struct bpf_link *link;
-
-		if (event < 0 && errno == ENODEV)
-			continue; /* possible, but offline */
-		if (event < 0)
-			return -errno;
-		link = bpf_program__attach_perf_event(session->skeleton->progs.sample, event);
-		if (!link) {
-			int error = errno;
-
-			close(event);
-			return -error;
-		}
-		session->sample_links[session->nr_sample_links++] = link;
-	}
-	return 0;
-}
-
-static int attach_program(struct session *session, const char *name)
-{
-	struct bpf_object_skeleton *skeleton = session->skeleton->skeleton;
-
-	if (!strcmp(name, "sample"))
-		return attach_sampling(session);
-	for (int i = 0; i < skeleton->prog_cnt; i++) {
-		struct bpf_prog_skeleton *program = &skeleton->progs[i];
-
-		if (strcmp(program->name, name))
-			continue;
-		*program->link = bpf_program__attach(*program->prog);
-		return *program->link ? 0 : -errno;
-	}
-	return -ENOENT;
-}
-
-static void attach_status(struct session *session, struct program_status *status)
-{
-	int error;
-
-	if (!status->wanted)
-		return;
-	error = attach_program(session, status->name);
-	status->attached = !error;
-	if (error)
-		snprintf(status->detail, sizeof(status->detail), "cannot attach: %s", strerror(-error));
-}
-
-/* All hooks first, then the threads there are: what they do meanwhile is seen. */
-static bool attach(struct session *session, struct failure *failure)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < session->nr_programs; i++)
-		attach_status(session, &session->programs[i]);
-	session->skeleton->bss->switches_seen = session_program_attached(session, "sched_switch");
-	session_settle(session);
-
-	for (size_t i = 0; i < session->nr_programs; i++)
-		any |= session->programs[i].attached && session->options.probes[session->programs[i].probe];
-	if (!any)
-		fail(failure, "ATTACH_FAILED", "no BPF program attaches to this kernel: %s", messages_last_warning());
-	return any;
-}
-
 struct session *session_open(const struct options *options, struct failure *failure)
 {
 	struct session *session;
@@ -279,7 +191,7 @@ struct session *session_open(const struct options *options, struct failure *fail
 	plan(session, kernel);
 	btf__free(kernel);
 	if (load(session, failure) && map_memory(session, failure) && events_open(session, failure) &&
-	    attach(session, failure)) {
+	    session_attach(session, failure)) {
 		count_listeners(bpf_map__fd(session->skeleton->maps.listeners));
 		return session;
 	}

@@ -86,6 +86,9 @@ struct session {
 struct session *session_open(const struct options *options, struct failure *failure);
 void session_close(struct session *session);
 
+/* Attaches what was loaded, and takes on the threads there are. False when nothing attaches. */
+bool session_attach(struct session *session, struct failure *failure);
+
 /* The slot of the cgroup, or -1 and `failure`. */
 int64_t session_track(struct session *session, uint64_t cgroup, struct failure *failure);
 void session_untrack(struct session *session, uint64_t cgroup);

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* What is known of each TCP connection and of each peer: who asks, who is asked, and who pays. */
+#ifndef KERNSCALE_CONNECTIONS_H
+#define KERNSCALE_CONNECTIONS_H
+
+#include "reason.h"
+#include "threads.h"
+
+/* Questions in flight told apart on one connection; older ones are forgotten. */
+#define MAX_QUESTIONS 16
+enum role { ROLE_CLIENT = 1, ROLE_SERVER };
+
+struct connection {
+	__u64 questions[MAX_QUESTIONS]; /* when each open question was asked, oldest at `oldest` */
+	__u64 last_question;
+	__u64 last_answer;
+	__u64 last_wait;
+	__u64 cgroups; /* css_set that `slot` was looked up for */
+	struct peer_key peer;
+	__u32 generation;
+	__u32 slot;
+	__u32 due_slot; /* whose `outstanding` this connection raised */
+	__u8 oldest;
+	__u8 open; /* number of open questions */
+	__u8 role;
+	bool overlapping; /* several questions were open at once */
+	bool due;
+	bool answered; /* ever */
+	__u8 unanswered;
+};
+
+/* Freed by the kernel with the socket. Bound: the sockets of the machine. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct connection);
+} connections SEC(".maps");
+
+/* Client side, by container and peer. Bound: four per container on average, set before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct peer_key);
+	__type(value, struct peer_value);
+} peers SEC(".maps");
+
+/* Peers of each container in `peers`. Bound: containers + 1, set before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} peer_counts SEC(".maps");
+
+static const struct peer_value no_peer;
+
+static hot __u32 connection_slot(struct connection *connection)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 cgroups = (__u64)task->cgroups;
+	struct thread *thread;
+
+	if (connection->cgroups != cgroups || connection->generation != generation) {
+		thread = find_thread(task);
+		if (!thread)
+			return connection->slot;
+		connection->generation = generation;
+		connection->cgroups = cgroups;
+		connection->slot = thread_slot(thread, task);
+	}
+	return connection->slot;
+}
+
+static hot void set_due(struct connection *connection, bool due)
+{
+	__s64 *count;
+
+	if (connection->due == due)
+		return;
+	connection->due = due;
+	if (due)
+		connection->due_slot = connection->slot;
+	count = bpf_map_lookup_elem(&outstanding, &connection->due_slot);
+	/* A slot that was freed meanwhile starts again from zero. */
+	if (count && (due || *count > 0))
+		__sync_fetch_and_add(count, due ? 1 : -1);
+}
+
+static hot void read_peer(const struct sock *sk, struct peer_key *peer)
+{
+	const __u32 mapped_v4 = 0xffff0000; /* ::ffff:0:0/96, third word, as loaded on little endian */
+	__u32 words[4];
+
+	peer->port = bpf_ntohs(sk->__sk_common.skc_dport);
+	peer->family = sk->__sk_common.skc_family;
+	if (peer->family == AF_INET6) {
+		BPF_CORE_READ_INTO(&words, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32);
+		if (words[0] || words[1] || words[2] != mapped_v4) {
+			__builtin_memcpy(peer->address, words, sizeof(words));
+			return;
+		}
+	}
+	peer->family = AF_INET;
+	*(__u32 *)peer->address = sk->__sk_common.skc_daddr;
+}
+
+static __noinline struct peer_value *add_peer(struct connection *connection)
+{
+	__u32 *count = bpf_map_lookup_elem(&peer_counts, &connection->peer.slot);
+	struct peer_key key = {};
+
+	if (!count)
+		return NULL;
+	key = connection->peer;
+	if (*count < MAX_PEERS_PER_SLOT && !bpf_map_update_elem(&peers, &key, &no_peer, BPF_NOEXIST)) {
+		__sync_fetch_and_add(count, 1);
+		return bpf_map_lookup_elem(&peers, &key);
+	}
+	count_drop(DROP_PEERS_FOLDED);
+	__builtin_memset(connection->peer.address, 0, sizeof(connection->peer.address));
+	connection->peer.port = 0;
+	connection->peer.family = 0;
+	key = connection->peer;
+	bpf_map_update_elem(&peers, &key, &no_peer, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&peers, &key);
+}
+
+static hot struct peer_value *find_peer(struct connection *connection)
+{
+	struct peer_value *value;
+
+	connection->peer.slot = connection->slot;
+	value = bpf_map_lookup_elem(&peers, &connection->peer) ?: add_peer(connection);
+	if (value)
+		value->last_seen = settle_clock; /* tells user space which peers to forget first */
+	return value;
+}
+
+static __noinline struct connection *make_connection(struct sock *sk, enum role role)
+{
+	struct connection *connection = bpf_sk_storage_get(&connections, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!connection) {
+		count_drop(DROP_CONNECTIONS_FULL);
+		return NULL;
+	}
+	if (!connection->role) {
+		connection->role = role;
+		if (role == ROLE_CLIENT)
+			read_peer(sk, &connection->peer);
+	}
+	return connection;
+}
+
+/* A connection older than the probe: nobody saw who opened it. */
+static hot enum role guess_role(struct sock *sk)
+{
+	return local_port_listens(sk->__sk_common.skc_num) ? ROLE_SERVER : ROLE_CLIENT;
+}
+
+#endif
