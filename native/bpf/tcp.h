@@ -163,33 +163,16 @@ static hot int on_message(struct sock *sk, int bytes, enum role asking)
 	return 0;
 }
 
-extern void bpf_preempt_disable(void) __ksym __weak;
-extern void bpf_preempt_enable(void) __ksym __weak;
-
-/*
- * Kernel 7 runs these programs preemptibly, and skips a program on a CPU where another task was preempted inside of
- * it: messages would be lost on a busy machine. The kfuncs came in 6.11, before they were needed.
- */
-static hot int on_message_undisturbed(struct sock *sk, int bytes, enum role asking)
-{
-	if (bpf_preempt_disable)
-		bpf_preempt_disable();
-	on_message(sk, bytes, asking);
-	if (bpf_preempt_enable)
-		bpf_preempt_enable();
-	return 0;
-}
-
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags)
 {
-	return on_message_undisturbed(sk, ret, ROLE_CLIENT);
+	return on_message(sk, ret, ROLE_CLIENT);
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags)
 {
-	return flags & MSG_PEEK ? 0 : on_message_undisturbed(sk, ret, ROLE_SERVER);
+	return flags & MSG_PEEK ? 0 : on_message(sk, ret, ROLE_SERVER);
 }
 
 static hot void count_listener(struct sock *sk, int change)
