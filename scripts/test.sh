@@ -17,7 +17,7 @@ done
 
 "$root/scripts/setup.sh" --test
 cd "$root"
-((${#suites[@]})) || suites=(lint unit hpa prometheus cluster workloads kernel browser loop)
+((${#suites[@]})) || suites=(lint unit hpa prometheus cluster workloads kernel kernels browser loop)
 
 passed=0 failed=0 skipped=0 failures=()
 log=$(mktemp)
