@@ -18,6 +18,8 @@ export interface Result {
   readonly facts?: KernelFacts;
   readonly programs: readonly ProgramStatus[];
   readonly truths: readonly Truth[];
+  /** Runs of BPF programs that the kernel left out. */
+  readonly skippedRuns: number;
   /** Why there is nothing, or not everything; empty when all went to its end. */
   readonly error: string;
   /** From power-on to power-off. */
@@ -48,7 +50,7 @@ export async function runMatrix(choices: readonly KernelChoice[], options: Matri
 }
 
 async function runKernel(choice: KernelChoice, directory: string, options: MatrixOptions): Promise<Result> {
-  const nothing = { name: choice.name, programs: [], truths: [], seconds: 0, console: '' };
+  const nothing = { name: choice.name, programs: [], truths: [], skippedRuns: 0, seconds: 0, console: '' };
   try {
     options.progress(`${choice.name}: looking for its kernel`);
     const kernel = await fetchKernel(choice, options);
@@ -70,7 +72,7 @@ async function runKernel(choice: KernelChoice, directory: string, options: Matri
 export function readReport(
   report: string,
   console: string,
-): Pick<Result, 'facts' | 'programs' | 'truths' | 'error'> {
+): Pick<Result, 'facts' | 'programs' | 'truths' | 'skippedRuns' | 'error'> {
   const lines = report.split(/\r?\n/).filter((line) => line.startsWith('{'));
   const told = lines.map((line) => JSON.parse(line) as Line);
   const facts = told.find((line) => 'kernel' in line)?.kernel;
@@ -80,6 +82,7 @@ export function readReport(
     ...(facts && { facts }),
     programs: told.flatMap((line) => ('programs' in line ? line.programs : [])),
     truths: told.flatMap((line) => ('truth' in line ? [line.truth] : [])),
+    skippedRuns: told.find((line) => 'skippedRuns' in line)?.skippedRuns ?? 0,
     error: told.find((line) => 'error' in line)?.error ?? (ended ? '' : (panic ?? 'the check did not end')),
   };
 }

@@ -141,9 +141,8 @@ async function unpack(debs: readonly string[], work: string): Promise<void> {
 
 /** A module's bytes, decompressed: a kernel's own decompression of modules is optional. */
 async function readModule(path: string): Promise<Buffer> {
-  const tool = path.endsWith('.xz') ? 'xz' : path.endsWith('.zst') ? 'zstd' : undefined;
-  if (!tool) return readFile(path);
-  return (await run(tool, ['-dc', path], { encoding: 'buffer', maxBuffer: 64 << 20 })).stdout;
+  if (!path.endsWith('.xz')) return readFile(path);
+  return (await run('xz', ['-dc', path], { encoding: 'buffer', maxBuffer: 64 << 20 })).stdout;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -14,6 +14,7 @@ const OLD: Result = {
     { name: 'reader', expected: 'disk', share: 0.5, ok: false, detail: 'lock 1.000 s' },
     { name: 'server', expected: 'requests', share: null, ok: true, detail: 'needs a tracepoint' },
   ],
+  skippedRuns: 3,
   error: '',
   seconds: 20,
   console: '',
@@ -32,9 +33,10 @@ const NEW: Result = {
 describe('the kernel matrix', () => {
   it('shows every kernel beside the others, and says what is absent or wrong', () => {
     expect(renderTables([OLD, NEW]).split('\n')).to.deep.equal([
-      'program                 old 6.1.0  new 7.2.13',
-      'blockio/block_io_start  absent     attached',
-      'blockio/block_rq_issue  attached   not needed',
+      'program                     old 6.1.0  new 7.2.13',
+      'blockio/block_io_start      absent     attached',
+      'blockio/block_rq_issue      attached   not needed',
+      'runs skipped by the kernel  3          3',
       '  old: block_io_start: no such tracepoint',
       '',
       'truth             old 6.1.0     new 7.2.13',
@@ -50,6 +52,7 @@ describe('the kernel matrix', () => {
       name: 'lost',
       programs: [],
       truths: [],
+      skippedRuns: 0,
       error: 'it panicked',
       seconds: 0,
       console: '',
@@ -70,6 +73,7 @@ describe('the kernel matrix', () => {
     expect(readReport(told, '')).to.deep.equal({
       programs: NEW.programs,
       truths: [truth],
+      skippedRuns: 0,
       error: 'the check did not end',
     });
     expect(readReport(`${told}{"error":"no BTF"}\n{"end":true}\n`, '').error).to.equal('no BTF');

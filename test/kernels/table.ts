@@ -22,7 +22,8 @@ function programTable(results: readonly Result[]): string[] {
       .filter(({ attached }) => !attached)
       .map(({ program, detail }) => `${name}: ${program}: ${detail}`),
   );
-  return [...align([heading('program', results), ...cells]), ...notes.map((note) => `  ${note}`)];
+  const skipped = ['runs skipped by the kernel', ...results.map(({ skippedRuns }) => String(skippedRuns))];
+  return [...align([heading('program', results), ...cells, skipped]), ...notes.map((note) => `  ${note}`)];
 }
 
 function truthTable(results: readonly Result[]): string[] {

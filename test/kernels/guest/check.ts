@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { openProbes } from 'bpf-linker-napi';
 import { CGROUP_ROOT } from './container.js';
 import type { Line } from './report.js';
+import { skippedRuns } from './skipped.js';
 import { runTruths } from './truths.js';
 
 /** What runs in the guest: loads and attaches every probe, holds it against tasks with known truth. */
@@ -26,6 +27,7 @@ async function check(): Promise<void> {
     await runTruths(probes, created, (truth) => {
       tell({ truth });
     });
+    tell({ skippedRuns: skippedRuns() });
   } finally {
     probes.close();
   }

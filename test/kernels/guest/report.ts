@@ -5,6 +5,7 @@ export type Line =
   | { readonly kernel: KernelFacts }
   | { readonly programs: readonly ProgramStatus[] }
   | { readonly truth: Truth }
+  | { readonly skippedRuns: number }
   | { readonly error: string }
   | { readonly end: true };
 
