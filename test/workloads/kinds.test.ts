@@ -3,15 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { createServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  build,
-  Connection,
-  cpuSeconds,
-  ioBytes,
-  killAll,
-  startServer,
-  threadCount,
-} from './processes.js';
+import { build, Connection, cpuSeconds, ioBytes, killAll, startServer, threadCount } from './processes.js';
 
 /** CPU seconds and wall seconds of one of `count` requests, sent one after the other. */
 async function perRequest(
