@@ -61,6 +61,7 @@ async function run(options: Options, signal: AbortSignal): Promise<number> {
     return report(judge(seen, cpuTruth(chainFrom)), options.json ?? false);
   } finally {
     view.close();
+    process.stderr.write('ending: pods, probes and files are being removed\n');
     await loop?.stop();
   }
 }

@@ -36,7 +36,7 @@ const STATES: Record<string, { words: string; cell: string; style: Style }> = {
   sleep: { words: 'asleep', cell: 'z', style: 'gray' },
   idle: { words: 'idle', cell: '·', style: 'gray' },
 };
-/** Not doing anything and not held up by anything: drawn, but not worth words beside real work. */
+/** Not doing anything and not held up by anything: not worth a word or a colour beside real work. */
 const AT_REST = new Set(['sleep', 'idle']);
 const NEGLIGIBLE_THREADS = 0.005;
 
@@ -81,7 +81,9 @@ function threads(shares: readonly StateShare[] | undefined, paint: Paint): strin
   if (!shares) return 'Prometheus does not answer';
   const present = shares.filter((share) => share.threads > NEGLIGIBLE_THREADS);
   if (present.length === 0) return 'nothing measured yet';
-  return `${bar(present, paint)} ${words(present)}`;
+  const busy = present.filter((share) => !AT_REST.has(share.state));
+  const told = busy.length > 0 ? busy : present;
+  return `${bar(told, paint)} ${words(told)}`;
 }
 
 function bar(shares: readonly StateShare[], paint: Paint): string {
