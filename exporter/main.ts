@@ -31,6 +31,7 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
   const config = loadKubeConfig(flags.kubeconfig);
   const cgroupRoot = cgroupRootOf(flags, log);
   const probes = attach(flags, cgroupRoot, log);
+  const capabilities = dropCapabilities(probes);
   const pods = watchResource<Pod>({
     config,
     path: '/api/v1/pods',
@@ -48,7 +49,7 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
   });
   try {
     const server = await listen(createApp(exporter, version, log), flags.listenAddresses);
-    log.info({ version, urls: server.urls, cgroupRoot, node: flags.nodeName }, 'serving');
+    log.info({ version, urls: server.urls, cgroupRoot, node: flags.nodeName, capabilities }, 'serving');
     log.info({ signal: await stopped }, 'stopping');
     await server.close();
   } finally {
@@ -78,16 +79,26 @@ function attach(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
 }
 
 function open(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
-  try {
-    return openProbes({
+  return inOneSentence(() =>
+    openProbes({
       cgroupRoot,
       probes: flags.probes,
       onMessage: (level, message) => {
         log[level]({ source: 'libbpf' }, message);
       },
-    });
+    }),
+  );
+}
+
+function dropCapabilities(probes: Probes): readonly string[] {
+  return inOneSentence(() => probes.dropCapabilities());
+}
+
+/** What libbpf said, the verifier's log perhaps, has been logged; the sentence is what ends the process. */
+function inOneSentence<T>(work: () => T): T {
+  try {
+    return work();
   } catch (error) {
-    // What libbpf said, the verifier's log perhaps, has been logged; the sentence is what ends the process.
     if (error instanceof NativeError) throw new KernscaleError(error.code, error.message);
     throw error;
   }

@@ -48,6 +48,8 @@ export interface Addon {
   track(handle: Handle, cgroupId: bigint): number;
   untrack(handle: Handle, cgroupId: bigint): void;
   read(handle: Handle): RawSnapshot;
+  /** Answers the capabilities that stay, as bits. */
+  dropCapabilities(handle: Handle): bigint;
   /** Cgroups that came and went since the last call: id, whether removed, path. */
   takeEvents(handle: Handle): readonly (readonly [bigint, boolean, string])[];
   startCosts(handle: Handle): void;

@@ -4,6 +4,7 @@
  * - `LOAD_FAILED`, `ATTACH_FAILED`: the kernel refuses all of them.
  * - `SLOTS_FULL`, `NO_MEMORY`: a bound was reached.
  * - `READ_FAILED`: a map could not be read.
+ * - `PRIVILEGES_KEPT`: a thread of this process does not give up its capabilities.
  * - `CLOSED`, `BAD_ARGUMENT`: the caller's mistake.
  */
 export type NativeErrorCode =
@@ -15,6 +16,7 @@ export type NativeErrorCode =
   | 'SLOTS_FULL'
   | 'NO_MEMORY'
   | 'READ_FAILED'
+  | 'PRIVILEGES_KEPT'
   | 'CLOSED'
   | 'BAD_ARGUMENT'
   | 'NAPI_FAILED';

@@ -70,6 +70,10 @@ class LoadedProbes implements Probes {
     });
   }
 
+  dropCapabilities(): readonly 'CAP_BPF'[] {
+    return this.#call(() => this.#addon.dropCapabilities(this.#handle)) === 0n ? [] : ['CAP_BPF'];
+  }
+
   read(): Snapshot {
     return decodeSnapshot(
       this.#call(() => this.#addon.read(this.#handle)),

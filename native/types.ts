@@ -130,6 +130,14 @@ export interface Probes {
   track(cgroupId: bigint): number;
   /** Frees the cgroup's slot; its counters are gone. Unknown ids are ignored. */
   untrack(cgroupId: bigint): void;
+  /**
+   * Gives up, for good, every capability of every thread of this process. The programs stay attached and all
+   * but `measure`, which the kernel allows CAP_SYS_ADMIN only, goes on working. Answers the capabilities that
+   * reading needs and that stay: CAP_BPF before Linux 5.19 where unprivileged bpf(2) is disabled, else none.
+   *
+   * @throws NativeError `PRIVILEGES_KEPT`
+   */
+  dropCapabilities(): readonly 'CAP_BPF'[];
   /** Reads all maps in one pass. @throws NativeError `CLOSED` */
   read(): Snapshot;
   /**

@@ -5,6 +5,7 @@
 
 #include "messages.h"
 #include "napi.h"
+#include "privileges.h"
 
 /* Tells our handle from anybody else's wrapped object. */
 static const napi_type_tag handle_tag = { 0x6b65726e7363616cULL, 0x652d68616e646c65ULL };
@@ -174,6 +175,22 @@ static napi_value untrack(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
+/* Answers the capabilities that stay, as bits. */
+static napi_value drop_capabilities(napi_env env, napi_callback_info info)
+{
+	napi_value argument, result;
+	struct failure failure = {};
+	struct session *session = arguments(env, info, 1, &argument);
+	uint64_t kept;
+
+	if (!session)
+		return NULL;
+	if (!privileges_drop(session, &kept, &failure))
+		return throw(env, failure.code, failure.message);
+	CHECK(napi_create_bigint_uint64(env, kept, &result));
+	return result;
+}
+
 /* [[level, text]...] of everything libbpf said since the last call. */
 static napi_value take_messages(napi_env env, napi_callback_info info)
 {
@@ -202,6 +219,7 @@ NAPI_MODULE_INIT()
 		{ .utf8name = "track", .method = track, .attributes = napi_enumerable },
 		{ .utf8name = "untrack", .method = untrack, .attributes = napi_enumerable },
 		{ .utf8name = "read", .method = read_all, .attributes = napi_enumerable },
+		{ .utf8name = "dropCapabilities", .method = drop_capabilities, .attributes = napi_enumerable },
 		{ .utf8name = "takeEvents", .method = take_events, .attributes = napi_enumerable },
 		{ .utf8name = "startCosts", .method = start_costs, .attributes = napi_enumerable },
 		{ .utf8name = "stopCosts", .method = stop_costs, .attributes = napi_enumerable },

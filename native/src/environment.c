@@ -12,23 +12,27 @@
 
 #include <linux/capability.h>
 
-static uint64_t effective_capabilities(void)
+uint64_t status_mask(const char *path, const char *field)
 {
-	FILE *status = fopen("/proc/self/status", "re");
-	unsigned long long capabilities = 0;
+	FILE *status = fopen(path, "re");
+	const size_t length = strlen(field);
+	uint64_t mask = 0;
 	char line[256];
 
-	while (status && fgets(line, sizeof(line), status))
-		if (sscanf(line, "CapEff: %llx", &capabilities) == 1)
-			break;
+	while (status && fgets(line, sizeof(line), status)) {
+		if (strncmp(line, field, length) || line[length] != ':')
+			continue;
+		mask = strtoull(line + length + 1, NULL, 16);
+		break;
+	}
 	if (status)
 		fclose(status);
-	return capabilities;
+	return mask;
 }
 
 bool environment_suffices(struct failure *failure)
 {
-	const uint64_t have = effective_capabilities();
+	const uint64_t have = status_mask("/proc/self/status", "CapEff");
 	const uint64_t admin = 1ULL << CAP_SYS_ADMIN;
 	const uint64_t bpf = 1ULL << CAP_BPF, perfmon = 1ULL << CAP_PERFMON;
 	const char *missing = NULL;

@@ -11,6 +11,9 @@
 /* False, with one sentence that says what to do, when BTF or a capability is missing. */
 bool environment_suffices(struct failure *failure);
 
+/* The hexadecimal number of a field (`CapEff`) of a /proc/.../status file; 0 when there is none. */
+uint64_t status_mask(const char *path, const char *field);
+
 /* First port of net.ipv4.ip_local_port_range. */
 uint16_t ephemeral_port_low(void);
 

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { release, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
@@ -164,6 +164,42 @@ describe('kernscale-exporter on this kernel', function () {
     expect(await value(url, ONCPU)).to.be.greaterThan(0.45);
   });
 
+  it('keeps no capability once attached, and goes on measuring', async () => {
+    api.put(podOf(ID));
+    const exporter = start();
+    const url = await exporter.url();
+    const threads = threadStatuses(exporter.child.pid!);
+    expect(threads.length).to.be.greaterThan(5);
+    const kept = bpfIsRefusedWithout() ? 1n << CAP_BPF : 0n;
+    for (const status of threads) {
+      const [permitted, effective, ...others] = ['CapPrm', 'CapEff', 'CapInh', 'CapBnd', 'CapAmb'].map(
+        (set) => BigInt(`0x${status.get(set)!}`),
+      );
+      expect([permitted, effective]).to.deep.equal([kept, kept]);
+      expect(others).to.deep.equal([0n, 0n, 0n]);
+      expect(status.get('NoNewPrivs')).to.equal('1');
+    }
+
+    await eventually('it is ready', async () => (await fetch(`${url}/-/ready`)).status === 200);
+    const cgroup = makeContainer(ID);
+    await eventually('the container is tracked', async () => (await value(url, ONCPU)) === 0, 1000);
+    burnIn(cgroup);
+    await eventually('it has run', async () => ((await value(url, ONCPU)) ?? 0) > 0.3, 15_000);
+    expect(threadStatuses(exporter.child.pid!).every((status) => status.get('NoNewPrivs') === '1')).to.equal(
+      true,
+    );
+  });
+
+  it('needs no capability but BPF and PERFMON', async () => {
+    const exporter = start(
+      [],
+      ['setpriv', '--bounding-set=-all,+bpf,+perfmon', '--inh-caps=-all', '--no-new-privs'],
+    );
+    const url = await exporter.url();
+    expect(await value(url, /^kernscale_probe_attached\{probe="scheduler"/)).to.equal(1);
+    expect(exporter.log()).not.to.match(/level=(warn|error)/);
+  });
+
   it('attaches only the probes it is told to', async () => {
     const exporter = start(['--no-probe.tcp', '--no-probe.sampling']);
     const url = await exporter.url();
@@ -200,6 +236,26 @@ async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number
     await once(child, 'exit');
   }
   return child.exitCode;
+}
+
+const CAP_BPF = 39n;
+
+/** The fields of `/proc/<pid>/task/<tid>/status`, of every thread. */
+function threadStatuses(pid: number): Map<string, string>[] {
+  const tasks = `/proc/${pid}/task`;
+  return readdirSync(tasks).map((thread) => {
+    const lines = readFileSync(path.join(tasks, thread, 'status'), 'utf8')
+      .trim()
+      .split('\n');
+    return new Map(lines.map((line) => line.split(/:\s*/, 2) as [string, string]));
+  });
+}
+
+/** Before Linux 5.19 (c8644cd0efe7) also maps that are open need CAP_BPF, where unprivileged bpf(2) is disabled. */
+function bpfIsRefusedWithout(): boolean {
+  const [major, minor] = release().split('.').map(Number) as [number, number];
+  const disabled = readFileSync('/proc/sys/kernel/unprivileged_bpf_disabled', 'utf8').trim() !== '0';
+  return disabled && (major < 5 || (major === 5 && minor < 19));
 }
 
 /** CPU time of the cgroup, as the kernel itself accounts it. */
