@@ -2,9 +2,10 @@ import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { SIZE_BOUNDS_BYTES, openProbes } from '../../native/index.js';
-import type { BlockIoCounters, BlockOp, ContainerCounters, Histogram, Probes } from '../../native/index.js';
-import { Sandbox, buildTruth, cgroupRoot, measure, requireKernel } from './harness.js';
+import { SIZE_BOUNDS_BYTES } from '../../native/index.js';
+import type { BlockIoCounters, BlockOp, ContainerCounters, Histogram } from '../../native/index.js';
+import { measure } from './harness.js';
+import { useKernel } from './suite.js';
 
 const BLOCK = 4096;
 
@@ -28,33 +29,13 @@ function entry({ blockIo }: ContainerCounters, op: BlockOp): BlockIoCounters {
 }
 
 describe('block I/O probe', () => {
-  let probes: Probes;
-  let sandbox: Sandbox;
-
-  before(function () {
-    requireKernel(() => {
-      this.skip();
-    });
-    this.timeout(60_000);
-    buildTruth();
-    probes = openProbes({ cgroupRoot: cgroupRoot(), probes: ['blockio'], maxContainers: 8 });
-  });
-  after(() => {
-    (probes as Probes | undefined)?.close();
-  });
-  beforeEach(() => {
-    sandbox = new Sandbox();
-  });
-  afterEach(async () => {
-    for (const id of sandbox.ids) probes.untrack(id);
-    await sandbox.dispose();
-  });
+  const kernel = useKernel({ probes: ['blockio'], maxContainers: 8 });
 
   it('bills every direct read to the process that asked for it', async () => {
-    const group = sandbox.group();
-    const { pid } = await group.run('disk', ['direct', `${sandbox.scratch}/direct`]);
+    const group = kernel.sandbox.group();
+    const { pid } = await group.run('disk', ['direct', `${kernel.sandbox.scratch}/direct`]);
     const start = processIo(pid);
-    const { before, after } = await measure(probes, group, () => sleep(1_000));
+    const { before, after } = await measure(kernel.probes, group, () => sleep(1_000));
     const asked = processIo(pid).read - start.read;
     expect(bytes(after, 'read') - bytes(before, 'read')).to.be.closeTo(asked, 0.05 * asked + 16 * BLOCK);
     const { device, seconds, bytes: sizes } = entry(after, 'read');
@@ -64,10 +45,10 @@ describe('block I/O probe', () => {
   });
 
   it('bills synced writes, and the flushes they end in, to the process that synced', async () => {
-    const group = sandbox.group();
-    const { pid } = await group.run('disk', ['fsync', `${sandbox.scratch}/fsync`]);
+    const group = kernel.sandbox.group();
+    const { pid } = await group.run('disk', ['fsync', `${kernel.sandbox.scratch}/fsync`]);
     const start = processIo(pid);
-    const { before, after } = await measure(probes, group, () => sleep(1_000));
+    const { before, after } = await measure(kernel.probes, group, () => sleep(1_000));
     const asked = processIo(pid).written - start.written;
     // The file system adds what it writes of its own for a sync: inodes, journal.
     expect(bytes(after, 'write') - bytes(before, 'write')).to.be.within(0.95 * asked - 16 * BLOCK, 2 * asked);
@@ -75,7 +56,7 @@ describe('block I/O probe', () => {
   });
 
   it('loses no owner of a request', () => {
-    expect(probes.read().drops.blockio_owner_lost).to.be.at.most(
+    expect(kernel.probes.read().drops.blockio_owner_lost).to.be.at.most(
       5,
       'requests that were under way at the start',
     );

@@ -1,17 +1,9 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { openProbes } from '../../native/index.js';
-import type { Probes, Reason } from '../../native/index.js';
-import {
-  Sandbox,
-  blocked,
-  buildTruth,
-  cgroupRoot,
-  describeStates,
-  measure,
-  requireKernel,
-} from './harness.js';
+import type { Reason } from '../../native/index.js';
+import { Sandbox, blocked, cgroupRoot, describeStates, measure } from './harness.js';
+import { useKernel } from './suite.js';
 import type { Group } from './harness.js';
 
 interface Row {
@@ -99,34 +91,14 @@ const SHARE = 0.95;
 const OTHER_SHARE = 0.01;
 
 describe('reasons of blocked threads', () => {
-  let probes: Probes;
-  let sandbox: Sandbox;
-
-  before(function () {
-    requireKernel(() => {
-      this.skip();
-    });
-    this.timeout(60_000);
-    buildTruth();
-    probes = openProbes({ cgroupRoot: cgroupRoot(), maxContainers: 64 });
-  });
-  after(() => {
-    (probes as Probes | undefined)?.close();
-  });
-  beforeEach(() => {
-    sandbox = new Sandbox();
-  });
-  afterEach(async () => {
-    for (const id of sandbox.ids) probes.untrack(id);
-    await sandbox.dispose();
-  });
+  const kernel = useKernel({ maxContainers: 64 });
 
   for (const { workload, reason, start } of TRUTH) {
     it(`${workload}: ${reason}`, async () => {
-      const group = sandbox.group();
-      await start(group, sandbox);
+      const group = kernel.sandbox.group();
+      await start(group, kernel.sandbox);
       await sleep(100);
-      const { states } = await measure(probes, group, () => sleep(WINDOW_MS));
+      const { states } = await measure(kernel.probes, group, () => sleep(WINDOW_MS));
       const time = blocked(states);
       expect(time, describeStates(states)).to.be.above(0);
       expect(states[reason] / time, describeStates(states)).to.be.at.least(SHARE);

@@ -3,55 +3,32 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { TIME_BOUNDS_SECONDS, openProbes } from '../../native/index.js';
-import type { Probes } from '../../native/index.js';
 import {
-  Sandbox,
   blocked,
-  buildTruth,
   cgroupRoot,
   countersOf,
   describeStates,
   measure,
   measureSlot,
-  requireKernel,
   schedstat,
   total,
 } from './harness.js';
+import { useKernel } from './suite.js';
 
 const count = (buckets: Float64Array): number => buckets.reduce((sum, bucket) => sum + bucket, 0);
 
 describe('scheduler probe', () => {
-  let probes: Probes;
-  let sandbox: Sandbox;
-
-  before(function () {
-    requireKernel(() => {
-      this.skip();
-    });
-    this.timeout(60_000);
-    buildTruth();
-    probes = openProbes({ cgroupRoot: cgroupRoot(), maxContainers: 8 });
-  });
-  after(() => {
-    (probes as Probes | undefined)?.close();
-  });
-  beforeEach(() => {
-    sandbox = new Sandbox();
-  });
-  afterEach(async () => {
-    for (const id of sandbox.ids) probes.untrack(id);
-    await sandbox.dispose();
-  });
+  const kernel = useKernel({ maxContainers: 8 });
 
   it('attaches every program to this kernel', () => {
-    expect(probes.programs.filter(({ attached }) => !attached)).to.deep.equal([]);
+    expect(kernel.probes.programs.filter(({ attached }) => !attached)).to.deep.equal([]);
   });
 
   it('agrees with schedstat on a CPU burner', async () => {
-    const group = sandbox.group();
+    const group = kernel.sandbox.group();
     const { pid } = await group.run('burn');
     const before = schedstat(pid);
-    const { states, wall } = await measure(probes, group, () => sleep(2_000));
+    const { states, wall } = await measure(kernel.probes, group, () => sleep(2_000));
     const after = schedstat(pid);
     expect(states.oncpu, describeStates(states)).to.be.closeTo(after.oncpu - before.oncpu, 0.02 * wall);
     expect(total(states), describeStates(states)).to.be.closeTo(wall, 0.01 * wall);
@@ -59,13 +36,13 @@ describe('scheduler probe', () => {
   });
 
   it('sees two burners on one CPU wait for each other', async () => {
-    const group = sandbox.group();
+    const group = kernel.sandbox.group();
     const pids = [await group.run('burn', [], { cpu: 0 }), await group.run('burn', [], { cpu: 0 })].map(
       ({ pid }) => pid,
     );
     const sum = (): number => pids.reduce((waits, pid) => waits + schedstat(pid).runqueue, 0);
     const before = sum();
-    const { states, wall } = await measure(probes, group, () => sleep(2_000));
+    const { states, wall } = await measure(kernel.probes, group, () => sleep(2_000));
     expect(total(states), describeStates(states)).to.be.closeTo(2 * wall, 0.02 * wall);
     expect(states.runqueue, describeStates(states)).to.be.closeTo(sum() - before, 0.04 * wall);
     expect(states.runqueue / wall, describeStates(states)).to.be.at.least(0.9);
@@ -74,11 +51,11 @@ describe('scheduler probe', () => {
 
   it('tells throttling from contention', async () => {
     const cores = 0.2;
-    const group = sandbox.group(cores);
+    const group = kernel.sandbox.group(cores);
     const { pid } = await group.run('burn', [], { cpu: 0 });
     await sleep(300);
     const before = { throttled: group.throttled(), waited: schedstat(pid).runqueue };
-    const { states, wall } = await measure(probes, group, () => sleep(2_000));
+    const { states, wall } = await measure(kernel.probes, group, () => sleep(2_000));
     const throttled = group.throttled() - before.throttled;
     const waited = schedstat(pid).runqueue - before.waited;
     expect(states.throttled, describeStates(states)).to.be.closeTo(throttled, 0.05 * wall);
@@ -90,17 +67,17 @@ describe('scheduler probe', () => {
   });
 
   it('counts a sleep as it passes, not when it ends', async () => {
-    const group = sandbox.group();
+    const group = kernel.sandbox.group();
     await group.run('wait', ['forever']);
     for (let i = 0; i < 4; i++) {
-      const { states, wall, after } = await measure(probes, group, () => sleep(500));
+      const { states, wall, after } = await measure(kernel.probes, group, () => sleep(500));
       expect(states.sleep, describeStates(states)).to.be.closeTo(wall, 0.01 * wall);
       expect(count(after.offcpu.sleep.buckets)).to.equal(0, 'the sleep has not ended');
     }
   });
 
   it('counts threads that were asleep before it was loaded', async () => {
-    const group = sandbox.group();
+    const group = kernel.sandbox.group();
     await group.run('lock', ['condvar']);
     const later = openProbes({ cgroupRoot: cgroupRoot(), probes: ['scheduler'], maxContainers: 8 });
     try {
@@ -115,10 +92,10 @@ describe('scheduler probe', () => {
     it(`loses no thread-second of random lives (seed ${seed})`, async function () {
       this.timeout(30_000);
       const seconds = 5;
-      const group = sandbox.group();
+      const group = kernel.sandbox.group();
       const workload = await group.run('lives', [String(seconds), String(seed)]);
       let lived = 0;
-      const { states, wall } = await measure(probes, group, async () => {
+      const { states, wall } = await measure(kernel.probes, group, async () => {
         workload.tell('go');
         lived = Number((await workload.line()).slice('lived '.length));
       });
@@ -131,66 +108,66 @@ describe('scheduler probe', () => {
   }
 
   it('follows a process that is moved to another cgroup', async () => {
-    const [from, to] = [sandbox.group(), sandbox.group()];
+    const [from, to] = [kernel.sandbox.group(), kernel.sandbox.group()];
     const { pid } = await from.run('wait', ['nanosleep']);
-    const slots = [probes.track(from.id), probes.track(to.id)];
+    const slots = [kernel.probes.track(from.id), kernel.probes.track(to.id)];
     writeFileSync(`${to.path}/cgroup.procs`, String(pid));
     const [gone, come] = await Promise.all(
-      slots.map((slot) => measureSlot(probes, slot, () => sleep(1_000))),
+      slots.map((slot) => measureSlot(kernel.probes, slot, () => sleep(1_000))),
     );
     expect(total(gone!.states), describeStates(gone!.states)).to.equal(0);
     expect(total(come!.states) / come!.wall, describeStates(come!.states)).to.be.closeTo(1, 0.01);
   });
 
   it('bills child cgroups to the container above them', async () => {
-    const group = sandbox.group();
-    await sandbox.child(group).run('wait', ['nanosleep']);
-    const { states, wall } = await measure(probes, group, () => sleep(500));
+    const group = kernel.sandbox.group();
+    await kernel.sandbox.child(group).run('wait', ['nanosleep']);
+    const { states, wall } = await measure(kernel.probes, group, () => sleep(500));
     expect(total(states) / wall, describeStates(states)).to.be.closeTo(1, 0.01);
     expect(states.sleep, describeStates(states)).to.be.above(0);
   });
 
   it('reuses slots, and starts them from zero', async () => {
-    const busy = sandbox.group();
+    const busy = kernel.sandbox.group();
     await busy.run('burn');
     for (let i = 0; i < 30; i++) {
-      await measure(probes, busy, () => sleep(10));
-      probes.untrack(busy.id);
-      const quiet = sandbox.group();
-      const counters = countersOf(probes, probes.track(quiet.id));
+      await measure(kernel.probes, busy, () => sleep(10));
+      kernel.probes.untrack(busy.id);
+      const quiet = kernel.sandbox.group();
+      const counters = countersOf(kernel.probes, kernel.probes.track(quiet.id));
       expect(total({ ...counters.stateSeconds })).to.equal(0);
-      probes.untrack(quiet.id);
+      kernel.probes.untrack(quiet.id);
     }
   });
 
   it('says when there is no slot left, and has one again after untracking', () => {
-    const groups = Array.from({ length: 9 }, () => sandbox.group());
-    for (const group of groups.slice(0, 8)) probes.track(group.id);
-    expect(() => probes.track(groups[8]!.id))
+    const groups = Array.from({ length: 9 }, () => kernel.sandbox.group());
+    for (const group of groups.slice(0, 8)) kernel.probes.track(group.id);
+    expect(() => kernel.probes.track(groups[8]!.id))
       .to.throw()
       .with.property('code', 'SLOTS_FULL');
-    probes.untrack(groups[0]!.id);
-    expect(probes.track(groups[8]!.id)).to.be.within(1, 8);
-    expect(probes.track(groups[8]!.id)).to.equal(probes.track(groups[8]!.id));
+    kernel.probes.untrack(groups[0]!.id);
+    expect(kernel.probes.track(groups[8]!.id)).to.be.within(1, 8);
+    expect(kernel.probes.track(groups[8]!.id)).to.equal(kernel.probes.track(groups[8]!.id));
   });
 
   it('samples user and kernel time of whoever is on a CPU', async () => {
-    const group = sandbox.group();
+    const group = kernel.sandbox.group();
     await group.run('burn');
-    const { before, after, states } = await measure(probes, group, () => sleep(2_000));
+    const { before, after, states } = await measure(kernel.probes, group, () => sleep(2_000));
     const user = after.samples.user - before.samples.user;
-    const kernel = after.samples.kernel - before.samples.kernel;
-    expect((user + kernel) / 99, describeStates(states)).to.be.closeTo(
+    const inKernel = after.samples.kernel - before.samples.kernel;
+    expect((user + inKernel) / 99, describeStates(states)).to.be.closeTo(
       states.oncpu,
       0.15 * states.oncpu + 0.05,
     );
-    expect(user / (user + kernel)).to.be.at.least(0.9);
+    expect(user / (user + inKernel)).to.be.at.least(0.9);
   });
 
   it('puts no observation into a bucket below its value', async () => {
-    const group = sandbox.group();
+    const group = kernel.sandbox.group();
     await group.run('wait', ['nanosleep']);
-    const { before, after } = await measure(probes, group, () => sleep(1_000));
+    const { before, after } = await measure(kernel.probes, group, () => sleep(1_000));
     const sleeps = after.offcpu.sleep.buckets.map((bucket, i) => bucket - before.offcpu.sleep.buckets[i]!);
     const below = TIME_BOUNDS_SECONDS.findIndex((bound) => bound >= 0.005);
     expect(count(sleeps.subarray(0, below)), 'sleeps of 5 ms below 5 ms').to.equal(0);
@@ -199,7 +176,7 @@ describe('scheduler probe', () => {
 
   it('never counts the idle task, nor a sleeper as running', async () => {
     const cpus = readFileSync('/proc/stat', 'utf8').match(/^cpu\d/gm)!.length;
-    const { states, wall } = await measureSlot(probes, 0, () => sleep(1_000));
+    const { states, wall } = await measureSlot(kernel.probes, 0, () => sleep(1_000));
     expect(states.oncpu).to.be.at.most(cpus * wall * 1.01);
   });
 });

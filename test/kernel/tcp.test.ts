@@ -3,9 +3,9 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { openProbes } from '../../native/index.js';
-import type { Histogram, Probes } from '../../native/index.js';
-import { Sandbox, buildTruth, cgroupRoot, measure, requireKernel } from './harness.js';
+import type { Histogram } from '../../native/index.js';
+import { measure } from './harness.js';
+import { useKernel } from './suite.js';
 import type { Window } from './harness.js';
 
 const count = ({ buckets }: Histogram): number => buckets.reduce((sum, bucket) => sum + bucket, 0);
@@ -28,35 +28,15 @@ describe('tcp probe', function () {
   // The truth is a server that wakes up in time, which on a busy machine it does not always.
   this.retries(3);
 
-  let probes: Probes;
-  let sandbox: Sandbox;
-
-  before(function () {
-    requireKernel(() => {
-      this.skip();
-    });
-    this.timeout(60_000);
-    buildTruth();
-    probes = openProbes({ cgroupRoot: cgroupRoot(), probes: ['scheduler', 'tcp'], maxContainers: 16 });
-  });
-  after(() => {
-    (probes as Probes | undefined)?.close();
-  });
-  beforeEach(() => {
-    sandbox = new Sandbox();
-  });
-  afterEach(async () => {
-    for (const id of sandbox.ids) probes.untrack(id);
-    await sandbox.dispose();
-  });
+  const kernel = useKernel({ probes: ['scheduler', 'tcp'], maxContainers: 16 });
 
   for (const think of [0, 100]) {
     it(`measures a 50 ms server from both sides, ${think} ms between requests`, async () => {
-      const [serving, asking] = [sandbox.group(), sandbox.group()];
+      const [serving, asking] = [kernel.sandbox.group(), kernel.sandbox.group()];
       const { detail: port } = await serving.run('server', ['recv', '50']);
       await asking.run('client', ['recv', String(port), String(think)]);
-      const client = measure(probes, asking, () => sleep(2_000));
-      const server = await measure(probes, serving, () => sleep(1_900));
+      const client = measure(kernel.probes, asking, () => sleep(2_000));
+      const server = await measure(kernel.probes, serving, () => sleep(1_900));
       const wait = waits(await client, `127.0.0.1:${port}`);
       const serve = added(server.after.tcpServe, server.before.tcpServe);
       expect(wait.mean).to.be.within(0.05, 0.053);
@@ -68,11 +48,11 @@ describe('tcp probe', function () {
 
   for (const gap of [20, 5]) {
     it(`is right within 10 % with a request every ${gap} ms on a 50 ms server, and says that they overlap`, async () => {
-      const [serving, asking] = [sandbox.group(), sandbox.group()];
+      const [serving, asking] = [kernel.sandbox.group(), kernel.sandbox.group()];
       const { detail: port } = await serving.run('server', ['pipelined', '50']);
       await asking.run('client', ['pipelined', String(port), String(gap)]);
-      const client = measure(probes, asking, () => sleep(2_000));
-      const server = await measure(probes, serving, () => sleep(1_900));
+      const client = measure(kernel.probes, asking, () => sleep(2_000));
+      const server = await measure(kernel.probes, serving, () => sleep(1_900));
       const window = await client;
       expect(waits(window, `127.0.0.1:${port}`).mean).to.be.within(0.045, 0.055);
       expect(added(server.after.tcpServe, server.before.tcpServe).mean).to.be.within(0.045, 0.055);
@@ -82,21 +62,21 @@ describe('tcp probe', function () {
   }
 
   it('counts connections and refused ones by peer', async () => {
-    const asking = sandbox.group();
+    const asking = kernel.sandbox.group();
     const closed = createServer();
     await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
     const { port } = closed.address() as AddressInfo;
-    probes.track(asking.id);
+    kernel.probes.track(asking.id);
     const connected = asking.run('client', ['silent', String(port), '0']);
     await connected;
     await new Promise<void>((resolve) => {
       closed.close(() => {
         resolve();
       });
-      void sandbox.stop();
+      void kernel.sandbox.stop();
     });
     await asking.run('client', ['silent', String(port), '0']).catch(() => undefined);
-    const window = await measure(probes, asking, () => sleep(10));
+    const window = await measure(kernel.probes, asking, () => sleep(10));
     const peer = window.after.peers.find((entry) => entry.peer === `127.0.0.1:${port}`);
     expect(peer).to.include({ connections: 1, failures: 1 });
   });
