@@ -134,6 +134,10 @@ function percent(value) {
   return `${Math.round(value * 100)} %`;
 }
 
+function count(number, noun) {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
 function shortName(key) {
   const [namespace, , name] = key.split('/');
   return name === undefined ? key : `${namespace}/${name}`;
@@ -182,7 +186,8 @@ function showChanges(changes) {
 
 function showStatus({ decisions, status }) {
   const leads = status.leader ? '' : ' · another replica leads';
-  setText(byId('status'), `${decisions.length} workloads · ${status.rules} rules${leads}`);
+  const counts = [count(decisions.length, 'workload'), count(status.rules, 'rule')];
+  setText(byId('status'), `${counts.join(' · ')}${leads}`);
   const problem = byId('problem');
   setText(problem, status.problems.join(' '));
   problem.hidden = status.problems.length === 0;

@@ -1,0 +1,127 @@
+import { expect } from 'chai';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { Registry } from 'prom-client';
+import { listen, type Listening } from '../../common/http.js';
+import { createLogger } from '../../common/log.js';
+import { decide } from '../../scaler/core/decide.js';
+import { EMPTY_HISTORY } from '../../scaler/core/types.js';
+import { DecisionRecords, type DecisionRecord } from '../../scaler/loop/records.js';
+import { createApp } from '../../scaler/web/app.js';
+import { at, ruleFor, samplesOf } from '../unit/core-fixtures.js';
+
+const CHROMIUM = '/usr/bin/chromium';
+/** A browser of its own accord looks for updates and addresses that a closed network does not have. */
+const QUIET = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-background-networking',
+  '--disable-component-update',
+];
+
+/** A record of a real decision on a workload with that CPU demand, in cores. */
+function record(workload: string, demand: number): DecisionRecord {
+  const now = Date.now() / 1000;
+  const rule = ruleFor(workload);
+  const fresh = Object.entries({ cpu: demand, request: 1, pods: 2, blockio: 0, wait: 0, lock: 0 });
+  const signals = Object.fromEntries(fresh.map(([signal, value]) => [signal, at(value, now)]));
+  const samples = samplesOf({}, signals);
+  const { replicas, bound, action, reason, trace } = decide(rule, samples, EMPTY_HISTORY, now);
+  const { apiVersion, namespace, kind } = rule.scaleTargetRef;
+  const { minReplicas, maxReplicas, dryRun, labels, annotations } = rule;
+  return {
+    ...{ group: 'shop', scale: workload, apiVersion, namespace, workload, workloadKind: kind, at: now },
+    ...{ bound, action, currentReplicas: samples.replicas, replicas, minReplicas, maxReplicas, reason },
+    ...{ dryRun, labels, annotations, trace, applied: false, outcome: 'unchanged' },
+  };
+}
+
+describe("the scaler's page in a browser", function () {
+  this.timeout(60_000);
+  let browser: Browser;
+  let page: Page;
+  let server: Listening;
+  let records: DecisionRecords;
+  const complaints: string[] = [];
+
+  before(async () => {
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET });
+  });
+  after(() => browser.close());
+
+  beforeEach(async () => {
+    records = new DecisionRecords();
+    const app = createApp({
+      records,
+      book: { groups: [], ruleCount: 1, errors: [], reload: () => Promise.resolve(true) },
+      claims: () => new Map(),
+      registry: new Registry(),
+      problems: () => [],
+      leads: () => true,
+      unready: () => undefined,
+      log: createLogger({ level: 'error', format: 'text' }),
+    });
+    server = await listen(app, ['127.0.0.1:0']);
+    page = await browser.newPage();
+    complaints.length = 0;
+    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('request', (request) => {
+      if (!request.url().startsWith(server.urls[0]!)) complaints.push(`asks ${request.url()}`);
+    });
+  });
+  afterEach(async () => {
+    await page.close();
+    await server.close();
+  });
+
+  const row = (name: string) => page.locator('tbody tr', { hasText: name });
+
+  it('shows each workload with its replicas, its class and the decision in words', async () => {
+    const decided = record('checkout', 4);
+    records.put(decided);
+    await page.goto(server.urls[0]!);
+    await row('shop/checkout').waitFor();
+    const text = await row('shop/checkout').innerText();
+    expect(text).to.contain(`${decided.currentReplicas} → ${decided.replicas}`);
+    expect(text).to.contain(decided.reason);
+    expect(text).to.contain('CPU demand 4.00 cores');
+    expect(await page.locator('#status').innerText()).to.equal('1 workload · 1 rule');
+    expect(complaints).to.deep.equal([]);
+  });
+
+  it('takes up a new decision without drawing the row anew', async () => {
+    records.put(record('checkout', 0.1));
+    await page.goto(server.urls[0]!);
+    await row('shop/checkout').waitFor();
+    await page.evaluate("document.querySelector('tbody tr').dataset.mark = 'the same node'");
+    const next = record('checkout', 4);
+    records.put(next);
+    await page.getByText(next.reason).first().waitFor();
+    expect(await row('shop/checkout').getAttribute('data-mark')).to.equal('the same node');
+  });
+
+  it('takes names for text, never for markup', async () => {
+    records.put(record('<img src=x onerror=alert(1)>', 1));
+    await page.goto(server.urls[0]!);
+    await row('<img src=x').waitFor();
+    expect(await page.locator('img').count()).to.equal(0);
+  });
+
+  it('says so when the scaler is gone, and keeps what was known', async () => {
+    records.put(record('checkout', 1));
+    await page.goto(server.urls[0]!);
+    await row('shop/checkout').waitFor();
+    await server.close();
+    await page.getByText('The scaler does not answer').waitFor();
+    expect(await row('shop/checkout').count()).to.equal(1);
+  });
+
+  it('fits a phone', async () => {
+    records.put(record('checkout-with-a-rather-long-name-as-people-give-them', 1));
+    await page.setViewportSize({ width: 390, height: 800 });
+    await page.goto(server.urls[0]!);
+    await row('shop/checkout').waitFor();
+    const overflow = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+    expect(overflow).to.be.at.most(0);
+  });
+});
