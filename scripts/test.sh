@@ -10,6 +10,7 @@ suites=()
 for argument in "$@"; do
 	case $argument in
 	--allow-skip) export KERNSCALE_ALLOW_SKIP=1 ;;
+	lint) suites+=(lint) ;;
 	-*) fail "unknown flag $argument; the only one is --allow-skip" ;;
 	*) [ -d "$root/test/$argument" ] || fail "there is no suite test/$argument" && suites+=("$argument") ;;
 	esac
@@ -19,7 +20,7 @@ done
 cd "$root"
 ((${#suites[@]})) || suites=(lint unit hpa prometheus cluster workloads kernel kernels browser loop)
 
-passed=0 failed=0 skipped=0 failures=()
+passed=0 failed=0 skipped=0 failures=() left_out=()
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -36,12 +37,35 @@ run() {
 	((status == 0)) || failures+=("$suite")
 }
 
+# Why this machine cannot run a suite; nothing when it can.
+obstacle() {
+	case $1 in
+	prometheus | cluster | kernel | kernels | loop) [ "$(id -u)" = 0 ] || { echo 'it needs root' && return; } ;;
+	esac
+	case $1 in
+	kernel | loop) [ -e /sys/kernel/btf/vmlinux ] || echo 'this kernel has no type information (/sys/kernel/btf/vmlinux)' ;;
+	esac
+}
+
+# leave_out SUITE REASON: not running a suite is a failure, unless --allow-skip says that it is expected.
+leave_out() {
+	printf '\n=== %s: NOT RUN, %s ===\n' "$1" "$2"
+	if [ -n "${KERNSCALE_ALLOW_SKIP:-}" ]; then
+		left_out+=("$1 ($2)")
+	else
+		failures+=("$1 ($2; --allow-skip goes on without it)")
+	fi
+}
+
 count() {
 	sed 's/\x1b\[[0-9;]*m//g' "$log" | sed -n "s/^  *\([0-9][0-9]*\) $1.*/\1/p" | awk '{ n += $1 } END { print n + 0 }'
 }
 
 for suite in "${suites[@]}"; do
-	if [ "$suite" = lint ]; then
+	reason=$(obstacle "$suite")
+	if [ -n "$reason" ]; then
+		leave_out "$suite" "$reason"
+	elif [ "$suite" = lint ]; then
 		run lint npm run --silent lint
 	elif compgen -G "test/$suite/*.test.ts" >/dev/null; then
 		run "$suite" node_modules/.bin/mocha "test/$suite/**/*.test.ts"
@@ -49,7 +73,8 @@ for suite in "${suites[@]}"; do
 done
 
 printf '\n'
+for suite in "${left_out[@]}"; do printf 'not run: %s\n' "$suite"; done
 ((skipped == 0)) || printf '%d tests were skipped: this machine cannot run them (see above)\n' "$skipped"
-((${#failures[@]} == 0)) || printf 'failed: %s\n' "${failures[*]}"
-printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+for suite in "${failures[@]}"; do printf 'failed: %s\n' "$suite"; done
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" $((skipped + ${#left_out[@]}))
 ((${#failures[@]} == 0)) && ((passed > 0))
