@@ -9,7 +9,7 @@ import { TRAILERS, type Format } from './exposition.js';
 import type { ContainerSeries } from './families.js';
 import type { Pod } from './pod.js';
 import { indexPods } from './pods.js';
-import { renderContainers, type RenderOptions } from './render.js';
+import { encodeContainers, renderContainers, type RenderOptions } from './render.js';
 import { SelfMetrics, type Stage } from './self-metrics.js';
 
 export interface ExporterOptions {
@@ -76,7 +76,7 @@ export class Exporter {
    *
    * @throws NativeError when the maps cannot be read
    */
-  scrape(format: Format): AsyncGenerator<string> {
+  scrape(format: Format): AsyncGenerator<string | Uint8Array> {
     this.#refresh();
     const snapshot = this.#timed('read', () => this.#read());
     const series = this.#timed('join', () => this.#table.series(snapshot, now()));
@@ -89,18 +89,21 @@ export class Exporter {
     this.#tree.close();
   }
 
-  async *#render(series: readonly ContainerSeries[], format: Format): AsyncGenerator<string> {
-    const { bounds } = this.options;
+  async *#render(series: readonly ContainerSeries[], format: Format): AsyncGenerator<string | Uint8Array> {
+    const options = { probes: this.#attached, bounds: this.options.bounds };
+    const inProtobuf = format === 'protobuf';
     let busy = 0;
     let resumed = now();
-    for (const chunk of renderContainers(series, { format, probes: this.#attached, bounds })) {
+    for (const chunk of inProtobuf
+      ? encodeContainers(series, options)
+      : renderContainers(series, { ...options, format })) {
       busy += now() - resumed;
-      yield chunk;
+      if (chunk.length > 0) yield chunk;
       await nextTurn();
       resumed = now();
     }
     this.#self.observeStage('render', busy);
-    yield await this.#self.render(format);
+    yield await (inProtobuf ? this.#self.encode() : this.#self.render(format));
     yield TRAILERS[format];
   }
 

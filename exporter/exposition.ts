@@ -1,19 +1,21 @@
 import type { Histogram } from 'bpf-linker-napi';
 
-export type Format = 'text' | 'openmetrics';
+export type TextFormat = 'text' | 'openmetrics';
+export type Format = TextFormat | 'protobuf';
 
 export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
   text: 'text/plain; version=0.0.4; charset=utf-8',
   openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+  protobuf: 'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited',
 };
-/** What OpenMetrics demands at the very end; nothing in the older text format. */
-export const TRAILERS: Readonly<Record<Format, string>> = { text: '', openmetrics: '# EOF\n' };
+/** What OpenMetrics demands at the very end; nothing in the other formats. */
+export const TRAILERS: Readonly<Record<Format, string>> = { text: '', openmetrics: '# EOF\n', protobuf: '' };
 
 export interface Family {
   /** As in the text format: a counter's name ends in `_total`. */
   readonly name: string;
   readonly help: string;
-  readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';
+  readonly type: 'counter' | 'gauge' | 'histogram';
 }
 
 /** Label pairs, rendered once (`op="read",device="vda"`) because every line of a series repeats them. */
@@ -30,7 +32,7 @@ function escapeLabelValue(value: string): string {
 }
 
 /** The HELP and TYPE lines of a family. */
-export function familyHeader({ name, help, type }: Family, format: Format): string {
+export function familyHeader({ name, help, type }: Family, format: TextFormat): string {
   const openMetrics = format === 'openmetrics';
   // In OpenMetrics the suffix belongs to the sample, not to the family.
   const family = openMetrics && type === 'counter' ? name.replace(/_total$/, '') : name;
@@ -49,10 +51,12 @@ export function formatValue(value: number): string {
   return value === -Infinity ? '-Inf' : String(value);
 }
 
-/** Which of the kernel's buckets become lines, and the text of their `le` labels. */
+/** Which of the kernel's buckets become buckets of a classic histogram. */
 export interface BucketLayout {
-  /** The kernel's buckets up to and including this index count into the line. */
+  /** The kernel's buckets up to and including this index count into the bucket. */
   readonly lastBucket: readonly number[];
+  readonly upperBound: readonly number[];
+  /** The bounds as the text of `le` labels. */
   readonly le: readonly string[];
 }
 
@@ -60,18 +64,19 @@ export interface BucketLayout {
  * Exposes the bounds that are powers of four: half the lines of the kernel's powers of two. Buckets are
  * merged, never split, so every line stays exact.
  */
-export function bucketLayout(bounds: readonly number[], format: Format): BucketLayout {
+export function bucketLayout(bounds: readonly number[], format: TextFormat): BucketLayout {
   const exposed = bounds
     .map((bound, index) => ({ bound, index }))
     .filter(({ bound }) => Number.isInteger(Math.log2(bound) / 2));
   return {
     lastBucket: exposed.map(({ index }) => index),
+    upperBound: exposed.map(({ bound }) => bound),
     le: exposed.map(({ bound }) => formatBound(bound, format)),
   };
 }
 
 /** As Go's strconv writes it, so that the label is the same in every format Prometheus reads. */
-export function formatBound(bound: number, format: Format): string {
+export function formatBound(bound: number, format: TextFormat): string {
   if (bound < 1e-4) return bound.toExponential().replace(/e-(\d)$/, 'e-0$1');
   if (format === 'openmetrics' && Number.isInteger(bound)) return `${bound}.0`;
   return String(bound);

@@ -6,7 +6,8 @@ import {
   type PeerCounters,
   type ProbeName,
 } from 'bpf-linker-napi';
-import { isEmpty, labelText, type Family, type LabelText } from './exposition.js';
+import { isEmpty, type Family } from './exposition.js';
+import { LabelSet, NO_LABELS } from './labels.js';
 import type { ContainerIdentity } from './pods.js';
 
 /** One container's share of a scrape. */
@@ -21,7 +22,7 @@ export interface ValueFamily extends Family {
   readonly type: 'counter' | 'gauge';
   /** The probe that measures it; unmeasured is not zero, so without it the family is left out. */
   readonly probe?: ProbeName;
-  readonly values: (series: ContainerSeries) => readonly (readonly [extra: LabelText, value: number])[];
+  readonly values: (series: ContainerSeries) => readonly (readonly [extra: LabelSet, value: number])[];
 }
 
 export interface HistogramFamily extends Family {
@@ -30,15 +31,15 @@ export interface HistogramFamily extends Family {
   readonly unit: 'seconds' | 'bytes';
   readonly histograms: (
     series: ContainerSeries,
-  ) => readonly (readonly [extra: LabelText, histogram: Histogram])[];
+  ) => readonly (readonly [extra: LabelSet, histogram: Histogram])[];
 }
 
 export type ContainerFamily = ValueFamily | HistogramFamily;
 
-const STATE_LABELS = STATES.map((state) => [labelText({ state }), state] as const);
-const REASON_LABELS = REASONS.map((reason) => [labelText({ reason }), reason] as const);
-const USER = labelText({ mode: 'user' });
-const KERNEL = labelText({ mode: 'kernel' });
+const STATE_LABELS = STATES.map((state) => [new LabelSet({ state }), state] as const);
+const REASON_LABELS = REASONS.map((reason) => [new LabelSet({ reason }), reason] as const);
+const USER = new LabelSet({ mode: 'user' });
+const KERNEL = new LabelSet({ mode: 'kernel' });
 
 /** Everything that is exposed for each container, in the order of the exposition. */
 export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
@@ -46,7 +47,9 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     name: 'kernscale_container_info',
     help: 'A container that is measured; always 1.',
     type: 'gauge',
-    values: ({ identity: { image, containerId } }) => [[labelText({ image, container_id: containerId }), 1]],
+    values: ({ identity: { image, containerId } }) => [
+      [new LabelSet({ image, container_id: containerId }), 1],
+    ],
   },
   {
     name: 'kernscale_container_cpu_request_cores',
@@ -73,7 +76,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     type: 'histogram',
     probe: 'scheduler',
     unit: 'seconds',
-    histograms: ({ counters }) => nonEmpty('', counters.oncpu),
+    histograms: ({ counters }) => nonEmpty(NO_LABELS, counters.oncpu),
   },
   {
     name: 'kernscale_runqueue_seconds',
@@ -81,7 +84,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     type: 'histogram',
     probe: 'scheduler',
     unit: 'seconds',
-    histograms: ({ counters }) => nonEmpty('', counters.runqueue),
+    histograms: ({ counters }) => nonEmpty(NO_LABELS, counters.runqueue),
   },
   {
     name: 'kernscale_offcpu_seconds',
@@ -110,7 +113,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     type: 'histogram',
     probe: 'tcp',
     unit: 'seconds',
-    histograms: ({ counters }) => nonEmpty('', counters.tcpServe),
+    histograms: ({ counters }) => nonEmpty(NO_LABELS, counters.tcpServe),
   },
   {
     name: 'kernscale_tcp_serve_overlapped_total',
@@ -118,7 +121,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     type: 'counter',
     probe: 'tcp',
     values: ({ counters }) =>
-      nonEmpty('', counters.tcpServe).map(([extra]) => [extra, counters.tcpServeOverlapped]),
+      nonEmpty(NO_LABELS, counters.tcpServe).map(([extra]) => [extra, counters.tcpServeOverlapped]),
   },
   {
     name: 'kernscale_tcp_wait_seconds',
@@ -127,7 +130,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     probe: 'tcp',
     unit: 'seconds',
     histograms: ({ counters }) =>
-      counters.peers.flatMap(({ peer, wait }) => nonEmpty(labelText({ peer }), wait)),
+      counters.peers.flatMap(({ peer, wait }) => nonEmpty(new LabelSet({ peer }), wait)),
   },
   {
     name: 'kernscale_tcp_wait_overlapped_total',
@@ -136,7 +139,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     probe: 'tcp',
     values: ({ counters }) =>
       counters.peers.flatMap(({ peer, wait, overlapped }) =>
-        nonEmpty(labelText({ peer }), wait).map(([extra]) => [extra, overlapped] as const),
+        nonEmpty(new LabelSet({ peer }), wait).map(([extra]) => [extra, overlapped] as const),
       ),
   },
   perPeer('kernscale_tcp_connections_total', 'Connections opened to the peer.', (peer) => peer.connections),
@@ -152,7 +155,7 @@ function blockIo(name: string, help: string, unit: 'seconds' | 'bytes'): Histogr
     probe: 'blockio',
     unit,
     histograms: ({ counters }) =>
-      counters.blockIo.flatMap((io) => nonEmpty(labelText({ op: io.op, device: io.device }), io[unit])),
+      counters.blockIo.flatMap((io) => nonEmpty(new LabelSet({ op: io.op, device: io.device }), io[unit])),
   };
 }
 
@@ -162,15 +165,15 @@ function perPeer(name: string, help: string, value: (peer: PeerCounters) => numb
     help,
     type: 'counter',
     probe: 'tcp',
-    values: ({ counters }) => counters.peers.map((peer) => [labelText({ peer: peer.peer }), value(peer)]),
+    values: ({ counters }) => counters.peers.map((peer) => [new LabelSet({ peer: peer.peer }), value(peer)]),
   };
 }
 
 /** A histogram appears with its first observation, so an idle container costs few lines; it never disappears. */
-function nonEmpty(extra: LabelText, histogram: Histogram): [LabelText, Histogram][] {
+function nonEmpty(extra: LabelSet, histogram: Histogram): [LabelSet, Histogram][] {
   return isEmpty(histogram) ? [] : [[extra, histogram]];
 }
 
-function optional(value: number | undefined): [LabelText, number][] {
-  return value === undefined ? [] : [['', value]];
+function optional(value: number | undefined): [LabelSet, number][] {
+  return value === undefined ? [] : [[NO_LABELS, value]];
 }

@@ -1,7 +1,8 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ProgramStatus, Snapshot } from 'bpf-linker-napi';
 import type { ContainerCounts } from './containers.js';
-import { familyHeader, formatBound, labelText, sampleLine, type Family, type Format } from './exposition.js';
+import type { TextFormat } from './exposition.js';
+import { encodeMetric, renderMetric, type JsonMetric } from './prom-client.js';
 
 export type Stage = 'read' | 'join' | 'render';
 
@@ -55,9 +56,16 @@ export class SelfMetrics {
     this.#stages.observe({ stage }, seconds);
   }
 
-  async render(format: Format): Promise<string> {
-    const metrics = await this.#registry.getMetricsAsJSON();
-    return metrics.map((metric) => renderMetric(metric as unknown as JsonMetric, format)).join('');
+  async render(format: TextFormat): Promise<string> {
+    return (await this.#metrics()).map((metric) => renderMetric(metric, format)).join('');
+  }
+
+  async encode(): Promise<Uint8Array> {
+    return Buffer.concat((await this.#metrics()).map(encodeMetric));
+  }
+
+  async #metrics(): Promise<readonly JsonMetric[]> {
+    return (await this.#registry.getMetricsAsJSON()) as unknown as readonly JsonMetric[];
   }
 
   #addProbes(): void {
@@ -118,24 +126,4 @@ export class SelfMetrics {
       },
     });
   }
-}
-
-interface JsonMetric extends Family {
-  readonly values: readonly {
-    metricName?: string;
-    labels: Record<string, string | number>;
-    value: number;
-  }[];
-}
-
-/** prom-client cannot render one registry in both formats; its values in ours it can. */
-function renderMetric(metric: JsonMetric, format: Format): string {
-  const { name, values } = metric;
-  if (values.length === 0) return '';
-  const lines = values.map(({ metricName, labels, value }) => {
-    const { le } = labels;
-    const text = labelText(typeof le === 'number' ? { ...labels, le: formatBound(le, format) } : labels);
-    return sampleLine(metricName ?? name, text, value);
-  });
-  return familyHeader(metric, format) + lines.join('');
 }

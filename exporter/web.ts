@@ -1,7 +1,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
 import Router from '@koa/router';
-import Koa, { type Context } from 'koa';
+import Koa, { type Context, type Next } from 'koa';
 import { errorCode, errorMessage } from '../common/errors.js';
 import type { Logger } from '../common/log.js';
 import type { Exporter } from './exporter.js';
@@ -12,6 +12,7 @@ import { landingPage } from './landing.js';
 const OFFERS: readonly (readonly [type: string, format: Format])[] = [
   ['text/plain;version=0.0.4', 'text'],
   ['application/openmetrics-text;version=1.0.0', 'openmetrics'],
+  ['application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited', 'protobuf'],
 ];
 
 /** The scraper went away; that is its business. */
@@ -39,6 +40,7 @@ export function createApp(exporter: Exporter, version: string, log: Logger): Koa
     context.body = exporter.ready ? 'kernscale-exporter is ready.\n' : 'The list of pods is not in yet.\n';
   });
   const app = new Koa();
+  app.use(ignoreEscaping);
   app.on('error', (error: unknown) => {
     if (GONE_CLIENT.has(errorCode(error) ?? '')) return;
     log.error({ error: errorMessage(error) }, 'cannot answer a request');
@@ -46,6 +48,15 @@ export function createApp(exporter: Exporter, version: string, log: Logger): Koa
   app.use(router.routes());
   app.use(router.allowedMethods());
   return app;
+}
+
+/**
+ * Prometheus 3 says after each type how it wants names escaped. No name of ours needs it, but as a parameter it would
+ * keep every type from matching.
+ */
+function ignoreEscaping({ headers }: Context, next: Next): Promise<void> {
+  if (headers.accept !== undefined) headers.accept = headers.accept.replace(/;\s*escaping=[^;,]*/g, '');
+  return next() as Promise<void>;
 }
 
 function metrics(context: Context, exporter: Exporter): void {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { CONTENT_TYPES, TRAILERS, type Format } from '../../exporter/exposition.js';
+import { CONTENT_TYPES, TRAILERS, type TextFormat } from '../../exporter/exposition.js';
 import { renderContainers } from '../../exporter/render.js';
 import { ALL_PROBES, BOUNDS, busyCounters, identity } from '../unit/exporter-fixtures.js';
 import { eventually } from '../unit/loopback-api.js';
@@ -51,7 +51,7 @@ describe('Prometheus', function () {
   });
 
   /** Serves the same two containers in one format, whatever is asked for. */
-  async function serve(format: Format): Promise<object> {
+  async function serve(format: TextFormat): Promise<object> {
     const series = [
       { identity: identity(), counters: busyCounters(1), live: true },
       { identity: identity({ pod: ODD }), counters: busyCounters(2), live: true },

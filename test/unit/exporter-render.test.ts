@@ -6,13 +6,13 @@ import {
   formatValue,
   histogramLines,
   labelText,
-  type Format,
+  type TextFormat,
 } from '../../exporter/exposition.js';
 import type { ContainerSeries } from '../../exporter/families.js';
 import { renderContainers } from '../../exporter/render.js';
 import { ALL_PROBES, BOUNDS, busyCounters, counters, histogram, identity } from './exporter-fixtures.js';
 
-const render = (series: readonly ContainerSeries[], format: Format = 'text', probes = ALL_PROBES) =>
+const render = (series: readonly ContainerSeries[], format: TextFormat = 'text', probes = ALL_PROBES) =>
   [...renderContainers(series, { format, probes, bounds: BOUNDS })].join('');
 
 const SERIES: ContainerSeries[] = [

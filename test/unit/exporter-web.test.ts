@@ -14,6 +14,7 @@ import type { Pod } from '../../exporter/pod.js';
 import { createApp } from '../../exporter/web.js';
 import { BOUNDS, HandMadeProbes } from './exporter-fixtures.js';
 import { eventually, LoopbackApi } from './loopback-api.js';
+import { asText, readDelimited } from './protobuf-reader.js';
 
 const UID = '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11';
 const ID = 'ab'.repeat(32);
@@ -111,6 +112,27 @@ describe('the exporter over HTTP', () => {
     expect(text).to.match(ONCPU);
     expect(text).to.include('# TYPE kernscale_state_seconds counter\n');
     expect(text.endsWith('\n# EOF\n')).to.equal(true);
+  });
+
+  it('serves protobuf to a Prometheus that takes native histograms', async () => {
+    await pods.synced;
+    const types = [
+      'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited',
+      'application/openmetrics-text;version=1.0.0',
+      'text/plain;version=0.0.4',
+    ];
+    const accept = (parameter: string) =>
+      `${types.map((type, index) => `${type}${parameter};q=0.${6 - index}`).join()},*/*;q=0.2`;
+    // Prometheus 2 and Prometheus 3.
+    for (const parameter of ['', ';escaping=allow-utf-8']) {
+      const { headers, body } = await get('/metrics', { accept: accept(parameter) });
+      expect(headers['content-type']).to.match(
+        /^application\/vnd\.google\.protobuf; proto=io\.prometheus\.client/,
+      );
+      const text = asText(readDelimited(body));
+      expect(text).to.match(ONCPU);
+      expect(text).to.include('kernscale_build_info{version="1.2.3"');
+    }
   });
 
   it('serves a page to a browser at /, and metrics at /metrics all the same', async () => {

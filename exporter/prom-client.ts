@@ -1,0 +1,64 @@
+import {
+  familyHeader,
+  formatBound,
+  labelText,
+  sampleLine,
+  type Family,
+  type TextFormat,
+} from './exposition.js';
+import { familyHead, labelPairs, writeClassicHistogram, writeValue } from './metric-family.js';
+import { ProtobufWriter } from './protobuf.js';
+
+type Labels = Readonly<Record<string, string | number>>;
+
+/** A metric as prom-client's `getMetricsAsJSON` has it; a histogram's lines are values of their own. */
+export interface JsonMetric extends Family {
+  readonly values: readonly JsonValue[];
+}
+
+interface JsonValue {
+  readonly metricName?: string;
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+/** prom-client cannot render one registry in several formats; its values in ours it can. */
+export function renderMetric(metric: JsonMetric, format: TextFormat): string {
+  const { name, values } = metric;
+  if (values.length === 0) return '';
+  const lines = values.map(({ metricName, labels, value }) => {
+    const { le } = labels;
+    const text = labelText(typeof le === 'number' ? { ...labels, le: formatBound(le, format) } : labels);
+    return sampleLine(metricName ?? name, text, value);
+  });
+  return familyHeader(metric, format) + lines.join('');
+}
+
+/** The metric as a delimited MetricFamily message. */
+export function encodeMetric(metric: JsonMetric): Uint8Array {
+  const { type, values } = metric;
+  if (values.length === 0) return new Uint8Array();
+  const writer = new ProtobufWriter();
+  if (type === 'histogram') writeHistograms(writer, metric);
+  else for (const { labels, value } of values) writeValue(writer, type, [labelPairs(labels)], value);
+  const metrics = writer.finish();
+  return Buffer.concat([familyHead(metric, metrics.length), metrics]);
+}
+
+function writeHistograms(writer: ProtobufWriter, { name, values }: JsonMetric): void {
+  const series = new Map<string, { labels: Labels; values: JsonValue[] }>();
+  for (const value of values) {
+    const labels = Object.fromEntries(Object.entries(value.labels).filter(([label]) => label !== 'le'));
+    const key = labelText(labels);
+    const known = series.get(key);
+    if (known) known.values.push(value);
+    else series.set(key, { labels, values: [value] });
+  }
+  for (const { labels, values: lines } of series.values()) {
+    const one = (suffix: string) => lines.find(({ metricName }) => metricName === name + suffix)?.value ?? 0;
+    const buckets = lines.flatMap(({ labels: { le }, value }) =>
+      typeof le === 'number' ? [[le, value] as const] : [],
+    );
+    writeClassicHistogram(writer, [labelPairs(labels)], { count: one('_count'), sum: one('_sum'), buckets });
+  }
+}

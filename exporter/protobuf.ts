@@ -1,0 +1,108 @@
+/** Wire types of the Protocol Buffers encoding (https://protobuf.dev/programming-guides/encoding/). */
+const VARINT = 0;
+const FIXED64 = 1;
+const DELIMITED = 2;
+const LONGEST_VARINT = 10;
+
+/** Writes the fields of Protocol Buffers messages. Integers are exact up to 2^53, signed ones up to ±2^52. */
+export class ProtobufWriter {
+  #bytes: Buffer;
+  #length = 0;
+
+  constructor(capacity = 4096) {
+    this.#bytes = Buffer.allocUnsafe(capacity);
+  }
+
+  /** What was written; the writer must not be used afterwards. */
+  finish(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  uint(field: number, value: number): void {
+    this.#tag(field, VARINT);
+    this.varint(value);
+  }
+
+  sint(field: number, value: number): void {
+    this.#tag(field, VARINT);
+    this.varint(zigzag(value));
+  }
+
+  double(field: number, value: number): void {
+    this.#tag(field, FIXED64);
+    this.#reserve(8);
+    this.#length = this.#bytes.writeDoubleLE(value, this.#length);
+  }
+
+  string(field: number, text: string): void {
+    const size = Buffer.byteLength(text);
+    this.#tag(field, DELIMITED);
+    this.varint(size);
+    this.#reserve(size);
+    this.#length += this.#bytes.write(text, this.#length);
+  }
+
+  packedSints(field: number, values: readonly number[]): void {
+    this.message(field, () => {
+      for (const value of values) this.varint(zigzag(value));
+    });
+  }
+
+  /** A field whose content is what `write` writes. */
+  message(field: number, write: () => void): void {
+    this.#tag(field, DELIMITED);
+    this.#reserve(1);
+    const start = ++this.#length;
+    write();
+    const size = this.#length - start;
+    if (size >= 0x80) {
+      // The length takes more than the one byte left for it.
+      const extra = varintLength(size) - 1;
+      this.#reserve(extra);
+      this.#bytes.copyWithin(start + extra, start, this.#length);
+    }
+    this.#length = start - 1;
+    this.varint(size);
+    this.#length += size;
+  }
+
+  /** Fields that are encoded already. */
+  encoded(fields: Uint8Array): void {
+    this.#reserve(fields.length);
+    this.#bytes.set(fields, this.#length);
+    this.#length += fields.length;
+  }
+
+  /** A number without a field, as it stands before each message of a delimited stream. */
+  varint(value: number): void {
+    this.#reserve(LONGEST_VARINT);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#bytes[this.#length++] = rest;
+  }
+
+  #tag(field: number, wireType: number): void {
+    this.varint(field * 8 + wireType);
+  }
+
+  #reserve(size: number): void {
+    if (this.#length + size <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(2 * (this.#length + size));
+    this.#bytes.copy(larger, 0, 0, this.#length);
+    this.#bytes = larger;
+  }
+}
+
+/** Maps small numbers of either sign to small unsigned ones. */
+function zigzag(value: number): number {
+  return value < 0 ? -2 * value - 1 : 2 * value;
+}
+
+function varintLength(value: number): number {
+  let length = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++;
+  return length;
+}
