@@ -6,7 +6,7 @@ import { demoManifests, WORKLOAD_IMAGE } from './demo.js';
 import { makeRunDirectory, sweepRunDirectories } from './leftovers.js';
 import { observe, type ObservedWorkload } from './observe.js';
 import { fromRoot } from './paths.js';
-import { freePorts } from './ports.js';
+import { reservePort } from './ports.js';
 import { start, untilReady, type Program, type Running } from './process.js';
 import { prometheusProgram, threadStates, type StateShare } from './prometheus.js';
 
@@ -53,7 +53,7 @@ export async function startLoop(options: LoopOptions): Promise<Loop> {
     rmSync(directory, { recursive: true, force: true });
   };
   try {
-    const ports = await choosePorts(options.notice);
+    const ports = await choosePorts(options.notice, cleanUp);
     options.notice('starting the stand-in cluster and the demo workloads');
     const cluster = await startCluster({
       nodeName: NODE,
@@ -92,14 +92,17 @@ export function urlOf(port: number): string {
   return `http://127.0.0.1:${port}`;
 }
 
-async function choosePorts(notice: (message: string) => void): Promise<Ports> {
-  const names = Object.keys(DEFAULT_PORTS) as (keyof Ports)[];
-  const chosen = await freePorts(names.map((name) => DEFAULT_PORTS[name]));
+async function choosePorts(
+  notice: (message: string) => void,
+  cleanUp: (() => Promise<void>)[],
+): Promise<Ports> {
   const ports = { ...DEFAULT_PORTS };
-  for (const [index, name] of names.entries()) {
-    ports[name] = chosen[index]!;
-    if (ports[name] !== DEFAULT_PORTS[name]) {
-      notice(`port ${DEFAULT_PORTS[name]} is busy, so the ${name} listens on ${ports[name]}`);
+  for (const name of Object.keys(DEFAULT_PORTS) as (keyof Ports)[]) {
+    const { port, release } = await reservePort(DEFAULT_PORTS[name]);
+    cleanUp.push(release);
+    ports[name] = port;
+    if (port !== DEFAULT_PORTS[name]) {
+      notice(`port ${DEFAULT_PORTS[name]} is busy, so the ${name} listens on ${port}`);
     }
   }
   return ports;

@@ -69,9 +69,12 @@ export function start(program: Program): Running {
  */
 export async function untilReady(program: Program, running: Running, signal: AbortSignal): Promise<void> {
   const deadline = Date.now() + READY_TIMEOUT_MS;
-  while (!(await answers(program.readyUrl))) {
+  for (;;) {
+    const ready = await answers(program.readyUrl);
     signal.throwIfAborted();
+    // Also when there is an answer: it may come from another process that has taken the port.
     if (running.hasExited()) throw startFailed(program, `ended with ${await running.exited}`);
+    if (ready) return;
     if (Date.now() > deadline) throw startFailed(program, `was not ready after ${READY_TIMEOUT_MS / 1000} s`);
     await sleep(POLL_MS);
   }

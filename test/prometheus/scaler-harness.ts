@@ -9,7 +9,7 @@ import { loadKubeConfig } from '../../common/kubernetes.js';
 import type { DecisionRecord } from '../../scaler/loop/records.js';
 import { startCluster, type Cluster } from '../cluster/index.js';
 import { fromRoot } from '../loop/paths.js';
-import { freePorts } from '../loop/ports.js';
+import { reservePort, type Reservation } from '../loop/ports.js';
 import { start, untilReady, type Program, type Running } from '../loop/process.js';
 import { eventually } from '../unit/loopback-api.js';
 import { DictatedMetrics } from './scaler-metrics.js';
@@ -31,6 +31,7 @@ export class ScalerHarness {
   prometheusUrl!: string;
   #prometheusProgram!: Program;
   #apps!: AppsV1Api;
+  readonly #reservations: Reservation[] = [];
 
   async start(manifest: string, rules: object): Promise<void> {
     await this.metrics.start();
@@ -43,7 +44,7 @@ export class ScalerHarness {
   }
 
   async startPrometheus(): Promise<void> {
-    const port = (await freePorts([19_090]))[0]!;
+    const port = await this.#port(19_090);
     this.prometheusUrl = `http://127.0.0.1:${port}`;
     const config = path.join(this.directory, 'prometheus.yml');
     const targets = [`127.0.0.1:${this.metrics.port}`];
@@ -68,6 +69,12 @@ export class ScalerHarness {
     await this.restartPrometheus();
   }
 
+  async #port(wanted: number): Promise<number> {
+    const reservation = await reservePort(wanted);
+    this.#reservations.push(reservation);
+    return reservation.port;
+  }
+
   async restartPrometheus(): Promise<void> {
     this.prometheus = start(this.#prometheusProgram);
     await untilReady(this.#prometheusProgram, this.prometheus, AbortSignal.timeout(30_000));
@@ -82,7 +89,7 @@ export class ScalerHarness {
 
   async startScaler(rules: object): Promise<void> {
     writeFileSync(this.rulesFile, stringify(rules));
-    const port = (await freePorts([15_001]))[0]!;
+    const port = await this.#port(15_001);
     this.scalerUrl = `http://127.0.0.1:${port}`;
     const program: Program = {
       name: 'the scaler',
@@ -155,6 +162,7 @@ export class ScalerHarness {
     await (this.prometheus as Running | undefined)?.stop(GRACE_MS);
     await (this.cluster as Cluster | undefined)?.stop();
     await this.metrics.stop();
+    await Promise.all(this.#reservations.map((reservation) => reservation.release()));
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
