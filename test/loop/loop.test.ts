@@ -90,6 +90,33 @@ describe('the whole loop on this machine', function () {
     expect(await child.ended, child.stderr()).to.equal(0);
   });
 
+  it('leaves nothing behind when its terminal is closed, or what reads its output', async () => {
+    child = runLoop([]);
+    await child.see(/starting Prometheus/);
+    child.process.kill('SIGHUP');
+    expect(await child.ended, child.stderr()).to.equal(0);
+    child = runLoop([]);
+    await child.see(/starting Prometheus/);
+    child.process.stderr?.destroy();
+    expect(await child.ended).to.equal(0);
+  });
+
+  it('keeps two runs apart that start at the same time', async () => {
+    const other = runLoop([]);
+    try {
+      child = runLoop([]);
+      const addresses = await Promise.all(
+        [child, other].map(async (run) => (await run.see(/decisions +(\S+)\//))[1]),
+      );
+      expect(addresses[0]).not.to.equal(addresses[1]);
+      await sleep(2000);
+      expect(child.stderr() + other.stderr()).not.to.contain('is gone');
+    } finally {
+      other.process.kill('SIGTERM');
+      await other.ended;
+    }
+  });
+
   it('takes its processes along when it is killed, and sweeps up at the next start', async () => {
     child = runLoop([]);
     await child.see(/cluster +KUBECONFIG/);

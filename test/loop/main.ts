@@ -34,15 +34,20 @@ async function main(argv: readonly string[]): Promise<number> {
   if (!options) return 0;
   preflight(fromRoot('.cache/prometheus/usr/bin/prometheus'));
   const stopping = new AbortController();
-  void terminationSignal().then(() => {
+  const stop = () => {
     stopping.abort();
-  });
+  };
+  void terminationSignal().then(stop);
+  // The terminal was closed, or whoever read our output has gone (`| head`): nobody is watching any more.
+  process.on('SIGHUP', stop);
+  for (const output of [process.stdout, process.stderr]) output.on('error', stop);
   try {
     return await run(options, stopping.signal);
   } catch (error) {
+    if (!stopping.signal.aborted) throw error;
     // Told to end: whatever start-up was waiting for failed because of that, and is no news.
-    if (stopping.signal.aborted && options.for === undefined) return 0;
-    throw error;
+    if (options.for === undefined) return 0;
+    throw new KernscaleError('INTERRUPTED', 'ended before its time was up, so there is no verdict');
   }
 }
 
@@ -55,8 +60,7 @@ async function run(options: Options, signal: AbortSignal): Promise<number> {
     view.addresses(addresses(loop));
     const { seen, chainFrom } = await watch(loop, view, options.for, signal);
     if (options.for === undefined) return 0;
-    if (signal.aborted)
-      throw new KernscaleError('INTERRUPTED', 'ended before its time was up, so there is no verdict');
+    signal.throwIfAborted();
     view.close();
     return report(judge(seen, cpuTruth(chainFrom)), options.json ?? false);
   } finally {
