@@ -26,7 +26,7 @@ export function builtInSignals(window: string): Record<string, string> {
     blockio: share('disk'),
     wait: share('network'),
     lock: share('lock'),
-    edges: `sum by (${WORKLOAD}, peer) (${liveRate('kernscale_tcp_wait_seconds_sum', window)})`,
+    edges: `sum by (${WORKLOAD}, peer) (${waited(window)})`,
     request: `avg by (${WORKLOAD}) (sum by (${WORKLOAD}, pod) (kernscale_container_cpu_request_cores))`,
     // A pod younger than the window has a rate that is too small, so it does not count as measured yet.
     pods: `count by (${WORKLOAD}) (count by (${WORKLOAD}, pod) (${measuredFor}))`,
@@ -35,6 +35,15 @@ export function builtInSignals(window: string): Record<string, string> {
 
 function states(matcher: string): string {
   return `${STATES}{${matcher}}`;
+}
+
+/**
+ * Seconds waited per second, from the classic histogram or, where Prometheus keeps only the native one, from that.
+ * Both have the same labels, so where it keeps both they do not add up.
+ */
+function waited(window: string): string {
+  const native = `histogram_sum(${liveRate('kernscale_tcp_wait_seconds', window)})`;
+  return `${liveRate('kernscale_tcp_wait_seconds_sum', window)} or ${native}`;
 }
 
 /** A rate without the containers that are gone: their samples stay in the range, but no longer at its end. */

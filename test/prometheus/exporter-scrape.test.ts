@@ -1,54 +1,31 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { CONTENT_TYPES, TRAILERS, type TextFormat } from '../../exporter/exposition.js';
 import { renderContainers } from '../../exporter/render.js';
 import { ALL_PROBES, BOUNDS, busyCounters, identity } from '../unit/exporter-fixtures.js';
 import { eventually } from '../unit/loopback-api.js';
+import { ScrapingPrometheus } from './scraping-prometheus.js';
 
-const PROMETHEUS = fileURLToPath(new URL('../../.cache/prometheus/usr/bin/prometheus', import.meta.url));
 const ODD = 'a"b\\c\nd';
 
 describe('Prometheus', function () {
   this.timeout(30_000);
-  let directory: string;
-  let prometheus: ChildProcess;
-  let url: string;
+  const prometheus = new ScrapingPrometheus();
   const servers: Server[] = [];
 
   before(async () => {
-    directory = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
-    const jobs = await Promise.all((['text', 'openmetrics'] as const).map(serve));
-    const config = { global: { scrape_interval: '250ms', scrape_timeout: '200ms' }, scrape_configs: jobs };
-    writeFileSync(path.join(directory, 'prometheus.yml'), JSON.stringify(config));
-    const port = await freePort();
-    url = `http://127.0.0.1:${port}`;
-    prometheus = spawn(
-      PROMETHEUS,
-      [
-        `--config.file=${directory}/prometheus.yml`,
-        `--storage.tsdb.path=${directory}/data`,
-        `--web.listen-address=127.0.0.1:${port}`,
-      ],
-      { stdio: 'ignore' },
-    );
+    await prometheus.start(await Promise.all((['text', 'openmetrics'] as const).map(serve)));
     await eventually('it has scraped', async () => (await query('up == 1')).length === 2, 20_000);
   });
 
   after(async () => {
-    if (prometheus.exitCode === null) {
-      prometheus.kill('SIGKILL');
-      await once(prometheus, 'exit');
-    }
+    await prometheus.stop();
     for (const server of servers) server.close();
-    rmSync(directory, { recursive: true });
   });
+
+  const query = (expression: string) => prometheus.query(expression);
 
   /** Serves the same two containers in one format, whatever is asked for. */
   async function serve(format: TextFormat): Promise<object> {
@@ -67,15 +44,6 @@ describe('Prometheus', function () {
     return { job_name: format, static_configs: [{ targets: [`127.0.0.1:${port}`] }] };
   }
 
-  async function query(expression: string): Promise<[Record<string, string>, number][]> {
-    const parameters = new URLSearchParams({ query: expression }).toString();
-    const response = await fetch(`${url}/api/v1/query?${parameters}`).catch(() => undefined);
-    if (response?.status !== 200) return [];
-    const { data } = (await response.json()) as {
-      data: { result: { metric: Record<string, string>; value: [number, string] }[] };
-    };
-    return data.result.map(({ metric, value }) => [metric, Number(value[1])]);
-  }
   /** One value per format; both must be the same. */
   async function one(expression: string): Promise<number> {
     const answers = await query(expression);
@@ -101,12 +69,3 @@ describe('Prometheus', function () {
     expect(await one(infinite)).to.equal(await one('sum by (job) (kernscale_runqueue_seconds_count)'));
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

@@ -1,0 +1,183 @@
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { PROBES, type Snapshot } from 'bpf-linker-napi';
+import { expect } from 'chai';
+import { pino } from 'pino';
+import { loadKubeConfig, watchResource, type Watched } from '../../common/kubernetes.js';
+import { Exporter } from '../../exporter/exporter.js';
+import type { Pod } from '../../exporter/pod.js';
+import { createApp } from '../../exporter/web.js';
+import { builtInSignals } from '../../scaler/rules/signals.js';
+import { BOUNDS, busyCounters, HandMadeProbes } from '../unit/exporter-fixtures.js';
+import { eventually, LoopbackApi } from '../unit/loopback-api.js';
+import { ScrapingPrometheus } from './scraping-prometheus.js';
+
+const UID = '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11';
+const ID = 'ab'.repeat(32);
+const WAIT_SECONDS = 0.05;
+const WAITS_PER_SECOND = 10;
+const WINDOW_SECONDS = 3;
+const KERNEL_HISTOGRAMS = 'kernscale_(oncpu|runqueue|offcpu|blockio|tcp_wait|tcp_serve)_(seconds|bytes)';
+
+/** Busy containers, whose waits on a peer go on: so many a second. */
+class WaitingProbes extends HandMadeProbes {
+  readonly #start = performance.now();
+
+  constructor() {
+    super(
+      1,
+      PROBES.map((probe) => ({ probe, program: probe, attached: true, detail: '' })),
+    );
+  }
+
+  override read(): Snapshot {
+    const waits = Math.floor(((performance.now() - this.#start) / 1000) * WAITS_PER_SECOND);
+    for (const slot of this.slots.values()) {
+      const busy = busyCounters(slot);
+      const [peer] = busy.peers;
+      const buckets = peer!.wait.buckets.map((count) => count * waits);
+      this.counters.set(slot, {
+        ...busy,
+        peers: [{ ...peer!, wait: { buckets, sum: waits * WAIT_SECONDS } }],
+      });
+    }
+    return super.read();
+  }
+}
+
+describe('Prometheus with native histograms', function () {
+  this.timeout(30_000);
+  const directory = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
+  const log = pino({ level: 'silent' });
+  const api = new LoopbackApi();
+  const prometheus = new ScrapingPrometheus();
+  const servers: Server[] = [];
+  let pods: Watched<Pod>;
+  let exporter: Exporter;
+
+  before(async () => {
+    mkdirSync(path.join(directory, 'cgroup', 'kubepods', `pod${UID}`, ID), { recursive: true });
+    api.put({
+      metadata: { namespace: 'shop', name: 'web-1', uid: UID },
+      spec: { containers: [{ name: 'web', image: 'web:1' }] },
+      status: { containerStatuses: [{ name: 'web', containerID: `containerd://${ID}` }] },
+    });
+    await api.start();
+    writeFileSync(path.join(directory, 'kubeconfig'), api.kubeconfig());
+    pods = watchResource<Pod>({
+      config: loadKubeConfig(path.join(directory, 'kubeconfig')),
+      path: '/api/v1/pods',
+      log,
+    });
+    exporter = new Exporter({
+      probes: new WaitingProbes(),
+      bounds: BOUNDS,
+      cgroupRoot: path.join(directory, 'cgroup'),
+      pods,
+      policy: { ignoreNamespaces: /^$/, keepSeconds: 30 },
+      version: '1.2.3',
+      log,
+    });
+    await pods.synced;
+    const negotiated = await serve({});
+    const text = await serve({ accept: 'text/plain' });
+    await prometheus.start(
+      [
+        job('native', negotiated, 'native'),
+        job('classic', text, 'classic'),
+        // One scraper that keeps both, which this version cannot: two that call themselves the same.
+        job('native of both', negotiated, 'both', 'kernscale_tcp_wait_seconds'),
+        job('classic of both', text, 'both', 'kernscale_tcp_wait_seconds_.*'),
+      ],
+      '--enable-feature=native-histograms',
+    );
+    const old = `kernscale_container_info offset ${WINDOW_SECONDS + 1}s`;
+    await eventually('a window of scrapes', async () => (await prometheus.query(old)).length === 2, 20_000);
+  });
+
+  after(async () => {
+    await prometheus.stop();
+    for (const server of servers) server.close();
+    exporter.close();
+    pods.stop();
+    await api.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  /** Serves the exporter, as if every scraper had sent these headers. */
+  async function serve(headers: object): Promise<string> {
+    const answer = createApp(exporter, '1.2.3', log).callback();
+    const server = createServer((request, response) => {
+      Object.assign(request.headers, headers);
+      void answer(request, response);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    servers.push(server);
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  /** Scrapes metrics of these names, into a workload named after how. */
+  function job(job_name: string, target: string, workload: string, names = '.*'): object {
+    return {
+      job_name,
+      static_configs: [{ targets: [target] }],
+      relabel_configs: ['job', 'instance'].map((target_label) => ({ target_label, replacement: workload })),
+      metric_relabel_configs: [
+        { action: 'keep', source_labels: ['__name__'], regex: names },
+        { target_label: 'workload', replacement: workload },
+      ],
+    };
+  }
+
+  async function one(expression: string): Promise<number> {
+    const answers = await prometheus.query(expression);
+    expect(answers, expression).to.have.length(1);
+    return answers[0]![1];
+  }
+
+  it('keeps every kernel histogram as one series', async () => {
+    const series = (matcher: string) => one(`count({${matcher}})`);
+    expect(await series(`job="classic",__name__=~"${KERNEL_HISTOGRAMS}_(bucket|sum|count)"`)).to.equal(216);
+    expect(await series(`job="native",__name__=~"${KERNEL_HISTOGRAMS}"`)).to.equal(13);
+    expect(await prometheus.query(`{job="native",__name__=~"${KERNEL_HISTOGRAMS}_.*"}`)).to.deep.equal([]);
+  });
+
+  it('has the same of everything else', async () => {
+    const others = (name: string) =>
+      one(`count({job="${name}",__name__=~"kernscale_.*",__name__!~"${KERNEL_HISTOGRAMS}.*"})`);
+    expect(await others('native'))
+      .to.be.greaterThan(30)
+      .and.to.equal(await others('classic'));
+  });
+
+  it('finds counts, sums and quantiles of what the kernel counted', async () => {
+    const serve = 'kernscale_tcp_serve_seconds{job="native"}';
+    // Both requests took 50 to 60 ms: between 2^-5 and 2^-4.
+    expect(await one(`histogram_quantile(1, ${serve})`)).to.equal(0.0625);
+    expect(await one(`histogram_quantile(0, ${serve})`)).to.equal(0.03125);
+    expect(await one(`histogram_fraction(0.03125, 0.0625, ${serve})`)).to.equal(1);
+    expect(await one(`histogram_sum(${serve})`)).to.be.closeTo(0.11, 1e-9);
+    // One observation in the zero bucket, one in the next, and one above every bound of the kernel.
+    const runqueue = 'kernscale_runqueue_seconds{job="native"}';
+    expect(await one(`histogram_count(${runqueue})`)).to.equal(3);
+    expect(await one(`histogram_quantile(1, ${runqueue})`)).to.equal(128);
+    const bytes = 'kernscale_blockio_bytes{job="native"}';
+    expect(await one(`histogram_quantile(1, ${bytes})`)).to.equal(131_072);
+  });
+
+  it('answers the built-in signal of what is waited for, once, whichever histograms it keeps', async () => {
+    const { edges } = builtInSignals(`${WINDOW_SECONDS}s`);
+    const answers = (await prometheus.query(edges!)).map(
+      ([{ workload }, value]) => [workload, value] as const,
+    );
+    expect(answers.map(([workload]) => workload)).to.have.members(['native', 'classic', 'both']);
+    for (const [workload, value] of answers) {
+      expect(value, workload).to.be.closeTo(WAITS_PER_SECOND * WAIT_SECONDS, 0.1);
+    }
+  });
+});
