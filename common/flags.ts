@@ -50,6 +50,11 @@ export function listenFlag(fallback: string): Option {
   ]);
 }
 
+/** `--web.config.file`. */
+export function webConfigFlag(): Option {
+  return flag('--web.config.file <file>', "TLS and basic authentication, in exporter-toolkit's format");
+}
+
 /** Parses a flag's duration into seconds. */
 export function seconds(text: string): number {
   return parseDuration(text);

@@ -1,7 +1,9 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import type Koa from 'koa';
 import { errorCode, KernscaleError } from './errors.js';
+import type { WebConfigFile } from './web-config-file.js';
+import { createWebServer } from './web-server.js';
 
 const REQUEST_TIMEOUT_MS = 30_000;
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -15,28 +17,40 @@ export interface Listening {
   close(): Promise<void>;
 }
 
+interface BoundServer {
+  readonly server: Server;
+  /** Every connection, those whose TLS handshake is not over included, of which the HTTP server knows nothing. */
+  readonly sockets: ReadonlySet<Socket>;
+}
+
 /**
  * Serves a koa application on every address (`:5000`, `127.0.0.1:5000`, `[::1]:5000`; port 0 takes a free one).
  *
+ * @param web TLS, basic authentication and headers; undefined: plain HTTP for everybody
  * @throws KernscaleError `PORT_BUSY`, `BAD_ADDRESS` or `LISTEN_FAILED`
  */
-export async function listen(app: Koa, addresses: readonly string[]): Promise<Listening> {
+export async function listen(
+  app: Koa,
+  addresses: readonly string[],
+  web?: WebConfigFile,
+): Promise<Listening> {
   const handler = app.callback();
-  const servers: Server[] = [];
+  const servers: BoundServer[] = [];
   try {
     for (const address of addresses) {
-      const server = createServer(
+      const server = createWebServer(
         { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS },
         (request, response) => void handler(request, response),
+        web,
       );
-      await bind(server, address);
-      servers.push(server);
+      servers.push(await bind(server, address));
     }
   } catch (error) {
     await closeAll(servers);
     throw error;
   }
-  return { urls: servers.map(urlOf), close: () => closeAll(servers) };
+  const scheme = web?.current().tls ? 'https' : 'http';
+  return { urls: servers.map(({ server }) => urlOf(server, scheme)), close: () => closeAll(servers) };
 }
 
 /** Splits `[host]:port`; an empty host means every interface. */
@@ -53,14 +67,20 @@ export function parseListenAddress(address: string): { host?: string; port: numb
   return host ? { host, port } : { port };
 }
 
-async function bind(server: Server, address: string): Promise<void> {
+async function bind(server: Server, address: string): Promise<BoundServer> {
   const where = parseListenAddress(address);
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
       reject(listenError(address, error));
     });
     server.listen(where, resolve);
   });
+  return { server, sockets };
 }
 
 function listenError(address: string, cause: Error): KernscaleError {
@@ -73,19 +93,19 @@ function listenError(address: string, cause: Error): KernscaleError {
   return new KernscaleError('LISTEN_FAILED', `cannot listen on ${address}`, { cause });
 }
 
-function urlOf(server: Server): string {
+function urlOf(server: Server, scheme: string): string {
   const { address, family, port } = server.address() as AddressInfo;
-  if (address === '::' || address === '0.0.0.0') return `http://127.0.0.1:${port}`;
-  return family === 'IPv6' ? `http://[${address}]:${port}` : `http://${address}:${port}`;
+  if (address === '::' || address === '0.0.0.0') return `${scheme}://127.0.0.1:${port}`;
+  return family === 'IPv6' ? `${scheme}://[${address}]:${port}` : `${scheme}://${address}:${port}`;
 }
 
-async function closeAll(servers: readonly Server[]): Promise<void> {
+async function closeAll(servers: readonly BoundServer[]): Promise<void> {
   await Promise.all(
     servers.map(
-      (server) =>
+      ({ server, sockets }) =>
         new Promise<void>((resolve) => {
           const drained = setTimeout(() => {
-            server.closeAllConnections();
+            for (const socket of sockets) socket.destroy();
           }, DRAIN_MS);
           server.close(() => {
             clearTimeout(drained);

@@ -10,11 +10,13 @@ import {
   logFlags,
   parseFlags,
   seconds,
+  webConfigFlag,
 } from '../common/flags.js';
 import type { LogOptions } from '../common/log.js';
 
 export interface ExporterFlags {
   readonly listenAddresses: readonly string[];
+  readonly webConfigFile: string | undefined;
   readonly probes: readonly ProbeName[];
   readonly nodeName: string;
   readonly kubeconfig: string | undefined;
@@ -36,6 +38,7 @@ export function parseExporterFlags(argv: readonly string[], version: string): Ex
   if (probes.length === 0) throw new KernscaleError('BAD_FLAG', 'every probe is switched off; leave one on');
   return {
     listenAddresses: options['web.listenAddress'] as string[],
+    webConfigFile: options['web.config.file'] as string | undefined,
     probes,
     nodeName: options['kubernetes.nodeName'] as string,
     kubeconfig: options['kubernetes.kubeconfig'] as string | undefined,
@@ -55,6 +58,7 @@ function command(version: string): Command {
   ).version(version, '--version', 'Show the version');
   const options = [
     listenFlag(':5000'),
+    webConfigFlag(),
     ...probeFlags(),
     flag('--source <source>', 'Where the names of containers come from', 'kubernetes').choices([
       'kubernetes',

@@ -12,6 +12,7 @@ import { loadKubeConfig, watchResource } from '../common/kubernetes.js';
 import { createLogger, type Logger } from '../common/log.js';
 import { runMain, terminationSignal } from '../common/main.js';
 import { packageVersion } from '../common/version.js';
+import { openWebConfig } from '../common/web-config-file.js';
 import { findCgroupMount } from './cgroup-mount.js';
 import { Exporter } from './exporter.js';
 import { parseExporterFlags, type ExporterFlags } from './flags.js';
@@ -28,6 +29,7 @@ await runMain('kernscale-exporter', async (argv) => {
 async function run(flags: ExporterFlags, version: string): Promise<void> {
   const log = createLogger(flags.log);
   const stopped = terminationSignal();
+  const web = openWebConfig(flags.webConfigFile, log);
   const config = loadKubeConfig(flags.kubeconfig);
   const cgroupRoot = cgroupRootOf(flags, log);
   const probes = attach(flags, cgroupRoot, log);
@@ -48,7 +50,7 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
     log,
   });
   try {
-    const server = await listen(createApp(exporter, version, log), flags.listenAddresses);
+    const server = await listen(createApp(exporter, version, log), flags.listenAddresses, web);
     log.info({ version, urls: server.urls, cgroupRoot, node: flags.nodeName, capabilities }, 'serving');
     log.info({ signal: await stopped }, 'stopping');
     await server.close();

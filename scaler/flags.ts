@@ -9,11 +9,13 @@ import {
   logFlags,
   parseFlags,
   seconds,
+  webConfigFlag,
 } from '../common/flags.js';
 import type { LogOptions } from '../common/log.js';
 
 export interface ScalerFlags {
   readonly listenAddresses: readonly string[];
+  readonly webConfigFile: string | undefined;
   readonly rules: readonly string[];
   /** Only check the rule files and say what is wrong. */
   readonly checkOnly: boolean;
@@ -46,6 +48,7 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
   if (!options) return undefined;
   return {
     listenAddresses: options['web.listenAddress'] as string[],
+    webConfigFile: options['web.config.file'] as string | undefined,
     rules: options['rules'] as string[],
     checkOnly: options['config.check'] === true,
     kubeconfig: options['kubernetes.kubeconfig'] as string | undefined,
@@ -69,6 +72,7 @@ function command(version: string): Command {
   ).version(version, '--version', 'Show the version');
   const options = [
     listenFlag(':5001'),
+    webConfigFlag(),
     flag('--rules <path...>', 'Rule file, folder or pattern; repeatable', ['rules/scaling/*.yaml']),
     flag('--config.check', 'Check the rule files and exit'),
     flag('--dry-run', 'Decide and say so, but change nothing'),

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { listen } from '../common/http.js';
 import type { Logger } from '../common/log.js';
+import { openWebConfig } from '../common/web-config-file.js';
 import type { ScalerFlags } from './flags.js';
 import { ClusterView } from './kubernetes/cluster.js';
 import { EventWriter } from './kubernetes/events.js';
@@ -86,11 +87,12 @@ export class Service {
     });
   }
 
-  /** Serves and scales until `stopped`. @throws KernscaleError of `listen` */
+  /** Serves and scales until `stopped`. @throws KernscaleError of `listen` and `openWebConfig` */
   async run(stopped: Promise<unknown>): Promise<void> {
     const { flags, book, version, log } = this.options;
     try {
-      const server = await listen(this.#app(), flags.listenAddresses);
+      const web = openWebConfig(flags.webConfigFile, log);
+      const server = await listen(this.#app(), flags.listenAddresses, web);
       log.info({ version, urls: server.urls, prometheus: flags.prometheus.url }, 'serving');
       this.#election?.start();
       await Promise.race([

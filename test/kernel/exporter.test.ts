@@ -14,6 +14,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { release, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import bcrypt from 'bcryptjs';
 import { expect } from 'chai';
 import { findCgroupMount } from '../../exporter/cgroup-mount.js';
 import { eventually, LoopbackApi } from '../unit/loopback-api.js';
@@ -198,6 +199,15 @@ describe('kernscale-exporter on this kernel', function () {
     const url = await exporter.url();
     expect(await value(url, /^kernscale_probe_attached\{probe="scheduler"/)).to.equal(1);
     expect(exporter.log()).not.to.match(/level=(warn|error)/);
+  });
+
+  it('serves who the web configuration lets in', async () => {
+    const file = path.join(directory, 'web.yaml');
+    writeFileSync(file, `basic_auth_users: {ann: ${bcrypt.hashSync('secret', 4)}}`);
+    const url = await start(['--web.config.file', file]).url();
+    const authorization = `Basic ${btoa('ann:secret')}`;
+    expect((await fetch(`${url}/metrics`)).status).to.equal(401);
+    expect((await fetch(`${url}/metrics`, { headers: { authorization } })).status).to.equal(200);
   });
 
   it('attaches only the probes it is told to', async () => {

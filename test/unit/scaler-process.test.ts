@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import bcrypt from 'bcryptjs';
 import { expect } from 'chai';
 import { eventually } from './loopback-api.js';
 
@@ -95,6 +96,21 @@ describe('kernscale-scaler, the process', function () {
     const { code, stderr } = await launch('--prometheus.url=prometheus:9090').ended;
     expect(code).to.equal(1);
     expect(stderr.trim().split('\n')).to.have.length(1);
+  });
+
+  it('serves who the web configuration lets in, and refuses one that is not good', async () => {
+    const file = path.join(directory, 'web.yaml');
+    writeFileSync(file, `basic_auth_users: {ann: ${bcrypt.hashSync('secret', 4)}}`);
+    const { url } = await serve(`--web.config.file=${file}`);
+    const authorization = `Basic ${btoa('ann:secret')}`;
+    expect((await fetch(`${url}/metrics`)).status).to.equal(401);
+    expect((await fetch(`${url}/metrics`, { headers: { authorization } })).status).to.equal(200);
+    writeFileSync(file, 'basic_auth: {}');
+    const { code, stderr } = await launch(`--web.config.file=${file}`).ended;
+    expect(code).to.equal(1);
+    expect(stderr).to.equal(
+      `kernscale-scaler: ${file}:1:1: unknown field "basic_auth" in the file [WEB_CONFIG_INVALID]\n`,
+    );
   });
 
   it('prints every error of the rules with its place', async () => {
