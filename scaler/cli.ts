@@ -2,13 +2,15 @@
 import { runMain } from '../common/main.js';
 import { KernscaleError } from '../common/errors.js';
 import { check } from './commands/check.js';
+import { test } from './commands/test.js';
 
-const COMMANDS: Record<string, (argv: readonly string[]) => Promise<number>> = { check };
+const COMMANDS: Record<string, (argv: readonly string[]) => Promise<number>> = { check, test };
 
 const HELP = `Usage: kernscale COMMAND [OPTIONS]
 
 Commands:
   check FILES…   Check rule files
+  test FILES…    Run unit tests of rules
 
 kernscale COMMAND --help tells more about one.
 `;

@@ -3,6 +3,7 @@ import type { Decision, Neighbour, WorkloadKey } from '../core/types.js';
 import { findWaiters } from '../core/waiters.js';
 import type { ClusterView } from '../kubernetes/cluster.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
+import type { Topology } from '../kubernetes/topology.js';
 import type { RuleGroup } from '../rules/types.js';
 import { ask, type Query } from './ask.js';
 import { assemble, type Answers } from './assemble.js';
@@ -13,7 +14,9 @@ import { isGone, readReplicas, type Replicas } from './replicas.js';
 
 export interface RoundSources {
   readonly query: Query;
-  readonly cluster: Pick<ClusterView, 'workloads' | 'synced' | 'topology'>;
+  readonly cluster: Pick<ClusterView, 'workloads' | 'synced'> & {
+    topology(): Pick<Topology, 'resolve'>;
+  };
   readonly scales: Pick<ScaleClient, 'get'>;
   readonly histories: Histories;
   readonly records: DecisionRecords;
@@ -23,8 +26,16 @@ export interface RoundSources {
   readonly queryOffset: number;
 }
 
+/** A decision that is still to be acted on. */
+export interface Decided {
+  readonly claim: Claim;
+  /** Of the workload's object. */
+  readonly uid: string;
+  readonly decision: Decision;
+}
+
 export interface RoundResult {
-  readonly decisions: readonly { readonly claim: Claim; readonly uid: string; readonly decision: Decision }[];
+  readonly decisions: readonly Decided[];
   /** One sentence for each thing that keeps the group from seeing all it should. */
   readonly problems: readonly string[];
   /** Workloads of the group that do not exist. */

@@ -4,12 +4,12 @@ import type { Logger } from '../../common/log.js';
 import type { EventWriter } from '../kubernetes/events.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
 import type { RuleGroup } from '../rules/types.js';
-import { apply } from './apply.js';
+import { act } from './act.js';
 import { claim } from './claims.js';
 import type { ScalerMetrics } from './metrics.js';
-import { toEvent, toRecord } from './record.js';
+import { toEvent } from './record.js';
 import { isChange, type DecisionRecord } from './records.js';
-import { runRound, type RoundResult, type RoundSources } from './round.js';
+import { runRound, type Decided, type RoundSources } from './round.js';
 import { Ticker } from './ticker.js';
 
 /** Scale requests to the API server at once. */
@@ -98,13 +98,9 @@ export class Scaler {
     metrics.roundEnded(group.name, (performance.now() - started) / 1000);
   }
 
-  async #act({ claim, uid, decision }: RoundResult['decisions'][number]): Promise<void> {
-    const { scales, histories, records, metrics, leads } = this.options;
-    const applied = await apply(scales, claim.rule, decision, leads());
-    const done = applied.outcome === 'applied' || applied.outcome === 'unchanged';
-    histories.set(claim.key, claim.rule, done ? decision.history : decision.historyIfNotApplied);
-    const record = toRecord(claim, decision, applied);
-    const previous = records.put(record);
+  async #act({ claim, uid, decision }: Decided): Promise<void> {
+    const { metrics, leads } = this.options;
+    const { record, previous } = await act(claim, decision, this.options, leads());
     metrics.decided(record);
     if (isChange(record, previous)) this.#log(record);
     const event = toEvent(record, previous);

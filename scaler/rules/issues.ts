@@ -16,7 +16,15 @@ export interface Finding {
 
 type Issue = z.core.$ZodIssue;
 
-const DURATIONS = new Set<PropertyKey | undefined>(['interval', 'window', 'maxAge', 'for', 'keepFor']);
+const DURATIONS = new Set<PropertyKey | undefined>([
+  'interval',
+  'window',
+  'maxAge',
+  'for',
+  'keepFor',
+  'eval_time',
+  'evaluation_interval',
+]);
 
 /** Turns what zod found into sentences that say what is wrong and what would be right. */
 export function findingsOf(issues: readonly Issue[], file: unknown, schema: z.ZodType): Finding[] {
@@ -125,9 +133,10 @@ function show(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** The path as people write it, from the rule on: `behavior.scaleUp.policies[0].type`. */
+/** The path as people write it; in a rule, from the rule on: `behavior.scaleUp.policies[0].type`. */
 export function nameOf(path: Path): string {
-  const within = path.slice(path[2] === 'rules' ? 4 : 2);
+  const inGroups = path.length === 0 || path[0] === 'groups';
+  const within = inGroups ? path.slice(path[2] === 'rules' ? 4 : 2) : path;
   if (within.length === 0) return ['the file', 'groups', 'the group', 'rules', 'the rule'][path.length]!;
   return within
     .map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`))

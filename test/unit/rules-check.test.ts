@@ -1,22 +1,8 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-
-interface Ended {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function kernscale(...argv: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, ['--import=tsx', 'scaler/cli.ts', ...argv], (error, stdout, stderr) => {
-      resolve({ status: error ? Number(error.code) : 0, stdout, stderr });
-    });
-  });
-}
+import { kernscale } from './kernscale-command.js';
 
 describe('the kernscale command', () => {
   let folder: string;
@@ -57,7 +43,7 @@ describe('the kernscale command', () => {
     expect(await kernscale('chekc', broken)).to.deep.equal({
       status: 1,
       stdout: '',
-      stderr: 'kernscale: unknown command "chekc"; known: check; --help tells more [BAD_COMMAND]\n',
+      stderr: 'kernscale: unknown command "chekc"; known: check, test; --help tells more [BAD_COMMAND]\n',
     });
     const { status, stderr } = await kernscale('check', '--jsno', broken);
     expect(status).to.equal(1);

@@ -1,0 +1,25 @@
+import type { Decision } from '../core/types.js';
+import { apply } from './apply.js';
+import type { Claim } from './claims.js';
+import { toRecord } from './record.js';
+import type { DecisionRecord } from './records.js';
+import type { RoundSources } from './round.js';
+import type { ScaleClient } from '../kubernetes/scale.js';
+
+export interface ActSources extends Pick<RoundSources, 'histories' | 'records'> {
+  readonly scales: Pick<ScaleClient, 'get' | 'set'>;
+}
+
+/** Applies a decision, and remembers it as applied or not. */
+export async function act(
+  claim: Claim,
+  decision: Decision,
+  { scales, histories, records }: ActSources,
+  leads: boolean,
+): Promise<{ readonly record: DecisionRecord; readonly previous: DecisionRecord | undefined }> {
+  const applied = await apply(scales, claim.rule, decision, leads);
+  const done = applied.outcome === 'applied' || applied.outcome === 'unchanged';
+  histories.set(claim.key, claim.rule, done ? decision.history : decision.historyIfNotApplied);
+  const record = toRecord(claim, decision, applied);
+  return { record, previous: records.put(record) };
+}

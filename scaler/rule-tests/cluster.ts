@@ -1,0 +1,63 @@
+import { workloadKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
+import type { WatchedWorkload } from '../kubernetes/cluster.js';
+import type { Scale, ScaleClient } from '../kubernetes/scale.js';
+import { KernscaleError } from '../../common/errors.js';
+import type { RoundSources } from '../loop/round.js';
+import type { RawTest } from './schema.js';
+
+const KEY = /^([^/]+)\/([^/]+)\/([^/]+)$/;
+
+/** Reads `namespace/kind/name`; undefined when it is not that. */
+export function parseKey(key: WorkloadKey): Omit<ScaleTargetRef, 'apiVersion'> | undefined {
+  const [, namespace, kind, name] = KEY.exec(key) ?? [];
+  return namespace && kind && name ? { namespace, kind, name } : undefined;
+}
+
+/** The workloads of a test as a cluster has them: whoever scales one sees its new replicas in the next round. */
+export class TestCluster {
+  readonly view: RoundSources['cluster'];
+  readonly scales: Pick<ScaleClient, 'get' | 'set'>;
+  readonly #workloads = new Map<WorkloadKey, WatchedWorkload>();
+
+  constructor(workloads: RawTest['workloads']) {
+    const byAddress = new Map<string, ScaleTargetRef>();
+    for (const [key, { apiVersion = 'apps/v1', replicas, labels = {}, addresses = [] }] of Object.entries(
+      workloads,
+    )) {
+      const id = parseKey(key);
+      if (!id) continue;
+      const ref = { apiVersion, ...id };
+      this.#workloads.set(key, { ref, uid: key, labels, replicas });
+      for (const address of addresses) byAddress.set(address, ref);
+    }
+    this.view = {
+      synced: true,
+      workloads: () => [...this.#workloads.values()],
+      topology: () => ({
+        resolve: (peer) => {
+          const ref = byAddress.get(peer);
+          return ref && { workloads: [ref] };
+        },
+      }),
+    };
+    this.scales = {
+      get: (target) => Promise.resolve(scaleOf(this.#find(target))),
+      set: (target, replicas) => {
+        const changed = { ...this.#find(target), replicas };
+        this.#workloads.set(workloadKey(target), changed);
+        return Promise.resolve(scaleOf(changed));
+      },
+    };
+  }
+
+  #find(target: ScaleTargetRef): WatchedWorkload {
+    const key = workloadKey(target);
+    const workload = this.#workloads.get(key);
+    if (workload) return workload;
+    throw new KernscaleError('TARGET_NOT_FOUND', `the test has no workload ${key}`);
+  }
+}
+
+function scaleOf({ replicas, uid }: WatchedWorkload): Scale {
+  return { replicas, uid, resourceVersion: '' };
+}

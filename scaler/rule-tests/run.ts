@@ -1,0 +1,96 @@
+import { parseDuration } from '../../common/duration.js';
+import type { Query } from '../loop/ask.js';
+import { act } from '../loop/act.js';
+import { claim } from '../loop/claims.js';
+import { freshnessQueries } from '../loop/freshness.js';
+import { Histories } from '../loop/histories.js';
+import { DecisionRecords, type DecisionRecord } from '../loop/records.js';
+import { runRound } from '../loop/round.js';
+import type { RuleGroup } from '../rules/types.js';
+import { TestCluster } from './cluster.js';
+import { evaluate, type Question } from './engine.js';
+import type { Expectation, RuleTest } from './load.js';
+
+/** What became of one expectation. */
+export interface Verdict {
+  readonly expected: Expectation;
+  /** The decision of the last round up to `eval_time`; undefined when there was none. */
+  readonly got: DecisionRecord | undefined;
+  /** One clause for each thing that is not as expected; empty: it passed. */
+  readonly differences: readonly string[];
+}
+
+interface Round {
+  readonly at: number;
+  readonly group: RuleGroup;
+}
+
+/**
+ * Runs a test: asks Prometheus' engine for everything that the rounds from 0 s to the last `eval_time` need, then
+ * lets the rounds decide and scale one after another, as the live loop does.
+ *
+ * @param promtool path of promtool
+ * @throws KernscaleError `PROMTOOL_MISSING` or `PROMTOOL_FAILED`
+ */
+export async function runTest(promtool: string, ruleTest: RuleTest): Promise<Verdict[]> {
+  const { test, expectations } = ruleTest;
+  const rounds = roundsOf(ruleTest);
+  const questions = rounds.flatMap(({ at, group }) => questionsOf(group, at));
+  const query = await evaluate(promtool, test.input_series, test.interval, questions);
+  const records = await decideAll(ruleTest, rounds, query);
+  return expectations.map((expected) => judge(expected, records));
+}
+
+function roundsOf({ groups, evaluationInterval, expectations }: RuleTest): Round[] {
+  const end = Math.max(...expectations.map((expected) => parseDuration(expected.eval_time)));
+  const rounds = groups.flatMap((group) => {
+    const interval = evaluationInterval === undefined ? group.interval : parseDuration(evaluationInterval);
+    const count = Math.floor(end / interval) + 1;
+    return Array.from({ length: count }, (_, index): Round => ({ at: index * interval, group }));
+  });
+  return rounds.sort((a, b) => a.at - b.at);
+}
+
+function questionsOf({ signals }: RuleGroup, time: number): Question[] {
+  return Object.values(signals).flatMap(({ expr }) =>
+    [expr, ...freshnessQueries(expr)].map((asked) => ({ expr: asked, time })),
+  );
+}
+
+async function decideAll(
+  { test, groups }: RuleTest,
+  rounds: readonly Round[],
+  query: Query,
+): Promise<DecisionRecord[]> {
+  const { view: cluster, scales } = new TestCluster(test.workloads);
+  const made: DecisionRecord[] = [];
+  const memory = { histories: new Histories(), records: new DecisionRecords() };
+  for (const { at, group } of rounds) {
+    const sources = { query, cluster, scales, ...memory, clock: () => at, queryOffset: 0 };
+    const { decisions } = await runRound(group, claim(groups, cluster.workloads()), sources);
+    for (const decided of decisions) {
+      made.push((await act(decided.claim, decided.decision, { scales, ...memory }, true)).record);
+    }
+  }
+  return made;
+}
+
+function judge(expected: Expectation, records: readonly DecisionRecord[]): Verdict {
+  const until = parseDuration(expected.eval_time);
+  const got = records.findLast(({ at, trace }) => at <= until && trace.workload === expected.workload);
+  return { expected, got, differences: got ? differences(expected, got) : ['no decision was made'] };
+}
+
+function differences({ exp_bound, exp_replicas, exp_reason }: Expectation, got: DecisionRecord): string[] {
+  return [
+    ...(exp_bound === undefined || exp_bound === got.bound
+      ? []
+      : [`bound: expected ${exp_bound}, got ${got.bound}`]),
+    ...(exp_replicas === undefined || exp_replicas === got.replicas
+      ? []
+      : [`replicas: expected ${exp_replicas}, got ${got.replicas}`]),
+    ...(exp_reason === undefined || got.reason.includes(exp_reason)
+      ? []
+      : [`reason: expected one with "${exp_reason}"`]),
+  ];
+}
