@@ -62,7 +62,8 @@ async function run(options: Options, signal: AbortSignal): Promise<number> {
     if (options.for === undefined) return 0;
     signal.throwIfAborted();
     view.close();
-    return report(judge(seen, cpuTruth(chainFrom)), options.json ?? false);
+    const allRight = report(judge(seen, cpuTruth(chainFrom)), options.json ?? false);
+    return allRight && everythingRuns(loop) ? 0 : 1;
   } finally {
     view.close();
     process.stderr.write('ending: pods, probes and files are being removed\n');
@@ -80,13 +81,19 @@ function addresses(loop: Loop): string[] {
   ];
 }
 
-function report(verdicts: readonly Verdict[], json: boolean): number {
+/** What was seen while a program was dead is no proof of anything, however right it looks. */
+function everythingRuns(loop: Loop): boolean {
+  return loop.programs.every(({ running }) => !running.hasExited());
+}
+
+/** @returns whether every workload was treated rightly */
+function report(verdicts: readonly Verdict[], json: boolean): boolean {
   for (const { workload, expected, actual, ok, seconds: at } of verdicts) {
     const line = `${ok ? 'ok    ' : 'WRONG '} ${workload.padEnd(6)} ${expected}: ${actual} (${at} s)`;
     (json ? process.stderr : process.stdout).write(`${line}\n`);
   }
   if (json) process.stdout.write(`${JSON.stringify({ scenarios: verdicts })}\n`);
-  return verdicts.every(({ ok }) => ok) ? 0 : 1;
+  return verdicts.every(({ ok }) => ok);
 }
 
 await runMain('npm start', main);

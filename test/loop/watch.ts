@@ -9,9 +9,10 @@ const POLL_MS = 1000;
 const CHAIN_LOAD_PART = 1 / 3;
 const CHAIN_LOAD_SECONDS = 40;
 
-export const WORKLOADS = ['cpu', 'disk', 'chain', 'lock', 'idle'] as const;
+const WORKLOADS = ['cpu', 'disk', 'chain', 'lock', 'idle'] as const;
 
 export interface Watched {
+  /** Everything there was to see of a timed run; empty for an open-ended one. */
   readonly seen: Observation[];
   readonly chainFrom: number;
 }
@@ -35,7 +36,9 @@ export async function watch(
       chainLoaded = true;
     }
     noticeDeaths(loop, gone, view);
-    seen.push(...(await look(loop, view, second)));
+    const observations = await look(loop, view, second);
+    // An open-ended run is not judged, and may go on for days.
+    if (forSeconds !== undefined) seen.push(...observations);
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
   return { seen, chainFrom };
