@@ -2,15 +2,17 @@
 import { runMain } from '../common/main.js';
 import { KernscaleError } from '../common/errors.js';
 import { check } from './commands/check.js';
+import { explain } from './commands/explain.js';
 import { test } from './commands/test.js';
 
-const COMMANDS: Record<string, (argv: readonly string[]) => Promise<number>> = { check, test };
+const COMMANDS: Record<string, (argv: readonly string[]) => Promise<number>> = { check, test, explain };
 
 const HELP = `Usage: kernscale COMMAND [OPTIONS]
 
 Commands:
-  check FILES…   Check rule files
-  test FILES…    Run unit tests of rules
+  check FILES…     Check rule files
+  test FILES…      Run unit tests of rules
+  explain TARGET   Explain the last decision about a workload
 
 kernscale COMMAND --help tells more about one.
 `;

@@ -43,7 +43,8 @@ describe('the kernscale command', () => {
     expect(await kernscale('chekc', broken)).to.deep.equal({
       status: 1,
       stdout: '',
-      stderr: 'kernscale: unknown command "chekc"; known: check, test; --help tells more [BAD_COMMAND]\n',
+      stderr:
+        'kernscale: unknown command "chekc"; known: check, test, explain; --help tells more [BAD_COMMAND]\n',
     });
     const { status, stderr } = await kernscale('check', '--jsno', broken);
     expect(status).to.equal(1);
