@@ -19,9 +19,12 @@ step() {
 	offset=$(stat -c %s "$setup_log" 2>/dev/null || echo 0)
 	shift
 	say "$what …"
+	set -m # a process group of its own, so that a signal reaches what the command has started
 	"$@" >>"$setup_log" 2>&1 </dev/null &
 	pid=$!
-	trap 'kill "$pid" 2>/dev/null; exit 130' INT TERM
+	set +m
+	# SIGINT for SIGTERM too, and patience: apt and npm take it as a request to leave things whole.
+	trap 'say "  ending it"; kill -INT -- "-$pid" 2>/dev/null; wait "$pid" || :; exit 130' INT TERM HUP
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 0.2
 		if (((SECONDS - started) % 10 == 9)); then
@@ -30,7 +33,7 @@ step() {
 		fi
 	done
 	wait "$pid" || status=$?
-	trap - INT TERM
+	trap - INT TERM HUP
 	if ((status != 0)); then
 		tail -c +$((offset + 1)) "$setup_log" | tail -n 15 | sed 's/^/  | /' >&2
 		fail "$what: failed (the whole log is in ${setup_log#"$root"/})"

@@ -20,7 +20,7 @@ main() {
 	install_debian_packages
 	unpack_prometheus
 	install_npm_packages
-	"$root/scripts/build.sh"
+	exec "$root/scripts/build.sh"
 }
 
 check_node() {
