@@ -9,7 +9,7 @@ export class LabelSet {
   #text: LabelText | undefined;
   #protobuf: Uint8Array | undefined;
 
-  constructor(private readonly pairs: Readonly<Record<string, string | number>>) {}
+  constructor(readonly pairs: Readonly<Record<string, string | number>>) {}
 
   get text(): LabelText {
     return (this.#text ??= labelText(this.pairs));

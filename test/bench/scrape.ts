@@ -1,0 +1,209 @@
+/**
+ * What one scrape costs, next to prom-client rendering the same samples: `npm run bench:scrape [-- --json]`.
+ *
+ * Every container is busy in every way, with two peers and one device: the worst case, not the usual one. Both take
+ * turns, and medians are compared. Time is CPU time, so that a busy machine does not spoil the figures. Ours begins at
+ * the kernel's counters; prom-client does so as well, or finds its samples ready-made: what it takes at the very least.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { constants, gzipSync } from 'node:zlib';
+import type { ContainerSeries } from '../../exporter/families.js';
+import { encodeContainers, renderContainers } from '../../exporter/render.js';
+import { ALL_PROBES, BOUNDS, busyCounters, identity } from '../unit/exporter-fixtures.js';
+import { promClientRegistry } from './prom-client-peer.js';
+
+interface Row {
+  readonly what: string;
+  readonly ours: number;
+  readonly peer: number;
+  readonly peerName: string;
+  readonly unit: string;
+  /** How many times more the peer takes. */
+  readonly ratio: number;
+}
+
+const CONTAINERS = [110, 500];
+const ROUNDS = 9;
+const PEER = 'prom-client 15';
+const OPTIONS = { probes: ALL_PROBES, bounds: BOUNDS };
+
+function busyContainers(count: number): ContainerSeries[] {
+  return Array.from({ length: count }, (_, index) => ({
+    identity: identity({ pod: `checkout-6d4cf56db6-${index.toString(36).padStart(5, '0')}` }),
+    counters: busyCounters(index + 1),
+    live: true,
+  }));
+}
+
+function renderText(series: readonly ContainerSeries[]): string {
+  return [...renderContainers(series, { ...OPTIONS, format: 'text' })].join('');
+}
+
+interface Cost {
+  readonly cpuMs: number;
+  /** The longest time in which nothing else of the process gets its turn. */
+  readonly blockedMs: number;
+}
+
+async function cost(pieces: Iterable<unknown> | (() => Promise<unknown>)): Promise<Cost> {
+  const before = process.cpuUsage();
+  let last = performance.now();
+  let blockedMs = 0;
+  const turn = () => {
+    const now = performance.now();
+    blockedMs = Math.max(blockedMs, now - last);
+    last = now;
+  };
+  if (typeof pieces === 'function') {
+    await pieces();
+    turn();
+  } else {
+    const iterator = pieces[Symbol.iterator]();
+    while (iterator.next().done !== true) turn();
+  }
+  const { user, system } = process.cpuUsage(before);
+  return { cpuMs: (user + system) / 1000, blockedMs };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+function row(what: string, unit: string, ours: number, peer: number, peerName = PEER): Row {
+  const round = (value: number) => +value.toPrecision(3);
+  return { what, ours: round(ours), peer: round(peer), peerName, unit, ratio: round(peer / ours) };
+}
+
+async function times(count: number, series: readonly ContainerSeries[]): Promise<Row[]> {
+  const registry = promClientRegistry(series);
+  assertSameLines(renderText(series), await registry.metrics());
+  const costs: Record<'text' | 'protobuf' | 'peer' | 'readyMade', Cost[]> = {
+    text: [],
+    protobuf: [],
+    peer: [],
+    readyMade: [],
+  };
+  for (let round = 0; round < ROUNDS; round++) {
+    costs.text.push(await cost(renderContainers(series, { ...OPTIONS, format: 'text' })));
+    costs.peer.push(await cost(() => promClientRegistry(series).metrics()));
+    costs.readyMade.push(await cost(() => registry.metrics()));
+    costs.protobuf.push(await cost(encodeContainers(series, OPTIONS)));
+  }
+  const of = (who: keyof typeof costs, what: keyof Cost) => median(costs[who].map((one) => one[what]));
+  const containers = `${count} containers`;
+  return [
+    row(`text, ${containers}`, 'ms of CPU', of('text', 'cpuMs'), of('peer', 'cpuMs')),
+    row(
+      `text, ${containers}`,
+      'ms of CPU',
+      of('text', 'cpuMs'),
+      of('readyMade', 'cpuMs'),
+      `${PEER}, samples ready-made`,
+    ),
+    row(
+      `protobuf, ${containers}`,
+      'ms of CPU',
+      of('protobuf', 'cpuMs'),
+      of('peer', 'cpuMs'),
+      `${PEER}, text`,
+    ),
+    row(`event loop blocked, ${containers}`, 'ms', of('text', 'blockedMs'), of('readyMade', 'blockedMs')),
+  ];
+}
+
+/** The comparison is of the same work: but for the order of labels and lines, both say the same. */
+function assertSameLines(ours: string, theirs: string): void {
+  const lines = (text: string) =>
+    text
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'))
+      .map((line) => line.replace(/\{(le="[^"]*"),(.*)\}/, '{$2,$1}'))
+      .sort();
+  assert.deepStrictEqual(lines(ours), lines(theirs));
+}
+
+function sizes(count: number, series: readonly ContainerSeries[]): Row[] {
+  const text = renderText(series);
+  const protobuf = Buffer.concat([...encodeContainers(series, OPTIONS)]);
+  const gzipped = (body: string | Buffer) => gzipSync(body, { level: constants.Z_BEST_SPEED }).length;
+  const histograms = text.match(/^kernscale_.*_count\{/gm)!.length;
+  const classic = text.match(/^kernscale_.*(_sum|_count|_bucket)\{/gm)!.length;
+  const all = text.match(/^kernscale/gm)!.length;
+  const containers = `${count} containers`;
+  return [
+    row(
+      `size as protobuf, ${containers}`,
+      'MB',
+      protobuf.length / 1e6,
+      Buffer.byteLength(text) / 1e6,
+      'text',
+    ),
+    row(
+      `size as gzipped protobuf, ${containers}`,
+      'MB',
+      gzipped(protobuf) / 1e6,
+      gzipped(text) / 1e6,
+      'text',
+    ),
+    row(
+      `series of histograms, kept as native ones, ${containers}`,
+      'series',
+      histograms,
+      classic,
+      'classic histograms',
+    ),
+    row(
+      `series of all metrics, histograms kept as native ones, ${containers}`,
+      'series',
+      all - classic + histograms,
+      all,
+      'classic histograms',
+    ),
+  ];
+}
+
+/** The most memory that a process of its own takes which does nothing but render. */
+function peakMegabytes(who: 'ours' | 'peer', count: number): number {
+  const script = fileURLToPath(import.meta.url);
+  const argv = [...process.execArgv, script, '--memory', who, '--containers', String(count)];
+  const { status, stdout, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
+  return Number(stdout);
+}
+
+async function renderForMemory(who: string, count: number): Promise<void> {
+  const series = busyContainers(count);
+  for (let round = 0; round < ROUNDS; round++) {
+    // Fresh samples for each scrape, as an exporter has them; ours goes to the socket piece by piece.
+    if (who === 'peer') await promClientRegistry(series).metrics();
+    else await cost(renderContainers(series, { ...OPTIONS, format: 'text' }));
+  }
+  process.stdout.write(String(process.resourceUsage().maxRSS / 1000));
+}
+
+async function main(): Promise<void> {
+  const options = {
+    json: { type: 'boolean' },
+    memory: { type: 'string' },
+    containers: { type: 'string' },
+  } as const;
+  const { json, memory, containers } = parseArgs({ options }).values;
+  if (memory !== undefined) {
+    await renderForMemory(memory, Number(containers));
+    return;
+  }
+  const rows: Row[] = [];
+  for (const count of CONTAINERS) {
+    const series = busyContainers(count);
+    const [ours, peer] = [peakMegabytes('ours', count), peakMegabytes('peer', count)];
+    rows.push(...(await times(count, series)), ...sizes(count, series));
+    rows.push(row(`peak memory of the process, ${count} containers`, 'MB', ours, peer));
+  }
+  if (json) process.stdout.write(`${JSON.stringify({ name: 'scrape', rows })}\n`);
+  else console.table(rows);
+}
+
+await main();
