@@ -94,7 +94,8 @@ export function histogramLines(
   { buckets, sum }: Histogram,
   layout: BucketLayout,
 ): string {
-  const prefix = `${name}_bucket{${labels},le="`;
+  // Joined, because a concatenation is walked again, piece by piece, in every line that begins with it.
+  const prefix = [name, '_bucket{', labels, ',le="'].join('');
   let lines = '';
   let count = 0;
   let next = 0;
