@@ -28,7 +28,7 @@ function writeText(line: string): void {
 }
 
 /** Renders one log record as `key=value` pairs, quoting the values that need it. */
-export function toLogfmt(record: Record<string, unknown>): string {
+function toLogfmt(record: Record<string, unknown>): string {
   return Object.entries(record)
     .map(([key, value]) => `${key}=${quote(value)}`)
     .join(' ');

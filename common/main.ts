@@ -20,12 +20,17 @@ export async function runMain(
   }
 }
 
-/** Resolves with the first SIGINT or SIGTERM; a second one ends the process at once. */
+/** A terminal's Ctrl-C reaches a program twice when whatever started it passes it on, too. */
+const ECHO_MS = 2000;
+
+/** Resolves with the first SIGINT or SIGTERM; one that comes more than 2 s later ends the process at once. */
 export async function terminationSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
+    let first: number | undefined;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => {
-        process.once(signal, () => process.exit(1));
+      process.on(signal, () => {
+        first ??= performance.now();
+        if (performance.now() - first > ECHO_MS) process.exit(1);
         resolve(signal);
       });
     }

@@ -40,3 +40,13 @@ step() {
 	fi
 	((SECONDS - started < 2)) || say "  done in $((SECONDS - started)) s"
 }
+
+# set_up FLAGS...: runs setup.sh, and takes it along when this script is told to end.
+set_up() {
+	local pid
+	"$root/scripts/setup.sh" "$@" &
+	pid=$!
+	trap 'kill -TERM "$pid" 2>/dev/null; wait "$pid" || :; exit 143' INT TERM HUP
+	wait "$pid"
+	trap - INT TERM HUP
+}

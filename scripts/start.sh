@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # npm start: set up what is missing, then run the whole loop on this machine.
 set -euo pipefail
-here=$(dirname "$0")
+. "$(dirname "$0")/lib.sh"
+
+loop=$root/dist/test/loop/main.js
 case " $* " in
-*' --help '* | *' -h '*) ;; # a question about flags should not have to wait for apt, once built
-*) "$here/setup.sh" ;;
+*' --help '* | *' -h '*) [ -e "$loop" ] || set_up ;; # a question about flags should not have to wait for apt
+*) set_up ;;
 esac
-[ -e "$here/../dist/test/loop/main.js" ] || "$here/setup.sh"
-exec node "$here/../dist/test/loop/main.js" "$@"
+exec node "$loop" "$@"

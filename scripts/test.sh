@@ -16,7 +16,7 @@ for argument in "$@"; do
 	esac
 done
 
-"$root/scripts/setup.sh" --test
+set_up --test
 cd "$root"
 ((${#suites[@]})) || suites=(lint unit hpa prometheus cluster workloads kernel kernels browser loop)
 

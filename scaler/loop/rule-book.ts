@@ -55,11 +55,18 @@ export class RuleBook {
         const watcher = watch(folder, { persistent: false }, (_event, name) => {
           if (name === null || concerns(path, name)) this.#changed();
         });
+        watcher.on('error', (error) => {
+          this.#unwatched(path, error);
+        });
         this.#watchers.push(watcher);
       } catch (error) {
-        this.log.warn({ path, error: errorMessage(error) }, 'changes of this file will not be noticed');
+        this.#unwatched(path, error);
       }
     }
+  }
+
+  #unwatched(path: string, error: unknown): void {
+    this.log.warn({ path, error: errorMessage(error) }, 'changes of this file will not be noticed');
   }
 
   close(): void {

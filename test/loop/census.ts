@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { RUN_DIRECTORY_PREFIX } from './leftovers.js';
+import { fromRoot } from './paths.js';
 
 /** Everything a run of the loop could leave on a machine, as names; the difference of two is what it left. */
 export function census(): Set<string> {
@@ -13,14 +15,20 @@ export function leftSince(before: ReadonlySet<string>): string[] {
   return [...census()].filter((name) => !before.has(name));
 }
 
-const OURS = /kernscale|prometheus|test\/workloads\/build|dist\/(exporter|scaler|test\/loop)\//;
+/** Programs of this checkout, and whatever was told about the directory of a run. */
+const OURS = [
+  fromRoot('dist/'),
+  fromRoot('test/workloads/build/'),
+  fromRoot('.cache/'),
+  RUN_DIRECTORY_PREFIX,
+];
 
 function processes(): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => {
       const command = commandLine(pid);
-      return OURS.test(command) ? [`process ${pid} ${command}`] : [];
+      return OURS.some((part) => command.includes(part)) ? [`process ${pid} ${command}`] : [];
     });
 }
 
@@ -55,6 +63,6 @@ function programs(): string[] {
 
 function temporaryFiles(): string[] {
   return readdirSync(tmpdir())
-    .filter((name) => name.startsWith('kernscale-'))
+    .filter((name) => name.startsWith(RUN_DIRECTORY_PREFIX))
     .map((name) => `temporary file ${name}`);
 }

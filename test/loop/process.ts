@@ -5,6 +5,7 @@ import { KernscaleError } from '../../common/errors.js';
 
 const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 100;
+const LAST_WORDS = 10;
 
 export interface Program {
   readonly name: string;
@@ -90,10 +91,8 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
+/** What it said last, whole: a program that refuses to start tells all that is wrong at once. */
 function startFailed(program: Program, what: string): KernscaleError {
-  const lastLine = readFileSync(program.logFile, 'utf8').trimEnd().split('\n').at(-1) ?? '';
-  return new KernscaleError(
-    'START_FAILED',
-    `${program.name} ${what}; its last words: ${lastLine || '(none)'}`,
-  );
+  const said = readFileSync(program.logFile, 'utf8').trim().split('\n').slice(-LAST_WORDS).join('\n');
+  return new KernscaleError('START_FAILED', `${program.name} ${what}; its last words: ${said || '(none)'}`);
 }
