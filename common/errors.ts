@@ -22,9 +22,17 @@ export function errorCode(error: unknown): string | undefined {
   return undefined;
 }
 
-/** The message of whatever was thrown, followed by the messages of its causes. */
+/**
+ * The message of whatever was thrown, followed by the messages of its causes: one line, unless we wrote more. What
+ * libraries put below their first line (excerpts, carets, verifier logs) is no part of a sentence.
+ */
 export function errorMessage(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const own = error.message || (errorCode(error) ?? error.name);
+  const message = error instanceof KernscaleError ? error.message : firstLine(error.message);
+  const own = message || (errorCode(error) ?? error.name);
   return error.cause === undefined ? own : `${own}: ${errorMessage(error.cause)}`;
+}
+
+function firstLine(text: string): string {
+  return text.trimStart().split('\n', 1)[0]!.replace(/:$/, '');
 }
