@@ -54,7 +54,7 @@ export async function listen(
 }
 
 /** Splits `[host]:port`; an empty host means every interface. */
-export function parseListenAddress(address: string): { host?: string; port: number } {
+function parseListenAddress(address: string): { host?: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(address);
   const port = Number(match?.[3]);
   if (!match || port > 65_535) {

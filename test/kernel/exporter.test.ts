@@ -18,6 +18,7 @@ import bcrypt from 'bcryptjs';
 import { expect } from 'chai';
 import { findCgroupMount } from '../../exporter/cgroup-mount.js';
 import { eventually, LoopbackApi } from '../unit/loopback-api.js';
+import { requireKernel } from './harness.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/exporter/main.js', import.meta.url));
 const UID = '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11';
@@ -44,10 +45,9 @@ describe('kernscale-exporter on this kernel', function () {
   let children: ChildProcess[];
 
   before(function () {
-    const able = process.getuid?.() === 0 && existsSync('/sys/kernel/btf/vmlinux');
-    if (able) return;
-    if (!process.env['KERNSCALE_ALLOW_SKIP']) throw new Error('needs root and a kernel with BTF');
-    this.skip();
+    requireKernel(() => {
+      this.skip();
+    });
   });
 
   beforeEach(async () => {

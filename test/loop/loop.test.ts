@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { census, leftSince } from './census.js';
 import { eventually, runLoop, type LoopChild } from './child.js';
 import { dashboardQueries } from './dashboards.js';
-import { fromRoot } from './paths.js';
+import { fromRoot, PROMETHEUS } from './paths.js';
 import { preflight } from './preflight.js';
 import type { Verdict } from './scenarios.js';
 
@@ -24,7 +24,7 @@ describe('the whole loop on this machine', function () {
   let child: LoopChild | undefined;
 
   before('the machine can run it', () => {
-    preflight(fromRoot('.cache/prometheus/usr/bin/prometheus'));
+    preflight(PROMETHEUS);
   });
 
   beforeEach(() => {

@@ -5,7 +5,7 @@ import { startCluster, type Cluster } from '../cluster/index.js';
 import { demoManifests, WORKLOAD_IMAGE } from './demo.js';
 import { makeRunDirectory, sweepRunDirectories } from './leftovers.js';
 import { observe, type ObservedWorkload } from './observe.js';
-import { fromRoot } from './paths.js';
+import { fromRoot, PROMETHEUS } from './paths.js';
 import { reservePort } from './ports.js';
 import { start, untilReady, type Program, type Running } from './process.js';
 import { prometheusProgram, threadStates, type StateShare } from './prometheus.js';
@@ -129,7 +129,7 @@ function allPrograms(
   return [
     service('exporter', 'dist/exporter/main.js', ports.exporter, [`--kubernetes.node-name=${NODE}`]),
     prometheusProgram({
-      binary: fromRoot('.cache/prometheus/usr/bin/prometheus'),
+      binary: PROMETHEUS,
       directory,
       port: ports.prometheus,
       exporterPort: ports.exporter,

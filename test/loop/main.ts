@@ -4,7 +4,7 @@ import { KernscaleError } from '../../common/errors.js';
 import { runMain, terminationSignal } from '../../common/main.js';
 import { cpuTruth } from './demo.js';
 import { startLoop, urlOf, type Loop } from './loop.js';
-import { fromRoot } from './paths.js';
+import { fromRoot, PROMETHEUS } from './paths.js';
 import { preflight } from './preflight.js';
 import { judge, type Verdict } from './scenarios.js';
 import { lineView, terminalView } from './terminal.js';
@@ -32,7 +32,7 @@ function parseOptions(argv: readonly string[]): Options | undefined {
 async function main(argv: readonly string[]): Promise<number> {
   const options = parseOptions(argv);
   if (!options) return 0;
-  preflight(fromRoot('.cache/prometheus/usr/bin/prometheus'));
+  preflight(PROMETHEUS);
   const stopping = new AbortController();
   const stop = () => {
     stopping.abort();

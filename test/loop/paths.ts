@@ -7,3 +7,7 @@ export function fromRoot(path: string): string {
   while (!existsSync(join(directory, 'package-lock.json'))) directory = dirname(directory);
   return join(directory, path);
 }
+
+/** Debian's Prometheus and promtool, where the set-up unpacks them. */
+export const PROMETHEUS = fromRoot('.cache/prometheus/usr/bin/prometheus');
+export const PROMTOOL = fromRoot('.cache/prometheus/usr/bin/promtool');

@@ -1,29 +1,19 @@
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { renderContainers } from '../../exporter/render.js';
-import { SelfMetrics } from '../../exporter/self-metrics.js';
 import {
   ALL_PROBES,
   BOUNDS,
   busyCounters,
   counters,
-  HandMadeProbes,
   identity,
+  observedSelfMetrics,
 } from '../unit/exporter-fixtures.js';
-
-const PROMTOOL = fileURLToPath(new URL('../../.cache/prometheus/usr/bin/promtool', import.meta.url));
+import { PROMTOOL } from '../loop/paths.js';
 
 describe('promtool check metrics', () => {
   it('has nothing to say about the exporter’s exposition', async () => {
-    const self = new SelfMetrics('1.2.3', () => ({
-      containers: { exported: 2, unknown: 0, ignored: 1, folded: 0, retired: 0 },
-      podsKnown: 2,
-      watchRestarts: 1,
-      programs: new HandMadeProbes().programs,
-      drops: { slots_full: 0 },
-    }));
-    self.observeStage('read', 0.0004);
+    const self = observedSelfMetrics();
     const series = [
       { identity: identity(), counters: busyCounters(1), live: true },
       { identity: identity({ pod: 'a"b\\c\nd' }), counters: counters(2), live: true },

@@ -6,9 +6,9 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { stringify } from 'yaml';
 import { builtInSignals } from '../../scaler/rules/signals.js';
+import { PROMTOOL } from '../loop/paths.js';
 
 const run = promisify(execFile);
-const PROMTOOL = '.cache/prometheus/usr/bin/promtool';
 const WEB = 'namespace="shop", workload="web", workload_kind="Deployment"';
 
 interface Expected {

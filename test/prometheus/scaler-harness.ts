@@ -8,7 +8,7 @@ import { stringify } from 'yaml';
 import { loadKubeConfig } from '../../common/kubernetes.js';
 import type { DecisionRecord } from '../../scaler/loop/records.js';
 import { startCluster, type Cluster } from '../cluster/index.js';
-import { fromRoot } from '../loop/paths.js';
+import { fromRoot, PROMETHEUS } from '../loop/paths.js';
 import { reservePort, type Reservation } from '../loop/ports.js';
 import { start, untilReady, type Program, type Running } from '../loop/process.js';
 import { eventually } from '../unit/loopback-api.js';
@@ -57,7 +57,7 @@ export class ScalerHarness {
     );
     this.#prometheusProgram = {
       name: 'Prometheus',
-      command: fromRoot('.cache/prometheus/usr/bin/prometheus'),
+      command: PROMETHEUS,
       args: [
         `--config.file=${config}`,
         `--storage.tsdb.path=${path.join(this.directory, 'data')}`,

@@ -4,9 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const PROMETHEUS = fileURLToPath(new URL('../../.cache/prometheus/usr/bin/prometheus', import.meta.url));
+import { PROMETHEUS } from '../loop/paths.js';
 
 export type Labels = Readonly<Record<string, string>>;
 

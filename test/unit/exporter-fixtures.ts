@@ -9,6 +9,7 @@ import {
 import { KernscaleError } from '../../common/errors.js';
 import type { CgroupIdentity } from '../../exporter/cgroup-path.js';
 import type { ContainerIdentity, PodIdentity } from '../../exporter/pods.js';
+import { SelfMetrics } from '../../exporter/self-metrics.js';
 
 /** Bounds as the kernel side has them: 2^-20 to 2^6 seconds, 2^9 to 2^26 bytes. */
 export const BOUNDS = {
@@ -173,4 +174,17 @@ export class HandMadeProbes implements Pick<Probes, 'programs' | 'track' | 'untr
   measure(): ReturnType<Probes['measure']> {
     return Promise.resolve([]);
   }
+}
+
+/** The exporter's metrics on itself, after one stage of a scrape. */
+export function observedSelfMetrics(): SelfMetrics {
+  const self = new SelfMetrics('1.2.3', () => ({
+    containers: { exported: 2, unknown: 0, ignored: 1, folded: 0, retired: 0 },
+    podsKnown: 2,
+    watchRestarts: 1,
+    programs: new HandMadeProbes().programs,
+    drops: { slots_full: 0 },
+  }));
+  self.observeStage('read', 0.0004);
+  return self;
 }

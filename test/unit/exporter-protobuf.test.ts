@@ -5,15 +5,14 @@ import { writeKernelHistogram } from '../../exporter/metric-family.js';
 import { nativeLayout } from '../../exporter/native-histogram.js';
 import { ProtobufWriter } from '../../exporter/protobuf.js';
 import { encodeContainers, renderContainers } from '../../exporter/render.js';
-import { SelfMetrics } from '../../exporter/self-metrics.js';
 import {
   ALL_PROBES,
   BOUNDS,
   busyCounters,
   counters,
-  HandMadeProbes,
   histogram,
   identity,
+  observedSelfMetrics,
 } from './exporter-fixtures.js';
 import {
   asText,
@@ -173,14 +172,7 @@ describe('the exposition as protobuf', () => {
   });
 
   it('has the metrics of the exporter itself', async () => {
-    const self = new SelfMetrics('1.2.3', () => ({
-      containers: { exported: 2, unknown: 0, ignored: 1, folded: 0, retired: 0 },
-      podsKnown: 2,
-      watchRestarts: 1,
-      programs: new HandMadeProbes().programs,
-      drops: { slots_full: 0 },
-    }));
-    self.observeStage('read', 0.0004);
+    const self = observedSelfMetrics();
     self.observeStage('render', 0.004);
     // The process' own series change between two looks; where `le` stands among the labels does not matter.
     const stable = (text: string) =>

@@ -17,6 +17,7 @@ import {
   type Manifest,
 } from './manifests.js';
 import { build, finish, launch } from '../workloads/processes.js';
+import { PROMTOOL } from '../loop/paths.js';
 
 const run = promisify(execFile);
 const OVERLAY = 'manifests/overlays/k3s';
@@ -228,8 +229,7 @@ describe('manifests', function () {
     const directory = await mkdtemp(`${tmpdir()}/kernscale-manifests-`);
     try {
       await writeFile(`${directory}/prometheus.yml`, stringify(config));
-      const promtool = `${ROOT}/.cache/prometheus/usr/bin/promtool`;
-      await run(promtool, ['check', 'config', '--syntax-only', `${directory}/prometheus.yml`]);
+      await run(PROMTOOL, ['check', 'config', '--syntax-only', `${directory}/prometheus.yml`]);
     } finally {
       await rm(directory, { recursive: true });
     }
