@@ -28,7 +28,12 @@ function addHistograms(a: Histogram, b: Histogram): Histogram {
 }
 
 function addBlockIo(a: BlockIoCounters, b: BlockIoCounters): BlockIoCounters {
-  return { ...a, seconds: addHistograms(a.seconds, b.seconds), bytes: addHistograms(a.bytes, b.bytes) };
+  return {
+    ...a,
+    seconds: addHistograms(a.seconds, b.seconds),
+    bytes: addHistograms(a.bytes, b.bytes),
+    failures: a.failures + b.failures,
+  };
 }
 
 function addPeers(a: PeerCounters, b: PeerCounters): PeerCounters {

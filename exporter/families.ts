@@ -1,6 +1,7 @@
 import {
   REASONS,
   STATES,
+  type BlockIoCounters,
   type ContainerCounters,
   type Histogram,
   type PeerCounters,
@@ -108,6 +109,13 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
   blockIo('kernscale_blockio_seconds', 'Latency of one block request at the device.', 'seconds'),
   blockIo('kernscale_blockio_bytes', 'Size of one block request.', 'bytes'),
   {
+    name: 'kernscale_blockio_failures_total',
+    help: 'Block requests that ended in an error; they are in no histogram.',
+    type: 'counter',
+    probe: 'blockio',
+    values: ({ counters }) => counters.blockIo.map((io) => [blockIoLabels(io), io.failures]),
+  },
+  {
     name: 'kernscale_tcp_serve_seconds',
     help: 'Server side: request received to first byte of the answer; the count is requests served.',
     type: 'histogram',
@@ -155,8 +163,12 @@ function blockIo(name: string, help: string, unit: 'seconds' | 'bytes'): Histogr
     probe: 'blockio',
     unit,
     histograms: ({ counters }) =>
-      counters.blockIo.flatMap((io) => nonEmpty(new LabelSet({ op: io.op, device: io.device }), io[unit])),
+      counters.blockIo.flatMap((io) => nonEmpty(blockIoLabels(io), io[unit])),
   };
+}
+
+function blockIoLabels({ op, device }: BlockIoCounters): LabelSet {
+  return new LabelSet({ op, device });
 }
 
 function perPeer(name: string, help: string, value: (peer: PeerCounters) => number): ValueFamily {

@@ -17,6 +17,8 @@ const SIZE_BUCKETS = SIZE_BOUNDS_BYTES.length + 1;
 const SERIES = 2 + TIME_BUCKETS;
 const SLOT_VALUES = (STATES.length + 1) * SERIES + 3;
 const NANOSECOND = 1e-9;
+/** MAX_DEVICE_NAME in bpf/layout.h. */
+const NAME_WORDS = 4;
 
 /** In the order of `enum drop` in bpf/layout.h. */
 const DROPS = [
@@ -30,12 +32,9 @@ const DROPS = [
   'switches_missed',
 ] as const;
 
-/** Names a block device by its kernel number. */
-export type DeviceName = (major: number, minor: number) => string;
-
-/** From the addon's buffers to counters per container. Pure but for `deviceName`. */
-export function decodeSnapshot(raw: RawSnapshot, deviceName: DeviceName): Snapshot {
-  const blockIo = decodeBlockIo(raw.blockIo, deviceName);
+/** From the addon's buffers to counters per container. */
+export function decodeSnapshot(raw: RawSnapshot): Snapshot {
+  const blockIo = decodeBlockIo(raw.blockIo);
   const peers = decodePeers(raw.peers);
   const containers = Array.from(raw.slots, (slot, i) =>
     decodeContainer(
@@ -103,17 +102,25 @@ function histogramOf(sum: number, buckets: BigUint64Array): Histogram {
 }
 
 /** struct blockio_key, struct blockio_value */
-function decodeBlockIo(map: RawMap, deviceName: DeviceName): Map<number, BlockIoCounters[]> {
-  return bySlot(map, 12, 2 + TIME_BUCKETS + SIZE_BUCKETS, (key, values) => {
-    const device = key.getUint32(4, true);
-    const sizes = 2 + TIME_BUCKETS;
-    return {
-      device: deviceName(device >>> 20, device & 0xfffff),
-      op: BLOCK_OPS[key.getUint32(8, true)]!,
-      seconds: histogramOf(Number(values[0]) * NANOSECOND, values.subarray(2, sizes)),
-      bytes: histogramOf(Number(values[1]), values.subarray(sizes)),
-    };
-  });
+function decodeBlockIo(map: RawMap): Map<number, BlockIoCounters[]> {
+  const times = NAME_WORDS + 3;
+  const sizes = times + TIME_BUCKETS;
+  return bySlot(map, 12, sizes + SIZE_BUCKETS, (key, values) => ({
+    device: deviceName(key, values),
+    op: BLOCK_OPS[key.getUint32(8, true)]!,
+    seconds: histogramOf(Number(values[NAME_WORDS + 1]) * NANOSECOND, values.subarray(times, sizes)),
+    bytes: histogramOf(Number(values[NAME_WORDS + 2]), values.subarray(sizes)),
+    failures: Number(values[NAME_WORDS]),
+  }));
+}
+
+/** The kernel's name, as it was at the first request: the device may be gone. */
+function deviceName(key: DataView, values: BigUint64Array): string {
+  const name = Buffer.from(values.buffer, values.byteOffset, NAME_WORDS * 8);
+  const end = name.indexOf(0);
+  if (end > 0) return name.toString('latin1', 0, end);
+  const device = key.getUint32(4, true);
+  return `${device >>> 20}:${device & 0xfffff}`;
 }
 
 /** struct peer_key, struct peer_value */

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { loadAddon } from './addon.js';
 import type { Addon, Handle } from './addon.js';
 import { decodeSnapshot } from './decode.js';
-import { deviceNames } from './devices.js';
 import { NativeError } from './errors.js';
 import type { NativeErrorCode } from './errors.js';
 import { PROBES } from './types.js';
@@ -34,7 +33,6 @@ class LoadedProbes implements Probes {
   readonly #addon: Addon;
   readonly #handle: Handle;
   readonly #onMessage: OpenOptions['onMessage'];
-  readonly #deviceName = deviceNames();
   readonly #watch: NodeJS.Timeout | undefined;
   #measuring = 0;
 
@@ -75,10 +73,7 @@ class LoadedProbes implements Probes {
   }
 
   read(): Snapshot {
-    return decodeSnapshot(
-      this.#call(() => this.#addon.read(this.#handle)),
-      this.#deviceName,
-    );
+    return decodeSnapshot(this.#call(() => this.#addon.read(this.#handle)));
   }
 
   async measure(milliseconds: number): Promise<readonly ProgramCost[]> {

@@ -49,12 +49,17 @@ export interface ContainerCounters {
   readonly peers: readonly PeerCounters[];
 }
 
+/**
+ * Requests as the device served them, which /proc/diskstats counts too: the parts of what was split each, what was
+ * merged as one. A flush moves no bytes, so it is in `seconds` only; a failed request is in `failures` only.
+ */
 export interface BlockIoCounters {
-  /** Kernel device name (`vda`, `nvme0n1`), or `major:minor` when it has none. */
+  /** The kernel's name of the whole disk (`vda`, `nvme0n1`), also for requests to one of its partitions. */
   readonly device: string;
   readonly op: BlockOp;
   readonly seconds: Histogram;
   readonly bytes: Histogram;
+  readonly failures: number;
 }
 
 export interface PeerCounters {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
-/* Latency and size of requests to block devices, by device, operation and owner. */
+/* Latency, size and failures of requests to block devices, by device, operation and owner. */
 #ifndef KERNSCALE_BLOCKIO_H
 #define KERNSCALE_BLOCKIO_H
 
@@ -16,7 +16,10 @@ struct bio___blkcg {
 	struct blkcg_gq *bi_blkg;
 } __attribute__((preserve_access_index));
 
-/* (slot, device, op) -> histograms. Bound: four devices or operations per container, set before loading. */
+/* Since 6.12; macros before. */
+enum rqf_flags___bits { __RQF_FLUSH_SEQ___bits = 1 };
+
+/* (slot, device, op) -> counters. Bound: four devices or operations per container, set before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
@@ -24,20 +27,29 @@ struct {
 	__type(value, struct blockio_value);
 } blockio SEC(".maps");
 
-#define MAX_REQUESTS 4096 /* a power of two above the queue depths of a machine's disks together */
-
 struct submitter {
-	__u64 request;
+	__u64 request; /* 0: free */
 	__u32 slot;
 	__u32 reserved;
 };
 
-/* Who submitted each request in flight: request structs are few and reused, so a place per struct will do. */
+/* One cache line. */
+#define SUBMITTERS_PER_LINE 4
+struct submitters_line {
+	struct submitter submitters[SUBMITTERS_PER_LINE];
+};
+
+#define MAX_SUBMITTERS_LINES 1024 /* a power of two: 4096 requests, above the queue depths of a machine's disks */
+
+/*
+ * Who submitted each request in flight, by the request struct's address. Where five in flight share a line, one
+ * loses its owner, which is counted: among 256 in flight that happens once in a hundred times.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, MAX_REQUESTS);
+	__uint(max_entries, MAX_SUBMITTERS_LINES);
 	__type(key, __u32);
-	__type(value, struct submitter);
+	__type(value, struct submitters_line);
 } submitters SEC(".maps");
 
 static const struct blockio_value no_blockio;
@@ -51,24 +63,44 @@ static hot __u64 request_address(void *ctx)
 	return address;
 }
 
-static hot struct submitter *submitter_of(__u64 request)
+static hot struct submitters_line *line_of(__u64 request)
 {
 	/* Structs are at least 256 bytes apart. */
-	__u32 place = ((request >> 8) * 0x9e3779b1) >> 16 & (MAX_REQUESTS - 1);
+	__u32 line = ((request >> 8) * 0x9e3779b1) >> 16 & (MAX_SUBMITTERS_LINES - 1);
 
-	return bpf_map_lookup_elem(&submitters, &place);
+	return bpf_map_lookup_elem(&submitters, &line);
+}
+
+static hot struct submitter *find_submitter(struct submitters_line *line, __u64 request)
+{
+	for (int i = 0; i < SUBMITTERS_PER_LINE; i++)
+		if (line->submitters[i].request == request)
+			return &line->submitters[i];
+	return NULL;
+}
+
+/* A struct whose last request was merged into another is still in its place: that one never completed. */
+static hot struct submitter *make_submitter(struct submitters_line *line, __u64 request)
+{
+	struct submitter *submitter = find_submitter(line, request);
+
+	if (submitter)
+		return submitter;
+	for (int i = 0; i < SUBMITTERS_PER_LINE; i++)
+		if (!line->submitters[i].request && !__sync_val_compare_and_swap(&line->submitters[i].request, 0, request))
+			return &line->submitters[i];
+	line->submitters[0].request = request;
+	return &line->submitters[0];
 }
 
 static hot void remember_submitter(__u64 request)
 {
-	struct submitter *submitter = submitter_of(request);
+	struct submitters_line *line = line_of(request);
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *thread = find_thread(task);
 
-	if (!submitter)
-		return;
-	submitter->request = request;
-	submitter->slot = thread ? thread_slot(thread, task) : 0;
+	if (line)
+		make_submitter(line, request)->slot = thread ? thread_slot(thread, task) : 0;
 }
 
 /* In the submitter's own context (6.5+). */
@@ -87,25 +119,37 @@ int BPF_PROG(block_rq_issue, struct request *request)
 	return 0;
 }
 
-static hot __u32 owner_slot(struct request *request, __u64 address)
+/* `last`: the request struct is free afterwards. */
+static hot __u32 submitter_slot(__u64 request, bool last)
 {
-	struct submitter *submitter;
-	struct bio___blkcg *bio = (void *)request->bio;
+	struct submitters_line *line = line_of(request);
+	struct submitter *submitter = line ? find_submitter(line, request) : NULL;
 	__u32 slot;
 
-	if (owner_is_blkcg && bio && bpf_core_field_exists(bio->bi_blkg)) {
-		slot = find_slot(bio->bi_blkg->blkcg->css.cgroup);
-		if (slot)
-			return slot;
-		/* An ancestor of the containers: the io controller is not enabled down to them. */
+	if (!submitter) {
+		if (last)
+			count_drop(DROP_BLOCKIO_OWNER_LOST);
+		return 0;
 	}
-	submitter = submitter_of(address);
-	if (submitter && submitter->request == address)
-		return submitter->slot;
-	count_drop(DROP_BLOCKIO_OWNER_LOST);
-	return 0;
+	slot = submitter->slot;
+	if (last)
+		submitter->request = 0;
+	return slot;
 }
 
+static hot __u32 owner_slot(struct request *request, __u64 address, bool last)
+{
+	struct bio___blkcg *bio = (void *)request->bio;
+	__u32 submitter = submitter_slot(address, last);
+	__u32 slot = 0;
+
+	if (owner_is_blkcg && bio && bpf_core_field_exists(bio->bi_blkg))
+		slot = find_slot(bio->bi_blkg->blkcg->css.cgroup);
+	/* Or an ancestor of the containers: the io controller is not enabled down to them. */
+	return slot ?: submitter;
+}
+
+/* In the terms of /proc/diskstats, which counts the same requests. */
 static hot int operation(struct request *request)
 {
 	const __u32 mask = 0xff, read = 0, write = 1, discard = 3, secure_erase = 5, zone_append = 7, zeroes = 9;
@@ -115,8 +159,8 @@ static hot int operation(struct request *request)
 	case read:
 		return BLOCK_READ;
 	case write:
-		/* What an fsync ends in: an empty write that asks for a flush. */
-		if (!request->__data_len && flags & 1ULL << bpf_core_enum_value(enum req_flag_bits, __REQ_PREFLUSH))
+		/* What an fsync ends in: a write of nothing that asks for a flush. */
+		if (!request->nr_phys_segments && flags & 1ULL << bpf_core_enum_value(enum req_flag_bits, __REQ_PREFLUSH))
 			return BLOCK_FLUSH;
 		return BLOCK_WRITE;
 	case zone_append:
@@ -131,7 +175,20 @@ static hot int operation(struct request *request)
 	}
 }
 
-static hot struct blockio_value *find_blockio(struct blockio_key *key)
+/*
+ * A write that asks for a flush before or after it, on a device that has none built in, is cut into up to three
+ * steps. Its data completes first, with this flag; then the request itself, without, and with no bytes left.
+ */
+static hot bool is_step_of_flush(struct request *request)
+{
+	const __u32 before_enum = 1 << 4;
+
+	if (bpf_core_enum_value_exists(enum rqf_flags___bits, __RQF_FLUSH_SEQ___bits))
+		return request->rq_flags & 1U << bpf_core_enum_value(enum rqf_flags___bits, __RQF_FLUSH_SEQ___bits);
+	return request->rq_flags & before_enum;
+}
+
+static hot struct blockio_value *find_blockio(struct blockio_key *key, struct gendisk *disk)
 {
 	struct blockio_value *value = bpf_map_lookup_elem(&blockio, key);
 
@@ -139,42 +196,53 @@ static hot struct blockio_value *find_blockio(struct blockio_key *key)
 		return value;
 	bpf_map_update_elem(&blockio, key, &no_blockio, BPF_NOEXIST);
 	value = bpf_map_lookup_elem(&blockio, key);
-	if (!value)
+	if (value)
+		BPF_CORE_READ_STR_INTO(&value->device, disk, disk_name);
+	else
 		count_drop(DROP_BLOCKIO_FULL);
 	return value;
 }
 
+/* Requests come here as the device saw them: what was split counts for each part, what was merged counts once. */
 SEC("tp_btf/block_rq_complete")
 int BPF_PROG(block_rq_complete, struct request *request, blk_status_t error, unsigned int bytes)
 {
+	bool all_bytes = bytes >= request->__data_len; /* else completed in part: more to come */
+	bool last = all_bytes && !is_step_of_flush(request);
 	struct gendisk *disk = request->q->disk;
 	int op = operation(request);
 	struct blockio_key key = {};
 	struct blockio_value *value;
-	__u64 started = request->start_time_ns;
 	__u64 length;
 
 	if (op < 0 || !disk)
 		return 0;
-	if (!started) {
+	key.slot = owner_slot(request, request_address(ctx), last);
+	key.device = disk->major << 20 | disk->first_minor;
+	key.op = op;
+	value = find_blockio(&key, disk);
+	if (!value)
+		return 0;
+	if (error) {
+		if (last)
+			__sync_fetch_and_add(&value->failures, 1);
+		return 0;
+	}
+	if (bytes) {
+		__sync_fetch_and_add(&value->sum_bytes, bytes);
+		if (all_bytes)
+			__sync_fetch_and_add(&value->size_buckets[size_bucket(bytes)], 1);
+	}
+	if (!last)
+		return 0;
+	if (!request->start_time_ns) {
 		/* Accounting is off for this queue (queue/iostats): there is no start to measure from. */
 		count_drop(DROP_BLOCKIO_NO_START);
 		return 0;
 	}
-	key.slot = owner_slot(request, request_address(ctx));
-	key.device = disk->major << 20 | disk->first_minor;
-	key.op = op;
-	value = find_blockio(&key);
-	if (!value)
-		return 0;
-	__sync_fetch_and_add(&value->sum_bytes, bytes);
-	if (bytes < request->__data_len)
-		return 0; /* completed in part: more to come */
-
-	length = bpf_ktime_get_ns() - started;
+	length = bpf_ktime_get_ns() - request->start_time_ns;
 	__sync_fetch_and_add(&value->sum_ns, length);
 	__sync_fetch_and_add(&value->time_buckets[time_bucket(length)], 1);
-	__sync_fetch_and_add(&value->size_buckets[size_bucket(bytes)], 1);
 	return 0;
 }
 

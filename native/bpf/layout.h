@@ -66,7 +66,10 @@ struct blockio_key {
 	unsigned int op;
 };
 
+#define MAX_DEVICE_NAME 32
 struct blockio_value {
+	char device[MAX_DEVICE_NAME];
+	unsigned long long failures;
 	unsigned long long sum_ns;
 	unsigned long long sum_bytes;
 	unsigned long long time_buckets[NR_TIME_BUCKETS];

@@ -65,6 +65,7 @@ export function busyCounters(slot: number): ContainerCounters {
         op: 'read',
         seconds: histogram([0.0005, 0.002]),
         bytes: histogram([4096, 131_072], BOUNDS.bytes),
+        failures: 2,
       },
     ],
     peers: [
