@@ -13,7 +13,7 @@ import { encodeContainers, renderContainers, type RenderOptions } from './render
 import { SelfMetrics, type Stage } from './self-metrics.js';
 
 export interface ExporterOptions {
-  readonly probes: Pick<Probes, 'programs' | 'track' | 'untrack' | 'read'>;
+  readonly probes: Pick<Probes, 'programs' | 'blockIoAttribution' | 'track' | 'untrack' | 'read'>;
   readonly bounds: RenderOptions['bounds'];
   /** Where cgroup2 is mounted. */
   readonly cgroupRoot: string;
@@ -51,6 +51,7 @@ export class Exporter {
       podsKnown: this.#podsKnown,
       watchRestarts: pods.restarts,
       programs: probes.programs,
+      blockIoAttribution: probes.blockIoAttribution,
       drops: this.#drops,
     }));
     pods.onChange(() => {

@@ -162,8 +162,7 @@ function blockIo(name: string, help: string, unit: 'seconds' | 'bytes'): Histogr
     type: 'histogram',
     probe: 'blockio',
     unit,
-    histograms: ({ counters }) =>
-      counters.blockIo.flatMap((io) => nonEmpty(blockIoLabels(io), io[unit])),
+    histograms: ({ counters }) => counters.blockIo.flatMap((io) => nonEmpty(blockIoLabels(io), io[unit])),
   };
 }
 

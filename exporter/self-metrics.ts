@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { ProgramStatus, Snapshot } from 'bpf-linker-napi';
+import { BLOCKIO_ATTRIBUTIONS, type Probes, type Snapshot } from 'bpf-linker-napi';
 import type { ContainerCounts } from './containers.js';
 import type { TextFormat } from './exposition.js';
 import { encodeMetric, renderMetric, type JsonMetric } from './prom-client.js';
@@ -11,7 +11,8 @@ export interface SelfState {
   readonly containers: ContainerCounts;
   readonly podsKnown: number;
   readonly watchRestarts: number;
-  readonly programs: readonly ProgramStatus[];
+  readonly programs: Probes['programs'];
+  readonly blockIoAttribution: Probes['blockIoAttribution'];
   readonly drops: Snapshot['drops'];
 }
 
@@ -79,6 +80,19 @@ export class SelfMetrics {
       collect() {
         for (const { probe, program, attached } of state().programs) {
           this.set({ probe, program }, Number(attached));
+        }
+      },
+    });
+    new Gauge({
+      name: 'kernscale_probe_blockio_attribution',
+      help: 'Who block requests are billed to: 1 for the attribution in force, 0 for the others.',
+      labelNames: ['attribution'],
+      registers,
+      collect() {
+        const { blockIoAttribution } = state();
+        if (blockIoAttribution === undefined) return;
+        for (const attribution of BLOCKIO_ATTRIBUTIONS) {
+          this.set({ attribution }, Number(attribution === blockIoAttribution));
         }
       },
     });

@@ -45,6 +45,8 @@ export interface Addon {
   }): Handle;
   close(handle: Handle): void;
   programs(handle: Handle): readonly RawProgram[];
+  /** Whether requests carry the cgroup that they are to be billed to. */
+  ownerIsBlkcg(handle: Handle): boolean;
   track(handle: Handle, cgroupId: bigint): number;
   untrack(handle: Handle, cgroupId: bigint): void;
   read(handle: Handle): RawSnapshot;

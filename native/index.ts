@@ -6,7 +6,15 @@ import { decodeSnapshot } from './decode.js';
 import { NativeError } from './errors.js';
 import type { NativeErrorCode } from './errors.js';
 import { PROBES } from './types.js';
-import type { CgroupEvent, OpenOptions, Probes, ProgramCost, ProgramStatus, Snapshot } from './types.js';
+import type {
+  BlockIoAttribution,
+  CgroupEvent,
+  OpenOptions,
+  Probes,
+  ProgramCost,
+  ProgramStatus,
+  Snapshot,
+} from './types.js';
 
 export * from './bounds.js';
 export * from './errors.js';
@@ -30,6 +38,7 @@ export function openProbes(options: OpenOptions): Probes {
 
 class LoadedProbes implements Probes {
   readonly programs: readonly ProgramStatus[];
+  readonly blockIoAttribution: BlockIoAttribution | undefined;
   readonly #addon: Addon;
   readonly #handle: Handle;
   readonly #onMessage: OpenOptions['onMessage'];
@@ -52,6 +61,7 @@ class LoadedProbes implements Probes {
     this.programs = addon
       .programs(this.#handle)
       .map(({ probe, ...status }) => ({ ...status, probe: PROBES[probe]! }));
+    this.blockIoAttribution = attributionOf(this.programs, addon.ownerIsBlkcg(this.#handle));
     if (onCgroup === undefined) return;
     this.#watch = setInterval(() => {
       this.#tellOf(onCgroup);
@@ -125,4 +135,16 @@ class LoadedProbes implements Probes {
     for (const [level, text] of messages) this.#onMessage?.(LEVELS[level] ?? 'debug', text);
     return messages.filter(([level]) => level === 0).map(([, text]) => text);
   }
+}
+
+function attributionOf(
+  programs: readonly ProgramStatus[],
+  ownerIsBlkcg: boolean,
+): BlockIoAttribution | undefined {
+  const attached = (name: string): boolean =>
+    programs.some((status) => status.program === name && status.attached);
+  if (!attached('block_rq_complete')) return undefined;
+  if (ownerIsBlkcg) return 'blkcg';
+  if (attached('block_io_start')) return 'submitter';
+  return attached('block_rq_issue') ? 'issuer' : 'none';
 }

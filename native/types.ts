@@ -77,6 +77,15 @@ export interface PeerCounters {
   readonly retransmits: number;
 }
 
+/**
+ * Who a block request is billed to. `blkcg`: the cgroup that dirtied the pages or asked for them, as the io
+ * controller keeps it on cgroup2. `submitter`: the thread that handed the request in, so that buffered writeback,
+ * which a kernel thread does, is nobody's. `issuer`: before Linux 6.5, the thread that passed it to the device, at
+ * times a kernel thread in the submitter's place. `none`: no one.
+ */
+export const BLOCKIO_ATTRIBUTIONS = ['blkcg', 'submitter', 'issuer', 'none'] as const;
+export type BlockIoAttribution = (typeof BLOCKIO_ATTRIBUTIONS)[number];
+
 export interface ProgramStatus {
   readonly probe: ProbeName;
   readonly program: string;
@@ -126,6 +135,8 @@ export interface OpenOptions {
 /** Loaded and attached BPF programs. They live no longer than this process. */
 export interface Probes {
   readonly programs: readonly ProgramStatus[];
+  /** What is in force here; undefined when block I/O is not measured. */
+  readonly blockIoAttribution: BlockIoAttribution | undefined;
   /**
    * Bills the cgroup, and its descendants that are not tracked themselves, to a slot of its own.
    * Tracking an id twice answers the same slot.

@@ -139,6 +139,17 @@ static napi_value list_programs(napi_env env, napi_callback_info info)
 	return result;
 }
 
+static napi_value owner_is_blkcg(napi_env env, napi_callback_info info)
+{
+	napi_value argument, result;
+	struct session *session = arguments(env, info, 1, &argument);
+
+	if (!session)
+		return NULL;
+	CHECK(napi_get_boolean(env, session->owner_is_blkcg, &result));
+	return result;
+}
+
 static napi_value get_cgroup(napi_env env, napi_value value, uint64_t *cgroup)
 {
 	bool lossless;
@@ -216,6 +227,7 @@ NAPI_MODULE_INIT()
 		{ .utf8name = "open", .method = open_session, .attributes = napi_enumerable },
 		{ .utf8name = "close", .method = close_session, .attributes = napi_enumerable },
 		{ .utf8name = "programs", .method = list_programs, .attributes = napi_enumerable },
+		{ .utf8name = "ownerIsBlkcg", .method = owner_is_blkcg, .attributes = napi_enumerable },
 		{ .utf8name = "track", .method = track, .attributes = napi_enumerable },
 		{ .utf8name = "untrack", .method = untrack, .attributes = napi_enumerable },
 		{ .utf8name = "read", .method = read_all, .attributes = napi_enumerable },

@@ -93,7 +93,7 @@ static int configure(struct session *session)
 	skeleton->rodata->shards = session->shards;
 	skeleton->rodata->shards_shared = libbpf_num_possible_cpus() > MAX_SHARDS;
 	skeleton->rodata->ephemeral_low = ephemeral_port_low();
-	skeleton->rodata->owner_is_blkcg = io_controller_enabled(session->options.cgroup_root);
+	skeleton->rodata->owner_is_blkcg = session->owner_is_blkcg;
 
 	error |= bpf_map__set_max_entries(skeleton->maps.slots, containers);
 	error |= bpf_map__set_max_entries(skeleton->maps.rows, session->nr_slots * session->shards);
@@ -188,6 +188,7 @@ struct session *session_open(const struct options *options, struct failure *fail
 	session->options = *options;
 	session->nr_slots = options->max_containers + 1;
 	session->shards = libbpf_num_possible_cpus() > MAX_SHARDS ? MAX_SHARDS : libbpf_num_possible_cpus();
+	session->owner_is_blkcg = io_controller_enabled(options->cgroup_root);
 	plan(session, kernel);
 	btf__free(kernel);
 	if (load(session, failure) && map_memory(session, failure) && events_open(session, failure) &&

@@ -75,6 +75,7 @@ struct session {
 
 	uint32_t nr_slots; /* containers + 1 */
 	uint32_t shards;
+	bool owner_is_blkcg;
 	struct row *rows;         /* [slot x shard], shared with the kernel */
 	struct settled *settled;  /* [slot], shared with the kernel */
 	struct tracked *tracked;  /* [slot] */

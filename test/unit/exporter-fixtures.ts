@@ -121,8 +121,12 @@ export function podIndex(
 }
 
 /** Slots in memory with counters set by hand, in place of the kernel's. */
-export class HandMadeProbes implements Pick<Probes, 'programs' | 'track' | 'untrack' | 'read'> {
+export class HandMadeProbes implements Pick<
+  Probes,
+  'programs' | 'blockIoAttribution' | 'track' | 'untrack' | 'read'
+> {
   readonly programs: Probes['programs'];
+  readonly blockIoAttribution = 'submitter';
   readonly slots = new Map<bigint, number>();
   readonly counters = new Map<number, ContainerCounters>();
   drops: Snapshot['drops'] = {};
@@ -184,6 +188,7 @@ export function observedSelfMetrics(): SelfMetrics {
     podsKnown: 2,
     watchRestarts: 1,
     programs: new HandMadeProbes().programs,
+    blockIoAttribution: 'submitter',
     drops: { slots_full: 0 },
   }));
   self.observeStage('read', 0.0004);
