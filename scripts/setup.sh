@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Makes this checkout ready to run: Debian packages, npm packages, Prometheus, and the build.
-# Does only what is missing, so a second run takes a moment. `setup.sh --test` adds what only tests need.
+# Does only what is missing, so a second run takes a moment. `setup.sh --test` adds what only tests need,
+# `setup.sh --bench` what only benchmarks do.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-with_tests=false
+extra=none
 case "${1:-}" in
 '') ;;
---test) with_tests=true ;;
-*) fail "unknown flag $1; the only one is --test" ;;
+--test | --bench) extra=${1#--} ;;
+*) fail "unknown flag $1; there are --test and --bench" ;;
 esac
 
 main() {
@@ -57,7 +58,7 @@ wanted_packages() {
 	sed 's/#.*//; s/[[:space:]]//g; /^$/d' "$root/scripts/packages.txt" | while read -r line; do
 		case $line in
 		'['*']') section=${line:1:-1} ;;
-		*) if [ $section = base ] || $with_tests; then echo "$line"; fi ;;
+		*) if [ $section = base ] || [ $section = $extra ]; then echo "$line"; fi ;;
 		esac
 	done
 }

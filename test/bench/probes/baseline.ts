@@ -1,0 +1,37 @@
+import { KernscaleError } from '../../../common/errors.js';
+import { accountsOf, added, only, programNames, type Runs } from './accounting.js';
+import { built, type Bench } from './bench.js';
+import { SAMPLE_HZ } from './contenders.js';
+import type { Running } from './processes.js';
+
+/** The hooks on which a program that does nothing runs. */
+export type Hook = 'nothing_switch' | 'nothing_block' | 'nothing_tcp' | 'nothing_state' | 'nothing_sample';
+
+/** Programs that do nothing, attached, and the kernel's accounting of all programs, switched on. */
+export interface Baseline {
+  /** What the program that does nothing on that hook took while the work was done. */
+  during<T>(hook: Hook, work: () => Promise<T>): Promise<{ readonly result: T; readonly empty: Runs }>;
+  stop(): Promise<void>;
+}
+
+/** @throws KernscaleError `NO_BASELINE` */
+export async function startBaseline(bench: Bench): Promise<Baseline> {
+  let running!: Running;
+  const isReady = new Promise<void>((resolve) => {
+    running = bench.processes.start([built('baseline'), String(SAMPLE_HZ)], () => {
+      resolve();
+    });
+  });
+  await Promise.race([isReady, running.ended]);
+  if (running.hasEnded) throw new KernscaleError('NO_BASELINE', running.complaint());
+  const names = await programNames();
+  return {
+    during: async (hook, work) => {
+      const accounts = () => only(accountsOf(running.pid), (id) => names.get(id) === hook);
+      const before = accounts();
+      const result = await work();
+      return { result, empty: added(before, accounts()) };
+    },
+    stop: () => running.stop(),
+  };
+}

@@ -1,0 +1,119 @@
+import { createRequire } from 'node:module';
+import type { Addon, Handle } from '../../../native/addon.js';
+import { PROBES, type ProbeName } from '../../../native/types.js';
+import { fromRoot } from '../../loop/paths.js';
+import { accountsOf, only, programNames, type Accounts } from './accounting.js';
+import { built, type Bench } from './bench.js';
+import { KernscaleError } from '../../../common/errors.js';
+
+const MAX_CONTAINERS = 1024;
+export const SAMPLE_HZ = 99;
+/** A tool that has not attached its programs by then never will. */
+const READY_TIMEOUT_MS = 20_000;
+const READY_POLL_MS = 50;
+/** From the first program that runs to the last one attached. */
+const SETTLED_MS = 100;
+
+/** Attached programs and what they cost so far. */
+export interface Attached {
+  /** Of the programs that belong to one probe of ours; a peer's are all of one kind. */
+  accounts(probe: ProbeName): Accounts;
+  readonly detach: () => Promise<void>;
+}
+
+export interface Contender {
+  readonly name: string;
+  /**
+   * @param provoke makes something happen that its programs see
+   * @throws KernscaleError `PEER_UNAVAILABLE` with the reason when it cannot run here
+   */
+  attach(bench: Bench, provoke: () => Promise<unknown>): Promise<Attached>;
+}
+
+/** Our own probes, all of them attached; in a variant, from another build of the addon. */
+export function ours(name: string, addonPath: string): Contender {
+  return {
+    name,
+    attach: async (bench) => {
+      const known = new Set(accountsOf('self').keys());
+      const { addon, handle } = openAddon(addonPath, bench.root, MAX_CONTAINERS);
+      for (const id of bench.cgroupIds) addon.track(handle, id);
+      const names = await programNames();
+      const probes = new Map(addon.programs(handle).map(({ program, probe }) => [short(program), probe]));
+      return {
+        accounts: (probe) =>
+          only(
+            accountsOf('self'),
+            (id) => !known.has(id) && PROBES[probes.get(short(names.get(id) ?? '')) ?? -1] === probe,
+          ),
+        detach: () => {
+          addon.close(handle);
+          return Promise.resolve();
+        },
+      };
+    },
+  };
+}
+
+export const OURS = ours('ours', fromRoot('native/build/kernscale.node'));
+export const OURS_WITH_KTIME = ours('ours with bpf_ktime_get_ns', built('ktime/kernscale.node'));
+
+/** The addon without its typed face, which knows one build only. */
+export function openAddon(
+  path: string,
+  cgroupRoot: string,
+  maxContainers: number,
+): {
+  addon: Addon;
+  handle: Handle;
+} {
+  const addon = createRequire(import.meta.url)(path) as Addon;
+  const handle = addon.open({
+    cgroupRoot,
+    maxContainers,
+    sampleHz: SAMPLE_HZ,
+    cgroupEvents: false,
+    probes: PROBES.map(() => true),
+  });
+  return { addon, handle };
+}
+
+/**
+ * A tool of Debian's. Tracepoints are found through a file system that need not be mounted: there it is, in a
+ * mount namespace of the tool's own.
+ */
+export function tool(name: string, argv: readonly string[] = name.split(' ')): Contender {
+  const mounts = [
+    ['/sys/kernel/debug', 'debugfs'],
+    ['/sys/kernel/tracing', 'tracefs'],
+  ].map(([path, type]) => `mountpoint -q ${path} || mount -t ${type} ${type} ${path} 2>/dev/null || :`);
+  const path = 'PATH=$PATH:/usr/sbin:/sbin';
+  const script = [...mounts, path, 'exec "$@"'].join('; ');
+  return {
+    name,
+    attach: async (bench, provoke) => {
+      const running = bench.processes.start(['unshare', '--mount', 'sh', '-c', script, 'sh', ...argv]);
+      const deadline = performance.now() + READY_TIMEOUT_MS;
+      while (![...accountsOf(running.pid).values()].some(({ runs }) => runs > 0)) {
+        if (running.hasEnded || performance.now() > deadline) {
+          await running.stop();
+          throw new KernscaleError('PEER_UNAVAILABLE', running.complaint());
+        }
+        await bench.pause(READY_POLL_MS);
+        await provoke();
+      }
+      await bench.pause(SETTLED_MS);
+      return {
+        accounts: () => accountsOf(running.pid),
+        detach: async () => {
+          await running.stop();
+        },
+      };
+    },
+  };
+}
+
+/** The kernel keeps 15 characters of a program's name. */
+function short(name: string): string {
+  return name.slice(0, 15);
+}

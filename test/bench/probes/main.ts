@@ -1,0 +1,104 @@
+/**
+ * What the probes cost, next to Debian's tools that measure a part of the same: `npm run bench:probes -- --help`.
+ *
+ * Ours and the peers take turns, and medians over all rounds are compared, so that whatever else the machine does
+ * hits everybody alike. A cost per event is the kernel's own accounting of the programs, less what it accounts for
+ * programs that do nothing on the same hook at the same time.
+ */
+import { execFileSync } from 'node:child_process';
+import { KernscaleError } from '../../../common/errors.js';
+import { commandLine, flag, parseFlags } from '../../../common/flags.js';
+import { runMain, terminationSignal } from '../../../common/main.js';
+import { fromRoot } from '../../loop/paths.js';
+import { Bench } from './bench.js';
+import { EVENT_COSTS } from './event-costs.js';
+import { EventMeasure } from './events.js';
+import type { Measure } from './measure.js';
+import { ReadoutMeasure } from './readout.js';
+import { renderTable } from './rows.js';
+import { SlowdownMeasure } from './slowdown.js';
+
+interface Options {
+  json?: boolean;
+  only?: RegExp;
+  rounds: number;
+}
+
+const MEASURES: readonly Measure[] = [
+  ...EVENT_COSTS.map((cost) => new EventMeasure(cost)),
+  new SlowdownMeasure(),
+  new ReadoutMeasure(),
+];
+const DEFAULT_ROUNDS = 7;
+
+function parseOptions(argv: readonly string[]): Options | undefined {
+  const names = MEASURES.map(({ name }) => name).join(', ');
+  const command = commandLine(
+    'npm run bench:probes --',
+    'Measures what the probes cost, next to libbpf-tools and bpftrace. Needs root; best on a quiet machine.',
+  )
+    .addOption(flag('--json', 'Print one JSON object instead of a table'))
+    .addOption(
+      flag(
+        '--only <pattern>',
+        `Measure only what matches the regular expression: ${names}`,
+        undefined,
+        pattern,
+      ),
+    )
+    .addOption(flag('--rounds <n>', 'How often everything takes its turn', DEFAULT_ROUNDS, positive));
+  return parseFlags<Options>(command, argv);
+}
+
+function pattern(text: string): RegExp {
+  return new RegExp(text);
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new RangeError('give a number from 1 on');
+  return value;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = parseOptions(argv);
+  if (!options) return 0;
+  const { only, rounds, json } = options;
+  const measures = MEASURES.filter(({ name }) => only?.test(name) ?? true);
+  if (measures.length === 0) throw new KernscaleError('NOTHING_TO_MEASURE', '--only matches nothing');
+  if (process.getuid?.() !== 0)
+    throw new KernscaleError('NOT_ROOT', 'run this as root: it loads BPF programs');
+  execFileSync('make', ['-s', '-C', fromRoot('test/bench/probes')], { stdio: ['ignore', 2, 2] });
+
+  await measure(measures, rounds);
+  const figures = measures.flatMap((one) => one.figures());
+  process.stdout.write(
+    json
+      ? `${JSON.stringify({ name: 'probes', rows: figures.map(({ row }) => row) })}\n`
+      : renderTable(figures),
+  );
+  return 0;
+}
+
+async function measure(measures: readonly Measure[], rounds: number): Promise<void> {
+  const stopping = new AbortController();
+  void terminationSignal().then((name) => {
+    stopping.abort(new KernscaleError('INTERRUPTED', `ended by ${name}`));
+  });
+  const bench = new Bench(stopping.signal);
+  try {
+    for (let round = 1; round <= rounds; round++) {
+      for (const one of measures) {
+        process.stderr.write(`round ${round} of ${rounds}: ${one.name}\n`);
+        await one.round(bench);
+      }
+    }
+  } catch (error) {
+    stopping.signal.throwIfAborted();
+    throw error;
+  } finally {
+    await bench.dispose();
+  }
+}
+
+await runMain('bench:probes', main);
