@@ -27,30 +27,30 @@ struct {
 	__type(value, struct blockio_value);
 } blockio SEC(".maps");
 
-struct submitter {
+struct pending {
 	__u64 request; /* 0: free */
-	__u32 slot;
-	__u32 reserved;
+	__u32 slot;    /* of whoever submitted it */
+	__u32 bytes;   /* completed so far */
 };
 
 /* One cache line. */
-#define SUBMITTERS_PER_LINE 4
-struct submitters_line {
-	struct submitter submitters[SUBMITTERS_PER_LINE];
+#define PENDING_PER_LINE 4
+struct pending_line {
+	struct pending requests[PENDING_PER_LINE];
 };
 
-#define MAX_SUBMITTERS_LINES 1024 /* a power of two: 4096 requests, above the queue depths of a machine's disks */
+#define MAX_PENDING_LINES 1024 /* a power of two: 4096 requests, above the queue depths of a machine's disks */
 
 /*
- * Who submitted each request in flight, by the request struct's address. Where five in flight share a line, one
- * loses its owner, which is counted: among 256 in flight that happens once in a hundred times.
+ * What is known of each request in flight, by the request struct's address. Where five in flight share a line, one
+ * is forgotten, which is counted: among 256 in flight that happens once in a hundred times.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, MAX_SUBMITTERS_LINES);
+	__uint(max_entries, MAX_PENDING_LINES);
 	__type(key, __u32);
-	__type(value, struct submitters_line);
-} submitters SEC(".maps");
+	__type(value, struct pending_line);
+} pending SEC(".maps");
 
 static const struct blockio_value no_blockio;
 
@@ -63,44 +63,63 @@ static hot __u64 request_address(void *ctx)
 	return address;
 }
 
-static hot struct submitters_line *line_of(__u64 request)
+static hot struct pending_line *line_of(__u64 request)
 {
 	/* Structs are at least 256 bytes apart. */
-	__u32 line = ((request >> 8) * 0x9e3779b1) >> 16 & (MAX_SUBMITTERS_LINES - 1);
+	__u32 line = ((request >> 8) * 0x9e3779b1) >> 16 & (MAX_PENDING_LINES - 1);
 
-	return bpf_map_lookup_elem(&submitters, &line);
+	return bpf_map_lookup_elem(&pending, &line);
 }
 
-static hot struct submitter *find_submitter(struct submitters_line *line, __u64 request)
+static hot struct pending *find_pending(struct pending_line *line, __u64 request)
 {
-	for (int i = 0; i < SUBMITTERS_PER_LINE; i++)
-		if (line->submitters[i].request == request)
-			return &line->submitters[i];
+	for (int i = 0; line && i < PENDING_PER_LINE; i++)
+		if (line->requests[i].request == request)
+			return &line->requests[i];
 	return NULL;
 }
 
-/* A struct whose last request was merged into another is still in its place: that one never completed. */
-static hot struct submitter *make_submitter(struct submitters_line *line, __u64 request)
+/* A struct whose last request was merged into another is still in its place: that request never completed. */
+static hot struct pending *make_pending(struct pending_line *line, __u64 request)
 {
-	struct submitter *submitter = find_submitter(line, request);
+	struct pending *found = find_pending(line, request);
 
-	if (submitter)
-		return submitter;
-	for (int i = 0; i < SUBMITTERS_PER_LINE; i++)
-		if (!line->submitters[i].request && !__sync_val_compare_and_swap(&line->submitters[i].request, 0, request))
-			return &line->submitters[i];
-	line->submitters[0].request = request;
-	return &line->submitters[0];
+	if (found)
+		return found;
+	for (int i = 0; i < PENDING_PER_LINE; i++)
+		if (!line->requests[i].request && !__sync_val_compare_and_swap(&line->requests[i].request, 0, request))
+			return &line->requests[i];
+	line->requests[0].request = request;
+	return &line->requests[0];
 }
 
 static hot void remember_submitter(__u64 request)
 {
-	struct submitters_line *line = line_of(request);
+	struct pending_line *line = line_of(request);
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *thread = find_thread(task);
+	struct pending *made;
 
-	if (line)
-		make_submitter(line, request)->slot = thread ? thread_slot(thread, task) : 0;
+	if (!line)
+		return;
+	made = make_pending(line, request);
+	made->slot = thread ? thread_slot(thread, task) : 0;
+	made->bytes = 0;
+}
+
+/* The request struct may be another request's afterwards. */
+static hot struct pending take_pending(__u64 request)
+{
+	struct pending *found = find_pending(line_of(request), request);
+	struct pending taken = {};
+
+	if (found) {
+		taken = *found;
+		found->request = 0;
+	} else {
+		count_drop(DROP_BLOCKIO_OWNER_LOST);
+	}
+	return taken;
 }
 
 /* In the submitter's own context (6.5+). */
@@ -119,28 +138,9 @@ int BPF_PROG(block_rq_issue, struct request *request)
 	return 0;
 }
 
-/* `last`: the request struct is free afterwards. */
-static hot __u32 submitter_slot(__u64 request, bool last)
-{
-	struct submitters_line *line = line_of(request);
-	struct submitter *submitter = line ? find_submitter(line, request) : NULL;
-	__u32 slot;
-
-	if (!submitter) {
-		if (last)
-			count_drop(DROP_BLOCKIO_OWNER_LOST);
-		return 0;
-	}
-	slot = submitter->slot;
-	if (last)
-		submitter->request = 0;
-	return slot;
-}
-
-static hot __u32 owner_slot(struct request *request, __u64 address, bool last)
+static hot __u32 owner_slot(struct request *request, __u32 submitter)
 {
 	struct bio___blkcg *bio = (void *)request->bio;
-	__u32 submitter = submitter_slot(address, last);
 	__u32 slot = 0;
 
 	if (owner_is_blkcg && bio && bpf_core_field_exists(bio->bi_blkg))
@@ -149,8 +149,8 @@ static hot __u32 owner_slot(struct request *request, __u64 address, bool last)
 	return slot ?: submitter;
 }
 
-/* In the terms of /proc/diskstats, which counts the same requests. */
-static hot int operation(struct request *request)
+/* In the terms of /proc/diskstats, which counts the same requests. `bytes`: of the whole request. */
+static hot int operation(struct request *request, __u32 bytes)
 {
 	const __u32 mask = 0xff, read = 0, write = 1, discard = 3, secure_erase = 5, zone_append = 7, zeroes = 9;
 	__u64 flags = request->cmd_flags;
@@ -159,10 +159,7 @@ static hot int operation(struct request *request)
 	case read:
 		return BLOCK_READ;
 	case write:
-		/* What an fsync ends in: a write of nothing that asks for a flush. */
-		if (!request->nr_phys_segments && flags & 1ULL << bpf_core_enum_value(enum req_flag_bits, __REQ_PREFLUSH))
-			return BLOCK_FLUSH;
-		return BLOCK_WRITE;
+		return bytes ? BLOCK_WRITE : BLOCK_FLUSH; /* what an fsync ends in: a write of nothing */
 	case zone_append:
 	case zeroes:
 		return BLOCK_WRITE;
@@ -203,46 +200,54 @@ static hot struct blockio_value *find_blockio(struct blockio_key *key, struct ge
 	return value;
 }
 
+static hot void count_success(struct blockio_value *value, __u64 started, __u32 bytes)
+{
+	__u64 length;
+
+	if (bytes) {
+		__sync_fetch_and_add(&value->sum_bytes, bytes);
+		__sync_fetch_and_add(&value->size_buckets[size_bucket(bytes)], 1);
+	}
+	if (!started) {
+		/* Accounting is off for this queue (queue/iostats): there is no start to measure from. */
+		count_drop(DROP_BLOCKIO_NO_START);
+		return;
+	}
+	length = bpf_ktime_get_ns() - started;
+	__sync_fetch_and_add(&value->sum_ns, length);
+	__sync_fetch_and_add(&value->time_buckets[time_bucket(length)], 1);
+}
+
 /* Requests come here as the device saw them: what was split counts for each part, what was merged counts once. */
 SEC("tp_btf/block_rq_complete")
 int BPF_PROG(block_rq_complete, struct request *request, blk_status_t error, unsigned int bytes)
 {
-	bool all_bytes = bytes >= request->__data_len; /* else completed in part: more to come */
-	bool last = all_bytes && !is_step_of_flush(request);
+	__u64 address = request_address(ctx);
 	struct gendisk *disk = request->q->disk;
-	int op = operation(request);
 	struct blockio_key key = {};
 	struct blockio_value *value;
-	__u64 length;
+	struct pending *part, whole;
 
-	if (op < 0 || !disk)
+	if (!disk || operation(request, 0) < 0)
 		return 0;
-	key.slot = owner_slot(request, request_address(ctx), last);
+	if (bytes < request->__data_len || is_step_of_flush(request)) {
+		part = find_pending(line_of(address), address);
+		if (part)
+			part->bytes += bytes;
+		return 0;
+	}
+	whole = take_pending(address);
+	whole.bytes += bytes;
+	key.slot = owner_slot(request, whole.slot);
 	key.device = disk->major << 20 | disk->first_minor;
-	key.op = op;
+	key.op = operation(request, whole.bytes);
 	value = find_blockio(&key, disk);
 	if (!value)
 		return 0;
-	if (error) {
-		if (last)
-			__sync_fetch_and_add(&value->failures, 1);
-		return 0;
-	}
-	if (bytes) {
-		__sync_fetch_and_add(&value->sum_bytes, bytes);
-		if (all_bytes)
-			__sync_fetch_and_add(&value->size_buckets[size_bucket(bytes)], 1);
-	}
-	if (!last)
-		return 0;
-	if (!request->start_time_ns) {
-		/* Accounting is off for this queue (queue/iostats): there is no start to measure from. */
-		count_drop(DROP_BLOCKIO_NO_START);
-		return 0;
-	}
-	length = bpf_ktime_get_ns() - request->start_time_ns;
-	__sync_fetch_and_add(&value->sum_ns, length);
-	__sync_fetch_and_add(&value->time_buckets[time_bucket(length)], 1);
+	if (error)
+		__sync_fetch_and_add(&value->failures, 1);
+	else
+		count_success(value, request->start_time_ns, whole.bytes);
 	return 0;
 }
 
