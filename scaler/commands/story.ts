@@ -12,6 +12,7 @@ export interface Told {
 const STAGES: readonly [keyof StagesTrace, string][] = [
   ['raw', 'raw: demand over target'],
   ['tolerance', 'tolerance'],
+  ['objective', 'objective: not up while latency is kept'],
   ['floor', 'floor: not down without full data'],
   ['stabilised', 'stabilised'],
   ['rateLimited', 'rate-limited'],

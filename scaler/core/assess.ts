@@ -1,7 +1,8 @@
 import { classify, type Classification } from './classify.js';
+import { weighObjective } from './objective.js';
 import { isAbsent, readSignal } from './reading.js';
-import { demandRatio, usableRequest } from './size.js';
-import type { Absent, History, InputTrace, Reading, Rule, SizingTrace, WorkloadSamples } from './types.js';
+import { size, usableRequest, type Sizing } from './size.js';
+import type { Absent, History, InputTrace, ObjectiveTrace, Reading, Rule, WorkloadSamples } from './types.js';
 import { elapsed } from './time.js';
 
 /** The name under which a decide step asks for the ratio of demand to target. */
@@ -14,7 +15,8 @@ export interface Assessment {
   readonly inputs: readonly InputTrace[];
   /** Inputs without which scaling down would be a guess. */
   readonly missing: readonly InputTrace[];
-  readonly sizing: SizingTrace | Absent;
+  readonly sizing: Sizing | Absent;
+  readonly objective: ObjectiveTrace | undefined;
   /** How many pods the demand was measured on, if that is known. */
   readonly measuredPods: number | undefined;
   readonly classification: Classification;
@@ -32,9 +34,9 @@ export function assess(
     return signal === REQUEST ? usableRequest(reading) : reading;
   };
   // A workload at zero replicas has no ratio; it is not scaled either.
-  const replicas = Math.max(1, samples.replicas);
-  const sizing = demandRatio(rule.target, read(rule.target.signal), read(REQUEST), replicas);
-  const ratio: Reading = isAbsent(sizing) ? sizing : { value: sizing.ratio, timestamp: now };
+  const scaled = { ...samples, replicas: Math.max(1, samples.replicas) };
+  const sizing = size(rule, scaled, read(rule.target.signal), read(REQUEST), now);
+  const ratio: Reading = isAbsent(sizing) ? sizing : { value: sizing.trace.ratio, timestamp: now };
   const classification = classify(
     rule.decide,
     (signal) => (signal === TARGET ? ratio : read(signal)),
@@ -45,8 +47,9 @@ export function assess(
   const inputs = signalsOf(rule, pods !== undefined).map((signal) => inputTrace(signal, read(signal), now));
   return {
     inputs,
-    missing: inputs.filter(({ absent }) => absent !== undefined),
+    missing: inputs.filter((input) => input.absent !== undefined && !isNobodyServed(input, rule)),
     sizing,
+    objective: weighObjective(rule, read),
     measuredPods: pods === undefined || isAbsent(pods) ? undefined : pods.value,
     classification,
   };
@@ -57,9 +60,15 @@ function signalsOf(rule: Rule, withPods: boolean): string[] {
   const signals = new Set([rule.target.signal]);
   if ('averageUtilization' in rule.target) signals.add(REQUEST);
   if (withPods) signals.add(PODS);
+  if (rule.objective) signals.add(rule.objective.signal);
   for (const step of rule.decide) for (const signal of Object.keys(step.when)) signals.add(signal);
   signals.delete(TARGET);
   return [...signals];
+}
+
+/** A service that nobody asks anything has no latency, and that is no gap in the data. */
+function isNobodyServed({ signal, absent }: InputTrace, { objective }: Rule): boolean {
+  return signal === objective?.signal && (absent === 'missing' || absent === 'nan');
 }
 
 function inputTrace(signal: string, reading: Reading, now: number): InputTrace {

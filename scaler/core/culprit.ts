@@ -30,7 +30,7 @@ function judgeManaged(neighbour: Neighbour, rule: Rule, now: number): Verdict {
     return { kind: 'cleared', bound: 'unknown', why: `it cannot be judged without ${names}` };
   }
   const { sizing } = assessment;
-  const load = isAbsent(sizing) ? '' : `: its demand is ${round(sizing.ratio)} times its target`;
+  const load = isAbsent(sizing) ? '' : `: its demand is ${round(sizing.trace.ratio)} times its target`;
   return { kind: 'cleared', bound: 'none', why: `nothing of its own holds it up${load}` };
 }
 
@@ -54,7 +54,7 @@ function judgeClass(step: StepTrace, why: string): Verdict {
 
 function describe(step: StepTrace, { sizing }: Assessment): string {
   if (step.action === 'scale' && !isAbsent(sizing)) {
-    return `its own demand is ${round(sizing.ratio)} times its target`;
+    return `its own demand is ${round(sizing.trace.ratio)} times its target`;
   }
   const [first] = step.evidence;
   const share = first?.value === undefined ? '' : ` (${first.signal} ${round(first.value)})`;

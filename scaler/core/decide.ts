@@ -1,9 +1,10 @@
 import { assess, type Assessment } from './assess.js';
 import { begin, normalise, outOfRange, recordScaling } from './behavior.js';
 import { count } from './format.js';
+import { objectiveText } from './objective.js';
 import { explain } from './reason.js';
 import { isAbsent } from './reading.js';
-import { replicasFor, withinTolerance } from './size.js';
+import type { Sizing } from './size.js';
 import { DEFAULT_DOWN_WINDOW, remember } from './stabilise.js';
 import { elapsed } from './time.js';
 import type {
@@ -14,7 +15,6 @@ import type {
   Recommendation,
   Rule,
   Samples,
-  SizingTrace,
   StagesTrace,
   Trace,
 } from './types.js';
@@ -139,10 +139,15 @@ function windows({ behavior }: Rule) {
 
 function reasonsAgainstScalingDown(assessment: Assessment, samples: Samples): string[] {
   const reasons = missingInputs(assessment.missing);
-  const { measuredPods } = assessment;
+  const { measuredPods, sizing, objective } = assessment;
   if (measuredPods !== undefined && measuredPods < samples.replicas) {
     reasons.push(`only ${measuredPods} of ${count(samples.replicas, 'pod')} are measured so far`);
   }
+  const { counted = Infinity } = isAbsent(sizing) ? {} : (sizing.trace.pods ?? {});
+  if (counted < Math.min(samples.replicas, measuredPods ?? Infinity)) {
+    reasons.push(`only ${counted} of ${count(samples.replicas, 'pod')} count so far`);
+  }
+  if (objective?.kept === false) reasons.push(objectiveText(objective));
   return [...reasons, ...samples.waitedOnBy.map((waiter) => `${waiter} is held up and waits on it`)];
 }
 
@@ -182,37 +187,41 @@ function hold({ rule, samples, history, now }: Situation, binding: 'hold' | 'dep
   };
 }
 
-function scale({ rule, samples, history, now, noScaleDown }: Situation, sizing: SizingTrace): Outcome {
+function scale(situation: Situation, sizing: Sizing): Outcome {
+  const { rule, samples, history, now, assessment, noScaleDown } = situation;
   const current = samples.replicas;
-  const raw = replicasFor(rule.target, sizing, current);
-  const tolerance = withinTolerance(sizing.ratio, rule.behavior) ? current : raw;
-  const floor = noScaleDown.length > 0 ? Math.max(tolerance, current) : tolerance;
+  const { raw, replicas: tolerance } = sizing;
+  const objective = assessment.objective?.kept ? Math.min(tolerance, current) : tolerance;
+  const floor = noScaleDown.length > 0 ? Math.max(objective, current) : objective;
   const normalised = normalise(rule, current, floor, history, now);
   const stages = {
     raw,
     tolerance,
+    objective,
     floor,
     stabilised: normalised.stabilised,
     rateLimited: normalised.rateLimited,
     clamped: normalised.replicas,
   };
-  return { stages, binding: bindingOf(stages), history: normalised.history };
+  return { stages, binding: bindingOf(stages, sizing), history: normalised.history };
 }
 
 /** The last stage that changed the number decided it. */
-function bindingOf(stages: StagesTrace): Binding {
-  const { raw, tolerance, floor, stabilised, rateLimited, clamped } = stages;
+function bindingOf(stages: StagesTrace, sizing: Sizing): Binding {
+  const { raw, tolerance, objective, floor, stabilised, rateLimited, clamped } = stages;
   if (clamped !== rateLimited) return clamped < rateLimited ? 'maxReplicas' : 'minReplicas';
   if (rateLimited !== stabilised) return rateLimited < stabilised ? 'scaleUpLimit' : 'scaleDownLimit';
   if (stabilised !== floor) return 'stabilization';
-  if (floor !== tolerance) return 'noScaleDown';
-  return tolerance === raw ? 'none' : 'tolerance';
+  if (floor !== objective) return 'noScaleDown';
+  if (objective !== tolerance) return 'objective';
+  return tolerance === raw ? 'none' : (sizing.trace.kept ?? 'tolerance');
 }
 
 function allAt(replicas: number): StagesTrace {
   return {
     raw: replicas,
     tolerance: replicas,
+    objective: replicas,
     floor: replicas,
     stabilised: replicas,
     rateLimited: replicas,
@@ -227,12 +236,13 @@ function classOf({ classification, missing }: Assessment): Pick<Decision, 'bound
 }
 
 function traceOf({ assessment, walk: walked, noScaleDown }: Situation) {
-  const { inputs, sizing, classification } = assessment;
+  const { inputs, sizing, objective, classification } = assessment;
   return {
     inputs,
     steps: classification.traces,
     ...(walked ? { walk: walkTrace(walked) } : {}),
-    ...(isAbsent(sizing) ? {} : { sizing }),
+    ...(isAbsent(sizing) ? {} : { sizing: sizing.trace }),
+    ...(objective ? { objective } : {}),
     noScaleDown,
   };
 }

@@ -1,5 +1,6 @@
-import { count, percent, round } from './format.js';
-import { DEFAULT_TOLERANCE } from './size.js';
+import { count, milliseconds, percent, round } from './format.js';
+import { objectiveText } from './objective.js';
+import { toleranceOf } from './tolerance.js';
 import { DEFAULT_DOWN_WINDOW } from './stabilise.js';
 import type { ConditionTrace, Decision, Rule, SizingTrace, Trace, WalkTrace } from './types.js';
 
@@ -14,13 +15,18 @@ export interface Explanation {
 /** Says in plain words why a decision came out as it did, and what would have to change for another one. */
 export function explain(rule: Rule, decision: Unexplained): Explanation {
   const { currentReplicas: current, stages } = decision;
-  const why = because(rule, decision);
   const to = stages.clamped;
+  const why = because(rule, decision) + (to > current ? gateText(decision) : '');
   const what =
     to === current
       ? `Holding at ${count(current, 'replica')}`
       : `Scaling ${to > current ? 'up' : 'down'} from ${current} to ${count(to, 'replica')}`;
   return { reason: `${what}: ${why}`, wouldChange: wouldChange(rule, decision) };
+}
+
+/** What the latency objective had to say about replicas that grow. */
+function gateText({ objective }: Unexplained): string {
+  return objective && !objective.kept ? `; ${objectiveText(objective)}` : '';
 }
 
 function because(rule: Rule, decision: Unexplained): string {
@@ -39,6 +45,10 @@ function because(rule: Rule, decision: Unexplained): string {
       return `${load} and ${stages.tolerance} would do, but ${noScaleDown.join('; ')}`;
     case 'tolerance':
       return `${load}, which is within the tolerance`;
+    case 'unmeasuredPods':
+      return `${load}, but with the pods that are not measured it might be the other way around`;
+    case 'objective':
+      return `${load} and calls for ${stages.tolerance}, but ${objectiveText(decision.objective!)}`;
     case 'stabilization':
       return `${load} and calls for ${stages.floor}, but ${recommended(rule, decision)}`;
     case 'scaleUpLimit':
@@ -53,9 +63,26 @@ function because(rule: Rule, decision: Unexplained): string {
   }
 }
 
-function loadOf({ signal, demand, targetPerPod, ratio }: SizingTrace): string {
+function loadOf(sizing: SizingTrace): string {
+  const { signal, demand, targetPerPod, targetValue, ratio } = sizing;
   const unit = signal === 'cpu' ? ' cores' : '';
-  return `${signal} demand of ${round(demand)}${unit} is ${round(ratio)} times the target of ${round(targetPerPod)}${unit} per pod`;
+  const times = `${round(ratio)} times the target of`;
+  if (targetPerPod === undefined)
+    return `${signal} of ${round(demand)} is ${times} ${round(targetValue ?? 0)}`;
+  return `${signal} demand of ${round(demand)}${unit} is ${times} ${round(targetPerPod)}${unit} per pod${podsOf(sizing)}`;
+}
+
+function podsOf({ pods }: SizingTrace): string {
+  if (!pods) return '';
+  const { counted, unready, missing, starved } = pods;
+  return [
+    ...(unready + missing > 0
+      ? [`${counted} of ${count(counted + unready + missing, 'pod')} ${counted === 1 ? 'counts' : 'count'}`]
+      : []),
+    ...(starved > 0 ? [`${starved} of them unready for want of CPU`] : []),
+  ]
+    .map((part) => `, ${part}`)
+    .join('');
 }
 
 function evidenceOf({ steps, bound }: Unexplained): string {
@@ -116,6 +143,8 @@ function wouldChange(rule: Rule, decision: Unexplained): string {
     case 'hold':
     case 'dependency':
       return `an end to this: ${evidenceOf(decision)}`;
+    case 'objective':
+      return `a latency above ${milliseconds(decision.objective!.latency)}`;
     case 'stabilization':
       return 'the same demand until the window has passed';
     case 'scaleUpLimit':
@@ -125,15 +154,15 @@ function wouldChange(rule: Rule, decision: Unexplained): string {
     case 'maxReplicas':
       return `another ${decision.binding}`;
     case 'tolerance':
+    case 'unmeasuredPods':
     case 'none':
       return decision.sizing ? bounds(rule, decision.sizing, decision.stages.clamped) : '';
   }
 }
 
 /** The demand at which the replicas just decided would leave the tolerance. */
-function bounds({ behavior }: Rule, { signal, targetPerPod }: SizingTrace, replicas: number): string {
-  const carried = targetPerPod * replicas;
-  const upper = carried * (1 + (behavior?.scaleUp.tolerance ?? DEFAULT_TOLERANCE));
-  const lower = carried * (1 - (behavior?.scaleDown.tolerance ?? DEFAULT_TOLERANCE));
-  return `${signal} demand above ${round(upper)} or below ${round(lower)}`;
+function bounds({ behavior }: Rule, sizing: SizingTrace, replicas: number): string {
+  const { up, down } = toleranceOf(behavior);
+  const { signal, targetPerPod, targetValue = (targetPerPod ?? 0) * replicas } = sizing;
+  return `${signal} demand above ${round(targetValue * (1 + up))} or below ${round(targetValue * (1 - down))}`;
 }

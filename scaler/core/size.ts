@@ -1,73 +1,103 @@
+import { INT32_MAX, milli } from './int.js';
 import { isAbsent } from './reading.js';
-import type { Absent, Behavior, Reading, SizingTrace, Target } from './types.js';
+import { sizeByPods } from './size-pods.js';
+import { toleranceOf, withinTolerance } from './tolerance.js';
+import { sizeByAverage, sizeByValue, type TotalSizing } from './total-arithmetic.js';
+import type { Absent, Measured, Reading, Rule, SizingTrace, WorkloadSamples } from './types.js';
 
-/** HPA's tolerance where `behavior` is omitted. */
-export const DEFAULT_TOLERANCE = 0.1;
-
-/** Replica counts are int32 in Kubernetes. */
-const MAX_REPLICAS = 2_147_483_647;
+export interface Sizing {
+  readonly trace: SizingTrace;
+  /** What demand calls for, before any tolerance or limit. */
+  readonly raw: number;
+  /** After the tolerance. */
+  readonly replicas: number;
+}
 
 /**
- * Demand of the whole workload against what its current replicas should carry.
+ * Demand against target, and the replicas that this calls for: from the samples of each pod, exactly as HPA v2, where
+ * the signal is measured by pod and the pods are known; else from the demand of the whole workload.
  *
- * With `averageUtilization` the percentage is truncated to a whole number and computed from thousandths, as HPA
- * does, so that both agree on every input.
- *
- * Source: GetResourceUtilizationRatio, kubernetes/pkg/controller/podautoscaler/metrics.
- *
- * @param request CPU request of one pod, see `usableRequest`
- * @param replicas at least 1
+ * @param samples of a workload with at least one replica
+ * @param request CPU request of one pod, for want of the pods themselves; see `usableRequest`
  */
-export function demandRatio(
-  target: Target,
+export function size(
+  rule: Rule,
+  samples: WorkloadSamples,
   demand: Reading,
   request: Reading,
-  replicas: number,
-): SizingTrace | Absent {
+  now: number,
+): Sizing | Absent {
   if (isAbsent(demand)) return demand;
-  if ('averageValue' in target) {
-    const ratio = milli(demand.value) / (milli(target.averageValue) * replicas);
-    return { signal: target.signal, demand: demand.value, targetPerPod: target.averageValue, ratio };
+  const { target } = rule;
+  if ('value' in target) return sizeToValue(rule, target.value, samples, demand);
+  const usage = samples.podSignals?.[target.signal];
+  const { pods } = samples;
+  if (usage && pods) {
+    return sizeByPods({ ...rule, target }, samples, { usage, pods, timestamp: demand.timestamp }, now);
   }
-  if (isAbsent(request)) return { ...request, text: `the CPU request of its pods: ${request.text}` };
-  const requested = milli(request.value * replicas);
-  if (requested === 0) {
-    const text =
-      'its pods request no CPU, so a percentage of it says nothing: set a request, or averageValue';
-    return { absent: 'missing', text };
-  }
-  const percent = Math.trunc((100 * milli(demand.value)) / requested);
-  return {
-    signal: target.signal,
-    demand: demand.value,
-    targetPerPod: (request.value * target.averageUtilization) / 100,
-    ratio: percent / target.averageUtilization,
-  };
+  return 'averageValue' in target
+    ? sizeToAverage(rule, target.averageValue, samples.replicas, demand)
+    : sizeToRequest(rule, target.averageUtilization, samples.replicas, demand, request);
 }
 
 /** A CPU request that a percentage can be taken of. */
 export function usableRequest(request: Reading): Reading {
-  if (isAbsent(request) || milli(request.value) > 0) return request;
+  if (isAbsent(request) || milli(request.value) > 0n) return request;
   return { absent: 'missing', text: 'its pods request no CPU; set a request, or a target of averageValue' };
 }
 
-/** The replicas that demand calls for, before any tolerance or limit. */
-export function replicasFor(target: Target, sizing: SizingTrace, replicas: number): number {
-  const wanted =
-    'averageValue' in target
-      ? Math.ceil(milli(sizing.demand) / milli(target.averageValue))
-      : Math.ceil(sizing.ratio * replicas);
-  return Math.min(wanted, MAX_REPLICAS);
+/** As many replicas as Kubernetes can count: an overflow must never read as few. */
+export function saturate(replicas: number): number {
+  return Math.min(replicas, INT32_MAX);
 }
 
-/** Whether the ratio is too near to 1 to do anything; both ends belong to the tolerance. */
-export function withinTolerance(ratio: number, behavior: Behavior | null): boolean {
-  const up = behavior?.scaleUp.tolerance ?? DEFAULT_TOLERANCE;
-  const down = behavior?.scaleDown.tolerance ?? DEFAULT_TOLERANCE;
-  return 1 - down <= ratio && ratio <= 1 + up;
+function sizeToAverage(rule: Rule, targetPerPod: number, replicas: number, { value }: Measured): Sizing {
+  const tolerance = toleranceOf(rule.behavior);
+  const sizing = sizeByAverage(milli(value), milli(targetPerPod), tolerance, replicas);
+  return sized(sizing, { signal: rule.target.signal, demand: value, targetPerPod });
 }
 
-/** In thousandths, as Kubernetes counts: what floating-point sums leave behind the point does not tip a ceiling. */
-function milli(value: number): number {
-  return Math.round(value * 1000);
+/**
+ * As if every pod carried an equal part of the demand, with the percentage cut off to a whole number as HPA does.
+ *
+ * Source: GetResourceUtilizationRatio, kubernetes/pkg/controller/podautoscaler/metrics.
+ */
+function sizeToRequest(
+  { target, behavior }: Rule,
+  averageUtilization: number,
+  replicas: number,
+  { value }: Measured,
+  request: Reading,
+): Sizing | Absent {
+  if (isAbsent(request)) return { ...request, text: `the CPU request of its pods: ${request.text}` };
+  const percent = Number((milli(value) * 100n) / milli(request.value * replicas));
+  const ratio = percent / averageUtilization;
+  const raw = Math.ceil(ratio * replicas);
+  const kept = withinTolerance(ratio, toleranceOf(behavior));
+  return sized(
+    { raw, replicas: kept ? replicas : raw, ratio },
+    { signal: target.signal, demand: value, targetPerPod: (request.value * averageUtilization) / 100 },
+  );
+}
+
+function sizeToValue(
+  rule: Rule,
+  targetValue: number,
+  samples: WorkloadSamples,
+  demand: Measured,
+): Sizing | Absent {
+  const { pods, replicas } = samples;
+  const ready = pods?.filter((pod) => pod.phase === 'Running' && pod.ready === 'True').length ?? replicas;
+  const counted = pods?.length === 0 ? undefined : ready;
+  const tolerance = toleranceOf(rule.behavior);
+  const sizing = sizeByValue(milli(demand.value), milli(targetValue), tolerance, replicas, counted);
+  if (!sizing) return { absent: 'missing', text: 'it has no pods yet' };
+  return sized(sizing, { signal: rule.target.signal, demand: demand.value, targetValue });
+}
+
+function sized(
+  { raw, replicas, ratio }: Omit<TotalSizing, 'kept'>,
+  trace: Omit<SizingTrace, 'ratio'>,
+): Sizing {
+  return { raw: saturate(raw), replicas: saturate(replicas), trace: { ...trace, ratio } };
 }

@@ -9,6 +9,7 @@ import { parseQuantity } from '../../common/quantity.js';
 import {
   decideStepSchema,
   groupSchema,
+  objectiveSchema,
   ruleSchema,
   signalSchema,
   type RawDecideStep,
@@ -16,6 +17,7 @@ import {
   type RawRule,
   type RawSignal,
 } from './schema.js';
+import { fillObjective } from './defaults.js';
 import { builtInSignals } from './signals.js';
 import type { RuleErrorCode } from './types.js';
 
@@ -37,9 +39,23 @@ function validFields<T>(shape: Readonly<Record<string, z.ZodType>>, raw: unknown
 }
 
 /** Names of the signals that a group adds to the built-in ones. */
-export function signalNames(rawGroup: unknown): string[] {
+function signalNames(rawGroup: unknown): string[] {
   const signals = valueAt(rawGroup, ['signals']);
   return signals !== null && typeof signals === 'object' ? Object.keys(signals) : [];
+}
+
+/** Names of the signals that the rules of a group may use. */
+export function knownSignals(rawGroup: unknown): string[] {
+  return [...BUILT_IN, ...latencySignals(rawGroup), ...signalNames(rawGroup)];
+}
+
+/** The signals that come with the objectives of a group's rules. */
+function latencySignals(rawGroup: unknown): string[] {
+  const rules = valueAt(rawGroup, ['rules']);
+  return (Array.isArray(rules) ? rules : []).flatMap((rule) => {
+    const objective = objectiveSchema.safeParse(valueAt(rule, ['objective']));
+    return objective.success ? [fillObjective(objective.data).signal] : [];
+  });
 }
 
 /** What a group's own fields do not tell one by one. */
@@ -49,8 +65,10 @@ export function checkGroup(rawGroup: unknown, path: Path): Finding[] {
   if (window !== undefined && parseDuration(window) === 0) {
     findings.push(problem('RULE_OUT_OF_RANGE', [...path, 'window'], 'window must be longer than 0s'));
   }
+  const builtIn = [...BUILT_IN, ...latencySignals(rawGroup)];
   for (const name of signalNames(rawGroup)) {
-    findings.push(...checkSignal(name, valueAt(rawGroup, ['signals', name]), [...path, 'signals', name]));
+    const signal = valueAt(rawGroup, ['signals', name]);
+    findings.push(...checkSignal(name, signal, [...path, 'signals', name], builtIn));
   }
   return findings;
 }
@@ -58,16 +76,17 @@ export function checkGroup(rawGroup: unknown, path: Path): Finding[] {
 /**
  * What a rule's fields do not tell one by one.
  *
- * @param signals names of the signals that the rule's group adds to the built-in ones
+ * @param signals names of the signals of the rule's group, see `knownSignals`
  */
 export function checkRule(rawRule: unknown, path: Path, signals: readonly string[]): Finding[] {
   const rule = validFields<RawRule>(ruleSchema.shape, rawRule);
-  const known = [...BUILT_IN, ...signals].filter((name) => name !== 'edges');
+  const known = signals.filter((name) => name !== 'edges');
   const steps = valueAt(rawRule, ['decide']);
   return [
     ...checkScaled(rule, rawRule, path),
     ...checkRange(rule, path),
     ...checkTarget(rule, [...path, 'target'], known),
+    ...checkObjective(rule, [...path, 'objective']),
     ...(Array.isArray(steps) ? steps : []).flatMap((step, index) =>
       checkStep(step, [...path, 'decide', index], known),
     ),
@@ -98,18 +117,16 @@ function checkInterval(interval: string, path: Path): Finding[] {
   ];
 }
 
-function checkSignal(name: string, rawSignal: unknown, path: Path): Finding[] {
+function checkSignal(name: string, rawSignal: unknown, path: Path, builtIn: readonly string[]): Finding[] {
   if (RESERVED.includes(name)) {
     const message = '"target" means demand over target; give the signal another name';
     return [{ ...problem('RULE_CONFLICT', path, message), atKey: true }];
   }
   const { expr } = validFields<RawSignal>(signalSchema.shape, rawSignal);
   if (expr === undefined) {
-    if (BUILT_IN.includes(name) || valueAt(rawSignal, ['expr']) !== undefined) return [];
+    if (builtIn.includes(name) || valueAt(rawSignal, ['expr']) !== undefined) return [];
     const message = `signal "${name}" has no expr and is none of the built-in ones`;
-    return [
-      problem('RULE_MISSING_FIELD', path, `${message}${suggestion(name, BUILT_IN) || '; give it one'}`),
-    ];
+    return [problem('RULE_MISSING_FIELD', path, `${message}${suggestion(name, builtIn) || '; give it one'}`)];
   }
   const fault = checkPromql(expr);
   if (!fault) return [];
@@ -143,23 +160,28 @@ function checkRange({ minReplicas = 1, maxReplicas }: Partial<RawRule>, path: Pa
 
 function checkTarget({ target }: Partial<RawRule>, path: Path, known: readonly string[]): Finding[] {
   if (!target) return [];
-  const { signal = 'cpu', averageUtilization, averageValue } = target;
+  const { signal = 'cpu', averageUtilization, averageValue, value } = target;
   const findings = checkSignalName(signal, [...path, 'signal'], known);
-  if (averageUtilization !== undefined && averageValue !== undefined) {
-    findings.push(
-      problem('RULE_CONFLICT', path, 'target has averageUtilization and averageValue; keep one of them'),
-    );
+  const given = Object.keys({ averageUtilization, averageValue, value }).filter(
+    (field) => target[field as 'value'] !== undefined,
+  );
+  if (given.length > 1) {
+    findings.push(problem('RULE_CONFLICT', path, `target has ${given.join(' and ')}; keep one of them`));
   }
-  if (signal !== 'cpu' && averageValue === undefined) {
-    const message = `target needs averageValue: averageUtilization is a share of the CPU request, and "${signal}" is not CPU`;
+  if (signal !== 'cpu' && averageValue === undefined && value === undefined) {
+    const message = `target needs averageValue or value: averageUtilization is a share of the CPU request, and "${signal}" is not CPU`;
     findings.push(problem('RULE_CONFLICT', path, message));
   }
-  if (averageValue !== undefined && Math.round(1000 * parseQuantity(averageValue)) === 0) {
-    findings.push(
-      problem('RULE_OUT_OF_RANGE', [...path, 'averageValue'], 'averageValue must be at least 0.001'),
-    );
+  for (const [field, amount] of Object.entries({ averageValue, value })) {
+    if (amount === undefined || Math.round(1000 * parseQuantity(amount)) > 0) continue;
+    findings.push(problem('RULE_OUT_OF_RANGE', [...path, field], `${field} must be at least 0.001`));
   }
   return findings;
+}
+
+function checkObjective({ objective }: Partial<RawRule>, path: Path): Finding[] {
+  if (!objective || parseDuration(objective.latency) > 0) return [];
+  return [problem('RULE_OUT_OF_RANGE', [...path, 'latency'], 'latency must be longer than 0s')];
 }
 
 function checkStep(rawStep: unknown, path: Path, known: readonly string[]): Finding[] {

@@ -1,10 +1,10 @@
 import { parseDuration } from '../../common/duration.js';
-import { DEFAULT_TOLERANCE } from '../core/size.js';
+import { DEFAULT_TOLERANCE } from '../core/tolerance.js';
 import { DEFAULT_DOWN_WINDOW } from '../core/stabilise.js';
-import type { Behavior, DecideStep, ScalingPolicy, ScalingRules, Target } from '../core/types.js';
+import type { Behavior, DecideStep, Objective, ScalingPolicy, ScalingRules, Target } from '../core/types.js';
 import { parseQuantity } from '../../common/quantity.js';
-import type { RawBehavior, RawGroup, RawRule, RawScalingRules } from './schema.js';
-import { builtInSignals } from './signals.js';
+import type { RawBehavior, RawGroup, RawObjective, RawRule, RawScalingRules } from './schema.js';
+import { builtInSignals, latencySignal } from './signals.js';
 import type { SignalQuery } from './types.js';
 
 export const DEFAULT_INTERVAL = 10;
@@ -12,6 +12,7 @@ const DEFAULT_MAX_AGE = 45;
 const DEFAULT_WINDOW = '1m';
 const DEFAULT_UTILIZATION = 70;
 const DEFAULT_MAX_HOPS = 4;
+const DEFAULT_QUANTILE = 0.99;
 
 const DOUBLE: ScalingPolicy = { type: 'Percent', value: 100, periodSeconds: 15 };
 const FOUR_PODS: ScalingPolicy = { type: 'Pods', value: 4, periodSeconds: 15 };
@@ -42,9 +43,13 @@ function fillScalingRules(
   };
 }
 
-/** The signals of a group: the built-in ones, changed and added to by its own. */
-export function fillSignals(group: Pick<RawGroup, 'window' | 'signals'>): Record<string, SignalQuery> {
-  const builtIn = builtInSignals(group.window ?? DEFAULT_WINDOW);
+/** The signals of a group: the built-in ones, changed and added to by its own; a latency for each quantile asked for. */
+export function fillSignals(
+  group: Pick<RawGroup, 'window' | 'signals'>,
+  objectives: readonly Objective[] = [],
+): Record<string, SignalQuery> {
+  const quantiles = objectives.map(({ quantile }) => quantile);
+  const builtIn = builtInSignals(group.window ?? DEFAULT_WINDOW, quantiles);
   const given = group.signals ?? {};
   return Object.fromEntries(
     [...new Set([...Object.keys(builtIn), ...Object.keys(given)])].map((name) => {
@@ -58,7 +63,12 @@ export function fillSignals(group: Pick<RawGroup, 'window' | 'signals'>): Record
 export function fillTarget(target: RawRule['target']): Target {
   const signal = target?.signal ?? 'cpu';
   if (target?.averageValue !== undefined) return { signal, averageValue: parseQuantity(target.averageValue) };
+  if (target?.value !== undefined) return { signal, value: parseQuantity(target.value) };
   return { signal, averageUtilization: target?.averageUtilization ?? DEFAULT_UTILIZATION };
+}
+
+export function fillObjective({ latency, quantile = DEFAULT_QUANTILE }: RawObjective): Objective {
+  return { latency: parseDuration(latency), quantile, signal: latencySignal(quantile) };
 }
 
 export function fillDecide(decide: RawRule['decide'], target: Target): DecideStep[] {

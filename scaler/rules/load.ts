@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
 import { workloadKey } from '../core/types.js';
-import { checkGroup, checkRule, duplicates, signalNames } from './checks.js';
+import { checkGroup, checkRule, duplicates, knownSignals } from './checks.js';
 import { parseDocuments, type Path, type RuleDocument } from './document.js';
 import { expandPaths } from './files.js';
 import { findingsOf, valueAt, type Finding } from './issues.js';
@@ -85,7 +85,7 @@ function checkMeaning(file: unknown): Finding[] {
     const rulesPath = [...path, 'rules'];
     findings.push(...checkGroup(group, path));
     findings.push(...duplicates(namesOf(file, rulesPath, 'scale'), 'another rule of this group'));
-    const signals = signalNames(group);
+    const signals = knownSignals(group);
     listAt(file, rulesPath).forEach((rule, ruleIndex) => {
       findings.push(...checkRule(rule, [...rulesPath, ruleIndex], signals));
     });

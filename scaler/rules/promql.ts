@@ -1,4 +1,5 @@
 import { parser } from '@prometheus-io/lezer-promql';
+import { parseDuration } from '../../common/duration.js';
 
 export interface PromqlFault {
   /** Character of the expression at which it goes wrong, from 0. */
@@ -27,6 +28,19 @@ export function checkPromql(expr: string): PromqlFault | undefined {
   const top = tree.topNode.firstChild?.name ?? '';
   const given = NOT_A_VECTOR[top];
   return given === undefined ? undefined : { offset: 0, message: `the expression gives ${given}` };
+}
+
+/** The longest range that a valid expression looks back over, in seconds; 0 when it does not. */
+export function longestRange(expr: string): number {
+  let longest = 0;
+  parser.parse(expr).iterate({
+    enter: ({ name, node }) => {
+      if (name !== 'MatrixSelector' && name !== 'SubqueryExpr') return;
+      const range = node.getChild('DurationExpr');
+      if (range) longest = Math.max(longest, parseDuration(expr.slice(range.from, range.to)));
+    },
+  });
+  return longest;
 }
 
 function syntaxFault(expr: string, offset: number): PromqlFault {

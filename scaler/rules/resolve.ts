@@ -1,6 +1,14 @@
 import { parseDuration } from '../../common/duration.js';
 import type { RuleSettings, ScaleTargetRef } from '../core/types.js';
-import { DEFAULT_INTERVAL, fillBehavior, fillDecide, fillSignals, fillTarget } from './defaults.js';
+import {
+  DEFAULT_INTERVAL,
+  fillBehavior,
+  fillDecide,
+  fillObjective,
+  fillSignals,
+  fillTarget,
+} from './defaults.js';
+import { longestRange } from './promql.js';
 import type { RawGroup, RawRule } from './schema.js';
 import type {
   FleetRule,
@@ -20,7 +28,8 @@ const BUILT_IN_API = 'apps/v1';
  * @param sources where each rule stands, in their order
  */
 export function resolveGroup(group: RawGroup, file: string, sources: readonly Position[]): RuleGroup {
-  const signals = fillSignals(group);
+  const objectives = group.rules.flatMap(({ objective }) => (objective ? [fillObjective(objective)] : []));
+  const signals = fillSignals(group, objectives);
   return {
     name: group.name,
     file,
@@ -77,11 +86,17 @@ function resolveSettings(raw: RawRule, signals: Readonly<Record<string, SignalQu
     minReplicas: raw.minReplicas ?? 1,
     maxReplicas: raw.maxReplicas,
     target,
+    ...(raw.objective && { objective: fillObjective(raw.objective) }),
     decide: fillDecide(raw.decide, target),
     behavior: fillBehavior(raw.behavior),
-    maxAge: Object.fromEntries(Object.entries(signals).map(([name, { maxAge }]) => [name, maxAge])),
+    maxAge: mapValues(signals, ({ maxAge }) => maxAge),
+    windows: mapValues(signals, ({ expr }) => longestRange(expr)),
     dryRun: raw.dryRun ?? false,
     labels: raw.labels ?? {},
     annotations: raw.annotations ?? {},
   };
+}
+
+function mapValues<T, U>(record: Readonly<Record<string, T>>, of: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, of(value)]));
 }

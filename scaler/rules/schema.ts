@@ -66,6 +66,19 @@ const target = z.strictObject({
   averageValue: quantity
     .exactOptional()
     .meta({ description: "Amount per pod in the signal's unit (cores for cpu)" }),
+  value: quantity
+    .exactOptional()
+    .meta({ description: 'What the signal itself should come to, where more pods bring it down' }),
+});
+
+export const objectiveSchema = z.strictObject({
+  latency: duration.meta({ description: 'From request received to first byte of the answer, such as 50ms' }),
+  quantile: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .exactOptional()
+    .meta({ description: 'The part of the requests that keeps it; default 0.99' }),
 });
 
 const scaleTargetRef = z.strictObject({
@@ -100,6 +113,9 @@ export const ruleSchema = z.strictObject({
   minReplicas: int32.min(1).exactOptional().meta({ description: 'Default 1' }),
   maxReplicas: positive,
   target: target.exactOptional().meta({ description: 'Default {signal: cpu, averageUtilization: 70}' }),
+  objective: objectiveSchema
+    .exactOptional()
+    .meta({ description: "The service's own latency; while it is kept, replicas do not grow" }),
   decide: z
     .array(decideStepSchema)
     .exactOptional()
@@ -130,6 +146,7 @@ export const groupSchema = z.strictObject({
 export const fileSchema = z.strictObject({ groups: z.array(groupSchema) });
 
 export type RawRule = z.infer<typeof ruleSchema>;
+export type RawObjective = z.infer<typeof objectiveSchema>;
 export type RawGroup = z.infer<typeof groupSchema>;
 export type RawDecideStep = z.infer<typeof decideStepSchema>;
 export type RawSignal = z.infer<typeof signalSchema>;

@@ -1,4 +1,5 @@
 const WORKLOAD = 'namespace, workload, workload_kind';
+const POD = `${WORKLOAD}, pod`;
 const STATES = 'kernscale_state_seconds_total';
 
 /**
@@ -15,8 +16,9 @@ const MIN_BUSY = 0.01;
  * about what holds the others up.
  *
  * @param window range of the rates, as Prometheus writes it
+ * @param quantiles for each of which there is to be a latency
  */
-export function builtInSignals(window: string): Record<string, string> {
+export function builtInSignals(window: string, quantiles: readonly number[] = []): Record<string, string> {
   const share = (state: string): string =>
     `${perWorkload(states(`state="${state}"`))} / clamp_min(${perWorkload(states('state!~"idle|sleep"'))}, ${MIN_BUSY})`;
   const perWorkload = (metric: string): string => `sum by (${WORKLOAD}) (${liveRate(metric, window)})`;
@@ -27,10 +29,30 @@ export function builtInSignals(window: string): Record<string, string> {
     wait: share('network'),
     lock: share('lock'),
     edges: `sum by (${WORKLOAD}, peer) (${waited(window)})`,
-    request: `avg by (${WORKLOAD}) (sum by (${WORKLOAD}, pod) (kernscale_container_cpu_request_cores))`,
+    request: `avg by (${WORKLOAD}) (sum by (${POD}) (kernscale_container_cpu_request_cores))`,
     // A pod younger than the window has a rate that is too small, so it does not count as measured yet.
-    pods: `count by (${WORKLOAD}) (count by (${WORKLOAD}, pod) (${measuredFor}))`,
+    pods: `count by (${WORKLOAD}) (count by (${POD}) (${measuredFor}))`,
+    ...Object.fromEntries(
+      quantiles.map((quantile) => [latencySignal(quantile), servedWithin(quantile, window)]),
+    ),
   };
+}
+
+/** The signal of a quantile of the latency: 0.99 → `latency_p99`, 0.999 → `latency_p99_9`. */
+export function latencySignal(quantile: number): string {
+  const percent = Number((quantile * 100).toPrecision(12));
+  return `latency_p${String(percent).replace(/[^0-9]/g, '_')}`;
+}
+
+/**
+ * Seconds within which that part of the requests was answered, from the classic histogram or, where Prometheus keeps
+ * only the native one, from that. Without requests it is NaN.
+ */
+function servedWithin(quantile: number, window: string): string {
+  const metric = 'kernscale_tcp_serve_seconds';
+  const classic = `sum by (${WORKLOAD}, le) (${liveRate(`${metric}_bucket`, window)})`;
+  const native = `sum by (${WORKLOAD}) (${liveRate(metric, window)})`;
+  return `histogram_quantile(${quantile}, ${classic}) or histogram_quantile(${quantile}, ${native})`;
 }
 
 function states(matcher: string): string {

@@ -72,6 +72,7 @@ function ruleOf(spec: Spec, averageValue: number): Rule {
     target: { signal: 'usage', averageValue },
     decide: [],
     maxAge: {},
+    windows: {},
     dryRun: false,
     labels: {},
     annotations: {},

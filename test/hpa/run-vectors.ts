@@ -5,6 +5,7 @@ import { runVectors } from './vectors.js';
 await runMain('hpa-vectors', async ([folder]) => {
   if (folder === undefined)
     throw new KernscaleError('BAD_FLAG', 'name the folder that holds the vector files');
-  process.stdout.write(`${JSON.stringify(await runVectors(folder))}\n`);
-  return 0;
+  const report = await runVectors(folder);
+  process.stdout.write(`${JSON.stringify(report)}\n`);
+  return report.passed === report.rows ? 0 : 1;
 });

@@ -3,35 +3,20 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { KernscaleError } from '../../common/errors.js';
 import { replayBehavior, type BehaviorRow } from './behavior.js';
-import { isReplayable, replayReplicas, type ReplicasRow } from './replicas.js';
+import { replayReplicas, type ReplicasRow } from './replicas.js';
 
 export interface Report {
   readonly rows: number;
   readonly passed: number;
+  /** Rows that come out otherwise than in HPA. */
   readonly deviations: readonly { readonly id: string; readonly why: string }[];
 }
 
-interface VectorFile {
-  readonly pattern: RegExp;
-  readonly applies: (row: unknown) => boolean;
-  readonly replay: (row: unknown) => string | undefined;
-}
-
-const VECTOR_FILES: readonly VectorFile[] = [
-  {
-    pattern: /^behavior.*\.jsonl(\.gz)?$/,
-    applies: () => true,
-    replay: (row) => replayBehavior(row as BehaviorRow),
-  },
-  {
-    pattern: /^replicas.*\.jsonl(\.gz)?$/,
-    applies: (row) => isReplayable(row as ReplicasRow),
-    replay: (row) => replayReplicas(row as ReplicasRow),
-  },
-];
+/** A trace of HPA syncs has steps; all other rows are one calculation of replicas. */
+type Row = BehaviorRow | ReplicasRow;
 
 /**
- * Replays every vector file of a folder, `behavior*.jsonl` and `replicas*.jsonl`, plain or gzipped.
+ * Replays every vector file of a folder, `*.jsonl` and `*.jsonl.gz`.
  *
  * @throws KernscaleError `NO_VECTORS` when there is none
  */
@@ -39,23 +24,22 @@ export async function runVectors(folder: string): Promise<Report> {
   const deviations: { id: string; why: string }[] = [];
   let rows = 0;
   for (const name of (await readdir(folder)).sort()) {
-    const file = VECTOR_FILES.find(({ pattern }) => pattern.test(name));
-    if (!file) continue;
-    for (const row of (await readRows(join(folder, name))).filter(file.applies)) {
+    if (!/\.jsonl(\.gz)?$/.test(name)) continue;
+    for (const row of await readRows(join(folder, name))) {
       rows++;
-      const why = file.replay(row);
-      if (why !== undefined) deviations.push({ id: (row as { id: string }).id, why });
+      const why = 'steps' in row ? replayBehavior(row) : replayReplicas(row);
+      if (why !== undefined) deviations.push({ id: row.id, why });
     }
   }
   if (rows === 0) throw new KernscaleError('NO_VECTORS', `${folder} holds no vector files`);
   return { rows, passed: rows - deviations.length, deviations };
 }
 
-async function readRows(file: string): Promise<unknown[]> {
+async function readRows(file: string): Promise<Row[]> {
   const bytes = await readFile(file);
   const text = (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
   return text
     .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as unknown);
+    .filter((line) => line.trim() !== '')
+    .map((line) => JSON.parse(line) as Row);
 }

@@ -28,6 +28,7 @@ export function ruleFor(name: string, changes: Partial<Rule> = {}): Rule {
     decide: fillDecide(undefined, target),
     behavior: fillBehavior(undefined),
     maxAge: { cpu: 45, request: 45, pods: 45, blockio: 45, wait: 45, lock: 45, edges: 45 },
+    windows: {},
     dryRun: false,
     labels: {},
     annotations: {},

@@ -72,7 +72,7 @@ describe('an error in a rule file', () => {
     [
       'percentage of the request of what is not CPU',
       ruleWith('target: {signal: wait, averageUtilization: 70}'),
-      'RULE_CONFLICT 7:17 target needs averageValue: averageUtilization is a share of the CPU request, and "wait" is not CPU',
+      'RULE_CONFLICT 7:17 target needs averageValue or value: averageUtilization is a share of the CPU request, and "wait" is not CPU',
     ],
     [
       'nothing to scale',

@@ -108,7 +108,7 @@ function updateTrace(list, trace) {
   const lines = [
     ...trace.inputs.map(inputText),
     ...trace.steps.map(({ bound, action, outcome }) => `step ${bound}: ${outcome} (${action})`),
-    `replicas: raw ${stages.raw}, after tolerance ${stages.tolerance}, floor ${stages.floor}, ` +
+    `replicas: raw ${stages.raw}, after tolerance ${stages.tolerance}, objective ${stages.objective}, floor ${stages.floor}, ` +
       `stabilised ${stages.stabilised}, rate-limited ${stages.rateLimited}, clamped ${stages.clamped}`,
     `decided by: ${trace.binding}`,
     ...trace.noScaleDown.map((why) => `not scaled down: ${why}`),

@@ -1,0 +1,28 @@
+/**
+ * Kubernetes counts quantities in int64 thousandths and replicas in int32. Both matter for coming out the same: sums
+ * of bytes in thousandths exceed what a double counts exactly, and divisions cut off.
+ */
+export const INT32_MAX = 2_147_483_647;
+const INT32_MIN = -2_147_483_648;
+
+/** In thousandths: what floating-point sums leave behind the third place does not tip a ceiling. */
+export function milli(value: number): bigint {
+  return BigInt(Math.round(value * 1000));
+}
+
+/** Go's `int64`: wraps around. */
+export function toInt64(value: bigint): bigint {
+  return BigInt.asIntN(64, value);
+}
+
+/** Go's `int32` of an integer: wraps around. */
+export function wrapToInt32(value: bigint): number {
+  return Number(BigInt.asIntN(32, value));
+}
+
+/** Go's `int32` of a float on amd64: cuts off, and what does not fit becomes the least int32. */
+export function toInt32(value: number): number {
+  const whole = Math.trunc(value);
+  // Adding zero takes the sign off a negative one.
+  return whole >= INT32_MIN && whole <= INT32_MAX ? whole + 0 : INT32_MIN;
+}
