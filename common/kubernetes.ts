@@ -19,12 +19,21 @@ export function loadKubeConfig(file?: string): KubeConfig {
   const config = new KubeConfig();
   if (file !== undefined) {
     loadFile(config, file);
-  } else if (process.env['KUBERNETES_SERVICE_HOST'] && readable(SERVICE_ACCOUNT_TOKEN)) {
+  } else if (inPod()) {
     config.loadFromCluster();
   } else {
     loadFile(config, defaultFile());
   }
   return config;
+}
+
+/** Somebody has said which cluster is meant; `~/.kube/config` alone may be about any. */
+export function isClusterGiven(file?: string): boolean {
+  return file !== undefined || inPod() || Boolean(process.env['KUBECONFIG']);
+}
+
+function inPod(): boolean {
+  return Boolean(process.env['KUBERNETES_SERVICE_HOST']) && readable(SERVICE_ACCOUNT_TOKEN);
 }
 
 function defaultFile(): string {

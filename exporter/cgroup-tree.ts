@@ -1,11 +1,11 @@
 import { readdirSync, statSync, watch, type FSWatcher } from 'node:fs';
 import { errorCode, errorMessage } from '../common/errors.js';
 import type { Logger } from '../common/log.js';
-import { parseCgroupPath, type CgroupIdentity } from './cgroup-path.js';
+import type { CgroupKey, Source } from './source.js';
 
 interface Child {
   readonly inode: bigint;
-  /** Undefined for a container's cgroup: whatever it contains is part of it. */
+  /** Undefined for a cgroup that is measured: whatever it contains is part of it. */
   readonly directory: Directory | undefined;
 }
 
@@ -21,12 +21,12 @@ const RESCAN_MS = 10_000;
 const RESCAN_UNWATCHED_MS = 1000;
 
 /**
- * Knows the containers' cgroups below a cgroup2 mount. inotify reports cgroups being made and removed;
+ * Knows the cgroups below a cgroup2 mount that are measured one by one. inotify reports cgroups being made and removed;
  * a full scan now and then repairs what was missed, and replaces inotify where its limits are hit.
  */
 export class CgroupTree {
   /** By the inode of the cgroup's directory, which is the kernel's cgroup id. */
-  readonly containers = new Map<bigint, CgroupIdentity>();
+  readonly containers = new Map<bigint, CgroupKey>();
   readonly #root: Directory;
   readonly #dirty = new Set<Directory>();
   #changed = false;
@@ -36,6 +36,7 @@ export class CgroupTree {
 
   constructor(
     private readonly mountPoint: string,
+    private readonly parse: Source['parse'],
     private readonly log: Logger,
     private readonly onChange: () => void,
   ) {
@@ -136,7 +137,7 @@ export class CgroupTree {
   }
 
   #enter(path: string, inode: bigint): Child {
-    const identity = parseCgroupPath(path.slice(this.mountPoint.length));
+    const identity = this.parse(path.slice(this.mountPoint.length));
     if (!identity) return { inode, directory: this.#open(path) };
     this.containers.set(inode, identity);
     this.#changed = true;

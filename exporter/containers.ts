@@ -1,9 +1,9 @@
 import type { ContainerCounters, Probes, Snapshot } from 'bpf-linker-napi';
 import { errorCode } from '../common/errors.js';
-import type { CgroupIdentity } from './cgroup-path.js';
 import type { ContainerSeries } from './families.js';
 import type { ContainerIdentity, PodIdentity } from './pods.js';
 import { RetiredContainers } from './retired.js';
+import type { CgroupKey } from './source.js';
 
 export interface ContainerPolicy {
   /** Containers of these namespaces are not measured. */
@@ -31,7 +31,7 @@ type Tracker = Pick<Probes, 'track' | 'untrack'>;
 
 interface Entry {
   readonly cgroupId: bigint;
-  readonly cgroup: CgroupIdentity;
+  readonly cgroup: CgroupKey;
   readonly seenAt: number;
   /** Undefined while it is not measured. */
   slot: number | undefined;
@@ -62,7 +62,7 @@ export class ContainerTable {
   }
 
   /** Takes over which container cgroups exist. */
-  observe(found: ReadonlyMap<bigint, CgroupIdentity>, now: number): void {
+  observe(found: ReadonlyMap<bigint, CgroupKey>, now: number): void {
     for (const [cgroupId, entry] of this.#entries) {
       if (found.has(cgroupId)) continue;
       this.#entries.delete(cgroupId);
@@ -121,7 +121,7 @@ export class ContainerTable {
     return counts;
   }
 
-  #add(cgroupId: bigint, cgroup: CgroupIdentity, seenAt: number): Entry {
+  #add(cgroupId: bigint, cgroup: CgroupKey, seenAt: number): Entry {
     const entry = { cgroupId, cgroup, seenAt, slot: undefined, ignored: false, identity: undefined };
     this.#entries.set(cgroupId, entry);
     return entry;

@@ -1,23 +1,22 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ProbeName, Probes, Snapshot } from 'bpf-linker-napi';
 import { errorMessage } from '../common/errors.js';
-import type { Watched } from '../common/kubernetes.js';
 import type { Logger } from '../common/log.js';
 import { CgroupTree } from './cgroup-tree.js';
 import { ContainerTable, type ContainerPolicy } from './containers.js';
 import { TRAILERS, type Format } from './exposition.js';
 import type { ContainerSeries } from './families.js';
-import type { Pod } from './pod.js';
-import { indexPods } from './pods.js';
+import type { PodIdentity } from './pods.js';
 import { encodeContainers, renderContainers, type RenderOptions } from './render.js';
 import { SelfMetrics, type Stage } from './self-metrics.js';
+import type { Source } from './source.js';
 
 export interface ExporterOptions {
   readonly probes: Pick<Probes, 'programs' | 'blockIoAttribution' | 'track' | 'untrack' | 'read'>;
   readonly bounds: RenderOptions['bounds'];
   /** Where cgroup2 is mounted. */
   readonly cgroupRoot: string;
-  readonly pods: Watched<Pod>;
+  readonly source: Source;
   readonly policy: ContainerPolicy;
   readonly version: string;
   readonly log: Logger;
@@ -35,37 +34,33 @@ export class Exporter {
   readonly #attached: ReadonlySet<ProbeName>;
   readonly #tick: NodeJS.Timeout;
   #drops: Snapshot['drops'] = {};
-  #podsChanged = true;
-  #podsKnown = 0;
+  #pods: ReadonlyMap<string, PodIdentity> = new Map();
   #lastRead = 0;
 
   constructor(private readonly options: ExporterOptions) {
-    const { probes, pods, policy, version, log, cgroupRoot } = options;
+    const { probes, source, policy, version, log, cgroupRoot } = options;
     this.#attached = new Set(probes.programs.filter(({ attached }) => attached).map(({ probe }) => probe));
     this.#table = new ContainerTable(probes, policy);
-    this.#tree = new CgroupTree(cgroupRoot, log, () => {
+    this.#tree = new CgroupTree(cgroupRoot, source.parse, log, () => {
       this.#refresh();
     });
     this.#self = new SelfMetrics(version, () => ({
       containers: this.#table.counts(),
-      podsKnown: this.#podsKnown,
-      watchRestarts: pods.restarts,
+      podsKnown: this.#pods.size,
+      watchRestarts: source.restarts,
       programs: probes.programs,
       blockIoAttribution: probes.blockIoAttribution,
       drops: this.#drops,
     }));
-    pods.onChange(() => {
-      this.#podsChanged = true;
-    });
     this.#tick = setInterval(() => {
       this.#housekeep();
     }, TICK_MS);
     this.#refresh();
   }
 
-  /** Probes are attached and the pods of this node are known: what is served from now on is complete. */
+  /** Probes are attached and what runs on this node is known: what is served from now on is complete. */
   get ready(): boolean {
-    return this.options.pods.hasSynced;
+    return this.options.source.hasSynced;
   }
 
   get programs(): Probes['programs'] {
@@ -109,11 +104,10 @@ export class Exporter {
   }
 
   #refresh(): void {
-    if (this.#podsChanged) {
-      this.#podsChanged = false;
-      const pods = this.options.pods.list();
-      this.#podsKnown = pods.length;
-      this.#table.setPods(indexPods(pods), now());
+    const pods = this.options.source.identities(this.#tree.containers);
+    if (pods !== this.#pods) {
+      this.#table.setPods(pods, now());
+      this.#pods = pods;
     }
     this.#table.observe(this.#tree.containers, now());
   }

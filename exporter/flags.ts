@@ -13,11 +13,15 @@ import {
   webConfigFlag,
 } from '../common/flags.js';
 import type { LogOptions } from '../common/log.js';
+import { SOURCES, type SourceChoice } from './detect.js';
+import type { EngineSockets } from './host/source.js';
 
 export interface ExporterFlags {
   readonly listenAddresses: readonly string[];
   readonly webConfigFile: string | undefined;
   readonly probes: readonly ProbeName[];
+  readonly source: SourceChoice;
+  readonly engineSockets: EngineSockets;
   readonly nodeName: string;
   readonly kubeconfig: string | undefined;
   readonly ignoreNamespaces: RegExp;
@@ -40,6 +44,11 @@ export function parseExporterFlags(argv: readonly string[], version: string): Ex
     listenAddresses: options['web.listenAddress'] as string[],
     webConfigFile: options['web.config.file'] as string | undefined,
     probes,
+    source: options['source'] as SourceChoice,
+    engineSockets: {
+      docker: options['host.dockerSocket'] as string,
+      podman: options['host.podmanSocket'] as string,
+    },
     nodeName: options['kubernetes.nodeName'] as string,
     kubeconfig: options['kubernetes.kubeconfig'] as string | undefined,
     ignoreNamespaces: options['ignore.namespaces'] as RegExp,
@@ -60,9 +69,13 @@ function command(version: string): Command {
     listenFlag(':5000'),
     webConfigFlag(),
     ...probeFlags(),
-    flag('--source <source>', 'Where the names of containers come from', 'kubernetes').choices([
-      'kubernetes',
-    ]),
+    flag(
+      '--source <source>',
+      'What is measured: pods, or the systemd units and containers of a host; detect asks the machine',
+      'detect',
+    ).choices([...SOURCES]),
+    flag('--host.docker-socket <file>', "Where Docker's API listens", '/run/docker.sock'),
+    flag('--host.podman-socket <file>', "Where podman's API listens", '/run/podman/podman.sock'),
     flag('--kubernetes.node-name <name>', 'This node in the Kubernetes API', nodeName),
     flag('--kubernetes.kubeconfig <file>', 'Kubeconfig to use; default: service account, KUBECONFIG'),
     flag('--ignore.namespaces <regex>', 'Namespaces not to measure, anchored', undefined, anchored).default(

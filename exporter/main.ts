@@ -8,15 +8,19 @@ import {
 } from 'bpf-linker-napi';
 import { KernscaleError } from '../common/errors.js';
 import { listen } from '../common/http.js';
-import { loadKubeConfig, watchResource } from '../common/kubernetes.js';
+import { isClusterGiven, loadKubeConfig, watchResource } from '../common/kubernetes.js';
 import { createLogger, type Logger } from '../common/log.js';
 import { runMain, terminationSignal } from '../common/main.js';
 import { packageVersion } from '../common/version.js';
 import { openWebConfig } from '../common/web-config-file.js';
 import { findCgroupMount } from './cgroup-mount.js';
+import { detectSource } from './detect.js';
 import { Exporter } from './exporter.js';
 import { parseExporterFlags, type ExporterFlags } from './flags.js';
+import { HostSource } from './host/source.js';
+import { KubernetesSource } from './kubernetes-source.js';
 import type { Pod } from './pod.js';
+import type { Source } from './source.js';
 import { createApp } from './web.js';
 
 await runMain('kernscale-exporter', async (argv) => {
@@ -30,21 +34,16 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
   const log = createLogger(flags.log);
   const stopped = terminationSignal();
   const web = openWebConfig(flags.webConfigFile, log);
-  const config = loadKubeConfig(flags.kubeconfig);
   const cgroupRoot = cgroupRootOf(flags, log);
+  const openSource = sourceOf(flags, cgroupRoot, log);
   const probes = attach(flags, cgroupRoot, log);
   const capabilities = dropCapabilities(probes);
-  const pods = watchResource<Pod>({
-    config,
-    path: '/api/v1/pods',
-    fieldSelector: `spec.nodeName=${flags.nodeName}`,
-    log,
-  });
+  const source = openSource();
   const exporter = new Exporter({
     probes,
     bounds: { seconds: TIME_BOUNDS_SECONDS, bytes: SIZE_BOUNDS_BYTES },
     cgroupRoot,
-    pods,
+    source,
     policy: { ignoreNamespaces: flags.ignoreNamespaces, keepSeconds: flags.keepDeadSeconds },
     version,
     log,
@@ -56,9 +55,19 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
     await server.close();
   } finally {
     exporter.close();
-    pods.stop();
+    source.stop();
     probes.close();
   }
+}
+
+/** Configuration errors come out here, before the kernel is touched; requests begin when the source is opened. */
+function sourceOf(flags: ExporterFlags, cgroupRoot: string, log: Logger): () => Source {
+  const { choice, why } = detectSource(flags.source, isClusterGiven(flags.kubeconfig), cgroupRoot);
+  log.info({ source: choice, why }, 'source of names');
+  if (choice === 'host') return () => new HostSource(flags.engineSockets, log);
+  const config = loadKubeConfig(flags.kubeconfig);
+  const fieldSelector = `spec.nodeName=${flags.nodeName}`;
+  return () => new KubernetesSource(watchResource<Pod>({ config, path: '/api/v1/pods', fieldSelector, log }));
 }
 
 function cgroupRootOf(flags: ExporterFlags, log: Logger): string {

@@ -1,12 +1,12 @@
 import type { ContainerCounters } from 'bpf-linker-napi';
-import type { CgroupIdentity } from './cgroup-path.js';
 import { addCounters } from './counters.js';
 import type { ContainerSeries } from './families.js';
 import type { ContainerIdentity } from './pods.js';
+import type { CgroupKey } from './source.js';
 
 /** A container whose cgroup is gone, with its final values. */
 export interface Ended {
-  readonly cgroup: CgroupIdentity;
+  readonly cgroup: CgroupKey;
   readonly identity: ContainerIdentity | undefined;
   readonly counters: ContainerCounters;
 }
@@ -47,7 +47,7 @@ export class RetiredContainers {
   }
 
   /** Names containers that ended before the API told what they were. */
-  identify(lookUp: (cgroup: CgroupIdentity) => ContainerIdentity | undefined): void {
+  identify(lookUp: (cgroup: CgroupKey) => ContainerIdentity | undefined): void {
     const waiting = this.#unidentified;
     this.#unidentified = [];
     for (const { ended, endedAt } of waiting) {

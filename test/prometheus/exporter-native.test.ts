@@ -9,6 +9,7 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 import { loadKubeConfig, watchResource, type Watched } from '../../common/kubernetes.js';
 import { Exporter } from '../../exporter/exporter.js';
+import { KubernetesSource } from '../../exporter/kubernetes-source.js';
 import type { Pod } from '../../exporter/pod.js';
 import { createApp } from '../../exporter/web.js';
 import { builtInSignals } from '../../scaler/rules/signals.js';
@@ -77,7 +78,7 @@ describe('Prometheus with native histograms', function () {
       probes: new WaitingProbes(),
       bounds: BOUNDS,
       cgroupRoot: path.join(directory, 'cgroup'),
-      pods,
+      source: new KubernetesSource(pods),
       policy: { ignoreNamespaces: /^$/, keepSeconds: 30 },
       version: '1.2.3',
       log,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
+import { parseCgroupPath } from '../../exporter/cgroup-path.js';
 import { CgroupTree } from '../../exporter/cgroup-tree.js';
 import { eventually } from './loopback-api.js';
 
@@ -28,7 +29,7 @@ describe('the tree of cgroups', () => {
 
   const make = (directory: string) => mkdirSync(path.join(root, directory), { recursive: true });
   const open = () => {
-    tree = new CgroupTree(root, pino({ level: 'silent' }), () => changes++);
+    tree = new CgroupTree(root, parseCgroupPath, pino({ level: 'silent' }), () => changes++);
   };
   const ids = () => [...tree.containers.values()].map(({ containerId }) => containerId[0]).sort();
 

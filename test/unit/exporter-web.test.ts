@@ -10,6 +10,7 @@ import { pino } from 'pino';
 import { listen, type Listening } from '../../common/http.js';
 import { loadKubeConfig, watchResource, type Watched } from '../../common/kubernetes.js';
 import { Exporter } from '../../exporter/exporter.js';
+import { KubernetesSource } from '../../exporter/kubernetes-source.js';
 import type { Pod } from '../../exporter/pod.js';
 import { createApp } from '../../exporter/web.js';
 import { BOUNDS, HandMadeProbes } from './exporter-fixtures.js';
@@ -60,7 +61,7 @@ describe('the exporter over HTTP', () => {
       probes,
       bounds: BOUNDS,
       cgroupRoot: path.join(directory, 'cgroup'),
-      pods,
+      source: new KubernetesSource(pods),
       policy: { ignoreNamespaces: /^kube-system$/, keepSeconds: 30 },
       version: '1.2.3',
       log,
@@ -160,7 +161,7 @@ describe('the exporter over HTTP', () => {
       probes: new HandMadeProbes(),
       bounds: BOUNDS,
       cgroupRoot: directory,
-      pods: waiting,
+      source: new KubernetesSource(waiting),
       policy: { ignoreNamespaces: /^$/, keepSeconds: 0 },
       version: '',
       log: pino({ level: 'silent' }),
