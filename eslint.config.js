@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['**/dist/', '**/build/', '.cache/', 'scaler/web/static/'] },
+  { ignores: ['**/dist/', '**/build/', '.cache/', 'scaler/web/static/', 'test/kernel/truth/'] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {

@@ -11,6 +11,7 @@
 #include "common.h"
 #include "threads.h"
 #include "syscalls.h"
+#include "futex.h"
 
 extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 
@@ -44,6 +45,7 @@ extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 #define S_IFCHR 0020000
 #define S_IFIFO 0010000
 #define ANON_INODE_FS_MAGIC 0x09041934
+#define FUSE_SUPER_MAGIC 0x65735546
 
 #define TASK_STOPPED_OR_TRACED (4 | 8)
 #define TASK_UNINTERRUPTIBLE 2
@@ -86,6 +88,29 @@ static hot enum thread_state waiting_on_tcp(struct sock *sk)
 	return (__s32)(peek(tcp, lsndtime) - peek(tcp, inet_conn.icsk_ack.lrcvtime)) >= 0 ? STATE_NETWORK : STATE_IDLE;
 }
 
+/*
+ * UDP. A server binds to a port by its number, a client is given one. A client may ask for a port too (resolvers do,
+ * at random), but then it connects, so that it hears of no other.
+ */
+static hot enum thread_state waiting_on_datagrams(struct sock *sk)
+{
+	const __u8 connected = 1 /* TCP_ESTABLISHED */, bound_to_port = 8 /* SOCK_BINDPORT_LOCK */;
+
+	if (peek(sk, __sk_common.skc_num) < ephemeral_low)
+		return STATE_IDLE;
+	if (peek(sk, __sk_common.skc_state) == connected)
+		return STATE_NETWORK;
+	return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & bound_to_port ? STATE_IDLE : STATE_NETWORK;
+}
+
+/* A server's unix socket has a name, and so have the connections that it accepted; a client's has none. */
+static hot enum thread_state waiting_on_unix(struct sock *sk, enum direction direction)
+{
+	struct unix_sock *named = typed(struct unix_sock, sk);
+
+	return direction == READS && peek(named, addr) ? STATE_IDLE : STATE_IPC;
+}
+
 static hot enum thread_state waiting_on_socket(struct file *file, enum direction direction)
 {
 	struct socket *socket = typed(struct socket, peek(file, private_data));
@@ -93,14 +118,14 @@ static hot enum thread_state waiting_on_socket(struct file *file, enum direction
 	__u16 family = peek(sk, __sk_common.skc_family);
 
 	if (family == AF_UNIX)
-		return STATE_IPC;
+		return waiting_on_unix(sk, direction);
 	if (family != AF_INET && family != AF_INET6)
 		return STATE_IDLE; /* netlink, packet: a daemon listening to the kernel */
 	if (direction == WRITES)
 		return STATE_NETWORK;
 	if (peek(sk, sk_protocol) == IPPROTO_TCP)
 		return waiting_on_tcp(sk);
-	return local_port_listens(peek(sk, __sk_common.skc_num)) ? STATE_IDLE : STATE_NETWORK;
+	return waiting_on_datagrams(sk);
 }
 
 /* eventfd, timerfd and their kin share one inode: only the name tells them apart. */
@@ -132,13 +157,24 @@ static hot struct file *find_file(struct task_struct *task, __u32 fd)
 	return peek(array, fd_array[0]);
 }
 
-static hot enum thread_state waiting_on_fd(struct task_struct *task, __u32 fd, enum direction direction)
+/* Disks are waited for without regard to signals. What else looks like a file is a process' (FUSE) or /proc's. */
+static hot enum thread_state waiting_on_regular(struct super_block *filesystem, __u32 state)
+{
+	if (state & TASK_UNINTERRUPTIBLE)
+		return STATE_DISK;
+	return peek(filesystem, s_magic) == FUSE_SUPER_MAGIC ? STATE_IPC : STATE_IDLE;
+}
+
+static hot enum thread_state waiting_on_fd(struct task_struct *task, __u32 fd, enum direction direction, __u32 state)
 {
 	struct file *file = find_file(task, fd);
 	struct inode *inode;
 	struct super_block *filesystem;
 	__u16 mode;
 
+	/* Also of another file than this one: sendfile's source, a mapped buffer. */
+	if (in_iowait(task))
+		return STATE_DISK;
 	if (!file)
 		return STATE_OTHER;
 	inode = peek(file, f_inode);
@@ -155,12 +191,14 @@ static hot enum thread_state waiting_on_fd(struct task_struct *task, __u32 fd, e
 	filesystem = peek(inode, i_sb);
 	if (peek(filesystem, s_magic) == ANON_INODE_FS_MAGIC)
 		return waiting_on_anonymous(file);
-	return STATE_DISK;
+	return waiting_on_regular(filesystem, state);
 }
 
 /* poll() of one file is how runtimes wait with a time-out: as good as a read of that file. */
-static hot enum thread_state waiting_in_poll(struct task_struct *task, __u64 fds, __u64 count, __u32 slot)
+static hot enum thread_state waiting_in_poll(struct task_struct *task, struct pt_regs *regs, __u32 slot, __u32 state)
 {
+	__u64 fds = SYSCALL_ARG1(regs);
+	__u64 count = SYSCALL_ARG2(regs);
 	struct pollfd pollfd = {};
 
 	if (count == 0)
@@ -170,31 +208,18 @@ static hot enum thread_state waiting_in_poll(struct task_struct *task, __u64 fds
 		return multiplexed(slot);
 	if (pollfd.fd < 0)
 		return STATE_SLEEP;
-	return waiting_on_fd(task, pollfd.fd, READS);
+	return waiting_on_fd(task, pollfd.fd, READS, state);
 }
 
-/*
- * Contention or parking? A PI operation is a lock. So is a plain wait whose expected value is what the C
- * libraries and Rust store in a contended mutex: 2, 3 (a reader-writer lock), or a waiters bit above an owner's
- * id. Everything else is a condition variable, a semaphore, a join: threads waiting to be given work.
- */
-static hot enum thread_state waiting_in_futex(struct pt_regs *regs, __u64 address, __u32 op, __u32 expected)
+/* A lock's semaphore is given back when its holder dies (SEM_UNDO); one that counts work must not be. */
+static hot enum thread_state waiting_in_semop(struct task_struct *task, __u64 operations)
 {
-	const __u32 wait = 0, lock_pi = 6, wait_bitset = 9, lock_pi2 = 13, command = 0x7f;
-	const __u32 waiters = 0x80000000, owner = 0x3fffffff, max_pid = 1 << 22;
-	__u64 sp = PT_REGS_SP_CORE(regs);
+	const short undo = 0x1000;
+	struct sembuf first = {};
 
-	op &= command;
-	if (op == lock_pi || op == lock_pi2)
-		return STATE_LOCK;
-	if (op != wait && op != wait_bitset)
-		return STATE_IDLE;
-	/* musl's condition variables wait for a 2 in the waiter's own stack frame. */
-	if (address - sp < 1024)
-		return STATE_IDLE;
-	if (expected == 2 || expected == 3)
-		return STATE_LOCK;
-	return (expected & waiters) && (expected & owner) <= max_pid ? STATE_LOCK : STATE_IDLE;
+	if (task == bpf_get_current_task_btf())
+		bpf_probe_read_user(&first, sizeof(first), (void *)operations);
+	return first.sem_flg & undo ? STATE_LOCK : STATE_IDLE;
 }
 
 /* In the kernel on behalf of no particular file: only a sleep that the block layer marked is the disk's. */
@@ -217,15 +242,15 @@ static hot enum thread_state waiting_in_syscall(struct task_struct *task, struct
 
 	switch (syscall_waits[number]) {
 	case WAITS_READ:
-		return waiting_on_fd(task, first, READS);
+		return waiting_on_fd(task, first, READS, state);
 	case WAITS_WRITE:
-		return waiting_on_fd(task, first, WRITES);
+		return waiting_on_fd(task, first, WRITES, state);
 	case WAITS_FUTEX:
-		return waiting_in_futex(regs, first, SYSCALL_ARG2(regs), SYSCALL_ARG3(regs));
+		return waiting_in_futex(task, regs);
 	case WAITS_EPOLL:
 		return multiplexed(slot);
 	case WAITS_POLL:
-		return waiting_in_poll(task, first, SYSCALL_ARG2(regs), slot);
+		return waiting_in_poll(task, regs, slot, state);
 	case WAITS_SELECT:
 		return first == 0 ? STATE_SLEEP : multiplexed(slot);
 	case WAITS_SLEEP:
@@ -234,8 +259,13 @@ static hot enum thread_state waiting_in_syscall(struct task_struct *task, struct
 		return STATE_IDLE;
 	case WAITS_DISK:
 		return STATE_DISK;
+	case WAITS_FILES:
+		/* Of the disk, its file system's journal, a directory's lock; with regard to signals, of a FIFO's peer. */
+		return state & TASK_UNINTERRUPTIBLE ? STATE_DISK : STATE_IPC;
 	case WAITS_LOCK:
 		return STATE_LOCK;
+	case WAITS_SEMOP:
+		return waiting_in_semop(task, SYSCALL_ARG2(regs));
 	case WAITS_IPC:
 		return STATE_IPC;
 	case WAITS_MEMORY:

@@ -12,11 +12,13 @@
 #define SYSCALL_ARG1(regs) ((regs)->di)
 #define SYSCALL_ARG2(regs) ((regs)->si)
 #define SYSCALL_ARG3(regs) ((regs)->dx)
+#define SYSCALL_ARG4(regs) ((regs)->r10)
 #elif defined(__TARGET_ARCH_arm64)
 #define SYSCALL_NUMBER(regs) ((__u64)(__s64)(regs)->syscallno)
 #define SYSCALL_ARG1(regs) ((regs)->orig_x0)
 #define SYSCALL_ARG2(regs) ((regs)->regs[1])
 #define SYSCALL_ARG3(regs) ((regs)->regs[2])
+#define SYSCALL_ARG4(regs) ((regs)->regs[3])
 #else
 #error "system call registers of this architecture are not known"
 #endif
@@ -32,7 +34,9 @@ enum waits {
 	WAITS_SLEEP,
 	WAITS_WORK,   /* for a connection, a signal, a child */
 	WAITS_DISK,
+	WAITS_FILES, /* names, opens or changes a file */
 	WAITS_LOCK,
+	WAITS_SEMOP,
 	WAITS_IPC,
 	WAITS_MEMORY, /* changes the address space: its lock, or the disk */
 	WAITS_URING,
@@ -51,6 +55,7 @@ static const __u8 syscall_waits[NR_SYSCALLS] = {
 	[__NR_tee] = WAITS_READ,
 	[__NR_copy_file_range] = WAITS_READ,
 	[__NR_getdents64] = WAITS_READ,
+	[__NR_ioctl] = WAITS_READ,
 
 	[__NR_write] = WAITS_WRITE,
 	[__NR_writev] = WAITS_WRITE,
@@ -65,6 +70,7 @@ static const __u8 syscall_waits[NR_SYSCALLS] = {
 	[__NR_connect] = WAITS_WRITE,
 
 	[__NR_futex] = WAITS_FUTEX,
+	[__NR_futex_waitv] = WAITS_WORK, /* what Windows programs wait for: events, mostly */
 
 	[__NR_epoll_pwait] = WAITS_EPOLL,
 	[__NR_epoll_pwait2] = WAITS_EPOLL,
@@ -73,11 +79,14 @@ static const __u8 syscall_waits[NR_SYSCALLS] = {
 
 	[__NR_nanosleep] = WAITS_SLEEP,
 	[__NR_clock_nanosleep] = WAITS_SLEEP,
+	[__NR_restart_syscall] = WAITS_SLEEP, /* a wait with a time-out goes on after the thread was stopped */
 
 	[__NR_accept] = WAITS_WORK,
 	[__NR_accept4] = WAITS_WORK,
 	[__NR_wait4] = WAITS_WORK,
 	[__NR_waitid] = WAITS_WORK,
+	[__NR_clone] = WAITS_WORK, /* with CLONE_VFORK, for the child to start its program */
+	[__NR_clone3] = WAITS_WORK,
 	[__NR_rt_sigsuspend] = WAITS_WORK,
 	[__NR_rt_sigtimedwait] = WAITS_WORK,
 
@@ -93,10 +102,37 @@ static const __u8 syscall_waits[NR_SYSCALLS] = {
 	[__NR_io_pgetevents] = WAITS_DISK,
 	[__NR_io_submit] = WAITS_DISK,
 
+	[__NR_openat] = WAITS_FILES,
+	[__NR_openat2] = WAITS_FILES,
+	[__NR_close] = WAITS_FILES,
+	[__NR_execve] = WAITS_FILES,
+	[__NR_newfstatat] = WAITS_FILES,
+	[__NR_statx] = WAITS_FILES,
+	[__NR_statfs] = WAITS_FILES,
+	[__NR_faccessat] = WAITS_FILES,
+	[__NR_faccessat2] = WAITS_FILES,
+	[__NR_readlinkat] = WAITS_FILES,
+	[__NR_mkdirat] = WAITS_FILES,
+	[__NR_mknodat] = WAITS_FILES,
+	[__NR_unlinkat] = WAITS_FILES,
+	[__NR_linkat] = WAITS_FILES,
+	[__NR_symlinkat] = WAITS_FILES,
+	[__NR_renameat2] = WAITS_FILES,
+	[__NR_fchmod] = WAITS_FILES,
+	[__NR_fchmodat] = WAITS_FILES,
+	[__NR_fchown] = WAITS_FILES,
+	[__NR_fchownat] = WAITS_FILES,
+	[__NR_utimensat] = WAITS_FILES,
+	[__NR_truncate] = WAITS_FILES,
+	[__NR_setxattr] = WAITS_FILES,
+	[__NR_getxattr] = WAITS_FILES,
+	[__NR_fadvise64] = WAITS_FILES,
+	[__NR_readahead] = WAITS_FILES,
+
 	[__NR_flock] = WAITS_LOCK,
 	[__NR_fcntl] = WAITS_LOCK,
-	[__NR_semop] = WAITS_LOCK,
-	[__NR_semtimedop] = WAITS_LOCK,
+	[__NR_semop] = WAITS_SEMOP,
+	[__NR_semtimedop] = WAITS_SEMOP,
 
 	[__NR_msgrcv] = WAITS_IPC,
 	[__NR_msgsnd] = WAITS_IPC,
@@ -119,6 +155,21 @@ static const __u8 syscall_waits[NR_SYSCALLS] = {
 	[__NR_select] = WAITS_SELECT,
 	[__NR_pause] = WAITS_WORK,
 	[__NR_getdents] = WAITS_READ,
+	[__NR_vfork] = WAITS_WORK,
+	[__NR_open] = WAITS_FILES,
+	[__NR_creat] = WAITS_FILES,
+	[__NR_stat] = WAITS_FILES,
+	[__NR_lstat] = WAITS_FILES,
+	[__NR_access] = WAITS_FILES,
+	[__NR_readlink] = WAITS_FILES,
+	[__NR_mkdir] = WAITS_FILES,
+	[__NR_rmdir] = WAITS_FILES,
+	[__NR_unlink] = WAITS_FILES,
+	[__NR_link] = WAITS_FILES,
+	[__NR_symlink] = WAITS_FILES,
+	[__NR_rename] = WAITS_FILES,
+	[__NR_chmod] = WAITS_FILES,
+	[__NR_chown] = WAITS_FILES,
 #endif
 };
 

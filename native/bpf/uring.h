@@ -5,31 +5,80 @@
 
 #include "reason.h"
 
-/* Remembers what the last request given to io_uring will make its submitter wait for. */
-static hot enum thread_state uring_reason(struct io_kiocb *request, struct task_struct *task)
+enum uring_waits {
+	URING_WAITS_NETWORK, /* sockets and polls: for an answer if one is due, decided when the submitter blocks */
+	URING_WAITS_READ,    /* the request's file, waited on for data */
+	URING_WAITS_WRITE,
+	URING_WAITS_DISK,
+	URING_WAITS_SLEEP,
+	URING_WAITS_NOTHING, /* goes along with other requests, and says nothing about them */
+};
+
+/* By the kernel's number of the operation (enum io_uring_op); sockets and what later kernels add are not listed. */
+#define URING_OPS 64
+static const __u8 uring_waits[URING_OPS] = {
+	[0] = URING_WAITS_NOTHING, /* nop */
+	[1] = URING_WAITS_READ,    /* readv */
+	[2] = URING_WAITS_WRITE,   /* writev */
+	[3] = URING_WAITS_DISK,    /* fsync */
+	[4] = URING_WAITS_READ,    /* read_fixed */
+	[5] = URING_WAITS_WRITE,   /* write_fixed */
+	[7] = URING_WAITS_NOTHING, /* poll_remove */
+	[8] = URING_WAITS_DISK,    /* sync_file_range */
+	[11] = URING_WAITS_SLEEP,  /* timeout */
+	[12] = URING_WAITS_NOTHING, /* timeout_remove */
+	[14] = URING_WAITS_NOTHING, /* async_cancel */
+	[15] = URING_WAITS_NOTHING, /* link_timeout */
+	[17] = URING_WAITS_DISK,   /* fallocate */
+	[18] = URING_WAITS_DISK,   /* openat */
+	[19] = URING_WAITS_NOTHING, /* close */
+	[20] = URING_WAITS_NOTHING, /* files_update */
+	[21] = URING_WAITS_DISK,   /* statx */
+	[22] = URING_WAITS_READ,   /* read */
+	[23] = URING_WAITS_WRITE,  /* write */
+	[24] = URING_WAITS_DISK,   /* fadvise */
+	[25] = URING_WAITS_DISK,   /* madvise */
+	[28] = URING_WAITS_DISK,   /* openat2 */
+	[31] = URING_WAITS_NOTHING, /* provide_buffers */
+	[32] = URING_WAITS_NOTHING, /* remove_buffers */
+	[34] = URING_WAITS_NOTHING, /* shutdown */
+	[35] = URING_WAITS_DISK,   /* renameat */
+	[36] = URING_WAITS_DISK,   /* unlinkat */
+	[37] = URING_WAITS_DISK,   /* mkdirat */
+	[38] = URING_WAITS_DISK,   /* symlinkat */
+	[39] = URING_WAITS_DISK,   /* linkat */
+	[40] = URING_WAITS_NOTHING, /* msg_ring */
+	[46] = URING_WAITS_DISK,   /* uring_cmd: NVMe's own commands */
+};
+
+static hot enum thread_state uring_file(struct io_kiocb *request, struct task_struct *task, enum direction direction)
 {
-	const __u8 readv = 1, writev = 2, fsync = 3, read_fixed = 4, write_fixed = 5, timeout = 11, read = 22, write = 23;
-	__u8 opcode = request->opcode;
+	const __u64 fixed_file = 1;
 
-	switch (opcode) {
-	case timeout:
-		return STATE_SLEEP;
-	case fsync:
+	/* A registered file's number is an index into the ring's own table: mostly storage engines' files. */
+	return request->flags & fixed_file ? STATE_DISK :
+					     waiting_on_fd(task, request->cqe.fd, direction, TASK_UNINTERRUPTIBLE);
+}
+
+/* What the last request given to io_uring will make its submitter wait for; `before` if it does not say. */
+static hot enum thread_state uring_reason(struct io_kiocb *request, struct task_struct *task, enum thread_state before)
+{
+	__u32 opcode = request->opcode;
+
+	if (opcode >= URING_OPS)
+		return STATE_NETWORK;
+	switch (uring_waits[opcode]) {
+	case URING_WAITS_READ:
+		return uring_file(request, task, READS);
+	case URING_WAITS_WRITE:
+		return uring_file(request, task, WRITES);
+	case URING_WAITS_DISK:
 		return STATE_DISK;
-	case readv:
-	case writev:
-	case read_fixed:
-	case write_fixed:
-	case read:
-	case write: {
-		const __u64 fixed_file = 1;
-		enum direction direction = opcode == writev || opcode == write_fixed || opcode == write ? WRITES : READS;
-
-		/* A registered file's number is an index into the ring's own table: mostly storage engines' files. */
-		return request->flags & fixed_file ? STATE_DISK : waiting_on_fd(task, request->cqe.fd, direction);
-	}
+	case URING_WAITS_SLEEP:
+		return STATE_SLEEP;
+	case URING_WAITS_NOTHING:
+		return before;
 	default:
-		/* Sockets and polls: for an answer if one is due, decided when it blocks. */
 		return STATE_NETWORK;
 	}
 }
@@ -40,7 +89,7 @@ static hot int on_uring_submit(struct io_kiocb *request)
 	struct thread *thread = find_thread(task);
 
 	if (thread)
-		thread->uring_reason = uring_reason(request, task);
+		thread->uring_reason = uring_reason(request, task, thread->uring_reason);
 	return 0;
 }
 

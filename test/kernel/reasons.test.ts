@@ -1,17 +1,7 @@
-import { expect } from 'chai';
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import type { Reason } from '../../native/index.js';
-import { Sandbox, blocked, cgroupRoot, describeStates, measure } from './harness.js';
-import { useKernel } from './suite.js';
-import type { Group } from './harness.js';
-
-interface Row {
-  readonly workload: string;
-  readonly reason: Reason;
-  /** Starts it inside the group; peers go into groups of their own. */
-  readonly start: (group: Group, sandbox: Sandbox) => Promise<unknown>;
-}
+import { cgroupRoot } from './harness.js';
+import { testTruth } from './reason-table.js';
+import type { Row } from './reason-table.js';
 
 const alone = (reason: Reason, program: string, ...args: readonly string[]): Row => ({
   workload: [program, ...args].join(' '),
@@ -19,90 +9,131 @@ const alone = (reason: Reason, program: string, ...args: readonly string[]): Row
   start: (group) => group.run(program, args),
 });
 
-const disk = (mode: string): Row => ({
-  workload: `disk ${mode}`,
+const disk = (mode: string, program = 'disk'): Row => ({
+  workload: `${program} ${mode}`,
   reason: 'disk',
-  start: (group, sandbox) => group.run('disk', [mode, `${sandbox.scratch}/${mode}`]),
+  start: (group, sandbox) => group.run(program, [mode, `${sandbox.scratch}/${program}-${mode}`]),
 });
 
-const ipc = (mode: string): Row => ({
+const ipc = (mode: string, reason: Reason = 'ipc'): Row => ({
   workload: `ipc ${mode}`,
-  reason: 'ipc',
+  reason,
   start: (group) => group.run('ipc', [mode, `${cgroupRoot()}/cgroup.procs`]),
 });
 
-/** A client on a server that takes its time. */
-const client = (mode: string, server = 'recv'): Row => ({
-  workload: `client ${mode} on a slow server`,
+/** Waits for the answers of a server that takes its time. */
+const client = (program: string, ...args: readonly string[]): Row => ({
+  workload: `${[program, ...args].join(' ')} on a slow server`,
   reason: 'network',
   start: async (group, sandbox) => {
-    const { detail: port } = await sandbox.group().run('server', [server, '20']);
-    return group.run('client', [mode, String(port), '0']);
+    const { detail: port } = await sandbox.group().run('server', ['recv', '20']);
+    return group.run(program, [...args, String(port), ...(program === 'client' ? ['0'] : [])]);
   },
 });
 
 /** A server whose client thinks longer than it is served; serving costs it nothing. */
-const server = (mode: string, asking = 'recv'): Row => ({
+const server = (mode: string): Row => ({
   workload: `server ${mode} with a slow client`,
   reason: 'idle',
   start: async (group, sandbox) => {
-    const { detail: port } = await group.run('server', [mode, '0']);
-    return sandbox.group().run('client', [asking, String(port), '20']);
+    const serving = await group.run('server', [mode, '0']);
+    await sandbox.group().run('client', ['recv', String(serving.detail), '20']);
+    return serving;
   },
 });
 
-/** Workload -> the reason for which its threads are blocked. */
+const datagramClient = (mode: string): Row => ({
+  workload: `datagram ${mode} on a slow server`,
+  reason: 'network',
+  start: async (group, sandbox) => {
+    const { detail: port } = await sandbox.group().run('datagram', ['server', '20', 'low']);
+    return group.run('datagram', [mode, String(port)]);
+  },
+});
+
+const datagramServer = (port: 'low' | 'high'): Row => ({
+  workload: `datagram server on a ${port} port with a client`,
+  reason: 'idle',
+  start: async (group, sandbox) => {
+    const serving = await group.run('datagram', ['server', '0', port]);
+    await sandbox.group().run('datagram', ['slow', String(serving.detail)]);
+    return serving;
+  },
+});
+
+/** Stopped and resumed in the middle of a sleep, as a debugger, `docker pause` or a checkpoint does it. */
+const resumed: Row = {
+  workload: 'wait forever, stopped and resumed',
+  reason: 'sleep',
+  start: async (group) => {
+    const workload = await group.run('wait', ['forever']);
+    process.kill(workload.pid, 'SIGSTOP');
+    process.kill(workload.pid, 'SIGCONT');
+    return workload;
+  },
+};
+
+const silent: Row = {
+  workload: 'client that never asks',
+  reason: 'idle',
+  start: async (group, sandbox) => {
+    const { detail: port } = await sandbox.group().run('server', ['recv', '20']);
+    return group.run('client', ['silent', String(port), '0']);
+  },
+};
+
+/** Where the reason is not what one would say, docs/probes.md says why the kernel cannot tell. */
 const TRUTH: readonly Row[] = [
   disk('direct'),
   disk('fsync'),
+  disk('buffered'),
   disk('fault'),
   disk('aio'),
+  disk('disk', 'uring'),
+  alone('sleep', 'uring', 'timer', '-'),
+  alone('idle', 'uring', 'accept', '-'),
+  client('uring', 'client'),
   alone('lock', 'lock', 'mutex'),
+  alone('lock', 'lock', 'stack-mutex'),
+  alone('lock', 'lock', 'pi'),
+  alone('lock', 'lock', 'robust'),
+  alone('lock', 'lock', 'rwlock'),
+  alone('lock', 'lock', 'sysv-lock'),
+  alone('idle', 'lock', 'semaphore-lock'),
   alone('idle', 'lock', 'condvar'),
+  alone('idle', 'lock', 'condvar-again'),
   alone('idle', 'lock', 'semaphore'),
+  alone('idle', 'lock', 'sysv'),
+  alone('idle', 'lock', 'join'),
   alone('sleep', 'wait', 'nanosleep'),
   alone('sleep', 'wait', 'poll'),
+  alone('sleep', 'wait', 'select'),
   alone('sleep', 'wait', 'timerfd'),
+  resumed,
   alone('idle', 'wait', 'child'),
   alone('idle', 'wait', 'signal'),
   ipc('pipe'),
   ipc('unix'),
   ipc('eventfd'),
-  client('recv'),
-  client('poll'),
-  client('epoll'),
-  client('udp', 'udp'),
+  ipc('client'),
+  ipc('server', 'idle'),
+  client('client', 'recv'),
+  client('client', 'poll'),
+  client('client', 'epoll'),
+  client('pooled', '1', '8'),
+  client('pooled', '4', '2'),
+  datagramClient('connected'),
+  datagramClient('unconnected'),
+  datagramClient('poll'),
+  datagramClient('dns'),
+  datagramServer('low'),
+  datagramServer('high'),
   server('recv'),
   server('epoll'),
-  server('udp', 'udp'),
   alone('idle', 'server', 'recv', '0'),
-  {
-    workload: 'client that never asks',
-    reason: 'idle',
-    start: async (group, sandbox) => {
-      const { detail: port } = await sandbox.group().run('server', ['recv', '20']);
-      return group.run('client', ['silent', String(port), '0']);
-    },
-  },
+  silent,
 ];
 
-const WINDOW_MS = 1_500;
-const SHARE = 0.95;
-const OTHER_SHARE = 0.01;
-
 describe('reasons of blocked threads', () => {
-  const kernel = useKernel({ maxContainers: 64 });
-
-  for (const { workload, reason, start } of TRUTH) {
-    it(`${workload}: ${reason}`, async () => {
-      const group = kernel.sandbox.group();
-      await start(group, kernel.sandbox);
-      await sleep(100);
-      const { states } = await measure(kernel.probes, group, () => sleep(WINDOW_MS));
-      const time = blocked(states);
-      expect(time, describeStates(states)).to.be.above(0);
-      expect(states[reason] / time, describeStates(states)).to.be.at.least(SHARE);
-      expect(states.other / time, describeStates(states)).to.be.at.most(OTHER_SHARE);
-    });
-  }
+  testTruth(TRUTH);
 });

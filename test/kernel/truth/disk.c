@@ -1,6 +1,7 @@
 /*
  * disk direct FILE: O_DIRECT reads, one at a time.
  * disk fsync FILE: small writes, each followed by fsync.
+ * disk buffered FILE: many writes into the page cache, then fsync.
  * disk fault FILE: touches pages of a mapped file that the page cache does not hold.
  * disk aio FILE: O_DIRECT reads through io_submit and io_getevents.
  */
@@ -63,6 +64,19 @@ static void synced(const char *path)
 	}
 }
 
+static void buffered(const char *path)
+{
+	int fd = check(open(path, O_WRONLY), path);
+	void *block = aligned_block();
+
+	ready(0);
+	for (;;) {
+		for (int i = 0; i < 64; i++)
+			check(pwrite(fd, block, BLOCK, random_offset()), "pwrite");
+		check(fdatasync(fd), "fdatasync");
+	}
+}
+
 static void fault(const char *path)
 {
 	int fd = check(open(path, O_RDONLY), path);
@@ -111,6 +125,8 @@ int main(int argc, char **argv)
 		direct(argv[2]);
 	else if (is_mode(argv[1], "fsync"))
 		synced(argv[2]);
+	else if (is_mode(argv[1], "buffered"))
+		buffered(argv[2]);
 	else if (is_mode(argv[1], "fault"))
 		fault(argv[2]);
 	else if (is_mode(argv[1], "aio"))

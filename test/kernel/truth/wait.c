@@ -1,5 +1,5 @@
 /*
- * wait nanosleep | poll | timerfd: sleeps by its own will, 5 ms at a time.
+ * wait nanosleep | poll | select | timerfd: sleeps by its own will, 5 ms at a time.
  * wait forever: one sleep that outlasts every test.
  * wait child | signal: waits for what may never come.
  */
@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/select.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
@@ -49,6 +50,8 @@ int main(int argc, char **argv)
 			sleep_seconds(0.005);
 		else if (is_mode(argv[1], "poll"))
 			poll(NULL, 0, 5);
+		else if (is_mode(argv[1], "select"))
+			select(0, NULL, NULL, NULL, &(struct timeval){ .tv_usec = 5000 });
 		else if (is_mode(argv[1], "signal"))
 			pause();
 		else

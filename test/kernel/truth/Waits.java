@@ -1,0 +1,122 @@
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.util.concurrent.Executors;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Waits MODE: Java's own ways of waiting. What needs a port has it as its second argument.
+ *
+ * <p>monitor, reentrant: four threads that want one lock, whose holder computes. pool: a pool parked without work.
+ * sleep: Thread.sleep. client PORT: asks a server again and again. server: waits for requests.
+ */
+final class Waits {
+  private static final int THREADS = 4;
+  private static final int MESSAGE = 64;
+
+  private static void ready(int detail) {
+    System.out.println("ready " + detail);
+  }
+
+  private static void burn(long milliseconds) {
+    for (long until = System.nanoTime() + milliseconds * 1_000_000; System.nanoTime() < until; ) ;
+  }
+
+  private static void startAll(Runnable run) {
+    for (int i = 1; i < THREADS; i++) new Thread(run).start();
+    ready(0);
+    run.run();
+  }
+
+  private static void contendForMonitor() {
+    Object monitor = new Object();
+    startAll(
+        () -> {
+          while (true) {
+            synchronized (monitor) {
+              burn(1);
+            }
+          }
+        });
+  }
+
+  private static void contendForLock() {
+    ReentrantLock lock = new ReentrantLock();
+    startAll(
+        () -> {
+          while (true) {
+            lock.lock();
+            try {
+              burn(1);
+            } finally {
+              lock.unlock();
+            }
+          }
+        });
+  }
+
+  private static void parkPool() throws Exception {
+    var pool = Executors.newFixedThreadPool(THREADS);
+    for (int i = 0; i < 2 * THREADS; i++) pool.submit(() -> burn(2)).get();
+    ready(0);
+    Thread.currentThread().join();
+  }
+
+  private static void sleep() throws InterruptedException {
+    ready(0);
+    while (true) Thread.sleep(5);
+  }
+
+  /** What the answers took so far, after each: the truth that the probes are compared with. */
+  private static void ask(int port) throws IOException {
+    try (Socket socket = new Socket("127.0.0.1", port)) {
+      var in = new DataInputStream(socket.getInputStream());
+      byte[] buffer = new byte[MESSAGE];
+      double waited = 0;
+      ready(0);
+      while (true) {
+        long asked = System.nanoTime();
+        socket.getOutputStream().write(buffer);
+        in.readFully(buffer);
+        waited += (System.nanoTime() - asked) / 1e9;
+        System.out.printf("waited %.3f %.6f%n", System.currentTimeMillis() / 1e3, waited);
+      }
+    }
+  }
+
+  private static void serve() throws IOException {
+    try (ServerSocket listener = new ServerSocket(0)) {
+      ready(listener.getLocalPort());
+      while (true) {
+        Socket socket = listener.accept();
+        new Thread(() -> answer(socket)).start();
+      }
+    }
+  }
+
+  private static void answer(Socket socket) {
+    byte[] buffer = new byte[MESSAGE];
+    try (socket) {
+      var in = new DataInputStream(socket.getInputStream());
+      while (true) {
+        in.readFully(buffer);
+        socket.getOutputStream().write(buffer);
+      }
+    } catch (IOException ended) {
+      // The client went away.
+    }
+  }
+
+  public static void main(String[] arguments) throws Exception {
+    switch (arguments[0]) {
+      case "monitor" -> contendForMonitor();
+      case "reentrant" -> contendForLock();
+      case "pool" -> parkPool();
+      case "sleep" -> sleep();
+      case "client" -> ask(Integer.parseInt(arguments[1]));
+      case "server" -> serve();
+      default -> System.exit(2);
+    }
+  }
+}

@@ -1,0 +1,153 @@
+/*
+ * Through io_uring, with nothing but the kernel's own interface:
+ * uring disk FILE: O_DIRECT reads, one at a time. uring timer -: time-outs. uring accept -: waits for connections.
+ * uring client PORT: sends a question and waits for the answer, again and again.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <linux/time_types.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "truth.h"
+
+enum { ENTRIES = 8, BLOCK = 4096, BLOCKS = 1024, MESSAGE = 64 };
+
+static struct {
+	int fd;
+	unsigned int *sq_tail, *sq_array, *cq_head, *cq_tail;
+	unsigned int sq_mask, cq_mask;
+	struct io_uring_sqe *requests;
+	struct io_uring_cqe *results;
+} ring;
+
+static char *map_ring(size_t size, off_t offset)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring.fd, offset);
+
+	if (memory == MAP_FAILED)
+		die("mmap");
+	return memory;
+}
+
+static void make_ring(void)
+{
+	struct io_uring_params params = {};
+	char *sq, *cq;
+
+	ring.fd = check(syscall(SYS_io_uring_setup, ENTRIES, &params), "io_uring_setup");
+	sq = map_ring(params.sq_off.array + params.sq_entries * sizeof(unsigned int), IORING_OFF_SQ_RING);
+	cq = map_ring(params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe), IORING_OFF_CQ_RING);
+	ring.requests = (void *)map_ring(params.sq_entries * sizeof(struct io_uring_sqe), IORING_OFF_SQES);
+	ring.sq_tail = (void *)(sq + params.sq_off.tail);
+	ring.sq_array = (void *)(sq + params.sq_off.array);
+	ring.sq_mask = *(unsigned int *)(sq + params.sq_off.ring_mask);
+	ring.cq_head = (void *)(cq + params.cq_off.head);
+	ring.cq_tail = (void *)(cq + params.cq_off.tail);
+	ring.cq_mask = *(unsigned int *)(cq + params.cq_off.ring_mask);
+	ring.results = (void *)(cq + params.cq_off.cqes);
+}
+
+/* Submits one request and waits for its result. */
+static int perform(struct io_uring_sqe request)
+{
+	unsigned int tail = *ring.sq_tail;
+	int result;
+
+	ring.requests[tail & ring.sq_mask] = request;
+	ring.sq_array[tail & ring.sq_mask] = tail & ring.sq_mask;
+	__atomic_store_n(ring.sq_tail, tail + 1, __ATOMIC_RELEASE);
+	check(syscall(SYS_io_uring_enter, ring.fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0), "io_uring_enter");
+	if (*ring.cq_head == __atomic_load_n(ring.cq_tail, __ATOMIC_ACQUIRE))
+		die("no completion");
+	result = ring.results[*ring.cq_head & ring.cq_mask].res;
+	__atomic_store_n(ring.cq_head, *ring.cq_head + 1, __ATOMIC_RELEASE);
+	return result;
+}
+
+static void *aligned_block(void)
+{
+	void *block;
+
+	if (posix_memalign(&block, BLOCK, BLOCK))
+		die("posix_memalign");
+	return memset(block, 1, BLOCK);
+}
+
+__attribute__((noreturn)) static void read_disk(const char *path)
+{
+	int fd = check(open(path, O_CREAT | O_RDWR | O_TRUNC, 0600), path);
+	char *block = aligned_block();
+
+	for (int i = 0; i < BLOCKS; i++)
+		check(write(fd, block, BLOCK), "write");
+	check(fsync(fd), "fsync");
+	check(fd = open(path, O_RDONLY | O_DIRECT), path);
+	ready(0);
+	for (;;) {
+		struct io_uring_sqe request = { .opcode = IORING_OP_READ, .fd = fd, .addr = (uintptr_t)block, .len = BLOCK };
+
+		request.off = (uint64_t)(random() % BLOCKS) * BLOCK;
+		if (perform(request) != BLOCK)
+			die("read");
+	}
+}
+
+__attribute__((noreturn)) static void wait_for_time(void)
+{
+	struct __kernel_timespec length = { .tv_nsec = 5000000 };
+	struct io_uring_sqe request = { .opcode = IORING_OP_TIMEOUT, .fd = -1, .addr = (uintptr_t)&length, .len = 1 };
+
+	ready(0);
+	for (;;)
+		perform(request);
+}
+
+__attribute__((noreturn)) static void accept_forever(void)
+{
+	int fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
+	struct io_uring_sqe request = { .opcode = IORING_OP_ACCEPT, .fd = fd };
+
+	check(listen(fd, 16), "listen");
+	ready(0);
+	for (;;)
+		perform(request);
+}
+
+__attribute__((noreturn)) static void ask(int port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
+	char message[MESSAGE] = "";
+	struct io_uring_sqe request = { .fd = fd, .addr = (uintptr_t)message, .len = MESSAGE };
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	check(connect(fd, (struct sockaddr *)&address, sizeof(address)), "connect");
+	ready(0);
+	for (;;) {
+		request.opcode = IORING_OP_SEND;
+		if (perform(request) != MESSAGE)
+			die("send");
+		request.opcode = IORING_OP_RECV;
+		if (perform(request) <= 0)
+			die("recv");
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 3)
+		return 2;
+	make_ring();
+	if (is_mode(argv[1], "disk"))
+		read_disk(argv[2]);
+	if (is_mode(argv[1], "timer"))
+		wait_for_time();
+	if (is_mode(argv[1], "accept"))
+		accept_forever();
+	ask(atoi(argv[2]));
+}

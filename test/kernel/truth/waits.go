@@ -1,0 +1,136 @@
+// waits MODE: Go's own ways of waiting. What needs a port has it as its second argument.
+//
+// mutex: four goroutines that want one mutex, whose holder computes. channel: goroutines parked without work.
+// sleep: time.Sleep. client PORT: asks a server again and again. server: waits for requests.
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+)
+
+const (
+	goroutines = 4
+	message    = 64
+)
+
+func ready(detail int) {
+	fmt.Printf("ready %d\n", detail)
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func burn(length time.Duration) {
+	for until := time.Now().Add(length); time.Now().Before(until); {
+	}
+}
+
+func contend() {
+	var mutex sync.Mutex
+	run := func() {
+		for {
+			mutex.Lock()
+			burn(time.Millisecond)
+			mutex.Unlock()
+		}
+	}
+	for i := 1; i < goroutines; i++ {
+		go run()
+	}
+	ready(0)
+	run()
+}
+
+// A little work first, and a collection, so that the runtime has made its threads.
+func park() {
+	work := make(chan int)
+	for i := 0; i < goroutines; i++ {
+		go func() {
+			for range work {
+				burn(5 * time.Millisecond)
+			}
+		}()
+	}
+	for i := 0; i < 2*goroutines; i++ {
+		work <- i
+	}
+	runtime.GC()
+	ready(0)
+	select {
+	case <-make(chan int):
+	case <-time.After(time.Hour):
+	}
+}
+
+func sleep() {
+	ready(0)
+	for {
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// What the answers took so far, after each: the truth that the probes are compared with.
+func ask(port string) {
+	connection, err := net.Dial("tcp", "127.0.0.1:"+port)
+	check(err)
+	buffer := make([]byte, message)
+	waited := time.Duration(0)
+	ready(0)
+	for {
+		asked := time.Now()
+		_, err = connection.Write(buffer)
+		check(err)
+		_, err = io.ReadFull(connection, buffer)
+		check(err)
+		waited += time.Since(asked)
+		fmt.Printf("waited %.6f %.6f\n", float64(time.Now().UnixMicro())/1e6, waited.Seconds())
+	}
+}
+
+func answer(connection net.Conn) {
+	buffer := make([]byte, message)
+	for {
+		if _, err := io.ReadFull(connection, buffer); err != nil {
+			return
+		}
+		_, err := connection.Write(buffer)
+		check(err)
+	}
+}
+
+func serve() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	check(err)
+	ready(listener.Addr().(*net.TCPAddr).Port)
+	for {
+		connection, err := listener.Accept()
+		check(err)
+		go answer(connection)
+	}
+}
+
+func main() {
+	switch os.Args[1] {
+	case "mutex":
+		contend()
+	case "channel":
+		park()
+	case "sleep":
+		sleep()
+	case "client":
+		ask(os.Args[2])
+	case "server":
+		serve()
+	}
+	os.Exit(2)
+}
