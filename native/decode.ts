@@ -30,6 +30,8 @@ const DROPS = [
   'blockio_no_start',
   'events_full',
   'switches_missed',
+  'messages_missed',
+  'runs_skipped',
 ] as const;
 
 /** From the addon's buffers to counters per container. */

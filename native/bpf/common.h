@@ -50,14 +50,6 @@ struct {
 	__type(value, __s64);
 } outstanding SEC(".maps");
 
-/* Sockets listening on each TCP port, of all network namespaces together. Bound: the ports there are. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 65536);
-	__type(key, __u32);
-	__type(value, __s32);
-} listeners SEC(".maps");
-
 static hot void count_drop(enum drop cause)
 {
 	__sync_fetch_and_add(&drops[cause], 1);

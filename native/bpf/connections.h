@@ -10,23 +10,30 @@
 #define MAX_QUESTIONS 16
 enum role { ROLE_CLIENT = 1, ROLE_SERVER };
 
+/* What a turnaround without overlap touches comes first: one or two cache lines. */
 struct connection {
-	__u64 questions[MAX_QUESTIONS]; /* when each open question was asked, oldest at `oldest` */
+	__u32 sent;     /* write_seq and copied_seq when last looked at: a run that the kernel skipped shows */
+	__u32 received;
+	__u8 role;
+	__u8 open;        /* number of open questions */
+	__u8 oldest;
+	bool overlapping; /* several questions were open at once */
+	bool stray;       /* data came that no question explains, since the last question */
+	bool uncertain;   /* the open question was asked of a connection with strays */
+	bool due;         /* counted in `outstanding` */
+	bool answered;    /* ever */
+	__u8 unanswered;
+	__u8 messages;    /* that the newest question consists of */
+	__u32 slot;
+	__u32 due_slot; /* whose `outstanding` this connection raised */
+	__u32 generation;
+	__u32 question_start; /* write_seq before the open question */
+	__u64 cgroups;        /* css_set that `slot` was looked up for */
 	__u64 last_question;
 	__u64 last_answer;
 	__u64 last_wait;
-	__u64 cgroups; /* css_set that `slot` was looked up for */
+	__u64 questions[MAX_QUESTIONS]; /* when each open question was asked, oldest at `oldest` */
 	struct peer_key peer;
-	__u32 generation;
-	__u32 slot;
-	__u32 due_slot; /* whose `outstanding` this connection raised */
-	__u8 oldest;
-	__u8 open; /* number of open questions */
-	__u8 role;
-	bool overlapping; /* several questions were open at once */
-	bool due;
-	bool answered; /* ever */
-	__u8 unanswered;
 };
 
 /* Freed by the kernel with the socket. Bound: the sockets of the machine. */
@@ -153,10 +160,10 @@ static __noinline struct connection *make_connection(struct sock *sk, enum role 
 	return connection;
 }
 
-/* A connection older than the probe: nobody saw who opened it. */
+/* Nobody saw who opened it. */
 static hot enum role guess_role(struct sock *sk)
 {
-	return local_port_listens(sk->__sk_common.skc_num) ? ROLE_SERVER : ROLE_CLIENT;
+	return was_accepted(sk) ? ROLE_SERVER : ROLE_CLIENT;
 }
 
 #endif

@@ -111,6 +111,8 @@ enum drop {
 	DROP_BLOCKIO_NO_START,
 	DROP_EVENTS_FULL,
 	DROP_SWITCHES_MISSED,
+	DROP_MESSAGES_MISSED,
+	DROP_RUNS_SKIPPED, /* counted by the kernel itself: read from the programs, not from `drops` */
 	NR_DROPS,
 };
 

@@ -67,12 +67,13 @@ static hot enum thread_state multiplexed(__u32 slot)
 	return slot && due && *due > 0 ? STATE_NETWORK : STATE_IDLE;
 }
 
-static hot bool local_port_listens(__u32 port)
+/*
+ * A connection that was accepted is a copy of its listener, whose backlog it keeps; a socket that connects has none.
+ * Outside the ephemeral range a local port was asked for by name, as servers do.
+ */
+static hot bool was_accepted(struct sock *sk)
 {
-	__s32 *sockets = bpf_map_lookup_elem(&listeners, &port);
-
-	/* Outside the ephemeral range a local port was asked for by name, as servers do. */
-	return port < ephemeral_low || (sockets && *sockets > 0);
+	return peek(sk, sk_max_ack_backlog) || peek(sk, __sk_common.skc_num) < ephemeral_low;
 }
 
 static hot enum thread_state waiting_on_tcp(struct sock *sk)
@@ -80,7 +81,7 @@ static hot enum thread_state waiting_on_tcp(struct sock *sk)
 	const __u8 tcp_listen = 10;
 	struct tcp_sock *tcp = typed(struct tcp_sock, sk);
 
-	if (peek(sk, __sk_common.skc_state) == tcp_listen || local_port_listens(peek(sk, __sk_common.skc_num)))
+	if (peek(sk, __sk_common.skc_state) == tcp_listen || was_accepted(sk))
 		return STATE_IDLE;
 	if (!peek(tcp, bytes_sent))
 		return STATE_IDLE; /* it asked for nothing */

@@ -1,196 +1,249 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
 /*
- * Turnaround of requests on TCP connections: for a client, its last send to the first byte of the answer; for a
- * server, the request's arrival to the first byte it sends back. Both are one state machine that sees questions
- * and answers; the role says which direction is which.
+ * Where TCP connections are watched: when data was given to one, when a process takes data from one, and when one
+ * changes its state.
  *
- * Times are the socket's own (tcp_mstamp: microseconds, refreshed by every segment), so that a client's wait
- * ends when the answer arrives, not when the client gets round to reading it.
+ * What a process takes is seen by tcp_rcv_space_adjust, which every way of receiving comes through (recv, io_uring,
+ * splice, zero copy), under the socket's lock and before its clock moves on: the clock still shows when the data
+ * arrived. What it gives is seen by sock_send_length; before 6.3, which has none, by net_dev_queue. Both only make
+ * us look how far the socket's byte counters have moved, so that a run which the kernel skipped is noticed.
  */
 #ifndef KERNSCALE_TCP_H
 #define KERNSCALE_TCP_H
 
-#include "connections.h"
-
-#define MSG_PEEK 2
+#include "turnaround.h"
 
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3
 #define TCP_CLOSE 7
-#define TCP_LISTEN 10
+#define TCP_CLOSE_WAIT 8
 
-/*
- * A question that follows an unanswered one after this long is another question, unless it is so large that it
- * is rather the body of the one before.
- */
-#define SEPARATE_US 1000
-#define BODY_BYTES 4096
-/* A pause after which an unanswered question was no question: too long to be a machine under load. */
-#define QUIET_US 1000000
-/* A client that sent so often and never got an answer is a stream (logs, metrics): nothing is due on it. */
-#define STREAM_QUESTIONS 16
+/* The most that one packet takes on: a longer answer may have begun long before the call that sent it ended. */
+#define PACKET_BYTES 65536
 
-/* Microseconds; zero for what turns out to be no TCP socket. */
-static hot __u64 tcp_clock(struct sock *sk)
+static hot struct tcp_sock *tcp_of(struct sock *sk)
 {
-	struct tcp_sock *tcp;
-
-	if (bpf_rdonly_cast)
-		return typed(struct tcp_sock, sk)->tcp_mstamp;
-	tcp = bpf_skc_to_tcp_sock(sk);
-	return tcp ? tcp->tcp_mstamp : 0;
+	return bpf_rdonly_cast ? typed(struct tcp_sock, sk) : bpf_skc_to_tcp_sock(sk);
 }
 
-static hot void forget_questions(struct connection *connection)
+static hot bool is_tcp(struct sock *sk)
 {
-	connection->open = 0;
-	connection->oldest = 0;
-	connection->overlapping = false;
+	const __u16 stream = 1; /* SOCK_STREAM; raw and netlink sockets have protocol numbers of their own choice */
+
+	return sk->sk_protocol == IPPROTO_TCP && sk->sk_type == stream;
 }
 
-static hot void push_question(struct connection *connection, __u64 now)
+static hot void look(struct connection *connection, struct tcp_sock *tcp)
 {
-	__u32 place;
-
-	if (connection->open == MAX_QUESTIONS) {
-		connection->oldest = (connection->oldest + 1) & (MAX_QUESTIONS - 1);
-		connection->open--;
-	}
-	place = (connection->oldest + connection->open) & (MAX_QUESTIONS - 1);
-	connection->questions[place] = now;
-	connection->open++;
+	connection->sent = tcp->write_seq;
+	connection->received = tcp->copied_seq;
 }
 
-static hot void on_question(struct connection *connection, __u64 now, __u32 bytes)
+static hot struct connection *open_connection(struct sock *sk, enum role role)
 {
-	__u32 newest = (connection->oldest + connection->open - 1) & (MAX_QUESTIONS - 1);
+	struct connection *connection = make_connection(sk, role);
+	struct tcp_sock *tcp = tcp_of(sk);
 
-	/* Quiet for much longer than an answer takes: whatever still looks open was answered together with others. */
-	if (connection->open && connection->last_answer > connection->last_question &&
-	    now > connection->last_answer + QUIET_US + 4 * connection->last_wait)
-		forget_questions(connection);
-
-	if (!connection->open) {
-		push_question(connection, now);
-	} else if (connection->overlapping ||
-		   (now > connection->last_question + SEPARATE_US && bytes < BODY_BYTES)) {
-		connection->overlapping = true;
-		push_question(connection, now);
-	} else {
-		connection->questions[newest] = now; /* the same question goes on: its last byte counts */
-	}
-	connection->last_question = now;
-
-	if (connection->role != ROLE_CLIENT)
-		return;
-	if (!connection->answered && connection->unanswered < STREAM_QUESTIONS)
-		connection->unanswered++;
-	set_due(connection, connection->answered || connection->unanswered < STREAM_QUESTIONS);
+	if (connection && tcp)
+		look(connection, tcp);
+	return connection;
 }
 
-/* Answers the nanoseconds since the question asked first, or -1 when this only continues an answer. */
-static hot __s64 on_answer(struct connection *connection, __u64 now, bool *overlapped)
+/* A connection older than the probe: from its next message on. */
+static __noinline struct connection *adopt_connection(struct sock *sk)
 {
-	__u64 asked;
+	struct connection *connection = open_connection(sk, guess_role(sk));
 
-	if (!connection->open)
-		return -1;
-	*overlapped = connection->overlapping;
-	asked = connection->questions[connection->oldest & (MAX_QUESTIONS - 1)];
-	connection->oldest = (connection->oldest + 1) & (MAX_QUESTIONS - 1);
-	connection->open--;
-	if (!connection->open) {
-		forget_questions(connection);
-		set_due(connection, false);
-	}
-	connection->answered = true;
-	connection->last_answer = now;
-	connection->last_wait = now > asked ? now - asked : 0;
-	return connection->last_wait * 1000;
+	if (connection)
+		connection_slot(connection);
+	return connection;
 }
 
-static hot void count_wait(struct connection *connection, __u64 ns, bool overlapped)
+static hot void count_wait(struct connection *connection, struct turnaround turnaround)
 {
 	struct peer_value *peer = find_peer(connection);
 
 	if (!peer)
 		return;
-	__sync_fetch_and_add(&peer->sum_ns, ns);
-	__sync_fetch_and_add(&peer->buckets[time_bucket(ns)], 1);
-	if (overlapped)
+	if (turnaround.us >= 0) {
+		__sync_fetch_and_add(&peer->sum_ns, turnaround.us * 1000);
+		__sync_fetch_and_add(&peer->buckets[time_bucket(turnaround.us * 1000)], 1);
+	}
+	if (turnaround.ambiguous)
 		__sync_fetch_and_add(&peer->overlapped, 1);
 }
 
-static hot void count_serve(struct connection *connection, __u64 ns, bool overlapped)
+static hot void count_serve(struct connection *connection, struct turnaround turnaround)
 {
 	struct row *row = find_row(connection->slot, bpf_get_smp_processor_id());
 
 	if (!row)
 		return;
 	/* Process context: another thread of the container may run here half way through. */
-	__sync_fetch_and_add(&row->tcp_serve.sum_ns, ns);
-	__sync_fetch_and_add(&row->tcp_serve.buckets[time_bucket(ns)], 1);
-	if (overlapped)
+	if (turnaround.us >= 0) {
+		__sync_fetch_and_add(&row->tcp_serve.sum_ns, turnaround.us * 1000);
+		__sync_fetch_and_add(&row->tcp_serve.buckets[time_bucket(turnaround.us * 1000)], 1);
+	}
+	if (turnaround.ambiguous)
 		__sync_fetch_and_add(&row->tcp_serve_overlapped, 1);
 }
 
-static hot int on_message(struct sock *sk, int bytes, enum role asking)
+/* A question or an answer passed unseen: what is open now is unknown. FINs move the counters too, later on. */
+static hot void resynchronise(struct connection *connection)
 {
-	struct connection *connection;
-	bool overlapped = false;
-	__s64 ns;
+	count_drop(DROP_MESSAGES_MISSED);
+	forget_questions(connection);
+	set_due(connection, false);
+}
 
-	if (bytes <= 0 || sk->sk_protocol != IPPROTO_TCP)
-		return 0;
-	connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
-	if (!connection)
-		connection = make_connection(sk, guess_role(sk));
-	if (!connection)
-		return 0;
-	connection_slot(connection);
-	if (connection->role == asking) {
-		on_question(connection, tcp_clock(sk), bytes);
-		return 0;
+static hot void ask(struct connection *connection, struct tcp_sock *tcp, __u32 bytes)
+{
+	if (!connection->open)
+		connection->question_start = connection->sent;
+	on_question(connection, tcp->tcp_mstamp, bytes);
+}
+
+static hot void serve(struct connection *connection, struct tcp_sock *tcp, __u32 bytes)
+{
+	__u64 now = tcp->tcp_mstamp, first_sent = tcp->first_tx_mstamp;
+	struct turnaround turnaround;
+
+	if (!connection->open) {
+		turnaround = on_continuation(connection, now, SEPARATE_US);
+	} else {
+		/* The call has returned, maybe long after the first byte went; what was acknowledged is no more known. */
+		if (bytes > PACKET_BYTES && (__s32)(tcp->snd_una - connection->sent) > 0)
+			connection->uncertain = true;
+		if (!connection->overlapping && first_sent > connection->questions[0] && first_sent < now)
+			now = first_sent;
+		turnaround = on_answer(connection, now, first_sent);
 	}
-	ns = on_answer(connection, tcp_clock(sk), &overlapped);
-	if (ns < 0)
+	if (turnaround.us >= 0 || turnaround.ambiguous)
+		count_serve(connection, turnaround);
+}
+
+/* The socket was given data to send. */
+static hot int on_sent(struct sock *sk, struct connection *connection)
+{
+	struct tcp_sock *tcp = tcp_of(sk);
+	__u32 bytes, received;
+
+	if (!tcp)
 		return 0;
+	bytes = tcp->write_seq - connection->sent;
+	if (!bytes)
+		return 0;
+	received = tcp->copied_seq;
+	if (received != connection->received && sk->__sk_common.skc_state == TCP_ESTABLISHED) {
+		connection->received = received;
+		resynchronise(connection);
+	}
 	if (connection->role == ROLE_CLIENT)
-		count_wait(connection, ns, overlapped);
+		ask(connection, tcp, bytes);
 	else
-		count_serve(connection, ns, overlapped);
+		serve(connection, tcp, bytes);
+	connection->sent += bytes;
 	return 0;
 }
 
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags)
 {
-	return on_message(sk, ret, ROLE_CLIENT);
+	struct connection *connection;
+
+	if (ret <= 0 || !is_tcp(sk))
+		return 0;
+	connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	if (!connection)
+		connection = adopt_connection(sk);
+	return connection ? on_sent(sk, connection) : 0;
 }
 
-SEC("tp_btf/sock_recv_length")
-int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags)
+/* For kernels without the above. Runs for every packet, also of softirqs: who pays is left to the receiving side. */
+SEC("tp_btf/net_dev_queue")
+int BPF_PROG(net_dev_queue, struct sk_buff *skb)
 {
-	return flags & MSG_PEEK ? 0 : on_message(sk, ret, ROLE_SERVER);
+	struct sock *sk = skb->sk;
+	struct connection *connection;
+
+	if (!sk || sk->__sk_common.skc_state != TCP_ESTABLISHED || !is_tcp(sk))
+		return 0;
+	connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	return connection ? on_sent(sk, connection) : 0;
 }
 
-static hot void count_listener(struct sock *sk, int change)
+static hot void hear(struct sock *sk, struct connection *connection, struct tcp_sock *tcp)
 {
-	__u32 port = sk->__sk_common.skc_num;
-	__s32 *sockets = bpf_map_lookup_elem(&listeners, &port);
+	__u64 now = tcp->tcp_mstamp;
+	__u32 sent = tcp->write_seq;
+	struct turnaround turnaround;
 
-	if (sockets)
-		__sync_fetch_and_add(sockets, change);
+	if (sent != connection->sent && sk->__sk_common.skc_state == TCP_ESTABLISHED) {
+		/* Asked unseen, or the answer was faster than the run that would have noted the question. */
+		if (!connection->open) {
+			connection->question_start = connection->sent;
+			on_question(connection, tcp->first_tx_mstamp, sent - connection->sent);
+		}
+		connection->sent = sent;
+	}
+	/* Before the peer has any of a question it cannot answer it: this belongs to something earlier. */
+	if (connection->open && !connection->overlapping && (__s32)(tcp->snd_una - connection->question_start) <= 0) {
+		connection->uncertain = true;
+		return;
+	}
+	if (connection->open)
+		turnaround = on_answer(connection, now, tcp->first_tx_mstamp);
+	else
+		turnaround = on_continuation(connection, now, SEPARATE_US + (tcp->srtt_us >> 2));
+	if (turnaround.us >= 0 || turnaround.ambiguous)
+		count_wait(connection, turnaround);
+}
+
+static hot void be_asked(struct sock *sk, struct connection *connection, struct tcp_sock *tcp, __u32 bytes)
+{
+	__u32 sent = tcp->write_seq;
+
+	if (sent != connection->sent && sk->__sk_common.skc_state == TCP_ESTABLISHED) {
+		connection->sent = sent;
+		if (connection->open)
+			resynchronise(connection);
+	}
+	on_question(connection, tcp->tcp_mstamp, bytes);
+}
+
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(tcp_rcv_space_adjust, struct sock *sk)
+{
+	struct connection *connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	struct tcp_sock *tcp = tcp_of(sk);
+	__u32 bytes;
+
+	if (!connection)
+		connection = adopt_connection(sk);
+	if (!connection || !tcp)
+		return 0;
+	bytes = tcp->copied_seq - connection->received;
+	if (!bytes)
+		return 0; /* only peeked at */
+	connection->received += bytes;
+	connection_slot(connection);
+	if (connection->role == ROLE_CLIENT)
+		hear(sk, connection, tcp);
+	else
+		be_asked(sk, connection, tcp, bytes);
+	return 0;
 }
 
 static hot void on_client_state(struct sock *sk, struct connection *connection, int from, int to)
 {
 	struct peer_value *peer;
 
-	if (to == TCP_CLOSE)
+	/* What has not arrived before the peer's end of data never will. */
+	if (to == TCP_CLOSE || to == TCP_CLOSE_WAIT)
 		set_due(connection, false);
-	if (!(from == TCP_SYN_SENT && to == TCP_ESTABLISHED) && !(to == TCP_CLOSE && sk->sk_err))
+	/* A connection attempt that ends, even by a time-out of the process' own, or an end that is an error. */
+	if (to != TCP_ESTABLISHED && !(to == TCP_CLOSE && (from == TCP_SYN_SENT || sk->sk_err)))
 		return;
 	peer = find_peer(connection);
 	if (!peer)
@@ -206,19 +259,19 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int from, int to)
 {
 	struct connection *connection;
 
-	if (sk->sk_protocol != IPPROTO_TCP)
+	if (!is_tcp(sk))
 		return 0;
-	if (to == TCP_LISTEN) {
-		count_listener(sk, 1);
-	} else if (from == TCP_LISTEN && to == TCP_CLOSE) {
-		count_listener(sk, -1); /* not a new connection, which starts as a copy of its listener */
-	} else if (to == TCP_SYN_SENT) {
+	if (to == TCP_SYN_SENT) {
 		/* Only here is the current task sure to be the one that connects. */
 		connection = make_connection(sk, ROLE_CLIENT);
 		if (connection)
 			connection_slot(connection);
+	} else if (from == TCP_SYN_SENT && to == TCP_ESTABLISHED) {
+		connection = open_connection(sk, ROLE_CLIENT);
+		if (connection)
+			on_client_state(sk, connection, from, to);
 	} else if (from == TCP_SYN_RECV && to == TCP_ESTABLISHED) {
-		make_connection(sk, ROLE_SERVER);
+		open_connection(sk, ROLE_SERVER);
 	} else {
 		connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
 		if (connection && connection->role == ROLE_CLIENT)

@@ -2,12 +2,9 @@
 #define _GNU_SOURCE
 #include "environment.h"
 
-#include <bpf/bpf.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
@@ -83,53 +80,4 @@ bool io_controller_enabled(const char *cgroup_root)
 		if (!strcmp(word, "io"))
 			return true;
 	return false;
-}
-
-static void count_listeners_of(const char *process, const char *table, int map)
-{
-	char path[64], line[512];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%s/net/%s", process, table);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		unsigned int port, state, sockets = 0;
-
-		if (sscanf(line, " %*d: %*[0-9A-F]:%X %*[0-9A-F]:%*X %X", &port, &state) != 2 || state != 0x0A)
-			continue;
-		bpf_map_lookup_elem(map, &port, &sockets);
-		sockets++;
-		bpf_map_update_elem(map, &port, &sockets, BPF_ANY);
-	}
-	if (file)
-		fclose(file);
-}
-
-void count_listeners(int map)
-{
-	enum { MAX_NAMESPACES = 4096 };
-	ino_t *seen = calloc(MAX_NAMESPACES, sizeof(*seen));
-	DIR *processes = opendir("/proc");
-	struct dirent *entry;
-	size_t count = 0;
-
-	while (seen && processes && count < MAX_NAMESPACES && (entry = readdir(processes))) {
-		char path[300];
-		struct stat net;
-		size_t i = 0;
-
-		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
-		if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || stat(path, &net))
-			continue;
-		while (i < count && seen[i] != net.st_ino)
-			i++;
-		if (i < count)
-			continue;
-		seen[count++] = net.st_ino;
-		count_listeners_of(entry->d_name, "tcp", map);
-		count_listeners_of(entry->d_name, "tcp6", map);
-	}
-	if (processes)
-		closedir(processes);
-	free(seen);
 }

@@ -20,7 +20,4 @@ uint16_t ephemeral_port_low(void);
 /* Whether containers of this hierarchy have blkcgs of their own: the io controller is enabled below the root. */
 bool io_controller_enabled(const char *cgroup_root);
 
-/* Enters the sockets that listen already, in every network namespace, into the map of listening ports. */
-void count_listeners(int map);
-
 #endif

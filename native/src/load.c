@@ -161,10 +161,11 @@ static bool map_memory(struct session *session, struct failure *failure)
 	session->settled = mmap(NULL, session->nr_slots * sizeof(struct settled), protection, MAP_SHARED,
 				bpf_map__fd(session->skeleton->maps.settled), 0);
 	session->tracked = calloc(session->nr_slots, sizeof(*session->tracked));
-	session->histories = calloc(rows, sizeof(*session->histories));
+	session->seen = calloc(rows, sizeof(*session->seen));
 	session->totals = calloc(session->nr_slots, sizeof(*session->totals));
-	if (session->rows != MAP_FAILED && session->settled != MAP_FAILED && session->tracked && session->histories &&
-	    session->totals)
+	session->scratch = calloc((size_t)session->nr_slots * MAX_VALUES_PER_SLOT, sizeof(*session->scratch));
+	if (session->rows != MAP_FAILED && session->settled != MAP_FAILED && session->tracked && session->seen &&
+	    session->totals && session->scratch)
 		return true;
 	fail(failure, "NO_MEMORY", "no memory for %u containers", session->options.max_containers);
 	return false;
@@ -192,10 +193,8 @@ struct session *session_open(const struct options *options, struct failure *fail
 	plan(session, kernel);
 	btf__free(kernel);
 	if (load(session, failure) && map_memory(session, failure) && events_open(session, failure) &&
-	    session_attach(session, failure)) {
-		count_listeners(bpf_map__fd(session->skeleton->maps.listeners));
+	    session_attach(session, failure))
 		return session;
-	}
 	session_close(session);
 	return NULL;
 }
@@ -217,7 +216,8 @@ void session_close(struct session *session)
 	if (session->skeleton)
 		kernscale__destroy(session->skeleton);
 	free(session->tracked);
-	free(session->histories);
+	free(session->seen);
 	free(session->totals);
+	free(session->scratch);
 	free(session);
 }

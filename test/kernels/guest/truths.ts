@@ -47,7 +47,7 @@ const QUIET: readonly Experiment[] = [
     state: 'network',
     count: {
       expected: 'answers awaited',
-      needs: ['sock_send_length', 'sock_recv_length'],
+      needs: ['tcp_rcv_space_adjust'],
       truth: (task) => task.operations,
       seen: (counters) => total(counters.peers.map(({ wait }) => observations(wait))),
       tolerance: messagesUnseen,
@@ -59,7 +59,7 @@ const QUIET: readonly Experiment[] = [
     state: 'idle',
     count: {
       expected: 'requests served',
-      needs: ['sock_send_length', 'sock_recv_length'],
+      needs: ['tcp_rcv_space_adjust'],
       truth: (task) => task.operations,
       seen: (counters) => observations(counters.tcpServe),
       tolerance: messagesUnseen,
