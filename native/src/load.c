@@ -161,11 +161,10 @@ static bool map_memory(struct session *session, struct failure *failure)
 	session->settled = mmap(NULL, session->nr_slots * sizeof(struct settled), protection, MAP_SHARED,
 				bpf_map__fd(session->skeleton->maps.settled), 0);
 	session->tracked = calloc(session->nr_slots, sizeof(*session->tracked));
-	session->seen = calloc(rows, sizeof(*session->seen));
+	session->histories = calloc(rows, sizeof(*session->histories));
 	session->totals = calloc(session->nr_slots, sizeof(*session->totals));
-	session->scratch = calloc((size_t)session->nr_slots * MAX_VALUES_PER_SLOT, sizeof(*session->scratch));
-	if (session->rows != MAP_FAILED && session->settled != MAP_FAILED && session->tracked && session->seen &&
-	    session->totals && session->scratch)
+	if (session->rows != MAP_FAILED && session->settled != MAP_FAILED && session->tracked && session->histories &&
+	    session->totals)
 		return true;
 	fail(failure, "NO_MEMORY", "no memory for %u containers", session->options.max_containers);
 	return false;
@@ -216,8 +215,7 @@ void session_close(struct session *session)
 	if (session->skeleton)
 		kernscale__destroy(session->skeleton);
 	free(session->tracked);
-	free(session->seen);
+	free(session->histories);
 	free(session->totals);
-	free(session->scratch);
 	free(session);
 }
