@@ -12,18 +12,22 @@ export interface Handle {
   readonly [brand]: never;
 }
 
-/** The entries of one hash map, as the kernel lays them out (`bpf/layout.h`). */
+/** The entries of one hash map, as the kernel lays them out (`bpf/layout.h`): nanoseconds, bytes, counts. */
 export interface RawMap {
   readonly keys: Uint8Array;
-  readonly values: BigUint64Array;
+  readonly values: Float64Array;
 }
 
 export interface RawSnapshot {
+  /** How long it took to credit the threads' unfinished time. */
+  readonly settleSeconds: number;
   /** Slot 0, then every tracked slot. */
   readonly slots: Int32Array;
-  /** One block of numbers per slot, in seconds and counts. */
+  /** Per slot: where its totals begin in `values`, then where each of its histograms does, 0 for an empty one. */
+  readonly offsets: Uint32Array;
+  /** Seconds and counts. */
   readonly values: Float64Array;
-  readonly blockIo: RawMap;
+  readonly blockIo: RawMap & { readonly names: Uint8Array };
   readonly peers: RawMap;
   readonly drops: BigUint64Array;
 }
@@ -54,8 +58,8 @@ export interface Addon {
   dropCapabilities(handle: Handle): bigint;
   /** Cgroups that came and went since the last call: id, whether removed, path. */
   takeEvents(handle: Handle): readonly (readonly [bigint, boolean, string])[];
-  startCosts(handle: Handle): void;
-  stopCosts(handle: Handle): void;
+  /** Whether each program takes its own time from now on. */
+  timePrograms(handle: Handle, on: boolean): void;
   costs(handle: Handle): readonly ProgramCost[];
   /** What libbpf said since the last call: its level (0 warn, 1 info, 2 debug) and the text. */
   takeMessages(): readonly (readonly [number, string])[];

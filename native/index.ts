@@ -11,6 +11,7 @@ import type {
   CgroupEvent,
   OpenOptions,
   Probes,
+  Costs,
   ProgramCost,
   ProgramStatus,
   Snapshot,
@@ -86,21 +87,17 @@ class LoadedProbes implements Probes {
     return decodeSnapshot(this.#call(() => this.#addon.read(this.#handle)));
   }
 
-  async measure(milliseconds: number): Promise<readonly ProgramCost[]> {
-    this.#measuring++;
+  async measure(milliseconds: number): Promise<Costs> {
+    const before = this.#costs();
+    const start = performance.now();
+    this.#time(1);
     try {
-      this.#call(() => {
-        this.#addon.startCosts(this.#handle);
-      });
       await sleep(milliseconds);
-      return this.#call(() => this.#addon.costs(this.#handle));
     } finally {
-      if (--this.#measuring === 0) {
-        this.#call(() => {
-          this.#addon.stopCosts(this.#handle);
-        });
-      }
+      this.#time(-1);
     }
+    const seconds = (performance.now() - start) / 1000;
+    return { seconds, programs: difference(before, this.#costs()) };
   }
 
   close(): void {
@@ -114,6 +111,18 @@ class LoadedProbes implements Probes {
     for (const [cgroupId, removed, path] of this.#call(() => this.#addon.takeEvents(this.#handle))) {
       onCgroup({ kind: removed ? 'removed' : 'created', cgroupId, path });
     }
+  }
+
+  #costs(): readonly ProgramCost[] {
+    return this.#call(() => this.#addon.costs(this.#handle));
+  }
+
+  /** The programs are timed as long as anybody measures. */
+  #time(measuring: 1 | -1): void {
+    this.#measuring += measuring;
+    this.#call(() => {
+      this.#addon.timePrograms(this.#handle, this.#measuring > 0);
+    });
   }
 
   /** Runs native work; hands on what libbpf said meanwhile, and makes the addon's errors ours. */
@@ -147,4 +156,12 @@ function attributionOf(
   if (ownerIsBlkcg) return 'blkcg';
   if (attached('block_io_start')) return 'submitter';
   return attached('block_rq_issue') ? 'issuer' : 'none';
+}
+
+function difference(before: readonly ProgramCost[], after: readonly ProgramCost[]): ProgramCost[] {
+  return after.map(({ program, runs, seconds }, i) => ({
+    program,
+    runs: runs - before[i]!.runs,
+    seconds: seconds - before[i]!.seconds,
+  }));
 }

@@ -94,12 +94,19 @@ export interface ProgramStatus {
   readonly detail: string;
 }
 
-/** What the kernel measured of one program; both values only grow, and only while something measures. */
+/** How often one program ran while it was timed. */
 export interface ProgramCost {
   readonly program: string;
   readonly runs: number;
-  /** Time spent in those runs. */
+  /** Time spent in those runs, less what looking at the clock takes. */
   readonly seconds: number;
+}
+
+/** All programs, timed together. */
+export interface Costs {
+  /** For how long. */
+  readonly seconds: number;
+  readonly programs: readonly ProgramCost[];
 }
 
 /** A cgroup2 directory that appeared or went away. */
@@ -113,8 +120,10 @@ export interface CgroupEvent {
 export interface Snapshot {
   /** One entry per tracked slot, and slot 0 for everything that is not tracked. */
   readonly containers: readonly ContainerCounters[];
-  /** Observations lost or folded since load, by cause (`slots_full`, `peers_full`, …). */
+  /** Observations lost or folded since load, by cause (`threads_full`, `peers_full`, …). */
   readonly drops: Readonly<Record<string, number>>;
+  /** How long it took to credit unfinished time: it grows with the machine's threads, not with containers. */
+  readonly settleSeconds: number;
 }
 
 export interface OpenOptions {
@@ -147,8 +156,8 @@ export interface Probes {
   /** Frees the cgroup's slot; its counters are gone. Unknown ids are ignored. */
   untrack(cgroupId: bigint): void;
   /**
-   * Gives up, for good, every capability of every thread of this process. The programs stay attached and all
-   * but `measure`, which the kernel allows CAP_SYS_ADMIN only, goes on working. Answers the capabilities that
+   * Gives up, for good, every capability of every thread of this process. The programs stay attached and
+   * everything goes on working. Answers the capabilities that
    * reading needs and that stay: CAP_BPF before Linux 5.19 where unprivileged bpf(2) is disabled, else none.
    *
    * @throws NativeError `PRIVILEGES_KEPT`
@@ -157,10 +166,10 @@ export interface Probes {
   /** Reads all maps in one pass. @throws NativeError `CLOSED` */
   read(): Snapshot;
   /**
-   * Lets the kernel time the programs for so long, which costs each run about 20 ns more, and answers their
-   * totals. @throws NativeError `CLOSED`
+   * Lets the programs time themselves for so long, at three looks at the clock a run, and answers what they did
+   * meanwhile. Needs no capability. @throws NativeError `CLOSED`
    */
-  measure(milliseconds: number): Promise<readonly ProgramCost[]>;
+  measure(milliseconds: number): Promise<Costs>;
   /** Detaches and unloads; safe to call twice. */
   close(): void;
 }

@@ -10,6 +10,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "layout.h"
+#include "timing.h"
 
 #define hot __always_inline
 

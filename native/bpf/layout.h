@@ -116,6 +116,9 @@ enum drop {
 	NR_DROPS,
 };
 
+/* What one program did while it was timed: a cache line, so that programs do not disturb each other. */
+enum cost { COST_RUNS, COST_NANOSECONDS, COST_WORDS = 8 };
+
 /* A cgroup appeared or went away. */
 #define MAX_CGROUP_PATH 512
 struct cgroup_event {

@@ -6,8 +6,7 @@
 #include "common.h"
 #include "threads.h"
 
-SEC("perf_event")
-int sample(struct bpf_perf_event_data *ctx)
+static hot int count_sample(struct bpf_perf_event_data *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *thread;
@@ -27,6 +26,14 @@ int sample(struct bpf_perf_event_data *ctx)
 	else
 		add_to(row->samples_user, 1);
 	return 0;
+}
+
+COUNT_COST_OF(sample);
+
+SEC("perf_event")
+int sample(struct bpf_perf_event_data *ctx)
+{
+	return timed(sample, count_sample(ctx));
 }
 
 #endif

@@ -93,10 +93,8 @@ static hot void settle_thread(struct thread *thread, struct task_struct *task, s
 	total->total_ns[STATE_RUNQUEUE] += now - runnable;
 }
 
-SEC("iter/task")
-int settle(struct bpf_iter__task *ctx)
+static hot int settle_task(struct task_struct *task)
 {
-	struct task_struct *task = ctx->task;
 	struct thread *thread;
 	struct settled *total;
 	__u32 slot;
@@ -117,6 +115,14 @@ int settle(struct bpf_iter__task *ctx)
 	if (switches_seen && !thread->since && task->sched_info.pcount)
 		adopt(thread, task, settle_clock);
 	return 0;
+}
+
+COUNT_COST_OF(settle);
+
+SEC("iter/task")
+int settle(struct bpf_iter__task *ctx)
+{
+	return timed(settle, settle_task(ctx->task));
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "costs.h"
 #include "events.h"
 #include "kernscale.skel.h"
 #include "napi.h"
@@ -138,22 +139,17 @@ napi_value take_events(napi_env env, napi_callback_info info)
 	return result;
 }
 
-napi_value start_costs(napi_env env, napi_callback_info info)
+/* (handle, on) */
+napi_value time_programs(napi_env env, napi_callback_info info)
 {
-	napi_value argument;
-	struct session *session = arguments(env, info, 1, &argument);
-	int error = session ? costs_start(session) : 0;
+	napi_value values[2];
+	struct session *session = arguments(env, info, 2, values);
+	bool on;
 
-	return error ? throw(env, "READ_FAILED", strerror(-error)) : NULL;
-}
-
-napi_value stop_costs(napi_env env, napi_callback_info info)
-{
-	napi_value argument;
-	struct session *session = arguments(env, info, 1, &argument);
-
-	if (session)
-		costs_stop(session);
+	if (!session)
+		return NULL;
+	CHECK(napi_get_value_bool(env, values[1], &on));
+	costs_time(session, on);
 	return NULL;
 }
 

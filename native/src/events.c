@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "events.h"
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "kernscale.skel.h"
 
@@ -30,7 +28,6 @@ static int keep(void *context, void *data, size_t size)
 
 bool events_open(struct session *session, struct failure *failure)
 {
-	session->stats = -1;
 	if (!session->options.cgroup_events)
 		return true;
 	session->ring = ring_buffer__new(bpf_map__fd(session->skeleton->maps.cgroup_events), keep, session, NULL);
@@ -41,7 +38,6 @@ bool events_open(struct session *session, struct failure *failure)
 
 void events_close(struct session *session)
 {
-	costs_stop(session);
 	ring_buffer__free(session->ring);
 	free(session->events);
 }
@@ -53,30 +49,4 @@ int events_fetch(struct session *session)
 	session->nr_events = 0;
 	fetched = session->ring ? ring_buffer__consume(session->ring) : 0;
 	return fetched < 0 ? fetched : 0;
-}
-
-int costs_start(struct session *session)
-{
-	if (session->stats < 0)
-		session->stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
-	return session->stats < 0 ? -errno : 0;
-}
-
-void costs_stop(struct session *session)
-{
-	if (session->stats >= 0)
-		close(session->stats);
-	session->stats = -1;
-}
-
-bool costs_read(const struct session *session, const char *program, struct program_cost *cost)
-{
-	const struct bpf_program *loaded = bpf_object__find_program_by_name(session->skeleton->obj, program);
-	struct bpf_prog_info info = {};
-	unsigned int size = sizeof(info);
-
-	if (!loaded || bpf_program__fd(loaded) < 0 || bpf_obj_get_info_by_fd(bpf_program__fd(loaded), &info, &size))
-		return false;
-	*cost = (struct program_cost){ .runs = info.run_cnt, .nanoseconds = info.run_time_ns };
-	return true;
 }

@@ -33,8 +33,7 @@ napi_value set_number(napi_env env, napi_value object, const char *name, double 
 /* Functions of answers.c. */
 napi_value read_all(napi_env env, napi_callback_info info);
 napi_value take_events(napi_env env, napi_callback_info info);
-napi_value start_costs(napi_env env, napi_callback_info info);
-napi_value stop_costs(napi_env env, napi_callback_info info);
+napi_value time_programs(napi_env env, napi_callback_info info);
 napi_value read_costs(napi_env env, napi_callback_info info);
 
 #endif

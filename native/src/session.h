@@ -71,7 +71,6 @@ struct session {
 	struct ring_buffer *ring; /* NULL: no cgroup events */
 	struct cgroup_event *events;
 	size_t nr_events, max_events;
-	int stats; /* descriptor that keeps the kernel's run-time statistics on; -1: off */
 
 	uint32_t nr_slots; /* containers + 1 */
 	uint32_t shards;

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the programs cost, as they time themselves. */
+#ifndef KERNSCALE_COSTS_H
+#define KERNSCALE_COSTS_H
+
+#include "session.h"
+
+struct program_cost {
+	uint64_t runs;
+	int64_t nanoseconds; /* less what the clock takes, hence below zero for runs that take less than it varies */
+};
+
+/* From then on, or no longer, every run of every program is timed. */
+void costs_time(struct session *session, bool on);
+/* What was timed of one program since it was loaded. False: there is no such program. */
+bool costs_read(const struct session *session, const char *program, struct program_cost *cost);
+
+#endif
