@@ -13,12 +13,12 @@ import type {
 
 const TIME_BUCKETS = TIME_BOUNDS_SECONDS.length + 1;
 const SIZE_BUCKETS = SIZE_BOUNDS_BYTES.length + 1;
-/** Total, sum, buckets. */
-const SERIES = 2 + TIME_BUCKETS;
-const SLOT_VALUES = (STATES.length + 1) * SERIES + 3;
+const TCP_SERVE = STATES.length;
+/** In `offsets`: the totals, the states' series, serving. */
+const OFFSETS = 1 + STATES.length + 1;
 const NANOSECOND = 1e-9;
 /** MAX_DEVICE_NAME in bpf/layout.h. */
-const NAME_WORDS = 4;
+const NAME_BYTES = 32;
 
 /** In the order of `enum drop` in bpf/layout.h. */
 const DROPS = [
@@ -34,108 +34,168 @@ const DROPS = [
   'runs_skipped',
 ] as const;
 
-/** From the addon's buffers to counters per container. */
-export function decodeSnapshot(raw: RawSnapshot): Snapshot {
-  const blockIo = decodeBlockIo(raw.blockIo);
-  const peers = decodePeers(raw.peers);
-  const containers = Array.from(raw.slots, (slot, i) =>
-    decodeContainer(
-      slot,
-      raw.values.subarray(i * SLOT_VALUES, (i + 1) * SLOT_VALUES),
-      blockIo.get(slot) ?? [],
-      peers.get(slot) ?? [],
-    ),
-  );
-  const drops = Object.fromEntries(DROPS.map((name, i) => [name, Number(raw.drops[i])]));
-  return { containers, drops };
-}
+const EMPTY: Histogram = { sum: 0, buckets: new Float64Array(TIME_BUCKETS) };
 
-function decodeContainer(
-  slot: number,
-  values: Float64Array,
-  blockIo: readonly BlockIoCounters[],
-  peers: readonly PeerCounters[],
-): ContainerCounters {
-  const histogram = (series: number): Histogram => ({
-    sum: values[series * SERIES + 1]!,
-    buckets: values.subarray(series * SERIES + 2, (series + 1) * SERIES),
-  });
-  const counts = values.subarray((STATES.length + 1) * SERIES);
+/** From the addon's buffers to counters per container, each of which is decoded when it is asked for. */
+export function decodeSnapshot(raw: RawSnapshot): Snapshot {
+  const blockIo = new Entries(raw.blockIo.keys, 12, (key, entry) => decodeBlockIo(raw.blockIo, key, entry));
+  const peers = new Entries(raw.peers.keys, 24, (key, entry) => decodePeer(raw.peers, key, entry));
   return {
-    slot,
-    stateSeconds: Object.fromEntries(STATES.map((state, i) => [state, values[i * SERIES]!])) as Record<
-      State,
-      number
-    >,
-    oncpu: histogram(STATES.indexOf('oncpu')),
-    runqueue: histogram(STATES.indexOf('runqueue')),
-    offcpu: Object.fromEntries(
-      REASONS.map((reason) => [reason, histogram(STATES.indexOf(reason))]),
-    ) as Record<Reason, Histogram>,
-    tcpServe: histogram(STATES.length),
-    tcpServeOverlapped: counts[2]!,
-    samples: { user: counts[0]!, kernel: counts[1]! },
-    blockIo,
-    peers,
+    containers: Array.from(raw.slots, (slot, index) => new SlotCounters(slot, index, raw, blockIo, peers)),
+    drops: Object.fromEntries(DROPS.map((name, i) => [name, Number(raw.drops[i])])),
+    settleSeconds: raw.settleSeconds,
   };
 }
 
-/** Calls back with each entry's key and its 64-bit words, and groups the answers by slot. */
-function bySlot<T>(
-  map: RawMap,
-  keySize: number,
-  words: number,
-  decode: (key: DataView, values: BigUint64Array) => T,
-): Map<number, T[]> {
-  const result = new Map<number, T[]>();
-  for (let i = 0; i * keySize < map.keys.length; i++) {
-    const key = new DataView(map.keys.buffer, map.keys.byteOffset + i * keySize, keySize);
-    const entry = decode(key, map.values.subarray(i * words, (i + 1) * words));
-    const slot = key.getUint32(0, true);
-    const entries = result.get(slot);
-    if (entries === undefined) result.set(slot, [entry]);
-    else entries.push(entry);
+/** One slot's part of a snapshot. */
+class SlotCounters implements ContainerCounters {
+  #stateSeconds: Record<State, number> | undefined;
+  #offcpu: Record<Reason, Histogram> | undefined;
+  #blockIo: readonly BlockIoCounters[] | undefined;
+  #peers: readonly PeerCounters[] | undefined;
+
+  constructor(
+    readonly slot: number,
+    private readonly index: number,
+    private readonly raw: RawSnapshot,
+    private readonly allBlockIo: Entries<BlockIoCounters>,
+    private readonly allPeers: Entries<PeerCounters>,
+  ) {}
+
+  get stateSeconds(): Readonly<Record<State, number>> {
+    return (this.#stateSeconds ??= record(STATES, (_, state) => this.#total(state)));
   }
+
+  get oncpu(): Histogram {
+    return this.#histogram(STATES.indexOf('oncpu'));
+  }
+
+  get runqueue(): Histogram {
+    return this.#histogram(STATES.indexOf('runqueue'));
+  }
+
+  get offcpu(): Readonly<Record<Reason, Histogram>> {
+    return (this.#offcpu ??= record(REASONS, (reason) => this.#histogram(STATES.indexOf(reason))));
+  }
+
+  get tcpServe(): Histogram {
+    return this.#histogram(TCP_SERVE);
+  }
+
+  get tcpServeOverlapped(): number {
+    return this.#total(STATES.length + 2);
+  }
+
+  get samples(): { readonly user: number; readonly kernel: number } {
+    return { user: this.#total(STATES.length), kernel: this.#total(STATES.length + 1) };
+  }
+
+  get blockIo(): readonly BlockIoCounters[] {
+    return (this.#blockIo ??= this.allBlockIo.of(this.slot));
+  }
+
+  get peers(): readonly PeerCounters[] {
+    return (this.#peers ??= this.allPeers.of(this.slot));
+  }
+
+  #total(number: number): number {
+    return this.raw.values[this.raw.offsets[this.index * OFFSETS]! + number]!;
+  }
+
+  #histogram(series: number): Histogram {
+    const { values, offsets } = this.raw;
+    const offset = offsets[this.index * OFFSETS + 1 + series]!;
+    return offset === 0 ? EMPTY : histogramAt(values, offset, offset + 1, TIME_BUCKETS);
+  }
+}
+
+function record<K extends string, V>(keys: readonly K[], value: (key: K, index: number) => V): Record<K, V> {
+  const result = {} as Record<K, V>;
+  keys.forEach((key, index) => {
+    result[key] = value(key, index);
+  });
   return result;
 }
 
-function histogramOf(sum: number, buckets: BigUint64Array): Histogram {
-  return { sum, buckets: Float64Array.from(buckets, Number) };
+function histogramAt(
+  values: Float64Array,
+  sum: number,
+  buckets: number,
+  length: number,
+  unit = 1,
+): Histogram {
+  return { sum: values[sum]! * unit, buckets: values.subarray(buckets, buckets + length) };
+}
+
+/** The entries of a hash map, whose keys begin with the slot, by slot. */
+class Entries<T> {
+  #bySlot: Map<number, number[]> | undefined;
+
+  constructor(
+    private readonly keys: Uint8Array,
+    private readonly keyBytes: number,
+    private readonly decode: (key: DataView, entry: number) => T,
+  ) {}
+
+  of(slot: number): readonly T[] {
+    this.#bySlot ??= this.#group();
+    return this.#bySlot.get(slot)?.map((entry) => this.decode(this.#key(entry), entry)) ?? [];
+  }
+
+  #group(): Map<number, number[]> {
+    const groups = new Map<number, number[]>();
+    const count = this.keys.length / this.keyBytes;
+    for (let entry = 0; entry < count; entry++) {
+      const slot = this.#key(entry).getUint32(0, true);
+      const group = groups.get(slot);
+      if (group === undefined) groups.set(slot, [entry]);
+      else group.push(entry);
+    }
+    return groups;
+  }
+
+  #key(entry: number): DataView {
+    return new DataView(this.keys.buffer, this.keys.byteOffset + entry * this.keyBytes, this.keyBytes);
+  }
 }
 
 /** struct blockio_key, struct blockio_value */
-function decodeBlockIo(map: RawMap): Map<number, BlockIoCounters[]> {
-  const times = NAME_WORDS + 3;
-  const sizes = times + TIME_BUCKETS;
-  return bySlot(map, 12, sizes + SIZE_BUCKETS, (key, values) => ({
-    device: deviceName(key, values),
+function decodeBlockIo(
+  { values, names }: RawSnapshot['blockIo'],
+  key: DataView,
+  entry: number,
+): BlockIoCounters {
+  const failures = entry * (3 + TIME_BUCKETS + SIZE_BUCKETS);
+  const times = failures + 3;
+  return {
+    device: deviceName(key, names.subarray(entry * NAME_BYTES, (entry + 1) * NAME_BYTES)),
     op: BLOCK_OPS[key.getUint32(8, true)]!,
-    seconds: histogramOf(Number(values[NAME_WORDS + 1]) * NANOSECOND, values.subarray(times, sizes)),
-    bytes: histogramOf(Number(values[NAME_WORDS + 2]), values.subarray(sizes)),
-    failures: Number(values[NAME_WORDS]),
-  }));
+    seconds: histogramAt(values, failures + 1, times, TIME_BUCKETS, NANOSECOND),
+    bytes: histogramAt(values, failures + 2, times + TIME_BUCKETS, SIZE_BUCKETS),
+    failures: values[failures]!,
+  };
 }
 
 /** The kernel's name, as it was at the first request: the device may be gone. */
-function deviceName(key: DataView, values: BigUint64Array): string {
-  const name = Buffer.from(values.buffer, values.byteOffset, NAME_WORDS * 8);
+function deviceName(key: DataView, name: Uint8Array): string {
   const end = name.indexOf(0);
-  if (end > 0) return name.toString('latin1', 0, end);
+  if (end > 0) return String.fromCharCode(...name.subarray(0, end));
   const device = key.getUint32(4, true);
   return `${device >>> 20}:${device & 0xfffff}`;
 }
 
 /** struct peer_key, struct peer_value */
-function decodePeers(map: RawMap): Map<number, PeerCounters[]> {
-  const after = 1 + TIME_BUCKETS;
-  return bySlot(map, 24, after + 5, (key, values) => ({
+function decodePeer({ values }: RawMap, key: DataView, entry: number): PeerCounters {
+  const sum = entry * (1 + TIME_BUCKETS + 5);
+  const after = sum + 1 + TIME_BUCKETS;
+  return {
     peer: formatPeer(key),
-    wait: histogramOf(Number(values[0]) * NANOSECOND, values.subarray(1, after)),
-    overlapped: Number(values[after]),
-    connections: Number(values[after + 1]),
-    failures: Number(values[after + 2]),
-    retransmits: Number(values[after + 3]),
-  }));
+    wait: histogramAt(values, sum, sum + 1, TIME_BUCKETS, NANOSECOND),
+    overlapped: values[after]!,
+    connections: values[after + 1]!,
+    failures: values[after + 2]!,
+    retransmits: values[after + 3]!,
+  };
 }
 
 const AF_INET = 2;

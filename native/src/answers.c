@@ -3,6 +3,7 @@
 #include <bpf/libbpf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "costs.h"
 #include "events.h"
@@ -41,59 +42,93 @@ static napi_value new_array(napi_env env, napi_value object, const char *name, n
 
 static napi_value read_rows(napi_env env, struct session *session, napi_value result)
 {
-	uint32_t used = 1;
+	uint32_t used = 1, *offsets;
+	size_t length = 0;
 	int32_t *slots;
-	double *values;
+	void *values;
 
 	for (uint32_t slot = 1; slot < session->nr_slots; slot++)
 		used += session->tracked[slot].use == SLOT_USED;
 	if (!new_array(env, result, "slots", napi_int32_array, sizeof(*slots), used, (void **)&slots) ||
-	    !new_array(env, result, "values", napi_float64_array, sizeof(*values), (size_t)used * VALUES_PER_SLOT,
-		       (void **)&values))
+	    !new_array(env, result, "offsets", napi_uint32_array, sizeof(*offsets), (size_t)used * (1 + NR_SERIES),
+		       (void **)&offsets))
 		return NULL;
 	for (uint32_t slot = 0; slot < session->nr_slots; slot++) {
 		if (slot && session->tracked[slot].use != SLOT_USED)
 			continue;
 		*slots++ = slot;
-		session_read_slot(session, slot, values);
-		values += VALUES_PER_SLOT;
+		*offsets++ = length;
+		length = session_read_slot(session, slot, length, offsets);
+		offsets += NR_SERIES;
 	}
+	if (!new_array(env, result, "values", napi_float64_array, sizeof(double), length, &values))
+		return NULL;
+	memcpy(values, session->scratch, length * sizeof(double));
 	return result;
 }
 
-/* The map's entries as raw bytes: `NAME.keys` as Uint8Array and `NAME.values` as BigUint64Array. */
+/* `names` as bytes, when the values begin with one of that size; the 64-bit words behind it as `values`. */
+static napi_value convert_values(napi_env env, napi_value object, const char *raw, size_t count, size_t value_size,
+				 size_t name_size)
+{
+	size_t words = (value_size - name_size) / sizeof(uint64_t);
+	char *names = NULL;
+	double *values;
+
+	if (name_size && !new_array(env, object, "names", napi_uint8_array, 1, count * name_size, (void **)&names))
+		return NULL;
+	if (!new_array(env, object, "values", napi_float64_array, sizeof(*values), count * words, (void **)&values))
+		return NULL;
+	for (size_t i = 0; i < count; i++, raw += value_size) {
+		const int64_t *numbers = (const int64_t *)(raw + name_size);
+
+		if (name_size)
+			memcpy(names + i * name_size, raw, name_size);
+		for (size_t word = 0; word < words; word++)
+			*values++ = numbers[word];
+	}
+	return object;
+}
+
+/* The map's entries: `NAME.keys` as bytes, and their values. */
 static napi_value read_hash(napi_env env, struct session *session, napi_value result, const char *name,
-			    const struct bpf_map *map)
+			    const struct bpf_map *map, size_t name_size)
 {
 	size_t key_size = bpf_map__key_size(map), value_size = bpf_map__value_size(map);
 	void *keys, *values, *data;
-	napi_value object, array;
+	napi_value object, converted = NULL;
 	int count = session_read_hash(bpf_map__fd(map), key_size, value_size, bpf_map__max_entries(map), &keys, &values);
 
 	if (count < 0)
 		return throw(env, "READ_FAILED", strerror(-count));
-	array = NULL;
 	if (napi_create_object(env, &object) == napi_ok &&
 	    new_array(env, object, "keys", napi_uint8_array, 1, count * key_size, &data)) {
 		memcpy(data, keys, count * key_size);
-		array = new_array(env, object, "values", napi_biguint64_array, 8, count * value_size / 8, &data);
+		converted = convert_values(env, object, values, count, value_size, name_size);
 	}
-	if (array)
-		memcpy(data, values, count * value_size);
 	if (map == session->skeleton->maps.peers)
 		session_age_peers(session, keys, values, count);
 	free(keys);
 	free(values);
-	if (!array)
+	if (!converted)
 		return NULL;
 	CHECK(napi_set_named_property(env, result, name, object));
 	return result;
+}
+
+static double seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec * 1e-9;
 }
 
 napi_value read_all(napi_env env, napi_callback_info info)
 {
 	napi_value argument, result;
 	struct session *session = arguments(env, info, 1, &argument);
+	double started = seconds_now();
 	uint64_t *drops;
 	int error;
 
@@ -103,8 +138,9 @@ napi_value read_all(napi_env env, napi_callback_info info)
 	if (error)
 		return throw(env, "READ_FAILED", strerror(-error));
 	CHECK(napi_create_object(env, &result));
-	if (!read_rows(env, session, result) || !read_hash(env, session, result, "blockIo", session->skeleton->maps.blockio) ||
-	    !read_hash(env, session, result, "peers", session->skeleton->maps.peers) ||
+	if (!set_number(env, result, "settleSeconds", seconds_now() - started) || !read_rows(env, session, result) ||
+	    !read_hash(env, session, result, "blockIo", session->skeleton->maps.blockio, MAX_DEVICE_NAME) ||
+	    !read_hash(env, session, result, "peers", session->skeleton->maps.peers, 0) ||
 	    !new_array(env, result, "drops", napi_biguint64_array, 8, NR_DROPS, (void **)&drops))
 		return NULL;
 	memcpy(drops, session->skeleton->bss->drops, NR_DROPS * sizeof(*drops));

@@ -99,6 +99,7 @@ static int configure(struct session *session)
 	error |= bpf_map__set_max_entries(skeleton->maps.rows, session->nr_slots * session->shards);
 	error |= bpf_map__set_max_entries(skeleton->maps.settled, session->nr_slots);
 	error |= bpf_map__set_max_entries(skeleton->maps.outstanding, session->nr_slots);
+	error |= bpf_map__set_max_entries(skeleton->maps.block_requests, session->nr_slots);
 	error |= bpf_map__set_max_entries(skeleton->maps.peer_counts, session->nr_slots);
 	error |= bpf_map__set_max_entries(skeleton->maps.peers, session->nr_slots * PEERS_PER_CONTAINER);
 	error |= bpf_map__set_max_entries(skeleton->maps.blockio, session->nr_slots * BLOCKIO_PER_CONTAINER);
@@ -161,10 +162,11 @@ static bool map_memory(struct session *session, struct failure *failure)
 	session->settled = mmap(NULL, session->nr_slots * sizeof(struct settled), protection, MAP_SHARED,
 				bpf_map__fd(session->skeleton->maps.settled), 0);
 	session->tracked = calloc(session->nr_slots, sizeof(*session->tracked));
-	session->histories = calloc(rows, sizeof(*session->histories));
+	session->seen = calloc(rows, sizeof(*session->seen));
 	session->totals = calloc(session->nr_slots, sizeof(*session->totals));
-	if (session->rows != MAP_FAILED && session->settled != MAP_FAILED && session->tracked && session->histories &&
-	    session->totals)
+	session->scratch = calloc((size_t)session->nr_slots * MAX_VALUES_PER_SLOT, sizeof(*session->scratch));
+	if (session->rows != MAP_FAILED && session->settled != MAP_FAILED && session->tracked && session->seen &&
+	    session->totals && session->scratch)
 		return true;
 	fail(failure, "NO_MEMORY", "no memory for %u containers", session->options.max_containers);
 	return false;
@@ -215,7 +217,8 @@ void session_close(struct session *session)
 	if (session->skeleton)
 		kernscale__destroy(session->skeleton);
 	free(session->tracked);
-	free(session->histories);
+	free(session->seen);
 	free(session->totals);
+	free(session->scratch);
 	free(session);
 }

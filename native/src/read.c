@@ -12,6 +12,8 @@
 #include "kernscale.skel.h"
 #include "session.h"
 
+static const double NANOSECOND = 1e-9;
+
 static int iterate_threads(struct session *session)
 {
 	char ignored[64];
@@ -44,50 +46,101 @@ int session_settle(struct session *session)
 	return error;
 }
 
-/* A counter that wrapped since it was last read differs from it, modulo 2^32, by just what was added. */
-static void accumulate(struct bucket_totals *totals, struct bucket_history *history, const struct row *row)
+static const struct series *series_of(const struct row *row, int series)
 {
-	for (int series = 0; series <= NR_STATES; series++) {
-		const unsigned int *now = series < NR_STATES ? row->states[series].buckets : row->tcp_serve.buckets;
+	return series < NR_STATES ? &row->states[series] : &row->tcp_serve;
+}
 
-		for (int i = 0; i < NR_TIME_BUCKETS; i++) {
-			unsigned int value = __atomic_load_n(&now[i], __ATOMIC_RELAXED);
+/* A counter that wrapped since it was last read differs from it, modulo 2^32, by just what was added. */
+static void accumulate_series(struct histogram *total, struct seen *seen, const struct series *now, int series)
+{
+	for (int i = 0; i < NR_TIME_BUCKETS; i++) {
+		uint32_t value = __atomic_load_n(&now->buckets[i], __ATOMIC_RELAXED);
 
-			totals->buckets[series][i] += value - history->buckets[series][i];
-			history->buckets[series][i] = value;
-		}
+		total->buckets[i] += (uint32_t)(value - seen->buckets[i][series]);
+		seen->buckets[i][series] = value;
 	}
 }
 
-void session_read_slot(struct session *session, uint32_t slot, double *values)
+/* Answers which series one shard changed, as bits. */
+static uint32_t accumulate(struct totals *totals, struct seen *seen, const struct row *row)
 {
-	const double second = 1e-9;
-	struct bucket_totals *totals = &session->totals[slot];
-	uint64_t total_ns[NR_STATES + 1] = {}, sum_ns[NR_STATES + 1] = {}, counts[3] = {};
+	uint32_t changed = 0;
 
-	memcpy(total_ns, session->settled[slot].total_ns, sizeof(session->settled[slot].total_ns));
+	for (int i = 0; i < NR_SERIES; i++) {
+		const struct series *now = series_of(row, i);
+		uint64_t sum_ns = __atomic_load_n(&now->sum_ns, __ATOMIC_RELAXED);
+		uint32_t lowest = __atomic_load_n(&now->buckets[0], __ATOMIC_RELAXED);
+
+		if (sum_ns != seen->sum_ns[i] || lowest != seen->buckets[0][i])
+			changed |= 1U << i;
+		else if (!(seen->changed & 1U << i))
+			continue;
+		seen->sum_ns[i] = sum_ns;
+		accumulate_series(&totals->series[i], seen, now, i);
+	}
+	seen->changed = changed;
+	return changed;
+}
+
+static void accumulate_shards(struct session *session, uint32_t slot)
+{
+	struct totals *totals = &session->totals[slot];
+	struct seen *seen = &session->seen[(size_t)slot * session->shards];
+	const struct row *rows = &session->rows[(size_t)slot * session->shards];
+	uint32_t changed = 0;
+
+	for (uint32_t shard = 0; shard < session->shards; shard++)
+		changed |= accumulate(totals, &seen[shard], &rows[shard]);
+	totals->observed |= changed;
+	for (int i = 0; i < NR_SERIES; i++) {
+		uint64_t sum_ns = 0;
+
+		if (!(changed & 1U << i))
+			continue;
+		for (uint32_t shard = 0; shard < session->shards; shard++)
+			sum_ns += seen[shard].sum_ns[i];
+		totals->series[i].sum = sum_ns * NANOSECOND;
+	}
+}
+
+static double *write_totals(const struct session *session, uint32_t slot, double *values)
+{
+	const struct row *rows = &session->rows[(size_t)slot * session->shards];
+	uint64_t total_ns[NR_STATES], user = 0, kernel = 0, overlapped = 0;
+
+	memcpy(total_ns, session->settled[slot].total_ns, sizeof(total_ns));
 	for (uint32_t shard = 0; shard < session->shards; shard++) {
-		size_t index = (size_t)slot * session->shards + shard;
-		const struct row *row = &session->rows[index];
+		for (int state = 0; state < NR_STATES; state++)
+			total_ns[state] += rows[shard].states[state].total_ns;
+		user += rows[shard].samples_user;
+		kernel += rows[shard].samples_kernel;
+		overlapped += rows[shard].tcp_serve_overlapped;
+	}
+	for (int state = 0; state < NR_STATES; state++)
+		*values++ = total_ns[state] * NANOSECOND;
+	*values++ = user;
+	*values++ = kernel;
+	*values++ = overlapped;
+	return values;
+}
 
-		accumulate(totals, &session->histories[index], row);
-		for (int state = 0; state < NR_STATES; state++) {
-			total_ns[state] += row->states[state].total_ns;
-			sum_ns[state] += row->states[state].sum_ns;
-		}
-		sum_ns[NR_STATES] += row->tcp_serve.sum_ns;
-		counts[0] += row->samples_user;
-		counts[1] += row->samples_kernel;
-		counts[2] += row->tcp_serve_overlapped;
+size_t session_read_slot(struct session *session, uint32_t slot, size_t start, uint32_t *offsets)
+{
+	const struct totals *totals = &session->totals[slot];
+	double *values = write_totals(session, slot, session->scratch + start);
+
+	accumulate_shards(session, slot);
+	for (int i = 0; i < NR_SERIES; i++) {
+		bool observed = totals->observed & 1U << i;
+
+		offsets[i] = observed ? values - session->scratch : 0;
+		if (!observed)
+			continue;
+		memcpy(values, &totals->series[i], sizeof(totals->series[i]));
+		values += sizeof(totals->series[i]) / sizeof(*values);
 	}
-	for (int series = 0; series <= NR_STATES; series++) {
-		*values++ = total_ns[series] * second;
-		*values++ = sum_ns[series] * second;
-		for (int i = 0; i < NR_TIME_BUCKETS; i++)
-			*values++ = totals->buckets[series][i];
-	}
-	for (int i = 0; i < 3; i++)
-		*values++ = counts[i];
+	return values - session->scratch;
 }
 
 int session_read_hash(int map, size_t key_size, size_t value_size, uint32_t bound, void **keys, void **values)

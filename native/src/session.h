@@ -51,13 +51,29 @@ struct tracked {
 	enum slot_use use;
 };
 
-/* 32-bit bucket counters of one shard as last read, to carry them across a wrap. */
-struct bucket_history {
-	uint32_t buckets[NR_STATES + 1][NR_TIME_BUCKETS];
+/* The series of a row: the states', then tcp_serve. */
+#define NR_SERIES (NR_STATES + 1)
+
+/*
+ * One shard's counters as last read: bucket counters are 32 bits wide and wrap, and a series that has not changed
+ * need not be read. Every observation changes the sum or, if it was of no length, the first bucket: these lie
+ * side by side.
+ */
+struct seen {
+	uint64_t sum_ns[NR_SERIES];
+	uint32_t buckets[NR_TIME_BUCKETS][NR_SERIES];
+	uint32_t changed; /* bit per series: when last read; its buckets may have followed its sum since */
 };
 
-struct bucket_totals {
-	uint64_t buckets[NR_STATES + 1][NR_TIME_BUCKETS];
+/* As JavaScript gets them: seconds, counts. */
+struct histogram {
+	double sum;
+	double buckets[NR_TIME_BUCKETS];
+};
+
+struct totals {
+	struct histogram series[NR_SERIES];
+	uint32_t observed; /* bit per series: it is not empty */
 };
 
 struct session {
@@ -78,8 +94,9 @@ struct session {
 	struct row *rows;         /* [slot x shard], shared with the kernel */
 	struct settled *settled;  /* [slot], shared with the kernel */
 	struct tracked *tracked;  /* [slot] */
-	struct bucket_history *histories; /* [slot x shard] */
-	struct bucket_totals *totals;     /* [slot] */
+	struct seen *seen;        /* [slot x shard] */
+	struct totals *totals;    /* [slot] */
+	double *scratch;          /* [slot x MAX_VALUES_PER_SLOT] */
 };
 
 /* Loads and attaches. NULL and `failure` on error; programs that a kernel refuses are noted and left out. */
@@ -96,12 +113,14 @@ void session_untrack(struct session *session, uint64_t cgroup);
 /* Credits every thread's unfinished time, so that the maps are exact for this instant. */
 int session_settle(struct session *session);
 
-/* Doubles per slot: for each state its total, then sum, then buckets; the same for serving; three counters. */
-#define VALUES_PER_SERIES (2 + NR_TIME_BUCKETS)
-#define VALUES_PER_SLOT ((NR_STATES + 1) * VALUES_PER_SERIES + 3)
+/* Each state's total, three counters, and the histograms that are not empty. */
+#define MAX_VALUES_PER_SLOT (NR_STATES + 3 + NR_SERIES * (1 + NR_TIME_BUCKETS))
 
-/* Fills `values` (VALUES_PER_SLOT doubles) for one slot. */
-void session_read_slot(struct session *session, uint32_t slot, double *values);
+/*
+ * Writes one slot's numbers behind the `start` that `session->scratch` has already, and to `offsets` where each of
+ * its series begins, 0 for an empty one. Answers how many there are now.
+ */
+size_t session_read_slot(struct session *session, uint32_t slot, size_t start, uint32_t *offsets);
 
 /* Forgets peers that were quiet for long, of containers that near their bound. */
 void session_age_peers(struct session *session, const struct peer_key *keys, const struct peer_value *values, int count);

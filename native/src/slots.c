@@ -54,10 +54,11 @@ static void wipe(struct session *session, uint32_t slot)
 	uint64_t none = 0;
 
 	memset(&session->rows[first], 0, session->shards * sizeof(struct row));
-	memset(&session->histories[first], 0, session->shards * sizeof(struct bucket_history));
+	memset(&session->seen[first], 0, session->shards * sizeof(struct seen));
 	memset(&session->settled[slot], 0, sizeof(struct settled));
-	memset(&session->totals[slot], 0, sizeof(struct bucket_totals));
+	memset(&session->totals[slot], 0, sizeof(struct totals));
 	bpf_map_update_elem(bpf_map__fd(skeleton->maps.outstanding), &slot, &none, BPF_ANY);
+	bpf_map_update_elem(bpf_map__fd(skeleton->maps.block_requests), &slot, &none, BPF_ANY);
 	bpf_map_update_elem(bpf_map__fd(skeleton->maps.peer_counts), &slot, &none, BPF_ANY);
 	delete_entries_of(bpf_map__fd(skeleton->maps.blockio), sizeof(struct blockio_key), sizeof(struct blockio_value),
 			  bpf_map__max_entries(skeleton->maps.blockio), slot);

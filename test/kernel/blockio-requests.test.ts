@@ -67,7 +67,7 @@ describe('block requests on a loop device', () => {
       failures: 0,
     });
     const { blockIo } = countersOf(kernel.probes, kernel.probes.track(group.id));
-    const { bytes } = blockIo.find(({ op }) => op === 'read')!;
+    const { bytes } = blockIo.find((each) => each.device === device!.name && each.op === 'read')!;
     expect(bytes.buckets[SIZE_BOUNDS_BYTES.indexOf(64 * KIB)]).to.equal(64);
   });
 
