@@ -63,7 +63,7 @@ function command(version: string): Command {
   const nodeName = process.env['NODE_NAME'] ?? hostname();
   const command = commandLine(
     'kernscale-exporter',
-    'Measures what the threads of every container on this node are doing, and serves it to Prometheus.',
+    'Measures what the threads of every workload on this node are doing, and serves it to Prometheus.',
   ).version(version, '--version', 'Show the version');
   const options = [
     listenFlag(':5000'),

@@ -17,7 +17,7 @@ export function landingPage(version: string, exporter: Pick<Exporter, 'programs'
   @media (prefers-color-scheme: dark) { body { background: #12161f; color: #dde2ea } a { color: #8ab4ff } }
 </style>
 <h1>Kernscale exporter</h1>
-<p>Version ${escape(version)}. What the threads of every container on this node are doing.</p>
+<p>Version ${escape(version)}. What the threads of every workload on this node are doing.</p>
 <p><a href="/metrics">Metrics</a> · <a href="/-/healthy">Health</a> ·
 <a href="/-/ready">${exporter.ready ? 'Ready' : 'Not ready: the list of pods is not in yet'}</a></p>
 <table>${rows.join('\n')}</table>

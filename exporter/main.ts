@@ -14,7 +14,7 @@ import { runMain, terminationSignal } from '../common/main.js';
 import { packageVersion } from '../common/version.js';
 import { openWebConfig } from '../common/web-config-file.js';
 import { findCgroupMount } from './cgroup-mount.js';
-import { detectSource } from './detect.js';
+import { detectSource, type DetectedSource } from './detect.js';
 import { Exporter } from './exporter.js';
 import { parseExporterFlags, type ExporterFlags } from './flags.js';
 import { HostSource } from './host/source.js';
@@ -35,7 +35,8 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
   const stopped = terminationSignal();
   const web = openWebConfig(flags.webConfigFile, log);
   const cgroupRoot = cgroupRootOf(flags, log);
-  const openSource = sourceOf(flags, cgroupRoot, log);
+  const { choice, why } = detectSource(flags.source, isClusterGiven(flags.kubeconfig), cgroupRoot);
+  const openSource = sourceOf(choice, flags, log);
   const probes = attach(flags, cgroupRoot, log);
   const capabilities = dropCapabilities(probes);
   const source = openSource();
@@ -50,7 +51,11 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
   });
   try {
     const server = await listen(createApp(exporter, version, log), flags.listenAddresses, web);
-    log.info({ version, urls: server.urls, cgroupRoot, node: flags.nodeName, capabilities }, 'serving');
+    const { urls } = server;
+    log.info(
+      { version, urls, cgroupRoot, source: choice, why, node: flags.nodeName, capabilities },
+      'serving',
+    );
     log.info({ signal: await stopped }, 'stopping');
     await server.close();
   } finally {
@@ -61,9 +66,7 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
 }
 
 /** Configuration errors come out here, before the kernel is touched; requests begin when the source is opened. */
-function sourceOf(flags: ExporterFlags, cgroupRoot: string, log: Logger): () => Source {
-  const { choice, why } = detectSource(flags.source, isClusterGiven(flags.kubeconfig), cgroupRoot);
-  log.info({ source: choice, why }, 'source of names');
+function sourceOf(choice: DetectedSource['choice'], flags: ExporterFlags, log: Logger): () => Source {
   if (choice === 'host') return () => new HostSource(flags.engineSockets, log);
   const config = loadKubeConfig(flags.kubeconfig);
   const fieldSelector = `spec.nodeName=${flags.nodeName}`;

@@ -116,6 +116,18 @@ describe('kernscale-exporter on this kernel', function () {
   }
   const ONCPU = /^kernscale_state_seconds_total\{namespace="shop",.*workload="web",.*state="oncpu"/;
 
+  it('measures the units of a host without Kubernetes', async () => {
+    const unit = path.join(root, 'system.slice', 'batch@1.service');
+    mkdirSync(unit, { recursive: true });
+    const url = await start(['--source', 'host']).url();
+    expect((await fetch(`${url}/-/ready`)).status).to.equal(200);
+    burnIn(unit);
+    const series =
+      /^kernscale_state_seconds_total\{namespace="system",pod="batch@1.service",container="",workload="batch",workload_kind="SystemdUnit",state="oncpu"/;
+    await eventually('it has run', async () => ((await value(url, series)) ?? 0) > 0.1, 15_000);
+    expect(api.requests, 'requests to an API server').to.deep.equal([]);
+  });
+
   it('measures a container from start to end, and leaves nothing behind', async () => {
     api.put(podOf(ID));
     const exporter = start(['--containers.keep-dead', '1s', '--kubernetes.node-name', 'n1']);
