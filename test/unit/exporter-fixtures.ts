@@ -2,6 +2,7 @@ import {
   REASONS,
   STATES,
   type ContainerCounters,
+  type Costs,
   type Histogram,
   type Probes,
   type Snapshot,
@@ -123,7 +124,7 @@ export function podIndex(
 /** Slots in memory with counters set by hand, in place of the kernel's. */
 export class HandMadeProbes implements Pick<
   Probes,
-  'programs' | 'blockIoAttribution' | 'track' | 'untrack' | 'read'
+  'programs' | 'blockIoAttribution' | 'track' | 'untrack' | 'read' | 'measure'
 > {
   readonly programs: Probes['programs'];
   readonly blockIoAttribution = 'submitter';
@@ -156,6 +157,13 @@ export class HandMadeProbes implements Pick<
     return slot;
   }
 
+  measure(milliseconds: number): Promise<Costs> {
+    return Promise.resolve({
+      seconds: milliseconds / 1000,
+      programs: [{ program: 'sched_switch', runs: 1000, seconds: 1e-4 }],
+    });
+  }
+
   untrack(cgroupId: bigint): void {
     const slot = this.slots.get(cgroupId);
     if (slot === undefined) return;
@@ -173,7 +181,7 @@ export class HandMadeProbes implements Pick<
   }
 
   read(): Snapshot {
-    return { containers: [counters(0), ...this.counters.values()], drops: this.drops };
+    return { containers: [counters(0), ...this.counters.values()], drops: this.drops, settleSeconds: 0 };
   }
 
   measure(): ReturnType<Probes['measure']> {
