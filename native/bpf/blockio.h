@@ -79,18 +79,28 @@ static hot struct pending *find_pending(struct pending_line *line, __u64 request
 	return NULL;
 }
 
+static hot void count_in_flight(__u32 slot, __s64 change)
+{
+	__s64 *requests = bpf_map_lookup_elem(&block_requests, &slot);
+
+	/* A slot that was freed meanwhile starts again from zero. */
+	if (requests && (change > 0 || *requests > 0))
+		__sync_fetch_and_add(requests, change);
+}
+
 /* A struct whose last request was merged into another is still in its place: that request never completed. */
 static hot struct pending *make_pending(struct pending_line *line, __u64 request)
 {
 	struct pending *found = find_pending(line, request);
 
-	if (found)
-		return found;
-	for (int i = 0; i < PENDING_PER_LINE; i++)
+	for (int i = 0; !found && i < PENDING_PER_LINE; i++)
 		if (!line->requests[i].request && !__sync_val_compare_and_swap(&line->requests[i].request, 0, request))
 			return &line->requests[i];
-	line->requests[0].request = request;
-	return &line->requests[0];
+	if (!found)
+		found = &line->requests[0];
+	count_in_flight(found->slot, -1);
+	found->request = request;
+	return found;
 }
 
 static hot void remember_submitter(__u64 request)
@@ -105,6 +115,9 @@ static hot void remember_submitter(__u64 request)
 	made = make_pending(line, request);
 	made->slot = thread ? thread_slot(thread, task) : 0;
 	made->bytes = 0;
+	count_in_flight(made->slot, 1);
+	if (!block_requests_counted)
+		block_requests_counted = true;
 }
 
 /* The request struct may be another request's afterwards. */
@@ -116,6 +129,7 @@ static hot struct pending take_pending(__u64 request)
 	if (found) {
 		taken = *found;
 		found->request = 0;
+		count_in_flight(taken.slot, -1);
 	} else {
 		count_drop(DROP_BLOCKIO_OWNER_LOST);
 	}

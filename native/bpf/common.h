@@ -51,6 +51,16 @@ struct {
 	__type(value, __s64);
 } outstanding SEC(".maps");
 
+/* Block requests submitted by the container and not completed. Bound: containers + 1, set before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __s64);
+} block_requests SEC(".maps");
+
+bool block_requests_counted; /* set by the first one */
+
 static hot void count_drop(enum drop cause)
 {
 	__sync_fetch_and_add(&drops[cause], 1);

@@ -67,6 +67,14 @@ static hot enum thread_state multiplexed(__u32 slot)
 	return slot && due && *due > 0 ? STATE_NETWORK : STATE_IDLE;
 }
 
+/* Waiting for asynchronous requests that other threads may have made: of the disk if it has any of the container's. */
+static hot enum thread_state completions(__u32 slot)
+{
+	__s64 *requests = bpf_map_lookup_elem(&block_requests, &slot);
+
+	return requests && *requests > 0 ? STATE_DISK : multiplexed(slot);
+}
+
 /*
  * A connection that was accepted is a copy of its listener, whose backlog it keeps; a socket that connects has none.
  * Outside the ephemeral range a local port was asked for by name, as servers do.
@@ -271,10 +279,13 @@ static hot enum thread_state waiting_in_syscall(struct task_struct *task, struct
 		return STATE_IPC;
 	case WAITS_MEMORY:
 		return unexplained(task, state, STATE_LOCK);
+	case WAITS_AIO:
+		return block_requests_counted ? completions(slot) : STATE_DISK;
 	case WAITS_URING:
 		/* in_iowait says nothing here: the kernel sets it for whoever waits for a completion. */
-		return thread->uring_reason == STATE_NETWORK || !thread->uring_reason ? multiplexed(slot)
-										      : thread->uring_reason;
+		if (!thread->uring_reason)
+			return completions(slot);
+		return thread->uring_reason == STATE_NETWORK ? multiplexed(slot) : thread->uring_reason;
 	default:
 		return unexplained(task, state, STATE_OTHER);
 	}

@@ -39,6 +39,7 @@ enum waits {
 	WAITS_SEMOP,
 	WAITS_IPC,
 	WAITS_MEMORY, /* changes the address space: its lock, or the disk */
+	WAITS_AIO,
 	WAITS_URING,
 };
 
@@ -98,8 +99,6 @@ static const __u8 syscall_waits[NR_SYSCALLS] = {
 	[__NR_msync] = WAITS_DISK,
 	[__NR_fallocate] = WAITS_DISK,
 	[__NR_ftruncate] = WAITS_DISK,
-	[__NR_io_getevents] = WAITS_DISK,
-	[__NR_io_pgetevents] = WAITS_DISK,
 	[__NR_io_submit] = WAITS_DISK,
 
 	[__NR_openat] = WAITS_FILES,
@@ -146,6 +145,8 @@ static const __u8 syscall_waits[NR_SYSCALLS] = {
 	[__NR_madvise] = WAITS_MEMORY,
 	[__NR_brk] = WAITS_MEMORY,
 
+	[__NR_io_getevents] = WAITS_AIO,
+	[__NR_io_pgetevents] = WAITS_AIO,
 	[__NR_io_uring_enter] = WAITS_URING,
 
 /* Calls that newer architectures never had. */

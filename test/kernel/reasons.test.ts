@@ -9,9 +9,9 @@ const alone = (reason: Reason, program: string, ...args: readonly string[]): Row
   start: (group) => group.run(program, args),
 });
 
-const disk = (mode: string, program = 'disk'): Row => ({
+const disk = (mode: string, program = 'disk', reason: Reason = 'disk'): Row => ({
   workload: `${program} ${mode}`,
-  reason: 'disk',
+  reason,
   start: (group, sandbox) => group.run(program, [mode, `${sandbox.scratch}/${program}-${mode}`]),
 });
 
@@ -89,6 +89,7 @@ const TRUTH: readonly Row[] = [
   disk('buffered'),
   disk('fault'),
   disk('aio'),
+  disk('aio-idle', 'disk', 'idle'),
   disk('disk', 'uring'),
   alone('sleep', 'uring', 'timer', '-'),
   alone('idle', 'uring', 'accept', '-'),

@@ -4,6 +4,7 @@
  * disk buffered FILE: many writes into the page cache, then fsync.
  * disk fault FILE: touches pages of a mapped file that the page cache does not hold.
  * disk aio FILE: O_DIRECT reads through io_submit and io_getevents.
+ * disk aio-idle FILE: waits in io_getevents for requests that nobody makes, as a database's threads do.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -94,7 +95,7 @@ static void fault(const char *path)
 	}
 }
 
-static void aio(const char *path)
+static void aio(const char *path, bool idle)
 {
 	int fd = check(open(path, O_RDONLY | O_DIRECT), path);
 	aio_context_t context = 0;
@@ -109,6 +110,9 @@ static void aio(const char *path)
 
 	check(syscall(SYS_io_setup, 1, &context), "io_setup");
 	ready(0);
+	while (idle)
+		check(syscall(SYS_io_getevents, context, 1, 1, &event, &(struct timespec){ .tv_nsec = 500000000 }),
+		      "io_getevents");
 	for (;;) {
 		request.aio_offset = random_offset();
 		check(syscall(SYS_io_submit, context, 1, requests), "io_submit");
@@ -129,7 +133,7 @@ int main(int argc, char **argv)
 		buffered(argv[2]);
 	else if (is_mode(argv[1], "fault"))
 		fault(argv[2]);
-	else if (is_mode(argv[1], "aio"))
-		aio(argv[2]);
+	else if (is_mode(argv[1], "aio") || is_mode(argv[1], "aio-idle"))
+		aio(argv[2], is_mode(argv[1], "aio-idle"));
 	return 2;
 }
