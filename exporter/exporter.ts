@@ -7,12 +7,13 @@ import { ContainerTable, type ContainerPolicy } from './containers.js';
 import { TRAILERS, type Format } from './exposition.js';
 import type { ContainerSeries } from './families.js';
 import type { PodIdentity } from './pods.js';
+import { ProbeCosts } from './probe-costs.js';
 import { encodeContainers, renderContainers, type RenderOptions } from './render.js';
 import { SelfMetrics, type Stage } from './self-metrics.js';
 import type { Source } from './source.js';
 
 export interface ExporterOptions {
-  readonly probes: Pick<Probes, 'programs' | 'blockIoAttribution' | 'track' | 'untrack' | 'read'>;
+  readonly probes: Pick<Probes, 'programs' | 'blockIoAttribution' | 'track' | 'untrack' | 'read' | 'measure'>;
   readonly bounds: RenderOptions['bounds'];
   /** Where cgroup2 is mounted. */
   readonly cgroupRoot: string;
@@ -30,6 +31,7 @@ const READ_AT_LEAST_SECONDS = 60;
 export class Exporter {
   readonly #table: ContainerTable;
   readonly #tree: CgroupTree;
+  readonly #costs: ProbeCosts;
   readonly #self: SelfMetrics;
   readonly #attached: ReadonlySet<ProbeName>;
   readonly #tick: NodeJS.Timeout;
@@ -44,6 +46,7 @@ export class Exporter {
     this.#tree = new CgroupTree(cgroupRoot, source.parse, log, () => {
       this.#refresh();
     });
+    this.#costs = new ProbeCosts(probes, log);
     this.#self = new SelfMetrics(version, () => ({
       containers: this.#table.counts(),
       podsKnown: this.#pods.size,
@@ -51,6 +54,7 @@ export class Exporter {
       programs: probes.programs,
       blockIoAttribution: probes.blockIoAttribution,
       drops: this.#drops,
+      costs: this.#costs.totals,
     }));
     this.#tick = setInterval(() => {
       this.#housekeep();
@@ -82,6 +86,7 @@ export class Exporter {
   /** Stops following cgroups; the caller closes the probes and the watch. */
   close(): void {
     clearInterval(this.#tick);
+    this.#costs.close();
     this.#tree.close();
   }
 

@@ -1,7 +1,8 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { BLOCKIO_ATTRIBUTIONS, type Probes, type Snapshot } from 'bpf-linker-napi';
+import { BLOCKIO_ATTRIBUTIONS, type Probes, type ProgramCost, type Snapshot } from 'bpf-linker-napi';
 import type { ContainerCounts } from './containers.js';
 import type { TextFormat } from './exposition.js';
+import { BURST_EVERY_MS, BURST_MS } from './probe-costs.js';
 import { encodeMetric, renderMetric, type JsonMetric } from './prom-client.js';
 
 export type Stage = 'read' | 'join' | 'render';
@@ -14,6 +15,7 @@ export interface SelfState {
   readonly programs: Probes['programs'];
   readonly blockIoAttribution: Probes['blockIoAttribution'];
   readonly drops: Snapshot['drops'];
+  readonly costs: readonly ProgramCost[];
 }
 
 /** prom-client's default of 10 ms would cost more than everything else an idle exporter does. */
@@ -50,6 +52,7 @@ export class SelfMetrics {
       registers,
     }).set({ version, node_version: process.version }, 1);
     this.#addProbes();
+    this.#addCosts();
     this.#addContainers();
   }
 
@@ -104,6 +107,32 @@ export class SelfMetrics {
       collect() {
         this.reset();
         for (const [cause, count] of Object.entries(state().drops)) this.inc({ cause }, count);
+      },
+    });
+  }
+
+  #addCosts(): void {
+    const { state } = this;
+    const registers = [this.#registry];
+    const bursts = `${BURST_MS} ms, every ${BURST_EVERY_MS / 1000} s or so, in which each run is timed`;
+    new Counter({
+      name: 'kernscale_probe_run_seconds_total',
+      help: `CPU time that a BPF program takes, estimated from bursts of ${bursts}.`,
+      labelNames: ['program'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { program, seconds } of state().costs) this.inc({ program }, seconds);
+      },
+    });
+    new Counter({
+      name: 'kernscale_probe_runs_total',
+      help: `Runs of a BPF program, estimated from bursts of ${bursts}.`,
+      labelNames: ['program'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { program, runs } of state().costs) this.inc({ program }, runs);
       },
     });
   }
