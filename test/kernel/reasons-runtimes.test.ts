@@ -38,10 +38,11 @@ const server = (program: string, beside: readonly Reason[] = []): Row => ({
   },
 });
 
+/** Reports how long the reads took. Handing them to the pool and back takes a lock for a moment. */
 const nodeFiles: Row = {
   workload: 'waits-node files',
   reason: 'disk',
-  beside: ['idle'],
+  beside: ['idle', 'lock'],
   program: 'waits-node',
   start: (group, sandbox) => group.run('waits-node', ['files', `${sandbox.scratch}/files`]),
 };

@@ -57,7 +57,12 @@ async function readFiles(path) {
   const direct = await open(path, constants.O_RDONLY | constants.O_DIRECT);
   const buffer = await findAlignedBuffer(direct, length);
   ready();
-  for (;;) await direct.read(buffer, 0, length, Math.floor(Math.random() * blocks) * length);
+  for (let waited = 0; ; ) {
+    const asked = performance.now();
+    await direct.read(buffer, 0, length, Math.floor(Math.random() * blocks) * length);
+    waited += performance.now() - asked;
+    report(waited);
+  }
 }
 
 /** Direct reads want a buffer whose address is a multiple of what only the kernel knows: it takes one of these. */
