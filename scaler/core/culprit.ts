@@ -1,6 +1,6 @@
 import { assess, TARGET, type Assessment } from './assess.js';
 import { round } from './format.js';
-import { isAbsent } from './reading.js';
+import { isAbsent, readSignal } from './reading.js';
 import type { Neighbour, Neighbourhood, Peer, Rule, StepTrace } from './types.js';
 
 /** What a peer's own signals say about its part in somebody's waiting. */
@@ -9,6 +9,8 @@ export interface Verdict {
   readonly kind: 'culprit' | 'waits' | 'cleared';
   readonly bound: string;
   readonly why: string;
+  /** CPU that a cleared peer asks for. */
+  readonly cores?: number;
 }
 
 /** Judges a peer by its own signals, with its own rule; without one, by the thresholds of the waiter's rule. */
@@ -31,7 +33,9 @@ function judgeManaged(neighbour: Neighbour, rule: Rule, now: number): Verdict {
   }
   const { sizing } = assessment;
   const load = isAbsent(sizing) ? '' : `: its demand is ${round(sizing.trace.ratio)} times its target`;
-  return { kind: 'cleared', bound: 'none', why: `nothing of its own holds it up${load}` };
+  const cpu = readSignal(neighbour.samples, 'cpu', rule, now);
+  const cores = isAbsent(cpu) ? 0 : cpu.value;
+  return { kind: 'cleared', bound: 'none', why: `nothing of its own holds it up${load}`, cores };
 }
 
 function judgeUnmanaged(neighbour: Neighbour, waiterRule: Rule, now: number): Verdict {

@@ -17,9 +17,11 @@ import type {
   Samples,
   StagesTrace,
   Trace,
+  Walk,
 } from './types.js';
 import { workloadKey } from './types.js';
-import { walk, type Walk } from './walk.js';
+import { Dependencies } from './dependencies.js';
+import { walk } from './walk.js';
 
 /** Rules are evaluated at least this often, seconds; a longer silence is a pause. */
 export const LONGEST_INTERVAL = 300;
@@ -64,7 +66,7 @@ export function decide(rule: Rule, samples: Samples, history: History, now: numb
   const situation = survey(rule, samples, history, now);
   const outcome = settle(situation);
   const replicas = outcome.stages.clamped;
-  const { bound, action } = classOf(situation.assessment);
+  const { bound, action } = classOf(situation);
   const known = {
     workload: workloadKey(rule.scaleTargetRef),
     rule: rule.scale,
@@ -89,20 +91,28 @@ export function decide(rule: Rule, samples: Samples, history: History, now: numb
 
 function survey(rule: Rule, samples: Samples, history: History, now: number): Situation {
   const assessment = assess(rule, samples, history, now);
-  const { step, states } = assessment.classification;
-  const key = workloadKey(rule.scaleTargetRef);
+  const { states } = assessment.classification;
   return {
     rule,
     samples,
     now,
     assessment,
-    walk:
-      step?.action === 'follow'
-        ? walk({ key, rule, samples }, samples.neighbourhood, step.maxHops, now)
-        : undefined,
+    walk: walkFrom(rule, samples, assessment, now),
     noScaleDown: reasonsAgainstScalingDown(assessment, samples),
     history: resume({ ...history, steps: states }, assessment, rule, samples.replicas, now),
   };
+}
+
+function walkFrom(
+  rule: Rule,
+  samples: Samples,
+  { classification: { step } }: Assessment,
+  now: number,
+): Walk | undefined {
+  if (step?.action !== 'follow') return undefined;
+  const key = workloadKey(rule.scaleTargetRef);
+  const dependencies = new Dependencies(samples.neighbourhood, now);
+  return samples.walk ?? walk({ key, rule, samples }, dependencies, step.maxHops);
 }
 
 /**
@@ -172,7 +182,7 @@ function settle(situation: Situation): Outcome {
   }
   const { step } = assessment.classification;
   if (step?.action === 'hold') return hold(situation, 'hold');
-  if (step?.action === 'follow') return hold(situation, 'dependency');
+  if (step?.action === 'follow' && !situation.walk?.explained) return hold(situation, 'dependency');
   if (isAbsent(assessment.sizing)) return { stages: allAt(current), binding: 'noData', history };
   return scale(situation, assessment.sizing);
 }
@@ -229,9 +239,10 @@ function allAt(replicas: number): StagesTrace {
   };
 }
 
-function classOf({ classification, missing }: Assessment): Pick<Decision, 'bound' | 'action'> {
+function classOf({ assessment, walk: walked }: Situation): Pick<Decision, 'bound' | 'action'> {
+  const { classification, missing } = assessment;
   const { step } = classification;
-  if (step) return { bound: step.bound, action: step.action };
+  if (step) return { bound: step.bound, action: walked?.explained ? 'scale' : step.action };
   return missing.length > 0 ? { bound: 'unknown', action: 'hold' } : { bound: 'none', action: 'scale' };
 }
 
@@ -247,6 +258,6 @@ function traceOf({ assessment, walk: walked, noScaleDown }: Situation) {
   };
 }
 
-function walkTrace({ path, culprit, confidence, rejected }: Walk) {
-  return { path, ...(culprit ? { culprit } : {}), confidence, rejected };
+function walkTrace({ path, culprit, confidence, explained, rejected }: Walk) {
+  return { path, ...(culprit ? { culprit } : {}), confidence, explained, rejected };
 }

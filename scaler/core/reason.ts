@@ -16,12 +16,16 @@ export interface Explanation {
 export function explain(rule: Rule, decision: Unexplained): Explanation {
   const { currentReplicas: current, stages } = decision;
   const to = stages.clamped;
-  const why = because(rule, decision) + (to > current ? gateText(decision) : '');
+  const why = because(rule, decision) + (to > current ? gateText(decision) : '') + waitText(decision);
   const what =
     to === current
       ? `Holding at ${count(current, 'replica')}`
       : `Scaling ${to > current ? 'up' : 'down'} from ${current} to ${count(to, 'replica')}`;
   return { reason: `${what}: ${why}`, wouldChange: wouldChange(rule, decision) };
+}
+
+function waitText({ walk }: Unexplained): string {
+  return walk?.explained ? '; it waits on others, whose own work explains it' : '';
 }
 
 /** What the latency objective had to say about replicas that grow. */

@@ -1,24 +1,38 @@
 import { assess } from './assess.js';
-import type { Neighbourhood, WorkloadKey } from './types.js';
+import { Dependencies } from './dependencies.js';
+import type { Neighbourhood, Walk, WorkloadKey } from './types.js';
 import { walk } from './walk.js';
 
-/**
- * For every workload that somebody waits on, who that is: the workloads that are bound by a dependency this round
- * and share at least a tenth of their waiting to it, at any depth. To be called once a round; its answers are
- * `Samples.waitedOnBy`.
- */
-export function findWaiters(
-  neighbourhood: Neighbourhood,
-  now: number,
-): ReadonlyMap<WorkloadKey, readonly WorkloadKey[]> {
-  const waiters = new Map<WorkloadKey, WorkloadKey[]>();
+/** Who is held up by a dependency in one round, and by whom. */
+export interface Waiters {
+  /** For every workload that is bound by a dependency, the walk along its dependencies: its `Samples.walk`. */
+  readonly walks: ReadonlyMap<WorkloadKey, Walk>;
+  /** For every workload that somebody waits on without an explanation, who that is: its `Samples.waitedOnBy`. */
+  readonly waitedOnBy: ReadonlyMap<WorkloadKey, readonly WorkloadKey[]>;
+}
+
+/** To be called once a round. A thousand workloads that all wait on each other cost a tenth of a second. */
+export function surveyWaiters(neighbourhood: Neighbourhood, now: number): Waiters {
+  const dependencies = new Dependencies(neighbourhood, now);
+  const walks = new Map<WorkloadKey, Walk>();
+  const waitedOnBy = new Map<WorkloadKey, WorkloadKey[]>();
   for (const [key, { rule, samples, history }] of neighbourhood) {
     if (!rule) continue;
     const { step } = assess(rule, samples, history, now).classification;
     if (step?.action !== 'follow') continue;
-    for (const peer of walk({ key, rule, samples }, neighbourhood, step.maxHops, now).waitedOn) {
-      waiters.set(peer, [...(waiters.get(peer) ?? []), key]);
+    const walked = walk({ key, rule, samples }, dependencies, step.maxHops);
+    walks.set(key, walked);
+    if (walked.explained) continue;
+    for (const peer of walked.waitedOn) {
+      const waiters = waitedOnBy.get(peer);
+      if (waiters) waiters.push(key);
+      else waitedOnBy.set(peer, [key]);
     }
   }
-  return waiters;
+  return { walks, waitedOnBy };
+}
+
+/** Only who waits on whom. */
+export function findWaiters(neighbourhood: Neighbourhood, now: number): Waiters['waitedOnBy'] {
+  return surveyWaiters(neighbourhood, now).waitedOnBy;
 }

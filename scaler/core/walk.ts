@@ -1,20 +1,15 @@
-import { judge, type Verdict } from './culprit.js';
-import { percent } from './format.js';
-import { actable, isAbsent } from './reading.js';
-import type {
-  Candidate,
-  Edge,
-  Neighbourhood,
-  Rule,
-  WalkTrace,
-  WorkloadKey,
-  WorkloadSamples,
-} from './types.js';
+import type { Verdict } from './culprit.js';
+import { maxEdgeAge, waitsOn, type Dependencies, type Waits } from './dependencies.js';
+import { percent, round } from './format.js';
+import { isAbsent } from './reading.js';
+import type { Absent, Candidate, Peer, Rule, Walk, WorkloadKey, WorkloadSamples } from './types.js';
 
 /** A peer with less of the waiting than this cannot be what holds the waiter up. */
 const MIN_SHARE = 0.1;
 /** Below this a trail is not followed: it bounds the work on graphs with many small edges. */
 const MIN_TRAIL = 0.01;
+/** A peer explains that it is waited on when it asks for this much CPU for every second of it. */
+const MIN_WORK = 0.5;
 
 export interface Waiter {
   readonly key: WorkloadKey;
@@ -22,25 +17,32 @@ export interface Waiter {
   readonly samples: WorkloadSamples;
 }
 
-export interface Walk extends WalkTrace {
-  /** Workloads that carry at least a tenth of the waiting, at any depth: those it waits on. */
-  readonly waitedOn: readonly WorkloadKey[];
-}
-
 /** A peer as one hop of the walk reaches it. */
 interface Arrival {
   readonly peer: string;
-  readonly edge: Edge;
-  readonly path: readonly string[];
-  readonly share: number;
+  readonly to: Peer;
+  /** By the trail with the largest share. */
+  path: readonly string[];
+  largest: number;
+  share: number;
+  /** Seconds per second waited on it along all trails. */
+  seconds: number;
 }
 
 interface Trail {
   readonly path: readonly string[];
   readonly share: number;
-  readonly edges: WorkloadSamples['edges'];
-  /** Whose `maxAge` says how old an edge may be. */
-  readonly rule: Rule;
+  readonly waits: Waits | Absent;
+}
+
+/** What has been found so far. */
+interface Findings {
+  readonly candidates: Map<string, Candidate>;
+  readonly rejected: Map<string, Candidate>;
+  readonly shares: Map<WorkloadKey, number>;
+  readonly silent: Set<string>;
+  /** The part of the waiting that leads to peers whose own work explains it. */
+  explained: number;
 }
 
 /**
@@ -50,96 +52,94 @@ interface Trail {
  * collects what leads to it. A peer that itself waits is walked through; a peer is a candidate when it is
  * overloaded, held up by something of its own, or out of reach of any rule. The candidate with the largest share wins.
  */
-export function walk(waiter: Waiter, neighbourhood: Neighbourhood, maxHops: number, now: number): Walk {
-  const candidates = new Map<string, Candidate>();
-  const rejected = new Map<string, Candidate>();
-  const shares = new Map<WorkloadKey, number>();
+export function walk(waiter: Waiter, dependencies: Dependencies, maxHops: number): Walk {
   const { key, rule, samples } = waiter;
-  let trails: Trail[] = [{ path: [key], share: 1, edges: samples.edges, rule }];
+  const findings: Findings = {
+    candidates: new Map(),
+    rejected: new Map(),
+    shares: new Map(),
+    silent: new Set(),
+    explained: 0,
+  };
+  const waits = waitsOn(samples.edges, maxEdgeAge(rule), dependencies.now);
+  let trails: readonly Trail[] = [{ path: [key], share: 1, waits }];
   for (let hop = 1; hop <= maxHops && trails.length > 0; hop++) {
     const next: Trail[] = [];
-    for (const arrival of arrivals(trails, rejected, now)) {
-      if (arrival.edge.to.type === 'workload') {
-        shares.set(arrival.peer, (shares.get(arrival.peer) ?? 0) + arrival.share);
-      }
-      const verdict = judge(arrival.edge.to, rule, neighbourhood, now);
-      const into = outcome(arrival, verdict, hop === maxHops);
-      if (into === 'follow') next.push(...trailBehind(arrival, waiter, neighbourhood));
-      else add(into.culprit ? candidates : rejected, into.candidate);
+    for (const arrival of arrivals(trails, findings)) {
+      const verdict = dependencies.verdict(arrival.to, rule);
+      const behind =
+        verdict.kind === 'waits' && hop < maxHops ? dependencies.waitsOf(arrival.peer, rule) : undefined;
+      if (behind) next.push({ path: arrival.path, share: arrival.share, waits: behind });
+      else file(arrival, verdict, dependencies, findings);
     }
     trails = next;
   }
-  return conclude(key, candidates, rejected, shares);
+  return conclude(key, findings);
 }
 
 /** What one hop reaches from all trails at once, a peer behind several of them only once. */
-function arrivals(trails: readonly Trail[], rejected: Map<string, Candidate>, now: number): Arrival[] {
+function arrivals(trails: readonly Trail[], findings: Findings): Iterable<Arrival> {
   const reached = new Map<string, Arrival>();
   for (const trail of trails) {
-    for (const arrival of step(trail, rejected, now)) {
-      const known = reached.get(arrival.peer);
-      if (arrival.share < MIN_TRAIL && !known) continue;
-      const heavier = known && known.share >= arrival.share ? known : arrival;
-      reached.set(arrival.peer, { ...heavier, share: arrival.share + (known?.share ?? 0) });
+    const { waits, path } = trail;
+    noteUnmeasured(trail, findings);
+    if (isAbsent(waits)) continue;
+    for (const { peer, to, seconds } of waits.measured) {
+      const share = (trail.share * seconds) / waits.total;
+      const known = reached.get(peer);
+      if (share < MIN_TRAIL && !known) continue;
+      if (path.includes(peer)) {
+        const why = 'it is on the path already';
+        add(findings.rejected, { peer, path: [...path, peer], share, bound: 'cycle', why });
+      } else if (!known) {
+        reached.set(peer, { peer, to, path: [...path, peer], largest: share, share, seconds });
+      } else {
+        if (share > known.largest) Object.assign(known, { path: [...path, peer], largest: share });
+        known.share += share;
+        known.seconds += seconds;
+      }
     }
   }
-  return [...reached.values()];
-}
-
-function step(trail: Trail, rejected: Map<string, Candidate>, now: number): Arrival[] {
-  const waits = measuredWaits(trail, rejected, now);
-  const total = waits.reduce((sum, { seconds }) => sum + seconds, 0);
-  const found: Arrival[] = [];
-  for (const { edge, seconds } of waits) {
-    const peer = nameOf(edge);
-    const path = [...trail.path, peer];
-    const share = (trail.share * seconds) / total;
-    if (trail.path.includes(peer)) {
-      add(rejected, { peer, path, share, bound: 'cycle', why: 'it is on the path already' });
-    } else found.push({ peer, edge, path, share });
+  for (const { peer, to, share } of reached.values()) {
+    if (to.type === 'workload') findings.shares.set(peer, (findings.shares.get(peer) ?? 0) + share);
   }
-  return found;
+  return reached.values();
 }
 
-function measuredWaits({ path, share, edges, rule }: Trail, rejected: Map<string, Candidate>, now: number) {
+function noteUnmeasured({ path, share, waits }: Trail, { rejected, shares, silent }: Findings): void {
   const end = { peer: path.at(-1)!, path, share, bound: 'unknown' };
-  if (isAbsent(edges)) {
-    add(rejected, { ...end, why: `whom it waits on is not known: ${edges.text}` });
-    return [];
+  if (isAbsent(waits)) {
+    add(rejected, { ...end, why: `whom it waits on is not known: ${waits.text}` });
+    return;
   }
-  const waits: { edge: Edge; seconds: number }[] = [];
-  for (const edge of edges) {
-    const wait = actable(edge.wait, rule.maxAge['edges'] ?? Infinity, now);
-    if (isAbsent(wait)) {
-      const peer = nameOf(edge);
-      add(rejected, { peer, path: [...path, peer], share: 0, bound: 'unknown', why: wait.text });
-    } else if (wait.value > 0) waits.push({ edge, seconds: wait.value });
+  for (const { peer, text } of waits.unknown) {
+    add(rejected, { peer, path: [...path, peer], share: 0, bound: 'unknown', why: text });
   }
-  if (waits.length === 0) add(rejected, { ...end, why: 'it waits, but on no peer that is measured' });
-  return waits;
+  for (const { peer, to } of waits.silent) {
+    if (path.includes(peer)) continue;
+    silent.add(peer);
+    if (to.type === 'workload') shares.set(peer, Math.max(MIN_SHARE, shares.get(peer) ?? 0));
+    const why = 'it has not answered lately, for want of questions or because it hangs';
+    add(rejected, { peer, path: [...path, peer], share: 0, bound: 'unknown', why });
+  }
+  if (waits.measured.length === 0) {
+    add(rejected, { ...end, why: 'it waits, but on no peer that is measured' });
+  }
 }
 
-function nameOf(edge: Edge): string {
-  return edge.to.type === 'workload' ? edge.to.workload : edge.peer;
-}
-
-type Outcome = 'follow' | { readonly culprit: boolean; readonly candidate: Candidate };
-
-function outcome(arrival: Arrival, verdict: Verdict, lastHop: boolean): Outcome {
-  const { peer, path, share } = arrival;
-  const { bound, why } = verdict;
-  if (verdict.kind !== 'waits') {
-    return { culprit: verdict.kind === 'culprit', candidate: { peer, path, share, bound, why } };
-  }
-  if (!lastHop) return 'follow';
-  const limit = `${why}, and the walk ends after ${path.length - 1} hops (maxHops)`;
-  return { culprit: false, candidate: { peer, path, share, bound, why: limit } };
-}
-
-function trailBehind({ edge, path, share }: Arrival, waiter: Waiter, neighbourhood: Neighbourhood): Trail[] {
-  const neighbour = edge.to.type === 'workload' ? neighbourhood.get(edge.to.workload) : undefined;
-  if (!neighbour) return [];
-  return [{ path, share, edges: neighbour.samples.edges, rule: neighbour.rule ?? waiter.rule }];
+function file(arrival: Arrival, verdict: Verdict, dependencies: Dependencies, findings: Findings): void {
+  const { peer, path, share, seconds } = arrival;
+  const { kind, bound, why, cores = 0 } = verdict;
+  if (kind === 'culprit') {
+    add(findings.candidates, { peer, path, share, bound, why });
+  } else if (kind === 'waits') {
+    const limit = `${why}, and the walk ends after ${path.length - 1} hops (maxHops)`;
+    add(findings.rejected, { peer, path, share, bound, why: limit });
+  } else if (cores >= MIN_WORK * Math.max(seconds, dependencies.waitedOn(peer)) && bound === 'none') {
+    findings.explained += share;
+    const work = `${why}, and its own work of ${round(cores)} cores explains the waiting`;
+    add(findings.rejected, { peer, path, share, bound, why: work });
+  } else add(findings.rejected, { peer, path, share, bound, why });
 }
 
 /** Adds up the shares of a peer that is met on several ways; its path is that of the largest one. */
@@ -149,12 +149,8 @@ function add(into: Map<string, Candidate>, candidate: Candidate): void {
   into.set(candidate.peer, { ...heavier, share: candidate.share + (known?.share ?? 0) });
 }
 
-function conclude(
-  start: WorkloadKey,
-  candidates: ReadonlyMap<string, Candidate>,
-  rejected: ReadonlyMap<string, Candidate>,
-  shares: ReadonlyMap<WorkloadKey, number>,
-): Walk {
+function conclude(start: WorkloadKey, findings: Findings): Walk {
+  const { candidates, rejected, shares, silent } = findings;
   const [best, ...others] = [...candidates.values()].sort(byShare);
   const culprit = best && best.share >= MIN_SHARE ? best : undefined;
   const outranked = (culprit ? others : [...candidates.values()]).map((candidate) => ({
@@ -166,6 +162,7 @@ function conclude(
     path: culprit?.path ?? passedOver[0]?.path ?? [start],
     ...(culprit ? { culprit } : {}),
     confidence: culprit?.share ?? 0,
+    explained: !culprit && silent.size === 0 && findings.explained >= 1 - MIN_SHARE,
     rejected: passedOver,
     waitedOn: [...shares].filter(([key, share]) => share >= MIN_SHARE && key !== start).map(([key]) => key),
   };

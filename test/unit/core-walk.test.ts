@@ -1,6 +1,8 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { EMPTY_HISTORY, type Edge, type Neighbourhood, type Samples } from '../../scaler/core/types.js';
-import { findWaiters } from '../../scaler/core/waiters.js';
+import { Dependencies } from '../../scaler/core/dependencies.js';
+import { surveyWaiters } from '../../scaler/core/waiters.js';
 import { walk } from '../../scaler/core/walk.js';
 import { at, edgeTo, keyOf, NOW, neighbour, ruleFor, samplesOf } from './core-fixtures.js';
 
@@ -10,7 +12,8 @@ const OVERLOADED = { cpu: at(4.2) };
 /** Walks from `web`, which waits on `edges`. */
 function walkFrom(edges: Samples['edges'], neighbourhood: Neighbourhood, maxHops = 4) {
   const samples = samplesOf({ edges }, WAITS);
-  return walk({ key: keyOf('web'), rule: ruleFor('web'), samples }, neighbourhood, maxHops, NOW);
+  const dependencies = new Dependencies(neighbourhood, NOW);
+  return walk({ key: keyOf('web'), rule: ruleFor('web'), samples }, dependencies, maxHops);
 }
 
 function waiting(name: string, ...edges: Edge[]) {
@@ -83,8 +86,9 @@ describe('the walk along dependencies', () => {
   });
 
   it('passes over a healthy peer', () => {
-    const found = walkFrom([edgeTo('db', 1)], new Map([neighbour('db', samplesOf())]));
+    const found = walkFrom([edgeTo('db', 10)], new Map([neighbour('db', samplesOf())]));
     expect(found.culprit).to.equal(undefined);
+    expect(found.explained).to.equal(false);
     expect(found.rejected[0]).to.include({
       bound: 'none',
       why: 'nothing of its own holds it up: its demand is 1 times its target',
@@ -134,7 +138,7 @@ describe('the walk along dependencies', () => {
   });
 
   it('says so when it is not known whom the waiter waits on', () => {
-    for (const edges of [[], [edgeTo('db', 0)], { absent: 'error', text: 'refused' } as const]) {
+    for (const edges of [[], { absent: 'error', text: 'refused' } as const]) {
       const found = walkFrom(edges, new Map());
       expect(found.path).to.deep.equal([keyOf('web')]);
       expect(found.rejected).to.have.lengthOf(1);
@@ -156,7 +160,45 @@ describe('the walk along dependencies', () => {
   });
 });
 
-describe('findWaiters', () => {
+describe('a wait that is explained', () => {
+  const db = (cpu: number) => new Map([neighbour('db', samplesOf({}, { cpu: at(cpu) }))]);
+
+  it('is one on a peer that works for it, and has room to', () => {
+    const found = walkFrom([edgeTo('db', 2)], db(1.2));
+    expect(found.culprit).to.equal(undefined);
+    expect(found.explained).to.equal(true);
+    expect(found.rejected[0]?.why).to.equal(
+      'nothing of its own holds it up: its demand is 0.857 times its target, ' +
+        'and its own work of 1.2 cores explains the waiting',
+    );
+  });
+
+  it('is not one on a peer that does little for it: a pool that is too small, or a hung peer', () => {
+    expect(walkFrom([edgeTo('db', 2)], db(0.9)).explained).to.equal(false);
+    expect(walkFrom([edgeTo('db', 2)], db(0)).explained).to.equal(false);
+  });
+
+  it('is not one that the peer would have to work for several waiters for', () => {
+    const around = new Map([...db(1.2), waiting('web', edgeTo('db', 2)), waiting('other', edgeTo('db', 2))]);
+    expect(walkFrom([edgeTo('db', 2)], around).explained).to.equal(false);
+  });
+
+  it('is not one on a peer that cannot be judged, nor on one that does not answer any more', () => {
+    const blind = new Map([neighbour('db', samplesOf({}, { lock: { absent: 'missing', text: '' } }))]);
+    expect(walkFrom([edgeTo('db', 2)], blind).explained).to.equal(false);
+    const found = walkFrom([edgeTo('db', 2), edgeTo('hung', 0)], db(1.2));
+    expect(found.explained).to.equal(false);
+    expect(found.waitedOn).to.have.members([keyOf('db'), keyOf('hung')]);
+  });
+
+  it('protects a peer from which no answer comes at all', () => {
+    const found = walkFrom([edgeTo('hung', 0)], new Map([neighbour('hung', samplesOf({}, { cpu: at(0) }))]));
+    expect(found.waitedOn).to.deep.equal([keyOf('hung')]);
+    expect(found.rejected.map(({ why }) => why)).to.include('it waits, but on no peer that is measured');
+  });
+});
+
+describe('surveyWaiters', () => {
   const held = { steps: { '2:dependency': { since: NOW - 60 } } };
 
   it('tells for each workload who waits on it, at any depth', () => {
@@ -165,9 +207,9 @@ describe('findWaiters', () => {
     const around = new Map([
       [web, { ...webEntry, history: { ...EMPTY_HISTORY, ...held } }],
       [api, { ...apiEntry, history: { ...EMPTY_HISTORY, ...held } }],
-      neighbour('db', samplesOf()),
+      neighbour('db', samplesOf({}, { cpu: at(0.1) })),
     ]);
-    const waiters = findWaiters(around, NOW);
+    const { waitedOnBy: waiters } = surveyWaiters(around, NOW);
     expect(waiters.get(keyOf('db'))).to.have.members([web, api]);
     expect(waiters.get(api)).to.deep.equal([web]);
     expect(waiters.has(web)).to.equal(false);
@@ -175,6 +217,41 @@ describe('findWaiters', () => {
 
   it('leaves out who waits too little or not long enough', () => {
     const around = new Map([waiting('web', edgeTo('db', 1)), neighbour('db', samplesOf())]);
-    expect(findWaiters(around, NOW).size).to.equal(0);
+    expect(surveyWaiters(around, NOW).waitedOnBy.size).to.equal(0);
+  });
+});
+
+describe('what one round works out once', () => {
+  const NAMES = ['a', 'bb', 'ccc', 'dddd', 'eeeee', 'ffffff'];
+  const state = fc.record({
+    cpu: fc.constantFrom(0, 0.2, 1.4, 4),
+    blockio: fc.constantFrom(0, 0.9),
+    wait: fc.constantFrom(0, 0.9, 0.9),
+    managed: fc.boolean(),
+    edges: fc.array(fc.tuple(fc.constantFrom(...NAMES), fc.constantFrom(0, 0.1, 1, 5)), { maxLength: 5 }),
+  });
+  const fleet = fc.array(state, { minLength: NAMES.length, maxLength: NAMES.length });
+
+  it('is what every waiter would find alone', () => {
+    fc.assert(
+      fc.property(fleet, (states) => {
+        const around = new Map(
+          states.map(({ cpu, blockio, wait, managed, edges }, index) => {
+            const signals = { cpu: at(cpu), blockio: at(blockio), wait: at(wait) };
+            const samples = samplesOf(
+              { edges: edges.map(([name, seconds]) => edgeTo(name, seconds)) },
+              signals,
+            );
+            const [key, { rule, ...found }] = neighbour(NAMES[index]!, samples);
+            const history = { ...EMPTY_HISTORY, steps: { '2:dependency': { since: NOW - 60 } } };
+            return [key, { ...found, history, ...(managed && rule ? { rule } : {}) }] as const;
+          }),
+        );
+        for (const [key, walked] of surveyWaiters(around, NOW).walks) {
+          const { rule, samples } = around.get(key)!;
+          expect(walk({ key, rule: rule!, samples }, new Dependencies(around, NOW), 4)).to.deep.equal(walked);
+        }
+      }),
+    );
   });
 });

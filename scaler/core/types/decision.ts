@@ -68,7 +68,14 @@ export interface WalkTrace {
   readonly culprit?: Candidate;
   /** The part of the waiter's waiting that leads to the culprit, 0..1. */
   readonly confidence: number;
+  /** Whether the peers work as they should, and their work accounts for the waiting: nothing is a bottleneck. */
+  readonly explained: boolean;
   readonly rejected: readonly Candidate[];
+}
+
+export interface Walk extends WalkTrace {
+  /** Workloads that carry at least a tenth of the waiting, at any depth, or do not answer: those it waits on. */
+  readonly waitedOn: readonly WorkloadKey[];
 }
 
 export interface Candidate {

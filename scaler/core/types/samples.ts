@@ -1,3 +1,4 @@
+import type { Walk } from './decision.js';
 import type { History } from './history.js';
 import type { Pod } from './pod.js';
 import type { Rule } from './rule.js';
@@ -66,6 +67,8 @@ export type Neighbourhood = ReadonlyMap<WorkloadKey, Neighbour>;
 export interface Samples extends WorkloadSamples {
   /** Every workload of this round, this one included or not. */
   readonly neighbourhood: Neighbourhood;
-  /** Workloads that are bound by a dependency this round and wait on this one; see `findWaiters`. */
+  /** The walk along its dependencies, where it has been walked already. */
+  readonly walk?: Walk;
+  /** Workloads that are bound by a dependency this round and wait on this one; see `surveyWaiters`. */
   readonly waitedOnBy: readonly WorkloadKey[];
 }
