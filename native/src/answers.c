@@ -94,24 +94,21 @@ static napi_value convert_values(napi_env env, napi_value object, const char *ra
 static napi_value read_hash(napi_env env, struct session *session, napi_value result, const char *name,
 			    const struct bpf_map *map, size_t name_size)
 {
-	size_t key_size = bpf_map__key_size(map), value_size = bpf_map__value_size(map);
-	void *keys, *values, *data;
-	napi_value object, converted = NULL;
-	int count = session_read_hash(bpf_map__fd(map), key_size, value_size, bpf_map__max_entries(map), &keys, &values);
+	int count = session_read_hash(session, map);
+	size_t keys_size;
+	napi_value object;
+	void *keys;
 
 	if (count < 0)
 		return throw(env, "READ_FAILED", strerror(-count));
-	if (napi_create_object(env, &object) == napi_ok &&
-	    new_array(env, object, "keys", napi_uint8_array, 1, count * key_size, &data)) {
-		memcpy(data, keys, count * key_size);
-		converted = convert_values(env, object, values, count, value_size, name_size);
-	}
-	if (map == session->skeleton->maps.peers)
-		session_age_peers(session, keys, values, count);
-	free(keys);
-	free(values);
-	if (!converted)
+	keys_size = count * bpf_map__key_size(map);
+	CHECK(napi_create_object(env, &object));
+	if (!new_array(env, object, "keys", napi_uint8_array, 1, keys_size, &keys) ||
+	    !convert_values(env, object, session->entries.values, count, bpf_map__value_size(map), name_size))
 		return NULL;
+	memcpy(keys, session->entries.keys, keys_size);
+	if (map == session->skeleton->maps.peers)
+		session_age_peers(session, session->entries.keys, session->entries.values, count);
 	CHECK(napi_set_named_property(env, result, name, object));
 	return result;
 }

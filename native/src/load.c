@@ -220,5 +220,7 @@ void session_close(struct session *session)
 	free(session->seen);
 	free(session->totals);
 	free(session->scratch);
+	free(session->entries.keys);
+	free(session->entries.values);
 	free(session);
 }

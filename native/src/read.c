@@ -143,30 +143,36 @@ size_t session_read_slot(struct session *session, uint32_t slot, size_t start, u
 	return values - session->scratch;
 }
 
-int session_read_hash(int map, size_t key_size, size_t value_size, uint32_t bound, void **keys, void **values)
+static bool make_room(void **memory, size_t *size, size_t wanted)
 {
+	void *larger = wanted > *size ? realloc(*memory, wanted) : *memory;
+
+	if (!larger)
+		return false;
+	*memory = larger;
+	*size = wanted > *size ? wanted : *size;
+	return true;
+}
+
+int session_read_hash(struct session *session, const struct bpf_map *map)
+{
+	size_t key_size = bpf_map__key_size(map), value_size = bpf_map__value_size(map);
+	struct entries *entries = &session->entries;
+	uint32_t bound = bpf_map__max_entries(map), done = 0;
 	uint64_t position; /* the kernel keeps a bucket number there */
-	uint32_t done = 0;
-	bool first = true;
 	int error = 0;
 
-	*keys = malloc(bound * key_size);
-	*values = malloc(bound * value_size);
-	if (!*keys || !*values)
-		error = -ENOMEM;
-	while (!error && done < bound) {
+	if (!make_room(&entries->keys, &entries->keys_size, bound * key_size) ||
+	    !make_room(&entries->values, &entries->values_size, bound * value_size))
+		return -ENOMEM;
+	for (bool first = true; !error && done < bound; first = false) {
 		uint32_t count = bound - done;
 
-		error = bpf_map_lookup_batch(map, first ? NULL : &position, &position, (char *)*keys + done * key_size,
-					     (char *)*values + done * value_size, &count, NULL);
-		first = false;
+		error = bpf_map_lookup_batch(bpf_map__fd(map), first ? NULL : &position, &position,
+					     (char *)entries->keys + done * key_size,
+					     (char *)entries->values + done * value_size, &count, NULL);
 		if (!error || error == -ENOENT)
 			done += count;
 	}
-	if (error && error != -ENOENT && error != -ENOSPC) {
-		free(*keys);
-		free(*values);
-		return error;
-	}
-	return done;
+	return error && error != -ENOENT && error != -ENOSPC ? error : (int)done;
 }

@@ -11,6 +11,7 @@
 
 struct kernscale; /* the skeleton bpftool generates */
 struct bpf_link;
+struct bpf_map;
 struct ring_buffer;
 
 /* In the order of PROBES in ../types.ts. */
@@ -76,6 +77,12 @@ struct totals {
 	uint32_t observed; /* bit per series: it is not empty */
 };
 
+/* What was last read of a hash map; the memory is kept, because fresh pages cost more than what is read into them. */
+struct entries {
+	void *keys, *values;
+	size_t keys_size, values_size;
+};
+
 struct session {
 	struct kernscale *skeleton;
 	struct options options;
@@ -97,6 +104,7 @@ struct session {
 	struct seen *seen;        /* [slot x shard] */
 	struct totals *totals;    /* [slot] */
 	double *scratch;          /* [slot x MAX_VALUES_PER_SLOT] */
+	struct entries entries;
 };
 
 /* Loads and attaches. NULL and `failure` on error; programs that a kernel refuses are noted and left out. */
@@ -125,8 +133,8 @@ size_t session_read_slot(struct session *session, uint32_t slot, size_t start, u
 /* Forgets peers that were quiet for long, of containers that near their bound. */
 void session_age_peers(struct session *session, const struct peer_key *keys, const struct peer_value *values, int count);
 
-/* Reads a whole hash map; `*keys` and `*values` are malloc'ed. Answers the number of entries, or -errno. */
-int session_read_hash(int map, size_t key_size, size_t value_size, uint32_t bound, void **keys, void **values);
+/* Reads a whole hash map into `session->entries`. Answers the number of entries, or -errno. */
+int session_read_hash(struct session *session, const struct bpf_map *map);
 
 bool session_program_attached(const struct session *session, const char *name);
 void fail(struct failure *failure, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));

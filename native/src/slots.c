@@ -30,20 +30,15 @@ static uint32_t find_cgroup(const struct session *session, uint64_t cgroup)
 }
 
 /* Both hash maps' keys start with the slot. */
-static void delete_entries_of(int map, size_t key_size, size_t value_size, uint32_t bound, uint32_t slot)
+static void delete_entries_of(struct session *session, const struct bpf_map *map, uint32_t slot)
 {
-	void *keys, *values;
-	int count = session_read_hash(map, key_size, value_size, bound, &keys, &values);
+	int count = session_read_hash(session, map);
 
 	for (int i = 0; i < count; i++) {
-		const char *key = (const char *)keys + i * key_size;
+		const char *key = (const char *)session->entries.keys + i * bpf_map__key_size(map);
 
 		if (*(const uint32_t *)key == slot)
-			bpf_map_delete_elem(map, key);
-	}
-	if (count >= 0) {
-		free(keys);
-		free(values);
+			bpf_map_delete_elem(bpf_map__fd(map), key);
 	}
 }
 
@@ -60,10 +55,8 @@ static void wipe(struct session *session, uint32_t slot)
 	bpf_map_update_elem(bpf_map__fd(skeleton->maps.outstanding), &slot, &none, BPF_ANY);
 	bpf_map_update_elem(bpf_map__fd(skeleton->maps.block_requests), &slot, &none, BPF_ANY);
 	bpf_map_update_elem(bpf_map__fd(skeleton->maps.peer_counts), &slot, &none, BPF_ANY);
-	delete_entries_of(bpf_map__fd(skeleton->maps.blockio), sizeof(struct blockio_key), sizeof(struct blockio_value),
-			  bpf_map__max_entries(skeleton->maps.blockio), slot);
-	delete_entries_of(bpf_map__fd(skeleton->maps.peers), sizeof(struct peer_key), sizeof(struct peer_value),
-			  bpf_map__max_entries(skeleton->maps.peers), slot);
+	delete_entries_of(session, skeleton->maps.blockio, slot);
+	delete_entries_of(session, skeleton->maps.peers, slot);
 }
 
 int64_t session_track(struct session *session, uint64_t cgroup, struct failure *failure)
