@@ -15,6 +15,8 @@ export interface Row {
   readonly reason: Reason;
   /** Reasons of threads that a runtime keeps beside the one that the row is about. */
   readonly beside?: readonly Reason[];
+  /** It keeps CPUs busy: it runs when those that wait are done. */
+  readonly computes?: boolean;
   /** What runs the workload where it has to be installed, by the name of the program that the truth Makefile makes. */
   readonly program?: string;
   /** Starts the workload inside the group, and its peers in groups of their own. */
@@ -47,25 +49,27 @@ const SHARE = 0.95;
 const OTHER_SHARE = 0.01;
 
 /**
- * One test per row. All of them run at once, each in a cgroup of its own: what a row is about is why its threads are
- * blocked, which does not depend on how long they then wait for a CPU.
+ * One test per row. Those that compute run at once, and so do the others, each in a cgroup of its own: what a row is
+ * about is why its threads are blocked, which does not depend on how long they then wait for a CPU.
  */
 export function testTruth(rows: readonly Row[]): void {
   const kernel = useKernel({ maxContainers: 128 });
   const measured = new Map<Row, Measured | Error>();
-  let sandbox: Sandbox | undefined;
-
-  before(async function () {
-    this.timeout(START_TIMEOUT_MS + WINDOW_MS);
-    sandbox = new Sandbox();
-    const running = await startAll(rows, sandbox, kernel.probes, measured);
-    await sleep(SETTLE_MS);
-    await measureAll(running, kernel.probes, measured);
-    await sandbox.stop();
-  });
-  after(async () => {
-    await sandbox?.dispose();
-  });
+  for (const computes of [false, true]) {
+    let sandbox: Sandbox | undefined;
+    before(async function () {
+      this.timeout(START_TIMEOUT_MS + WINDOW_MS);
+      sandbox = new Sandbox();
+      const wave = rows.filter((row) => (row.computes ?? false) === computes && !isMissing(row));
+      const running = await startAll(wave, sandbox, kernel.probes, measured);
+      await sleep(SETTLE_MS);
+      await measureAll(running, kernel.probes, measured);
+      await sandbox.stop();
+    });
+    after(async () => {
+      await sandbox?.dispose();
+    });
+  }
 
   for (const row of rows) {
     it(`${row.workload}: ${row.reason}`, function () {
@@ -102,11 +106,7 @@ async function startAll(
     void collect(await row.start(group, sandbox), reports);
     running.push({ row, slot, reports });
   };
-  await Promise.all(
-    rows
-      .filter((row) => !isMissing(row))
-      .map((row) => start(row).catch((error: unknown) => failed.set(row, error as Error))),
-  );
+  await Promise.all(rows.map((row) => start(row).catch((error: unknown) => failed.set(row, error as Error))));
   return running;
 }
 

@@ -10,6 +10,12 @@ const alone = (reason: Reason, program: string, mode: string, beside: readonly R
   start: (group) => group.run(program, [mode]),
 });
 
+/** Four threads of which one at a time computes, and what the others wait for. */
+const contended = (reason: Reason, program: string, mode: string, beside: readonly Reason[] = []): Row => ({
+  ...alone(reason, program, mode, beside),
+  computes: true,
+});
+
 /** Asks a slow server and reports how long the answers took; the runtime's other threads are parked. */
 const client = (program: string, mode = 'client', beside: readonly Reason[] = ['idle', 'sleep']): Row => ({
   workload: `${program} ${mode} on a slow server`,
@@ -49,23 +55,23 @@ const nodeFiles: Row = {
 
 /** Where the reason is not what one would say, docs/probes.md says why the kernel cannot tell. */
 const TRUTH: readonly Row[] = [
-  alone('lock', 'lock-musl', 'mutex'),
-  alone('lock', 'lock-musl', 'stack-mutex'),
-  alone('lock', 'lock-musl', 'pi'),
-  alone('idle', 'lock-musl', 'semaphore-lock'),
+  contended('lock', 'lock-musl', 'mutex'),
+  contended('lock', 'lock-musl', 'stack-mutex'),
+  contended('lock', 'lock-musl', 'pi'),
+  contended('idle', 'lock-musl', 'semaphore-lock'),
   alone('idle', 'lock-musl', 'condvar'),
   alone('idle', 'lock-musl', 'condvar-again'),
   alone('idle', 'lock-musl', 'semaphore'),
   alone('idle', 'lock-musl', 'join'),
 
-  alone('idle', 'waits-go', 'mutex', ['sleep']),
+  contended('idle', 'waits-go', 'mutex', ['sleep']),
   alone('idle', 'waits-go', 'channel', ['sleep']),
   alone('idle', 'waits-go', 'sleep', ['sleep']),
   client('waits-go'),
   server('waits-go', ['sleep']),
 
-  alone('idle', 'waits-java', 'monitor'),
-  alone('idle', 'waits-java', 'reentrant'),
+  contended('idle', 'waits-java', 'monitor'),
+  contended('idle', 'waits-java', 'reentrant'),
   alone('idle', 'waits-java', 'pool'),
   alone('idle', 'waits-java', 'sleep'),
   client('waits-java'),

@@ -9,6 +9,9 @@ const alone = (reason: Reason, program: string, ...args: readonly string[]): Row
   start: (group) => group.run(program, args),
 });
 
+/** Four threads of which one at a time computes, and what the others wait for. */
+const contended = (reason: Reason, mode: string): Row => ({ ...alone(reason, 'lock', mode), computes: true });
+
 const disk = (mode: string, program = 'disk', reason: Reason = 'disk'): Row => ({
   workload: `${program} ${mode}`,
   reason,
@@ -94,13 +97,13 @@ const TRUTH: readonly Row[] = [
   alone('sleep', 'uring', 'timer', '-'),
   alone('idle', 'uring', 'accept', '-'),
   client('uring', 'client'),
-  alone('lock', 'lock', 'mutex'),
-  alone('lock', 'lock', 'stack-mutex'),
-  alone('lock', 'lock', 'pi'),
-  alone('lock', 'lock', 'robust'),
-  alone('lock', 'lock', 'rwlock'),
-  alone('lock', 'lock', 'sysv-lock'),
-  alone('idle', 'lock', 'semaphore-lock'),
+  contended('lock', 'mutex'),
+  contended('lock', 'stack-mutex'),
+  contended('lock', 'pi'),
+  contended('lock', 'robust'),
+  contended('lock', 'rwlock'),
+  contended('lock', 'sysv-lock'),
+  contended('idle', 'semaphore-lock'),
   alone('idle', 'lock', 'condvar'),
   alone('idle', 'lock', 'condvar-again'),
   alone('idle', 'lock', 'semaphore'),

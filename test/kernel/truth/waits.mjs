@@ -57,7 +57,7 @@ async function readFiles(path) {
   const direct = await open(path, constants.O_RDONLY | constants.O_DIRECT);
   const buffer = await findAlignedBuffer(direct, length);
   ready();
-  for (let waited = 0; ; ) {
+  for (let waited = 0; ;) {
     const asked = performance.now();
     await direct.read(buffer, 0, length, Math.floor(Math.random() * blocks) * length);
     waited += performance.now() - asked;
