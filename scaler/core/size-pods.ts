@@ -37,7 +37,10 @@ export function sizeByPods(
   const sizing = replicasByPods(milliTarget(target), tolerance, samples.replicas, classes, loads);
   if (!sizing) return unusable('its pods request no CPU');
   if (sizing.overflowed) return { absent: 'nan', text: 'it is more than can be counted' };
-  const { raw, replicas, ratio, kept } = sizing;
+  const { raw, ratio, kept } = sizing;
+  // HPA multiplies by the ready pods, whatever it is scaling: while a roll-out has more of them than there are to be
+  // replicas, a load below the target would scale up.
+  const replicas = ratio < 1 ? Math.min(sizing.replicas, samples.replicas) : sizing.replicas;
   const trace = {
     signal: target.signal,
     demand: total(usage),

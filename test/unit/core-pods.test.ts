@@ -74,6 +74,14 @@ describe('sizing by pods', () => {
     expect(decision.trace.noScaleDown).to.deep.equal(['only 2 of 3 pods count so far']);
   });
 
+  it('does not scale up below the target while a roll-out has more pods than replicas', () => {
+    const pods = ['a', 'b', 'c', 'd'].map((name) => pod(name));
+    const samples = measured(pods, { a: 0.11, b: 0.11, c: 0.11, d: 0.11 });
+    const decision = decideOn({ ...samples, replicas: 3 });
+    expect(decision.trace.sizing?.ratio).to.be.closeTo(0.786, 1e-3);
+    expect(decision.replicas).to.equal(3);
+  });
+
   it('asks for the request of every container, or of the pod', () => {
     const bare = pod('b', { containers: [{ name: 'app', request: 0.2 }, { name: 'proxy' }] });
     const decision = decideOn(measured([pod('a'), bare], { a: 0.1, b: 0.1 }));

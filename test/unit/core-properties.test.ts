@@ -81,20 +81,38 @@ interface Run {
   readonly replicas: number;
 }
 
-/** Runs rounds 10 s apart that end before NOW, each on what the last one decided. */
+/** Runs rounds 10 s apart that end before `end`, each on what the last one decided. */
 function run(
   rule: Rule,
   inputs: readonly { signals: Signals; replicas: number | null }[],
   start = rule.minReplicas,
+  history = EMPTY_HISTORY,
+  end = NOW,
 ): Run {
-  let state = { history: EMPTY_HISTORY, replicas: start };
+  let state = { history, replicas: start };
   const decisions = inputs.map(({ signals: values, replicas: manual }, index) => {
-    const now = NOW - 10 * (inputs.length - index);
+    const now = end - 10 * (inputs.length - index);
     const decision = decide(rule, sampled(values, manual ?? state.replicas, now), state.history, now);
     state = { history: decision.history, replicas: decision.replicas };
     return decision;
   });
   return { decisions, ...state };
+}
+
+/** Runs rounds from NOW on, on a workload that nobody else scales. */
+function expectNoScaleDownWithinWindow(
+  rule: Rule,
+  inputs: readonly { signals: Signals }[],
+  start: number,
+  history: History,
+): void {
+  const alone = inputs.map(({ signals: values }) => ({ signals: values, replicas: null }));
+  const from = Math.min(start, rule.maxReplicas);
+  const end = NOW + 10 * inputs.length;
+  for (const { replicas, trace } of run(rule, alone, from, history, end).decisions) {
+    if (trace.at - NOW >= rule.behavior!.scaleDown.stabilizationWindowSeconds) break;
+    expect(replicas).to.be.at.least(from);
+  }
 }
 
 describe('every decision', () => {
@@ -198,11 +216,53 @@ describe('every decision', () => {
 
   it('goes on after a restart with its history as if it had never stopped', () => {
     fc.assert(
-      fc.property(rules, rounds, signals, (rule, inputs, values) => {
+      fc.property(rules, rounds, rounds, (rule, before, after) => {
+        const stopped = run(rule, before);
+        const restored = JSON.parse(JSON.stringify(stopped.history)) as History;
+        const end = NOW + 10 * after.length;
+        const never = run(rule, after, stopped.replicas, stopped.history, end);
+        expect(run(rule, after, stopped.replicas, restored, end)).to.deep.equal(never);
+      }),
+    );
+  });
+
+  it('does not scale down before a full window has passed since its start', () => {
+    fc.assert(
+      fc.property(rules, rounds, fc.integer({ min: 1, max: 40 }), (rule, inputs, start) => {
+        expectNoScaleDownWithinWindow(rule, inputs, Math.max(start, rule.minReplicas), EMPTY_HISTORY);
+      }),
+    );
+  });
+
+  it('does not scale down before a full window of data has passed since an outage', () => {
+    const name = fc.constantFrom('cpu', 'blockio', 'wait', 'lock', 'request', 'pods');
+    fc.assert(
+      fc.property(rules, rounds, name, absence, rounds, (rule, before, broken, reading, after) => {
+        const { history, replicas } = run(rule, before);
+        const start = NOW - 5;
+        const calm = { cpu: 0, blockio: 0, wait: 0, lock: 0 };
+        const outage = sampled(calm, replicas, start, { [broken]: reading });
+        const during = decide(rule, outage, history, start);
+        expectNoScaleDownWithinWindow(rule, after, during.replicas, during.history);
+      }),
+    );
+  });
+
+  it('raises the floor only, where data is missing', () => {
+    const name = fc.constantFrom('cpu', 'blockio', 'wait', 'lock', 'pods');
+    fc.assert(
+      fc.property(rules, rounds, signals, name, absence, (rule, inputs, values, broken, reading) => {
         const { history, replicas } = run(rule, inputs);
-        const samples = sampled(values, replicas, NOW);
-        const restored = JSON.parse(JSON.stringify(history)) as History;
-        expect(decide(rule, samples, restored, NOW)).to.deep.equal(decide(rule, samples, history, NOW));
+        const { stages, noScaleDown } = decide(
+          rule,
+          sampled(values, replicas, NOW, { [broken]: reading }),
+          history,
+          NOW,
+        ).trace;
+        expect(noScaleDown).to.have.lengthOf.at.least(1);
+        expect(stages.floor).to.equal(Math.max(stages.objective, replicas));
+        const whole = decide(rule, sampled(values, replicas, NOW), history, NOW).trace;
+        if (whole.noScaleDown.length === 0) expect(whole.stages.floor).to.equal(whole.stages.objective);
       }),
     );
   });
