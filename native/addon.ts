@@ -43,11 +43,15 @@ export interface Addon {
   open(options: {
     cgroupRoot: string;
     maxContainers: number;
+    /** 0: as many as suit the machine. */
+    shards: number;
     sampleHz: number;
     cgroupEvents: boolean;
     probes: readonly boolean[];
   }): Handle;
   close(handle: Handle): void;
+  /** Bytes of all maps, computed from their definitions. */
+  kernelMemory(cpus: number, maxContainers: number): number;
   programs(handle: Handle): readonly RawProgram[];
   /** Whether requests carry the cgroup that they are to be billed to. */
   ownerIsBlkcg(handle: Handle): boolean;

@@ -37,6 +37,16 @@ export function openProbes(options: OpenOptions): Probes {
   return new LoadedProbes(loadAddon(), options);
 }
 
+/**
+ * Bytes of kernel memory that the maps take, computed from their definitions, nothing being loaded. It is what the
+ * kernel accounts (6.4+); threads and sockets beyond the flat arrays have storage of their own besides.
+ *
+ * @param maxContainers - as given to `openProbes`
+ */
+export function kernelMemory(cpus: number, maxContainers = DEFAULT_MAX_CONTAINERS): number {
+  return loadAddon().kernelMemory(cpus, maxContainers);
+}
+
 class LoadedProbes implements Probes {
   readonly programs: readonly ProgramStatus[];
   readonly blockIoAttribution: BlockIoAttribution | undefined;
@@ -54,6 +64,7 @@ class LoadedProbes implements Probes {
       addon.open({
         cgroupRoot,
         maxContainers: options.maxContainers ?? DEFAULT_MAX_CONTAINERS,
+        shards: options.shards ?? 0,
         sampleHz: options.sampleHz ?? DEFAULT_SAMPLE_HZ,
         cgroupEvents: onCgroup !== undefined,
         probes: PROBES.map((probe) => probes.includes(probe)),

@@ -15,7 +15,7 @@
 #define hot __always_inline
 
 /* Set by user space before loading; the verifier then drops the branches not taken. */
-const volatile __u32 shards = 1;             /* rows per slot: 1 .. 8 */
+const volatile __u32 shards = 1;             /* rows per slot: 1 .. 8, a power of two when shared */
 const volatile bool shards_shared = false;   /* several CPUs write one row: additions must be atomic */
 const volatile __u16 ephemeral_low = 32768;  /* net.ipv4.ip_local_port_range */
 
@@ -68,7 +68,7 @@ static hot void count_drop(enum drop cause)
 
 static hot struct row *find_row(__u32 slot, __u32 cpu)
 {
-	__u32 shard = shards_shared ? cpu & 7 : cpu;
+	__u32 shard = shards_shared ? cpu & (shards - 1) : cpu;
 	__u32 index = slot * shards + shard;
 
 	return bpf_map_lookup_elem(&rows, &index);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "maps.h"
 #include "messages.h"
 #include "napi.h"
 #include "privileges.h"
@@ -59,6 +60,8 @@ static napi_value get_options(napi_env env, napi_value object, struct options *o
 	CHECK(napi_get_value_string_utf8(env, value, options->cgroup_root, sizeof(options->cgroup_root), &length));
 	CHECK(napi_get_named_property(env, object, "maxContainers", &value));
 	CHECK(napi_get_value_uint32(env, value, &options->max_containers));
+	CHECK(napi_get_named_property(env, object, "shards", &value));
+	CHECK(napi_get_value_uint32(env, value, &options->shards));
 	CHECK(napi_get_named_property(env, object, "sampleHz", &value));
 	CHECK(napi_get_value_uint32(env, value, &options->sample_hz));
 	CHECK(napi_get_named_property(env, object, "cgroupEvents", &value));
@@ -186,6 +189,24 @@ static napi_value untrack(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
+/* (CPUs, containers) */
+static napi_value kernel_memory(napi_env env, napi_callback_info info)
+{
+	napi_value values[2], result;
+	uint32_t cpus, containers;
+	size_t count = 2;
+	int64_t bytes;
+
+	CHECK(napi_get_cb_info(env, info, &count, values, NULL, NULL));
+	CHECK(napi_get_value_uint32(env, values[0], &cpus));
+	CHECK(napi_get_value_uint32(env, values[1], &containers));
+	bytes = maps_memory(cpus, containers);
+	if (bytes < 0)
+		return throw(env, "BAD_ARGUMENT", strerror(-bytes));
+	CHECK(napi_create_int64(env, bytes, &result));
+	return result;
+}
+
 /* Answers the capabilities that stay, as bits. */
 static napi_value drop_capabilities(napi_env env, napi_callback_info info)
 {
@@ -228,6 +249,7 @@ NAPI_MODULE_INIT()
 		{ .utf8name = "close", .method = close_session, .attributes = napi_enumerable },
 		{ .utf8name = "programs", .method = list_programs, .attributes = napi_enumerable },
 		{ .utf8name = "ownerIsBlkcg", .method = owner_is_blkcg, .attributes = napi_enumerable },
+		{ .utf8name = "kernelMemory", .method = kernel_memory, .attributes = napi_enumerable },
 		{ .utf8name = "track", .method = track, .attributes = napi_enumerable },
 		{ .utf8name = "untrack", .method = untrack, .attributes = napi_enumerable },
 		{ .utf8name = "read", .method = read_all, .attributes = napi_enumerable },

@@ -15,6 +15,7 @@
 #include "environment.h"
 #include "events.h"
 #include "kernscale.skel.h"
+#include "maps.h"
 #include "messages.h"
 #include "programs.h"
 #include "session.h"
@@ -87,22 +88,12 @@ static int configure(struct session *session)
 {
 	struct kernscale *skeleton = session->skeleton;
 	struct bpf_program *program;
-	uint32_t containers = session->options.max_containers;
-	int error = 0;
+	int error = maps_set_bounds(skeleton, session->options.max_containers, session->shards);
 
 	skeleton->rodata->shards = session->shards;
-	skeleton->rodata->shards_shared = libbpf_num_possible_cpus() > MAX_SHARDS;
+	skeleton->rodata->shards_shared = (uint32_t)libbpf_num_possible_cpus() > session->shards;
 	skeleton->rodata->ephemeral_low = ephemeral_port_low();
 	skeleton->rodata->owner_is_blkcg = session->owner_is_blkcg;
-
-	error |= bpf_map__set_max_entries(skeleton->maps.slots, containers);
-	error |= bpf_map__set_max_entries(skeleton->maps.rows, session->nr_slots * session->shards);
-	error |= bpf_map__set_max_entries(skeleton->maps.settled, session->nr_slots);
-	error |= bpf_map__set_max_entries(skeleton->maps.outstanding, session->nr_slots);
-	error |= bpf_map__set_max_entries(skeleton->maps.block_requests, session->nr_slots);
-	error |= bpf_map__set_max_entries(skeleton->maps.peer_counts, session->nr_slots);
-	error |= bpf_map__set_max_entries(skeleton->maps.peers, session->nr_slots * PEERS_PER_CONTAINER);
-	error |= bpf_map__set_max_entries(skeleton->maps.blockio, session->nr_slots * BLOCKIO_PER_CONTAINER);
 
 	bpf_object__for_each_program(program, skeleton->obj) {
 		const struct program_status *status = find_status(session, bpf_program__name(program));
@@ -189,7 +180,7 @@ struct session *session_open(const struct options *options, struct failure *fail
 	}
 	session->options = *options;
 	session->nr_slots = options->max_containers + 1;
-	session->shards = libbpf_num_possible_cpus() > MAX_SHARDS ? MAX_SHARDS : libbpf_num_possible_cpus();
+	session->shards = options->shards ?: maps_default_shards(libbpf_num_possible_cpus());
 	session->owner_is_blkcg = io_controller_enabled(options->cgroup_root);
 	plan(session, kernel);
 	btf__free(kernel);

@@ -36,6 +36,7 @@ struct failure {
 struct options {
 	bool probes[NR_PROBES];
 	uint32_t max_containers;
+	uint32_t shards; /* 0: as many as suit the machine */
 	uint32_t sample_hz;
 	bool cgroup_events;
 	char cgroup_root[256];

@@ -71,6 +71,7 @@ export function openAddon(
   const handle = addon.open({
     cgroupRoot,
     maxContainers,
+    shards: 0,
     sampleHz: SAMPLE_HZ,
     cgroupEvents: false,
     probes: PROBES.map(() => true),

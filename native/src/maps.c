@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "maps.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "kernscale.skel.h"
+#include "session.h"
+
+uint32_t maps_default_shards(uint32_t cpus)
+{
+	return cpus > MAX_SHARDS ? MAX_SHARDS : cpus;
+}
+
+int maps_set_bounds(struct kernscale *skeleton, uint32_t containers, uint32_t shards)
+{
+	uint32_t slots = containers + 1; /* slot 0 is everything else */
+	int error = 0;
+
+	error |= bpf_map__set_max_entries(skeleton->maps.slots, containers);
+	error |= bpf_map__set_max_entries(skeleton->maps.rows, slots * shards);
+	error |= bpf_map__set_max_entries(skeleton->maps.settled, slots);
+	error |= bpf_map__set_max_entries(skeleton->maps.outstanding, slots);
+	error |= bpf_map__set_max_entries(skeleton->maps.block_requests, slots);
+	error |= bpf_map__set_max_entries(skeleton->maps.peer_counts, slots);
+	error |= bpf_map__set_max_entries(skeleton->maps.peers, slots * PEERS_PER_CONTAINER);
+	error |= bpf_map__set_max_entries(skeleton->maps.blockio, slots * BLOCKIO_PER_CONTAINER);
+	return error;
+}
+
+static int64_t round_up(int64_t size, int64_t unit)
+{
+	return (size + unit - 1) / unit * unit;
+}
+
+static int64_t next_power_of_two(int64_t value)
+{
+	int64_t power = 1;
+
+	while (power < value)
+		power *= 2;
+	return power;
+}
+
+/* kernel/bpf/hashtab.c: elements are allocated with the map, and one more for each CPU. */
+static int64_t hash_memory(int64_t entries, uint32_t cpus, uint32_t key, uint32_t value)
+{
+	const int64_t element = 48, bucket = 16; /* struct htab_elem, struct bucket */
+
+	return (entries + cpus) * (element + round_up(key, 8) + round_up(value, 8)) + next_power_of_two(entries) * bucket;
+}
+
+static int64_t array_memory(const struct bpf_map *map)
+{
+	int64_t size = bpf_map__max_entries(map) * round_up(bpf_map__value_size(map), 8);
+
+	if (!(bpf_map__map_flags(map) & BPF_F_MMAPABLE))
+		return size;
+	return getpagesize() + round_up(size, getpagesize()); /* the map's own struct has the first page */
+}
+
+static int64_t memory_of(const struct bpf_map *map, uint32_t cpus)
+{
+	switch (bpf_map__type(map)) {
+	case BPF_MAP_TYPE_ARRAY:
+		return array_memory(map);
+	case BPF_MAP_TYPE_HASH:
+		return hash_memory(bpf_map__max_entries(map), cpus, bpf_map__key_size(map), bpf_map__value_size(map));
+	case BPF_MAP_TYPE_RINGBUF:
+		return bpf_map__max_entries(map);
+	default:
+		return 0;
+	}
+}
+
+int64_t maps_memory(uint32_t cpus, uint32_t containers)
+{
+	struct kernscale *skeleton = kernscale__open();
+	const struct bpf_map *map;
+	int64_t sum = 0;
+
+	if (!skeleton)
+		return -errno;
+	if (maps_set_bounds(skeleton, containers, maps_default_shards(cpus)))
+		sum = -EINVAL;
+	else
+		bpf_object__for_each_map(map, skeleton->obj)
+			sum += memory_of(map, cpus);
+	kernscale__destroy(skeleton);
+	return sum;
+}
