@@ -19,7 +19,9 @@ struct connection {
 	__u8 oldest;
 	bool overlapping; /* several questions were open at once */
 	bool stray;       /* data came that no question explains, since the last question */
-	bool uncertain;   /* the open question was asked of a connection with strays */
+	bool indebted;    /* a question of several messages was answered: were they several questions? */
+	bool uncertain;   /* the open question was asked when either was so */
+	__u8 streak;      /* questions of several messages in a row */
 	bool due;         /* counted in `outstanding` */
 	bool answered;    /* ever */
 	__u8 unanswered;
@@ -28,6 +30,7 @@ struct connection {
 	__u32 due_slot; /* whose `outstanding` this connection raised */
 	__u32 generation;
 	__u32 question_start; /* write_seq before the open question */
+	__u32 arrived;        /* rcv_nxt when last looked at: up to there, data is not new */
 	__u64 cgroups;        /* css_set that `slot` was looked up for */
 	__u64 last_question;
 	__u64 last_answer;

@@ -38,6 +38,7 @@ static hot void look(struct connection *connection, struct tcp_sock *tcp)
 {
 	connection->sent = tcp->write_seq;
 	connection->received = tcp->copied_seq;
+	connection->arrived = tcp->rcv_nxt;
 }
 
 static hot struct connection *open_connection(struct sock *sk, enum role role)
@@ -99,9 +100,14 @@ static hot void resynchronise(struct connection *connection)
 
 static hot void ask(struct connection *connection, struct tcp_sock *tcp, __u32 bytes)
 {
+	/* The clock has moved on when the question is acknowledged already; then it is noted when that was sent. */
+	bool acknowledged = tcp->snd_una == tcp->write_seq;
+
 	if (!connection->open)
 		connection->question_start = connection->sent;
-	on_question(connection, tcp->tcp_mstamp, bytes);
+	if (!acknowledged)
+		connection->arrived = tcp->rcv_nxt; /* none of it can be the answer */
+	on_question(connection, acknowledged ? tcp->first_tx_mstamp : tcp->tcp_mstamp, bytes);
 }
 
 static hot void serve(struct connection *connection, struct tcp_sock *tcp, __u32 bytes)
@@ -117,7 +123,7 @@ static hot void serve(struct connection *connection, struct tcp_sock *tcp, __u32
 			connection->uncertain = true;
 		if (!connection->overlapping && first_sent > connection->questions[0] && first_sent < now)
 			now = first_sent;
-		turnaround = on_answer(connection, now, first_sent);
+		turnaround = on_answer(connection, now);
 	}
 	if (turnaround.us >= 0 || turnaround.ambiguous)
 		count_serve(connection, turnaround);
@@ -166,8 +172,13 @@ int BPF_PROG(net_dev_queue, struct sk_buff *skb)
 {
 	struct sock *sk = skb->sk;
 	struct connection *connection;
+	__u8 state;
 
-	if (!sk || sk->__sk_common.skc_state != TCP_ESTABLISHED || !is_tcp(sk))
+	if (!sk)
+		return 0;
+	state = sk->__sk_common.skc_state;
+	/* Others send no data, or are no whole sockets. */
+	if ((state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT) || !is_tcp(sk))
 		return 0;
 	connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
 	return connection ? on_sent(sk, connection) : 0;
@@ -175,10 +186,11 @@ int BPF_PROG(net_dev_queue, struct sk_buff *skb)
 
 static hot void hear(struct sock *sk, struct connection *connection, struct tcp_sock *tcp)
 {
-	__u64 now = tcp->tcp_mstamp;
+	bool is_new = (__s32)(connection->received - connection->arrived) > 0;
 	__u32 sent = tcp->write_seq;
 	struct turnaround turnaround;
 
+	connection->arrived = tcp->rcv_nxt;
 	if (sent != connection->sent && sk->__sk_common.skc_state == TCP_ESTABLISHED) {
 		/* Asked unseen, or the answer was faster than the run that would have noted the question. */
 		if (!connection->open) {
@@ -187,15 +199,17 @@ static hot void hear(struct sock *sk, struct connection *connection, struct tcp_
 		}
 		connection->sent = sent;
 	}
+	if (!is_new && !connection->overlapping)
+		return; /* the rest of what was there already when the question was asked, or at the last look */
 	/* Before the peer has any of a question it cannot answer it: this belongs to something earlier. */
 	if (connection->open && !connection->overlapping && (__s32)(tcp->snd_una - connection->question_start) <= 0) {
 		connection->uncertain = true;
 		return;
 	}
 	if (connection->open)
-		turnaround = on_answer(connection, now, tcp->first_tx_mstamp);
+		turnaround = on_answer(connection, tcp->tcp_mstamp);
 	else
-		turnaround = on_continuation(connection, now, SEPARATE_US + (tcp->srtt_us >> 2));
+		turnaround = on_continuation(connection, tcp->tcp_mstamp, SEPARATE_US + (tcp->srtt_us >> 2));
 	if (turnaround.us >= 0 || turnaround.ambiguous)
 		count_wait(connection, turnaround);
 }

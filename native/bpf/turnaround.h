@@ -17,6 +17,8 @@
 #define BODY_BYTES 4096
 /* A pause after which an unanswered question was no question: too long to be a machine under load. */
 #define QUIET_US 1000000
+/* So many questions in a row of several messages each, and each answered once: they come in several messages here. */
+#define HABIT 8
 /* A client that sent so often and never got an answer is a stream (logs, metrics): nothing is due on it. */
 #define STREAM_QUESTIONS 16
 
@@ -52,12 +54,14 @@ static hot void on_question(struct connection *connection, __u64 now, __u32 byte
 	__u32 newest = (connection->oldest + connection->open - 1) & (MAX_QUESTIONS - 1);
 
 	/* Quiet for much longer than an answer takes: whatever still looks open was answered together with others. */
-	if (connection->open && connection->last_answer > connection->last_question &&
-	    now > connection->last_answer + QUIET_US + 4 * connection->last_wait)
+	if (connection->last_answer > connection->last_question &&
+	    now > connection->last_answer + QUIET_US + 4 * connection->last_wait) {
 		forget_questions(connection);
+		connection->indebted = false;
+	}
 
 	if (!connection->open) {
-		connection->uncertain = connection->stray;
+		connection->uncertain = connection->stray || connection->indebted;
 		connection->stray = false;
 		push_question(connection, now);
 	} else if (connection->overlapping ||
@@ -88,23 +92,34 @@ static hot struct turnaround on_continuation(struct connection *connection, __u6
 
 	if (connection->answered && now > connection->last_answer + patience) {
 		connection->stray = true;
-		turnaround.ambiguous = connection->messages > 1;
+		connection->streak = 0;
+		turnaround.ambiguous = connection->messages > 1 && !connection->uncertain;
 		connection->messages = 1;
 	}
 	connection->last_answer = now;
 	return turnaround;
 }
 
-/* `first_sent` is when the data that the peer acknowledged last was sent, or the oldest that it did not. */
-static hot struct turnaround on_answer(struct connection *connection, __u64 now, __u64 first_sent)
+/*
+ * Several messages that got one answer so far were one question (a head and a body), or several: then the answers
+ * that follow are not those of the questions that follow.
+ */
+static hot void judge_messages(struct connection *connection)
+{
+	if (connection->messages == 1)
+		connection->streak = 0;
+	else if (connection->streak < HABIT)
+		connection->indebted = ++connection->streak < HABIT;
+}
+
+static hot struct turnaround on_answer(struct connection *connection, __u64 now)
 {
 	struct turnaround turnaround;
 	__u64 asked;
 
 	turnaround.ambiguous = connection->overlapping || connection->uncertain;
 	asked = connection->questions[connection->oldest & (MAX_QUESTIONS - 1)];
-	if (!turnaround.ambiguous && now <= asked && connection->role == ROLE_CLIENT)
-		asked = first_sent; /* answered before the run that noted the question */
+	judge_messages(connection);
 	connection->oldest = (connection->oldest + 1) & (MAX_QUESTIONS - 1);
 	connection->open--;
 	if (!connection->open) {

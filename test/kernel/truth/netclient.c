@@ -1,0 +1,249 @@
+/*
+ * netclient MODE FAMILY PORT COUNT DELAY_MS [SIZE [PIECES GAP_MS]]: asks COUNT times, waits, and prints how often it
+ * asked, the seconds it waited from each question to its answer, and the segments it sent again.
+ *   MODE: a transport, one question at a time; or pooled: three threads share two connections;
+ *   muxed: four threads ask on one connection at once; burst: all questions at once; half: one connection per
+ *   question, at whose end it shuts down its own side; deaf: waits for its server to be so;
+ *   crowd: connects COUNT times, to as many addresses; impatient: connects COUNT times, and gives up after DELAY_MS.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "transport.h"
+
+enum { MAX_IDS = 1024 };
+
+static const struct transport *transport;
+static const char *mode, *family;
+static int port;
+static struct request question = { .size = MESSAGE, .pieces = 1 };
+static long asked, failed, resent, next_id, count;
+static double waited;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int connect_to_server(void)
+{
+	struct sockaddr_storage address;
+	socklen_t length = loopback(&address, family, port);
+	int fd = check(socket(address.ss_family, SOCK_STREAM, 0), "socket");
+
+	check(connect(fd, (struct sockaddr *)&address, length), "connect");
+	prepare(fd, transport);
+	return fd;
+}
+
+static void finish(int fd)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+
+	check(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length), "TCP_INFO");
+	pthread_mutex_lock(&lock);
+	resent += info.tcpi_total_retrans;
+	pthread_mutex_unlock(&lock);
+	close(fd);
+}
+
+static bool take_number(uint32_t *id)
+{
+	pthread_mutex_lock(&lock);
+	*id = next_id;
+	next_id += next_id < count;
+	pthread_mutex_unlock(&lock);
+	return *id < count;
+}
+
+static void note(double began)
+{
+	pthread_mutex_lock(&lock);
+	asked++;
+	waited += now_seconds() - began;
+	pthread_mutex_unlock(&lock);
+}
+
+static bool ask(int fd, uint32_t id)
+{
+	static __thread char answer[MAX_MESSAGE];
+	struct request request = question;
+	double began = now_seconds();
+
+	request.id = id;
+	if (!move_all(transport->send, fd, &request, MESSAGE))
+		die("send");
+	if (is_mode(mode, "half"))
+		check(shutdown(fd, SHUT_WR), "shutdown");
+	if (!move_all(transport->receive, fd, answer, 1)) {
+		failed++;
+		return false;
+	}
+	note(began);
+	return move_all(transport->receive, fd, answer + 1, question.size - 1);
+}
+
+static void ask_in_turn(void)
+{
+	int fd = connect_to_server();
+	uint32_t id;
+	char deaf;
+
+	if (is_mode(mode, "deaf"))
+		check(read(fd, &deaf, 1), "read");
+	while (take_number(&id)) {
+		bool more = ask(fd, id);
+
+		if (more && !is_mode(mode, "half"))
+			continue;
+		finish(fd);
+		fd = connect_to_server();
+	}
+	finish(fd);
+}
+
+/* Takes a connection from the pool for each question. */
+static struct {
+	int fds[2];
+	pthread_mutex_t busy[2];
+} pool = { .busy = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER } };
+
+static void *ask_by_pool(void *unused)
+{
+	uint32_t id;
+
+	for (int i = 0; take_number(&id); i ^= 1) {
+		while (pthread_mutex_trylock(&pool.busy[i]))
+			i ^= 1, usleep(100);
+		ask(pool.fds[i], id);
+		pthread_mutex_unlock(&pool.busy[i]);
+	}
+	return unused;
+}
+
+/* One connection for all: each answer carries its question's number. */
+static struct {
+	int fd;
+	double began[MAX_IDS];
+	sem_t room;
+} shared;
+
+static void *take_answers(void *unused)
+{
+	struct request answer;
+
+	for (long i = 0; i < count && move_all(transport->receive, shared.fd, &answer, MESSAGE); i++) {
+		note(shared.began[answer.id]);
+		/* The pieces of an answer but its first. */
+		for (uint32_t piece = 1; piece < question.pieces; piece++)
+			move_all(transport->receive, shared.fd, &answer, MESSAGE);
+		sem_post(&shared.room);
+	}
+	return unused;
+}
+
+static void ask_at_once(int at_once)
+{
+	pthread_t taker;
+	uint32_t id;
+
+	shared.fd = connect_to_server();
+	sem_init(&shared.room, 0, at_once);
+	if (pthread_create(&taker, NULL, take_answers, NULL))
+		die("pthread_create");
+	while (take_number(&id)) {
+		struct request request = question;
+
+		sem_wait(&shared.room);
+		request.id = id;
+		/* Answers come in another order than questions. */
+		request.delay_us = question.delay_us * (1 + id % 3);
+		shared.began[id] = now_seconds();
+		if (!move_all(transport->send, shared.fd, &request, MESSAGE))
+			die("send");
+	}
+	pthread_join(taker, NULL);
+	finish(shared.fd);
+}
+
+static void run_pool(void)
+{
+	pthread_t threads[3];
+
+	for (int i = 0; i < 2; i++)
+		pool.fds[i] = connect_to_server();
+	for (int i = 0; i < 3; i++)
+		if (pthread_create(&threads[i], NULL, ask_by_pool, NULL))
+			die("pthread_create");
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	for (int i = 0; i < 2; i++)
+		finish(pool.fds[i]);
+}
+
+/* 127.0.0.1, 127.0.0.2, …: as many peers as connections. */
+static void meet_many(void)
+{
+	struct sockaddr_storage address;
+	socklen_t length = loopback(&address, "ipv4", port);
+
+	for (long i = 0; i < count; i++) {
+		int fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
+
+		((struct sockaddr_in *)&address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK + i);
+		if (connect(fd, (struct sockaddr *)&address, length))
+			failed++;
+		close(fd);
+	}
+}
+
+static void give_up(void)
+{
+	struct sockaddr_storage address;
+	socklen_t length = loopback(&address, family, port);
+
+	for (long i = 0; i < count; i++) {
+		int fd = check(socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0), "socket");
+		struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
+
+		if (connect(fd, (struct sockaddr *)&address, length) && errno != EINPROGRESS)
+			die("connect");
+		failed += poll(&pollfd, 1, question.delay_us / 1000) == 0;
+		finish(fd);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	char line[64];
+
+	if (argc < 6)
+		return 2;
+	mode = argv[1];
+	family = argv[2];
+	port = atoi(argv[3]);
+	count = atol(argv[4]);
+	question.delay_us = atof(argv[5]) * 1000;
+	question.size = argc > 6 ? atoi(argv[6]) : MESSAGE;
+	question.pieces = argc > 8 ? atoi(argv[7]) : 1;
+	question.gap_us = argc > 8 ? atof(argv[8]) * 1000 : 0;
+	transport = &transports[0];
+	for (const struct transport *each = transports; each->name; each++)
+		if (is_mode(each->name, mode))
+			transport = each;
+	ready(0);
+	if (!fgets(line, sizeof(line), stdin))
+		return 1;
+	if (is_mode(mode, "pooled"))
+		run_pool();
+	else if (is_mode(mode, "muxed") || is_mode(mode, "burst"))
+		ask_at_once(is_mode(mode, "muxed") ? 4 : MAX_IDS);
+	else if (is_mode(mode, "crowd"))
+		meet_many();
+	else if (is_mode(mode, "impatient"))
+		give_up();
+	else
+		ask_in_turn();
+	printf("{\"count\":%ld,\"seconds\":%.6f,\"failed\":%ld,\"resent\":%ld}\n", asked, waited, failed, resent);
+	fflush(stdout);
+	pause();
+}
