@@ -12,6 +12,8 @@ import {
   webConfigFlag,
 } from '../common/flags.js';
 import type { LogOptions } from '../common/log.js';
+import type { PrometheusOptions } from './promql/client.js';
+import { prometheusFlags, prometheusOptions } from './promql/flags.js';
 
 export interface ScalerFlags {
   readonly listenAddresses: readonly string[];
@@ -20,12 +22,7 @@ export interface ScalerFlags {
   /** Only check the rule files and say what is wrong. */
   readonly checkOnly: boolean;
   readonly kubeconfig: string | undefined;
-  readonly prometheus: {
-    readonly url: string;
-    readonly bearerTokenFile: string | undefined;
-    readonly headers: Readonly<Record<string, string>>;
-    /** Seconds. */
-    readonly timeout: number;
+  readonly prometheus: PrometheusOptions & {
     /** Seconds. */
     readonly queryOffset: number;
   };
@@ -53,10 +50,7 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
     checkOnly: options['config.check'] === true,
     kubeconfig: options['kubernetes.kubeconfig'] as string | undefined,
     prometheus: {
-      url: options['prometheus.url'] as string,
-      bearerTokenFile: options['prometheus.bearerTokenFile'] as string | undefined,
-      headers: Object.fromEntries(((options['prometheus.header'] ?? []) as string[]).map(header)),
-      timeout: options['prometheus.timeout'] as number,
+      ...prometheusOptions(options)!,
       queryOffset: options['prometheus.queryOffset'] as number,
     },
     dryRun: options['dryRun'] === true,
@@ -80,14 +74,7 @@ function command(version: string): Command {
     flag('--leader-elect.lease <name>', 'The lease', 'kernscale-scaler'),
     flag('--leader-elect.namespace <namespace>', "Where the lease is; default: this pod's namespace"),
     flag('--kubernetes.kubeconfig <file>', 'Kubeconfig to use; default: service account, KUBECONFIG'),
-    flag(
-      '--prometheus.url <url>',
-      'Where to ask; user:password@ is sent as basic auth',
-      'http://localhost:9090',
-    ),
-    flag('--prometheus.bearer-token-file <file>', 'File with a bearer token, read for every query'),
-    flag('--prometheus.header <name: value...>', 'Header to send with every query; repeatable'),
-    flag('--prometheus.timeout <duration>', 'How long a query may take', 5, seconds),
+    ...prometheusFlags(5, 'http://localhost:9090'),
     flag(
       '--prometheus.query-offset <duration>',
       'How far back queries look, for scrapes to be in',
@@ -115,14 +102,6 @@ function podNamespace(): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function header(text: string): [name: string, value: string] {
-  const match = /^([!#$%&'*+.^_`|~\w-]+):\s*(.*)$/.exec(text);
-  if (!match) {
-    throw new KernscaleError('BAD_FLAG', `"${text}" is not a header; write it like "X-Scope-OrgID: shop"`);
-  }
-  return [match[1]!.toLowerCase(), match[2]!];
 }
 
 /** commander takes any value of a switch's variable for "on"; `KERNSCALE_DRY_RUN=false` must mean off. */

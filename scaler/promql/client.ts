@@ -1,25 +1,25 @@
-import { readFile } from 'node:fs/promises';
-import pLimit from 'p-limit';
-import { Agent, request } from 'undici';
+import pLimit, { type LimitFunction } from 'p-limit';
+import { request } from 'undici';
 import { errorCode, errorMessage, KernscaleError } from '../../common/errors.js';
-import { failed, parseQueryResponse, type QueryResult } from './response.js';
+import { Connection } from './connection.js';
+import type { HttpConfig } from './http-config.js';
+import { parseNames } from './names.js';
+import { parseRangeResponse, type Grid, type RangeResult } from './range.js';
+import { failed, parseQueryResponse, type QueryFailed, type QueryResult } from './response.js';
+import { persist, type HttpAnswer } from './retry.js';
 
-const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
-/** Prometheus runs 20 queries at once by default; a scaler must leave most of them to people. */
+/** Prometheus runs 20 queries at once by default; we must leave most of them to people. */
 const MAX_CONCURRENT_QUERIES = 8;
-/** The server closed a kept-alive connection just as it was reused: nothing was evaluated, ask again. */
-const STALE_CONNECTION = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
-const TIMEOUTS = new Set(['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'ABORT_ERR']);
+const TIMEOUTS = new Set(['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ABORT_ERR']);
 
 export interface PrometheusOptions {
   /** Base URL, with a path prefix if there is one; `user:password@` becomes basic authentication. */
   readonly url: string;
-  /** Seconds a query may take, connecting included; also sent as the query's own time-out. */
+  /** Seconds a query may take, connecting and retries included; also sent as the query's own time-out. */
   readonly timeout: number;
-  /** Sent with every request, for example a tenant. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Read again for every query, since mounted tokens rotate. */
-  readonly bearerTokenFile?: string | undefined;
+  readonly http?: HttpConfig;
+  /** Sent with every query, for example `dedup=true` to Thanos. */
+  readonly parameters?: readonly (readonly [name: string, value: string])[];
   /** Called after every query with its outcome (`success` or the failure) and its seconds. */
   readonly onQuery?: (outcome: string, seconds: number) => void;
 }
@@ -28,21 +28,16 @@ export interface PrometheusOptions {
 export class PrometheusClient {
   readonly #options: PrometheusOptions;
   readonly #endpoint: URL;
-  readonly #authorization: string | undefined;
-  readonly #agent: Agent;
-  readonly #limit = pLimit(MAX_CONCURRENT_QUERIES);
+  readonly #connection: Connection;
+  readonly #limit: LimitFunction = pLimit(MAX_CONCURRENT_QUERIES);
 
   /** @throws KernscaleError `PROMETHEUS_URL` when the URL cannot be used */
   constructor(options: PrometheusOptions) {
     this.#options = options;
-    const { endpoint, authorization } = parseUrl(options.url);
+    const { endpoint, credentials } = parseUrl(options.url);
     this.#endpoint = endpoint;
-    this.#authorization = authorization;
-    this.#agent = new Agent({
-      connections: MAX_CONCURRENT_QUERIES,
-      maxResponseSize: MAX_RESPONSE_BYTES,
-      connect: { timeout: options.timeout * 1000 },
-    });
+    const config = { ...options.http, ...credentials };
+    this.#connection = new Connection(config, MAX_CONCURRENT_QUERIES, options.timeout);
   }
 
   /**
@@ -51,59 +46,78 @@ export class PrometheusClient {
    * @param time evaluation time in seconds since the epoch
    */
   query(expr: string, time: number): Promise<QueryResult> {
+    return this.#ask('query', { query: expr, time: time.toFixed(3) }, parseQueryResponse);
+  }
+
+  /** Evaluates a query at every time of a grid, of which Prometheus takes at most 11,000. Never throws. */
+  queryRange(expr: string, grid: Grid): Promise<RangeResult> {
+    const { from, step, count } = grid;
+    const end = from + (count - 1) * step;
+    const form = { query: expr, start: from.toFixed(3), end: end.toFixed(3), step: step.toFixed(3) };
+    return this.#ask('query_range', form, (status, body) => parseRangeResponse(status, body, grid));
+  }
+
+  /** The names of the metrics that had a sample between two times. Never throws. */
+  metricNames(from: number, to: number): Promise<ReturnType<typeof parseNames>> {
+    const query = new URLSearchParams({ start: from.toFixed(3), end: to.toFixed(3) });
+    return this.#ask(`label/__name__/values?${query.toString()}`, undefined, parseNames);
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  /**
+   * @param form sent in the body of a POST, since expressions may be longer than a URL; undefined: a GET
+   * @param parse reads status and body of the answer
+   */
+  #ask<T extends { readonly ok: true } | QueryFailed>(
+    path: string,
+    form: Readonly<Record<string, string>> | undefined,
+    parse: (status: number, body: string) => T,
+  ): Promise<T | QueryFailed> {
     return this.#limit(async () => {
       const started = performance.now();
-      const result = await this.#evaluate(expr, time);
+      const result = await this.#persist(path, form)
+        .then(({ status, body }) => parse(status, body))
+        .catch((error: unknown) => transportFailure(error, this.#options.timeout));
       this.#options.onQuery?.(result.ok ? 'success' : result.failure, (performance.now() - started) / 1000);
       return result;
     });
   }
 
-  close(): Promise<void> {
-    return this.#agent.destroy();
+  #persist(path: string, form: Readonly<Record<string, string>> | undefined): Promise<HttpAnswer> {
+    const { timeout, parameters = [] } = this.#options;
+    const url = new URL(path, this.#endpoint);
+    for (const [name, value] of parameters) url.searchParams.append(name, value);
+    const asked = { ...form, timeout: `${Math.ceil(timeout * 1000)}ms` };
+    const body = form && new URLSearchParams(asked).toString();
+    const deadline = AbortSignal.timeout(timeout * 1000);
+    return persist(() => this.#send(url, body, deadline), timeout, deadline);
   }
 
-  async #evaluate(expr: string, time: number): Promise<QueryResult> {
-    try {
-      return await this.#post(expr, time).catch((error: unknown) => {
-        if (STALE_CONNECTION.has(errorCode(error) ?? '')) return this.#post(expr, time);
-        throw error;
-      });
-    } catch (error) {
-      return transportFailure(error, this.#options.timeout);
-    }
-  }
-
-  async #post(expr: string, time: number): Promise<QueryResult> {
-    const { timeout } = this.#options;
-    const form = new URLSearchParams({
-      query: expr,
-      time: time.toFixed(3),
-      timeout: `${Math.ceil(timeout * 1000)}ms`,
+  async #send(url: URL, body: string | undefined, signal: AbortSignal): Promise<HttpAnswer> {
+    const response = await request(url, {
+      dispatcher: await this.#connection.dispatcher(),
+      method: body === undefined ? 'GET' : 'POST',
+      headers: {
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+        ...(await this.#connection.headers()),
+      },
+      ...(body === undefined ? {} : { body }),
+      signal,
     });
-    const response = await request(this.#endpoint, {
-      dispatcher: this.#agent,
-      method: 'POST',
-      headers: await this.#headers(),
-      body: form.toString(),
-      signal: AbortSignal.timeout(timeout * 1000),
-    });
-    return parseQueryResponse(response.statusCode, await response.body.text());
-  }
-
-  async #headers(): Promise<Record<string, string>> {
-    const { bearerTokenFile, headers } = this.#options;
+    const retryAfter = response.headers['retry-after'];
     return {
-      'content-type': 'application/x-www-form-urlencoded',
-      accept: 'application/json',
-      ...(this.#authorization && { authorization: this.#authorization }),
-      ...(bearerTokenFile && { authorization: await bearerToken(bearerTokenFile) }),
-      ...headers,
+      status: response.statusCode,
+      body: await response.body.text(),
+      ...(typeof retryAfter === 'string' && { retryAfter }),
     };
   }
 }
 
-function parseUrl(text: string): { endpoint: URL; authorization?: string } {
+function parseUrl(text: string): { endpoint: URL; credentials?: Pick<HttpConfig, 'basic_auth'> } {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !['http:', 'https:'].includes(url.protocol)) {
     throw new KernscaleError(
@@ -111,31 +125,23 @@ function parseUrl(text: string): { endpoint: URL; authorization?: string } {
       `"${text}" is not the address of a Prometheus; write it like http://prometheus:9090`,
     );
   }
-  const { username, password } = url;
+  const [username, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)];
   url.username = '';
   url.password = '';
-  url.pathname = `${url.pathname.replace(/\/$/, '')}/api/v1/query`;
-  if (!username) return { endpoint: url };
-  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  return { endpoint: url, authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
+  url.pathname = `${url.pathname.replace(/\/$/, '')}/api/v1/`;
+  return username === ''
+    ? { endpoint: url }
+    : { endpoint: url, credentials: { basic_auth: { username, password } } };
 }
 
-async function bearerToken(file: string): Promise<string> {
-  try {
-    return `Bearer ${(await readFile(file, 'utf8')).trim()}`;
-  } catch (cause) {
-    throw new KernscaleError('PROMETHEUS_TOKEN', `cannot read the bearer token in ${file}`, { cause });
-  }
-}
-
-function transportFailure(error: unknown, timeout: number): QueryResult {
+function transportFailure(error: unknown, timeout: number): QueryFailed {
   const name = error instanceof Error ? error.name : '';
   if (name === 'TimeoutError' || TIMEOUTS.has(errorCode(error) ?? '')) {
     return failed('timeout', `no answer within ${timeout} s`);
   }
   if (error instanceof KernscaleError) return failed('unauthorized', errorMessage(error));
   if (errorCode(error) === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
-    return failed('malformed', `the answer exceeds ${MAX_RESPONSE_BYTES} bytes`);
+    return failed('malformed', 'the answer is too large');
   }
   return failed('unreachable', `Prometheus cannot be reached: ${errorMessage(error)}`);
 }

@@ -30,9 +30,12 @@ export const QUERY_FAILURES = [
 ] as const;
 export type QueryFailure = (typeof QUERY_FAILURES)[number];
 
-export type QueryResult =
-  | { readonly ok: true; readonly samples: readonly VectorSample[] }
-  | { readonly ok: false; readonly failure: QueryFailure; readonly message: string };
+export interface QueryFailed {
+  readonly ok: false;
+  readonly failure: QueryFailure;
+  readonly message: string;
+}
+export type QueryResult = { readonly ok: true; readonly samples: readonly VectorSample[] } | QueryFailed;
 
 const point = z.tuple([z.number(), z.string()]);
 const series = z.object({
@@ -47,17 +50,29 @@ const success = z.object({
 });
 const refusal = z.object({ status: z.literal('error'), errorType: z.string(), error: z.string() });
 
-export function failed(failure: QueryFailure, message: string): QueryResult {
+export function failed(failure: QueryFailure, message: string): QueryFailed {
   return { ok: false, failure, message };
 }
 
+/** Reads an answer of `/api/v1/query`. Total: every input has exactly one named outcome. */
+export function parseQueryResponse(status: number, body: string): QueryResult {
+  const answer = parseAnswer(status, body, 'vector');
+  return answer.ok ? parseVector(answer.result) : answer;
+}
+
+const TYPES = { vector: 'an instant vector', matrix: 'a matrix' };
+
 /**
- * Reads an answer of `/api/v1/query`. Total: every input has exactly one named outcome.
+ * Reads the envelope of an answer, and its result as far as the type.
  *
  * An answer with warnings is refused as a whole, since which series lack data is not said. `infos`
  * (Prometheus 3) are remarks on the query's style and are ignored.
  */
-export function parseQueryResponse(status: number, body: string): QueryResult {
+export function parseAnswer(
+  status: number,
+  body: string,
+  type: keyof typeof TYPES,
+): { readonly ok: true; readonly result: unknown } | QueryFailed {
   const json = parseJson(body);
   const error = refusal.safeParse(json);
   if (error.success) return failed('query_error', `${error.data.errorType}: ${error.data.error}`);
@@ -69,10 +84,10 @@ export function parseQueryResponse(status: number, body: string): QueryResult {
   if (!answer.success) return failed('malformed', "the answer is not that of Prometheus' HTTP API");
   const { data, warnings } = answer.data;
   if (warnings && warnings.length > 0) return failed('partial', warnings.join('; '));
-  if (data.resultType !== 'vector') {
-    return failed('wrong_type', `the expression is a ${data.resultType}, not an instant vector`);
+  if (data.resultType !== type) {
+    return failed('wrong_type', `the expression is a ${data.resultType}, not ${TYPES[type]}`);
   }
-  return parseVector(data.result);
+  return { ok: true, result: data.result };
 }
 
 function parseJson(body: string): unknown {
@@ -99,7 +114,7 @@ function parseVector(result: unknown): QueryResult {
 }
 
 /** Reads a sample value as Prometheus writes it; undefined for anything else. */
-function parseValue(text: string): number | undefined {
+export function parseValue(text: string): number | undefined {
   if (text === 'NaN') return Number.NaN;
   if (text === '+Inf' || text === 'Inf') return Number.POSITIVE_INFINITY;
   if (text === '-Inf') return Number.NEGATIVE_INFINITY;

@@ -1,17 +1,9 @@
-import { workloadKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
+import { parseKey, workloadKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import type { WatchedWorkload } from '../kubernetes/cluster.js';
 import type { Scale, ScaleClient } from '../kubernetes/scale.js';
 import { KernscaleError } from '../../common/errors.js';
 import type { RoundSources } from '../loop/round.js';
 import type { RawTest } from './schema.js';
-
-const KEY = /^([^/]+)\/([^/]+)\/([^/]+)$/;
-
-/** Reads `namespace/kind/name`; undefined when it is not that. */
-export function parseKey(key: WorkloadKey): Omit<ScaleTargetRef, 'apiVersion'> | undefined {
-  const [, namespace, kind, name] = KEY.exec(key) ?? [];
-  return namespace && kind && name ? { namespace, kind, name } : undefined;
-}
 
 /** The workloads of a test as a cluster has them: whoever scales one sees its new replicas in the next round. */
 export class TestCluster {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseDuration } from '../../common/duration.js';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
+import { parseKey } from '../core/types.js';
 import { claim } from '../loop/claims.js';
 import { parseDocuments, type Path, type RuleDocument } from '../rules/document.js';
 import { expandPaths } from '../rules/files.js';
@@ -10,7 +11,7 @@ import { loadRuleFiles } from '../rules/load.js';
 import { suggestion } from '../rules/nearest.js';
 import { checkPromql } from '../rules/promql.js';
 import type { Position, RuleError, RuleGroup } from '../rules/types.js';
-import { parseKey, TestCluster } from './cluster.js';
+import { TestCluster } from './cluster.js';
 import { testFileSchema, type RawTest, type RawTestFile, type ScaleTest } from './schema.js';
 
 /** One expectation, with where it stands and the workload that it is about. */

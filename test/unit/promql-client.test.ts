@@ -66,13 +66,18 @@ describe('PrometheusClient', () => {
       response.end(EMPTY);
     };
     const directory = await mkdtemp(path.join(tmpdir(), 'kernscale-'));
-    const bearerTokenFile = path.join(directory, 'token');
+    const tokenFile = path.join(directory, 'token');
     try {
       await client({ url: url.replace('//', '//user:p%40ss@') }).query('up', 1);
-      const tenant = client({ bearerTokenFile, headers: { 'X-Scope-OrgID': 'shop' } });
-      await writeFile(bearerTokenFile, 'one\n');
+      const tenant = client({
+        http: {
+          authorization: { credentials_file: tokenFile },
+          http_headers: { 'X-Scope-OrgID': { values: ['shop'] } },
+        },
+      });
+      await writeFile(tokenFile, 'one\n');
       await tenant.query('up', 1);
-      await writeFile(bearerTokenFile, 'two\n');
+      await writeFile(tokenFile, 'two\n');
       await tenant.query('up', 1);
     } finally {
       await rm(directory, { recursive: true });
@@ -86,7 +91,9 @@ describe('PrometheusClient', () => {
   });
 
   it('names a missing token instead of asking without one', async () => {
-    expect(await client({ bearerTokenFile: '/nonexistent/token' }).query('up', 1)).to.include({
+    expect(
+      await client({ http: { authorization: { credentials_file: '/nonexistent' } } }).query('up', 1),
+    ).to.include({
       ok: false,
       failure: 'unauthorized',
     });
