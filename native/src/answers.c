@@ -9,6 +9,7 @@
 #include "events.h"
 #include "kernscale.skel.h"
 #include "napi.h"
+#include "skipped.h"
 
 napi_value set_string(napi_env env, napi_value object, const char *name, const char *text)
 {
@@ -141,6 +142,7 @@ napi_value read_all(napi_env env, napi_callback_info info)
 	    !new_array(env, result, "drops", napi_biguint64_array, 8, NR_DROPS, (void **)&drops))
 		return NULL;
 	memcpy(drops, session->skeleton->bss->drops, NR_DROPS * sizeof(*drops));
+	drops[DROP_RUNS_SKIPPED] = skipped_runs(session);
 	return result;
 }
 
