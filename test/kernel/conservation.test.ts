@@ -1,0 +1,126 @@
+import { expect } from 'chai';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { REASONS, openProbes } from '../../native/index.js';
+import type { ContainerCounters, Histogram, Probes } from '../../native/index.js';
+import { cgroupRoot, countersOf, describeStates, difference, measure, total } from './harness.js';
+import type { Workload } from './harness.js';
+import { useKernel } from './suite.js';
+
+/** Threads that share a place in the probe's flat array (MAX_PLACES in native/bpf/threads.h). */
+const PLACES = 32_768;
+const PID_MAX = '/proc/sys/kernel/pid_max';
+
+const count = ({ buckets }: Histogram): number => buckets.reduce((sum, bucket) => sum + bucket, 0);
+
+/** Lets a workload that waits for it run to its end; answers the thread-seconds that it says its threads lived. */
+async function lives(workload: Workload): Promise<number> {
+  workload.tell('go');
+  return Number((await workload.line()).slice('lived '.length));
+}
+
+/** Intervals of all kinds that ended. */
+function intervals(counters: ContainerCounters): number {
+  const ended = [counters.oncpu, counters.runqueue, ...REASONS.map((reason) => counters.offcpu[reason])];
+  return ended.reduce((sum, histogram) => sum + count(histogram), 0);
+}
+
+describe('conservation of thread time', () => {
+  const kernel = useKernel({ maxContainers: 8 });
+
+  /** A second set of probes for the length of one test. */
+  async function beside(
+    options: Partial<Parameters<typeof openProbes>[0]>,
+    work: (other: Probes) => Promise<void>,
+  ): Promise<void> {
+    const other = openProbes({ cgroupRoot: cgroupRoot(), maxContainers: 8, ...options });
+    try {
+      await work(other);
+    } finally {
+      other.close();
+    }
+  }
+
+  it('holds for two sets of probes at once, also where CPUs share rows by atomic additions', async () => {
+    const group = kernel.sandbox.group();
+    const workload = await group.run('lives', ['3', '7']);
+    await beside({ shards: 1 }, async (other) => {
+      const sets = [kernel.probes, other];
+      const read = (): ContainerCounters[] => sets.map((set) => countersOf(set, set.track(group.id)));
+      read();
+      const before = read();
+      const start = performance.now();
+      const lived = await lives(workload);
+      const truth = (performance.now() - start) / 1000 + lived;
+      const after = read();
+      const seen = after.map((counters, set) => intervals(counters) - intervals(before[set]!));
+      for (const [set, counters] of after.entries()) {
+        const states = difference(counters.stateSeconds, before[set]!.stateSeconds);
+        expect(total(states) / truth, describeStates(states)).to.be.closeTo(1, 0.01);
+      }
+      expect(seen[0]! / seen[1]!, `${seen.join(' and ')} intervals`).to.be.closeTo(1, 0.01);
+    });
+  });
+
+  it('holds for a process that is moved to and fro between containers all the time', async () => {
+    const groups = [kernel.sandbox.group(), kernel.sandbox.group()];
+    const slots = groups.map(({ id }) => kernel.probes.track(id));
+    const workload = await groups[0]!.run('lives', ['3', '5']);
+    const sum = (): number =>
+      slots.reduce(
+        (seconds, slot) => seconds + total({ ...countersOf(kernel.probes, slot).stateSeconds }),
+        0,
+      );
+    let living = true;
+    const move = async (): Promise<void> => {
+      for (let to = 1; living; to = 1 - to) {
+        writeFileSync(`${groups[to]!.path}/cgroup.procs`, String(workload.pid));
+        await sleep(20);
+      }
+    };
+    sum();
+    const before = sum();
+    const start = performance.now();
+    const moved = move();
+    const lived = await lives(workload);
+    const truth = (performance.now() - start) / 1000 + lived;
+    const after = sum();
+    living = false;
+    await moved;
+    expect((after - before) / truth, `truth ${truth.toFixed(3)}`).to.be.closeTo(1, 0.01);
+    for (const slot of slots) {
+      expect(intervals(countersOf(kernel.probes, slot)), 'both containers had it').to.be.above(0);
+    }
+  });
+
+  it('holds when one pid has many lives, and none of them is taken for a long one', async () => {
+    const group = kernel.sandbox.group();
+    const workload = await group.run('pids', ['reuse', '20', '0.1']);
+    let lived = 0;
+    const { states, wall, after } = await measure(kernel.probes, group, async () => {
+      lived = await lives(workload);
+    });
+    const truth = wall + lived;
+    expect(total(states) / truth, `${describeStates(states)}; truth ${truth.toFixed(3)}`).to.be.closeTo(
+      1,
+      0.01,
+    );
+    expect(after.offcpu.sleep.sum, 'sleeps of 10 ms').to.be.at.most(1.1 * lived);
+  });
+
+  it('holds for two threads that want one place', async () => {
+    const pidMax = readFileSync(PID_MAX, 'utf8').trim();
+    const group = kernel.sandbox.group();
+    try {
+      if (Number(pidMax) < 4 * PLACES) writeFileSync(PID_MAX, String(4 * PLACES));
+      await group.run('pids', ['collide', String(PLACES)]);
+      const { states, wall } = await measure(kernel.probes, group, () => sleep(1_000));
+      expect(total(states) / wall, describeStates(states)).to.be.closeTo(3, 0.03);
+      expect(states.idle / wall, describeStates(states)).to.be.closeTo(3, 0.03);
+    } finally {
+      await kernel.sandbox.stop();
+      writeFileSync(PID_MAX, pidMax);
+    }
+  });
+});
