@@ -9,7 +9,8 @@ import type {
 } from '@kubernetes/client-node';
 import { watchResource, type Watched } from '../../common/kubernetes.js';
 import type { Logger } from '../../common/log.js';
-import type { ScaleTargetRef } from '../core/types.js';
+import type { Pod, ScaleTargetRef, WorkloadKey } from '../core/types.js';
+import { podsByWorkload } from './pods.js';
 import { Topology } from './topology.js';
 
 /** A workload that this process watches, so that its replicas are known without asking for each. */
@@ -30,6 +31,7 @@ export class ClusterView {
   readonly #statefulSets: Watched<V1StatefulSet>;
   #topology: Topology | undefined;
   #workloads: readonly WatchedWorkload[] | undefined;
+  #podsByWorkload: ReadonlyMap<WorkloadKey, readonly Pod[]> | undefined;
 
   constructor(config: KubeConfig, log: Logger) {
     const watch = <T extends KubernetesObject>(path: string): Watched<T> =>
@@ -42,6 +44,7 @@ export class ClusterView {
     for (const source of [this.#pods, this.#services, this.#endpointSlices]) {
       source.onChange(() => (this.#topology = undefined));
     }
+    this.#pods.onChange(() => (this.#podsByWorkload = undefined));
     for (const source of [this.#deployments, this.#statefulSets]) {
       source.onChange(() => (this.#workloads = undefined));
     }
@@ -68,6 +71,11 @@ export class ClusterView {
       services: this.#services.list(),
       endpointSlices: this.#endpointSlices.list(),
     }));
+  }
+
+  /** The pods of every workload, whatever its kind. */
+  pods(): ReadonlyMap<WorkloadKey, readonly Pod[]> {
+    return (this.#podsByWorkload ??= podsByWorkload(this.#pods.list()));
   }
 
   /** Deployments and StatefulSets; other kinds are read through their scale subresource one by one. */

@@ -4,7 +4,7 @@ import { DEFAULT_DOWN_WINDOW } from '../core/stabilise.js';
 import type { Behavior, DecideStep, Objective, ScalingPolicy, ScalingRules, Target } from '../core/types.js';
 import { parseQuantity } from '../../common/quantity.js';
 import type { RawBehavior, RawGroup, RawObjective, RawRule, RawScalingRules } from './schema.js';
-import { builtInSignals, latencySignal } from './signals.js';
+import { builtInSignals, latencySignal, podSignals } from './signals.js';
 import type { SignalQuery } from './types.js';
 
 export const DEFAULT_INTERVAL = 10;
@@ -57,6 +57,19 @@ export function fillSignals(
       const age = maxAge === undefined ? DEFAULT_MAX_AGE : parseDuration(maxAge);
       return [name, { expr: expr ?? builtIn[name] ?? '', maxAge: age }];
     }),
+  );
+}
+
+/** Nothing is asked for by pod when no rule is sized by the CPU demand that is built in. */
+export function fillPodSignals(
+  { window = DEFAULT_WINDOW, rules }: Pick<RawGroup, 'window' | 'rules'>,
+  { cpu }: Readonly<Record<string, SignalQuery>>,
+): Record<string, SignalQuery> {
+  const sizedByCpu = rules.some(({ target }) => fillTarget(target).signal === 'cpu');
+  if (!cpu || !sizedByCpu || cpu.expr !== builtInSignals(window)['cpu']) return {};
+  const { maxAge } = cpu;
+  return Object.fromEntries(
+    Object.entries(podSignals(window)).map(([name, expr]) => [name, { expr, maxAge }]),
   );
 }
 

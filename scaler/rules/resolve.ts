@@ -5,6 +5,7 @@ import {
   fillBehavior,
   fillDecide,
   fillObjective,
+  fillPodSignals,
   fillSignals,
   fillTarget,
 } from './defaults.js';
@@ -35,6 +36,7 @@ export function resolveGroup(group: RawGroup, file: string, sources: readonly Po
     file,
     interval: group.interval === undefined ? DEFAULT_INTERVAL : parseDuration(group.interval),
     signals,
+    podSignals: fillPodSignals(group, signals),
     rules: group.rules.map((rule, index) => resolveRule(rule, signals, sources[index]!)),
   };
 }

@@ -55,6 +55,16 @@ function servedWithin(quantile: number, window: string): string {
   return `histogram_quantile(${quantile}, ${classic}) or histogram_quantile(${quantile}, ${native})`;
 }
 
+/**
+ * What pods are sized by where it is known which pods there are: the CPU demand of each, and which part of it is not
+ * granted.
+ */
+export function podSignals(window: string): { readonly cpu: string; readonly starved: string } {
+  const perPod = (matcher: string): string => `sum by (${POD}) (${liveRate(states(matcher), window)})`;
+  const cpu = perPod('state=~"oncpu|runqueue|throttled"');
+  return { cpu, starved: `${perPod('state=~"runqueue|throttled"')} / clamp_min(${cpu}, ${MIN_BUSY})` };
+}
+
 function states(matcher: string): string {
   return `${STATES}{${matcher}}`;
 }

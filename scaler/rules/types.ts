@@ -51,6 +51,8 @@ export interface RuleGroup {
   /** Seconds between two rounds. */
   readonly interval: number;
   readonly signals: Readonly<Record<string, SignalQuery>>;
+  /** What is asked for by pod as well, where the pods are known: one number for each `pod`. */
+  readonly podSignals: Readonly<Record<string, SignalQuery>>;
   readonly rules: readonly (WorkloadRule | FleetRule)[];
 }
 

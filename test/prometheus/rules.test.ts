@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { stringify } from 'yaml';
-import { builtInSignals } from '../../scaler/rules/signals.js';
+import { builtInSignals, podSignals } from '../../scaler/rules/signals.js';
 import { PROMTOOL } from '../loop/paths.js';
 
 const run = promisify(execFile);
@@ -22,8 +22,11 @@ function state(pod: string, name: string, values: string): object {
 }
 
 /** Runs the built-in signals over series in Prometheus' own engine. */
-async function evaluate(input_series: readonly object[], expected: readonly Expected[]): Promise<string> {
-  const signals = builtInSignals('1m');
+async function evaluate(
+  input_series: readonly object[],
+  expected: readonly Expected[],
+  signals: Readonly<Record<string, string>> = builtInSignals('1m', [0.5]),
+): Promise<string> {
   const promql_expr_test = expected.map(({ signal, at, samples }) => ({
     expr: signals[signal],
     eval_time: at,
@@ -83,6 +86,38 @@ describe('the built-in signals, in Prometheus', () => {
       { signal: 'cpu', at: '10m', samples: web(0.75) },
       { signal: 'wait', at: '10m', samples: web(0.25) },
     ]);
+  });
+
+  it('tell by pod what it demands, and which part of that it does not get', async () => {
+    const series = [
+      state('a', 'oncpu', '0+3.75x40'),
+      state('a', 'throttled', '0+11.25x40'),
+      state('b', 'oncpu', '0+3.75x40'),
+      state('b', 'runqueue', '0x40'),
+    ];
+    const byPod = (a: number, b: number) => [
+      { labels: `{${WEB}, pod="a"}`, value: a },
+      { labels: `{${WEB}, pod="b"}`, value: b },
+    ];
+    const expected = [
+      { signal: 'cpu', at: '10m', samples: byPod(1, 0.25) },
+      { signal: 'starved', at: '10m', samples: byPod(0.75, 0) },
+    ];
+    await evaluate(series, expected, { ...podSignals('1m') });
+  });
+
+  it('find a quantile of the latency over all pods', async () => {
+    const served = (pod: string, le: string, values: string) => ({
+      series: `kernscale_tcp_serve_seconds_bucket{${WEB}, pod="${pod}", le="${le}"}`,
+      values,
+    });
+    // Half of the requests to both pods take up to 2 ms, half up to 8 ms.
+    const series = ['a', 'b'].flatMap((pod) => [
+      served(pod, '0.001953125', `0+${pod === 'a' ? 30 : 0}x40`),
+      served(pod, '0.0078125', '0+30x40'),
+      served(pod, '+Inf', '0+30x40'),
+    ]);
+    await evaluate(series, [{ signal: 'latency_p50', at: '10m', samples: web(0.001953125) }]);
   });
 
   it('forget a container at the scrape at which it is gone', async () => {

@@ -18,7 +18,7 @@ const WAITING = samplesOf(
 );
 
 function record(records: DecisionRecords, rule: Rule, samples: Samples): void {
-  const group = { name: 'shop', file: 'rules.yaml', interval: 10, signals: {}, rules: [] };
+  const group = { name: 'shop', file: 'rules.yaml', interval: 10, signals: {}, podSignals: {}, rules: [] };
   const neighbourhood = new Map([neighbour('cart', CPU_BOUND), neighbour('web', WAITING)]);
   const decision = decide(rule, { ...samples, neighbourhood }, EMPTY_HISTORY, NOW);
   const claim = { key: keyOf(rule.scale), group, rule };
