@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Makes this checkout ready to run: Debian packages, npm packages, Prometheus, and the build.
-# Does only what is missing, so a second run takes a moment. `setup.sh --test` adds what only tests need,
-# `setup.sh --bench` what only benchmarks do.
+# Does only what is missing, so a second run takes a moment. `setup.sh --test` adds what only tests need;
+# --kernels and --bench likewise, for the sections of packages.txt of that name.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-extra=none
-case "${1:-}" in
-'') ;;
---test | --bench) extra=${1#--} ;;
-*) fail "unknown flag $1; there are --test and --bench" ;;
-esac
+sections=(base)
+for flag in "$@"; do
+	case $flag in
+	--test | --kernels | --bench) sections+=("${flag#--}") ;;
+	*) fail "unknown flag $flag; there are --test, --kernels and --bench" ;;
+	esac
+done
 
 main() {
 	mkdir -p "$cache"
@@ -58,7 +59,7 @@ wanted_packages() {
 	sed 's/#.*//; s/[[:space:]]//g; /^$/d' "$root/scripts/packages.txt" | while read -r line; do
 		case $line in
 		'['*']') section=${line:1:-1} ;;
-		*) if [ $section = base ] || [ $section = $extra ]; then echo "$line"; fi ;;
+		*) if [[ " ${sections[*]} " == *" $section "* ]]; then echo "$line"; fi ;;
 		esac
 	done
 }

@@ -1,28 +1,25 @@
-import { execFile } from 'node:child_process';
-import { access, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { promisify } from 'node:util';
 import { KernscaleError } from '../../common/errors.js';
 import { fromRoot } from '../loop/paths.js';
 import { writeInitramfs, type GuestFile } from './initramfs.js';
 import type { Kernel } from './packages.js';
+import type { Userland } from './userland.js';
 
-const run = promisify(execFile);
 const SOURCES = 'test/kernels/guest';
 const HOME = '/kernscale';
 const PACKAGE = `${HOME}/node_modules/bpf-linker-napi`;
 const MOUNT_POINTS = ['/proc', '/sys', '/dev', '/disk', '/tmp'];
 
-/** Everything of the guest but the kernel's own files: the same for every kernel. */
-export async function guestFiles(): Promise<GuestFile[]> {
-  await run('make', ['-C', fromRoot(SOURCES)]);
-  const addon = fromRoot('native/build/kernscale.node');
+/** Everything of the guest but the kernel's own files. */
+export async function guestFiles(userland: Userland): Promise<GuestFile[]> {
+  const { node, busybox, tasks, addon, libraries } = userland;
   return [
     { path: '/init', source: fromRoot(join(SOURCES, 'init.sh')), executable: true },
-    { path: '/bin/busybox', source: await busybox(), executable: true },
-    { path: '/bin/node', source: process.execPath, executable: true },
-    { path: '/bin/tasks', source: fromRoot(join(SOURCES, 'build/tasks')), executable: true },
-    ...(await libraries([process.execPath, addon])),
+    { path: '/bin/busybox', source: busybox, executable: true },
+    { path: '/bin/node', source: node, executable: true },
+    { path: '/bin/tasks', source: tasks, executable: true },
+    ...libraries,
     { path: `${HOME}/package.json`, source: Buffer.from('{"type":"module"}') },
     ...(await scripts(fromRoot(join('dist', SOURCES)), join(HOME, SOURCES))),
     { path: `${PACKAGE}/package.json`, source: fromRoot('native/package.json') },
@@ -50,23 +47,4 @@ async function scripts(from: string, to: string): Promise<GuestFile[]> {
   return files
     .filter((file) => file.endsWith('.js'))
     .map((file) => ({ path: join(to, file), source: join(from, file) }));
-}
-
-/** The shared libraries that the binaries are linked with, at the paths where their loader looks for them. */
-async function libraries(binaries: readonly string[]): Promise<GuestFile[]> {
-  const { stdout } = await run('ldd', [...binaries]);
-  const paths = new Set([...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path!));
-  return [...paths].map((path) => ({ path, source: path, executable: true }));
-}
-
-async function busybox(): Promise<string> {
-  for (const path of ['/bin/busybox', '/usr/bin/busybox'])
-    if (
-      await access(path).then(
-        () => true,
-        () => false,
-      )
-    )
-      return path;
-  throw new KernscaleError('NO_BUSYBOX', 'busybox is missing; install busybox-static');
 }

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import type { ProgramStatus } from 'bpf-linker-napi';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
 import type { KernelFacts, Line, Truth } from './guest/report.js';
+import { crossUserland } from './arm64.js';
 import { buildInitramfs, guestFiles } from './image.js';
 import type { KernelChoice } from './kernels.js';
-import { fetchKernel } from './packages.js';
+import { fetchKernel, type Kernel } from './packages.js';
 import { boot } from './qemu.js';
+import { ownUserland, type Userland } from './userland.js';
 
 /** Several times what a busy machine with two CPUs needs. */
 const BOOT_TIMEOUT_SECONDS = 240;
@@ -38,7 +40,7 @@ export interface MatrixOptions {
 /** Boots one kernel after the other: guests that share the machine's CPUs would disturb each other's truth. */
 export async function runMatrix(choices: readonly KernelChoice[], options: MatrixOptions): Promise<Result[]> {
   if (process.arch !== 'x64')
-    throw new KernscaleError('NOT_X86_64', 'the guests run this machine’s own node, which must be x86-64');
+    throw new KernscaleError('NOT_X86_64', 'guests run this machine’s own node, which must be x86-64');
   const directory = await mkdtemp(join(tmpdir(), 'kernscale-kernels-'));
   try {
     const results: Result[] = [];
@@ -54,11 +56,13 @@ async function runKernel(choice: KernelChoice, directory: string, options: Matri
   try {
     options.progress(`${choice.name}: looking for its kernel`);
     const kernel = await fetchKernel(choice, options);
-    options.progress(`${choice.name}: booting ${kernel.release}`);
+    const userland = await userlandOf(choice, kernel, options);
     const initramfs = join(directory, 'initramfs');
-    await buildInitramfs(initramfs, await guestFiles(), kernel);
+    await buildInitramfs(initramfs, await guestFiles(userland), kernel);
+    options.progress(`${choice.name}: booting ${kernel.release}`);
     const started = performance.now();
-    const machine = { image: kernel.image, initramfs, directory, timeoutSeconds: BOOT_TIMEOUT_SECONDS };
+    const { image, architecture } = kernel;
+    const machine = { architecture, image, initramfs, directory, timeoutSeconds: BOOT_TIMEOUT_SECONDS };
     const { report, console } = await boot(machine, options.signal);
     const seconds = (performance.now() - started) / 1000;
     return { ...nothing, ...readReport(report, console), seconds, console };
@@ -66,6 +70,12 @@ async function runKernel(choice: KernelChoice, directory: string, options: Matri
     options.signal.throwIfAborted();
     return { ...nothing, error: errorMessage(error) };
   }
+}
+
+async function userlandOf(choice: KernelChoice, kernel: Kernel, options: MatrixOptions): Promise<Userland> {
+  if (choice.architecture === 'amd64') return ownUserland();
+  options.progress(`${choice.name}: building for ${choice.architecture}`);
+  return crossUserland(choice, kernel, options);
 }
 
 /** Makes one of the guest's lines; why they stop early becomes an error. */

@@ -2,6 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Architecture } from './kernels.js';
 import { errorCode, KernscaleError } from '../../common/errors.js';
 
 const run = promisify(execFile);
@@ -9,12 +10,41 @@ const DISK_BYTES = 128 << 20;
 const CONSOLE_LINES = 15;
 
 export interface Machine {
+  readonly architecture: Architecture;
   readonly image: string;
   readonly initramfs: string;
   /** Directory for the disk and the serial ports' files. */
   readonly directory: string;
   readonly timeoutSeconds: number;
 }
+
+interface Emulator {
+  readonly program: string;
+  readonly cpu: readonly string[];
+  /** The kernel's names of the serial ports for its console and for our report. */
+  readonly console: string;
+  readonly report: string;
+  /** Puts what is written to the second port into a file. */
+  readonly reportTo: (file: string) => readonly string[];
+}
+
+const EMULATORS: Readonly<Record<Architecture, Emulator>> = {
+  amd64: {
+    program: 'qemu-system-x86_64',
+    cpu: ['-cpu', 'max'],
+    console: 'ttyS0',
+    report: 'ttyS1',
+    reportTo: (file) => ['-serial', `file:${file}`],
+  },
+  arm64: {
+    program: 'qemu-system-aarch64',
+    // The architecture's own algorithm for signed pointers takes most of the time when it is emulated.
+    cpu: ['-machine', 'virt', '-cpu', 'max,pauth-impdef=on'],
+    console: 'ttyAMA0',
+    report: 'ttyS0',
+    reportTo: (file) => ['-chardev', `file,id=report,path=${file}`, '-device', 'pci-serial,chardev=report'],
+  },
+};
 
 /** What the guest left behind: its console, and what it wrote to its second serial port. */
 export interface Boot {
@@ -29,11 +59,12 @@ export interface Boot {
  * @throws KernscaleError `NO_QEMU`, `BOOT_FAILED` with the console's last lines
  */
 export async function boot(machine: Machine, signal: AbortSignal): Promise<Boot> {
+  const { program } = EMULATORS[machine.architecture];
   const at = (file: string) => join(machine.directory, file);
   await createDisk(at('disk'));
-  const args = ['--pdeathsig', 'KILL', 'nice', '-n', '10', 'qemu-system-x86_64', ...qemuArguments(machine)];
+  const args = ['--pdeathsig', 'KILL', 'nice', '-n', '10', program, ...qemuArguments(machine)];
   const limit = AbortSignal.any([signal, AbortSignal.timeout(machine.timeoutSeconds * 1000)]);
-  const status = await ended('setpriv', args, limit);
+  const status = await ended('setpriv', args, limit, program);
   const console = await readFile(at('console'), 'utf8').catch(() => '');
   signal.throwIfAborted();
   if (status !== 'status 0') {
@@ -46,16 +77,17 @@ export async function boot(machine: Machine, signal: AbortSignal): Promise<Boot>
 }
 
 function qemuArguments(machine: Machine): string[] {
+  const { cpu, console, report, reportTo } = EMULATORS[machine.architecture];
   const at = (file: string) => join(machine.directory, file);
   return [
     // With a host thread per CPU, one CPU may still run an instruction that the other has patched away (a static
     // key's int3), and the guest panics. One thread for both is no slower on a machine with few CPUs.
-    ...['-accel', 'tcg,thread=single', '-cpu', 'max', '-smp', '2', '-m', '1024'],
+    ...['-accel', 'tcg,thread=single', ...cpu, '-smp', '2', '-m', '1024'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-kernel', machine.image, '-initrd', machine.initramfs],
-    // A panic reboots at once, and -no-reboot turns that into an exit.
-    ...['-append', 'console=ttyS0 quiet panic=-1 cgroup_no_v1=all'],
-    ...['-serial', `file:${at('console')}`, '-serial', `file:${at('report')}`],
+    // A panic reboots at once, and -no-reboot turns that into an exit. REPORT is for the guest's init.
+    ...['-append', `console=${console} REPORT=/dev/${report} quiet panic=-1 cgroup_no_v1=all`],
+    ...['-serial', `file:${at('console')}`, ...reportTo(at('report'))],
     // Slow on purpose: a request takes some 5 ms, so that a reader is blocked and not busy.
     ...['-drive', `file=${at('disk')},format=raw,if=virtio,cache=unsafe,throttling.iops-total=200`],
   ];
@@ -71,7 +103,12 @@ async function createDisk(path: string): Promise<void> {
 }
 
 /** Runs the command until it ends, or kills it when told to; answers how it ended. */
-async function ended(command: string, args: readonly string[], signal: AbortSignal): Promise<string> {
+async function ended(
+  command: string,
+  args: readonly string[],
+  signal: AbortSignal,
+  program: string,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let complaint = '';
@@ -84,7 +121,7 @@ async function ended(command: string, args: readonly string[], signal: AbortSign
     });
     child.once('close', (code, name) => {
       signal.removeEventListener('abort', kill);
-      if (code === 127) reject(missing('qemu-system-x86_64'));
+      if (code === 127) reject(missing(program));
       else resolve(name ?? `status ${code ?? 0}${complaint && ` (${complaint.trim()})`}`);
     });
   });

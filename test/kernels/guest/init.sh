@@ -1,6 +1,7 @@
 #!/bin/busybox sh
 # The guest's only process of ours that is not under test: mounts, loads modules, runs the check, powers off.
-# Standard output is the console; the report goes to the second serial port.
+# Standard output is the console; the report goes to the serial port $REPORT, which the kernel's
+# command line names.
 PATH=/bin
 /bin/busybox --install /bin
 
@@ -16,6 +17,6 @@ done
 mount -t ext4 /dev/vda /disk
 ip link set lo up
 
-cd /kernscale && node test/kernels/guest/check.js >/dev/ttyS1
+cd /kernscale && node test/kernels/guest/check.js >"$REPORT"
 echo "the check ended with status $?"
 poweroff -f
