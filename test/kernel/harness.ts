@@ -17,6 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { STATES } from '../../native/index.js';
 import type { ContainerCounters, Probes, State } from '../../native/index.js';
+import { onEnd, removeAtOnce } from './leftovers.js';
 
 const HERE = import.meta.dirname;
 const FIRST_WORDS = 5_000;
@@ -96,6 +97,9 @@ export class Sandbox {
   readonly #controller = mounts().find(({ type, options }) => type === 'cgroup' && options.includes('cpu'))
     ?.path;
   readonly #ids: bigint[] = [];
+  readonly #disposed = onEnd(() => {
+    removeAtOnce(this.#directories, this.scratch);
+  });
 
   constructor() {
     this.root = this.#mkdir(join(cgroupRoot(), `kernscale-test-${process.pid}-${Date.now().toString(36)}`));
@@ -150,8 +154,9 @@ export class Sandbox {
 
   async dispose(): Promise<void> {
     await this.stop();
-    for (const path of this.#directories.reverse()) await removeCgroup(path);
+    for (const path of [...this.#directories].reverse()) await removeCgroup(path);
     rmSync(this.scratch, { recursive: true, force: true });
+    this.#disposed();
   }
 
   #mkdir(path: string): string {
