@@ -1,6 +1,5 @@
 /*
  * client recv | poll | epoll PORT THINK: one request at a time; THINK milliseconds pass between answer and request.
- * client pipelined PORT GAP: a request every GAP milliseconds, whatever has been answered.
  * client udp PORT THINK: the same with datagrams.
  * client silent PORT 0: connects, and waits without ever asking.
  */
@@ -8,7 +7,6 @@
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -56,19 +54,6 @@ static void *drain(void *argument)
 	return NULL;
 }
 
-static void pipeline(int fd)
-{
-	char message[MESSAGE] = "";
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, drain, (void *)(intptr_t)fd))
-		die("pthread_create");
-	for (;;) {
-		check(send(fd, message, sizeof(message), MSG_NOSIGNAL), "send");
-		sleep_seconds(pause_seconds);
-	}
-}
-
 int main(int argc, char **argv)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -84,8 +69,6 @@ int main(int argc, char **argv)
 	ready(0);
 	if (is_mode(argv[1], "silent"))
 		drain((void *)(intptr_t)fd);
-	else if (is_mode(argv[1], "pipelined"))
-		pipeline(fd);
 	for (;;)
 		ask(fd, argv[1]);
 }

@@ -1,9 +1,10 @@
 /*
  * netclient MODE FAMILY PORT COUNT DELAY_MS [SIZE [PIECES GAP_MS]]: asks COUNT times, waits, and prints how often it
  * asked, the seconds it waited from each question to its answer, and the segments it sent again.
- *   MODE: a transport, one question at a time; or pooled: three threads share two connections;
- *   muxed: four threads ask on one connection at once; burst: all questions at once; half: one connection per
- *   question, at whose end it shuts down its own side; deaf: waits for its server to be so;
+ *   MODE: a transport, one question at a time; or thoughtful: the same, with a pause before each;
+ *   pooled: three threads share two connections; muxed: four questions at a time on one connection, whose answers
+ *   come in another order; burst: all of them at once; steady: one every 5 ms, answered in order or not;
+ *   half: one connection per question, at whose end it shuts down its own side; deaf: waits for its server to be so;
  *   crowd: connects COUNT times, to as many addresses; impatient: connects COUNT times, and gives up after DELAY_MS.
  */
 #define _GNU_SOURCE
@@ -91,7 +92,11 @@ static void ask_in_turn(void)
 	if (is_mode(mode, "deaf"))
 		check(read(fd, &deaf, 1), "read");
 	while (take_number(&id)) {
-		bool more = ask(fd, id);
+		bool more;
+
+		if (is_mode(mode, "thoughtful"))
+			sleep_seconds(0.03);
+		more = ask(fd, id);
 
 		if (more && !is_mode(mode, "half"))
 			continue;
@@ -155,8 +160,10 @@ static void ask_at_once(int at_once)
 
 		sem_wait(&shared.room);
 		request.id = id;
-		/* Answers come in another order than questions. */
-		request.delay_us = question.delay_us * (1 + id % 3);
+		if (is_mode(mode, "steady"))
+			sleep_seconds(0.005);
+		else
+			request.delay_us *= 1 + id % 3;
 		shared.began[id] = now_seconds();
 		if (!move_all(transport->send, shared.fd, &request, MESSAGE))
 			die("send");
@@ -235,7 +242,7 @@ int main(int argc, char **argv)
 		return 1;
 	if (is_mode(mode, "pooled"))
 		run_pool();
-	else if (is_mode(mode, "muxed") || is_mode(mode, "burst"))
+	else if (is_mode(mode, "muxed") || is_mode(mode, "burst") || is_mode(mode, "steady"))
 		ask_at_once(is_mode(mode, "muxed") ? 4 : MAX_IDS);
 	else if (is_mode(mode, "crowd"))
 		meet_many();

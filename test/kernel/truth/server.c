@@ -1,7 +1,6 @@
 /*
  * server recv | epoll MILLISECONDS: answers each message of a connection after sleeping that long; connections
  * are served by one thread each (recv) or all by one (epoll, which works instead of sleeping when told 0).
- * server pipelined MILLISECONDS: as recv, but each answer is due that long after its request, however many wait.
  * server udp MILLISECONDS: the same with datagrams.
  */
 #define _GNU_SOURCE
@@ -14,7 +13,7 @@
 
 #include "truth.h"
 
-enum { MESSAGE = 64, QUEUE = 1024 };
+enum { MESSAGE = 64 };
 
 static double delay;
 
@@ -38,49 +37,7 @@ static void *serve(void *argument)
 	return NULL;
 }
 
-struct pipeline {
-	int fd;
-	double due[QUEUE];
-	volatile unsigned long received, sent;
-};
-
-static void *answer_when_due(void *argument)
-{
-	struct pipeline *pipeline = argument;
-	char message[MESSAGE] = "";
-
-	for (;;) {
-		if (pipeline->sent == pipeline->received) {
-			sleep_seconds(0.0005);
-			continue;
-		}
-		double wait = pipeline->due[pipeline->sent % QUEUE] - now_seconds();
-
-		if (wait > 0)
-			sleep_seconds(wait);
-		if (send(pipeline->fd, message, sizeof(message), MSG_NOSIGNAL) < 0)
-			return NULL;
-		pipeline->sent++;
-	}
-}
-
-static void *serve_pipelined(void *argument)
-{
-	struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
-	char message[MESSAGE];
-	pthread_t thread;
-
-	pipeline->fd = (int)(intptr_t)argument;
-	if (pthread_create(&thread, NULL, answer_when_due, pipeline))
-		die("pthread_create");
-	while (recv(pipeline->fd, message, sizeof(message), MSG_WAITALL) == sizeof(message)) {
-		pipeline->due[pipeline->received % QUEUE] = now_seconds() + delay;
-		pipeline->received++;
-	}
-	return NULL;
-}
-
-static void accept_forever(int listener, void *(*work)(void *))
+static void accept_forever(int listener)
 {
 	int one = 1;
 	pthread_t thread;
@@ -89,7 +46,7 @@ static void accept_forever(int listener, void *(*work)(void *))
 		int fd = check(accept(listener, NULL, NULL), "accept");
 
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		if (pthread_create(&thread, NULL, work, (void *)(intptr_t)fd))
+		if (pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd))
 			die("pthread_create");
 		pthread_detach(thread);
 	}
@@ -161,6 +118,6 @@ int main(int argc, char **argv)
 	else if (is_mode(argv[1], "epoll"))
 		poll_forever(fd);
 	else
-		accept_forever(fd, is_mode(argv[1], "pipelined") ? serve_pipelined : serve);
+		accept_forever(fd);
 	return 2;
 }
