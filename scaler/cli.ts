@@ -1,11 +1,17 @@
 #!/usr/bin/env node
 import { runMain } from '../common/main.js';
 import { KernscaleError } from '../common/errors.js';
+import { backtest } from './commands/backtest.js';
 import { check } from './commands/check.js';
 import { explain } from './commands/explain.js';
 import { test } from './commands/test.js';
 
-const COMMANDS: Record<string, (argv: readonly string[]) => Promise<number>> = { check, test, explain };
+const COMMANDS: Record<string, (argv: readonly string[]) => Promise<number>> = {
+  check,
+  test,
+  explain,
+  backtest,
+};
 
 const HELP = `Usage: kernscale COMMAND [OPTIONS]
 
@@ -13,6 +19,7 @@ Commands:
   check FILES…     Check rule files
   test FILES…      Run unit tests of rules
   explain TARGET   Explain the last decision about a workload
+  backtest FILES…  Replay rules over the past
 
 kernscale COMMAND --help tells more about one.
 `;
@@ -29,4 +36,15 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   throw new KernscaleError('BAD_COMMAND', `${what}; known: ${known}; --help tells more`);
 }
 
-await runMain('kernscale', main);
+const USAGE_ERRORS = new Set(['BAD_FLAG', 'BAD_COMMAND']);
+
+/** Exit status 2 for a wrong command line, as promtool's: 1 is for what is wrong in files and answers. */
+await runMain('kernscale', async (argv) => {
+  try {
+    return await main(argv);
+  } catch (error) {
+    if (!(error instanceof KernscaleError) || !USAGE_ERRORS.has(error.code)) throw error;
+    process.stderr.write(`kernscale: ${error.message} [${error.code}]\n`);
+    return 2;
+  }
+});

@@ -7,6 +7,7 @@ import type { DecisionRecord, Outcome } from '../loop/records.js';
 import { suggestion } from '../rules/nearest.js';
 import { painter, type Paint } from './paint.js';
 import { tellDecision } from './story.js';
+import { namesOf } from './target.js';
 
 const TIMEOUT_MS = 10_000;
 
@@ -113,7 +114,7 @@ function parseJson(text: string): unknown {
 
 /** @throws KernscaleError `TARGET_UNKNOWN` or `TARGET_AMBIGUOUS` */
 function find(target: string, records: readonly DecisionRecord[]): DecisionRecord {
-  const found = records.filter((record) => namesOf(record).includes(target));
+  const found = records.filter((record) => nameList(record).includes(target));
   const [only, second] = found;
   if (second) {
     const keys = found.map(({ trace }) => trace.workload).join(' and ');
@@ -121,17 +122,12 @@ function find(target: string, records: readonly DecisionRecord[]): DecisionRecor
   }
   if (only) return only;
   const known = records.map(({ trace }) => trace.workload).join(', ') || 'none so far';
-  const hint = suggestion(target, records.flatMap(namesOf)) || `; there are decisions on ${known}`;
+  const hint = suggestion(target, records.flatMap(nameList)) || `; there are decisions on ${known}`;
   throw new KernscaleError('TARGET_UNKNOWN', `no rule has decided on "${target}"${hint}`);
 }
 
-function namesOf({ namespace, workloadKind: kind, workload }: DecisionRecord): string[] {
-  return [
-    `${namespace}/${kind}/${workload}`,
-    `${namespace}/${workload}`,
-    `${kind.toLowerCase()}/${workload}`,
-    workload,
-  ];
+function nameList({ namespace, workloadKind: kind, workload: name }: DecisionRecord): string[] {
+  return namesOf({ namespace, kind, name });
 }
 
 function tell(record: DecisionRecord, { now, status }: Answer, paint: Paint): string[] {

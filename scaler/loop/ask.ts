@@ -1,5 +1,5 @@
 import type { QueryResult } from '../promql/response.js';
-import type { Answers, SignalAnswer } from './assemble.js';
+import type { Answers, SignalAnswer } from './answers.js';
 import { freshnessQueries } from './freshness.js';
 
 export type Query = (expr: string, time: number) => Promise<QueryResult>;

@@ -1,56 +1,40 @@
-import type { Absent, Edge, Peer, Reading, WorkloadKey, WorkloadSamples } from '../core/types.js';
+import type { Absent, Edge, Peer, Pod, Reading, WorkloadKey, WorkloadSamples } from '../core/types.js';
 import { workloadKey } from '../core/types.js';
 import type { Endpoint } from '../kubernetes/topology.js';
-import type { QueryResult, VectorSample } from '../promql/response.js';
-import { firstFailure, freshness, keyOfLabels, type Freshness } from './freshness.js';
+import type { SignalSample, SignalTable, SignalTables } from './signal-table.js';
 
 const EDGES = 'edges';
 /** The peer under which the exporter folds all that exceed its bound. */
 const FOLDED_PEERS = 'other';
-
-/** What Prometheus said about one signal in one round. */
-export interface SignalAnswer {
-  readonly result: QueryResult;
-  /** Answers to `freshnessQueries` of the signal's expression. */
-  readonly freshness: readonly QueryResult[];
-}
-
-export interface Answers {
-  readonly signals: ReadonlyMap<string, SignalAnswer>;
-  /** Evaluation time of all queries, in seconds since the epoch. */
-  readonly evaluatedAt: number;
-}
 
 export interface Surroundings {
   /** Who answers at `ip:port`; undefined while that is not known yet. */
   readonly resolve: ((peer: string) => Endpoint | undefined) | undefined;
   /** `spec.replicas`, where it is known. */
   readonly replicas: (workload: WorkloadKey) => number | undefined;
+  /** Undefined where it is not known who the pods are. */
+  readonly pods?: PodSurroundings | undefined;
 }
 
-interface SignalTable {
-  readonly absent?: Absent;
-  readonly freshness: Freshness;
-  readonly byWorkload: ReadonlyMap<WorkloadKey, readonly VectorSample[]>;
+export interface PodSurroundings {
+  readonly of: (workload: WorkloadKey) => readonly Pod[];
+  /** What is asked for by pod, in addition to the sums. */
+  readonly signals: SignalTables;
 }
 
 /**
- * Turns a round's answers into samples per workload: for every workload that an answer or `targets` names.
+ * Turns a round's signals into samples per workload: for every workload that a signal or `targets` names.
  * What was not answered, not scraped or is ambiguous becomes a named absence, never a zero; whether a number
  * may be acted on (its age, NaN) is for the decision to say.
  */
 export function assemble(
-  answers: Answers,
+  signals: SignalTables,
   surroundings: Surroundings,
   targets: Iterable<WorkloadKey>,
 ): Map<WorkloadKey, WorkloadSamples> {
-  const tables = new Map<string, SignalTable>();
+  const tables = new Map(signals);
   const workloads = new Set<WorkloadKey>(targets);
-  for (const [signal, answer] of answers.signals) {
-    const table = tabulate(answer, answers.evaluatedAt);
-    tables.set(signal, table);
-    for (const workload of table.byWorkload.keys()) workloads.add(workload);
-  }
+  for (const table of tables.values()) for (const workload of table.workloads()) workloads.add(workload);
   const edges = tables.get(EDGES);
   tables.delete(EDGES);
   const assembled = new Map<WorkloadKey, WorkloadSamples>();
@@ -59,6 +43,7 @@ export function assemble(
       // A workload of a kind that is not watched, and that no rule scales, is only ever looked through.
       replicas: surroundings.replicas(workload) ?? 1,
       signals: Object.fromEntries([...tables].map(([signal, table]) => [signal, reading(table, workload)])),
+      ...podsOf(workload, tables, surroundings),
       edges: edges
         ? edgesOf(edges, workload, surroundings)
         : { absent: 'missing', text: 'the group has no signal named edges' },
@@ -67,43 +52,39 @@ export function assemble(
   return assembled;
 }
 
-function tabulate({ result, freshness: ages }: SignalAnswer, evaluatedAt: number): SignalTable {
-  const failure = firstFailure([result, ...ages]);
-  if (failure) {
-    const absent = failure.failure === 'partial' ? 'partial' : 'error';
-    const nothing = freshness([], evaluatedAt);
-    return { absent: { absent, text: failure.message }, freshness: nothing, byWorkload: new Map() };
-  }
-  return {
-    freshness: freshness(ages.map(samplesOf), evaluatedAt),
-    byWorkload: groupByWorkload(samplesOf(result)),
-  };
-}
-
-function samplesOf(result: QueryResult): readonly VectorSample[] {
-  return result.ok ? result.samples : [];
-}
-
-function groupByWorkload(samples: readonly VectorSample[]): Map<WorkloadKey, VectorSample[]> {
-  const groups = new Map<WorkloadKey, VectorSample[]>();
-  for (const sample of samples) {
-    const key = keyOfLabels(sample.labels);
-    if (key === undefined) continue;
-    const group = groups.get(key);
-    if (group) group.push(sample);
-    else groups.set(key, [sample]);
-  }
-  return groups;
-}
-
 function reading(table: SignalTable, workload: WorkloadKey): Reading {
   if (table.absent) return table.absent;
-  const [sample, second] = table.byWorkload.get(workload) ?? [];
-  if (!sample) return { absent: 'missing', text: 'no series' };
-  if (second) {
-    return { absent: 'error', text: 'several series; the expression must aggregate them' };
+  const samples = table.samples(workload);
+  if (samples.length === 0) return { absent: 'missing', text: 'no series' };
+  if (samples.length > 1 && !byPod(samples)) {
+    return {
+      absent: 'error',
+      text: 'several series; the expression must aggregate them, or keep the label pod',
+    };
   }
-  return measured(sample.value, table.freshness.of(workload));
+  const total = samples.reduce((sum, { value }) => sum + value, 0);
+  return measured(total, table.scrapedAt(workload));
+}
+
+/** The pods of a workload, and the signals that are measured by pod. */
+function podsOf(
+  workload: WorkloadKey,
+  tables: SignalTables,
+  { pods }: Surroundings,
+): Pick<WorkloadSamples, 'pods' | 'podSignals'> {
+  if (!pods) return {};
+  const podSignals: Record<string, ReadonlyMap<string, number>> = {};
+  for (const [signal, table] of [...tables, ...pods.signals]) {
+    const samples = table.samples(workload);
+    if (byPod(samples)) podSignals[signal] = new Map(samples.map(({ pod = '', value }) => [pod, value]));
+  }
+  return { pods: pods.of(workload), podSignals };
+}
+
+/** Whether there is one sample for each of some pods. */
+function byPod(samples: readonly SignalSample[]): boolean {
+  const names = new Set(samples.map(({ pod }) => pod));
+  return samples.length > 0 && !names.has(undefined) && names.size === samples.length;
 }
 
 function measured(value: number, scrapedAt: number | undefined): Reading {
@@ -119,15 +100,13 @@ function edgesOf(
   { resolve }: Surroundings,
 ): readonly Edge[] | Absent {
   if (table.absent) return table.absent;
-  const scrapedAt = table.freshness.of(workload);
+  const scrapedAt = table.scrapedAt(workload);
   if (scrapedAt === undefined) {
     return { absent: 'stale', text: 'it is not being scraped' };
   }
-  const samples = table.byWorkload.get(workload) ?? [];
-  return samples.map(({ labels, value }) => {
-    const peer = labels['peer'] ?? '';
-    return { peer, to: peerOf(peer, resolve), wait: measured(value, scrapedAt) };
-  });
+  return table
+    .samples(workload)
+    .map(({ peer, value }) => ({ peer, to: peerOf(peer, resolve), wait: measured(value, scrapedAt) }));
 }
 
 function peerOf(peer: string, resolve: Surroundings['resolve']): Peer {

@@ -48,14 +48,23 @@ export interface Freshness {
 export function freshness(answers: readonly (readonly VectorSample[])[], evaluatedAt: number): Freshness {
   const parts = answers.map(newestByWorkload);
   return {
-    of: (workload) => {
-      if (parts.length === 0) return evaluatedAt;
-      const scraped = parts
-        .map((part) => part.get(workload) ?? part.get(''))
-        .filter((at) => at !== undefined);
-      return scraped.length === 0 ? undefined : Math.min(...scraped);
-    },
+    of: (workload) => oldest(parts, workload, evaluatedAt),
   };
+}
+
+/** When data was scraped that consists of these parts, each with its times by workload; '' is every workload. */
+export function oldest(
+  parts: readonly { readonly get: (workload: WorkloadKey) => number | undefined }[],
+  workload: WorkloadKey,
+  evaluatedAt: number,
+): number | undefined {
+  if (parts.length === 0) return evaluatedAt;
+  let scraped: number | undefined;
+  for (const part of parts) {
+    const at = part.get(workload) ?? part.get('');
+    if (at !== undefined) scraped = scraped === undefined ? at : Math.min(scraped, at);
+  }
+  return scraped;
 }
 
 function newestByWorkload(samples: readonly VectorSample[]): Map<WorkloadKey, number> {

@@ -1,21 +1,26 @@
-import { decide } from '../core/decide.js';
-import type { Decision, Neighbour, WorkloadKey } from '../core/types.js';
-import { findWaiters } from '../core/waiters.js';
+import type { Decision, WorkloadKey } from '../core/types.js';
 import type { ClusterView } from '../kubernetes/cluster.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
 import type { Topology } from '../kubernetes/topology.js';
 import type { RuleGroup } from '../rules/types.js';
 import { ask, type Query } from './ask.js';
-import { assemble, type Answers } from './assemble.js';
+import type { Answers } from './answers.js';
 import type { Claim } from './claims.js';
+import { decideGroup } from './decide-group.js';
 import type { Histories } from './histories.js';
 import type { DecisionRecords } from './records.js';
 import { isGone, readReplicas, type Replicas } from './replicas.js';
+import { tabulate, type SignalTable, type SignalTables } from './signal-table.js';
+
+/** No signal of a rule file can end like this. */
+const BY_POD = ' by pod';
 
 export interface RoundSources {
   readonly query: Query;
   readonly cluster: Pick<ClusterView, 'workloads' | 'synced'> & {
     topology(): Pick<Topology, 'resolve'>;
+    /** Absent where nothing is known about pods: in tests of rules. */
+    pods?: ClusterView['pods'];
   };
   readonly scales: Pick<ScaleClient, 'get'>;
   readonly histories: Histories;
@@ -49,55 +54,54 @@ export async function runRound(
   sources: RoundSources,
 ): Promise<RoundResult> {
   const own = [...claims.values()].filter((claim) => claim.group === group);
-  const expressions = Object.fromEntries(
-    Object.entries(group.signals).map(([signal, { expr }]) => [signal, expr]),
-  );
   const [answers, replicas] = await Promise.all([
-    ask(sources.query, expressions, sources.clock() - sources.queryOffset),
+    ask(sources.query, expressionsOf(group, sources), sources.clock() - sources.queryOffset),
     readReplicas(
       sources.cluster,
       sources.scales,
       own.map(({ rule }) => rule.scaleTargetRef),
     ),
   ]);
-  const now = sources.clock();
-  const neighbourhood = surroundings(claims, answers, replicas, sources);
-  const waiters = findWaiters(neighbourhood, now);
-  const decisions = own.flatMap((claim) => {
-    const { key, rule } = claim;
-    const known = replicas.known.get(key);
-    const neighbour = neighbourhood.get(key);
-    if (!known || !neighbour) return [];
-    const samples = { ...neighbour.samples, neighbourhood, waitedOnBy: waiters.get(key) ?? [] };
-    return [{ claim, uid: known.uid, decision: decide(rule, samples, neighbour.history, now) }];
-  });
+  const { cluster, histories, records } = sources;
+  const topology = cluster.synced ? cluster.topology() : undefined;
+  const pods = cluster.synced ? cluster.pods?.() : undefined;
+  const { tables, podTables } = split(tabulate(answers));
+  const lastKnown = new Map(records.list().map((record) => [record.trace.workload, record.currentReplicas]));
+  const decisions = decideGroup(own, {
+    claims,
+    tables,
+    surroundings: {
+      resolve: topology && ((peer) => topology.resolve(peer)),
+      replicas: (key) => replicas.known.get(key)?.replicas ?? lastKnown.get(key),
+      pods: pods && { of: (key) => pods.get(key) ?? [], signals: podTables },
+    },
+    histories,
+    known: (key) => replicas.known.has(key),
+    now: sources.clock(),
+  }).map(({ claim, decision }) => ({ claim, decision, uid: replicas.known.get(claim.key)!.uid }));
   const gone = [...replicas.unknown].filter(([, error]) => isGone(error)).map(([key]) => key);
   return { decisions, problems: problemsOf(answers, replicas), gone: new Set(gone) };
 }
 
-function surroundings(
-  claims: ReadonlyMap<WorkloadKey, Claim>,
-  answers: Answers,
-  replicas: Replicas,
-  { cluster, histories, records }: RoundSources,
-): Map<WorkloadKey, Neighbour> {
-  const topology = cluster.synced ? cluster.topology() : undefined;
-  const lastKnown = new Map(records.list().map((record) => [record.trace.workload, record.currentReplicas]));
-  const assembled = assemble(
-    answers,
-    {
-      resolve: topology && ((peer) => topology.resolve(peer)),
-      replicas: (key) => replicas.known.get(key)?.replicas ?? lastKnown.get(key),
-    },
-    claims.keys(),
-  );
-  const neighbourhood = new Map<WorkloadKey, Neighbour>();
-  for (const [key, samples] of assembled) {
-    const rule = claims.get(key)?.rule;
-    const history = histories.get(key, rule);
-    neighbourhood.set(key, { ...(rule && { rule }), samples, history });
-  }
-  return neighbourhood;
+/** All that a group asks for, by the names under which what is not answered is reported. */
+function expressionsOf(
+  { signals, podSignals }: RuleGroup,
+  { cluster }: RoundSources,
+): Record<string, string> {
+  const byPod = cluster.pods ? Object.entries(podSignals) : [];
+  return Object.fromEntries([
+    ...Object.entries(signals).map(([signal, { expr }]) => [signal, expr]),
+    ...byPod.map(([signal, { expr }]) => [`${signal}${BY_POD}`, expr]),
+  ]) as Record<string, string>;
+}
+
+function split(all: SignalTables): { readonly tables: SignalTables; readonly podTables: SignalTables } {
+  const isByPod = ([name]: readonly [string, SignalTable]): boolean => name.endsWith(BY_POD);
+  const byPod = [...all].filter(isByPod);
+  return {
+    tables: new Map([...all].filter((entry) => !isByPod(entry))),
+    podTables: new Map(byPod.map(([name, table]) => [name.slice(0, -BY_POD.length), table])),
+  };
 }
 
 function problemsOf({ signals }: Answers, { unknown }: Replicas): string[] {

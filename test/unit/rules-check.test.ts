@@ -41,10 +41,10 @@ describe('the kernscale command', () => {
 
   it('refuses a command or flag that it does not know in one sentence', async () => {
     expect(await kernscale('chekc', broken)).to.deep.equal({
-      status: 1,
+      status: 2,
       stdout: '',
       stderr:
-        'kernscale: unknown command "chekc"; known: check, test, explain; --help tells more [BAD_COMMAND]\n',
+        'kernscale: unknown command "chekc"; known: check, test, explain, backtest; --help tells more [BAD_COMMAND]\n',
     });
     const { status, stderr } = await kernscale('check', '--jsno', broken);
     expect(status).to.equal(1);

@@ -1,0 +1,189 @@
+import { parseKey, type Decision, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
+import { claim, type Claim } from '../loop/claims.js';
+import { decideGroup } from '../loop/decide-group.js';
+import { freshnessQueries } from '../loop/freshness.js';
+import { Histories } from '../loop/histories.js';
+import { absentTable, type SignalTable } from '../loop/signal-table.js';
+import type { Grid } from '../promql/range.js';
+import type { RuleGroup } from '../rules/types.js';
+import { Column, signalTable, type Cursor } from './column.js';
+import type { Answer } from './fetch.js';
+import type { PeersAt } from './peers.js';
+import { Timeline, UNKNOWN } from './timeline.js';
+
+const PODS = 'pods';
+
+/** A part of the past, as Prometheus tells it. */
+export interface Chunk {
+  readonly grid: Grid;
+  /** Answers to the signals of all groups and to their `freshnessQueries`. */
+  readonly answers: ReadonlyMap<string, Answer>;
+  /** The replicas that there were. */
+  readonly actual: Answer;
+  /** By the index of the time in this chunk. */
+  readonly peersAt: PeersAt;
+}
+
+/** Every expression that the groups' rounds ask for. */
+export function expressionsOf(groups: readonly RuleGroup[]): Set<string> {
+  const signals = groups.flatMap((group) => Object.values(group.signals));
+  return new Set(signals.flatMap(({ expr }) => [expr, ...freshnessQueries(expr)]));
+}
+
+/**
+ * Runs the rules over the past, chunk by chunk, a round of every group at every time.
+ *
+ * Open loop: each decision starts from the replicas proposed before, not from those that there were, and the load
+ * is what was recorded. Signals are of the whole workload, so they say the same of any number of replicas; how many
+ * pods are measured is moved by as many as more or fewer are proposed.
+ */
+export class Replay {
+  readonly #histories = new Histories();
+  readonly #replicas = new Map<WorkloadKey, number>();
+  readonly #timelines = new Map<WorkloadKey, Timeline>();
+  readonly #workloads = new Set<WorkloadKey>();
+  #claims: ReadonlyMap<WorkloadKey, Claim> = new Map();
+  /** How many times are done. */
+  #done = 0;
+
+  /**
+   * @param groups their selectors are not looked at: labels of workloads are not in Prometheus
+   * @param length of all chunks together
+   * @param wanted the workloads to decide on
+   */
+  constructor(
+    private readonly groups: readonly RuleGroup[],
+    private readonly length: number,
+    private readonly wanted: (workload: WorkloadKey) => boolean,
+  ) {}
+
+  /** In the order of their names. */
+  timelines(): Timeline[] {
+    return [...this.#timelines.values()].sort((a, b) => a.workload.localeCompare(b.workload));
+  }
+
+  run(chunk: Chunk): void {
+    const { from, step, count } = chunk.grid;
+    const cursor = { index: 0, at: from };
+    const actual = new Column('series' in chunk.actual ? chunk.actual.series : [], cursor);
+    this.#claim(actual.everyWorkload());
+    const rounds = this.groups.map((group) => ({
+      own: [...this.#claims.values()].filter((claimed) => claimed.group === group),
+      tables: this.#tables(group, chunk, actual, cursor),
+    }));
+    for (; cursor.index < count; cursor.index++, this.#done++) {
+      cursor.at = from + cursor.index * step;
+      this.#note(actual);
+      for (const { own, tables } of rounds) this.#round(own, tables, chunk.peersAt, cursor);
+    }
+  }
+
+  #claim(seen: readonly WorkloadKey[]): void {
+    for (const key of seen) this.#workloads.add(key);
+    const kinds = apiVersions(this.groups);
+    const workloads = [...this.#workloads].filter(this.wanted).flatMap((key) => {
+      const id = parseKey(key);
+      if (!id) return [];
+      return [...(kinds.get(id.kind) ?? [])].map((apiVersion) => ({
+        ref: { apiVersion, ...id },
+        uid: '',
+        labels: {},
+        replicas: 0,
+      }));
+    });
+    const claims = [...claim(this.groups, workloads)].filter(([key]) => this.wanted(key));
+    this.#claims = new Map(claims);
+    for (const [key, { group, rule }] of claims) {
+      if (this.#timelines.has(key)) continue;
+      const { scale, minReplicas, maxReplicas } = rule;
+      const timeline = new Timeline(key, group.name, scale, minReplicas, maxReplicas, this.length);
+      this.#timelines.set(key, timeline);
+    }
+  }
+
+  #tables(group: RuleGroup, { answers }: Chunk, actual: Column, cursor: Cursor): Map<string, SignalTable> {
+    const column = (expr: string): Column => {
+      const answer = answers.get(expr);
+      return new Column(answer && 'series' in answer ? answer.series : [], cursor);
+    };
+    return new Map(
+      Object.entries(group.signals).map(([signal, { expr }]) => {
+        const asked = [expr, ...freshnessQueries(expr)];
+        const partial = asked.map((one) => answers.get(one)).find((answer) => answer && 'partial' in answer);
+        if (partial && 'partial' in partial) {
+          return [signal, absentTable({ absent: 'partial', text: partial.partial })];
+        }
+        const [values, ...ages] = asked.map(column);
+        const table = signalTable(values!, ages, cursor);
+        return [signal, signal === PODS ? this.#asIfProposed(table, actual) : table];
+      }),
+    );
+  }
+
+  /** As many pods not measured yet as there were, of the number proposed. */
+  #asIfProposed(table: SignalTable, actual: Column): SignalTable {
+    return {
+      ...table,
+      samples: (workload) => {
+        const replicas = actual.get(workload);
+        if (replicas === undefined) return [];
+        const more = (this.#replicas.get(workload) ?? replicas) - replicas;
+        return table.samples(workload).map(({ peer, value }) => ({ peer, value: Math.max(0, value + more) }));
+      },
+    };
+  }
+
+  /** A workload begins with the replicas that it had when it was first seen. */
+  #note(actual: Column): void {
+    for (const [key, timeline] of this.#timelines) {
+      const replicas = actual.get(key);
+      if (replicas === undefined || !Number.isFinite(replicas)) continue;
+      timeline.actual[this.#done] = Math.round(replicas);
+      if (!this.#replicas.has(key)) this.#replicas.set(key, Math.round(replicas));
+    }
+  }
+
+  #round(
+    own: readonly Claim[],
+    tables: ReadonlyMap<string, SignalTable>,
+    peersAt: PeersAt,
+    { index, at }: Cursor,
+  ): void {
+    const decisions = decideGroup(own, {
+      claims: this.#claims,
+      tables,
+      surroundings: { resolve: peersAt(index), replicas: (key) => this.#replicas.get(key) },
+      histories: this.#histories,
+      known: (key) => this.#replicas.has(key),
+      now: at,
+    });
+    for (const { claim: made, decision } of decisions) this.#apply(made, decision);
+  }
+
+  #apply({ key, rule }: Claim, { replicas, bound, reason, trace, history }: Decision): void {
+    const timeline = this.#timelines.get(key)!;
+    const index = this.#done;
+    const from = trace.currentReplicas;
+    this.#histories.set(key, rule, history);
+    this.#replicas.set(key, replicas);
+    timeline.proposed[index] = replicas;
+    timeline.setBound(index, bound);
+    if (timeline.actual[index] === UNKNOWN || trace.inputs.some(({ absent }) => absent !== undefined)) {
+      timeline.gaps[index] = 1;
+    }
+    if (replicas !== from) timeline.changes.push({ at: trace.at, from, to: replicas, bound, reason });
+  }
+}
+
+/** The API versions of the kinds that rules for fleets name: Prometheus knows kinds only. */
+function apiVersions(groups: readonly RuleGroup[]): Map<string, Set<string>> {
+  const versions = new Map<string, Set<ScaleTargetRef['apiVersion']>>();
+  for (const { rules } of groups) {
+    for (const rule of rules) {
+      if (!('match' in rule)) continue;
+      const { kind, apiVersion } = rule.match;
+      versions.set(kind, (versions.get(kind) ?? new Set()).add(apiVersion));
+    }
+  }
+  return versions;
+}

@@ -1,0 +1,46 @@
+import { decide } from '../core/decide.js';
+import type { Decision, Neighbour, WorkloadKey } from '../core/types.js';
+import { surveyWaiters } from '../core/waiters.js';
+import { assemble, type Surroundings } from './assemble.js';
+import type { Claim } from './claims.js';
+import type { Histories } from './histories.js';
+import type { SignalTables } from './signal-table.js';
+
+/** All that is known in one round of a group. */
+export interface Scene {
+  /** Of every group: the walk ends at workloads that no rule claims. */
+  readonly claims: ReadonlyMap<WorkloadKey, Claim>;
+  readonly tables: SignalTables;
+  readonly surroundings: Surroundings;
+  readonly histories: Histories;
+  /** Whether a workload's replicas are known; nothing is decided on one whose are not. */
+  readonly known: (workload: WorkloadKey) => boolean;
+  /** Seconds since the epoch. */
+  readonly now: number;
+}
+
+/**
+ * Decides on the workloads of a group from what is known in one round; changes nothing. The live loop, the rule
+ * tests and the backtest all decide here.
+ */
+export function decideGroup(own: readonly Claim[], scene: Scene): { claim: Claim; decision: Decision }[] {
+  const { claims, tables, surroundings, histories, known, now } = scene;
+  const neighbourhood = new Map<WorkloadKey, Neighbour>();
+  for (const [key, samples] of assemble(tables, surroundings, claims.keys())) {
+    const rule = claims.get(key)?.rule;
+    neighbourhood.set(key, { ...(rule && { rule }), samples, history: histories.get(key, rule) });
+  }
+  const { walks, waitedOnBy } = surveyWaiters(neighbourhood, now);
+  return own.flatMap((claim) => {
+    const neighbour = neighbourhood.get(claim.key);
+    if (!neighbour || !known(claim.key)) return [];
+    const walk = walks.get(claim.key);
+    const samples = {
+      ...neighbour.samples,
+      neighbourhood,
+      ...(walk && { walk }),
+      waitedOnBy: waitedOnBy.get(claim.key) ?? [],
+    };
+    return [{ claim, decision: decide(claim.rule, samples, neighbour.history, now) }];
+  });
+}

@@ -1,0 +1,179 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import type { Summary } from '../../scaler/backtest/summary.js';
+import { kernscale, type Ended } from '../unit/kernscale-command.js';
+import { PastPrometheus, type PastSeries } from './history.js';
+
+/** Begins a block of Prometheus', so that one is enough. */
+const START = 1_700_006_400;
+const HOUR = 3600;
+const STATES = ['oncpu', 'runqueue', 'throttled', 'disk', 'network', 'lock', 'sleep', 'idle'];
+const PODS = 2;
+/** When nothing was scraped. */
+const OUTAGE = { from: START + 4500, to: START + 5400 };
+
+interface Answer {
+  readonly workloads: readonly {
+    readonly workload: string;
+    readonly proposed: readonly (number | null)[];
+    readonly actual: readonly (number | null)[];
+    readonly bound: readonly (string | null)[];
+    readonly gap: readonly number[];
+    readonly changes: readonly { readonly at: number; readonly to: number; readonly reason: string }[];
+    readonly summary: Summary;
+  }[];
+}
+
+/** Thread-seconds so far of a rate that steps up after 15 minutes and back down after 45. */
+function stepped(low: number, high: number): (at: number) => number {
+  return (at) => {
+    const seconds = at - START;
+    const raised = Math.min(Math.max(seconds - 900, 0), 1800);
+    return low * seconds + (high - low) * raised;
+  };
+}
+
+/** A workload of two pods that request half a core each. */
+function workload(name: string, rates: Readonly<Record<string, (at: number) => number>>): PastSeries[] {
+  const scraped = (value: (at: number) => number) => (at: number) =>
+    at >= OUTAGE.from && at < OUTAGE.to ? undefined : value(at);
+  return Array.from({ length: PODS }, (_, index) => `${name}-${index}`).flatMap((pod) => {
+    const labels = { namespace: 'shop', workload: name, workload_kind: 'Deployment', pod, container: 'main' };
+    const states = STATES.map((state) => ({
+      metric: 'kernscale_state_seconds_total',
+      labels: { ...labels, state },
+      value: scraped((at) => (rates[state]?.(at) ?? 0) / PODS),
+    }));
+    const gauge = (metric: string, value: number): PastSeries => ({
+      metric,
+      labels,
+      value: scraped(() => value),
+    });
+    return [
+      ...states,
+      gauge('kernscale_container_info', 1),
+      gauge('kernscale_container_cpu_request_cores', 0.5),
+    ];
+  });
+}
+
+function rule(name: string): string {
+  return `      - { scale: ${name}, scaleTargetRef: { kind: Deployment, namespace: shop, name: ${name} }, maxReplicas: 10 }\n`;
+}
+
+describe('kernscale backtest', function () {
+  this.timeout(60_000);
+  const prometheus = new PastPrometheus();
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'kernscale-backtest-'));
+    const series = [
+      ...workload('web', { oncpu: stepped(0.7, 2.1), idle: (at) => at - START }),
+      ...workload('disk', { oncpu: stepped(0.7, 2.1), disk: stepped(4, 12) }),
+    ].sort((a, b) => a.metric.localeCompare(b.metric));
+    await prometheus.start({ from: START, to: START + 2 * HOUR, scrapeInterval: 15, series });
+    await writeFile(
+      path.join(folder, 'rules.yaml'),
+      `groups:\n  - name: shop\n    rules:\n${rule('web')}${rule('disk')}`,
+    );
+  });
+  after(async () => {
+    await prometheus.stop();
+    await rm(folder, { recursive: true });
+  });
+
+  const run = (...flags: string[]): Promise<Ended> =>
+    kernscale('backtest', path.join(folder, 'rules.yaml'), `--prometheus.url=${prometheus.url}`, ...flags);
+  const range = [`--from=${START + 300}`, `--to=${START + 2 * HOUR - 60}`];
+
+  it('follows the recorded load up and, a window later, down, and never down on missing data', async () => {
+    const { status, stdout, stderr } = await run(...range, '--json');
+    expect({ status, stderr }).to.deep.equal({ status: 0, stderr: '' });
+    const { workloads } = JSON.parse(stdout) as Answer;
+    const [disk, web] = workloads;
+    expect(web?.workload).to.equal('shop/Deployment/web');
+    const at = (seconds: number): number => (seconds - 300) / 15;
+    // 2.1 cores at 70 % of half a core make six pods.
+    expect(web?.proposed[at(600)]).to.equal(2);
+    expect(web?.proposed[at(1200)]).to.equal(6);
+    expect(web?.proposed[at(2700 + 240)]).to.equal(6);
+    expect(web?.proposed[at(4200)]).to.equal(2);
+    expect(web?.actual[at(1200)]).to.equal(2);
+    const held = web!.proposed.slice(at(4650), at(5400));
+    expect(new Set(held)).to.deep.equal(new Set([2]));
+    expect(new Set(web!.gap.slice(at(4650), at(5400)))).to.deep.equal(new Set([1]));
+    expect(web?.summary.proposed).to.include({ reversals: 1, highest: 6 });
+    expect(web?.summary.actual).to.include({
+      ups: 0,
+      downs: 0,
+      replicaHours: web!.summary.comparedSeconds / 1800,
+    });
+    expect(web?.summary.disagreements).to.have.lengthOf(1);
+    expect(web?.summary.disagreements[0]).to.include({ proposed: 6, actual: 2 });
+    expect(web?.changes[0]?.reason).to.match(/^Scaling up from 2 to /);
+    expect(disk?.bound[at(1200)]).to.equal('disk');
+    expect(new Set(disk?.proposed)).to.deep.equal(new Set([2]));
+  });
+
+  it('gives the same series whatever pieces the past is asked for in', async () => {
+    const whole = JSON.parse((await run(...range, '--json', '--workload', 'web')).stdout) as Answer;
+    const coarse = JSON.parse((await run(...range, '--json', '--step=60s')).stdout) as Answer;
+    expect(whole.workloads).to.have.lengthOf(1);
+    // 457 rounds are more than the first piece and two pieces of timestamps.
+    expect(whole.workloads[0]?.proposed).to.have.lengthOf(457);
+    expect(coarse.workloads[1]?.proposed).to.have.lengthOf(115);
+    expect(coarse.workloads[1]?.summary.proposed.highest).to.equal(6);
+  });
+
+  it('tells people what it found, and draws it in a page of its own', async () => {
+    const page = path.join(folder, 'page.html');
+    const { status, stdout } = await run(...range, '--workload=shop/web', '--html', page);
+    expect(status).to.equal(0);
+    expect(stdout).to.match(/^shop\/Deployment\/web: rule "web" of group "shop", 1 to 10 replicas$/m);
+    expect(stdout).to.match(/^ {2}proposed {2}[\d.]+ replica-hours, at most 6; /m);
+    expect(stdout).to.match(/^ {2}they differ \d+ % of the time, in 1 moment:$/m);
+    expect(stdout).to.match(/held, never taken for zero$/m);
+    expect(stdout).to.contain('Open loop:');
+    expect(stdout).not.to.contain('\x1b');
+    const html = await readFile(page, 'utf8');
+    expect(html).to.match(/<path class="proposed" d="M0 \d+/);
+    expect(html).to.contain('<rect class="gap"');
+    expect(html).not.to.match(/src=|href=|<script/);
+  });
+
+  it('takes other words for what there was, and says when Prometheus knows nothing', async () => {
+    const actual = 'kernscale_container_info * 0 + 3';
+    const several = await run(
+      ...range,
+      '--json',
+      '--workload=web',
+      '--actual',
+      `max by (namespace, workload, workload_kind) (${actual})`,
+    );
+    const [web] = (JSON.parse(several.stdout) as Answer).workloads;
+    expect(new Set(web?.actual)).to.include(3);
+    const nothing = await run('--from=1600000000', '--to=1600000600');
+    expect(nothing.status).to.equal(1);
+    expect(nothing.stderr).to.match(/\[BACKTEST_EMPTY\]\n$/);
+  });
+
+  it('exits with 1 on errors in files and answers, and with 2 on a wrong command line', async () => {
+    const elsewhere = await kernscale(
+      'backtest',
+      path.join(folder, 'rules.yaml'),
+      '--prometheus.url=http://127.0.0.1:1',
+    );
+    expect(elsewhere).to.include({ status: 1, stdout: '' });
+    expect(elsewhere.stderr).to.match(/no answer to .* cannot be reached: .*\[PROMETHEUS_ANSWER\]\n$/);
+    for (const flags of [[], ['--step=0s'], ['--from=yesterday'], ['--from=1d', '--to=2d']]) {
+      const { status, stderr } = await kernscale('backtest', 'rules.yaml', ...flags);
+      expect(status).to.equal(2);
+      expect(stderr).to.match(/\[BAD_FLAG\]\n$/);
+    }
+    const missing = await run('/nonexistent.yaml', ...range);
+    expect(missing.status).to.equal(1);
+    expect(missing.stderr).to.contain('[RULE_FILE_UNREADABLE]');
+  });
+});
