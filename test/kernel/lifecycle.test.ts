@@ -1,29 +1,15 @@
 import { expect } from 'chai';
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { NativeError, openProbes } from '../../native/index.js';
 import type { CgroupEvent } from '../../native/index.js';
+import { all, heldBy } from './bpf-census.js';
+import type { BpfKind } from './bpf-census.js';
 import { cgroupRoot, requireKernel } from './harness.js';
-
-/** Ids of the BPF programs that a process holds. */
-function programsOf(pid: number): readonly number[] {
-  return readdirSync(`/proc/${pid}/fdinfo`).flatMap((fd) => {
-    const id = /^prog_id:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'));
-    return id === null ? [] : [Number(id[1])];
-  });
-}
-
-/** Ids of all BPF programs of the machine. */
-function allPrograms(): readonly number[] {
-  const list = JSON.parse(execFileSync('bpftool', ['-j', 'prog', 'list'], { encoding: 'utf8' })) as {
-    id: number;
-  }[];
-  return list.map(({ id }) => id);
-}
 
 const OPENER = `
   import { openProbes } from ${JSON.stringify(join(import.meta.dirname, '../../native/index.ts'))};
@@ -40,19 +26,23 @@ describe('life of the probes', () => {
     });
   });
 
-  it('leaves no program behind when it is killed', async () => {
+  it('leaves no program and no map behind when it is killed', async () => {
     const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', OPENER], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     try {
       for await (const line of createInterface({ input: child.stdout })) if (line === 'open') break;
-      const programs = new Set(programsOf(child.pid!));
-      expect(programs.size).to.be.above(5);
-      expect(allPrograms().filter((id) => programs.has(id))).to.have.lengthOf(programs.size);
+      const held = { prog: heldBy(child.pid!, 'prog'), map: heldBy(child.pid!, 'map') };
+      const left = (kind: BpfKind): readonly number[] => all(kind).filter((id) => held[kind].includes(id));
+      for (const kind of ['prog', 'map'] as const) {
+        expect(held[kind].length, kind).to.be.above(5);
+        expect(left(kind), kind).to.have.lengthOf(held[kind].length);
+      }
       child.kill('SIGKILL');
       await new Promise((resolve) => child.once('exit', resolve));
-      for (let wait = 0; wait < 100 && allPrograms().some((id) => programs.has(id)); wait++) await sleep(20);
-      expect(allPrograms().filter((id) => programs.has(id))).to.deep.equal([]);
+      for (let wait = 0; wait < 100 && left('prog').length + left('map').length > 0; wait++) await sleep(50);
+      expect(left('prog')).to.deep.equal([]);
+      expect(left('map')).to.deep.equal([]);
     } finally {
       child.kill('SIGKILL');
     }
@@ -102,7 +92,7 @@ describe('life of the probes', () => {
     }
   });
 
-  it('tells of cgroups that come and go, within 100 ms', async () => {
+  it('tells of cgroups that come and go', async () => {
     const events: CgroupEvent[] = [];
     const probes = openProbes({
       cgroupRoot: cgroupRoot(),
@@ -111,12 +101,16 @@ describe('life of the probes', () => {
       onCgroup: (event) => events.push(event),
     });
     const path = `${cgroupRoot()}/kernscale-test-${process.pid}-events`;
+    const told = async (kind: CgroupEvent['kind'], id: bigint): Promise<void> => {
+      const isIt = (event: CgroupEvent): boolean => event.kind === kind && event.cgroupId === id;
+      for (let wait = 0; wait < 200 && !events.some(isIt); wait++) await sleep(25);
+    };
     try {
       mkdirSync(path);
       const { ino } = statSync(path, { bigint: true });
-      await sleep(100);
+      await told('created', ino);
       rmdirSync(path);
-      await sleep(100);
+      await told('removed', ino);
       expect(
         events.filter(({ cgroupId }) => cgroupId === ino).map(({ kind, path: below }) => [kind, below]),
       ).to.deep.equal([
