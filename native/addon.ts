@@ -39,7 +39,29 @@ export interface RawProgram {
   readonly detail: string;
 }
 
-export interface Addon {
+declare const samplerBrand: unique symbol;
+
+/** The addon's opaque handle of one stack sampler. */
+export interface SamplerHandle {
+  readonly [samplerBrand]: never;
+}
+
+/** See src/profile.h. */
+export interface SamplerAddon {
+  openSampler(hz: number): SamplerHandle;
+  closeSampler(handle: SamplerHandle): void;
+  selectCgroups(handle: SamplerHandle, cgroupIds: BigUint64Array): void;
+  runSampler(handle: SamplerHandle, on: boolean): void;
+  takeSamples(handle: SamplerHandle): Buffer;
+  listMappings(handle: SamplerHandle): Buffer;
+  /** A line for each address. */
+  nameAddresses(handle: SamplerHandle, addresses: BigUint64Array): Buffer;
+  samplerCounts(handle: SamplerHandle): { runs: number; lost: number };
+  /** A descriptor, or -errno. */
+  openBelow(root: string, path: string): number;
+}
+
+export interface Addon extends SamplerAddon {
   open(options: {
     cgroupRoot: string;
     maxContainers: number;
@@ -59,7 +81,7 @@ export interface Addon {
   untrack(handle: Handle, cgroupId: bigint): void;
   read(handle: Handle): RawSnapshot;
   /** Answers the capabilities that stay, as bits. */
-  dropCapabilities(handle: Handle): bigint;
+  dropCapabilities(handle: Handle, keep: bigint): bigint;
   /** Cgroups that came and went since the last call: id, whether removed, path. */
   takeEvents(handle: Handle): readonly (readonly [bigint, boolean, string])[];
   /** Whether each program takes its own time from now on. */

@@ -8,6 +8,7 @@ import type { NativeErrorCode } from './errors.js';
 import { PROBES } from './types.js';
 import type {
   BlockIoAttribution,
+  Capability,
   CgroupEvent,
   OpenOptions,
   Probes,
@@ -19,12 +20,15 @@ import type {
 
 export * from './bounds.js';
 export * from './errors.js';
+export * from './profile.js';
 export * from './types.js';
 
 const DEFAULT_MAX_CONTAINERS = 1024;
 const DEFAULT_SAMPLE_HZ = 99;
 /** Half of what `onCgroup` promises. */
 const EVENT_INTERVAL_MS = 50;
+/** linux/capability.h */
+const CAPABILITIES: Readonly<Record<Capability, bigint>> = { CAP_BPF: 39n, CAP_SYS_PTRACE: 19n };
 const LEVELS = ['warn', 'info', 'debug'] as const;
 
 /**
@@ -90,8 +94,11 @@ class LoadedProbes implements Probes {
     });
   }
 
-  dropCapabilities(): readonly 'CAP_BPF'[] {
-    return this.#call(() => this.#addon.dropCapabilities(this.#handle)) === 0n ? [] : ['CAP_BPF'];
+  dropCapabilities(keep: readonly Capability[] = []): readonly Capability[] {
+    const wanted = keep.reduce((bits, capability) => bits | (1n << CAPABILITIES[capability]), 0n);
+    const kept = this.#call(() => this.#addon.dropCapabilities(this.#handle, wanted));
+    const names = Object.keys(CAPABILITIES) as Capability[];
+    return names.filter((capability) => (kept & (1n << CAPABILITIES[capability])) !== 0n);
   }
 
   read(): Snapshot {

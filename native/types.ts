@@ -146,6 +146,9 @@ export interface OpenOptions {
   readonly onMessage?: (level: 'warn' | 'info' | 'debug', message: string) => void;
 }
 
+/** What a process may go on holding: see `Probes.dropCapabilities`. */
+export type Capability = 'CAP_BPF' | 'CAP_SYS_PTRACE';
+
 /** Loaded and attached BPF programs. They live no longer than this process. */
 export interface Probes {
   readonly programs: readonly ProgramStatus[];
@@ -161,13 +164,13 @@ export interface Probes {
   /** Frees the cgroup's slot; its counters are gone. Unknown ids are ignored. */
   untrack(cgroupId: bigint): void;
   /**
-   * Gives up, for good, every capability of every thread of this process. The programs stay attached and
-   * everything goes on working. Answers the capabilities that
-   * reading needs and that stay: CAP_BPF before Linux 5.19 where unprivileged bpf(2) is disabled, else none.
+   * Gives up, for good, every capability of every thread of this process but those to keep. The programs stay
+   * attached and everything goes on working. Answers the capabilities that stay: what the process has of `keep`,
+   * and CAP_BPF, which reading needs, before Linux 5.19 where unprivileged bpf(2) is disabled.
    *
    * @throws NativeError `PRIVILEGES_KEPT`
    */
-  dropCapabilities(): readonly 'CAP_BPF'[];
+  dropCapabilities(keep?: readonly Capability[]): readonly Capability[];
   /** Reads all maps in one pass. @throws NativeError `CLOSED` */
   read(): Snapshot;
   /**

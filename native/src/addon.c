@@ -7,6 +7,7 @@
 #include "messages.h"
 #include "napi.h"
 #include "privileges.h"
+#include "profile.h"
 
 /* Tells our handle from anybody else's wrapped object. */
 static const napi_type_tag handle_tag = { 0x6b65726e7363616cULL, 0x652d68616e646c65ULL };
@@ -210,14 +211,16 @@ static napi_value kernel_memory(napi_env env, napi_callback_info info)
 /* Answers the capabilities that stay, as bits. */
 static napi_value drop_capabilities(napi_env env, napi_callback_info info)
 {
-	napi_value argument, result;
+	napi_value values[2], result;
 	struct failure failure = {};
-	struct session *session = arguments(env, info, 1, &argument);
-	uint64_t kept;
+	struct session *session = arguments(env, info, 2, values);
+	uint64_t wanted, kept;
+	bool lossless;
 
 	if (!session)
 		return NULL;
-	if (!privileges_drop(session, &kept, &failure))
+	CHECK(napi_get_value_bigint_uint64(env, values[1], &wanted, &lossless));
+	if (!privileges_drop(session, wanted, &kept, &failure))
 		return throw(env, failure.code, failure.message);
 	CHECK(napi_create_bigint_uint64(env, kept, &result));
 	return result;
@@ -262,5 +265,5 @@ NAPI_MODULE_INIT()
 
 	messages_capture();
 	CHECK(napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions));
-	return exports;
+	return sampler_exports(env, exports);
 }

@@ -13,7 +13,7 @@
 #include "messages.h"
 #include "session.h"
 
-static int perf_event_on(int cpu, uint32_t hz)
+int perf_event_on(int cpu, uint32_t hz)
 {
 	struct perf_event_attr attributes = {
 		.type = PERF_TYPE_SOFTWARE,

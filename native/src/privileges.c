@@ -154,13 +154,13 @@ static int confine_all(pid_t *stubborn)
 	return count;
 }
 
-bool privileges_drop(const struct session *session, uint64_t *kept, struct failure *failure)
+bool privileges_drop(const struct session *session, uint64_t wanted, uint64_t *kept, struct failure *failure)
 {
 	struct kernel_sigaction before, ours;
 	int found = -1;
 	pid_t stubborn = 0;
 
-	*kept = needed_to_read(session) & status_mask("/proc/thread-self/status", "CapPrm");
+	*kept = (needed_to_read(session) | wanted) & status_mask("/proc/thread-self/status", "CapPrm");
 	atomic_store(&keep, *kept);
 	/* glibc's own action has the flags and the restorer that ours needs; its handler is put back. */
 	if (!syscall(SYS_rt_sigaction, SIGSETXID, NULL, &before, sizeof(before.mask))) {

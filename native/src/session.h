@@ -137,6 +137,9 @@ void session_age_peers(struct session *session, const struct peer_key *keys, con
 /* Reads a whole hash map into `session->entries`. Answers the number of entries, or -errno. */
 int session_read_hash(struct session *session, const struct bpf_map *map);
 
+/* A clock of that CPU, not yet attached to anything. Its descriptor, or -1 and errno. */
+int perf_event_on(int cpu, uint32_t hz);
+
 bool session_program_attached(const struct session *session, const char *name);
 void fail(struct failure *failure, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

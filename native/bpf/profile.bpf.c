@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+/*
+ * Stacks of a few containers, on request. An object of its own: where profiles are not enabled, nothing of it is loaded.
+ * User space has given up its capabilities when a profile is asked for, so what it would need them for is done here:
+ * the memory mappings of other users' processes, and the names of kernel addresses.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "profile.h"
+
+const volatile __u64 page_size = 4096;
+
+/* Cgroups to sample. Bound: the containers of one pod; more are refused by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_PROFILED);
+	__type(key, __u64);
+	__type(value, __u32);
+} profiled SEC(".maps");
+
+/* Samples not fetched yet. Bound set before loading by the number of CPUs; what does not fit is counted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 128 * 1024);
+} samples SEC(".maps");
+
+/* A sample is larger than a BPF program's stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct stack_sample);
+} scratch SEC(".maps");
+
+/* Kernel addresses to name; 0: none. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_ADDRESSES);
+	__type(key, __u32);
+	__type(value, __u64);
+} addresses SEC(".maps");
+
+__u64 runs;
+__u64 lost;
+
+/* The profiled cgroup that the thread is in or below; 0: none. */
+static __always_inline __u64 profiled_cgroup(struct task_struct *task)
+{
+	/* Containers sit at most five levels below the kubelet's root, and kind nests that once more. */
+	const int max_levels = 16;
+	struct cgroup *group = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+
+	for (int level = 0; level < max_levels && group; level++) {
+		__u64 id = BPF_CORE_READ(group, kn, id);
+
+		if (bpf_map_lookup_elem(&profiled, &id))
+			return id;
+		/* `self` is the first member of struct cgroup, so a parent's css is a parent cgroup. */
+		group = (struct cgroup *)BPF_CORE_READ(group, self.parent);
+	}
+	return 0;
+}
+
+/* Bytes of a stack, at most `bound`; an error is an empty stack. */
+static __always_inline __u32 stack_bytes(long got)
+{
+	const __u32 bound = MAX_FRAMES * sizeof(__u64);
+
+	if (got < 0)
+		return 0;
+	return got > bound ? bound : got;
+}
+
+SEC("perf_event")
+int sample_stack(struct bpf_perf_event_data *ctx)
+{
+	const __u32 first = 0, stack_size = MAX_FRAMES * sizeof(__u64);
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u32 pid = bpf_get_current_pid_tgid();
+	struct stack_sample *sample;
+	__u32 kernel, user;
+	__u64 cgroup;
+
+	__sync_fetch_and_add(&runs, 1);
+	if (!pid)
+		return 0;
+	cgroup = profiled_cgroup(task);
+	if (!cgroup)
+		return 0;
+	sample = bpf_map_lookup_elem(&scratch, &first);
+	if (!sample)
+		return 0;
+	sample->cgroup = cgroup;
+	sample->pid = bpf_get_current_pid_tgid() >> 32;
+	sample->tid = pid;
+	bpf_get_current_comm(sample->comm, sizeof(sample->comm));
+	kernel = stack_bytes(bpf_get_stack(ctx, sample->frames, stack_size, 0));
+	user = stack_bytes(bpf_get_stack(ctx, (void *)sample->frames + kernel, stack_size, BPF_F_USER_STACK));
+	sample->kernel_frames = kernel / sizeof(__u64);
+	sample->user_frames = user / sizeof(__u64);
+	if (bpf_ringbuf_output(&samples, sample, __builtin_offsetof(struct stack_sample, frames) + kernel + user,
+			       BPF_RB_NO_WAKEUP))
+		__sync_fetch_and_add(&lost, 1);
+	return 0;
+}
+
+/* Reading /proc/PID/maps of another user's process takes CAP_SYS_PTRACE; the iterator was made with what we had. */
+SEC("iter/task_vma")
+int list_mappings(struct bpf_iter__task_vma *ctx)
+{
+	const unsigned long executable = 0x4; /* VM_EXEC */
+	struct task_struct *task = ctx->task;
+	struct vm_area_struct *vma = ctx->vma;
+	struct seq_file *seq = ctx->meta->seq;
+	struct mapping mapping = {};
+	static char path[MAX_MAPPED_PATH];
+	struct file *file;
+	long size = 0;
+
+	if (!task || !vma || !(vma->vm_flags & executable) || !profiled_cgroup(task))
+		return 0;
+	mapping.start = vma->vm_start;
+	mapping.end = vma->vm_end;
+	mapping.pid = task->tgid;
+	file = vma->vm_file;
+	if (file) {
+		mapping.offset = vma->vm_pgoff * page_size;
+		mapping.inode = BPF_CORE_READ(file, f_inode, i_ino);
+		mapping.device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+		size = bpf_d_path((struct path *)&file->f_path, path, sizeof(path));
+	}
+	if (size < 0 || size > (long)sizeof(path))
+		size = 0;
+	mapping.path_size = size;
+	bpf_seq_write(seq, &mapping, sizeof(mapping));
+	if (size > 0)
+		bpf_seq_write(seq, path, size);
+	return 0;
+}
+
+/* One line for each address. /proc/kallsyms shows its reader no addresses without CAP_SYSLOG; %ps needs nothing. */
+SEC("iter/bpf_map_elem")
+int name_addresses(struct bpf_iter__bpf_map_elem *ctx)
+{
+	__u64 *address = ctx->value;
+
+	if (address && *address)
+		BPF_SEQ_PRINTF(ctx->meta->seq, "%ps\n", *address);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

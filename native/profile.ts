@@ -1,0 +1,203 @@
+import { loadAddon } from './addon.js';
+import type { SamplerAddon, SamplerHandle } from './addon.js';
+import { NativeError } from './errors.js';
+import type { NativeErrorCode } from './errors.js';
+
+const DEFAULT_HZ = 99;
+/** MAX_ADDRESSES of bpf/profile.h. */
+const ADDRESSES_AT_ONCE = 1024;
+
+/**
+ * What one thread did at one instant. Frames are addresses, innermost first; every one but the innermost is where a
+ * call returns to. Kernel addresses, which are the upper half of all, are negative here (as signed 64-bit numbers), so
+ * that all of them are exact.
+ */
+export interface StackSample {
+  /** The cgroup asked for, also when the thread is in a child of it. */
+  readonly cgroupId: bigint;
+  readonly pid: number;
+  readonly tid: number;
+  /** The thread's name, at most 15 bytes. */
+  readonly thread: string;
+  readonly kernel: readonly number[];
+  readonly user: readonly number[];
+}
+
+/** A stretch of executable memory. */
+export interface Mapping {
+  readonly pid: number;
+  readonly start: number;
+  readonly end: number;
+  /** Of `start` in the file, in bytes. */
+  readonly offset: number;
+  /** Kernel number of the file's device, 12 bits major, 20 bits minor. */
+  readonly device: number;
+  /** 0: memory without a file, as just-in-time compilers make. */
+  readonly inode: bigint;
+  /** As the process' own mount namespace names it; empty without a file, or beyond 511 bytes. */
+  readonly path: string;
+}
+
+export interface StackSampler {
+  readonly hz: number;
+  /** Takes samples of these cgroups, and what is below them, until `stop`; at most 256. */
+  start(cgroupIds: readonly bigint[]): void;
+  /** Goes on with other cgroups. */
+  select(cgroupIds: readonly bigint[]): void;
+  /** Samples since the last call. To be called a few times a second: the buffer holds a third of one. */
+  take(): readonly StackSample[];
+  /** The executable mappings of the selected cgroups' processes, as they are now. */
+  mappings(): readonly Mapping[];
+  /** The kernel's names of addresses of its own; undefined where it has none. */
+  kernelNames(addresses: readonly number[]): ReadonlyMap<number, string>;
+  stop(): void;
+  /** How often the program has run on any CPU, and how many samples found the buffer full. */
+  counts(): { readonly runs: number; readonly lost: number };
+  close(): void;
+}
+
+/**
+ * Loads what takes stack samples. Nothing runs before `start`; to be opened before the capabilities are dropped, and
+ * works without any.
+ *
+ * @throws NativeError `NO_ADDON`, `NO_CAPABILITY`, `NO_BTF`, `LOAD_FAILED`
+ */
+export function openStackSampler(hz = DEFAULT_HZ): StackSampler {
+  return new LoadedSampler(loadAddon(), hz);
+}
+
+/**
+ * Opens a file below another root directory, such as `/proc/PID/root`, for reading; links do not lead out of it.
+ *
+ * @returns a descriptor; undefined when it cannot be opened
+ */
+export function openBelow(root: string, path: string): number | undefined {
+  const file = loadAddon().openBelow(root, path);
+  return file < 0 ? undefined : file;
+}
+
+class LoadedSampler implements StackSampler {
+  readonly #handle: SamplerHandle;
+
+  constructor(
+    private readonly addon: SamplerAddon,
+    readonly hz: number,
+  ) {
+    this.#handle = named(() => addon.openSampler(hz));
+  }
+
+  start(cgroupIds: readonly bigint[]): void {
+    this.take();
+    this.select(cgroupIds);
+    named(() => {
+      this.addon.runSampler(this.#handle, true);
+    });
+  }
+
+  select(cgroupIds: readonly bigint[]): void {
+    named(() => {
+      this.addon.selectCgroups(this.#handle, BigUint64Array.from(cgroupIds));
+    });
+  }
+
+  take(): readonly StackSample[] {
+    return decodeSamples(named(() => this.addon.takeSamples(this.#handle)));
+  }
+
+  mappings(): readonly Mapping[] {
+    return decodeMappings(named(() => this.addon.listMappings(this.#handle)));
+  }
+
+  kernelNames(addresses: readonly number[]): ReadonlyMap<number, string> {
+    const names = new Map<number, string>();
+    for (let from = 0; from < addresses.length; from += ADDRESSES_AT_ONCE) {
+      const some = addresses.slice(from, from + ADDRESSES_AT_ONCE);
+      const words = BigUint64Array.from(some, (address) => BigInt.asUintN(64, BigInt(address)));
+      const lines = named(() => this.addon.nameAddresses(this.#handle, words))
+        .toString()
+        .split('\n');
+      // An address that has no name is printed as it is.
+      for (const [i, address] of some.entries()) {
+        const name = lines[i] ?? '';
+        if (name !== '' && !name.startsWith('0x')) names.set(address, name);
+      }
+    }
+    return names;
+  }
+
+  stop(): void {
+    named(() => {
+      this.addon.runSampler(this.#handle, false);
+    });
+    this.select([]);
+  }
+
+  counts(): { readonly runs: number; readonly lost: number } {
+    return named(() => this.addon.samplerCounts(this.#handle));
+  }
+
+  close(): void {
+    named(() => {
+      this.addon.closeSampler(this.#handle);
+    });
+  }
+}
+
+/** struct stack_sample, each after its size */
+function decodeSamples(bytes: Buffer): StackSample[] {
+  const header = 40;
+  const samples: StackSample[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const size = Number(bytes.readBigUInt64LE(at));
+    const sample = bytes.subarray(at + 8, at + 8 + size);
+    const kernel = sample.readUInt32LE(32);
+    const user = sample.readUInt32LE(36);
+    const frame = (i: number) => Number(sample.readBigInt64LE(header + 8 * i));
+    samples.push({
+      cgroupId: sample.readBigUInt64LE(0),
+      pid: sample.readUInt32LE(8),
+      tid: sample.readUInt32LE(12),
+      thread: textOf(sample.subarray(16, 32)),
+      kernel: Array.from({ length: kernel }, (_, i) => frame(i)),
+      user: Array.from({ length: user }, (_, i) => frame(kernel + i)),
+    });
+    at += 8 + size;
+  }
+  return samples;
+}
+
+/** struct mapping, each with its path behind it */
+function decodeMappings(bytes: Buffer): Mapping[] {
+  const header = 48;
+  const mappings: Mapping[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const word = (offset: number) => Number(bytes.readBigUInt64LE(at + offset));
+    const pathSize = bytes.readUInt32LE(at + 40);
+    mappings.push({
+      start: word(0),
+      end: word(8),
+      offset: word(16),
+      inode: bytes.readBigUInt64LE(at + 24),
+      device: bytes.readUInt32LE(at + 32),
+      pid: bytes.readUInt32LE(at + 36),
+      path: textOf(bytes.subarray(at + header, at + header + pathSize)),
+    });
+    at += header + pathSize;
+  }
+  return mappings;
+}
+
+function textOf(bytes: Buffer): string {
+  const end = bytes.indexOf(0);
+  return bytes.toString('utf8', 0, end === -1 ? bytes.length : end);
+}
+
+/** Makes the addon's errors ours. */
+function named<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error)) throw error;
+    throw new NativeError(error.code as NativeErrorCode, error.message);
+  }
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The Node-API face of the stack sampler. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "napi.h"
+#include "profile.h"
+
+static const napi_type_tag sampler_tag = { 0x6b65726e7363616cULL, 0x652d73616d706c65ULL };
+
+struct handle {
+	struct sampler *sampler; /* NULL once closed */
+};
+
+static void free_handle(napi_env env, void *data, void *hint)
+{
+	struct handle *handle = data;
+
+	(void)env;
+	(void)hint;
+	if (handle->sampler)
+		sampler_close(handle->sampler);
+	free(handle);
+}
+
+static struct handle *handle_of(napi_env env, napi_callback_info info, size_t wanted, napi_value *values)
+{
+	size_t count = wanted;
+	bool ours = false;
+	struct handle *handle;
+
+	CHECK(napi_get_cb_info(env, info, &count, values, NULL, NULL));
+	if (count >= wanted)
+		CHECK(napi_check_object_type_tag(env, values[0], &sampler_tag, &ours));
+	if (!ours) {
+		napi_throw_type_error(env, "BAD_ARGUMENT", "not a stack sampler of this addon");
+		return NULL;
+	}
+	CHECK(napi_unwrap(env, values[0], (void **)&handle));
+	return handle;
+}
+
+static struct sampler *sampler_of(napi_env env, napi_callback_info info, size_t wanted, napi_value *values)
+{
+	struct handle *handle = handle_of(env, info, wanted, values);
+
+	if (handle && !handle->sampler)
+		throw(env, "CLOSED", "the stack sampler is closed");
+	return handle ? handle->sampler : NULL;
+}
+
+static napi_value open_sampler(napi_env env, napi_callback_info info)
+{
+	struct failure failure = {};
+	struct handle *handle;
+	napi_value argument, result;
+	size_t count = 1;
+	uint32_t hz;
+
+	CHECK(napi_get_cb_info(env, info, &count, &argument, NULL, NULL));
+	CHECK(napi_get_value_uint32(env, argument, &hz));
+	handle = calloc(1, sizeof(*handle));
+	if (!handle)
+		return throw(env, "NO_MEMORY", "no memory");
+	handle->sampler = sampler_open(hz, &failure);
+	if (!handle->sampler) {
+		free(handle);
+		return throw(env, failure.code, failure.message);
+	}
+	if (napi_create_object(env, &result) != napi_ok ||
+	    napi_wrap(env, result, handle, free_handle, NULL, NULL) != napi_ok) {
+		free_handle(env, handle, NULL);
+		return throw(env, "NAPI_FAILED", "cannot create the handle");
+	}
+	CHECK(napi_type_tag_object(env, result, &sampler_tag));
+	return result;
+}
+
+static napi_value close_sampler(napi_env env, napi_callback_info info)
+{
+	napi_value argument;
+	struct handle *handle = handle_of(env, info, 1, &argument);
+
+	if (handle && handle->sampler)
+		sampler_close(handle->sampler);
+	if (handle)
+		handle->sampler = NULL;
+	return NULL;
+}
+
+/* The numbers of a BigUint64Array; they belong to it. */
+static napi_value get_numbers(napi_env env, napi_value array, uint64_t **numbers, size_t *length)
+{
+	napi_typedarray_type type;
+	napi_value buffer;
+	size_t offset;
+
+	CHECK(napi_get_typedarray_info(env, array, &type, length, (void **)numbers, &buffer, &offset));
+	return type == napi_biguint64_array ? array : throw(env, "BAD_ARGUMENT", "not a BigUint64Array");
+}
+
+static napi_value select_cgroups(napi_env env, napi_callback_info info)
+{
+	napi_value values[2];
+	struct sampler *sampler = sampler_of(env, info, 2, values);
+	uint64_t *cgroups;
+	size_t length;
+	int error;
+
+	if (!sampler || !get_numbers(env, values[1], &cgroups, &length))
+		return NULL;
+	error = sampler_select(sampler, cgroups, length);
+	return error ? throw(env, "READ_FAILED", strerror(-error)) : NULL;
+}
+
+static napi_value run_sampler(napi_env env, napi_callback_info info)
+{
+	napi_value values[2];
+	struct sampler *sampler = sampler_of(env, info, 2, values);
+	bool on;
+	int error;
+
+	if (!sampler)
+		return NULL;
+	CHECK(napi_get_value_bool(env, values[1], &on));
+	error = sampler_run(sampler, on);
+	return error ? throw(env, "READ_FAILED", strerror(-error)) : NULL;
+}
+
+static napi_value to_buffer(napi_env env, const struct bytes *bytes, int error)
+{
+	napi_value result;
+
+	if (!bytes)
+		return throw(env, "READ_FAILED", strerror(-error));
+	CHECK(napi_create_buffer_copy(env, bytes->size, bytes->data, NULL, &result));
+	return result;
+}
+
+static napi_value take_samples(napi_env env, napi_callback_info info)
+{
+	napi_value argument;
+	struct sampler *sampler = sampler_of(env, info, 1, &argument);
+	int error = 0;
+
+	return sampler ? to_buffer(env, sampler_take(sampler, &error), error) : NULL;
+}
+
+static napi_value list_mappings(napi_env env, napi_callback_info info)
+{
+	napi_value argument;
+	struct sampler *sampler = sampler_of(env, info, 1, &argument);
+	int error = 0;
+
+	return sampler ? to_buffer(env, sampler_mappings(sampler, &error), error) : NULL;
+}
+
+static napi_value name_addresses(napi_env env, napi_callback_info info)
+{
+	napi_value values[2];
+	struct sampler *sampler = sampler_of(env, info, 2, values);
+	uint64_t *addresses;
+	size_t length;
+	int error = 0;
+
+	if (!sampler || !get_numbers(env, values[1], &addresses, &length))
+		return NULL;
+	return to_buffer(env, sampler_names(sampler, addresses, length, &error), error);
+}
+
+static napi_value read_counts(napi_env env, napi_callback_info info)
+{
+	napi_value argument, result;
+	struct sampler *sampler = sampler_of(env, info, 1, &argument);
+	uint64_t runs, lost;
+
+	if (!sampler)
+		return NULL;
+	sampler_counts(sampler, &runs, &lost);
+	CHECK(napi_create_object(env, &result));
+	return set_number(env, result, "runs", runs) ? set_number(env, result, "lost", lost) : NULL;
+}
+
+/*
+ * A descriptor of a file below another root directory. Links in the path, which whoever runs there has made, lead
+ * nowhere else; a pipe does not block. Answers -errno when it cannot be opened.
+ */
+static napi_value open_below(napi_env env, napi_callback_info info)
+{
+	const struct open_how how = {
+		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	char root[64], path[PATH_MAX];
+	napi_value values[2], result;
+	size_t count = 2, length;
+	int directory, file;
+
+	CHECK(napi_get_cb_info(env, info, &count, values, NULL, NULL));
+	CHECK(napi_get_value_string_utf8(env, values[0], root, sizeof(root), &length));
+	CHECK(napi_get_value_string_utf8(env, values[1], path, sizeof(path), &length));
+	directory = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	file = directory < 0 ? -errno : (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
+	if (directory >= 0 && file < 0)
+		file = -errno;
+	if (directory >= 0)
+		close(directory);
+	CHECK(napi_create_int32(env, file, &result));
+	return result;
+}
+
+napi_value sampler_exports(napi_env env, napi_value exports)
+{
+	const napi_property_descriptor functions[] = {
+		{ .utf8name = "openSampler", .method = open_sampler, .attributes = napi_enumerable },
+		{ .utf8name = "closeSampler", .method = close_sampler, .attributes = napi_enumerable },
+		{ .utf8name = "selectCgroups", .method = select_cgroups, .attributes = napi_enumerable },
+		{ .utf8name = "runSampler", .method = run_sampler, .attributes = napi_enumerable },
+		{ .utf8name = "takeSamples", .method = take_samples, .attributes = napi_enumerable },
+		{ .utf8name = "listMappings", .method = list_mappings, .attributes = napi_enumerable },
+		{ .utf8name = "nameAddresses", .method = name_addresses, .attributes = napi_enumerable },
+		{ .utf8name = "samplerCounts", .method = read_counts, .attributes = napi_enumerable },
+		{ .utf8name = "openBelow", .method = open_below, .attributes = napi_enumerable },
+	};
+
+	CHECK(napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions));
+	return exports;
+}
