@@ -14,6 +14,7 @@ import { Bench } from './bench.js';
 import { EVENT_COSTS } from './event-costs.js';
 import { EventMeasure } from './events.js';
 import type { Measure } from './measure.js';
+import { MemoryMeasure } from './memory.js';
 import { ReadoutMeasure } from './readout.js';
 import { renderTable } from './rows.js';
 import { SlowdownMeasure } from './slowdown.js';
@@ -28,6 +29,7 @@ const MEASURES: readonly Measure[] = [
   ...EVENT_COSTS.map((cost) => new EventMeasure(cost)),
   new SlowdownMeasure(),
   new ReadoutMeasure(),
+  new MemoryMeasure(),
 ];
 const DEFAULT_ROUNDS = 7;
 
