@@ -64,6 +64,7 @@ static hot enum thread_state waiting_in_futex(struct task_struct *task, struct p
 {
 	const __u32 wait = 0, lock_pi = 6, wait_bitset = 9, lock_pi2 = 13, command = 0x7f;
 	const __u32 private = 0x80, realtime = 0x100, waiters = 0x80000000, owner_dead = 0x40000000;
+	const __u32 rust_write_locked = 0x7fffffff;
 	__u64 address = SYSCALL_ARG1(regs);
 	__u32 op = SYSCALL_ARG2(regs), expected = SYSCALL_ARG3(regs);
 	__u64 timeout = SYSCALL_ARG4(regs);
@@ -78,8 +79,12 @@ static hot enum thread_state waiting_in_futex(struct task_struct *task, struct p
 		       is_contended_mutex(task, address, PT_REGS_SP_CORE(regs), op & private);
 		break;
 	case wait_bitset:
-		/* Rust's mutex: 2, without a time-out, which other waits for counters that can be 2 have here. */
-		lock = op & realtime ? is_contended_rwlock(task, address, expected) : expected == 2 && !timeout;
+		/*
+		 * Rust's mutex, 2, and reader-writer lock held by a writer; without a time-out, which other waits for
+		 * counters that can be 2 have here.
+		 */
+		lock = op & realtime ? is_contended_rwlock(task, address, expected) :
+				       (expected == 2 || expected == rust_write_locked) && !timeout;
 		break;
 	default:
 		return STATE_IDLE;
