@@ -186,15 +186,15 @@ function deviceName(key: DataView, name: Uint8Array): string {
 
 /** struct peer_key, struct peer_value */
 function decodePeer({ values }: RawMap, key: DataView, entry: number): PeerCounters {
-  const sum = entry * (1 + TIME_BUCKETS + 5);
-  const after = sum + 1 + TIME_BUCKETS;
+  const counters = 6;
+  const sum = entry * (counters + TIME_BUCKETS);
   return {
     peer: formatPeer(key),
-    wait: histogramAt(values, sum, sum + 1, TIME_BUCKETS, NANOSECOND),
-    overlapped: values[after]!,
-    connections: values[after + 1]!,
-    failures: values[after + 2]!,
-    retransmits: values[after + 3]!,
+    wait: histogramAt(values, sum, sum + counters, TIME_BUCKETS, NANOSECOND),
+    overlapped: values[sum + 2]!,
+    connections: values[sum + 3]!,
+    failures: values[sum + 4]!,
+    retransmits: values[sum + 5]!,
   };
 }
 

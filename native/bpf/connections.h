@@ -142,7 +142,7 @@ static hot struct peer_value *find_peer(struct connection *connection)
 
 	connection->peer.slot = connection->slot;
 	value = bpf_map_lookup_elem(&peers, &connection->peer) ?: add_peer(connection);
-	if (value)
+	if (value && value->last_seen != settle_clock)
 		value->last_seen = settle_clock; /* tells user space which peers to forget first */
 	return value;
 }

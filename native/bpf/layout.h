@@ -86,12 +86,12 @@ struct peer_key {
 
 struct peer_value {
 	unsigned long long sum_ns;
-	unsigned long long buckets[NR_TIME_BUCKETS];
+	unsigned long long last_seen; /* settling clock at its last event */
 	unsigned long long overlapped;
 	unsigned long long connections;
 	unsigned long long failures;
 	unsigned long long retransmits;
-	unsigned long long last_seen; /* settling clock at its last event */
+	unsigned long long buckets[NR_TIME_BUCKETS];
 };
 
 /* Peers told apart per container; the rest is folded into `other` and counted. */

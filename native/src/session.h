@@ -131,7 +131,7 @@ int session_settle(struct session *session);
  */
 size_t session_read_slot(struct session *session, uint32_t slot, size_t start, uint32_t *offsets);
 
-/* Forgets peers that were quiet for long, of containers that near their bound. */
+/* Forgets peers of containers that are gone, and, near a bound, those that were quiet for long. */
 void session_age_peers(struct session *session, const struct peer_key *keys, const struct peer_value *values, int count);
 
 /* Reads a whole hash map into `session->entries`. Answers the number of entries, or -errno. */
