@@ -17,6 +17,7 @@ export interface EventCost {
     readonly peers: readonly string[];
     readonly ours: readonly Goal[];
     readonly variant: Contender;
+    readonly variantTarget: string;
     readonly variantGoals: readonly Goal[];
   };
   /** How many events there were. */
@@ -76,6 +77,7 @@ export const EVENT_COSTS: readonly EventCost[] = [
       peers: TOGETHER,
       ours: [{ of: 'ratio', atMost: 0.12 }],
       variant: OURS_WITH_KTIME,
+      variantTarget: 'build/ktime/kernscale.node',
       variantGoals: [{ of: 'ratio', atMost: 0.2 }],
     },
     units: (hookRuns) => hookRuns,

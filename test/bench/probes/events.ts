@@ -14,12 +14,14 @@ const NOTHING: Runs = { runs: 1, nanoseconds: 0 };
 /** Nanoseconds per event of ours and of the peers, one after the other in every round. */
 export class EventMeasure implements Measure {
   readonly name: string;
+  readonly needs: readonly string[];
   readonly #contenders: readonly Contender[];
   readonly #values = new Map<string, number[]>();
   readonly #absent = new Map<string, string>();
 
   constructor(private readonly cost: EventCost) {
     this.name = cost.name;
+    this.needs = cost.together ? [cost.together.variantTarget] : [];
     this.#contenders = [OURS, ...(cost.together ? [cost.together.variant] : []), ...cost.peers];
   }
 

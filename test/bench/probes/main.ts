@@ -70,7 +70,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (measures.length === 0) throw new KernscaleError('NOTHING_TO_MEASURE', '--only matches nothing');
   if (process.getuid?.() !== 0)
     throw new KernscaleError('NOT_ROOT', 'run this as root: it loads BPF programs');
-  execFileSync('make', ['-s', '-C', fromRoot('test/bench/probes')], { stdio: ['ignore', 2, 2] });
+  build(measures.flatMap(({ needs }) => needs ?? []));
 
   await measure(measures, rounds);
   const figures = measures.flatMap((one) => one.figures());
@@ -80,6 +80,11 @@ async function main(argv: readonly string[]): Promise<number> {
       : renderTable(figures),
   );
   return 0;
+}
+
+function build(needs: readonly string[]): void {
+  const targets = ['build/loads', 'build/baseline', ...needs];
+  execFileSync('make', ['-s', '-C', fromRoot('test/bench/probes'), ...targets], { stdio: ['ignore', 2, 2] });
 }
 
 async function measure(measures: readonly Measure[], rounds: number): Promise<void> {
