@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
-import type { KubeConfig } from '@kubernetes/client-node';
 import { KernscaleError } from './errors.js';
+import type { ApiAccess } from './kubernetes-access.js';
 
 const ANSWER_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 30_000;
@@ -31,7 +31,7 @@ export interface ApiRequest {
  *
  * @throws ApiStatusError for any status but 200; KernscaleError `API_UNREACHABLE`
  */
-export async function openRequest(config: KubeConfig, request: ApiRequest): Promise<http.IncomingMessage> {
+export async function openRequest(config: ApiAccess, request: ApiRequest): Promise<http.IncomingMessage> {
   const response = await send(config, request).catch((cause: unknown) => {
     throw new KernscaleError('API_UNREACHABLE', 'the Kubernetes API cannot be reached', { cause });
   });
@@ -40,11 +40,11 @@ export async function openRequest(config: KubeConfig, request: ApiRequest): Prom
   throw new ApiStatusError(status, await statusMessage(response, status));
 }
 
-async function send(config: KubeConfig, request: ApiRequest): Promise<http.IncomingMessage> {
+async function send(config: ApiAccess, request: ApiRequest): Promise<http.IncomingMessage> {
   const url = requestUrl(config, request);
-  const headers: Record<string, string> = { accept: 'application/json' };
-  const options: https.RequestOptions = { headers, signal: request.signal };
+  const options: https.RequestOptions = { headers: { accept: 'application/json' }, signal: request.signal };
   await config.applyToHTTPSOptions(options);
+  const headers = options.headers as Record<string, string>;
   // A token file usually ends in a newline, which no header may contain.
   if (headers['Authorization']) headers['Authorization'] = headers['Authorization'].trim();
   return new Promise((resolve, reject) => {
@@ -60,7 +60,7 @@ async function send(config: KubeConfig, request: ApiRequest): Promise<http.Incom
   });
 }
 
-function requestUrl(config: KubeConfig, { path, query }: ApiRequest): URL {
+function requestUrl(config: ApiAccess, { path, query }: ApiRequest): URL {
   const server = config.getCurrentCluster()?.server ?? '';
   const url = new URL(server + path);
   for (const [name, value] of Object.entries(query)) {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KubeConfig } from '@kubernetes/client-node';
 import { errorMessage, KernscaleError } from './errors.js';
+import type { ApiAccess } from './kubernetes-access.js';
 import { ApiStatusError, openRequest, readLines, readText } from './kubernetes-request.js';
 import type { Logger } from './log.js';
 
@@ -14,7 +14,7 @@ export interface Resource {
 }
 
 export interface WatchOptions {
-  config: KubeConfig;
+  config: ApiAccess;
   /** Path of the collection: `/api/v1/pods`, `/apis/apps/v1/namespaces/shop/deployments`. */
   path: string;
   fieldSelector?: string;

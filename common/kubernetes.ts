@@ -1,13 +1,12 @@
-import { accessSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { parse } from 'yaml';
 import { KernscaleError } from './errors.js';
+import { inPod, readable } from './kubernetes-access.js';
 
 export { ApiStatusError } from './kubernetes-request.js';
 export { watchResource, type Watched, type WatchOptions } from './kubernetes-watch.js';
-
-const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
 /**
  * Finds the cluster to talk to: the given kubeconfig file, else the pod's service account, else `KUBECONFIG`
@@ -25,15 +24,6 @@ export function loadKubeConfig(file?: string): KubeConfig {
     loadFile(config, defaultFile());
   }
   return config;
-}
-
-/** Somebody has said which cluster is meant; `~/.kube/config` alone may be about any. */
-export function isClusterGiven(file?: string): boolean {
-  return file !== undefined || inPod() || Boolean(process.env['KUBECONFIG']);
-}
-
-function inPod(): boolean {
-  return Boolean(process.env['KUBERNETES_SERVICE_HOST']) && readable(SERVICE_ACCOUNT_TOKEN);
 }
 
 function defaultFile(): string {
@@ -76,13 +66,4 @@ function useTokenFiles(config: KubeConfig, text: string, directory: string): voi
     const provider = { name: 'tokenFile', config: { tokenFile: path.resolve(directory, tokenFile) } };
     return { ...user, authProvider: provider };
   });
-}
-
-function readable(file: string): boolean {
-  try {
-    accessSync(file);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,4 +1,4 @@
-import type { Watched } from '../common/kubernetes.js';
+import type { Watched } from '../common/kubernetes-watch.js';
 import { parseCgroupPath } from './cgroup-path.js';
 import type { Pod } from './pod.js';
 import { indexPods, type PodIdentity } from './pods.js';

@@ -8,16 +8,16 @@ import {
 } from 'bpf-linker-napi';
 import { KernscaleError } from '../common/errors.js';
 import { listen } from '../common/http.js';
-import { isClusterGiven, loadKubeConfig, watchResource } from '../common/kubernetes.js';
+import { findApi, isClusterGiven } from '../common/kubernetes-access.js';
+import { watchResource } from '../common/kubernetes-watch.js';
 import { createLogger, type Logger } from '../common/log.js';
 import { runMain, terminationSignal } from '../common/main.js';
 import { packageVersion } from '../common/version.js';
-import { openWebConfig } from '../common/web-config-file.js';
+import type { WebConfigFile } from '../common/web-config-file.js';
 import { findCgroupMount } from './cgroup-mount.js';
 import { detectSource, type DetectedSource } from './detect.js';
 import { Exporter } from './exporter.js';
 import { parseExporterFlags, type ExporterFlags } from './flags.js';
-import { HostSource } from './host/source.js';
 import { KubernetesSource } from './kubernetes-source.js';
 import type { Pod } from './pod.js';
 import type { Source } from './source.js';
@@ -33,10 +33,10 @@ await runMain('kernscale-exporter', async (argv) => {
 async function run(flags: ExporterFlags, version: string): Promise<void> {
   const log = createLogger(flags.log);
   const stopped = terminationSignal();
-  const web = openWebConfig(flags.webConfigFile, log);
+  const web = await webConfigOf(flags, log);
   const cgroupRoot = cgroupRootOf(flags, log);
   const { choice, why } = detectSource(flags.source, isClusterGiven(flags.kubeconfig), cgroupRoot);
-  const openSource = sourceOf(choice, flags, log);
+  const openSource = await sourceOf(choice, flags, log);
   const probes = attach(flags, cgroupRoot, log);
   const capabilities = dropCapabilities(probes);
   const source = openSource();
@@ -65,12 +65,29 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
   }
 }
 
-/** Configuration errors come out here, before the kernel is touched; requests begin when the source is opened. */
-function sourceOf(choice: DetectedSource['choice'], flags: ExporterFlags, log: Logger): () => Source {
-  if (choice === 'host') return () => new HostSource(flags.engineSockets, log);
-  const config = loadKubeConfig(flags.kubeconfig);
+/**
+ * Configuration errors come out here, before the kernel is touched; requests begin when the source is opened. Loads
+ * only the source that is wanted, because each takes memory.
+ */
+async function sourceOf(
+  choice: DetectedSource['choice'],
+  flags: ExporterFlags,
+  log: Logger,
+): Promise<() => Source> {
+  if (choice === 'host') {
+    const { HostSource } = await import('./host/source.js');
+    return () => new HostSource(flags.engineSockets, log);
+  }
+  const config = await findApi(flags.kubeconfig);
   const fieldSelector = `spec.nodeName=${flags.nodeName}`;
   return () => new KubernetesSource(watchResource<Pod>({ config, path: '/api/v1/pods', fieldSelector, log }));
+}
+
+/** What reads the file takes 20 MB: it is loaded only when there is one. */
+async function webConfigOf(flags: ExporterFlags, log: Logger): Promise<WebConfigFile | undefined> {
+  if (flags.webConfigFile === undefined) return undefined;
+  const { openWebConfig } = await import('../common/web-config-file.js');
+  return openWebConfig(flags.webConfigFile, log);
 }
 
 function cgroupRootOf(flags: ExporterFlags, log: Logger): string {

@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { RequestOptions } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { KernscaleError } from '../../common/errors.js';
+import { ServiceAccountAccess } from '../../common/kubernetes-access.js';
 import { loadKubeConfig, watchResource, type Watched } from '../../common/kubernetes.js';
 import { eventually, LoopbackApi, type ApiObject } from './loopback-api.js';
 
@@ -183,6 +185,33 @@ describe('a watched resource', () => {
     watch({ tokenFile: 'token' });
     await watched.synced;
     expect(api.requests[0]!.authorization).to.equal('Bearer from-file');
+  });
+});
+
+describe('the access of a service account', () => {
+  it('reads token and certificates again for each request, because they are rotated', async () => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
+    const { KUBERNETES_SERVICE_HOST } = process.env;
+    try {
+      process.env['KUBERNETES_SERVICE_HOST'] = 'fd00::1';
+      const access = new ServiceAccountAccess(directory);
+      expect(access.getCurrentCluster().server).to.match(/^https:\/\/\[fd00::1]:\d+$/);
+      for (const token of ['first', 'second']) {
+        writeFileSync(path.join(directory, 'token'), `${token}\n`);
+        writeFileSync(path.join(directory, 'ca.crt'), `authority of the ${token}`);
+        const options: RequestOptions = { headers: { accept: 'application/json' } };
+        await access.applyToHTTPSOptions(options);
+        expect(options.headers).to.deep.equal({
+          accept: 'application/json',
+          Authorization: `Bearer ${token}`,
+        });
+        expect(String(options.ca)).to.equal(`authority of the ${token}`);
+      }
+    } finally {
+      if (KUBERNETES_SERVICE_HOST === undefined) delete process.env['KUBERNETES_SERVICE_HOST'];
+      else process.env['KUBERNETES_SERVICE_HOST'] = KUBERNETES_SERVICE_HOST;
+      rmSync(directory, { recursive: true });
+    }
   });
 });
 

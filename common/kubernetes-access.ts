@@ -1,0 +1,70 @@
+import { accessSync, readFileSync } from 'node:fs';
+import type { RequestOptions } from 'node:https';
+import { isIPv6 } from 'node:net';
+
+/** Which API server to talk to and how to log in: as much of client-node's `KubeConfig` as a watch needs. */
+export interface ApiAccess {
+  getCurrentCluster(): { readonly server: string } | null;
+  applyToHTTPSOptions(options: RequestOptions): Promise<void>;
+}
+
+const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/**
+ * What a pod has of its own: as `KubeConfig.loadFromCluster`, without the 70 MB that importing client-node takes.
+ * Token and certificates are read again for every request, because the kubelet rotates them.
+ */
+export class ServiceAccountAccess implements ApiAccess {
+  readonly #server: string;
+
+  /** @param directory where the kubelet mounts the token */
+  constructor(private readonly directory = SERVICE_ACCOUNT) {
+    const host = process.env['KUBERNETES_SERVICE_HOST'] ?? '';
+    const port = process.env['KUBERNETES_SERVICE_PORT'] ?? '443';
+    this.#server = `https://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  }
+
+  getCurrentCluster(): { readonly server: string } {
+    return { server: this.#server };
+  }
+
+  applyToHTTPSOptions(options: RequestOptions): Promise<void> {
+    const token = readFileSync(`${this.directory}/token`, 'utf8');
+    options.headers = {
+      ...(options.headers as Record<string, string>),
+      Authorization: `Bearer ${token.trim()}`,
+    };
+    options.ca = readFileSync(`${this.directory}/ca.crt`);
+    return Promise.resolve();
+  }
+}
+
+/** Runs in a pod that has a service account. */
+export function inPod(): boolean {
+  return Boolean(process.env['KUBERNETES_SERVICE_HOST']) && readable(`${SERVICE_ACCOUNT}/token`);
+}
+
+/** Somebody has said which cluster is meant; `~/.kube/config` alone may be about any. */
+export function isClusterGiven(file?: string): boolean {
+  return file !== undefined || inPod() || Boolean(process.env['KUBECONFIG']);
+}
+
+/**
+ * As `loadKubeConfig`, loading client-node only when there is a kubeconfig to read.
+ *
+ * @throws KernscaleError `KUBECONFIG_INVALID` or `KUBECONFIG_MISSING`
+ */
+export async function findApi(file?: string): Promise<ApiAccess> {
+  if (file === undefined && inPod()) return new ServiceAccountAccess();
+  const { loadKubeConfig } = await import('./kubernetes.js');
+  return loadKubeConfig(file);
+}
+
+export function readable(file: string): boolean {
+  try {
+    accessSync(file);
+    return true;
+  } catch {
+    return false;
+  }
+}
