@@ -27,7 +27,7 @@ function addHistograms(a: Histogram, b: Histogram): Histogram {
   return { buckets: a.buckets.map((count, index) => count + b.buckets[index]!), sum: a.sum + b.sum };
 }
 
-function addBlockIo(a: BlockIoCounters, b: BlockIoCounters): BlockIoCounters {
+export function addBlockIo(a: BlockIoCounters, b: BlockIoCounters): BlockIoCounters {
   return {
     ...a,
     seconds: addHistograms(a.seconds, b.seconds),
@@ -36,7 +36,7 @@ function addBlockIo(a: BlockIoCounters, b: BlockIoCounters): BlockIoCounters {
   };
 }
 
-function addPeers(a: PeerCounters, b: PeerCounters): PeerCounters {
+export function addPeers(a: PeerCounters, b: PeerCounters): PeerCounters {
   return {
     peer: a.peer,
     wait: addHistograms(a.wait, b.wait),
@@ -44,6 +44,22 @@ function addPeers(a: PeerCounters, b: PeerCounters): PeerCounters {
     connections: a.connections + b.connections,
     failures: a.failures + b.failures,
     retransmits: a.retransmits + b.retransmits,
+  };
+}
+
+/** What a peer's counters have grown by. The kernel may have forgotten the peer and begun anew: then it is all of them. */
+export function peerSince(now: PeerCounters, before: PeerCounters | undefined): PeerCounters {
+  if (!before || now.wait.sum < before.wait.sum || now.connections < before.connections) return now;
+  return {
+    peer: now.peer,
+    wait: {
+      buckets: now.wait.buckets.map((count, index) => count - before.wait.buckets[index]!),
+      sum: now.wait.sum - before.wait.sum,
+    },
+    overlapped: now.overlapped - before.overlapped,
+    connections: now.connections - before.connections,
+    failures: now.failures - before.failures,
+    retransmits: now.retransmits - before.retransmits,
   };
 }
 

@@ -3,6 +3,7 @@ import type { ProbeName, Probes, Snapshot } from 'bpf-linker-napi';
 import { errorMessage } from '../common/errors.js';
 import type { Logger } from '../common/log.js';
 import { CgroupTree } from './cgroup-tree.js';
+import { Condenser } from './condense.js';
 import { ContainerTable, type ContainerPolicy } from './containers.js';
 import { TRAILERS, type Format } from './exposition.js';
 import type { ContainerSeries } from './families.js';
@@ -15,6 +16,8 @@ import type { Source } from './source.js';
 export interface ExporterOptions {
   readonly probes: Pick<Probes, 'programs' | 'blockIoAttribution' | 'track' | 'untrack' | 'read' | 'measure'>;
   readonly bounds: RenderOptions['bounds'];
+  /** Everything there is, in place of at most 80 lines per container. */
+  readonly detail: boolean;
   /** Where cgroup2 is mounted. */
   readonly cgroupRoot: string;
   readonly source: Source;
@@ -33,6 +36,7 @@ export class Exporter {
   readonly #tree: CgroupTree;
   readonly #costs: ProbeCosts;
   readonly #self: SelfMetrics;
+  readonly #condenser = new Condenser();
   readonly #attached: ReadonlySet<ProbeName>;
   readonly #tick: NodeJS.Timeout;
   #drops: Snapshot['drops'] = {};
@@ -79,7 +83,7 @@ export class Exporter {
   scrape(format: Format): AsyncGenerator<string | Uint8Array> {
     this.#refresh();
     const snapshot = this.#timed('read', () => this.#read());
-    const series = this.#timed('join', () => this.#table.series(snapshot, now()));
+    const series = this.#timed('join', () => this.#seriesOf(snapshot));
     return this.#render(series, format);
   }
 
@@ -90,8 +94,14 @@ export class Exporter {
     this.#tree.close();
   }
 
+  #seriesOf(snapshot: Snapshot): readonly ContainerSeries[] {
+    const series = this.#table.series(snapshot, now());
+    return this.options.detail ? series : this.#condenser.condense(series, now());
+  }
+
   async *#render(series: readonly ContainerSeries[], format: Format): AsyncGenerator<string | Uint8Array> {
-    const options = { probes: this.#attached, bounds: this.options.bounds };
+    const { bounds, detail } = this.options;
+    const options = { probes: this.#attached, bounds, detail };
     const inProtobuf = format === 'protobuf';
     let busy = 0;
     let resumed = now();

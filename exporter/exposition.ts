@@ -61,13 +61,19 @@ export interface BucketLayout {
 }
 
 /**
- * Exposes the bounds that are powers of four: half the lines of the kernel's powers of two. Buckets are
- * merged, never split, so every line stays exact.
+ * Exposes some of the kernel's bounds, which are powers of two: buckets are merged, never split, so every line stays
+ * exact.
+ *
+ * @param exponents of the powers of two to expose; all powers of four by default
  */
-export function bucketLayout(bounds: readonly number[], format: TextFormat): BucketLayout {
+export function bucketLayout(
+  bounds: readonly number[],
+  format: TextFormat,
+  exponents?: readonly number[],
+): BucketLayout {
   const exposed = bounds
-    .map((bound, index) => ({ bound, index }))
-    .filter(({ bound }) => Number.isInteger(Math.log2(bound) / 2));
+    .map((bound, index) => ({ bound, index, exponent: Math.log2(bound) }))
+    .filter(({ exponent }) => exponents?.includes(exponent) ?? exponent % 2 === 0);
   return {
     lastBucket: exposed.map(({ index }) => index),
     upperBound: exposed.map(({ bound }) => bound),

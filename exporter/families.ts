@@ -1,14 +1,13 @@
 import {
   REASONS,
   STATES,
-  type BlockIoCounters,
   type ContainerCounters,
   type Histogram,
   type PeerCounters,
   type ProbeName,
 } from 'bpf-linker-napi';
 import { isEmpty, type Family } from './exposition.js';
-import { LabelSet, NO_LABELS } from './labels.js';
+import { LabelSet, NO_LABELS, remembered } from './labels.js';
 import type { ContainerIdentity } from './pods.js';
 
 /** One container's share of a scrape. */
@@ -19,17 +18,24 @@ export interface ContainerSeries {
   readonly live: boolean;
 }
 
-export interface ValueFamily extends Family {
+interface PerContainer extends Family {
+  /** Left out without `--histograms.detail`. */
+  readonly detailOnly?: true;
+}
+
+export interface ValueFamily extends PerContainer {
   readonly type: 'counter' | 'gauge';
   /** The probe that measures it; unmeasured is not zero, so without it the family is left out. */
   readonly probe?: ProbeName;
   readonly values: (series: ContainerSeries) => readonly (readonly [extra: LabelSet, value: number])[];
 }
 
-export interface HistogramFamily extends Family {
+export interface HistogramFamily extends PerContainer {
   readonly type: 'histogram';
   readonly probe: ProbeName;
   readonly unit: 'seconds' | 'bytes';
+  /** Bounds of the classic histogram without `--histograms.detail`, as exponents of two. */
+  readonly coarse: readonly number[];
   readonly histograms: (
     series: ContainerSeries,
   ) => readonly (readonly [extra: LabelSet, histogram: Histogram])[];
@@ -41,6 +47,24 @@ const STATE_LABELS = STATES.map((state) => [new LabelSet({ state }), state] as c
 const REASON_LABELS = REASONS.map((reason) => [new LabelSet({ reason }), reason] as const);
 const USER = new LabelSet({ mode: 'user' });
 const KERNEL = new LabelSet({ mode: 'kernel' });
+const peerLabels = remembered((peer) => new LabelSet({ peer: peer }));
+const blockIoLabels = remembered((op, device) => new LabelSet({ op: op, device: device }));
+const infoLabels = remembered((image, id) => new LabelSet({ image: image, container_id: id }));
+
+/**
+ * Bounds of the classic histograms without `--histograms.detail`, as exponents of two of a second or a byte. The time
+ * to serve is what objectives are about, from 1 ms to 16 s; waits for a CPU and for a disk get 1 ms and 16 ms; of the
+ * others there are count and sum. Native histograms have every bound all the same.
+ */
+export const COARSE = {
+  oncpu: [],
+  runqueue: [-10, -6],
+  offcpu: [],
+  blockioSeconds: [-10, -6],
+  blockioBytes: [],
+  serve: [-10, -8, -6, -4, -2, 0, 2, 4],
+  wait: [],
+} as const satisfies Record<string, readonly number[]>;
 
 /** Everything that is exposed for each container, in the order of the exposition. */
 export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
@@ -48,9 +72,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     name: 'kernscale_container_info',
     help: 'A container that is measured; always 1.',
     type: 'gauge',
-    values: ({ identity: { image, containerId } }) => [
-      [new LabelSet({ image, container_id: containerId }), 1],
-    ],
+    values: ({ identity: { image, containerId } }) => [[infoLabels(image, containerId), 1]],
   },
   {
     name: 'kernscale_container_cpu_request_cores',
@@ -77,6 +99,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     type: 'histogram',
     probe: 'scheduler',
     unit: 'seconds',
+    coarse: COARSE.oncpu,
     histograms: ({ counters }) => nonEmpty(NO_LABELS, counters.oncpu),
   },
   {
@@ -85,6 +108,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     type: 'histogram',
     probe: 'scheduler',
     unit: 'seconds',
+    coarse: COARSE.runqueue,
     histograms: ({ counters }) => nonEmpty(NO_LABELS, counters.runqueue),
   },
   {
@@ -93,6 +117,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     type: 'histogram',
     probe: 'scheduler',
     unit: 'seconds',
+    coarse: COARSE.offcpu,
     histograms: ({ counters }) =>
       REASON_LABELS.flatMap(([label, reason]) => nonEmpty(label, counters.offcpu[reason])),
   },
@@ -106,14 +131,19 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
       [KERNEL, samples.kernel],
     ],
   },
-  blockIo('kernscale_blockio_seconds', 'Latency of one block request at the device.', 'seconds'),
-  blockIo('kernscale_blockio_bytes', 'Size of one block request.', 'bytes'),
+  blockIo(
+    'kernscale_blockio_seconds',
+    'Latency of one block request at the device.',
+    'seconds',
+    COARSE.blockioSeconds,
+  ),
+  blockIo('kernscale_blockio_bytes', 'Size of one block request.', 'bytes', COARSE.blockioBytes),
   {
     name: 'kernscale_blockio_failures_total',
     help: 'Block requests that ended in an error; they are in no histogram.',
     type: 'counter',
     probe: 'blockio',
-    values: ({ counters }) => counters.blockIo.map((io) => [blockIoLabels(io), io.failures]),
+    values: ({ counters }) => counters.blockIo.map((io) => [blockIoLabels(io.op, io.device), io.failures]),
   },
   {
     name: 'kernscale_tcp_serve_seconds',
@@ -121,6 +151,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     type: 'histogram',
     probe: 'tcp',
     unit: 'seconds',
+    coarse: COARSE.serve,
     histograms: ({ counters }) => nonEmpty(NO_LABELS, counters.tcpServe),
   },
   {
@@ -137,17 +168,19 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     type: 'histogram',
     probe: 'tcp',
     unit: 'seconds',
+    coarse: COARSE.wait,
     histograms: ({ counters }) =>
-      counters.peers.flatMap(({ peer, wait }) => nonEmpty(new LabelSet({ peer }), wait)),
+      counters.peers.flatMap(({ peer, wait }) => nonEmpty(peerLabels(peer), wait)),
   },
   {
     name: 'kernscale_tcp_wait_overlapped_total',
     help: 'Of the waits in kernscale_tcp_wait_seconds, those with others in flight on their connection.',
     type: 'counter',
     probe: 'tcp',
+    detailOnly: true,
     values: ({ counters }) =>
       counters.peers.flatMap(({ peer, wait, overlapped }) =>
-        nonEmpty(new LabelSet({ peer }), wait).map(([extra]) => [extra, overlapped] as const),
+        nonEmpty(peerLabels(peer), wait).map(([extra]) => [extra, overlapped] as const),
       ),
   },
   perPeer('kernscale_tcp_connections_total', 'Connections opened to the peer.', (peer) => peer.connections),
@@ -155,19 +188,22 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
   perPeer('kernscale_tcp_retransmits_total', 'Segments sent again to the peer.', (peer) => peer.retransmits),
 ];
 
-function blockIo(name: string, help: string, unit: 'seconds' | 'bytes'): HistogramFamily {
+function blockIo(
+  name: string,
+  help: string,
+  unit: 'seconds' | 'bytes',
+  coarse: readonly number[],
+): HistogramFamily {
   return {
     name,
     help,
     type: 'histogram',
     probe: 'blockio',
     unit,
-    histograms: ({ counters }) => counters.blockIo.flatMap((io) => nonEmpty(blockIoLabels(io), io[unit])),
+    coarse,
+    histograms: ({ counters }) =>
+      counters.blockIo.flatMap((io) => nonEmpty(blockIoLabels(io.op, io.device), io[unit])),
   };
-}
-
-function blockIoLabels({ op, device }: BlockIoCounters): LabelSet {
-  return new LabelSet({ op, device });
 }
 
 function perPeer(name: string, help: string, value: (peer: PeerCounters) => number): ValueFamily {
@@ -176,7 +212,7 @@ function perPeer(name: string, help: string, value: (peer: PeerCounters) => numb
     help,
     type: 'counter',
     probe: 'tcp',
-    values: ({ counters }) => counters.peers.map((peer) => [new LabelSet({ peer: peer.peer }), value(peer)]),
+    values: ({ counters }) => counters.peers.map((peer) => [peerLabels(peer.peer), value(peer)]),
   };
 }
 

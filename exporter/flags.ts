@@ -26,6 +26,7 @@ export interface ExporterFlags {
   readonly kubeconfig: string | undefined;
   readonly ignoreNamespaces: RegExp;
   readonly keepDeadSeconds: number;
+  readonly histogramsDetail: boolean;
   readonly cgroupfs: string | undefined;
   readonly procfs: string;
   readonly log: LogOptions;
@@ -36,7 +37,7 @@ export interface ExporterFlags {
  * @throws KernscaleError `BAD_FLAG`
  */
 export function parseExporterFlags(argv: readonly string[], version: string): ExporterFlags | undefined {
-  const options = parseFlags<Record<string, unknown>>(command(version), [...probeEnvironment(), ...argv]);
+  const options = parseFlags<Record<string, unknown>>(command(version), [...switchEnvironment(), ...argv]);
   if (!options) return undefined;
   const probes = PROBES.filter((probe) => options[`probe.${probe}`] === true);
   if (probes.length === 0) throw new KernscaleError('BAD_FLAG', 'every probe is switched off; leave one on');
@@ -53,6 +54,7 @@ export function parseExporterFlags(argv: readonly string[], version: string): Ex
     kubeconfig: options['kubernetes.kubeconfig'] as string | undefined,
     ignoreNamespaces: options['ignore.namespaces'] as RegExp,
     keepDeadSeconds: options['containers.keepDead'] as number,
+    histogramsDetail: options['histograms.detail'] === true,
     cgroupfs: options['path.cgroupfs'] as string | undefined,
     procfs: options['path.procfs'] as string,
     log: { level: options['log.level'] as string, format: options['log.format'] as string },
@@ -88,6 +90,11 @@ function command(version: string): Command {
       undefined,
       seconds,
     ).default(30, '30s'),
+    new Option(
+      '--histograms.detail',
+      'Every bound, reason, operation, device and peer, with no bound on lines',
+    ),
+    new Option('--no-histograms.detail', 'At most 80 lines per container (default)'),
     flag('--path.cgroupfs <directory>', 'Mount of cgroup2; default: found in the mount table'),
     flag('--path.procfs <directory>', 'Mount of procfs', '/proc'),
     ...logFlags(),
@@ -104,11 +111,11 @@ function probeFlags(): Option[] {
 }
 
 /** commander takes any value of a switch's variable for "on"; `KERNSCALE_PROBE_TCP=false` must mean off. */
-function probeEnvironment(): string[] {
-  return PROBES.flatMap((probe) => {
-    const value = process.env[environmentVariable(`--probe.${probe}`)];
+function switchEnvironment(): string[] {
+  return ['histograms.detail', ...PROBES.map((probe) => `probe.${probe}`)].flatMap((name) => {
+    const value = process.env[environmentVariable(`--${name}`)];
     if (value === undefined) return [];
-    return [/^(0|false|no|off)$/i.test(value) ? `--no-probe.${probe}` : `--probe.${probe}`];
+    return [/^(0|false|no|off)$/i.test(value) ? `--no-${name}` : `--${name}`];
   });
 }
 

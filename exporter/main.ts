@@ -43,6 +43,7 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
   const exporter = new Exporter({
     probes,
     bounds: { seconds: TIME_BOUNDS_SECONDS, bytes: SIZE_BOUNDS_BYTES },
+    detail: flags.histogramsDetail,
     cgroupRoot,
     source,
     policy: { ignoreNamespaces: flags.ignoreNamespaces, keepSeconds: flags.keepDeadSeconds },

@@ -129,10 +129,7 @@ function writeNativeFields(writer: ProtobufWriter, histogram: Histogram, layout:
     writer.sint(SPAN.offset, offset);
     writer.uint(SPAN.length, counts.length);
   });
-  writer.packedSints(
-    HISTOGRAM.positiveDelta,
-    counts.map((count, index) => count - (counts[index - 1] ?? 0)),
-  );
+  writer.packedDeltas(HISTOGRAM.positiveDelta, counts);
 }
 
 function classicHistogram({ buckets, sum }: Histogram, layout: BucketLayout): ClassicHistogram {

@@ -19,7 +19,7 @@ export interface NativeBuckets {
   /** Index of the first of `counts`. */
   readonly offset: number;
   /** From the first to the last bucket that is not empty. */
-  readonly counts: readonly number[];
+  readonly counts: Float64Array;
 }
 
 /** @param bounds upper bounds of the kernel's buckets: consecutive powers of two */
@@ -34,9 +34,5 @@ export function nativeBuckets({ buckets }: Histogram, { firstIndex }: NativeLayo
   let end = buckets.length;
   while (end > first && buckets[end - 1] === 0) end--;
   while (first < end && buckets[first] === 0) first++;
-  return {
-    zeroCount: buckets[0]!,
-    offset: firstIndex + first,
-    counts: Array.from(buckets.subarray(first, end)),
-  };
+  return { zeroCount: buckets[0]!, offset: firstIndex + first, counts: buckets.subarray(first, end) };
 }

@@ -17,6 +17,11 @@ export interface ContainerIdentity {
   readonly cpuLimit: number | undefined;
 }
 
+/** The labels that tell one container's series from another's; the workload follows from them. */
+export function seriesKey({ namespace, pod, container }: ContainerIdentity): string {
+  return `${namespace}/${pod}/${container}`;
+}
+
 export interface PodIdentity {
   readonly namespace: string;
   /** By container id as it stands in cgroup names, without the runtime's prefix. */

@@ -42,9 +42,10 @@ export class ProtobufWriter {
     this.#length += this.#bytes.write(text, this.#length);
   }
 
-  packedSints(field: number, values: readonly number[]): void {
+  /** A packed repeated sint64: the first value, and by how much each of the others differs from the one before. */
+  packedDeltas(field: number, values: ArrayLike<number>): void {
     this.message(field, () => {
-      for (const value of values) this.varint(zigzag(value));
+      for (let at = 0; at < values.length; at++) this.varint(zigzag(values[at]! - (values[at - 1] ?? 0)));
     });
   }
 

@@ -12,10 +12,11 @@ import {
   CONTAINER_FAMILIES,
   type ContainerFamily,
   type ContainerSeries,
+  type HistogramFamily,
   type ValueFamily,
 } from './families.js';
 import { LabelSet, NO_LABELS } from './labels.js';
-import { familyHead, writeKernelHistogram, writeValue, type HistogramLayouts } from './metric-family.js';
+import { familyHead, writeKernelHistogram, writeValue } from './metric-family.js';
 import { nativeLayout } from './native-histogram.js';
 import type { ContainerIdentity } from './pods.js';
 import { ProtobufWriter } from './protobuf.js';
@@ -25,6 +26,8 @@ export interface RenderOptions {
   readonly probes: ReadonlySet<ProbeName>;
   /** Upper bounds of the kernel's buckets, by unit. */
   readonly bounds: Readonly<Record<'seconds' | 'bytes', readonly number[]>>;
+  /** Every bound that is a power of four, and the families that are left out otherwise. */
+  readonly detail: boolean;
 }
 
 /** Containers per chunk: few enough that other requests are served between two chunks. */
@@ -35,14 +38,11 @@ const identityLabels = new WeakMap<ContainerIdentity, LabelSet>();
 /** Renders all families of all containers as text, in chunks of a bounded size. */
 export function* renderContainers(
   series: readonly ContainerSeries[],
-  { format, probes, bounds }: RenderOptions & { readonly format: TextFormat },
+  options: RenderOptions & { readonly format: TextFormat },
 ): Generator<string> {
-  const layouts = {
-    seconds: bucketLayout(bounds.seconds, format),
-    bytes: bucketLayout(bounds.bytes, format),
-  };
-  for (const family of measuredBy(probes)) {
-    const lines = linesOf(family, layouts);
+  const { format } = options;
+  for (const family of familiesOf(options)) {
+    const lines = linesOf(family, options);
     let header = familyHeader(family, format);
     for (const some of chunks(series)) {
       const chunk = some.map(lines).join('');
@@ -59,14 +59,14 @@ export function* renderContainers(
  */
 export function* encodeContainers(
   series: readonly ContainerSeries[],
-  { probes, bounds }: RenderOptions,
+  options: RenderOptions,
 ): Generator<Uint8Array> {
-  const layouts = { seconds: histogramLayouts(bounds.seconds), bytes: histogramLayouts(bounds.bytes) };
-  for (const family of measuredBy(probes)) {
+  for (const family of familiesOf(options)) {
+    const write = writerOf(family, options);
     const metrics: Uint8Array[] = [];
     for (const some of chunks(series)) {
       const writer = new ProtobufWriter();
-      for (const one of some) writeMetrics(writer, family, one, layouts);
+      for (const one of some) write(writer, one);
       metrics.push(writer.finish());
       yield new Uint8Array();
     }
@@ -77,8 +77,18 @@ export function* encodeContainers(
   }
 }
 
-function measuredBy(probes: ReadonlySet<ProbeName>): readonly ContainerFamily[] {
-  return CONTAINER_FAMILIES.filter(({ probe }) => probe === undefined || probes.has(probe));
+function familiesOf({ probes, detail }: RenderOptions): readonly ContainerFamily[] {
+  return CONTAINER_FAMILIES.filter(
+    ({ probe, detailOnly }) => (probe === undefined || probes.has(probe)) && (detail || !detailOnly),
+  );
+}
+
+function layoutOf(
+  { unit, coarse }: HistogramFamily,
+  { bounds, detail }: RenderOptions,
+  format: TextFormat,
+): BucketLayout {
+  return bucketLayout(bounds[unit], format, detail ? undefined : coarse);
 }
 
 function* chunks<T>(all: readonly T[]): Generator<readonly T[]> {
@@ -87,7 +97,7 @@ function* chunks<T>(all: readonly T[]): Generator<readonly T[]> {
 
 function linesOf(
   family: ContainerFamily,
-  layouts: Record<'seconds' | 'bytes', BucketLayout>,
+  options: RenderOptions & { readonly format: TextFormat },
 ): (series: ContainerSeries) => string {
   const { name } = family;
   if (family.type !== 'histogram') {
@@ -99,7 +109,7 @@ function linesOf(
       return lines;
     };
   }
-  const layout = layouts[family.unit];
+  const layout = layoutOf(family, options, options.format);
   return (series) => {
     let lines = '';
     for (const [extra, histogram] of family.histograms(series)) {
@@ -109,31 +119,33 @@ function linesOf(
   };
 }
 
-function writeMetrics(
-  writer: ProtobufWriter,
+function writerOf(
   family: ContainerFamily,
-  series: ContainerSeries,
-  layouts: Record<'seconds' | 'bytes', HistogramLayouts>,
-): void {
-  const labels = labelsOf(series.identity).protobuf;
+  options: RenderOptions,
+): (writer: ProtobufWriter, series: ContainerSeries) => void {
   if (family.type !== 'histogram') {
-    for (const [extra, value] of valuesOf(family, series)) {
-      writeValue(writer, family.type, [labels, extra.protobuf], value);
+    return (writer, series) => {
+      const labels = labelsOf(series.identity).protobuf;
+      for (const [extra, value] of valuesOf(family, series)) {
+        writeValue(writer, family.type, [labels, extra.protobuf], value);
+      }
+    };
+  }
+  const layouts = {
+    classic: layoutOf(family, options, 'text'),
+    native: nativeLayout(options.bounds[family.unit]),
+  };
+  return (writer, series) => {
+    const labels = labelsOf(series.identity).protobuf;
+    for (const [extra, histogram] of family.histograms(series)) {
+      writeKernelHistogram(writer, [labels, extra.protobuf], histogram, layouts);
     }
-    return;
-  }
-  for (const [extra, histogram] of family.histograms(series)) {
-    writeKernelHistogram(writer, [labels, extra.protobuf], histogram, layouts[family.unit]);
-  }
+  };
 }
 
 /** A container that has ended has no gauges any more. */
 function valuesOf(family: ValueFamily, series: ContainerSeries): ReturnType<ValueFamily['values']> {
   return family.type === 'gauge' && !series.live ? [] : family.values(series);
-}
-
-function histogramLayouts(bounds: readonly number[]): HistogramLayouts {
-  return { classic: bucketLayout(bounds, 'text'), native: nativeLayout(bounds) };
 }
 
 function labelsOf(identity: ContainerIdentity): LabelSet {

@@ -1,7 +1,7 @@
 import type { ContainerCounters } from 'bpf-linker-napi';
 import { addCounters } from './counters.js';
 import type { ContainerSeries } from './families.js';
-import type { ContainerIdentity } from './pods.js';
+import { seriesKey, type ContainerIdentity } from './pods.js';
 import type { CgroupKey } from './source.js';
 
 /** A container whose cgroup is gone, with its final values. */
@@ -41,9 +41,9 @@ export class RetiredContainers {
       this.#unidentified.push({ ended, endedAt: now });
       return;
     }
-    const known = this.#byKey.get(keyOf(identity));
+    const known = this.#byKey.get(seriesKey(identity));
     const sum = known ? addCounters(known.counters, counters) : counters;
-    this.#byKey.set(keyOf(identity), { identity, counters: sum, endedAt: now, served: false });
+    this.#byKey.set(seriesKey(identity), { identity, counters: sum, endedAt: now, served: false });
   }
 
   /** Names containers that ended before the API told what they were. */
@@ -59,7 +59,7 @@ export class RetiredContainers {
   serveWith(live: readonly ContainerSeries[], now: number): ContainerSeries[] {
     const series = new Map<string, ContainerSeries>();
     for (const one of live) {
-      const key = keyOf(one.identity);
+      const key = seriesKey(one.identity);
       const before = series.get(key) ?? this.#byKey.get(key);
       const counters = before ? addCounters(before.counters, one.counters) : one.counters;
       series.set(key, { ...one, counters });
@@ -81,8 +81,4 @@ export class RetiredContainers {
     }
     this.#unidentified = this.#unidentified.filter(({ endedAt }) => now - endedAt < UNSERVED_SECONDS);
   }
-}
-
-function keyOf({ namespace, pod, container }: ContainerIdentity): string {
-  return `${namespace}/${pod}/${container}`;
 }

@@ -187,8 +187,8 @@ function quantile(metric: string, by: string): Query {
     .split(', ')
     .map((label) => `{{${label}}}`)
     .join(' ');
-  return {
-    expr: `histogram_quantile(0.99, sum by (le, ${by}) (rate(${metric}_bucket{${SELECTED}}[$__rate_interval])))`,
-    legend,
-  };
+  // From the native histogram where Prometheus keeps it, because its bounds are closer.
+  const native = `sum by (${by}) (rate(${metric}{${SELECTED}}[$__rate_interval]))`;
+  const classic = `sum by (le, ${by}) (rate(${metric}_bucket{${SELECTED}}[$__rate_interval]))`;
+  return { expr: `histogram_quantile(0.99, ${native}) or histogram_quantile(0.99, ${classic})`, legend };
 }

@@ -15,23 +15,19 @@ interface Sample {
   readonly value: number;
 }
 
-const LAYOUTS = {
-  seconds: bucketLayout(BOUNDS.seconds, 'text'),
-  bytes: bucketLayout(BOUNDS.bytes, 'text'),
-};
-
 /** A registry with the same families and the same samples, ready to be rendered: what comes before is not counted. */
-export function promClientRegistry(series: readonly ContainerSeries[]): Registry {
+export function promClientRegistry(series: readonly ContainerSeries[], detail: boolean): Registry {
   const registry = new Registry();
   for (const family of CONTAINER_FAMILIES) {
-    const { name, help, type } = family;
-    const metric = { name, help, type, values: series.flatMap((one) => samplesOf(family, one)) };
+    const { name, help, type, detailOnly } = family;
+    if (detailOnly && !detail) continue;
+    const metric = { name, help, type, values: series.flatMap((one) => samplesOf(family, one, detail)) };
     registry.registerMetric({ ...metric, get: () => Promise.resolve(metric) } as unknown as Metric);
   }
   return registry;
 }
 
-function samplesOf(family: ContainerFamily, series: ContainerSeries): Sample[] {
+function samplesOf(family: ContainerFamily, series: ContainerSeries, detail: boolean): Sample[] {
   const { name } = family;
   const common = labelsOf(series.identity);
   if (family.type !== 'histogram') {
@@ -39,7 +35,7 @@ function samplesOf(family: ContainerFamily, series: ContainerSeries): Sample[] {
       .values(series)
       .map(([extra, value]) => ({ metricName: name, labels: { ...common, ...extra.pairs }, value }));
   }
-  const layout = LAYOUTS[family.unit];
+  const layout = bucketLayout(BOUNDS[family.unit], 'text', detail ? undefined : family.coarse);
   return family.histograms(series).flatMap(([extra, { buckets, sum }]) => {
     const sharedLabels = { ...common, ...extra.pairs };
     const count = total(buckets);

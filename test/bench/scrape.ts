@@ -1,7 +1,8 @@
 /**
  * What one scrape costs, next to prom-client rendering the same samples: `npm run bench:scrape [-- --json]`.
  *
- * Every container is busy in every way, with two peers and one device: the worst case, not the usual one. Both take
+ * Every container is busy in every way, with two peers and one device: the worst case, not the usual one. `--detail`
+ * asks for all there is (`--histograms.detail`), in place of at most 80 lines per container. Both take
  * turns, and medians are compared. Time is CPU time, so that a busy machine does not spoil the figures. Ours begins at
  * the kernel's counters; prom-client does so as well, or finds its samples ready-made: what it takes at the very least.
  */
@@ -12,7 +13,8 @@ import { parseArgs } from 'node:util';
 import { constants, gzipSync } from 'node:zlib';
 import type { ContainerSeries } from '../../exporter/families.js';
 import { encodeContainers, renderContainers } from '../../exporter/render.js';
-import { ALL_PROBES, BOUNDS, busyCounters, identity } from '../unit/exporter-fixtures.js';
+import { Condenser } from '../../exporter/condense.js';
+import { busyCounters, DETAILED, identity } from '../unit/exporter-fixtures.js';
 import { promClientRegistry } from './prom-client-peer.js';
 
 interface Row {
@@ -28,7 +30,6 @@ interface Row {
 const CONTAINERS = [110, 500];
 const ROUNDS = 9;
 const PEER = 'prom-client 15';
-const OPTIONS = { probes: ALL_PROBES, bounds: BOUNDS };
 
 function busyContainers(count: number): ContainerSeries[] {
   return Array.from({ length: count }, (_, index) => ({
@@ -38,8 +39,27 @@ function busyContainers(count: number): ContainerSeries[] {
   }));
 }
 
-function renderText(series: readonly ContainerSeries[]): string {
-  return [...renderContainers(series, { ...OPTIONS, format: 'text' })].join('');
+/** A busy node, and how it is exposed. */
+interface Subject {
+  readonly containers: readonly ContainerSeries[];
+  readonly detail: boolean;
+  readonly condenser: Condenser;
+}
+
+function subject(count: number, detail: boolean): Subject {
+  return { containers: busyContainers(count), detail, condenser: new Condenser() };
+}
+
+function seriesOf({ containers, detail, condenser }: Subject): readonly ContainerSeries[] {
+  return detail ? containers : condenser.condense(containers, performance.now() / 1000);
+}
+
+function* text(subject: Subject): Generator<string> {
+  yield* renderContainers(seriesOf(subject), { ...DETAILED, detail: subject.detail, format: 'text' });
+}
+
+function* protobuf(subject: Subject): Generator<Uint8Array> {
+  yield* encodeContainers(seriesOf(subject), { ...DETAILED, detail: subject.detail });
 }
 
 interface Cost {
@@ -77,9 +97,10 @@ function row(what: string, unit: string, ours: number, peer: number, peerName = 
   return { what, ours: round(ours), peer: round(peer), peerName, unit, ratio: round(peer / ours) };
 }
 
-async function times(count: number, series: readonly ContainerSeries[]): Promise<Row[]> {
-  const registry = promClientRegistry(series);
-  assertSameLines(renderText(series), await registry.metrics());
+async function times(count: number, node: Subject): Promise<Row[]> {
+  const series = seriesOf(node);
+  const registry = promClientRegistry(series, node.detail);
+  assertSameLines([...text(node)].join(''), await registry.metrics());
   const costs: Record<'text' | 'protobuf' | 'peer' | 'readyMade', Cost[]> = {
     text: [],
     protobuf: [],
@@ -87,10 +108,10 @@ async function times(count: number, series: readonly ContainerSeries[]): Promise
     readyMade: [],
   };
   for (let round = 0; round < ROUNDS; round++) {
-    costs.text.push(await cost(renderContainers(series, { ...OPTIONS, format: 'text' })));
-    costs.peer.push(await cost(() => promClientRegistry(series).metrics()));
+    costs.text.push(await cost(text(node)));
+    costs.peer.push(await cost(() => promClientRegistry(series, node.detail).metrics()));
     costs.readyMade.push(await cost(() => registry.metrics()));
-    costs.protobuf.push(await cost(encodeContainers(series, OPTIONS)));
+    costs.protobuf.push(await cost(protobuf(node)));
   }
   const of = (who: keyof typeof costs, what: keyof Cost) => median(costs[who].map((one) => one[what]));
   const containers = `${count} containers`;
@@ -116,8 +137,8 @@ async function times(count: number, series: readonly ContainerSeries[]): Promise
 
 /** The comparison is of the same work: but for the order of labels and lines, both say the same. */
 function assertSameLines(ours: string, theirs: string): void {
-  const lines = (text: string) =>
-    text
+  const lines = (exposition: string) =>
+    exposition
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith('#'))
       .map((line) => line.replace(/\{(le="[^"]*"),(.*)\}/, '{$2,$1}'))
@@ -125,27 +146,27 @@ function assertSameLines(ours: string, theirs: string): void {
   assert.deepStrictEqual(lines(ours), lines(theirs));
 }
 
-function sizes(count: number, series: readonly ContainerSeries[]): Row[] {
-  const text = renderText(series);
-  const protobuf = Buffer.concat([...encodeContainers(series, OPTIONS)]);
+function sizes(count: number, node: Subject): Row[] {
+  const lines = [...text(node)].join('');
+  const messages = Buffer.concat([...protobuf(node)]);
   const gzipped = (body: string | Buffer) => gzipSync(body, { level: constants.Z_BEST_SPEED }).length;
-  const histograms = text.match(/^kernscale_.*_count\{/gm)!.length;
-  const classic = text.match(/^kernscale_.*(_sum|_count|_bucket)\{/gm)!.length;
-  const all = text.match(/^kernscale/gm)!.length;
+  const histograms = lines.match(/^kernscale_.*_count\{/gm)!.length;
+  const classic = lines.match(/^kernscale_.*(_sum|_count|_bucket)\{/gm)!.length;
+  const all = lines.match(/^kernscale/gm)!.length;
   const containers = `${count} containers`;
   return [
     row(
       `size as protobuf, ${containers}`,
       'MB',
-      protobuf.length / 1e6,
-      Buffer.byteLength(text) / 1e6,
+      messages.length / 1e6,
+      Buffer.byteLength(lines) / 1e6,
       'text',
     ),
     row(
       `size as gzipped protobuf, ${containers}`,
       'MB',
-      gzipped(protobuf) / 1e6,
-      gzipped(text) / 1e6,
+      gzipped(messages) / 1e6,
+      gzipped(lines) / 1e6,
       'text',
     ),
     row(
@@ -166,20 +187,28 @@ function sizes(count: number, series: readonly ContainerSeries[]): Row[] {
 }
 
 /** The most memory that a process of its own takes which does nothing but render. */
-function peakMegabytes(who: 'ours' | 'peer', count: number): number {
+function peakMegabytes(who: 'ours' | 'peer', count: number, detail: boolean): number {
   const script = fileURLToPath(import.meta.url);
-  const argv = [...process.execArgv, script, '--memory', who, '--containers', String(count)];
+  const argv = [
+    ...process.execArgv,
+    script,
+    '--memory',
+    who,
+    '--containers',
+    String(count),
+    ...(detail ? ['--detail'] : []),
+  ];
   const { status, stdout, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8' });
   if (status !== 0) throw new Error(stderr);
   return Number(stdout);
 }
 
-async function renderForMemory(who: string, count: number): Promise<void> {
-  const series = busyContainers(count);
+async function renderForMemory(who: string, count: number, detail: boolean): Promise<void> {
+  const node = subject(count, detail);
   for (let round = 0; round < ROUNDS; round++) {
     // Fresh samples for each scrape, as an exporter has them; ours goes to the socket piece by piece.
-    if (who === 'peer') await promClientRegistry(series).metrics();
-    else await cost(renderContainers(series, { ...OPTIONS, format: 'text' }));
+    if (who === 'peer') await promClientRegistry(seriesOf(node), detail).metrics();
+    else await cost(text(node));
   }
   process.stdout.write(String(process.resourceUsage().maxRSS / 1000));
 }
@@ -187,19 +216,20 @@ async function renderForMemory(who: string, count: number): Promise<void> {
 async function main(): Promise<void> {
   const options = {
     json: { type: 'boolean' },
+    detail: { type: 'boolean', default: false },
     memory: { type: 'string' },
     containers: { type: 'string' },
   } as const;
-  const { json, memory, containers } = parseArgs({ options }).values;
+  const { json, detail, memory, containers } = parseArgs({ options }).values;
   if (memory !== undefined) {
-    await renderForMemory(memory, Number(containers));
+    await renderForMemory(memory, Number(containers), detail);
     return;
   }
   const rows: Row[] = [];
   for (const count of CONTAINERS) {
-    const series = busyContainers(count);
-    const [ours, peer] = [peakMegabytes('ours', count), peakMegabytes('peer', count)];
-    rows.push(...(await times(count, series)), ...sizes(count, series));
+    const node = subject(count, detail);
+    const [ours, peer] = [peakMegabytes('ours', count, detail), peakMegabytes('peer', count, detail)];
+    rows.push(...(await times(count, node)), ...sizes(count, node));
     rows.push(row(`peak memory of the process, ${count} containers`, 'MB', ours, peer));
   }
   if (json) process.stdout.write(`${JSON.stringify({ name: 'scrape', rows })}\n`);

@@ -2,10 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { expect } from 'chai';
 import { renderContainers } from '../../exporter/render.js';
 import {
-  ALL_PROBES,
-  BOUNDS,
   busyCounters,
   counters,
+  DETAILED,
   identity,
   observedSelfMetrics,
 } from '../unit/exporter-fixtures.js';
@@ -18,7 +17,7 @@ describe('promtool check metrics', () => {
       { identity: identity(), counters: busyCounters(1), live: true },
       { identity: identity({ pod: 'a"b\\c\nd' }), counters: counters(2), live: true },
     ];
-    const options = { format: 'text', probes: ALL_PROBES, bounds: BOUNDS } as const;
+    const options = { ...DETAILED, format: 'text' } as const;
     const text = [...renderContainers(series, options), await self.render('text')].join('');
     const { status, stdout, stderr, error } = spawnSync(PROMTOOL, ['check', 'metrics'], { input: text });
     expect(error).to.equal(undefined);

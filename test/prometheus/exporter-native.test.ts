@@ -77,6 +77,7 @@ describe('Prometheus with native histograms', function () {
     exporter = new Exporter({
       probes: new WaitingProbes(),
       bounds: BOUNDS,
+      detail: true,
       cgroupRoot: path.join(directory, 'cgroup'),
       source: new KubernetesSource(pods),
       policy: { ignoreNamespaces: /^$/, keepSeconds: 30 },

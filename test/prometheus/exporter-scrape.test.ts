@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { CONTENT_TYPES, TRAILERS, type TextFormat } from '../../exporter/exposition.js';
 import { renderContainers } from '../../exporter/render.js';
-import { ALL_PROBES, BOUNDS, busyCounters, identity } from '../unit/exporter-fixtures.js';
+import { busyCounters, DETAILED, identity } from '../unit/exporter-fixtures.js';
 import { eventually } from '../unit/loopback-api.js';
 import { ScrapingPrometheus } from './scraping-prometheus.js';
 
@@ -33,7 +33,7 @@ describe('Prometheus', function () {
       { identity: identity(), counters: busyCounters(1), live: true },
       { identity: identity({ pod: ODD }), counters: busyCounters(2), live: true },
     ];
-    const chunks = [...renderContainers(series, { format, probes: ALL_PROBES, bounds: BOUNDS })];
+    const chunks = [...renderContainers(series, { ...DETAILED, format })];
     const server = createServer((_, response) => {
       response.setHeader('content-type', CONTENT_TYPES[format]).end(chunks.join('') + TRAILERS[format]);
     });

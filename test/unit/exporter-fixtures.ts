@@ -18,6 +18,9 @@ export const BOUNDS = {
   bytes: Array.from({ length: 18 }, (_, index) => 2 ** (index + 9)),
 };
 export const ALL_PROBES = new Set(['scheduler', 'blockio', 'sampling', 'tcp'] as const);
+/** Everything there is to render, and what is rendered by default. */
+export const DETAILED = { probes: ALL_PROBES, bounds: BOUNDS, detail: true } as const;
+export const BY_DEFAULT = { ...DETAILED, detail: false } as const;
 
 /** The histogram of the given observations, bucketed as the kernel does it. */
 export function histogram(values: readonly number[], bounds: readonly number[] = BOUNDS.seconds): Histogram {

@@ -6,10 +6,11 @@ import { nativeLayout } from '../../exporter/native-histogram.js';
 import { ProtobufWriter } from '../../exporter/protobuf.js';
 import { encodeContainers, renderContainers } from '../../exporter/render.js';
 import {
-  ALL_PROBES,
   BOUNDS,
   busyCounters,
+  BY_DEFAULT,
   counters,
+  DETAILED,
   histogram,
   identity,
   observedSelfMetrics,
@@ -43,7 +44,7 @@ describe('the protobuf writer', () => {
     ['a string in UTF-8', (writer) => { writer.string(2, 'ü'); }, '1202c3bc'],
     ['an empty message', (writer) => { writer.message(3, () => undefined); }, '1a00'],
     ['a message', (writer) => { writer.message(3, () => { writer.uint(1, 150); }); }, '1a03089601'],
-    ['packed integers', (writer) => { writer.packedSints(13, [1, -1, 64]); }, '6a0402018001'],
+    ['packed differences', (writer) => { writer.packedDeltas(13, [1, 0, 64]); }, '6a0402018001'],
   ];
   for (const [name, write, hex] of table) {
     it(`writes ${name}`, () => {
@@ -69,7 +70,7 @@ describe('the protobuf writer', () => {
               writer.double(4, double);
               writer.string(5, text);
             });
-            writer.packedSints(6, packed);
+            writer.packedDeltas(6, packed);
           });
         });
         const [message] = messagesOf(readMessage(bytes), 7);
@@ -78,7 +79,8 @@ describe('the protobuf writer', () => {
         expect(unzigzag(message!.get(2)![0] as bigint)).to.equal(sint);
         expect(numberOf(inner!, 4)).to.deep.equal(double);
         expect(Buffer.from(inner!.get(5)![0] as Uint8Array)).to.deep.equal(Buffer.from(text));
-        expect(readPackedSints(message!.get(6)![0] as Uint8Array)).to.deep.equal(packed);
+        const differences = packed.map((value, at) => value - (packed[at - 1] ?? 0));
+        expect(readPackedSints(message!.get(6)![0] as Uint8Array)).to.deep.equal(differences);
       }),
     );
   });
@@ -156,9 +158,8 @@ describe('the exposition as protobuf', () => {
     })),
   ];
 
-  for (const probes of [ALL_PROBES, new Set(['tcp'] as const)]) {
-    it(`says what the text says, with ${probes.size} probes`, () => {
-      const options = { probes, bounds: BOUNDS };
+  for (const options of [DETAILED, BY_DEFAULT, { ...DETAILED, probes: new Set(['tcp'] as const) }]) {
+    it(`says what the text says, with ${options.probes.size} probes${options.detail ? ' in detail' : ''}`, () => {
       const families = readDelimited(Buffer.concat([...encodeContainers(SERIES, options)]));
       const text = [...renderContainers(SERIES, { ...options, format: 'text' })].join('');
       expect(asText(families)).to.equal(text);
@@ -166,9 +167,7 @@ describe('the exposition as protobuf', () => {
   }
 
   it('is empty without containers', () => {
-    expect(Buffer.concat([...encodeContainers([], { probes: ALL_PROBES, bounds: BOUNDS })])).to.have.length(
-      0,
-    );
+    expect(Buffer.concat([...encodeContainers([], DETAILED)])).to.have.length(0);
   });
 
   it('has the metrics of the exporter itself', async () => {

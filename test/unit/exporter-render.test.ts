@@ -9,11 +9,23 @@ import {
   type TextFormat,
 } from '../../exporter/exposition.js';
 import type { ContainerSeries } from '../../exporter/families.js';
-import { renderContainers } from '../../exporter/render.js';
-import { ALL_PROBES, BOUNDS, busyCounters, counters, histogram, identity } from './exporter-fixtures.js';
+import { Condenser } from '../../exporter/condense.js';
+import { renderContainers, type RenderOptions } from '../../exporter/render.js';
+import {
+  BOUNDS,
+  busyCounters,
+  BY_DEFAULT,
+  counters,
+  DETAILED,
+  histogram,
+  identity,
+} from './exporter-fixtures.js';
 
-const render = (series: readonly ContainerSeries[], format: TextFormat = 'text', probes = ALL_PROBES) =>
-  [...renderContainers(series, { format, probes, bounds: BOUNDS })].join('');
+const render = (
+  series: readonly ContainerSeries[],
+  format: TextFormat = 'text',
+  options: RenderOptions = DETAILED,
+) => [...renderContainers(series, { ...options, format })].join('');
 
 const SERIES: ContainerSeries[] = [
   { identity: identity(), counters: busyCounters(1), live: true },
@@ -33,18 +45,24 @@ const SERIES: ContainerSeries[] = [
 ];
 
 describe('the exposition', () => {
-  for (const format of ['text', 'openmetrics'] as const) {
+  for (const [name, format, detail] of [
+    ['text', 'text', false],
+    ['openmetrics', 'openmetrics', false],
+    ['detail', 'text', true],
+  ] as const) {
     // UPDATE_GOLDEN=1 writes what is rendered now; look at the difference before you commit it.
-    it(`is what test/golden has, as ${format}`, () => {
-      const file = new URL(`../golden/exporter.${format}.txt`, import.meta.url);
-      const actual = render(SERIES, format);
+    it(`is what test/golden has, as ${name}`, () => {
+      const file = new URL(`../golden/exporter.${name}.txt`, import.meta.url);
+      const actual = detail
+        ? render(SERIES, format)
+        : render(new Condenser().condense(SERIES, 0), format, BY_DEFAULT);
       if (process.env['UPDATE_GOLDEN']) writeFileSync(file, actual);
       expect(actual).to.equal(readFileSync(file, 'utf8'));
     });
   }
 
   it('leaves out what is not measured: it is unknown, not zero', () => {
-    const text = render(SERIES, 'text', new Set(['tcp'] as const));
+    const text = render(SERIES, 'text', { ...DETAILED, probes: new Set(['tcp'] as const) });
     expect(text).to.include('kernscale_tcp_serve_seconds_count');
     expect(text).to.include('kernscale_container_info');
     expect(text).not.to.match(/state_seconds|oncpu|cpu_samples|blockio/);
@@ -74,7 +92,7 @@ describe('the exposition', () => {
       counters: counters(index),
       live: true,
     }));
-    const chunks = [...renderContainers(many, { format: 'text', probes: ALL_PROBES, bounds: BOUNDS })];
+    const chunks = [...renderContainers(many, { ...DETAILED, format: 'text' })];
     expect(chunks.length).to.be.greaterThan(10);
     expect(chunks.join('').match(/# TYPE kernscale_state_seconds_total/g)).to.have.length(1);
   });

@@ -60,6 +60,7 @@ describe('the exporter over HTTP', () => {
     exporter = new Exporter({
       probes,
       bounds: BOUNDS,
+      detail: false,
       cgroupRoot: path.join(directory, 'cgroup'),
       source: new KubernetesSource(pods),
       policy: { ignoreNamespaces: /^kube-system$/, keepSeconds: 30 },
@@ -160,6 +161,7 @@ describe('the exporter over HTTP', () => {
     const early = new Exporter({
       probes: new HandMadeProbes(),
       bounds: BOUNDS,
+      detail: false,
       cgroupRoot: directory,
       source: new KubernetesSource(waiting),
       policy: { ignoreNamespaces: /^$/, keepSeconds: 0 },
