@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { REASONS, openProbes } from '../../native/index.js';
 import type { ContainerCounters, Histogram, Probes } from '../../native/index.js';
-import { cgroupRoot, countersOf, describeStates, difference, measure, total } from './harness.js';
-import type { Workload } from './harness.js';
+import { cgroupRoot, countersOf, describeStates, measure, total } from './harness.js';
+import type { Window, Workload } from './harness.js';
 import { useKernel } from './suite.js';
 
 /** Threads that share a place in the probe's flat array (MAX_PLACES in native/bpf/threads.h). */
@@ -46,20 +46,18 @@ describe('conservation of thread time', () => {
     const group = kernel.sandbox.group();
     const workload = await group.run('lives', ['3', '7']);
     await beside({ shards: 1 }, async (other) => {
-      const sets = [kernel.probes, other];
-      const read = (): ContainerCounters[] => sets.map((set) => countersOf(set, set.track(group.id)));
-      read();
-      const before = read();
-      const start = performance.now();
-      const lived = await lives(workload);
-      const truth = (performance.now() - start) / 1000 + lived;
-      const after = read();
-      const seen = after.map((counters, set) => intervals(counters) - intervals(before[set]!));
-      for (const [set, counters] of after.entries()) {
-        const states = difference(counters.stateSeconds, before[set]!.stateSeconds);
-        expect(total(states) / truth, describeStates(states)).to.be.closeTo(1, 0.01);
+      let lived = 0;
+      let inner: Window | undefined;
+      const outer = await measure(kernel.probes, group, async () => {
+        inner = await measure(other, group, async () => {
+          lived = await lives(workload);
+        });
+      });
+      for (const { states, wall } of [outer, inner!]) {
+        expect(total(states) / (wall + lived), describeStates(states)).to.be.closeTo(1, 0.01);
       }
-      expect(seen[0]! / seen[1]!, `${seen.join(' and ')} intervals`).to.be.closeTo(1, 0.01);
+      const [seen, also] = [outer, inner!].map(({ before, after }) => intervals(after) - intervals(before));
+      expect(seen! / also!, `${seen} and ${also} intervals`).to.be.closeTo(1, 0.01);
     });
   });
 

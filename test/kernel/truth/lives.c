@@ -53,9 +53,11 @@ static void *live(void *argument)
 {
 	struct life life = *(struct life *)argument;
 
+	relax();
 	free(argument);
 	while (now_seconds() < life.born + life.length)
 		live_a_little(&life.seed);
+	hurry();
 	pthread_mutex_lock(&mutex);
 	lived += now_seconds() - life.born;
 	alive--;
@@ -67,7 +69,7 @@ static void *sleep_through(void *argument)
 {
 	struct life life = *(struct life *)argument;
 
-	free(argument);
+	free(argument); /* and stays in a hurry, to end in time */
 	sleep_seconds(life.length);
 	pthread_mutex_lock(&mutex);
 	lived += now_seconds() - life.born;
@@ -99,6 +101,7 @@ int main(int argc, char **argv)
 		return 2;
 	seconds = atof(argv[1]);
 	seed = atoi(argv[2]);
+	hurry();
 	ready(0);
 	getchar();
 	end = now_seconds() + seconds;
