@@ -12,9 +12,15 @@ export interface Handle {
   readonly [brand]: never;
 }
 
-/** The entries of one hash map, as the kernel lays them out (`bpf/layout.h`): nanoseconds, bytes, counts. */
+/** The entries of one hash map. Buckets are packed: the first that is not empty, how many follow, and these. */
 export interface RawMap {
+  /** As the kernel lays them out (`bpf/layout.h`). */
   readonly keys: Uint8Array;
+  /** What the values begin with, if it is a name. */
+  readonly names: Uint8Array;
+  /** Where each entry begins in `values`. */
+  readonly offsets: Uint32Array;
+  /** Nanoseconds, bytes, counts; then packed buckets. */
   readonly values: Float64Array;
 }
 
@@ -25,9 +31,9 @@ export interface RawSnapshot {
   readonly slots: Int32Array;
   /** Per slot: where its totals begin in `values`, then where each of its histograms does, 0 for an empty one. */
   readonly offsets: Uint32Array;
-  /** Seconds and counts. */
+  /** Seconds and counts; a histogram is its sum and its packed buckets. */
   readonly values: Float64Array;
-  readonly blockIo: RawMap & { readonly names: Uint8Array };
+  readonly blockIo: RawMap;
   readonly peers: RawMap;
   readonly drops: BigUint64Array;
 }

@@ -105,7 +105,7 @@ class SlotCounters implements ContainerCounters {
   #histogram(series: number): Histogram {
     const { values, offsets } = this.raw;
     const offset = offsets[this.index * OFFSETS + 1 + series]!;
-    return offset === 0 ? EMPTY : histogramAt(values, offset, offset + 1, TIME_BUCKETS);
+    return offset === 0 ? EMPTY : { sum: values[offset]!, buckets: unpack(values, offset + 1, TIME_BUCKETS) };
   }
 }
 
@@ -117,14 +117,13 @@ function record<K extends string, V>(keys: readonly K[], value: (key: K, index: 
   return result;
 }
 
-function histogramAt(
-  values: Float64Array,
-  sum: number,
-  buckets: number,
-  length: number,
-  unit = 1,
-): Histogram {
-  return { sum: values[sum]! * unit, buckets: values.subarray(buckets, buckets + length) };
+/** Buckets as the addon packs them: the first that is not empty, how many follow, and these. */
+function unpack(values: Float64Array, offset: number, length: number): Float64Array {
+  const buckets = new Float64Array(length);
+  const first = values[offset]!;
+  const count = values[offset + 1]!;
+  for (let i = 0; i < count; i++) buckets[first + i] = values[offset + 2 + i]!;
+  return buckets;
 }
 
 /** The entries of a hash map, whose keys begin with the slot, by slot. */
@@ -160,19 +159,16 @@ class Entries<T> {
 }
 
 /** struct blockio_key, struct blockio_value */
-function decodeBlockIo(
-  { values, names }: RawSnapshot['blockIo'],
-  key: DataView,
-  entry: number,
-): BlockIoCounters {
-  const failures = entry * (3 + TIME_BUCKETS + SIZE_BUCKETS);
-  const times = failures + 3;
+function decodeBlockIo({ values, offsets, names }: RawMap, key: DataView, entry: number): BlockIoCounters {
+  const start = offsets[entry]!;
+  const times = start + 3;
+  const sizes = times + 2 + values[times + 1]!;
   return {
     device: deviceName(key, names.subarray(entry * NAME_BYTES, (entry + 1) * NAME_BYTES)),
     op: BLOCK_OPS[key.getUint32(8, true)]!,
-    seconds: histogramAt(values, failures + 1, times, TIME_BUCKETS, NANOSECOND),
-    bytes: histogramAt(values, failures + 2, times + TIME_BUCKETS, SIZE_BUCKETS),
-    failures: values[failures]!,
+    seconds: { sum: values[start + 1]! * NANOSECOND, buckets: unpack(values, times, TIME_BUCKETS) },
+    bytes: { sum: values[start + 2]!, buckets: unpack(values, sizes, SIZE_BUCKETS) },
+    failures: values[start]!,
   };
 }
 
@@ -185,16 +181,15 @@ function deviceName(key: DataView, name: Uint8Array): string {
 }
 
 /** struct peer_key, struct peer_value */
-function decodePeer({ values }: RawMap, key: DataView, entry: number): PeerCounters {
-  const counters = 6;
-  const sum = entry * (counters + TIME_BUCKETS);
+function decodePeer({ values, offsets }: RawMap, key: DataView, entry: number): PeerCounters {
+  const start = offsets[entry]!;
   return {
     peer: formatPeer(key),
-    wait: histogramAt(values, sum, sum + counters, TIME_BUCKETS, NANOSECOND),
-    overlapped: values[sum + 2]!,
-    connections: values[sum + 3]!,
-    failures: values[sum + 4]!,
-    retransmits: values[sum + 5]!,
+    wait: { sum: values[start]! * NANOSECOND, buckets: unpack(values, start + 6, TIME_BUCKETS) },
+    overlapped: values[start + 2]!,
+    connections: values[start + 3]!,
+    failures: values[start + 4]!,
+    retransmits: values[start + 5]!,
   };
 }
 

@@ -41,73 +41,71 @@ static napi_value new_array(napi_env env, napi_value object, const char *name, n
 	return array;
 }
 
+static bool is_in_use(const struct session *session, uint32_t slot)
+{
+	return !slot || session->tracked[slot].use == SLOT_USED;
+}
+
 static napi_value read_rows(napi_env env, struct session *session, napi_value result)
 {
-	uint32_t used = 1, *offsets;
+	uint32_t used = 0, *offsets;
 	size_t length = 0;
 	int32_t *slots;
-	void *values;
+	double *values;
 
-	for (uint32_t slot = 1; slot < session->nr_slots; slot++)
-		used += session->tracked[slot].use == SLOT_USED;
+	for (uint32_t slot = 0; slot < session->nr_slots; slot++) {
+		if (!is_in_use(session, slot))
+			continue;
+		used++;
+		length += session_read_slot(session, slot);
+	}
 	if (!new_array(env, result, "slots", napi_int32_array, sizeof(*slots), used, (void **)&slots) ||
 	    !new_array(env, result, "offsets", napi_uint32_array, sizeof(*offsets), (size_t)used * (1 + NR_SERIES),
-		       (void **)&offsets))
+		       (void **)&offsets) ||
+	    !new_array(env, result, "values", napi_float64_array, sizeof(*values), length, (void **)&values))
 		return NULL;
+	length = 0;
 	for (uint32_t slot = 0; slot < session->nr_slots; slot++) {
-		if (slot && session->tracked[slot].use != SLOT_USED)
+		if (!is_in_use(session, slot))
 			continue;
 		*slots++ = slot;
 		*offsets++ = length;
-		length = session_read_slot(session, slot, length, offsets);
+		length = session_write_slot(session, slot, values, length, offsets);
 		offsets += NR_SERIES;
 	}
-	if (!new_array(env, result, "values", napi_float64_array, sizeof(double), length, &values))
-		return NULL;
-	memcpy(values, session->scratch, length * sizeof(double));
 	return result;
 }
 
-/* `names` as bytes, when the values begin with one of that size; the 64-bit words behind it as `values`. */
-static napi_value convert_values(napi_env env, napi_value object, const char *raw, size_t count, size_t value_size,
-				 size_t name_size)
-{
-	size_t words = (value_size - name_size) / sizeof(uint64_t);
-	char *names = NULL;
-	double *values;
+/* struct blockio_value, struct peer_value */
+static const struct shape BLOCKIO = { MAX_DEVICE_NAME, 3, { NR_TIME_BUCKETS, NR_SIZE_BUCKETS } };
+static const struct shape PEERS = { 0, 6, { NR_TIME_BUCKETS } };
 
-	if (name_size && !new_array(env, object, "names", napi_uint8_array, 1, count * name_size, (void **)&names))
-		return NULL;
-	if (!new_array(env, object, "values", napi_float64_array, sizeof(*values), count * words, (void **)&values))
-		return NULL;
-	for (size_t i = 0; i < count; i++, raw += value_size) {
-		const int64_t *numbers = (const int64_t *)(raw + name_size);
-
-		if (name_size)
-			memcpy(names + i * name_size, raw, name_size);
-		for (size_t word = 0; word < words; word++)
-			*values++ = numbers[word];
-	}
-	return object;
-}
-
-/* The map's entries: `NAME.keys` as bytes, and their values. */
+/* The map's entries: `NAME.keys` and `NAME.names` as bytes, `NAME.values` with where each begins in `NAME.offsets`. */
 static napi_value read_hash(napi_env env, struct session *session, napi_value result, const char *name,
-			    const struct bpf_map *map, size_t name_size)
+			    const struct bpf_map *map, const struct shape *shape)
 {
+	size_t key_size = bpf_map__key_size(map), value_size = bpf_map__value_size(map), length;
 	int count = session_read_hash(session, map);
-	size_t keys_size;
+	void *keys, *names, *offsets, *values;
 	napi_value object;
-	void *keys;
 
 	if (count < 0)
 		return throw(env, "READ_FAILED", strerror(-count));
-	keys_size = count * bpf_map__key_size(map);
 	CHECK(napi_create_object(env, &object));
-	if (!new_array(env, object, "keys", napi_uint8_array, 1, keys_size, &keys) ||
-	    !convert_values(env, object, session->entries.values, count, bpf_map__value_size(map), name_size))
+	if (!new_array(env, object, "keys", napi_uint8_array, 1, count * key_size, &keys) ||
+	    !new_array(env, object, "names", napi_uint8_array, 1, count * shape->name_size, &names) ||
+	    !new_array(env, object, "offsets", napi_uint32_array, sizeof(uint32_t), count, &offsets))
 		return NULL;
-	memcpy(keys, session->entries.keys, keys_size);
+	memcpy(keys, session->entries.keys, count * key_size);
+	for (int i = 0; i < count && shape->name_size; i++)
+		memcpy((char *)names + i * shape->name_size, (const char *)session->entries.values + i * value_size,
+		       shape->name_size);
+	length = session_write_values(session, shape, count, offsets);
+	if (count && !length)
+		return throw(env, "READ_FAILED", "no memory");
+	if (!new_array(env, object, "values", napi_float64_array, sizeof(double), length, &values))
+		return NULL;
+	memcpy(values, session->entries.written, length * sizeof(double));
 	if (map == session->skeleton->maps.peers)
 		session_age_peers(session, session->entries.keys, session->entries.values, count);
 	CHECK(napi_set_named_property(env, result, name, object));
@@ -137,8 +135,8 @@ napi_value read_all(napi_env env, napi_callback_info info)
 		return throw(env, "READ_FAILED", strerror(-error));
 	CHECK(napi_create_object(env, &result));
 	if (!set_number(env, result, "settleSeconds", seconds_now() - started) || !read_rows(env, session, result) ||
-	    !read_hash(env, session, result, "blockIo", session->skeleton->maps.blockio, MAX_DEVICE_NAME) ||
-	    !read_hash(env, session, result, "peers", session->skeleton->maps.peers, 0) ||
+	    !read_hash(env, session, result, "blockIo", session->skeleton->maps.blockio, &BLOCKIO) ||
+	    !read_hash(env, session, result, "peers", session->skeleton->maps.peers, &PEERS) ||
 	    !new_array(env, result, "drops", napi_biguint64_array, 8, NR_DROPS, (void **)&drops))
 		return NULL;
 	memcpy(drops, session->skeleton->bss->drops, NR_DROPS * sizeof(*drops));

@@ -155,9 +155,8 @@ static bool map_memory(struct session *session, struct failure *failure)
 	session->tracked = calloc(session->nr_slots, sizeof(*session->tracked));
 	session->seen = calloc(rows, sizeof(*session->seen));
 	session->totals = calloc(session->nr_slots, sizeof(*session->totals));
-	session->scratch = calloc((size_t)session->nr_slots * MAX_VALUES_PER_SLOT, sizeof(*session->scratch));
 	if (session->rows != MAP_FAILED && session->settled != MAP_FAILED && session->tracked && session->seen &&
-	    session->totals && session->scratch)
+	    session->totals)
 		return true;
 	fail(failure, "NO_MEMORY", "no memory for %u containers", session->options.max_containers);
 	return false;
@@ -210,8 +209,8 @@ void session_close(struct session *session)
 	free(session->tracked);
 	free(session->seen);
 	free(session->totals);
-	free(session->scratch);
 	free(session->entries.keys);
 	free(session->entries.values);
+	free(session->entries.written);
 	free(session);
 }

@@ -54,11 +54,17 @@ static const struct series *series_of(const struct row *row, int series)
 /* A counter that wrapped since it was last read differs from it, modulo 2^32, by just what was added. */
 static void accumulate_series(struct histogram *total, struct seen *seen, const struct series *now, int series)
 {
-	for (int i = 0; i < NR_TIME_BUCKETS; i++) {
+	for (uint32_t i = 0; i < NR_TIME_BUCKETS; i++) {
 		uint32_t value = __atomic_load_n(&now->buckets[i], __ATOMIC_RELAXED);
 
+		if (value == seen->buckets[i][series])
+			continue;
 		total->buckets[i] += (uint32_t)(value - seen->buckets[i][series]);
 		seen->buckets[i][series] = value;
+		if (!total->end || i < total->first)
+			total->first = i;
+		if (i >= total->end)
+			total->end = i + 1;
 	}
 }
 
@@ -104,10 +110,11 @@ static void accumulate_shards(struct session *session, uint32_t slot)
 	}
 }
 
-static double *write_totals(const struct session *session, uint32_t slot, double *values)
+static void read_counts(struct session *session, uint32_t slot)
 {
 	const struct row *rows = &session->rows[(size_t)slot * session->shards];
 	uint64_t total_ns[NR_STATES], user = 0, kernel = 0, overlapped = 0;
+	double *counts = session->totals[slot].counts;
 
 	memcpy(total_ns, session->settled[slot].total_ns, sizeof(total_ns));
 	for (uint32_t shard = 0; shard < session->shards; shard++) {
@@ -118,29 +125,45 @@ static double *write_totals(const struct session *session, uint32_t slot, double
 		overlapped += rows[shard].tcp_serve_overlapped;
 	}
 	for (int state = 0; state < NR_STATES; state++)
-		*values++ = total_ns[state] * NANOSECOND;
-	*values++ = user;
-	*values++ = kernel;
-	*values++ = overlapped;
-	return values;
+		*counts++ = total_ns[state] * NANOSECOND;
+	*counts++ = user;
+	*counts++ = kernel;
+	*counts++ = overlapped;
 }
 
-size_t session_read_slot(struct session *session, uint32_t slot, size_t start, uint32_t *offsets)
+size_t session_read_slot(struct session *session, uint32_t slot)
 {
 	const struct totals *totals = &session->totals[slot];
-	double *values = write_totals(session, slot, session->scratch + start);
+	size_t length = NR_COUNTS;
 
+	read_counts(session, slot);
 	accumulate_shards(session, slot);
+	for (int i = 0; i < NR_SERIES; i++)
+		if (totals->observed & 1U << i)
+			length += 3 + totals->series[i].end - totals->series[i].first;
+	return length;
+}
+
+size_t session_write_slot(const struct session *session, uint32_t slot, double *values, size_t start, uint32_t *offsets)
+{
+	const struct totals *totals = &session->totals[slot];
+	size_t next = start + NR_COUNTS;
+
+	memcpy(&values[start], totals->counts, sizeof(totals->counts));
 	for (int i = 0; i < NR_SERIES; i++) {
+		const struct histogram *histogram = &totals->series[i];
 		bool observed = totals->observed & 1U << i;
 
-		offsets[i] = observed ? values - session->scratch : 0;
+		offsets[i] = observed ? next : 0;
 		if (!observed)
 			continue;
-		memcpy(values, &totals->series[i], sizeof(totals->series[i]));
-		values += sizeof(totals->series[i]) / sizeof(*values);
+		values[next++] = histogram->sum;
+		values[next++] = histogram->first;
+		values[next++] = histogram->end - histogram->first;
+		for (uint32_t bucket = histogram->first; bucket < histogram->end; bucket++)
+			values[next++] = histogram->buckets[bucket];
 	}
-	return values - session->scratch;
+	return next;
 }
 
 static bool make_room(void **memory, size_t *size, size_t wanted)
@@ -175,4 +198,46 @@ int session_read_hash(struct session *session, const struct bpf_map *map)
 			done += count;
 	}
 	return error && error != -ENOENT && error != -ENOSPC ? error : (int)done;
+}
+
+static double *write_buckets(double *out, const uint64_t *buckets, size_t length)
+{
+	size_t first = 0, end = length;
+
+	while (first < end && !buckets[first])
+		first++;
+	while (end > first && !buckets[end - 1])
+		end--;
+	*out++ = first;
+	*out++ = end - first;
+	for (size_t i = first; i < end; i++)
+		*out++ = buckets[i];
+	return out;
+}
+
+size_t session_write_values(struct session *session, const struct shape *shape, size_t count, uint32_t *offsets)
+{
+	const size_t histograms = sizeof(shape->buckets) / sizeof(shape->buckets[0]);
+	struct entries *entries = &session->entries;
+	size_t words = shape->words, largest;
+	const char *value = entries->values;
+	double *out;
+
+	for (size_t i = 0; i < histograms; i++)
+		words += shape->buckets[i];
+	largest = words + 2 * histograms;
+	if (!make_room((void **)&entries->written, &entries->written_size, count * largest * sizeof(*out)))
+		return 0;
+	out = entries->written;
+	for (size_t entry = 0; entry < count; entry++) {
+		const uint64_t *next = (const uint64_t *)(value + shape->name_size);
+
+		offsets[entry] = out - entries->written;
+		for (size_t word = 0; word < shape->words; word++)
+			*out++ = *next++;
+		for (size_t i = 0; i < histograms && shape->buckets[i]; next += shape->buckets[i++])
+			out = write_buckets(out, next, shape->buckets[i]);
+		value += shape->name_size + words * sizeof(uint64_t);
+	}
+	return out - entries->written;
 }

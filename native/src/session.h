@@ -67,13 +67,17 @@ struct seen {
 	uint32_t changed; /* bit per series: when last read; its buckets may have followed its sum since */
 };
 
-/* As JavaScript gets them: seconds, counts. */
+/* In seconds and counts. All buckets that are not empty lie from `first` on and before `end`. */
 struct histogram {
 	double sum;
 	double buckets[NR_TIME_BUCKETS];
+	uint32_t first, end;
 };
 
+#define NR_COUNTS (NR_STATES + 3) /* each state's total; samples of user and kernel, overlapped serves */
+
 struct totals {
+	double counts[NR_COUNTS];
 	struct histogram series[NR_SERIES];
 	uint32_t observed; /* bit per series: it is not empty */
 };
@@ -81,7 +85,8 @@ struct totals {
 /* What was last read of a hash map; the memory is kept, because fresh pages cost more than what is read into them. */
 struct entries {
 	void *keys, *values;
-	size_t keys_size, values_size;
+	double *written;
+	size_t keys_size, values_size, written_size;
 };
 
 struct session {
@@ -104,7 +109,6 @@ struct session {
 	struct tracked *tracked;  /* [slot] */
 	struct seen *seen;        /* [slot x shard] */
 	struct totals *totals;    /* [slot] */
-	double *scratch;          /* [slot x MAX_VALUES_PER_SLOT] */
 	struct entries entries;
 };
 
@@ -122,20 +126,34 @@ void session_untrack(struct session *session, uint64_t cgroup);
 /* Credits every thread's unfinished time, so that the maps are exact for this instant. */
 int session_settle(struct session *session);
 
-/* Each state's total, three counters, and the histograms that are not empty. */
-#define MAX_VALUES_PER_SLOT (NR_STATES + 3 + NR_SERIES * (1 + NR_TIME_BUCKETS))
+/* Brings `session->totals` of a slot up to date. Answers how many doubles session_write_slot will write. */
+size_t session_read_slot(struct session *session, uint32_t slot);
 
 /*
- * Writes one slot's numbers behind the `start` that `session->scratch` has already, and to `offsets` where each of
- * its series begins, 0 for an empty one. Answers how many there are now.
+ * Writes the counts of a slot and its histograms that are not empty to `values[start]` and on, and to `offsets` where
+ * each histogram begins, 0 for an empty one: its sum, the number of its first bucket that is not empty, how many follow,
+ * and these. Answers where the next slot's begin.
  */
-size_t session_read_slot(struct session *session, uint32_t slot, size_t start, uint32_t *offsets);
+size_t session_write_slot(const struct session *session, uint32_t slot, double *values, size_t start, uint32_t *offsets);
 
 /* Forgets peers of containers that are gone, and, near a bound, those that were quiet for long. */
 void session_age_peers(struct session *session, const struct peer_key *keys, const struct peer_value *values, int count);
 
 /* Reads a whole hash map into `session->entries`. Answers the number of entries, or -errno. */
 int session_read_hash(struct session *session, const struct bpf_map *map);
+
+/* What a hash map's values are made of: a name, words, and histograms' buckets behind each other. */
+struct shape {
+	size_t name_size, words;
+	size_t buckets[2];
+};
+
+/*
+ * Writes the values that session_read_hash left to `session->entries.written`: the words, then for each histogram the
+ * number of its first bucket that is not empty, how many follow, and these; `offsets` is where each entry begins.
+ * Answers how many doubles these are, 0 without memory.
+ */
+size_t session_write_values(struct session *session, const struct shape *shape, size_t count, uint32_t *offsets);
 
 /* A clock of that CPU, not yet attached to anything. Its descriptor, or -1 and errno. */
 int perf_event_on(int cpu, uint32_t hz);

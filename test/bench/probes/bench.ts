@@ -9,6 +9,9 @@ const BUILD = fromRoot('test/bench/probes/build');
 /** Containers of a node that is full by Kubernetes' default. */
 export const MANY = 110;
 const PAIR = 2;
+/** Containers of the largest read-out. */
+export const MOST = 2000;
+const CONTAINERS = 'containers';
 
 export type LoadKind = 'ring' | 'tcp' | 'connect' | 'crowd' | 'disk' | 'burn';
 
@@ -33,6 +36,7 @@ export class Bench {
   readonly processes: Processes;
   readonly #home = join(this.root, `kernscale-bench-${process.pid}`);
   readonly #directories: string[] = [];
+  #containers: readonly bigint[] = [];
   /** On a disk, which /tmp need not be. */
   readonly #scratch = mkdtempSync('/var/tmp/kernscale-bench-');
 
@@ -46,6 +50,17 @@ export class Bench {
     const { kind, milliseconds, members, cgroups } = load;
     const argv = [kind, milliseconds, members, join(this.#home, cgroups)].map(String);
     return JSON.parse(await this.processes.run([built('loads'), ...argv], this.#scratch)) as Done;
+  }
+
+  /** Ids of cgroups for so many containers, which are the same ones each time. */
+  containers(count: number): readonly bigint[] {
+    if (this.#containers.length === 0) this.#containers = this.#cgroups(CONTAINERS, MOST);
+    return this.#containers.slice(0, count);
+  }
+
+  /** Lets a process in each of so many containers do a little of everything. */
+  async fill(count: number): Promise<void> {
+    await this.processes.run([built('fill'), join(this.#home, CONTAINERS), String(count)], this.#scratch);
   }
 
   async pause(milliseconds: number): Promise<void> {

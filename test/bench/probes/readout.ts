@@ -1,27 +1,29 @@
 import { readdirSync } from 'node:fs';
 import { fromRoot } from '../../loop/paths.js';
-import type { Bench } from './bench.js';
+import { MANY, MOST, type Bench } from './bench.js';
 import { openAddon } from './contenders.js';
 import type { Measure } from './measure.js';
 import { figure, median, type Figure } from './rows.js';
 
-const CONTAINERS = [110, 500, 2000];
+const CONTAINERS = [MANY, 500, MOST];
 const READS = 25;
 const GOALS = new Map([[500, 0.4]]);
-/** No directory's inode: nothing runs there, and a row that nobody writes is read like any other. */
-const NO_CGROUP = 1n << 48n;
 
-/** One read of everything until the addon's buffers are filled, and the part of it that threads cost. */
+/**
+ * One read of everything until the addon's buffers are filled, of containers that each have a disk, a peer and five
+ * states; what crediting the machine's threads takes of it depends on how many there are, so it is a figure of its own.
+ */
 export class ReadoutMeasure implements Measure {
   readonly name = 'read-out';
+  readonly needs = ['build/fill'];
   readonly #milliseconds = new Map<number, number[]>(CONTAINERS.map((count) => [count, []]));
   readonly #crediting: number[] = [];
 
   async round(bench: Bench): Promise<void> {
     for (const count of CONTAINERS) {
       await bench.pause(0);
-      const reads = readOften(count, bench.root);
-      this.#milliseconds.get(count)!.push(median(reads.map(({ whole }) => whole))!);
+      const reads = await readOften(count, bench);
+      this.#milliseconds.get(count)!.push(median(reads.map(({ whole, crediting }) => whole - crediting))!);
       this.#crediting.push(median(reads.map(({ crediting }) => crediting))!);
     }
   }
@@ -41,7 +43,7 @@ export class ReadoutMeasure implements Measure {
     const threads = readdirSync('/proc').filter((name) => /^\d/.test(name)).length;
     return [
       ...reads,
-      figure(`of that, crediting the threads of ${threads} processes`, 'ms', this.#crediting),
+      figure(`besides, crediting the threads of ${threads} processes`, 'ms', this.#crediting),
     ];
   }
 }
@@ -51,10 +53,11 @@ interface Read {
   readonly crediting: number;
 }
 
-function readOften(count: number, cgroupRoot: string): readonly Read[] {
-  const { addon, handle } = openAddon(fromRoot('native/build/kernscale.node'), cgroupRoot, count);
+async function readOften(count: number, bench: Bench): Promise<readonly Read[]> {
+  const { addon, handle } = openAddon(fromRoot('native/build/kernscale.node'), bench.root, count);
   try {
-    for (let i = 0; i < count; i++) addon.track(handle, NO_CGROUP + BigInt(i));
+    for (const id of bench.containers(count)) addon.track(handle, id);
+    await bench.fill(count);
     return Array.from({ length: READS }, () => {
       const start = performance.now();
       const { settleSeconds } = addon.read(handle);
