@@ -1,16 +1,17 @@
 import { expect } from 'chai';
 import { STATES } from '../../native/types.js';
-import { judgeCount, judgeStates } from './guest/judge.js';
+import { judgeCount, judgeStates, type Quota } from './guest/judge.js';
 import type { StateSeconds, TaskReport } from './guest/report.js';
 
 const NOTHING = Object.fromEntries(STATES.map((state) => [state, 0])) as StateSeconds;
 const seen = (seconds: Partial<StateSeconds>) => ({ ...NOTHING, ...seconds });
 
 /** Two seconds of life, 1.8 of them in calls that block. */
-const READER: TaskReport = {
+const READER: TaskReport & Quota = {
   threadSeconds: 2,
   unsureSeconds: 0.01,
   blockedSeconds: 1.8,
+  throttledSeconds: 0,
   cpuSeconds: 0.2,
   operations: 100,
   bytes: 409_600,
@@ -33,7 +34,7 @@ describe('the verdict on a task', () => {
   });
 
   it('tells being out of quota from waiting for a CPU', () => {
-    const task = { ...READER, blockedSeconds: 0, cpuSeconds: 0.4 };
+    const task = { ...READER, blockedSeconds: 0, cpuSeconds: 0.4, throttledSeconds: 1.6 };
     expect(judgeStates('burner', 'throttled', task, seen({ oncpu: 0.4, throttled: 1.6 })).ok).to.equal(true);
     expect(judgeStates('burner', 'throttled', task, seen({ oncpu: 0.4, runqueue: 1.6 })).ok).to.equal(false);
   });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ContainerCounters, Probes } from 'bpf-linker-napi';
@@ -13,6 +13,8 @@ export interface Container {
   readonly id: bigint;
   run(kind: string, milliseconds: number): Promise<TaskReport>;
   counters(): ContainerCounters;
+  /** How long the kernel says that it was out of quota (`throttled_usec` of cpu.stat). */
+  throttledSeconds(): number;
   remove(): void;
 }
 
@@ -36,6 +38,10 @@ export function createContainer(
       return JSON.parse(stdout) as TaskReport;
     },
     counters: () => probes.read().containers.find((container) => container.slot === slot)!,
+    throttledSeconds: () => {
+      const stat = readFileSync(join(cgroup, 'cpu.stat'), 'utf8');
+      return Number(/^throttled_usec (\d+)/m.exec(stat)?.[1] ?? 0) / 1e6;
+    },
     remove: () => {
       probes.untrack(id);
       rmdirSync(cgroup);

@@ -7,8 +7,13 @@ const OTHER_AT_MOST = 0.01;
 /** How far a measured time may be outside of what the task knows. */
 const TIME_WITHIN = 0.01;
 
+/** What the kernel knows of a task's cgroup. */
+export interface Quota {
+  readonly throttledSeconds: number;
+}
+
 /** Holds the states measured for a task against what the task knows of itself. */
-export function judgeStates(name: string, state: State, task: TaskReport, seen: StateSeconds): Truth {
+export function judgeStates(name: string, state: State, task: TaskReport & Quota, seen: StateSeconds): Truth {
   const total = sum(STATES, seen);
   const right = seen[state] / sum(rivals(state), seen);
   const amount = distance(seen[state], trueRange(state, task, seen)) / task.threadSeconds;
@@ -41,7 +46,9 @@ export function judgeCount(
 /** The states that time of this one could be mistaken for, itself included. */
 function rivals(state: State): readonly State[] {
   if (isReason(state)) return REASONS;
-  return state === 'oncpu' ? ['oncpu', ...REASONS] : ['runqueue', 'throttled', ...REASONS];
+  if (state === 'oncpu') return ['oncpu', ...REASONS];
+  // A slow machine lets a thread wait for a CPU as well when its quota has returned: the amount tells them apart.
+  return state === 'throttled' ? ['throttled', ...REASONS] : ['runqueue', 'throttled', ...REASONS];
 }
 
 function isReason(state: State): boolean {
@@ -51,14 +58,15 @@ function isReason(state: State): boolean {
 type Range = readonly [least: number, most: number];
 
 /** What the task knows of the time it spent in a state. */
-function trueRange(state: State, task: TaskReport, seen: StateSeconds): Range {
-  const { cpuSeconds, threadSeconds, blockedSeconds } = task;
+function trueRange(state: State, task: TaskReport & Quota, seen: StateSeconds): Range {
+  const { cpuSeconds, threadSeconds, blockedSeconds, throttledSeconds } = task;
   if (state === 'oncpu') return [cpuSeconds, cpuSeconds];
+  if (state === 'throttled') return [throttledSeconds, throttledSeconds];
   if (isReason(state))
     // A call that blocks also takes CPU time, and once woken waits for a CPU, before it returns.
     return [blockedSeconds - seen.oncpu - seen.runqueue, blockedSeconds];
   const waiting = threadSeconds - cpuSeconds;
-  return [waiting - task.unsureSeconds - (state === 'throttled' ? seen.runqueue : 0), waiting];
+  return [waiting - task.unsureSeconds, waiting];
 }
 
 /** How far a value is above (or, negative, below) a range; 0 inside of it. */

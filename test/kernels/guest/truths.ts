@@ -9,6 +9,7 @@ import { skippedRuns } from './skipped.js';
 
 const run = promisify(execFile);
 const TASK_MS = 2000;
+const POLL_MS = 10;
 /** Several times the 100 ms within which a new cgroup is promised to be told. */
 const EVENT_MS = 500;
 /** Long enough for several periods of the quota, 100 ms each. */
@@ -126,8 +127,9 @@ async function perform(
   const container = createContainer(probes, `${kind}-${state}`, settings);
   const task = await container.run(kind, TASK_MS);
   const counters = container.counters();
+  const throttledSeconds = container.throttledSeconds();
   container.remove();
-  tell(judgeStates(name, state, task, counters.stateSeconds));
+  tell(judgeStates(name, state, { ...task, throttledSeconds }, counters.stateSeconds));
   if (count) tell(judgeOrAbsent(name, count, attached, task, counters));
 }
 
@@ -149,9 +151,10 @@ function judgeOrAbsent(
 async function inFlight(probes: Probes): Promise<Truth> {
   const container = createContainer(probes, 'in-flight');
   const task = container.run('sleep', TASK_MS);
-  await sleep(TASK_MS / 4);
+  const deadline = performance.now() + TASK_MS;
+  while (container.counters().stateSeconds.sleep === 0 && performance.now() < deadline) await sleep(POLL_MS);
   const [began, before] = [performance.now(), container.counters().stateSeconds.sleep];
-  await sleep(TASK_MS / 2);
+  await sleep(TASK_MS / 4);
   const [ended, after] = [performance.now(), container.counters().stateSeconds.sleep];
   await task;
   container.remove();
