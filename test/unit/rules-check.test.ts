@@ -47,7 +47,7 @@ describe('the kernscale command', () => {
         'kernscale: unknown command "chekc"; known: check, test, explain, backtest; --help tells more [BAD_COMMAND]\n',
     });
     const { status, stderr } = await kernscale('check', '--jsno', broken);
-    expect(status).to.equal(1);
+    expect(status).to.equal(2);
     expect(stderr).to.match(/^kernscale: .*--jsno.*\n$/);
   });
 });

@@ -1,8 +1,10 @@
 import { expect } from 'chai';
 import type { Endpoint } from '../../scaler/kubernetes/topology.js';
 import { ask } from '../../scaler/loop/ask.js';
-import { assemble, type Answers } from '../../scaler/loop/assemble.js';
+import type { Answers } from '../../scaler/loop/answers.js';
+import { assemble } from '../../scaler/loop/assemble.js';
 import { freshnessQueries } from '../../scaler/loop/freshness.js';
+import { tabulate } from '../../scaler/loop/signal-table.js';
 import type { QueryResult, VectorSample } from '../../scaler/promql/response.js';
 
 const NOW = 1_700_000_000;
@@ -33,7 +35,7 @@ function assembled(
   resolve?: (peer: string) => Endpoint | undefined,
 ) {
   const replicas = (): number => 3;
-  return assemble(answers(signals), { resolve, replicas }, [CART]).get(CART)!;
+  return assemble(tabulate(answers(signals)), { resolve, replicas }, [CART]).get(CART)!;
 }
 
 describe('assemble', () => {
@@ -68,7 +70,7 @@ describe('assemble', () => {
   it('includes workloads that only an answer names, and ignores series that name none', () => {
     const other = { ...cart, workload: 'db' };
     const all = assemble(
-      answers({ cpu: [vector([other, 1], [{ job: 'x' }, 5]), vector()] }),
+      tabulate(answers({ cpu: [vector([other, 1], [{ job: 'x' }, 5]), vector()] })),
       { resolve: undefined, replicas: () => undefined },
       [CART],
     );
