@@ -148,8 +148,9 @@ function windows({ behavior }: Rule) {
 }
 
 function reasonsAgainstScalingDown(assessment: Assessment, samples: Samples): string[] {
-  const reasons = missingInputs(assessment.missing);
   const { measuredPods, sizing, objective } = assessment;
+  const reasons = missingInputs(assessment.missing);
+  if (reasons.length === 0 && isAbsent(sizing)) reasons.push(`it cannot be sized: ${sizing.text}`);
   if (measuredPods !== undefined && measuredPods < samples.replicas) {
     reasons.push(`only ${measuredPods} of ${count(samples.replicas, 'pod')} are measured so far`);
   }
@@ -240,10 +241,12 @@ function allAt(replicas: number): StagesTrace {
 }
 
 function classOf({ assessment, walk: walked }: Situation): Pick<Decision, 'bound' | 'action'> {
-  const { classification, missing } = assessment;
+  const { classification, missing, sizing } = assessment;
   const { step } = classification;
   if (step) return { bound: step.bound, action: walked?.explained ? 'scale' : step.action };
-  return missing.length > 0 ? { bound: 'unknown', action: 'hold' } : { bound: 'none', action: 'scale' };
+  return missing.length > 0 || isAbsent(sizing)
+    ? { bound: 'unknown', action: 'hold' }
+    : { bound: 'none', action: 'scale' };
 }
 
 function traceOf({ assessment, walk: walked, noScaleDown }: Situation) {
