@@ -1,4 +1,5 @@
 import { KernscaleError } from '../../common/errors.js';
+import { divide, findQuotients } from './quotients.js';
 import type { Grid, RangeResult, RangeSeries } from '../promql/range.js';
 
 export type RangeQuery = (expr: string, grid: Grid) => Promise<RangeResult>;
@@ -25,6 +26,22 @@ export async function fetchChunk(
   expressions: Iterable<string>,
   grid: Grid,
 ): Promise<ReadonlyMap<string, Answer>> {
+  const wanted = [...expressions];
+  const quotients = findQuotients(wanted);
+  const parts = [...quotients.values()].flatMap(({ over, under }) => [over, under]);
+  const whole = wanted.filter((expr) => !quotients.has(expr));
+  const answers = await fetchEach(query, new Set([...whole, ...parts]), grid);
+  for (const [expr, { over, under }] of quotients) {
+    answers.set(expr, divide(answers.get(over)!, answers.get(under)!));
+  }
+  return answers;
+}
+
+async function fetchEach(
+  query: RangeQuery,
+  expressions: Iterable<string>,
+  grid: Grid,
+): Promise<Map<string, Answer>> {
   const answers = [...expressions].map(async (expr): Promise<[string, Answer]> => {
     const size = expr.includes('timestamp(') ? TIMESTAMP_POINTS : MAX_POINTS;
     const pieces = cut(grid, size);
