@@ -43,7 +43,7 @@ obstacle() {
 	prometheus | cluster | kernel | kernels | loop) [ "$(id -u)" = 0 ] || { echo 'it needs root' && return; } ;;
 	esac
 	case $1 in
-	kernel | loop) [ -e /sys/kernel/btf/vmlinux ] || echo 'this kernel has no type information (/sys/kernel/btf/vmlinux)' ;;
+	kernel | kernels | loop) [ -e /sys/kernel/btf/vmlinux ] || echo 'this kernel has no type information (/sys/kernel/btf/vmlinux)' ;;
 	esac
 }
 
