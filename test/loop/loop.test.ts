@@ -143,6 +143,9 @@ describe('the whole loop on this machine', function () {
     child = runLoop(['--fro', '10s']);
     expect(await child.ended).to.equal(1);
     expect(child.stderr()).to.match(/^npm start: unknown option '--fro'.*--for.*\[BAD_FLAG\]\n$/);
+    child = runLoop(['--json']);
+    expect(await child.ended).to.equal(1);
+    expect(child.stderr()).to.match(/^npm start: --json .* needs --for \[BAD_FLAG\]\n$/);
 
     const directory = mkdtempSync(join(tmpdir(), 'kernscale-rules-'));
     try {

@@ -26,7 +26,11 @@ function parseOptions(argv: readonly string[]): Options | undefined {
     )
     .addOption(flag('--json', 'Print the verdicts as one JSON object, last on standard output'))
     .addOption(flag('--rules <path>', 'Scaling rules to run', fromRoot('rules/scaling')));
-  return parseFlags<Options>(command, argv);
+  const options = parseFlags<Options>(command, argv);
+  if (options?.json && options.for === undefined) {
+    throw new KernscaleError('BAD_FLAG', '--json prints the verdicts of a run that ends, so it needs --for');
+  }
+  return options;
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -52,8 +56,8 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function run(options: Options, signal: AbortSignal): Promise<number> {
-  const view =
-    process.stderr.isTTY && !options.json ? terminalView(process.stderr) : lineView(process.stderr);
+  const redraws = process.stderr.isTTY && process.env['TERM'] !== 'dumb' && !options.json;
+  const view = redraws ? terminalView(process.stderr) : lineView(process.stderr);
   let loop: Loop | undefined;
   try {
     loop = await startLoop({ rules: options.rules, signal, notice: view.notice });

@@ -41,9 +41,14 @@ export function terminalView(terminal: WriteStream): View {
     show(picture) {
       if (!drawing) terminal.write(ENTER);
       drawing = true;
-      const lines = renderScreen({ ...picture, addresses, notice }, terminal.columns, terminal.hasColors());
-      const visible = lines.slice(0, terminal.rows - 1);
-      terminal.write(HOME + visible.map((line) => `${line}${CLEAR_LINE}\n`).join('') + CLEAR_BELOW);
+      // Some pseudo-terminals have no size.
+      const shape = {
+        columns: terminal.columns || 80,
+        rows: terminal.rows || 24,
+        colour: terminal.hasColors(),
+      };
+      const lines = renderScreen({ ...picture, addresses, notice }, shape);
+      terminal.write(HOME + lines.map((line) => `${line}${CLEAR_LINE}\n`).join('') + CLEAR_BELOW);
     },
     close() {
       if (drawing) terminal.write(LEAVE);

@@ -22,6 +22,10 @@ export interface Screen {
 type Style = Parameters<typeof styleText>[0];
 
 const BAR_CELLS = 16;
+const INDENT = ' '.repeat(10);
+/** Title, notice, heading, the empty line above the addresses, and the terminal's last line, which stays empty. */
+const FRAME_LINES = 5;
+const MOST_LINES_PER_DECISION = 3;
 
 /** How each state is called in a sentence, its cell in the bar and its colour, in the order they are drawn. */
 const STATES: Record<string, { words: string; cell: string; style: Style }> = {
@@ -40,22 +44,30 @@ const STATES: Record<string, { words: string; cell: string; style: Style }> = {
 const AT_REST = new Set(['sleep', 'idle']);
 const NEGLIGIBLE_THREADS = 0.005;
 
-/** The whole screen as lines no wider than `width`. */
-export function renderScreen(screen: Screen, width: number, colour: boolean): string[] {
-  const paint = painter(colour);
-  const title = paint('bold', 'Kernscale');
-  const lines = [`${title} on this machine · ${screen.elapsedSeconds} s · Ctrl-C ends it and cleans up`, ''];
-  lines.push(paint('dim', `${'workload'.padEnd(9)} replicas  what its threads are doing`));
+export interface TerminalShape {
+  readonly columns: number;
+  readonly rows: number;
+  readonly colour: boolean;
+}
+
+/** A part of a line in one style; a line is cut by what it shows, which its escape sequences are no part of. */
+type Piece = readonly [text: string, style?: Style | undefined];
+
+/** The whole screen as lines that fit the terminal, each in the same place from one second to the next. */
+export function renderScreen(screen: Screen, { columns, rows, colour }: TerminalShape): string[] {
+  const fit = (...pieces: Piece[]) => paint(cut(pieces, columns), colour);
+  const perRow = Math.floor((rows - FRAME_LINES - screen.addresses.length) / screen.rows.length);
+  const perDecision = Math.min(MOST_LINES_PER_DECISION, Math.max(1, perRow - 1));
+  const about = ` on this machine · ${screen.elapsedSeconds} s · Ctrl-C ends it and cleans up`;
+  const lines = [fit(['Kernscale', 'bold'], [about]), fit([screen.notice, 'yellow'])];
+  lines.push(fit([`${'workload'.padEnd(9)} replicas  what its threads are doing`, 'dim']));
   for (const row of screen.rows) {
     const states = screen.states?.filter((share) => share.workload === row.workload);
-    lines.push(
-      `${paint('bold', row.workload.padEnd(9))} ${replicas(row).padEnd(9)} ${threads(states, paint)}`,
-    );
-    lines.push(paint('dim', cut(`          ${decision(row)}`, width)));
+    lines.push(fit([row.workload.padEnd(9), 'bold'], [` ${replicas(row).padEnd(9)} `], ...threads(states)));
+    const words = wrap(decision(row), columns - INDENT.length, perDecision);
+    lines.push(...words.map((line) => fit([INDENT + line, 'dim'])));
   }
-  lines.push('', ...screen.addresses.map((address) => cut(address, width)));
-  if (screen.notice) lines.push('', paint('yellow', cut(screen.notice, width)));
-  return lines;
+  return [...lines, '', ...screen.addresses.map((address) => fit([address]))].slice(0, rows - 1);
 }
 
 /** One line per workload without any control character, for logs and pipes; a change of it is news. */
@@ -71,43 +83,61 @@ function decision(row: Row): string {
   return row.decision ? `${row.decision.bound}: ${row.decision.reason}` : 'no decision yet';
 }
 
-type Paint = (style: Style, text: string) => string;
-
-function painter(colour: boolean): Paint {
-  return (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text);
-}
-
-function threads(shares: readonly StateShare[] | undefined, paint: Paint): string {
-  if (!shares) return 'Prometheus does not answer';
+function threads(shares: readonly StateShare[] | undefined): Piece[] {
+  if (!shares) return [['Prometheus does not answer']];
   const present = shares.filter((share) => share.threads > NEGLIGIBLE_THREADS);
-  if (present.length === 0) return 'nothing measured yet';
+  if (present.length === 0) return [['nothing measured yet']];
   const busy = present.filter((share) => !AT_REST.has(share.state));
   const told = busy.length > 0 ? busy : present;
-  return `${bar(told, paint)} ${words(told)}`;
+  return [...bar(told), [` ${words(told)}`]];
 }
 
-function bar(shares: readonly StateShare[], paint: Paint): string {
+function bar(shares: readonly StateShare[]): Piece[] {
   const total = shares.reduce((sum, share) => sum + share.threads, 0);
   let drawn = 0;
   let passed = 0;
-  let text = '';
-  for (const [state, { cell, style }] of Object.entries(STATES)) {
+  return Object.entries(STATES).map(([state, { cell, style }]): Piece => {
     passed += shares.find((share) => share.state === state)?.threads ?? 0;
-    const end = Math.round((passed / total) * BAR_CELLS);
-    text += paint(style, cell.repeat(end - drawn));
-    drawn = end;
-  }
-  return text;
+    const begin = drawn;
+    drawn = Math.round((passed / total) * BAR_CELLS);
+    return [cell.repeat(drawn - begin), style];
+  });
 }
 
 function words(shares: readonly StateShare[]): string {
-  const busy = shares.filter((share) => !AT_REST.has(share.state));
-  const told = (busy.length > 0 ? busy : shares).toSorted((a, b) => b.threads - a.threads).slice(0, 3);
-  return told
+  return shares
+    .toSorted((a, b) => b.threads - a.threads)
+    .slice(0, 3)
     .map((share) => `${share.threads.toFixed(2)} ${STATES[share.state]?.words ?? share.state}`)
     .join(', ');
 }
 
-function cut(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+function paint(pieces: readonly Piece[], colour: boolean): string {
+  return pieces
+    .map(([text, style]) => (colour && style ? styleText(style, text, { validateStream: false }) : text))
+    .join('');
+}
+
+function cut(pieces: readonly Piece[], width: number): Piece[] {
+  const length = pieces.reduce((sum, [text]) => sum + text.length, 0);
+  if (length <= width) return [...pieces];
+  let left = width - 1;
+  const kept = pieces.map(([text, style]): Piece => {
+    const part = text.slice(0, left);
+    left -= part.length;
+    return [part, style];
+  });
+  return [...kept, ['…']];
+}
+
+/** Exactly `count` lines, broken between words; what does not fit stays on the last, for the caller to cut. */
+function wrap(text: string, width: number, count: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const longer = [lines.at(-1), word].filter((part) => part !== undefined).join(' ');
+    if (lines.length > 0 && (longer.length <= width || lines.length === count))
+      lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return [...lines, ...Array<string>(count - lines.length).fill('')];
 }

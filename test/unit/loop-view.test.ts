@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { expect } from 'chai';
 import { renderNews, renderScreen, type Row, type Screen } from '../loop/view.js';
 
@@ -24,33 +25,67 @@ function screen(changes: Partial<Screen> = {}): Screen {
   };
 }
 
+const PLAIN = { columns: 100, rows: 24, colour: false };
+
 describe('the live view', () => {
   it('shows replicas, what the threads do, and the decision in words', () => {
-    const text = renderScreen(screen(), 100, false).join('\n');
+    const text = renderScreen(screen(), PLAIN).join('\n');
     expect(text).to.contain('cpu       2 of 4    ████▒▒▒▒▒▒▒▒▒▒▒▒ 0.75 throttled, 0.25 on CPU');
     expect(text).to.contain('cpu: it needs 0.5 cores');
     expect(text).to.contain('decisions http://127.0.0.1:5001/');
   });
 
   it('says that there is no data instead of showing an empty bar', () => {
-    expect(renderScreen(screen({ states: undefined }), 100, false).join('\n')).to.contain(
+    expect(renderScreen(screen({ states: undefined }), PLAIN).join('\n')).to.contain(
       'Prometheus does not answer',
     );
-    expect(renderScreen(screen({ states: [] }), 100, false).join('\n')).to.contain('nothing measured yet');
+    expect(renderScreen(screen({ states: [] }), PLAIN).join('\n')).to.contain('nothing measured yet');
   });
 
   it('speaks of rest only where there is nothing else', () => {
     const idle = [{ workload: 'cpu', state: 'idle', threads: 2 }];
-    expect(renderScreen(screen({ states: idle }), 100, false).join('\n')).to.contain('2.00 idle');
+    expect(renderScreen(screen({ states: idle }), PLAIN).join('\n')).to.contain('2.00 idle');
   });
 
-  it('fits the terminal and has colours only when asked', () => {
-    const long = screen({ rows: [{ ...ROW, decision: { bound: 'cpu', reason: 'x'.repeat(300) } }] });
-    for (const line of renderScreen(long, 80, false)) {
-      expect(line.length).to.be.at.most(80);
-      expect(line).not.to.contain('\x1b');
-    }
-    expect(renderScreen(long, 80, true).join('')).to.contain('\x1b[');
+  const WORKLOADS = ['cpu', 'disk', 'chain', 'lock', 'idle'];
+  const FULL = screen({
+    rows: WORKLOADS.map((workload) => ({
+      ...ROW,
+      workload,
+      decision: { bound: 'cpu', reason: `${workload} holds ${'for a reason '.repeat(15)}`.trim() },
+    })),
+    states: WORKLOADS.flatMap((workload) =>
+      ['oncpu', 'runqueue', 'throttled'].map((state) => ({ workload, state, threads: 0.3 })),
+    ),
+    addresses: ['decisions', 'metrics', 'Prometheus', 'cluster'].map((name) => name.padEnd(90, '.')),
+    notice: 'the clients of chain begin: '.padEnd(90, '.'),
+  });
+
+  for (const [columns, rows] of [
+    [40, 24],
+    [80, 24],
+    [120, 50],
+    [200, 12],
+  ] as const) {
+    it(`fits ${columns} by ${rows}, in colour or without`, () => {
+      const plain = renderScreen(FULL, { columns, rows, colour: false });
+      const coloured = renderScreen(FULL, { columns, rows, colour: true });
+      expect(plain.length).to.be.below(rows);
+      for (const line of plain) expect(line.length).to.be.at.most(columns);
+      expect(coloured.map(stripVTControlCharacters)).to.deep.equal(plain);
+      expect(coloured).not.to.deep.equal(plain);
+      expect(plain.join('\n')).to.contain('the clients of chain begin');
+    });
+  }
+
+  it('tells the whole of a decision where there is room, and keeps every line in its place', () => {
+    const tall = { ...PLAIN, rows: 40 };
+    const text = renderScreen(FULL, tall).map((line) => line.trim());
+    expect(text.join(' ')).to.contain(FULL.rows[4]!.decision!.reason);
+    const terse = { ...FULL, notice: '', rows: FULL.rows.map((row) => ({ ...row, decision: undefined })) };
+    const places = (lines: string[]) =>
+      WORKLOADS.map((name) => lines.findIndex((line) => line.startsWith(name)));
+    expect(places(renderScreen(terse, tall))).to.deep.equal(places(text));
   });
 
   it('tells news as one plain line', () => {
