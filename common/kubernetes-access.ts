@@ -44,22 +44,6 @@ export function inPod(): boolean {
   return Boolean(process.env['KUBERNETES_SERVICE_HOST']) && readable(`${SERVICE_ACCOUNT}/token`);
 }
 
-/** Somebody has said which cluster is meant; `~/.kube/config` alone may be about any. */
-export function isClusterGiven(file?: string): boolean {
-  return file !== undefined || inPod() || Boolean(process.env['KUBECONFIG']);
-}
-
-/**
- * As `loadKubeConfig`, loading client-node only when there is a kubeconfig to read.
- *
- * @throws KernscaleError `KUBECONFIG_INVALID` or `KUBECONFIG_MISSING`
- */
-export async function findApi(file?: string): Promise<ApiAccess> {
-  if (file === undefined && inPod()) return new ServiceAccountAccess();
-  const { loadKubeConfig } = await import('./kubernetes.js');
-  return loadKubeConfig(file);
-}
-
 export function readable(file: string): boolean {
   try {
     accessSync(file);

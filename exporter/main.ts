@@ -8,7 +8,6 @@ import {
 } from 'bpf-linker-napi';
 import { KernscaleError } from '../common/errors.js';
 import { listen } from '../common/http.js';
-import { findApi, isClusterGiven } from '../common/kubernetes-access.js';
 import { watchResource } from '../common/kubernetes-watch.js';
 import { createLogger, type Logger } from '../common/log.js';
 import { runMain, terminationSignal } from '../common/main.js';
@@ -17,6 +16,7 @@ import type { WebConfigFile } from '../common/web-config-file.js';
 import { findCgroupMount } from './cgroup-mount.js';
 import { detectSource, type DetectedSource } from './detect.js';
 import { Exporter } from './exporter.js';
+import { findApi, isClusterGiven } from './find-api.js';
 import { parseExporterFlags, type ExporterFlags } from './flags.js';
 import { KubernetesSource } from './kubernetes-source.js';
 import type { Pod } from './pod.js';

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { loadKubeConfig } from '../common/kubernetes.js';
+import { loadKubeConfig } from '../common/kubeconfig.js';
 import { createLogger } from '../common/log.js';
 import { runMain, terminationSignal } from '../common/main.js';
 import { packageVersion } from '../common/version.js';

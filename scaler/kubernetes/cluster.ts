@@ -7,7 +7,7 @@ import type {
   V1Service,
   V1StatefulSet,
 } from '@kubernetes/client-node';
-import { watchResource, type Watched } from '../../common/kubernetes.js';
+import { watchResource, type Watched } from '../../common/kubernetes-watch.js';
 import type { Logger } from '../../common/log.js';
 import type { Pod, ScaleTargetRef, WorkloadKey } from '../core/types.js';
 import { podsByWorkload } from './pods.js';

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadKubeConfig } from '../../common/kubernetes.js';
+import { loadKubeConfig } from '../../common/kubeconfig.js';
 import { startCluster, type Cluster } from '../cluster/index.js';
 import { demoManifests, WORKLOAD_IMAGE } from './demo.js';
 import { makeRunDirectory, sweepRunDirectories } from './leftovers.js';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { AppsV1Api } from '@kubernetes/client-node';
 import { stringify } from 'yaml';
-import { loadKubeConfig } from '../../common/kubernetes.js';
+import { loadKubeConfig } from '../../common/kubeconfig.js';
 import type { DecisionRecord } from '../../scaler/loop/records.js';
 import { startCluster, type Cluster } from '../cluster/index.js';
 import { fromRoot, PROMETHEUS } from '../loop/paths.js';

@@ -1,6 +1,6 @@
 import { CustomObjectsApi, type KubeConfig } from '@kubernetes/client-node';
 import { expect } from 'chai';
-import { loadKubeConfig } from '../../common/kubernetes.js';
+import { loadKubeConfig } from '../../common/kubeconfig.js';
 import { createLogger } from '../../common/log.js';
 import { workloadKey } from '../../scaler/core/types.js';
 import { ClusterView } from '../../scaler/kubernetes/cluster.js';

@@ -6,7 +6,8 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 import { KernscaleError } from '../../common/errors.js';
 import { ServiceAccountAccess } from '../../common/kubernetes-access.js';
-import { loadKubeConfig, watchResource, type Watched } from '../../common/kubernetes.js';
+import { loadKubeConfig } from '../../common/kubeconfig.js';
+import { watchResource, type Watched } from '../../common/kubernetes-watch.js';
 import { eventually, LoopbackApi, type ApiObject } from './loopback-api.js';
 
 const pod = (name: string, extra: Record<string, unknown> = {}): ApiObject => ({

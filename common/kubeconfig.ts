@@ -5,9 +5,6 @@ import { parse } from 'yaml';
 import { KernscaleError } from './errors.js';
 import { inPod, readable } from './kubernetes-access.js';
 
-export { ApiStatusError } from './kubernetes-request.js';
-export { watchResource, type Watched, type WatchOptions } from './kubernetes-watch.js';
-
 /**
  * Finds the cluster to talk to: the given kubeconfig file, else the pod's service account, else `KUBECONFIG`
  * or `~/.kube/config`. Token files are read again while running, so a rotated token is picked up.
