@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { errorMessage } from './errors.js';
 import type { Logger } from './log.js';
-import { loadWebConfig, type WebConfig } from './web-config.js';
+import { authenticates, loadWebConfig, type WebConfig } from './web-config.js';
 
 /**
  * A web configuration file that is followed while it is in use, together with the certificates it names: they are
@@ -19,6 +19,11 @@ export class WebConfigFile {
   ) {
     ({ config: this.#config, files: this.#files } = loadWebConfig(file));
     this.#stamp = stampOf(this.#files);
+  }
+
+  /** Whether every client has to tell who it is, as things are now. */
+  get authenticates(): boolean {
+    return authenticates(this.current());
   }
 
   /** The configuration as it is now; as it was before while the files are not good, which is logged once. */

@@ -58,6 +58,11 @@ export interface WebConfig {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** Whether every client has to tell who it is: by a password, or by a certificate that is verified. */
+export function authenticates({ tls, users }: WebConfig): boolean {
+  return users.size > 0 || tls?.clientAuth === 'RequireAndVerifyClientCert';
+}
+
 export interface LoadedWebConfig {
   readonly config: WebConfig;
   /** Every file that was read. */

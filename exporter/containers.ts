@@ -110,6 +110,17 @@ export class ContainerTable {
     return this.#retired.serveWith(live, now);
   }
 
+  /** Names of a pod's containers by their cgroups. @param container - one of them; all by default */
+  cgroupsOf(namespace: string, pod: string, container?: string): Map<bigint, string> {
+    const cgroups = new Map<bigint, string>();
+    for (const { cgroupId, identity } of this.#entries.values()) {
+      if (identity?.namespace !== namespace || identity.pod !== pod) continue;
+      if (container === undefined || identity.container === container)
+        cgroups.set(cgroupId, identity.container);
+    }
+    return cgroups;
+  }
+
   counts(): ContainerCounts {
     const counts = { exported: 0, unknown: 0, ignored: 0, folded: 0, retired: this.#retired.size };
     for (const { ignored, slot, identity } of this.#entries.values()) {

@@ -87,6 +87,11 @@ export class Exporter {
     return this.#render(series, format);
   }
 
+  /** Names of a pod's running containers by their cgroups. @param container - one of them; all by default */
+  cgroupsOf(namespace: string, pod: string, container?: string): ReadonlyMap<bigint, string> {
+    return this.#table.cgroupsOf(namespace, pod, container);
+  }
+
   /** Stops following cgroups; the caller closes the probes and the watch. */
   close(): void {
     clearInterval(this.#tick);

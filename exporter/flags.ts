@@ -27,6 +27,8 @@ export interface ExporterFlags {
   readonly ignoreNamespaces: RegExp;
   readonly keepDeadSeconds: number;
   readonly histogramsDetail: boolean;
+  /** Undefined: profiles are for clients that authenticate themselves. */
+  readonly profile: boolean | undefined;
   readonly cgroupfs: string | undefined;
   readonly procfs: string;
   readonly log: LogOptions;
@@ -54,6 +56,7 @@ export function parseExporterFlags(argv: readonly string[], version: string): Ex
     kubeconfig: options['kubernetes.kubeconfig'] as string | undefined,
     ignoreNamespaces: options['ignore.namespaces'] as RegExp,
     keepDeadSeconds: options['containers.keepDead'] as number,
+    profile: options['profile'] as boolean | undefined,
     histogramsDetail: options['histograms.detail'] === true,
     cgroupfs: options['path.cgroupfs'] as string | undefined,
     procfs: options['path.procfs'] as string,
@@ -95,6 +98,8 @@ function command(version: string): Command {
       'Every bound, reason, operation, device and peer, with no bound on lines',
     ),
     new Option('--no-histograms.detail', 'At most 80 lines per container (default)'),
+    new Option('--profile', 'Answer /profile to everybody; default: to clients that authenticate themselves'),
+    new Option('--no-profile', 'Answer /profile to nobody, and load nothing for it'),
     flag('--path.cgroupfs <directory>', 'Mount of cgroup2; default: found in the mount table'),
     flag('--path.procfs <directory>', 'Mount of procfs', '/proc'),
     ...logFlags(),
@@ -112,7 +117,7 @@ function probeFlags(): Option[] {
 
 /** commander takes any value of a switch's variable for "on"; `KERNSCALE_PROBE_TCP=false` must mean off. */
 function switchEnvironment(): string[] {
-  return ['histograms.detail', ...PROBES.map((probe) => `probe.${probe}`)].flatMap((name) => {
+  return ['histograms.detail', 'profile', ...PROBES.map((probe) => `probe.${probe}`)].flatMap((name) => {
     const value = process.env[environmentVariable(`--${name}`)];
     if (value === undefined) return [];
     return [/^(0|false|no|off)$/i.test(value) ? `--no-${name}` : `--${name}`];

@@ -4,6 +4,7 @@ import {
   openProbes,
   SIZE_BOUNDS_BYTES,
   TIME_BOUNDS_SECONDS,
+  type Capability,
   type Probes,
 } from 'bpf-linker-napi';
 import { KernscaleError } from '../common/errors.js';
@@ -20,6 +21,7 @@ import { findApi, isClusterGiven } from './find-api.js';
 import { parseExporterFlags, type ExporterFlags } from './flags.js';
 import { KubernetesSource } from './kubernetes-source.js';
 import type { Pod } from './pod.js';
+import { openSampler, profileService } from './profile/service.js';
 import type { Source } from './source.js';
 import { createApp } from './web.js';
 
@@ -38,7 +40,9 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
   const { choice, why } = detectSource(flags.source, isClusterGiven(flags.kubeconfig), cgroupRoot);
   const openSource = await sourceOf(choice, flags, log);
   const probes = attach(flags, cgroupRoot, log);
-  const capabilities = dropCapabilities(probes);
+  const profiling = (): boolean => flags.profile ?? web?.authenticates ?? false;
+  const opened = openSampler(profiling(), log);
+  const capabilities = dropCapabilities(probes, opened.sampler ? ['CAP_SYS_PTRACE'] : []);
   const source = openSource();
   const exporter = new Exporter({
     probes,
@@ -50,8 +54,12 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
     version,
     log,
   });
+  const profiles = profileService(opened, profiling, exporter, {
+    readsFiles: capabilities.includes('CAP_SYS_PTRACE'),
+    procfs: flags.procfs,
+  });
   try {
-    const server = await listen(createApp(exporter, version, log), flags.listenAddresses, web);
+    const server = await listen(createApp(exporter, profiles, version, log), flags.listenAddresses, web);
     const { urls } = server;
     log.info(
       { version, urls, cgroupRoot, source: choice, why, node: flags.nodeName, capabilities },
@@ -62,6 +70,7 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
   } finally {
     exporter.close();
     source.stop();
+    opened.sampler?.close();
     probes.close();
   }
 }
@@ -122,8 +131,8 @@ function open(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
   );
 }
 
-function dropCapabilities(probes: Probes): readonly string[] {
-  return inOneSentence(() => probes.dropCapabilities());
+function dropCapabilities(probes: Probes, keep: readonly Capability[]): readonly Capability[] {
+  return inOneSentence(() => probes.dropCapabilities(keep));
 }
 
 /** What libbpf said, the verifier's log perhaps, has been logged; the sentence is what ends the process. */

@@ -7,6 +7,7 @@ import type { Logger } from '../common/log.js';
 import type { Exporter } from './exporter.js';
 import { CONTENT_TYPES, type Format } from './exposition.js';
 import { landingPage } from './landing.js';
+import { answerProfile, type ProfileService } from './profile/route.js';
 
 /** What can be answered, in the order of preference when the client has none. */
 const OFFERS: readonly (readonly [type: string, format: Format])[] = [
@@ -19,7 +20,7 @@ const OFFERS: readonly (readonly [type: string, format: Format])[] = [
 const GONE_CLIENT = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']);
 
 /** The exporter's HTTP surface. */
-export function createApp(exporter: Exporter, version: string, log: Logger): Koa {
+export function createApp(exporter: Exporter, profiles: ProfileService, version: string, log: Logger): Koa {
   const router = new Router();
   router.get('/', (context) => {
     if (context.accepts(...OFFERS.map(([type]) => type), 'text/html') === 'text/html') {
@@ -32,6 +33,7 @@ export function createApp(exporter: Exporter, version: string, log: Logger): Koa
   router.get('/metrics', (context) => {
     metrics(context, exporter);
   });
+  router.get('/profile', (context) => answerProfile(context, profiles, log));
   router.get('/-/healthy', (context) => {
     context.body = 'kernscale-exporter is healthy.\n';
   });

@@ -59,7 +59,8 @@ export interface SamplerAddon {
   selectCgroups(handle: SamplerHandle, cgroupIds: BigUint64Array): void;
   runSampler(handle: SamplerHandle, on: boolean): void;
   takeSamples(handle: SamplerHandle): Buffer;
-  listMappings(handle: SamplerHandle): Buffer;
+  /** A descriptor. */
+  openMappings(handle: SamplerHandle): number;
   /** A line for each address. */
   nameAddresses(handle: SamplerHandle, addresses: BigUint64Array): Buffer;
   samplerCounts(handle: SamplerHandle): { runs: number; lost: number };

@@ -1,3 +1,7 @@
+import { close, read } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
 import { loadAddon } from './addon.js';
 import type { SamplerAddon, SamplerHandle } from './addon.js';
 import { NativeError } from './errors.js';
@@ -6,6 +10,10 @@ import type { NativeErrorCode } from './errors.js';
 const DEFAULT_HZ = 99;
 /** MAX_ADDRESSES of bpf/profile.h. */
 const ADDRESSES_AT_ONCE = 1024;
+const CHUNK_BYTES = 64 * 1024;
+/** A hundred thousand mappings with ordinary paths. What a hostile process has beyond goes without a name. */
+const MAX_MAPPINGS_BYTES = 16 * 1024 * 1024;
+const RETRY_MS = 1;
 
 /**
  * What one thread did at one instant. Frames are addresses, innermost first; every one but the innermost is where a
@@ -46,8 +54,8 @@ export interface StackSampler {
   select(cgroupIds: readonly bigint[]): void;
   /** Samples since the last call. To be called a few times a second: the buffer holds a third of one. */
   take(): readonly StackSample[];
-  /** The executable mappings of the selected cgroups' processes, as they are now. */
-  mappings(): readonly Mapping[];
+  /** The executable mappings of the selected cgroups' processes, as they are now; read by another thread. */
+  mappings(): Promise<readonly Mapping[]>;
   /** The kernel's names of addresses of its own; undefined where it has none. */
   kernelNames(addresses: readonly number[]): ReadonlyMap<number, string>;
   stop(): void;
@@ -104,8 +112,8 @@ class LoadedSampler implements StackSampler {
     return decodeSamples(named(() => this.addon.takeSamples(this.#handle)));
   }
 
-  mappings(): readonly Mapping[] {
-    return decodeMappings(named(() => this.addon.listMappings(this.#handle)));
+  async mappings(): Promise<readonly Mapping[]> {
+    return decodeMappings(await readToEnd(named(() => this.addon.openMappings(this.#handle))));
   }
 
   kernelNames(addresses: readonly number[]): ReadonlyMap<number, string> {
@@ -143,6 +151,37 @@ class LoadedSampler implements StackSampler {
   }
 }
 
+/** Reads what an iterator writes, up to a bound, and closes it. */
+async function readToEnd(file: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    while (size < MAX_MAPPINGS_BYTES) {
+      const chunk = await readSome(file);
+      if (chunk.length === 0) break;
+      chunks.push(chunk);
+      size += chunk.length;
+    }
+  } finally {
+    await promisify(close)(file);
+  }
+  return Buffer.concat(chunks);
+}
+
+async function readSome(file: number): Promise<Buffer> {
+  for (;;) {
+    try {
+      const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+      const { bytesRead } = await promisify(read)(file, buffer, 0, CHUNK_BYTES, null);
+      return buffer.subarray(0, bytesRead);
+    } catch (error) {
+      // After a million mappings of others the iterator has nothing to show yet.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      await sleep(RETRY_MS);
+    }
+  }
+}
+
 /** struct stack_sample, each after its size */
 function decodeSamples(bytes: Buffer): StackSample[] {
   const header = 40;
@@ -166,13 +205,14 @@ function decodeSamples(bytes: Buffer): StackSample[] {
   return samples;
 }
 
-/** struct mapping, each with its path behind it */
+/** struct mapping, each with its path behind it; the last may be cut off */
 function decodeMappings(bytes: Buffer): Mapping[] {
   const header = 48;
   const mappings: Mapping[] = [];
-  for (let at = 0; at < bytes.length;) {
+  for (let at = 0; at + header <= bytes.length;) {
     const word = (offset: number) => Number(bytes.readBigUInt64LE(at + offset));
     const pathSize = bytes.readUInt32LE(at + 40);
+    if (at + header + pathSize > bytes.length) break;
     mappings.push({
       start: word(0),
       end: word(8),

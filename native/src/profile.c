@@ -193,14 +193,22 @@ const struct bytes *sampler_take(struct sampler *sampler, int *error)
 	return *error < 0 ? NULL : &sampler->bytes;
 }
 
-/* What the iterator writes, to its end. */
-static const struct bytes *read_iterator(struct sampler *sampler, struct bpf_link *link, int *error)
+int sampler_mappings(struct sampler *sampler)
+{
+	int iterator = bpf_iter_create(bpf_link__fd(sampler->skeleton->links.list_mappings));
+
+	return iterator < 0 ? -errno : iterator;
+}
+
+const struct bytes *sampler_names(struct sampler *sampler, const uint64_t *addresses, uint32_t count, int *error)
 {
 	enum { CHUNK = 32 * 1024 };
 	struct bytes *bytes = &sampler->bytes;
-	int iterator = bpf_iter_create(bpf_link__fd(link));
+	int iterator = bpf_iter_create(bpf_link__fd(sampler->skeleton->links.name_addresses));
 	ssize_t got = iterator < 0 ? -1 : 1;
 
+	memset(sampler->addresses, 0, MAX_ADDRESSES * sizeof(uint64_t));
+	memcpy(sampler->addresses, addresses, (count < MAX_ADDRESSES ? count : MAX_ADDRESSES) * sizeof(uint64_t));
 	*error = iterator < 0 ? -errno : 0;
 	bytes->size = 0;
 	while (got > 0 && !*error) {
@@ -219,18 +227,6 @@ static const struct bytes *read_iterator(struct sampler *sampler, struct bpf_lin
 	if (iterator >= 0)
 		close(iterator);
 	return *error ? NULL : bytes;
-}
-
-const struct bytes *sampler_mappings(struct sampler *sampler, int *error)
-{
-	return read_iterator(sampler, sampler->skeleton->links.list_mappings, error);
-}
-
-const struct bytes *sampler_names(struct sampler *sampler, const uint64_t *addresses, uint32_t count, int *error)
-{
-	memset(sampler->addresses, 0, MAX_ADDRESSES * sizeof(uint64_t));
-	memcpy(sampler->addresses, addresses, (count < MAX_ADDRESSES ? count : MAX_ADDRESSES) * sizeof(uint64_t));
-	return read_iterator(sampler, sampler->skeleton->links.name_addresses, error);
 }
 
 void sampler_counts(const struct sampler *sampler, uint64_t *runs, uint64_t *lost)

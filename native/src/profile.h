@@ -29,8 +29,11 @@ struct bytes {
 /* Samples since the last call, each after its size as a 64-bit number. NULL: `*error` is -errno. */
 const struct bytes *sampler_take(struct sampler *sampler, int *error);
 
-/* `struct mapping`s, each with its path behind it, of the processes of the selected cgroups. */
-const struct bytes *sampler_mappings(struct sampler *sampler, int *error);
+/*
+ * A descriptor to read `struct mapping`s from, each with its path behind it, of the processes of the selected cgroups;
+ * or -errno. Reading looks at every process of the machine: not to be done by a thread that others wait for.
+ */
+int sampler_mappings(struct sampler *sampler);
 
 /* The kernel's names for up to MAX_ADDRESSES addresses, a line each; an address that has none is its own name. */
 const struct bytes *sampler_names(struct sampler *sampler, const uint64_t *addresses, uint32_t count, int *error);

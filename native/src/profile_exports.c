@@ -153,13 +153,19 @@ static napi_value take_samples(napi_env env, napi_callback_info info)
 	return sampler ? to_buffer(env, sampler_take(sampler, &error), error) : NULL;
 }
 
-static napi_value list_mappings(napi_env env, napi_callback_info info)
+static napi_value open_mappings(napi_env env, napi_callback_info info)
 {
-	napi_value argument;
+	napi_value argument, result;
 	struct sampler *sampler = sampler_of(env, info, 1, &argument);
-	int error = 0;
+	int file;
 
-	return sampler ? to_buffer(env, sampler_mappings(sampler, &error), error) : NULL;
+	if (!sampler)
+		return NULL;
+	file = sampler_mappings(sampler);
+	if (file < 0)
+		return throw(env, "READ_FAILED", strerror(-file));
+	CHECK(napi_create_int32(env, file, &result));
+	return result;
 }
 
 static napi_value name_addresses(napi_env env, napi_callback_info info)
@@ -224,7 +230,7 @@ napi_value sampler_exports(napi_env env, napi_value exports)
 		{ .utf8name = "selectCgroups", .method = select_cgroups, .attributes = napi_enumerable },
 		{ .utf8name = "runSampler", .method = run_sampler, .attributes = napi_enumerable },
 		{ .utf8name = "takeSamples", .method = take_samples, .attributes = napi_enumerable },
-		{ .utf8name = "listMappings", .method = list_mappings, .attributes = napi_enumerable },
+		{ .utf8name = "openMappings", .method = open_mappings, .attributes = napi_enumerable },
 		{ .utf8name = "nameAddresses", .method = name_addresses, .attributes = napi_enumerable },
 		{ .utf8name = "samplerCounts", .method = read_counts, .attributes = napi_enumerable },
 		{ .utf8name = "openBelow", .method = open_below, .attributes = napi_enumerable },

@@ -13,14 +13,13 @@ import {
 import { createServer, type AddressInfo } from 'node:net';
 import { release, tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import bcrypt from 'bcryptjs';
 import { expect } from 'chai';
 import { findCgroupMount } from '../../exporter/cgroup-mount.js';
 import { eventually, LoopbackApi } from '../unit/loopback-api.js';
+import { ExporterProcess, stop } from './exporter-process.js';
 import { requireKernel } from './harness.js';
 
-const MAIN = fileURLToPath(new URL('../../dist/exporter/main.js', import.meta.url));
 const UID = '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11';
 const ID = 'ab'.repeat(32);
 
@@ -88,25 +87,12 @@ describe('kernscale-exporter on this kernel', function () {
     return child;
   }
 
-  function start(
-    flags: readonly string[] = [],
-    through: readonly string[] = [],
-  ): { child: ChildProcess; log: () => string; url: () => Promise<string> } {
+  function start(flags: readonly string[] = [], through: readonly string[] = []): ExporterProcess {
     const kubeconfig = path.join(directory, 'kubeconfig');
     writeFileSync(kubeconfig, api.kubeconfig());
-    const defaults = ['--web.listen-address', '127.0.0.1:0', '--kubernetes.kubeconfig', kubeconfig];
-    const [command, ...args] = [...through, process.execPath, MAIN, ...defaults, ...flags];
-    const child = spawn(command!, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    children.push(child);
-    let log = '';
-    child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
-    const url = async () => {
-      await eventually(`it serves: ${log}`, () => log.includes('msg=serving'), 10_000);
-      return /http:\/\/127\.0\.0\.1:\d+/.exec(log)![0];
-    };
-    return { child, log: () => log, url };
+    const exporter = new ExporterProcess(['--kubernetes.kubeconfig', kubeconfig, ...flags], through);
+    children.push(exporter.child);
+    return exporter;
   }
 
   async function value(url: string, series: RegExp): Promise<number | undefined> {
@@ -158,7 +144,7 @@ describe('kernscale-exporter on this kernel', function () {
     const asked = Date.now();
     expect(await stop(exporter.child, 'SIGTERM')).to.equal(0);
     expect(Date.now() - asked).to.be.lessThan(1000);
-    expect(exporter.log()).not.to.match(/level=(warn|error)/);
+    expect(exporter.log).not.to.match(/level=(warn|error)/);
   });
 
   it('loses nothing while the API is down at its start', async () => {
@@ -214,7 +200,7 @@ describe('kernscale-exporter on this kernel', function () {
     );
     const url = await exporter.url();
     expect(await value(url, /^kernscale_probe_attached\{probe="scheduler"/)).to.equal(1);
-    expect(exporter.log()).not.to.match(/level=(warn|error)/);
+    expect(exporter.log).not.to.match(/level=(warn|error)/);
   });
 
   it('serves who the web configuration lets in', async () => {
@@ -237,7 +223,7 @@ describe('kernscale-exporter on this kernel', function () {
     const exporter = start([], ['setpriv', '--bounding-set=-all', '--inh-caps=-all']);
     const [status] = (await once(exporter.child, 'exit')) as [number];
     expect(status).to.equal(1);
-    expect(exporter.log()).to.match(
+    expect(exporter.log).to.match(
       /^kernscale-exporter: CAP_BPF and CAP_PERFMON missing.*\[NO_CAPABILITY\]\n$/,
     );
   });
@@ -250,19 +236,11 @@ describe('kernscale-exporter on this kernel', function () {
     const [status] = (await once(exporter.child, 'exit')) as [number];
     other.close();
     expect(status).to.equal(1);
-    expect(exporter.log().trim().split('\n')).to.deep.equal([
+    expect(exporter.log.trim().split('\n')).to.deep.equal([
       `kernscale-exporter: another process is listening on 127.0.0.1:${port}; stop it or choose another with --web.listen-address [PORT_BUSY]`,
     ]);
   });
 });
-
-async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
-  if (child.exitCode === null && child.signalCode === null) {
-    child.kill(signal);
-    await once(child, 'exit');
-  }
-  return child.exitCode;
-}
 
 const CAP_BPF = 39n;
 

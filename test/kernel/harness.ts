@@ -106,8 +106,7 @@ export class Sandbox {
   }
 
   /** @param cores - CPU quota of the group; none by default */
-  group(cores?: number): Group {
-    const name = `g${this.#ids.length}`;
+  group(cores?: number, name = `g${this.#ids.length}`): Group {
     const path = this.#mkdir(join(this.root, name));
     const joins = [join(path, 'cgroup.procs')];
     if (cores !== undefined) joins.push(this.#limit(name, path, cores));

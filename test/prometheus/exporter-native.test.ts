@@ -14,7 +14,7 @@ import { KubernetesSource } from '../../exporter/kubernetes-source.js';
 import type { Pod } from '../../exporter/pod.js';
 import { createApp } from '../../exporter/web.js';
 import { builtInSignals } from '../../scaler/rules/signals.js';
-import { BOUNDS, busyCounters, HandMadeProbes } from '../unit/exporter-fixtures.js';
+import { BOUNDS, busyCounters, HandMadeProbes, NO_PROFILES } from '../unit/exporter-fixtures.js';
 import { eventually, LoopbackApi } from '../unit/loopback-api.js';
 import { ScrapingPrometheus } from './scraping-prometheus.js';
 
@@ -113,7 +113,7 @@ describe('Prometheus with native histograms', function () {
 
   /** Serves the exporter, as if every scraper had sent these headers. */
   async function serve(headers: object): Promise<string> {
-    const answer = createApp(exporter, '1.2.3', log).callback();
+    const answer = createApp(exporter, NO_PROFILES, '1.2.3', log).callback();
     const server = createServer((request, response) => {
       Object.assign(request.headers, headers);
       void answer(request, response);

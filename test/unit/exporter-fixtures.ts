@@ -10,6 +10,7 @@ import {
 import { KernscaleError } from '../../common/errors.js';
 import type { CgroupIdentity } from '../../exporter/cgroup-path.js';
 import type { ContainerIdentity, PodIdentity } from '../../exporter/pods.js';
+import type { ProfileService } from '../../exporter/profile/route.js';
 import { SelfMetrics } from '../../exporter/self-metrics.js';
 
 /** Bounds as the kernel side has them: 2^-20 to 2^6 seconds, 2^9 to 2^26 bytes. */
@@ -187,6 +188,14 @@ export class HandMadeProbes implements Pick<
     return { containers: [counters(0), ...this.counters.values()], drops: this.drops, settleSeconds: 0 };
   }
 }
+
+/** An exporter that takes no profiles. */
+export const NO_PROFILES: ProfileService = {
+  profiler: undefined,
+  unavailable: '',
+  isAllowed: () => false,
+  targetOf: () => () => new Map(),
+};
 
 /** The exporter's metrics on itself, after one stage of a scrape. */
 export function observedSelfMetrics(): SelfMetrics {

@@ -14,7 +14,7 @@ import { Exporter } from '../../exporter/exporter.js';
 import { KubernetesSource } from '../../exporter/kubernetes-source.js';
 import type { Pod } from '../../exporter/pod.js';
 import { createApp } from '../../exporter/web.js';
-import { BOUNDS, HandMadeProbes } from './exporter-fixtures.js';
+import { BOUNDS, HandMadeProbes, NO_PROFILES } from './exporter-fixtures.js';
 import { eventually, LoopbackApi } from './loopback-api.js';
 import { asText, readDelimited } from './protobuf-reader.js';
 
@@ -68,7 +68,7 @@ describe('the exporter over HTTP', () => {
       version: '1.2.3',
       log,
     });
-    server = await listen(createApp(exporter, '1.2.3', log), ['127.0.0.1:0']);
+    server = await listen(createApp(exporter, NO_PROFILES, '1.2.3', log), ['127.0.0.1:0']);
     probes.run(statSync(container, { bigint: true }).ino, 1.5);
   });
 

@@ -1,0 +1,193 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import type { StackSample, StackSampler } from 'bpf-linker-napi';
+import { KernscaleError } from '../../common/errors.js';
+import type { Unfinished } from './finish.js';
+import { ModuleTable } from './modules.js';
+import { Recorder, type Recording } from './recording.js';
+import type { ProfileRequest } from './request.js';
+
+/** Names of the containers to profile by their cgroups' ids, as they are at the moment. */
+export type Target = () => ReadonlyMap<bigint, string>;
+
+export interface ProfilerOptions {
+  readonly sampler: StackSampler;
+  /** CAP_SYS_PTRACE has been kept: files of containers can be read. */
+  readonly readsFiles: boolean;
+  readonly procfs: string;
+}
+
+/** The sampler's buffer holds a third of a second. */
+const TAKE_MS = 100;
+/** A process that lives shorter than this may end before its modules are known. */
+const LOOK_MS = 250;
+const FINISH_MS = 30_000;
+const MAX_HEAP_MB = 512;
+
+/** Takes profiles, one at a time. Costs nothing while it takes none. */
+export class Profiler {
+  #freeAt: number | undefined;
+
+  constructor(private readonly options: ProfilerOptions) {}
+
+  /** Seconds until it may be asked again; 0: now. */
+  get busySeconds(): number {
+    return this.#freeAt === undefined ? 0 : Math.max(1, Math.ceil((this.#freeAt - Date.now()) / 1000));
+  }
+
+  /**
+   * Samples the target for as long as is asked for, and answers the profile, which is compressed if it is in pprof's
+   * format.
+   *
+   * @param signal ends it early, without an answer
+   * @throws KernscaleError `PROFILE_BUSY`, `PROFILE_FAILED`; AbortError
+   */
+  async profile(target: Target, request: ProfileRequest, signal: AbortSignal): Promise<Uint8Array> {
+    if (this.#freeAt !== undefined) {
+      throw new KernscaleError('PROFILE_BUSY', 'another profile is being taken; there is one at a time');
+    }
+    const { seconds, format } = request;
+    const startedAt = Date.now();
+    this.#freeAt = startedAt + seconds * 1000;
+    try {
+      const recorded = await this.#record(target, seconds, signal);
+      const { frames, stacks, dropped } = recorded.recording;
+      const recording = { frames, stacks, dropped };
+      return await finish({
+        recording,
+        kernelNames: this.#kernelNames(recording),
+        hz: this.options.sampler.hz,
+        startedAt,
+        seconds,
+        notes: this.#notes(recorded),
+        format,
+        procfs: this.options.procfs,
+        pids: recorded.pids,
+      });
+    } finally {
+      this.#freeAt = undefined;
+    }
+  }
+
+  async #record(target: Target, seconds: number, signal: AbortSignal): Promise<Recorded> {
+    const { sampler } = this.options;
+    const recorder = new Recorder();
+    const modules = new ModuleTable();
+    let containers = target();
+    const run = new Run(sampler, [...containers.keys()]);
+    try {
+      const end = performance.now() + seconds * 1000;
+      for (let left = seconds * 1000; left > 0; left = end - performance.now()) {
+        await sleep(Math.min(LOOK_MS, left), undefined, { signal });
+        const samples = run.drain();
+        modules.update(await sampler.mappings());
+        recorder.add(samples, modules, containers);
+        containers = target();
+        run.follow([...containers.keys()]);
+      }
+    } finally {
+      run.stop();
+    }
+    return { recording: recorder, pids: modules.pids, lost: run.lost };
+  }
+
+  #kernelNames({ frames }: Recording): ReadonlyMap<number, string> {
+    const addresses = [...frames.entries()].filter(([, { inKernel }]) => inKernel);
+    const names = this.options.sampler.kernelNames(addresses.map(([, { address }]) => address));
+    return new Map(
+      addresses.flatMap(([index, { address }]) => {
+        const name = names.get(address);
+        return name === undefined ? [] : [[index, name] as const];
+      }),
+    );
+  }
+
+  #notes({ recording: { dropped }, lost }: Recorded): string[] {
+    const notes: string[] = [];
+    if (lost > 0) notes.push(`${lost} samples were lost, because there was no room for them`);
+    if (dropped > 0)
+      notes.push(`${dropped} samples are left out, because there were too many different stacks`);
+    if (!this.options.readsFiles) notes.push('no symbols of programs: the exporter has no CAP_SYS_PTRACE');
+    return notes;
+  }
+}
+
+interface Recorded {
+  readonly recording: Recording;
+  readonly pids: readonly number[];
+  /** Samples that found the buffer full. */
+  readonly lost: number;
+}
+
+/** Sampling while it goes on. */
+class Run {
+  readonly #timer: NodeJS.Timeout;
+  readonly #lostBefore: number;
+  #samples: StackSample[] = [];
+  #failure: unknown;
+  #selected: string;
+
+  constructor(
+    private readonly sampler: StackSampler,
+    cgroupIds: readonly bigint[],
+  ) {
+    this.#lostBefore = sampler.counts().lost;
+    this.#selected = cgroupIds.join();
+    sampler.start(cgroupIds);
+    this.#timer = setInterval(() => {
+      this.#take();
+    }, TAKE_MS);
+  }
+
+  get lost(): number {
+    return this.sampler.counts().lost - this.#lostBefore;
+  }
+
+  /** What was sampled since the last call. */
+  drain(): readonly StackSample[] {
+    this.#take();
+    if (this.#failure !== undefined) throw this.#failure as Error;
+    const samples = this.#samples;
+    this.#samples = [];
+    return samples;
+  }
+
+  /** Goes on with other cgroups: containers come and go. */
+  follow(cgroupIds: readonly bigint[]): void {
+    if (cgroupIds.join() === this.#selected) return;
+    this.#selected = cgroupIds.join();
+    this.sampler.select(cgroupIds);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.sampler.stop();
+  }
+
+  #take(): void {
+    try {
+      this.#samples.push(...this.sampler.take());
+    } catch (error) {
+      this.#failure = error;
+    }
+  }
+}
+
+/** Lets a thread of its own find the names and write the profile. */
+async function finish(unfinished: Unfinished): Promise<Uint8Array> {
+  const worker = new Worker(new URL('./finish.js', import.meta.url), {
+    workerData: unfinished,
+    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+  });
+  try {
+    const [profile] = (await once(worker, 'message', { signal: AbortSignal.timeout(FINISH_MS) })) as [
+      Uint8Array,
+    ];
+    return profile;
+  } catch (cause) {
+    throw new KernscaleError('PROFILE_FAILED', 'the profile cannot be put together', { cause });
+  } finally {
+    void worker.terminate();
+  }
+}

@@ -1,0 +1,264 @@
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
+import bcrypt from 'bcryptjs';
+import { expect } from 'chai';
+import { Profile } from 'pprof-format';
+import { openBelow, openStackSampler } from '../../native/index.js';
+import { eventually } from '../unit/loopback-api.js';
+import { ExporterProcess } from './exporter-process.js';
+import { buildTruth, requireKernel, Sandbox, type Group } from './harness.js';
+
+const BUILD = path.join(import.meta.dirname, 'build');
+
+describe('profiles', function () {
+  this.timeout(60_000);
+  let sandbox: Sandbox;
+  let group: Group;
+  let exporters: ExporterProcess[];
+
+  before(function () {
+    requireKernel(() => {
+      this.skip();
+    });
+    buildTruth();
+  });
+
+  beforeEach(() => {
+    sandbox = new Sandbox();
+    group = sandbox.group(undefined, 'hot.service');
+    exporters = [];
+  });
+
+  afterEach(async () => {
+    for (const exporter of exporters) await exporter.stop('SIGKILL');
+    await sandbox.dispose();
+  });
+
+  async function start(
+    flags: readonly string[] = ['--profile'],
+    through: readonly string[] = [],
+  ): Promise<string> {
+    const exporter = new ExporterProcess(['--source', 'host', ...flags], through);
+    exporters.push(exporter);
+    return exporter.url();
+  }
+
+  /** The profile as folded stacks: how often each. */
+  async function folded(url: string, seconds: number): Promise<Map<string, number>> {
+    const answer = await fetch(`${url}/profile?${about(seconds)}&format=folded`);
+    const text = await answer.text();
+    expect(answer.status, text).to.equal(200);
+    const lines = text.trim().split('\n');
+    return new Map(
+      lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(/\d+$/.exec(line)![0])]),
+    );
+  }
+
+  const about = (seconds: number) => `namespace=system&pod=hot.service&seconds=${seconds}`;
+
+  it('costs nothing while nobody asks for one', async () => {
+    await group.run('hot', ['user']);
+    const sampler = openStackSampler();
+    try {
+      await sleep(300);
+      expect(sampler.counts().runs).to.equal(0);
+      sampler.start([group.id]);
+      await eventually('samples', () => sampler.take().length > 0);
+      sampler.stop();
+      const { runs } = sampler.counts();
+      await sleep(300);
+      expect(sampler.counts().runs).to.equal(runs);
+    } finally {
+      sampler.close();
+    }
+  });
+
+  it('shows a program’s functions, their callers, and their shares of the time', async () => {
+    await group.run('hot', ['user']);
+    const stacks = await folded(await start(), 4);
+    const share = (chain: RegExp) => sum(stacks, chain) / sum(stacks, /./);
+    expect(sum(stacks, /./), 'samples').to.be.greaterThan(40);
+    expect(share(/^hot;.*main;compute;heavy\b/)).to.be.within(0.55, 0.9);
+    expect(share(/^hot;.*main;compute;light\b/)).to.be.within(0.1, 0.45);
+  });
+
+  it('shows the kernel’s functions below the program’s, and not where they lie', async () => {
+    await group.run('hot', ['kernel']);
+    const url = await start();
+    const answer = await fetch(`${url}/profile?${about(2)}`);
+    expect(answer.headers.get('content-type')).to.equal('application/octet-stream');
+    const { profile, text } = decode(Buffer.from(await answer.arrayBuffer()));
+    const mapping = profile.mapping.find(({ filename }) => text(filename) === '[kernel]')!;
+    const kernel = profile.location.filter(({ mappingId }) => mappingId === mapping.id);
+    const names = kernel.map(({ line }) => text(profile.function[Number(line[0]!.functionId) - 1]!.name));
+    expect(names).to.include('get_random_bytes_user');
+    expect(kernel.filter(({ address }) => Number(address) !== 0)).to.deep.equal([]);
+    const [, nanoseconds] = profile.sampleType.map(({ type, unit }) => `${text(type)}/${text(unit)}`);
+    expect(nanoseconds).to.equal('cpu/nanoseconds');
+    const cpu = profile.sample.reduce((total, { value }) => total + Number(value[1]), 0) / 1e9;
+    expect(cpu).to.be.within(0.2, 2.2);
+    expect(profile.mapping.map(({ filename }) => text(filename))).to.include(path.join(BUILD, 'hot'));
+  });
+
+  it('is read by pprof itself', async function () {
+    if (!has('go')) this.skip();
+    await group.run('hot', ['user']);
+    const answer = await fetch(`${await start()}/profile?${about(2)}`);
+    const file = path.join(sandbox.scratch, 'profile.pb.gz');
+    writeFileSync(file, Buffer.from(await answer.arrayBuffer()));
+    const top = execFileSync('go', ['tool', 'pprof', '-top', file], { encoding: 'utf8' });
+    expect(top)
+      .to.match(/^Type: cpu$/m)
+      .and.match(/%\s+heavy$/m);
+  });
+
+  it('reads the files of a container through its own root, by what it calls them', async () => {
+    const root = path.join(sandbox.scratch, 'root');
+    mkdirSync(root);
+    const isolated = `
+      mount -t tmpfs none "$1" && mkdir "$1/lower" "$1/upper" "$1/work" "$1/merged" &&
+      cp "$2" "$1/lower/server" && mkdir "$1/lower/dev" && : >"$1/lower/dev/urandom" &&
+      mount -t overlay none -o "lowerdir=$1/lower,upperdir=$1/upper,workdir=$1/work" "$1/merged" &&
+      cd merged && mkdir old && pivot_root . old && exec ./server user`;
+    run(group, [
+      'unshare',
+      '--mount',
+      'sh',
+      '-c',
+      `cd "$1" && ${isolated}`,
+      'sh',
+      root,
+      path.join(BUILD, 'hot'),
+    ]);
+    const stacks = await folded(await start(), 2);
+    expect(sum(stacks, /^server;.*compute;heavy\b/), [...stacks.keys()].join('\n')).to.be.greaterThan(10);
+  });
+
+  it('takes names of compiled code from the map its process wrote, in whatever PID namespace', async () => {
+    const script =
+      'function hotLoop() { for (let i = 0; i < 1e7; i++) globalThis.sink = i; } for (;;) hotLoop();';
+    const inside = 'mount -t tmpfs none /tmp && exec "$@"';
+    const node = [process.execPath, '--perf-basic-prof', '-e', script];
+    run(group, ['unshare', '--mount', '--pid', '--fork', 'sh', '-c', inside, 'sh', ...node]);
+    await sleep(500); // until it is compiled
+    const stacks = await folded(await start(), 2);
+    expect(sum(stacks, /hotLoop/), [...stacks.keys()].join('\n')).to.be.greaterThan(10);
+  });
+
+  it('names modules and addresses where it may not read files, and says why', async () => {
+    await group.run('hot', ['user']);
+    const url = await start(['--profile'], without('ptrace'));
+    const stacks = await folded(url, 2);
+    expect(sum(stacks, /;hot\+0x[0-9a-f]+$/), [...stacks.keys()].join('\n')).to.be.greaterThan(10);
+    expect(sum(stacks, /heavy/)).to.equal(0);
+    const { profile, text } = decode(
+      Buffer.from(await (await fetch(`${url}/profile?${about(1)}`)).arrayBuffer()),
+    );
+    expect(profile.comment.map(text).join('\n')).to.include('no CAP_SYS_PTRACE');
+  });
+
+  it('needs CAP_SYS_PTRACE and nothing else to name functions', async () => {
+    await group.run('hot', ['user']);
+    const stacks = await folded(await start(['--profile'], without('all else')), 2);
+    expect(sum(stacks, /compute;heavy\b/), [...stacks.keys()].join('\n')).to.be.greaterThan(10);
+  });
+
+  it('takes one at a time, and is free again when a client goes away', async () => {
+    await group.run('hot', ['user']);
+    const url = await start();
+    const gone = new AbortController();
+    const first = fetch(`${url}/profile?${about(50)}`, { signal: gone.signal }).catch(() => undefined);
+    await eventually('the first has begun', () => exporters[0]!.log.includes('taking a profile'));
+    const second = await fetch(`${url}/profile?${about(1)}`);
+    expect(second.status).to.equal(503);
+    expect(Number(second.headers.get('retry-after'))).to.be.within(30, 50);
+    gone.abort();
+    await first;
+    await eventually('it is free', async () => (await fetch(`${url}/profile?${about(0.1)}`)).status === 200);
+    const metrics = fetch(`${url}/metrics`);
+    const third = fetch(`${url}/profile?${about(50)}`).catch(() => undefined);
+    expect((await metrics).status).to.equal(200);
+    await sleep(200);
+    const asked = performance.now();
+    expect(await exporters[0]!.stop('SIGTERM')).to.equal(0);
+    expect(performance.now() - asked, 'ms to end').to.be.lessThan(1000);
+    await third;
+  });
+
+  it('is off by default, and keeps no capability for it then', async () => {
+    const url = await start([]);
+    const answer = await fetch(`${url}/profile?${about(1)}`);
+    expect(answer.status).to.equal(403);
+    expect(await answer.text()).to.include('--profile');
+    expect(exporters[0]!.log).not.to.include('CAP_SYS_PTRACE');
+  });
+
+  it('is for who has the password, where there is one, unless it is switched off', async () => {
+    await group.run('hot', ['user']);
+    const file = path.join(sandbox.scratch, 'web.yaml');
+    writeFileSync(file, `basic_auth_users: {ann: ${bcrypt.hashSync('secret', 4)}}`);
+    const ask = async (flags: readonly string[], headers?: Record<string, string>) => {
+      const url = await start(['--web.config.file', file, ...flags]);
+      return (await fetch(`${url}/profile?${about(0.2)}`, { headers: headers ?? {} })).status;
+    };
+    const authorization = `Basic ${btoa('ann:secret')}`;
+    expect(await ask([])).to.equal(401);
+    expect(await ask([], { authorization })).to.equal(200);
+    expect(await ask(['--no-profile'], { authorization })).to.equal(403);
+  });
+
+  it('does not follow links out of a container’s root', () => {
+    const root = mkdtempSync(path.join(tmpdir(), 'kernscale-test-'));
+    try {
+      mkdirSync(path.join(root, 'etc'));
+      writeFileSync(path.join(root, 'etc', 'hostname'), 'inside');
+      symlinkSync('../../../../../../etc/hostname', path.join(root, 'link'));
+      symlinkSync('/etc/shadow', path.join(root, 'absolute'));
+      const file = openBelow(root, '/link')!;
+      expect(readFileSync(file, 'utf8')).to.equal('inside');
+      closeSync(file);
+      expect(openBelow(root, '/absolute')).to.equal(undefined);
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  });
+});
+
+/** Runs a command in a cgroup until the sandbox is disposed of. */
+function run(group: Group, command: readonly string[]): void {
+  spawn('sh', ['-c', `echo $$ > ${group.path}/cgroup.procs && exec "$@"`, 'sh', ...command], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
+
+/** A command that takes away capabilities, as a container runtime does. */
+function without(what: 'ptrace' | 'all else'): string[] {
+  const kept = what === 'ptrace' ? '+bpf,+perfmon' : '+bpf,+perfmon,+sys_ptrace';
+  return ['setpriv', `--bounding-set=-all,${kept}`, '--inh-caps=-all', '--no-new-privs'];
+}
+
+function sum(stacks: ReadonlyMap<string, number>, pattern: RegExp): number {
+  return [...stacks].reduce((total, [stack, count]) => total + (pattern.test(stack) ? count : 0), 0);
+}
+
+function decode(compressed: Buffer): { profile: Profile; text: (index: number | bigint) => string } {
+  const profile = Profile.decode(gunzipSync(compressed));
+  return { profile, text: (index) => profile.stringTable.strings[Number(index)]! };
+}
+
+function has(program: string): boolean {
+  return process.env['PATH']!.split(':').some((directory) => existsSync(path.join(directory, program)));
+}
