@@ -7,6 +7,7 @@ import { AppsV1Api } from '@kubernetes/client-node';
 import { stringify } from 'yaml';
 import { loadKubeConfig } from '../../common/kubeconfig.js';
 import type { DecisionRecord } from '../../scaler/loop/records.js';
+import { HOST_IMAGE } from '../cluster/harness.js';
 import { startCluster, type Cluster } from '../cluster/index.js';
 import { fromRoot, PROMETHEUS } from '../loop/paths.js';
 import { reservePort, type Reservation } from '../loop/ports.js';
@@ -16,6 +17,13 @@ import { DictatedMetrics } from './scaler-metrics.js';
 
 const run = promisify(execFile);
 const GRACE_MS = 2000;
+/** What all pods run. */
+const CONTAINER = {
+  name: 'main',
+  image: 'host',
+  command: ['sleep', 'infinity'],
+  resources: { requests: { cpu: '200m' } },
+};
 /** Longer than the window of the tests' rates, which are too small until it is full. */
 const WARM_UP_SECONDS = 6;
 
@@ -35,7 +43,7 @@ export class ScalerHarness {
 
   async start(manifest: string, rules: object): Promise<void> {
     await this.metrics.start();
-    this.cluster = await startCluster({ images: {}, stateDir: path.join(this.directory, 'cluster') });
+    this.cluster = await startCluster({ images: HOST_IMAGE, stateDir: path.join(this.directory, 'cluster') });
     await this.cluster.apply(manifest);
     this.#apps = loadKubeConfig(this.cluster.kubeconfigPath).makeApiClient(AppsV1Api);
     await this.startPrometheus();
@@ -121,12 +129,12 @@ export class ScalerHarness {
   }
 
   async replicas(name: string): Promise<number> {
-    const { spec } = await this.#apps.readNamespacedDeployment({ namespace: 'shop', name });
+    const { spec } = await this.#apps.readNamespacedStatefulSet({ namespace: 'shop', name });
     return spec?.replicas ?? 1;
   }
 
   async decision(name: string): Promise<DecisionRecord | undefined> {
-    const response = await fetch(`${this.scalerUrl}/api/v1/decisions/shop/Deployment/${name}`);
+    const response = await fetch(`${this.scalerUrl}/api/v1/decisions/shop/StatefulSet/${name}`);
     return response.ok ? ((await response.json()) as DecisionRecord) : undefined;
   }
 
@@ -167,19 +175,24 @@ export class ScalerHarness {
   }
 }
 
-/** Deployments in the namespace `shop`, each with a Service; their pods never start, which nobody here minds. */
+/**
+ * StatefulSets in the namespace `shop`, each with a Service. Their pods do nothing, and have the names that
+ * `DictatedMetrics` gives them.
+ */
 export function shop(replicas: Readonly<Record<string, number>>): string {
   const objects = Object.entries(replicas).flatMap(([name, count]) => [
     {
       apiVersion: 'apps/v1',
-      kind: 'Deployment',
+      kind: 'StatefulSet',
       metadata: { namespace: 'shop', name, labels: { app: name } },
       spec: {
         replicas: count,
+        serviceName: name,
+        podManagementPolicy: 'Parallel',
         selector: { matchLabels: { app: name } },
         template: {
           metadata: { labels: { app: name } },
-          spec: { containers: [{ name: 'main', image: 'nothing', command: ['/nothing'] }] },
+          spec: { terminationGracePeriodSeconds: 0, containers: [CONTAINER] },
         },
       },
     },

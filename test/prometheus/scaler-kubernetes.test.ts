@@ -10,7 +10,7 @@ import { startCluster, type Cluster } from '../cluster/index.js';
 import { eventually } from '../unit/loopback-api.js';
 import { shop } from './scaler-harness.js';
 
-const CART = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name: 'cart' };
+const CART = { apiVersion: 'apps/v1', kind: 'StatefulSet', namespace: 'shop', name: 'cart' };
 const log = createLogger({ level: 'silent', format: 'text' });
 
 async function codeOf(promise: Promise<unknown>): Promise<unknown> {
@@ -107,10 +107,10 @@ describe('scaler with a Kubernetes API', function () {
     try {
       await view.whenSynced();
       const known = view.workloads().map(({ ref }) => workloadKey(ref));
-      expect(known).to.have.members(['shop/Deployment/cart', 'shop/Deployment/db']);
+      expect(known).to.have.members(['shop/StatefulSet/cart', 'shop/StatefulSet/db']);
       await cluster.apply(shop({ late: 5 }));
       const late = () => view.workloads().find(({ ref }) => ref.name === 'late');
-      await eventually('the new deployment', () => late()?.replicas === 5);
+      await eventually('the new workload', () => late()?.replicas === 5);
       expect(late()).to.deep.include({ labels: { app: 'late' } });
       const addresses = () => [...view.topology().endpoints()].map(([, { service }]) => service);
       await eventually('the new Service', () => addresses().includes('shop/late'));

@@ -5,7 +5,7 @@ import { ScalerHarness, shop } from './scaler-harness.js';
 const FAST_DOWN = { scaleDown: { stabilizationWindowSeconds: 2 } };
 
 function rule(name: string, extra: object = {}): object {
-  const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name };
+  const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'StatefulSet', namespace: 'shop', name };
   return { scale: name, scaleTargetRef, minReplicas: 1, maxReplicas: 10, behavior: FAST_DOWN, ...extra };
 }
 
@@ -22,9 +22,10 @@ const RULES = {
     {
       name: 'long',
       interval: '1s',
+      window: '10s',
       signals: {
         cpu: {
-          expr: 'sum by (namespace, workload, workload_kind) (rate(kernscale_state_seconds_total{state="oncpu"}[5m]))',
+          expr: 'sum by (namespace, workload, workload_kind) (rate(kernscale_state_seconds_total{state="oncpu"}[10s]))',
           maxAge: '3s',
         },
       },
@@ -85,7 +86,7 @@ describe('scaler with a real Prometheus', function () {
 
   it('serves its metrics', async () => {
     const text = await (await fetch(`${harness.scalerUrl}/metrics`)).text();
-    const labels = 'group="shop",scale="busy",namespace="shop",workload="busy",workload_kind="Deployment"';
+    const labels = 'group="shop",scale="busy",namespace="shop",workload="busy",workload_kind="StatefulSet"';
     expect(text).to.include(`kernscale_rule_desired_replicas{${labels}} 5`);
     expect(text).to.match(/kernscale_scale_total\{direction="up",outcome="applied"\} 1/);
     expect(text).to.match(/kernscale_promql_queries_total\{outcome="success"\} \d+/);
@@ -98,8 +99,11 @@ describe('scaler with a real Prometheus', function () {
     const rounds = of(/kernscale_rule_group_duration_seconds_count\{group="shop"\} (\d+)/);
     const longRounds = of(/kernscale_rule_group_duration_seconds_count\{group="long"\} (\d+)/);
     const queries = of(/kernscale_promql_queries_total\{outcome="success"\} (\d+)/);
-    // Seven built-in signals and one query for their age, in each of the two groups.
-    expect(queries).to.be.within(8 * (rounds + longRounds), 8 * (rounds + longRounds + 2));
+    // Seven built-in signals, two by pod, and one query for the age of all; by pod are only built-in ones.
+    const perRound = 7 + 2 + 1;
+    const perLongRound = 7 + 1;
+    const counted = perRound * rounds + perLongRound * longRounds;
+    expect(queries).to.be.within(counted, counted + perRound + perLongRound);
   });
 
   it('holds when scrapes end, though rate() goes on answering', async () => {

@@ -16,7 +16,7 @@ const STATES = ['oncpu', 'runqueue', 'throttled', 'disk', 'network', 'lock', 'id
 
 /** An exporter whose truth a test dictates: its counters grow with real time as the behaviours say. */
 export class DictatedMetrics {
-  /** Behaviour by workload, all of them Deployments in the namespace `shop`. */
+  /** Behaviour by workload, all of them StatefulSets in the namespace `shop`. */
   readonly workloads = new Map<string, Behaviour>();
   /** While set, scrapes fail. */
   failing = false;
@@ -84,7 +84,7 @@ export class DictatedMetrics {
 }
 
 function labels(workload: string, pod: number): string {
-  return `namespace="shop",pod="${workload}-${pod}",container="main",workload="${workload}",workload_kind="Deployment"`;
+  return `namespace="shop",pod="${workload}-${pod}",container="main",workload="${workload}",workload_kind="StatefulSet"`;
 }
 
 function stateSeries(workload: string, pod: number, state: string): string {
