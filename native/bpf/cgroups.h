@@ -3,7 +3,7 @@
 #ifndef KERNSCALE_CGROUPS_H
 #define KERNSCALE_CGROUPS_H
 
-#include "common.h"
+#include "threads.h"
 
 /* Bound: about 120 events that user space has not fetched yet; more are counted, and found by its next scan. */
 struct {
@@ -13,10 +13,9 @@ struct {
 
 static hot int tell(struct cgroup *cgroup, const char *path, bool removed)
 {
-	const int unified = 0; /* hierarchy of cgroup2; containers are known by their cgroup2 ids */
 	struct cgroup_event *event;
 
-	if (cgroup->root->hierarchy_id != unified)
+	if (!is_unified(cgroup))
 		return 0;
 	event = bpf_ringbuf_reserve(&cgroup_events, sizeof(*event), 0);
 	if (!event) {

@@ -2,6 +2,7 @@
 /* One object, so that the probes share their maps; user space drops the programs that a kernel cannot run. */
 #include "scheduler.h"
 #include "settle.h"
+#include "moves.h"
 #include "uring.h"
 #include "sampling.h"
 #include "blockio.h"

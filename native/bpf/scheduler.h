@@ -18,21 +18,24 @@
 static hot void arrive(struct row *row, struct thread *thread, struct task_struct *task, __u64 now)
 {
 	__u32 state = thread->state;
-	__u64 runnable;
+	__u64 runnable, contending;
 
 	if (thread->since) {
 		runnable = runnable_from(thread, task, now);
+		contending = contending_from(thread, task, runnable, now);
 		if (state == STATE_ONCPU || state >= NR_STATES) {
 			count_drop(DROP_SWITCHES_MISSED);
 			state = STATE_OTHER;
 		}
 		if (state != STATE_RUNQUEUE)
 			finish(row, state, thread->since, thread->settled, runnable);
+		if (contending > runnable)
+			finish(row, STATE_THROTTLED, runnable, thread->settled, contending);
 	} else {
 		/* Its first run: it has been waiting since it was created. */
-		runnable = task->sched_info.last_queued ?: now;
+		contending = task->sched_info.last_queued ?: now;
 	}
-	finish(row, STATE_RUNQUEUE, runnable, thread->settled, now);
+	finish(row, STATE_RUNQUEUE, contending, thread->settled, now);
 	begin(thread, STATE_ONCPU, now);
 }
 
@@ -65,14 +68,18 @@ static hot void leave_cpu(struct task_struct *task, bool preempted, __u32 task_s
 
 	if (task_state & TASK_DEAD) {
 		end_thread(thread);
-	} else if (!preempted && task_state) {
-		thread->base = task->sched_info.run_delay;
-		begin(thread, reason_of(task, thread, slot, task_state), now);
-	} else if (is_throttled(task)) {
-		thread->base = throttle_clock(task, now, 0);
-		begin(thread, STATE_THROTTLED, now);
 	} else {
-		begin(thread, STATE_RUNQUEUE, now);
+		if (waits_may_be_throttled())
+			remember_quota(thread, task, now);
+		if (!preempted && task_state) {
+			thread->base = task->sched_info.run_delay;
+			begin(thread, reason_of(task, thread, slot, task_state), now);
+		} else if (is_throttled(task)) {
+			remember_quota(thread, task, now);
+			begin(thread, STATE_THROTTLED, now);
+		} else {
+			begin(thread, STATE_RUNQUEUE, now);
+		}
 	}
 }
 

@@ -60,6 +60,7 @@ static hot void adopt(struct thread *thread, struct task_struct *task, __u64 now
 		switches = switches_of(task);
 		thread->settled = now;
 		thread->base = task->sched_info.run_delay;
+		remember_quota(thread, task, now);
 		begin(thread, present_state(thread, task), now);
 		barrier();
 		if (switches_of(task) == switches)
@@ -67,30 +68,51 @@ static hot void adopt(struct thread *thread, struct task_struct *task, __u64 now
 	}
 }
 
+/* From where on the present state is not credited yet; whoever claims it has to. 0: nothing is left to credit. */
+static hot __u64 claim_until(struct thread *thread, __u64 now)
+{
+	__u64 settled = thread->settled;
+	__u64 from = later(thread->since, settled);
+
+	if (now <= from || __sync_val_compare_and_swap(&thread->settled, settled, now) != settled)
+		return 0;
+	return from;
+}
+
+static hot void credit(struct settled *total, enum thread_state state, __u64 from, __u64 until)
+{
+	if (until > from)
+		__sync_fetch_and_add(&total->total_ns[state], until - from);
+}
+
 static hot void settle_thread(struct thread *thread, struct task_struct *task, struct settled *total, __u64 now)
 {
 	__u64 began = thread->since;
-	__u64 credited = later(began, thread->settled);
 	__u32 state = thread->state;
-	__u64 runnable;
+	__u64 from, runnable, contending;
 
-	if (now <= credited || state >= NR_STATES)
+	if (state >= NR_STATES)
 		return;
-	thread->settled = now;
+	from = claim_until(thread, now);
+	if (!from)
+		return;
 	if (state == STATE_ONCPU && (is_on_cpu(task) || now < began + GETTING_ON_CPU_NS)) {
-		total->total_ns[STATE_ONCPU] += now - credited;
+		credit(total, STATE_ONCPU, from, now);
 		return;
 	}
 	if (state == STATE_ONCPU) {
 		/* It left unseen, who knows when: what it does now counts from now on. */
-		total->total_ns[STATE_OTHER] += now - credited;
+		credit(total, STATE_OTHER, from, now);
 		count_drop(DROP_SWITCHES_MISSED);
 		adopt(thread, task, now);
 		return;
 	}
-	runnable = later(credited, runnable_from(thread, task, now));
-	total->total_ns[state] += runnable - credited;
-	total->total_ns[STATE_RUNQUEUE] += now - runnable;
+	runnable = runnable_from(thread, task, now);
+	contending = later(from, contending_from(thread, task, runnable, now));
+	runnable = later(from, runnable);
+	credit(total, state, from, runnable);
+	credit(total, STATE_THROTTLED, runnable, contending);
+	credit(total, STATE_RUNQUEUE, contending, now);
 }
 
 static hot int settle_task(struct task_struct *task)

@@ -62,16 +62,57 @@ static hot bool is_throttled(struct task_struct *task)
 	return bpf_core_field_exists(group->throttle_count) && group->throttle_count > 0;
 }
 
-/* How long the thread's group has been throttled on its CPU, ever; `absent` where the kernel does not say. */
-static hot __u64 throttle_clock(struct task_struct *task, __u64 now, __u64 absent)
+static hot bool has_throttle_clock(void)
+{
+	struct cfs_rq___throttle_clock *group = NULL;
+
+	return bpf_core_field_exists(group->throttled_clock_self_time);
+}
+
+/* How long the thread's group has been throttled on its CPU, ever. */
+static hot __u64 throttle_clock(struct task_struct *task, __u64 now)
 {
 	struct cfs_rq___throttle_clock *group = (void *)task->se.cfs_rq;
 	__u64 began;
 
-	if (!bpf_core_field_exists(group->throttled_clock_self_time))
-		return absent;
+	if (!has_throttle_clock())
+		return 0;
 	began = group->throttled_clock_self;
 	return group->throttled_clock_self_time + (began ? since(began, now) : 0);
+}
+
+static hot void remember_quota(struct thread *thread, struct task_struct *task, __u64 now)
+{
+	thread->quota = throttle_clock(task, now);
+	thread->quota_from = (__u64)task->se.cfs_rq;
+}
+
+/* How long its group has been throttled since; 0 as well if it has come to another CPU. */
+static hot __u64 throttled_since(struct thread *thread, struct task_struct *task, __u64 now)
+{
+	return thread->quota_from == (__u64)task->se.cfs_rq ? since(thread->quota, throttle_clock(task, now)) : 0;
+}
+
+/*
+ * Where a group is throttled as a whole, before 6.18, a thread may be left waiting, or be woken, while it is: that
+ * much of its wait is not the run queue's.
+ */
+static hot bool waits_may_be_throttled(void)
+{
+	struct task_struct___per_task_throttle *per_task = NULL;
+
+	return has_throttle_clock() && !bpf_core_field_exists(per_task->throttled);
+}
+
+/* From when on a wait that began at `runnable` is one for a CPU. */
+static hot __u64 contending_from(struct thread *thread, struct task_struct *task, __u64 runnable, __u64 now)
+{
+	__u64 throttled;
+
+	if (!waits_may_be_throttled() || thread->state == STATE_THROTTLED)
+		return runnable;
+	throttled = throttled_since(thread, task, now);
+	return throttled < since(runnable, now) ? runnable + throttled : later(runnable, now);
 }
 
 /*
@@ -89,9 +130,10 @@ static hot __u64 runnable_from(struct thread *thread, struct task_struct *task, 
 	case STATE_ONCPU: /* it left unseen */
 		return queued > thread->since ? queued : now;
 	case STATE_THROTTLED:
-		/* The clock is the CPU's: a thread moved to another one meanwhile gives nonsense, hence the bound. */
-		waited = throttle_clock(task, now, ~0ULL);
-		waited = waited == ~0ULL ? since(thread->since, now) : since(thread->base, waited);
+		/* Without a clock, and on another CPU, whose clock is not its own: all along. */
+		if (!has_throttle_clock() || thread->quota_from != (__u64)task->se.cfs_rq)
+			return now;
+		waited = throttled_since(thread, task, now);
 		return waited < since(thread->since, now) ? thread->since + waited : now;
 	default:
 		waited = since(thread->base, task->sched_info.run_delay) + (queued ? since(queued, now) : 0);

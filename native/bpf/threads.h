@@ -8,15 +8,17 @@
 /* One cache line. */
 struct thread {
 	__u64 since;   /* run-queue clock when the present state began; 0: no state known */
-	__u64 settled; /* up to here the iterator has credited the present state; written by it alone */
-	__u64 base;    /* blocked: run_delay at switch-out; throttled: the throttle clock at switch-out */
+	__u64 settled; /* up to here the present state is credited in the settled map; never written by a switch */
+	__u64 base;    /* blocked: run_delay at switch-out */
 	__u64 cgroups; /* css_set that `slot` was looked up for */
 	__u32 generation;
 	__u32 pid; /* whose place this is in `places`; 0: nobody's */
 	__u16 slot;
 	__u8 state;
 	__u8 uring_reason; /* state that waiting for the last io_uring request submitted means; 0: none yet */
-	__u32 reserved[5];
+	__u32 reserved;
+	__u64 quota;      /* the group's throttle clock on its CPU at switch-out */
+	__u64 quota_from; /* the cfs_rq whose clock that is: each CPU has its own */
 };
 
 /*
@@ -58,17 +60,15 @@ static hot struct thread *find_thread(struct task_struct *task)
 	return bpf_task_storage_get(&threads, task, NULL, 0);
 }
 
-/*
- * Before a thread's first run, or when it is first met. A place still in its own pid's name was left by a thread
- * that changed its pid in execve, which only the later owner of that pid finds.
- */
+/* Before a thread's first run, or when it is first met. */
 static hot struct thread *make_thread(struct task_struct *task, bool is_new)
 {
-	struct thread *thread = place_of(task);
+	struct thread *thread = is_new ? NULL : find_thread(task);
 	__u32 pid = task->pid;
 
-	if (thread && thread->pid == pid && !is_new)
+	if (thread)
 		return thread;
+	thread = place_of(task);
 	if (thread && (thread->pid == pid || !__sync_val_compare_and_swap(&thread->pid, 0, pid))) {
 		thread->settled = 0;
 		thread->generation = 0;
@@ -88,6 +88,12 @@ static hot void end_thread(struct thread *thread)
 {
 	thread->since = 0;
 	thread->pid = 0;
+}
+
+/* Of cgroup2, by whose ids containers are known; several hierarchies of v1 may lie beside it. */
+static hot bool is_unified(struct cgroup *cgroup)
+{
+	return cgroup->root->hierarchy_id == 0;
 }
 
 /* The slot of the cgroup, or of the nearest ancestor that has one: a container may have child cgroups. */

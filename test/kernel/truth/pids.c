@@ -1,10 +1,12 @@
 /*
  * pids reuse TIMES SECONDS: after a line on standard input, TIMES processes one after the other, all with one pid,
  * each of which knows how long it lived; prints `lived` and their seconds together.
- * pids collide DISTANCE: two processes that sleep, DISTANCE pids apart.
+ * pids collide DISTANCE: two processes that sleep, DISTANCE pids apart; a line on standard input ends the older one.
+ * pids exec: after a line on standard input, a thread that is not the first starts this program anew, which sleeps.
  */
 #define _GNU_SOURCE
 #include <linux/sched.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -93,12 +95,35 @@ static void collide(pid_t distance)
 			wait_for_the_end();
 		if (other > 0) {
 			ready(pid);
-			pause();
+			getchar();
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+			printf("ended %d\n", pid);
+			fflush(stdout);
+			wait_for_the_end();
 		}
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 	}
 	die("no two pids %d apart", distance);
+}
+
+static void *start_anew(void *argument)
+{
+	(void)argument;
+	execl("/proc/self/exe", "pids", "sleep", NULL);
+	die("exec");
+}
+
+static void exec_elsewhere(void)
+{
+	pthread_t thread;
+
+	ready(0);
+	getchar();
+	if (pthread_create(&thread, NULL, start_anew, NULL))
+		die("pthread_create");
+	pthread_join(thread, NULL);
 }
 
 int main(int argc, char **argv)
@@ -107,6 +132,10 @@ int main(int argc, char **argv)
 		reuse(atoi(argv[2]), atof(argv[3]));
 	else if (argc == 3 && is_mode(argv[1], "collide"))
 		collide(atoi(argv[2]));
+	else if (argc == 2 && is_mode(argv[1], "exec"))
+		exec_elsewhere();
+	else if (argc == 2 && is_mode(argv[1], "sleep"))
+		sleep_seconds(3600);
 	else
 		return 2;
 	return 0;

@@ -29,6 +29,8 @@ interface Experiment {
   readonly name: string;
   readonly state: State;
   readonly settings?: Readonly<Record<string, string>>;
+  /** How many threads are out of quota when their group is; one if not said. */
+  readonly throttledThreads?: number;
   readonly count?: Count;
 }
 
@@ -94,6 +96,13 @@ const ALONE: readonly Experiment[] = [
   { kind: 'burn', name: 'CPU burner', state: 'oncpu' },
   { kind: 'share', name: 'two burners, one CPU', state: 'runqueue' },
   { kind: 'burn', name: 'throttled burner', state: 'throttled', settings: THROTTLED },
+  {
+    kind: 'share',
+    name: 'two throttled burners, one CPU',
+    state: 'throttled',
+    settings: THROTTLED,
+    throttledThreads: 2,
+  },
 ];
 
 /**
@@ -123,11 +132,11 @@ async function perform(
   attached: ReadonlySet<string>,
   tell: (truth: Truth) => void,
 ): Promise<void> {
-  const { kind, name, state, settings, count } = experiment;
+  const { kind, name, state, settings, throttledThreads = 1, count } = experiment;
   const container = createContainer(probes, `${kind}-${state}`, settings);
   const task = await container.run(kind, TASK_MS);
   const counters = container.counters();
-  const throttledSeconds = container.throttledSeconds();
+  const throttledSeconds = throttledThreads * container.throttledSeconds();
   container.remove();
   tell(judgeStates(name, state, { ...task, throttledSeconds }, counters.stateSeconds));
   if (count) tell(judgeOrAbsent(name, count, attached, task, counters));
