@@ -48,6 +48,8 @@ extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 #define FUSE_SUPER_MAGIC 0x65735546
 
 #define TASK_STOPPED_OR_TRACED (4 | 8)
+#define TASK_FROZEN 0x8000 /* by the freezer of cgroup v1, or for a suspended machine (6.1+) */
+#define JOBCTL_TRAP_FREEZE (1 << 23) /* by cgroup.freeze of cgroup2: a container that is paused */
 #define TASK_UNINTERRUPTIBLE 2
 #define PF_USER_WORKER 0x00004000 /* io_uring and vhost workers; PF_IO_WORKER is another bit before 6.4 */
 #define PF_KTHREAD 0x00200000
@@ -86,10 +88,13 @@ static hot bool was_accepted(struct sock *sk)
 
 static hot enum thread_state waiting_on_tcp(struct sock *sk)
 {
-	const __u8 tcp_listen = 10;
+	const __u8 tcp_syn_sent = 2, tcp_listen = 10;
 	struct tcp_sock *tcp = typed(struct tcp_sock, sk);
+	__u8 state = peek(sk, __sk_common.skc_state);
 
-	if (peek(sk, __sk_common.skc_state) == tcp_listen || was_accepted(sk))
+	if (state == tcp_syn_sent)
+		return STATE_NETWORK;
+	if (state == tcp_listen || was_accepted(sk))
 		return STATE_IDLE;
 	if (!peek(tcp, bytes_sent))
 		return STATE_IDLE; /* it asked for nothing */
@@ -203,11 +208,22 @@ static hot enum thread_state waiting_on_fd(struct task_struct *task, __u32 fd, e
 	return waiting_on_regular(filesystem, state);
 }
 
+/* Out of a pipe into a socket: the pipe is but a buffer, and was filled before. */
+static hot enum thread_state waiting_in_splice(struct task_struct *task, __u32 from, __u32 to, __u32 state)
+{
+	enum thread_state reason = waiting_on_fd(task, from, READS, state);
+
+	if (reason == STATE_IPC && waiting_on_fd(task, to, WRITES, state) == STATE_NETWORK)
+		return STATE_NETWORK;
+	return reason;
+}
+
 /* poll() of one file is how runtimes wait with a time-out: as good as a read of that file. */
 static hot enum thread_state waiting_in_poll(struct task_struct *task, struct pt_regs *regs, __u32 slot, __u32 state)
 {
 	__u64 fds = SYSCALL_ARG1(regs);
 	__u64 count = SYSCALL_ARG2(regs);
+	const short poll_in = 1;
 	struct pollfd pollfd = {};
 
 	if (count == 0)
@@ -217,7 +233,7 @@ static hot enum thread_state waiting_in_poll(struct task_struct *task, struct pt
 		return multiplexed(slot);
 	if (pollfd.fd < 0)
 		return STATE_SLEEP;
-	return waiting_on_fd(task, pollfd.fd, READS, state);
+	return waiting_on_fd(task, pollfd.fd, pollfd.events & poll_in ? READS : WRITES, state);
 }
 
 /* A lock's semaphore is given back when its holder dies (SEM_UNDO); one that counts work must not be. */
@@ -254,6 +270,8 @@ static hot enum thread_state waiting_in_syscall(struct task_struct *task, struct
 		return waiting_on_fd(task, first, READS, state);
 	case WAITS_WRITE:
 		return waiting_on_fd(task, first, WRITES, state);
+	case WAITS_SPLICE:
+		return waiting_in_splice(task, first, SYSCALL_ARG3(regs), state);
 	case WAITS_FUTEX:
 		return waiting_in_futex(task, regs);
 	case WAITS_EPOLL:
@@ -271,6 +289,9 @@ static hot enum thread_state waiting_in_syscall(struct task_struct *task, struct
 	case WAITS_FILES:
 		/* Of the disk, its file system's journal, a directory's lock; with regard to signals, of a FIFO's peer. */
 		return state & TASK_UNINTERRUPTIBLE ? STATE_DISK : STATE_IPC;
+	case WAITS_CLOSE:
+		/* With regard to signals, for the peer to take what was sent (SO_LINGER). */
+		return state & TASK_UNINTERRUPTIBLE ? STATE_DISK : STATE_NETWORK;
 	case WAITS_LOCK:
 		return STATE_LOCK;
 	case WAITS_SEMOP:
@@ -295,7 +316,7 @@ static hot enum thread_state reason_of(struct task_struct *task, struct thread *
 {
 	if (task->flags & (PF_KTHREAD | PF_USER_WORKER))
 		return in_iowait(task) ? STATE_DISK : STATE_IDLE;
-	if (state & TASK_STOPPED_OR_TRACED)
+	if (state & (TASK_STOPPED_OR_TRACED | TASK_FROZEN) || task->jobctl & JOBCTL_TRAP_FREEZE)
 		return STATE_SLEEP;
 	return waiting_in_syscall(task, thread, slot, state);
 }

@@ -27,6 +27,7 @@ enum waits {
 	WAITS_UNKNOWN, /* anything that should not block, or blocks on something of its own */
 	WAITS_READ,    /* the first argument is a file, waited on for data */
 	WAITS_WRITE,   /* the first argument is a file, waited on for room */
+	WAITS_SPLICE,  /* from the first file to the third argument's */
 	WAITS_FUTEX,
 	WAITS_EPOLL,
 	WAITS_POLL,
@@ -35,6 +36,7 @@ enum waits {
 	WAITS_WORK,   /* for a connection, a signal, a child */
 	WAITS_DISK,
 	WAITS_FILES, /* names, opens or changes a file */
+	WAITS_CLOSE,
 	WAITS_LOCK,
 	WAITS_SEMOP,
 	WAITS_IPC,
@@ -52,7 +54,6 @@ static const __u8 syscall_waits[NR_SYSCALLS] = {
 	[__NR_recvfrom] = WAITS_READ,
 	[__NR_recvmsg] = WAITS_READ,
 	[__NR_recvmmsg] = WAITS_READ,
-	[__NR_splice] = WAITS_READ,
 	[__NR_tee] = WAITS_READ,
 	[__NR_copy_file_range] = WAITS_READ,
 	[__NR_getdents64] = WAITS_READ,
@@ -67,11 +68,13 @@ static const __u8 syscall_waits[NR_SYSCALLS] = {
 	[__NR_sendmsg] = WAITS_WRITE,
 	[__NR_sendmmsg] = WAITS_WRITE,
 	[__NR_sendfile] = WAITS_WRITE,
+	[__NR_splice] = WAITS_SPLICE,
 	[__NR_vmsplice] = WAITS_WRITE,
 	[__NR_connect] = WAITS_WRITE,
 
 	[__NR_futex] = WAITS_FUTEX,
 	[__NR_futex_waitv] = WAITS_WORK, /* what Windows programs wait for: events, mostly */
+	[455] = WAITS_WORK,              /* futex_wait (6.7), which names no owner: not told from parking */
 
 	[__NR_epoll_pwait] = WAITS_EPOLL,
 	[__NR_epoll_pwait2] = WAITS_EPOLL,
@@ -103,7 +106,8 @@ static const __u8 syscall_waits[NR_SYSCALLS] = {
 
 	[__NR_openat] = WAITS_FILES,
 	[__NR_openat2] = WAITS_FILES,
-	[__NR_close] = WAITS_FILES,
+	[__NR_close] = WAITS_CLOSE,
+	[__NR_close_range] = WAITS_CLOSE,
 	[__NR_execve] = WAITS_FILES,
 	[__NR_newfstatat] = WAITS_FILES,
 	[__NR_statx] = WAITS_FILES,

@@ -16,8 +16,10 @@
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3
+#define TCP_FIN_WAIT1 4
 #define TCP_CLOSE 7
 #define TCP_CLOSE_WAIT 8
+#define SHUTDOWN_MASK 3 /* both directions: closed */
 
 /* The most that one packet takes on: a longer answer may have begun long before the call that sent it ended. */
 #define PACKET_BYTES 65536
@@ -252,9 +254,10 @@ int BPF_PROG(tcp_rcv_space_adjust, struct sock *sk)
 static hot void on_client_state(struct sock *sk, struct connection *connection, int from, int to)
 {
 	struct peer_value *peer;
+	bool gave_up = to == TCP_FIN_WAIT1 && sk->sk_shutdown == SHUTDOWN_MASK;
 
-	/* What has not arrived before the peer's end of data never will. */
-	if (to == TCP_CLOSE || to == TCP_CLOSE_WAIT)
+	/* Connected. Or what has not arrived before the peer's end of data, or before our own close(), never will. */
+	if (to == TCP_ESTABLISHED || to == TCP_CLOSE || to == TCP_CLOSE_WAIT || gave_up)
 		set_due(connection, false);
 	/* A connection attempt that ends, even by a time-out of the process' own, or an end that is an error. */
 	if (to != TCP_ESTABLISHED && !(to == TCP_CLOSE && (from == TCP_SYN_SENT || sk->sk_err)))
@@ -278,8 +281,10 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int from, int to)
 	if (to == TCP_SYN_SENT) {
 		/* Only here is the current task sure to be the one that connects. */
 		connection = make_connection(sk, ROLE_CLIENT);
-		if (connection)
+		if (connection) {
 			connection_slot(connection);
+			set_due(connection, true);
+		}
 	} else if (from == TCP_SYN_SENT && to == TCP_ESTABLISHED) {
 		connection = open_connection(sk, ROLE_CLIENT);
 		if (connection)

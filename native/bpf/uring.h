@@ -10,7 +10,7 @@ enum uring_waits {
 	URING_WAITS_READ,    /* the request's file, waited on for data */
 	URING_WAITS_WRITE,
 	URING_WAITS_DISK,
-	URING_WAITS_SLEEP,
+	URING_WAITS_SLEEP,   /* unless for a socket too, which the time-out is then there for */
 	URING_WAITS_NOTHING, /* goes along with other requests, and says nothing about them */
 };
 
@@ -75,7 +75,7 @@ static hot enum thread_state uring_reason(struct io_kiocb *request, struct task_
 	case URING_WAITS_DISK:
 		return STATE_DISK;
 	case URING_WAITS_SLEEP:
-		return STATE_SLEEP;
+		return before == STATE_NETWORK ? before : STATE_SLEEP;
 	case URING_WAITS_NOTHING:
 		return before;
 	default:

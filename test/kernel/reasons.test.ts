@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+
 import type { Reason } from '../../native/index.js';
 import { cgroupRoot } from './harness.js';
 import { testTruth } from './reason-table.js';
@@ -76,6 +78,27 @@ const resumed: Row = {
   },
 };
 
+/** `docker pause`: the kernel keeps the threads from running wherever they are. */
+const paused: Row = {
+  workload: 'burn, paused',
+  reason: 'sleep',
+  start: async (group) => {
+    const workload = await group.run('burn');
+    writeFileSync(`${group.path}/cgroup.freeze`, '1');
+    return workload;
+  },
+};
+
+/** Its server has no room for another connection. */
+const connecting = (mode: string): Row => ({
+  workload: `connect ${mode} to a server that is full`,
+  reason: 'network',
+  start: async (group, sandbox) => {
+    const { detail: port } = await sandbox.group().run('netserver', ['full', 'ipv4']);
+    return group.run('connect', [mode, String(port)]);
+  },
+});
+
 const silent: Row = {
   workload: 'client that never asks',
   reason: 'idle',
@@ -97,6 +120,8 @@ const TRUTH: readonly Row[] = [
   alone('sleep', 'uring', 'timer', '-'),
   alone('idle', 'uring', 'accept', '-'),
   client('uring', 'client'),
+  client('uring', 'timed'),
+  { ...client('uring', 'thread'), beside: ['idle'] }, // the kernel's thread, once it has looked in vain
   contended('lock', 'mutex'),
   contended('lock', 'stack-mutex'),
   contended('lock', 'pi'),
@@ -114,8 +139,10 @@ const TRUTH: readonly Row[] = [
   alone('sleep', 'wait', 'select'),
   alone('sleep', 'wait', 'timerfd'),
   resumed,
+  paused,
   alone('idle', 'wait', 'child'),
   alone('idle', 'wait', 'signal'),
+  alone('idle', 'wait', 'futex2'),
   ipc('pipe'),
   ipc('unix'),
   ipc('eventfd'),
@@ -124,6 +151,9 @@ const TRUTH: readonly Row[] = [
   client('client', 'recv'),
   client('client', 'poll'),
   client('client', 'epoll'),
+  connecting('blocking'),
+  connecting('poll'),
+  connecting('epoll'),
   client('pooled', '1', '8'),
   client('pooled', '4', '2'),
   datagramClient('connected'),

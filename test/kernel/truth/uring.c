@@ -1,7 +1,9 @@
 /*
  * Through io_uring, with nothing but the kernel's own interface:
  * uring disk FILE: O_DIRECT reads, one at a time. uring timer -: time-outs. uring accept -: waits for connections.
- * uring client PORT: sends a question and waits for the answer, again and again.
+ * uring client PORT: sends a question and waits for the answer, again and again. uring timed PORT: the same, and then
+ * submits a time-out, which ends the wait if the answer does not. uring thread PORT: the same as client, but the
+ * kernel's own thread submits (IORING_SETUP_SQPOLL).
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -19,7 +21,7 @@ enum { ENTRIES = 8, BLOCK = 4096, BLOCKS = 1024, MESSAGE = 64 };
 
 static struct {
 	int fd;
-	unsigned int *sq_tail, *sq_array, *cq_head, *cq_tail;
+	unsigned int *sq_tail, *sq_flags, *sq_array, *cq_head, *cq_tail;
 	unsigned int sq_mask, cq_mask;
 	struct io_uring_sqe *requests;
 	struct io_uring_cqe *results;
@@ -34,9 +36,9 @@ static char *map_ring(size_t size, off_t offset)
 	return memory;
 }
 
-static void make_ring(void)
+static void make_ring(unsigned int flags)
 {
-	struct io_uring_params params = {};
+	struct io_uring_params params = { .flags = flags, .sq_thread_idle = 1 };
 	char *sq, *cq;
 
 	ring.fd = check(syscall(SYS_io_uring_setup, ENTRIES, &params), "io_uring_setup");
@@ -44,6 +46,7 @@ static void make_ring(void)
 	cq = map_ring(params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe), IORING_OFF_CQ_RING);
 	ring.requests = (void *)map_ring(params.sq_entries * sizeof(struct io_uring_sqe), IORING_OFF_SQES);
 	ring.sq_tail = (void *)(sq + params.sq_off.tail);
+	ring.sq_flags = (void *)(sq + params.sq_off.flags);
 	ring.sq_array = (void *)(sq + params.sq_off.array);
 	ring.sq_mask = *(unsigned int *)(sq + params.sq_off.ring_mask);
 	ring.cq_head = (void *)(cq + params.cq_off.head);
@@ -52,16 +55,33 @@ static void make_ring(void)
 	ring.results = (void *)(cq + params.cq_off.cqes);
 }
 
-/* Submits one request and waits for its result. */
-static int perform(struct io_uring_sqe request)
+static void add(struct io_uring_sqe request)
 {
 	unsigned int tail = *ring.sq_tail;
-	int result;
 
 	ring.requests[tail & ring.sq_mask] = request;
 	ring.sq_array[tail & ring.sq_mask] = tail & ring.sq_mask;
 	__atomic_store_n(ring.sq_tail, tail + 1, __ATOMIC_RELEASE);
-	check(syscall(SYS_io_uring_enter, ring.fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0), "io_uring_enter");
+}
+
+/* Submits what was added, and waits for so many results. */
+static void enter(unsigned int added, unsigned int results)
+{
+	unsigned int flags = IORING_ENTER_GETEVENTS;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (*(volatile unsigned int *)ring.sq_flags & IORING_SQ_NEED_WAKEUP)
+		flags |= IORING_ENTER_SQ_WAKEUP;
+	check(syscall(SYS_io_uring_enter, ring.fd, added, results, flags, NULL, 0), "io_uring_enter");
+}
+
+/* Submits one request and waits for its result. */
+static int perform(struct io_uring_sqe request)
+{
+	int result;
+
+	add(request);
+	enter(1, 1);
 	if (*ring.cq_head == __atomic_load_n(ring.cq_tail, __ATOMIC_ACQUIRE))
 		die("no completion");
 	result = ring.results[*ring.cq_head & ring.cq_mask].res;
@@ -118,7 +138,22 @@ __attribute__((noreturn)) static void accept_forever(void)
 		perform(request);
 }
 
-__attribute__((noreturn)) static void ask(int port)
+/* The answer, or the time-out that was submitted after it, and is then removed. */
+static void receive_in_time(struct io_uring_sqe receive)
+{
+	struct __kernel_timespec length = { .tv_sec = 10 };
+	struct io_uring_sqe timeout = { .opcode = IORING_OP_TIMEOUT, .fd = -1, .addr = (uintptr_t)&length, .user_data = 1 };
+	struct io_uring_sqe removal = { .opcode = IORING_OP_TIMEOUT_REMOVE, .fd = -1, .addr = timeout.user_data };
+
+	add(receive);
+	add(timeout);
+	enter(2, 1);
+	add(removal);
+	enter(1, 3);
+	*ring.cq_head += 3;
+}
+
+__attribute__((noreturn)) static void ask(int port, bool timed)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
 	int fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
@@ -133,7 +168,9 @@ __attribute__((noreturn)) static void ask(int port)
 		if (perform(request) != MESSAGE)
 			die("send");
 		request.opcode = IORING_OP_RECV;
-		if (perform(request) <= 0)
+		if (timed)
+			receive_in_time(request);
+		else if (perform(request) <= 0)
 			die("recv");
 	}
 }
@@ -142,12 +179,12 @@ int main(int argc, char **argv)
 {
 	if (argc != 3)
 		return 2;
-	make_ring();
+	make_ring(is_mode(argv[1], "thread") ? IORING_SETUP_SQPOLL : 0);
 	if (is_mode(argv[1], "disk"))
 		read_disk(argv[2]);
 	if (is_mode(argv[1], "timer"))
 		wait_for_time();
 	if (is_mode(argv[1], "accept"))
 		accept_forever();
-	ask(atoi(argv[2]));
+	ask(atoi(argv[2]), is_mode(argv[1], "timed"));
 }

@@ -1,13 +1,14 @@
 /*
  * wait nanosleep | poll | select | timerfd: sleeps by its own will, 5 ms at a time.
  * wait forever: one sleep that outlasts every test.
- * wait child | signal: waits for what may never come.
+ * wait child | signal | futex2: waits for what may never come.
  */
 #define _GNU_SOURCE
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/select.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
@@ -22,6 +23,15 @@ static void sleep_in_timerfd(void)
 	check(timerfd_settime(fd, 0, &every, NULL), "timerfd_settime");
 	for (;;)
 		check(read(fd, &expirations, sizeof(expirations)), "read");
+}
+
+/* The futex calls of Linux 6.7, which no C library has yet. */
+static void wait_in_futex2(void)
+{
+	const unsigned int size_u32 = 2, private = 128;
+	static unsigned int word;
+
+	check(syscall(455 /* futex_wait */, &word, 0, ~0U, size_u32 | private, NULL, CLOCK_MONOTONIC), "futex_wait");
 }
 
 static void wait_for_child(void)
@@ -41,6 +51,8 @@ int main(int argc, char **argv)
 	ready(0);
 	if (is_mode(argv[1], "forever"))
 		sleep_seconds(3600);
+	if (is_mode(argv[1], "futex2"))
+		wait_in_futex2();
 	if (is_mode(argv[1], "child"))
 		wait_for_child();
 	if (is_mode(argv[1], "timerfd"))
