@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ProbeName, Probes, Snapshot } from 'bpf-linker-napi';
+import type { Probes, Snapshot } from 'bpf-linker-napi';
 import { errorMessage } from '../common/errors.js';
 import type { Logger } from '../common/log.js';
 import { CgroupTree } from './cgroup-tree.js';
@@ -37,7 +37,7 @@ export class Exporter {
   readonly #costs: ProbeCosts;
   readonly #self: SelfMetrics;
   readonly #condenser = new Condenser();
-  readonly #attached: ReadonlySet<ProbeName>;
+  readonly #attached: ReadonlySet<string>;
   readonly #tick: NodeJS.Timeout;
   #drops: Snapshot['drops'] = {};
   #pods: ReadonlyMap<string, PodIdentity> = new Map();
@@ -45,7 +45,9 @@ export class Exporter {
 
   constructor(private readonly options: ExporterOptions) {
     const { probes, source, policy, version, log, cgroupRoot } = options;
-    this.#attached = new Set(probes.programs.filter(({ attached }) => attached).map(({ probe }) => probe));
+    this.#attached = new Set(
+      probes.programs.filter(({ attached }) => attached).map(({ program }) => program),
+    );
     this.#table = new ContainerTable(probes, policy);
     this.#tree = new CgroupTree(cgroupRoot, source.parse, log, () => {
       this.#refresh();
@@ -106,7 +108,7 @@ export class Exporter {
 
   async *#render(series: readonly ContainerSeries[], format: Format): AsyncGenerator<string | Uint8Array> {
     const { bounds, detail } = this.options;
-    const options = { probes: this.#attached, bounds, detail };
+    const options = { programs: this.#attached, bounds, detail };
     const inProtobuf = format === 'protobuf';
     let busy = 0;
     let resumed = now();

@@ -1,11 +1,4 @@
-import {
-  REASONS,
-  STATES,
-  type ContainerCounters,
-  type Histogram,
-  type PeerCounters,
-  type ProbeName,
-} from 'bpf-linker-napi';
+import { REASONS, STATES, type ContainerCounters, type Histogram, type PeerCounters } from 'bpf-linker-napi';
 import { isEmpty, type Family } from './exposition.js';
 import { LabelSet, NO_LABELS, remembered } from './labels.js';
 import type { ContainerIdentity } from './pods.js';
@@ -25,14 +18,14 @@ interface PerContainer extends Family {
 
 export interface ValueFamily extends PerContainer {
   readonly type: 'counter' | 'gauge';
-  /** The probe that measures it; unmeasured is not zero, so without it the family is left out. */
-  readonly probe?: ProbeName;
+  /** The BPF program that measures it; unmeasured is not zero, so without it the family is left out. */
+  readonly program?: string;
   readonly values: (series: ContainerSeries) => readonly (readonly [extra: LabelSet, value: number])[];
 }
 
 export interface HistogramFamily extends PerContainer {
   readonly type: 'histogram';
-  readonly probe: ProbeName;
+  readonly program: string;
   readonly unit: 'seconds' | 'bytes';
   /** Bounds of the classic histogram without `--histograms.detail`, as exponents of two. */
   readonly coarse: readonly number[];
@@ -90,14 +83,14 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     name: 'kernscale_state_seconds_total',
     help: 'Thread-seconds in each state, unfinished intervals included; every thread is in exactly one.',
     type: 'counter',
-    probe: 'scheduler',
+    program: 'sched_switch',
     values: ({ counters }) => STATE_LABELS.map(([label, state]) => [label, counters.stateSeconds[state]]),
   },
   {
     name: 'kernscale_oncpu_seconds',
     help: 'Length of one run on a CPU; the sum is the CPU time used.',
     type: 'histogram',
-    probe: 'scheduler',
+    program: 'sched_switch',
     unit: 'seconds',
     coarse: COARSE.oncpu,
     histograms: ({ counters }) => nonEmpty(NO_LABELS, counters.oncpu),
@@ -106,7 +99,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     name: 'kernscale_runqueue_seconds',
     help: 'Length of one wait for a CPU.',
     type: 'histogram',
-    probe: 'scheduler',
+    program: 'sched_switch',
     unit: 'seconds',
     coarse: COARSE.runqueue,
     histograms: ({ counters }) => nonEmpty(NO_LABELS, counters.runqueue),
@@ -115,7 +108,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     name: 'kernscale_offcpu_seconds',
     help: 'Length of one blocked interval, by what the thread was blocked on.',
     type: 'histogram',
-    probe: 'scheduler',
+    program: 'sched_switch',
     unit: 'seconds',
     coarse: COARSE.offcpu,
     histograms: ({ counters }) =>
@@ -125,7 +118,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     name: 'kernscale_cpu_samples_total',
     help: 'Instruction-pointer samples taken while the container ran, by mode.',
     type: 'counter',
-    probe: 'sampling',
+    program: 'sample',
     values: ({ counters: { samples } }) => [
       [USER, samples.user],
       [KERNEL, samples.kernel],
@@ -142,14 +135,14 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     name: 'kernscale_blockio_failures_total',
     help: 'Block requests that ended in an error; they are in no histogram.',
     type: 'counter',
-    probe: 'blockio',
+    program: 'block_rq_complete',
     values: ({ counters }) => counters.blockIo.map((io) => [blockIoLabels(io.op, io.device), io.failures]),
   },
   {
     name: 'kernscale_tcp_serve_seconds',
     help: 'Server side: request received to first byte of the answer; the count is requests served.',
     type: 'histogram',
-    probe: 'tcp',
+    program: 'tcp_rcv_space_adjust',
     unit: 'seconds',
     coarse: COARSE.serve,
     histograms: ({ counters }) => nonEmpty(NO_LABELS, counters.tcpServe),
@@ -158,7 +151,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     name: 'kernscale_tcp_serve_overlapped_total',
     help: 'Of the requests in kernscale_tcp_serve_seconds, those with others in flight on their connection.',
     type: 'counter',
-    probe: 'tcp',
+    program: 'tcp_rcv_space_adjust',
     values: ({ counters }) =>
       nonEmpty(NO_LABELS, counters.tcpServe).map(([extra]) => [extra, counters.tcpServeOverlapped]),
   },
@@ -166,7 +159,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     name: 'kernscale_tcp_wait_seconds',
     help: 'Client side: last byte of a request sent to first byte of the answer, by peer.',
     type: 'histogram',
-    probe: 'tcp',
+    program: 'tcp_rcv_space_adjust',
     unit: 'seconds',
     coarse: COARSE.wait,
     histograms: ({ counters }) =>
@@ -176,16 +169,31 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     name: 'kernscale_tcp_wait_overlapped_total',
     help: 'Of the waits in kernscale_tcp_wait_seconds, those with others in flight on their connection.',
     type: 'counter',
-    probe: 'tcp',
+    program: 'tcp_rcv_space_adjust',
     detailOnly: true,
     values: ({ counters }) =>
       counters.peers.flatMap(({ peer, wait, overlapped }) =>
         nonEmpty(peerLabels(peer), wait).map(([extra]) => [extra, overlapped] as const),
       ),
   },
-  perPeer('kernscale_tcp_connections_total', 'Connections opened to the peer.', (peer) => peer.connections),
-  perPeer('kernscale_tcp_failures_total', 'Connections to the peer that failed.', (peer) => peer.failures),
-  perPeer('kernscale_tcp_retransmits_total', 'Segments sent again to the peer.', (peer) => peer.retransmits),
+  perPeer(
+    'kernscale_tcp_connections_total',
+    'Connections opened to the peer.',
+    'inet_sock_set_state',
+    (peer) => peer.connections,
+  ),
+  perPeer(
+    'kernscale_tcp_failures_total',
+    'Connections to the peer that failed.',
+    'inet_sock_set_state',
+    (peer) => peer.failures,
+  ),
+  perPeer(
+    'kernscale_tcp_retransmits_total',
+    'Segments sent again to the peer.',
+    'tcp_retransmit',
+    (peer) => peer.retransmits,
+  ),
 ];
 
 function blockIo(
@@ -198,7 +206,7 @@ function blockIo(
     name,
     help,
     type: 'histogram',
-    probe: 'blockio',
+    program: 'block_rq_complete',
     unit,
     coarse,
     histograms: ({ counters }) =>
@@ -206,12 +214,17 @@ function blockIo(
   };
 }
 
-function perPeer(name: string, help: string, value: (peer: PeerCounters) => number): ValueFamily {
+function perPeer(
+  name: string,
+  help: string,
+  program: string,
+  value: (peer: PeerCounters) => number,
+): ValueFamily {
   return {
     name,
     help,
     type: 'counter',
-    probe: 'tcp',
+    program,
     values: ({ counters }) => counters.peers.map((peer) => [peerLabels(peer.peer), value(peer)]),
   };
 }

@@ -1,4 +1,3 @@
-import type { ProbeName } from 'bpf-linker-napi';
 import {
   bucketLayout,
   familyHeader,
@@ -22,8 +21,8 @@ import type { ContainerIdentity } from './pods.js';
 import { ProtobufWriter } from './protobuf.js';
 
 export interface RenderOptions {
-  /** Probes that are attached; families of the others are left out. */
-  readonly probes: ReadonlySet<ProbeName>;
+  /** BPF programs that are attached; families of the others are left out. */
+  readonly programs: ReadonlySet<string>;
   /** Upper bounds of the kernel's buckets, by unit. */
   readonly bounds: Readonly<Record<'seconds' | 'bytes', readonly number[]>>;
   /** Every bound that is a power of four, and the families that are left out otherwise. */
@@ -77,9 +76,9 @@ export function* encodeContainers(
   }
 }
 
-function familiesOf({ probes, detail }: RenderOptions): readonly ContainerFamily[] {
+function familiesOf({ programs, detail }: RenderOptions): readonly ContainerFamily[] {
   return CONTAINER_FAMILIES.filter(
-    ({ probe, detailOnly }) => (probe === undefined || probes.has(probe)) && (detail || !detailOnly),
+    ({ program, detailOnly }) => (program === undefined || programs.has(program)) && (detail || !detailOnly),
   );
 }
 

@@ -79,7 +79,7 @@ static void attach_status(struct session *session, struct program_status *status
 	error = attach_program(session, status->name);
 	status->attached = !error;
 	if (error)
-		snprintf(status->detail, sizeof(status->detail), "cannot attach: %s", strerror(-error));
+		tell_absence(status, "cannot attach: %s", strerror(-error));
 }
 
 /* All hooks first, then the threads there are: what they do meanwhile is seen. */

@@ -30,6 +30,17 @@ void fail(struct failure *failure, const char *code, const char *format, ...)
 	va_end(arguments);
 }
 
+void tell_absence(struct program_status *status, const char *format, ...)
+{
+	char why[256];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(why, sizeof(why), format, arguments);
+	va_end(arguments);
+	snprintf(status->detail, sizeof(status->detail), "%s: %s", why, status->absent);
+}
+
 static struct program_status *find_status(struct session *session, const char *name)
 {
 	for (size_t i = 0; i < session->nr_programs; i++)
@@ -74,12 +85,12 @@ static void plan(struct session *session, const struct btf *kernel)
 			continue;
 		status->name = program->name;
 		status->probe = program->probe;
+		status->absent = program->absent;
 		status->wanted = true;
 		session->nr_programs++;
 		if (program->tracepoint && !has_tracepoint(kernel, program->tracepoint)) {
 			status->wanted = false;
-			snprintf(status->detail, sizeof(status->detail), "this kernel has no tracepoint %s%s%s",
-				 program->tracepoint, program->absent ? ": " : "", program->absent ?: "");
+			tell_absence(status, "this kernel has no tracepoint %s", program->tracepoint);
 		}
 	}
 }
@@ -137,7 +148,7 @@ static bool load(struct session *session, struct failure *failure)
 			return false;
 		}
 		status->wanted = false;
-		snprintf(status->detail, sizeof(status->detail), "refused by the kernel: %s", strerror(-error));
+		tell_absence(status, "refused by the kernel: %s", strerror(-error));
 	}
 	fail(failure, "LOAD_FAILED", "the kernel refuses every BPF program: %s", messages_last_warning());
 	return false;

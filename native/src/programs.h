@@ -12,7 +12,7 @@ struct program {
 	bool events;            /* wanted when cgroup events are */
 	const char *tracepoint; /* NULL: not a tracepoint */
 	const char *instead_of; /* left out when this tracepoint exists */
-	const char *absent;     /* what to say when the kernel lacks it */
+	const char *absent;     /* what is lost without it, by the name of the metric */
 };
 
 extern const struct program programs[];

@@ -23,6 +23,7 @@ enum probe { PROBE_SCHEDULER, PROBE_BLOCKIO, PROBE_SAMPLING, PROBE_TCP, NR_PROBE
 struct program_status {
 	enum probe probe;
 	const char *name;
+	const char *absent; /* what is lost without it */
 	bool wanted;
 	bool attached;
 	char detail[512];
@@ -159,6 +160,8 @@ size_t session_write_values(struct session *session, const struct shape *shape, 
 int perf_event_on(int cpu, uint32_t hz);
 
 bool session_program_attached(const struct session *session, const char *name);
+/* Notes why a program is absent, and what is lost. */
+void tell_absence(struct program_status *status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void fail(struct failure *failure, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -18,9 +18,16 @@ export const BOUNDS = {
   seconds: Array.from({ length: 27 }, (_, index) => 2 ** (index - 20)),
   bytes: Array.from({ length: 18 }, (_, index) => 2 ** (index + 9)),
 };
-export const ALL_PROBES = new Set(['scheduler', 'blockio', 'sampling', 'tcp'] as const);
+const ALL_PROGRAMS = new Set([
+  'sched_switch',
+  'sample',
+  'block_rq_complete',
+  'tcp_rcv_space_adjust',
+  'inet_sock_set_state',
+  'tcp_retransmit',
+]);
 /** Everything there is to render, and what is rendered by default. */
-export const DETAILED = { probes: ALL_PROBES, bounds: BOUNDS, detail: true } as const;
+export const DETAILED = { programs: ALL_PROGRAMS, bounds: BOUNDS, detail: true } as const;
 export const BY_DEFAULT = { ...DETAILED, detail: false } as const;
 
 /** The histogram of the given observations, bucketed as the kernel does it. */

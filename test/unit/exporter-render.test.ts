@@ -62,10 +62,10 @@ describe('the exposition', () => {
   }
 
   it('leaves out what is not measured: it is unknown, not zero', () => {
-    const text = render(SERIES, 'text', { ...DETAILED, probes: new Set(['tcp'] as const) });
+    const text = render(SERIES, 'text', { ...DETAILED, programs: new Set(['tcp_rcv_space_adjust']) });
     expect(text).to.include('kernscale_tcp_serve_seconds_count');
     expect(text).to.include('kernscale_container_info');
-    expect(text).not.to.match(/state_seconds|oncpu|cpu_samples|blockio/);
+    expect(text).not.to.match(/state_seconds|oncpu|cpu_samples|blockio|connections|retransmits/);
   });
 
   it('costs an idle container few lines, and shows all its states', () => {
