@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -53,6 +53,13 @@ describe('kernscale test', function () {
     expect(stderr).to.equal('');
     expect(stdout).to.match(/^SUCCESS: (\d+) of \1 expectations met\n$/);
     expect(status).to.equal(0);
+  });
+
+  it('has a test file for every rule file that is shipped', async () => {
+    const yaml = async (folder: string): Promise<string[]> =>
+      (await readdir(folder)).filter((name) => name.endsWith('.yaml'));
+    const rules = [...(await yaml('rules/scaling')), ...(await yaml('rules/scaling/examples'))];
+    expect(await yaml('rules/tests')).to.have.members(rules);
   });
 
   it('carries replicas and history from round to round', async () => {
