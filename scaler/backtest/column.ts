@@ -37,17 +37,17 @@ export class Column {
     return [...this.#byWorkload.keys()].filter((key) => key !== '');
   }
 
-  *workloads(): Iterable<WorkloadKey> {
-    const { index } = this.cursor;
-    for (const [key, parts] of this.#byWorkload) {
-      if (key !== '' && parts.some(({ series }) => series.present[index] === 1)) yield key;
-    }
+  /** Those that have a value now. */
+  workloads(among: readonly WorkloadKey[]): WorkloadKey[] {
+    return among.filter((key) => this.get(key) !== undefined);
   }
 
-  samples(workload: WorkloadKey): SignalSample[] {
+  samples(workload: WorkloadKey): readonly SignalSample[] {
     const { index } = this.cursor;
+    const parts = this.#byWorkload.get(workload);
+    if (!parts) return [];
     const samples: SignalSample[] = [];
-    for (const { peer, series } of this.#byWorkload.get(workload) ?? []) {
+    for (const { peer, series } of parts) {
       if (series.present[index] === 1) samples.push({ peer, value: series.values[index]! });
     }
     return samples;
@@ -66,10 +66,22 @@ export class Column {
   }
 }
 
-/** A signal of the past as the live loop sees one of the present. @param ages answers to its `freshnessQueries` */
-export function signalTable(values: Column, ages: readonly Column[], cursor: Cursor): SignalTable {
+/**
+ * A signal of the past as the live loop sees one of the present.
+ *
+ * @param ages when its `freshnessSelectors` were scraped
+ * @param claimed workloads that are looked at whether they have a value or not: to find them again costs more than to
+ *   decide on them
+ */
+export function signalTable(
+  values: Column,
+  ages: readonly Column[],
+  cursor: Cursor,
+  claimed: ReadonlyMap<WorkloadKey, unknown>,
+): SignalTable {
+  const others = values.everyWorkload().filter((key) => !claimed.has(key));
   return {
-    workloads: () => values.workloads(),
+    workloads: () => values.workloads(others),
     samples: (workload) => values.samples(workload),
     scrapedAt: (workload) => oldest(ages, workload, cursor.at),
   };

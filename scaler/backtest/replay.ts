@@ -1,33 +1,32 @@
 import { parseKey, type Decision, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
+import { recordScaling } from '../core/behavior.js';
 import { claim, type Claim } from '../loop/claims.js';
 import { decideGroup } from '../loop/decide-group.js';
-import { freshnessQueries } from '../loop/freshness.js';
+import { freshnessSelectors } from '../loop/freshness.js';
 import { Histories } from '../loop/histories.js';
 import { absentTable, type SignalTable } from '../loop/signal-table.js';
 import type { Grid } from '../promql/range.js';
 import type { RuleGroup } from '../rules/types.js';
 import { Column, signalTable, type Cursor } from './column.js';
-import type { Answer } from './fetch.js';
+import type { Answer, Answers, Questions } from './fetch.js';
 import type { PeersAt } from './peers.js';
 import { Timeline, UNKNOWN } from './timeline.js';
 
 const PODS = 'pods';
 
 /** A part of the past, as Prometheus tells it. */
-export interface Chunk {
+export interface Chunk extends Answers {
   readonly grid: Grid;
-  /** Answers to the signals of all groups and to their `freshnessQueries`. */
-  readonly answers: ReadonlyMap<string, Answer>;
   /** The replicas that there were. */
   readonly actual: Answer;
   /** By the index of the time in this chunk. */
   readonly peersAt: PeersAt;
 }
 
-/** Every expression that the groups' rounds ask for. */
-export function expressionsOf(groups: readonly RuleGroup[]): Set<string> {
-  const signals = groups.flatMap((group) => Object.values(group.signals));
-  return new Set(signals.flatMap(({ expr }) => [expr, ...freshnessQueries(expr)]));
+/** Everything that the groups' rounds ask for. */
+export function questionsOf(groups: readonly RuleGroup[]): Questions {
+  const expressions = groups.flatMap((group) => Object.values(group.signals).map(({ expr }) => expr));
+  return { expressions: new Set(expressions), selectors: new Set(expressions.flatMap(freshnessSelectors)) };
 }
 
 /**
@@ -50,12 +49,20 @@ export class Replay {
    * @param groups their selectors are not looked at: labels of workloads are not in Prometheus
    * @param length of all chunks together
    * @param wanted the workloads to decide on
+   * @param asItWas told of every decision, each of which starts from the replicas that there were then: whatever changed
+   *   them is remembered as if it had been a decision
    */
   constructor(
     private readonly groups: readonly RuleGroup[],
     private readonly length: number,
     private readonly wanted: (workload: WorkloadKey) => boolean,
+    private readonly asItWas?: (claim: Claim, decision: Decision) => void,
   ) {}
+
+  /** Every workload that a rule names, or claims and that was seen. */
+  workloads(): WorkloadKey[] {
+    return [...this.#timelines.keys()];
+  }
 
   /** In the order of their names. */
   timelines(): Timeline[] {
@@ -65,7 +72,7 @@ export class Replay {
   run(chunk: Chunk): void {
     const { from, step, count } = chunk.grid;
     const cursor = { index: 0, at: from };
-    const actual = new Column('series' in chunk.actual ? chunk.actual.series : [], cursor);
+    const actual = columnOf(chunk.actual, cursor);
     this.#claim(actual.everyWorkload());
     const rounds = this.groups.map((group) => ({
       own: [...this.#claims.values()].filter((claimed) => claimed.group === group),
@@ -73,7 +80,7 @@ export class Replay {
     }));
     for (; cursor.index < count; cursor.index++, this.#done++) {
       cursor.at = from + cursor.index * step;
-      this.#note(actual);
+      this.#note(actual, cursor.at);
       for (const { own, tables } of rounds) this.#round(own, tables, chunk.peersAt, cursor);
     }
   }
@@ -101,20 +108,15 @@ export class Replay {
     }
   }
 
-  #tables(group: RuleGroup, { answers }: Chunk, actual: Column, cursor: Cursor): Map<string, SignalTable> {
-    const column = (expr: string): Column => {
-      const answer = answers.get(expr);
-      return new Column(answer && 'series' in answer ? answer.series : [], cursor);
-    };
+  #tables(group: RuleGroup, chunk: Chunk, actual: Column, cursor: Cursor): Map<string, SignalTable> {
     return new Map(
       Object.entries(group.signals).map(([signal, { expr }]) => {
-        const asked = [expr, ...freshnessQueries(expr)];
-        const partial = asked.map((one) => answers.get(one)).find((answer) => answer && 'partial' in answer);
-        if (partial && 'partial' in partial) {
-          return [signal, absentTable({ absent: 'partial', text: partial.partial })];
-        }
-        const [values, ...ages] = asked.map(column);
-        const table = signalTable(values!, ages, cursor);
+        const answer = chunk.values.get(expr)!;
+        const ages = freshnessSelectors(expr).map((selector) => chunk.sampleTimes.get(selector)!);
+        const partial = [answer, ...ages].find((one) => 'partial' in one);
+        if (partial) return [signal, absentTable({ absent: 'partial', text: partial.partial })];
+        const [values, ...times] = [answer, ...ages].map((one) => columnOf(one, cursor));
+        const table = signalTable(values!, times, cursor, this.#claims);
         return [signal, signal === PODS ? this.#asIfProposed(table, actual) : table];
       }),
     );
@@ -134,13 +136,23 @@ export class Replay {
   }
 
   /** A workload begins with the replicas that it had when it was first seen. */
-  #note(actual: Column): void {
+  #note(actual: Column, at: number): void {
     for (const [key, timeline] of this.#timelines) {
       const replicas = actual.get(key);
       if (replicas === undefined || !Number.isFinite(replicas)) continue;
       timeline.actual[this.#done] = Math.round(replicas);
-      if (!this.#replicas.has(key)) this.#replicas.set(key, Math.round(replicas));
+      const before = this.#replicas.get(key);
+      if (before === undefined) this.#replicas.set(key, Math.round(replicas));
+      else if (this.asItWas) this.#follow(key, before, Math.round(replicas), at);
     }
+  }
+
+  #follow(key: WorkloadKey, before: number, replicas: number, at: number): void {
+    const rule = this.#claims.get(key)?.rule;
+    if (!rule || before === replicas) return;
+    const history = recordScaling(this.#histories.get(key, rule), rule.behavior, before, replicas, at);
+    this.#histories.set(key, rule, history);
+    this.#replicas.set(key, replicas);
   }
 
   #round(
@@ -160,19 +172,31 @@ export class Replay {
     for (const { claim: made, decision } of decisions) this.#apply(made, decision);
   }
 
-  #apply({ key, rule }: Claim, { replicas, bound, reason, trace, history }: Decision): void {
+  #apply(made: Claim, decision: Decision): void {
+    const { key, rule } = made;
+    const { replicas, bound, trace } = decision;
+    if (this.asItWas) {
+      this.#histories.set(key, rule, decision.historyIfNotApplied);
+      this.asItWas(made, decision);
+      return;
+    }
     const timeline = this.#timelines.get(key)!;
     const index = this.#done;
     const from = trace.currentReplicas;
-    this.#histories.set(key, rule, history);
+    this.#histories.set(key, rule, decision.history);
     this.#replicas.set(key, replicas);
     timeline.proposed[index] = replicas;
     timeline.setBound(index, bound);
     if (timeline.actual[index] === UNKNOWN || trace.inputs.some(({ absent }) => absent !== undefined)) {
       timeline.gaps[index] = 1;
     }
-    if (replicas !== from) timeline.changes.push({ at: trace.at, from, to: replicas, bound, reason });
+    if (replicas === from) return;
+    timeline.changes.push({ at: trace.at, from, to: replicas, bound, reason: decision.reason });
   }
+}
+
+function columnOf(answer: Answer, cursor: Cursor): Column {
+  return new Column('series' in answer ? answer.series : [], cursor);
 }
 
 /** The API versions of the kinds that rules for fleets name: Prometheus knows kinds only. */

@@ -2,9 +2,9 @@ import { KernscaleError } from '../../common/errors.js';
 import type { WorkloadKey } from '../core/types.js';
 import type { Grid } from '../promql/range.js';
 import type { RuleGroup } from '../rules/types.js';
-import { fetchChunk, MAX_POINTS, type Answer, type RangeQuery } from './fetch.js';
+import { fetchChunk, MAX_POINTS, type Answer, type PastQueries, type Questions } from './fetch.js';
 import { ENDPOINTS, peersOf } from './peers.js';
-import { expressionsOf, Replay, type Chunk } from './replay.js';
+import { questionsOf, Replay, type Chunk } from './replay.js';
 import { UNKNOWN, type Timeline } from './timeline.js';
 
 /** The replicas that a workload had: its pods, as the exporters see them. */
@@ -18,36 +18,32 @@ const FIRST_CHUNK = 240;
 /** How often it is looked who answers where, seconds. */
 const PEERS_STEP = 300;
 
-export interface BacktestOptions {
+export interface PastOptions {
   readonly groups: readonly RuleGroup[];
   readonly grid: Grid;
-  readonly query: RangeQuery;
+  readonly queries: PastQueries;
   /** PromQL of the replicas that each workload had. */
   readonly actual: string;
+}
+
+export interface BacktestOptions extends PastOptions {
   readonly wanted: (workload: WorkloadKey) => boolean;
   /** Told how much is done, 0..1. */
   readonly onProgress: (done: number) => void;
 }
 
 /**
- * Replays rules over the past, while the next part of it is being asked for.
+ * Replays rules over the past.
  *
  * @throws KernscaleError `PROMETHEUS_ANSWER`; `BACKTEST_EMPTY` when Prometheus knows none of the workloads
  */
 export async function backtest(options: BacktestOptions): Promise<Timeline[]> {
   const { groups, grid, wanted, onProgress } = options;
   const replay = new Replay(groups, grid.count, wanted);
-  const past = new Past(options);
-  let next = past.fetch(0, Math.min(FIRST_CHUNK, grid.count));
-  for (let done = 0; done < grid.count;) {
-    const chunk = await next;
-    done += chunk.grid.count;
-    if (done < grid.count) {
-      next = past.fetch(done, Math.min(chunkLength(chunk), grid.count - done));
-      // It is awaited after the replay: until then a failure must not count as unhandled.
-      next.catch(() => undefined);
-    }
+  let done = 0;
+  for await (const chunk of fetchPast(options)) {
     replay.run(chunk);
+    done += chunk.grid.count;
     onProgress(done / grid.count);
   }
   const timelines = replay.timelines();
@@ -58,35 +54,54 @@ export async function backtest(options: BacktestOptions): Promise<Timeline[]> {
   );
 }
 
-class Past {
-  readonly #expressions: Set<string>;
+/** The past in parts; the next one is being asked for while one is made use of. */
+export async function* fetchPast(options: PastOptions): AsyncGenerator<Chunk> {
+  const { count } = options.grid;
+  const past = new Past(options);
+  let next = past.fetch(0, Math.min(FIRST_CHUNK, count));
+  for (let done = 0; done < count;) {
+    const chunk = await next;
+    done += chunk.grid.count;
+    if (done < count) {
+      next = past.fetch(done, Math.min(chunkLength(chunk), count - done));
+      // It is awaited after the chunk is made use of: until then a failure must not count as unhandled.
+      next.catch(() => undefined);
+    }
+    yield chunk;
+  }
+}
 
-  constructor(private readonly options: BacktestOptions) {
-    this.#expressions = expressionsOf(options.groups).add(options.actual);
+class Past {
+  readonly #questions: Questions;
+
+  constructor(private readonly options: PastOptions) {
+    const { expressions, selectors } = questionsOf(options.groups);
+    this.#questions = { expressions: new Set([...expressions, options.actual]), selectors };
   }
 
   async fetch(offset: number, count: number): Promise<Chunk> {
-    const { grid, query, actual } = this.options;
+    const { grid, queries, actual } = this.options;
     const part = { from: grid.from + offset * grid.step, step: grid.step, count };
     const [answers, peersAt] = await Promise.all([
-      fetchChunk(query, this.#expressions, part),
+      fetchChunk(queries, this.#questions, part),
       this.#peers(part),
     ]);
-    return { grid: part, answers, actual: answers.get(actual)!, peersAt };
+    return { grid: part, ...answers, actual: answers.values.get(actual)!, peersAt };
   }
 
   /** Who answered where, looked up more rarely than the rules decide. */
   async #peers({ from, step, count }: Grid): Promise<Chunk['peersAt']> {
     const stride = Math.max(1, Math.floor(PEERS_STEP / step));
     const grid = { from, step: step * stride, count: Math.ceil(count / stride) };
-    const answer = (await fetchChunk(this.options.query, [ENDPOINTS], grid)).get(ENDPOINTS)!;
+    const asked = { expressions: new Set([ENDPOINTS]), selectors: new Set<string>() };
+    const answer = (await fetchChunk(this.options.queries, asked, grid)).values.get(ENDPOINTS)!;
     const peersAt = peersOf('series' in answer ? answer.series : []);
     return (index) => peersAt(Math.floor(index / stride));
   }
 }
 
-function chunkLength({ answers }: Chunk): number {
-  const widest = Math.max(1, ...[...answers.values()].map(seriesCount));
+function chunkLength({ values, sampleTimes }: Chunk): number {
+  const widest = Math.max(1, ...[...values.values(), ...sampleTimes.values()].map(seriesCount));
   return Math.min(MAX_POINTS, Math.max(FIRST_CHUNK, Math.floor(CHUNK_POINTS / widest)));
 }
 

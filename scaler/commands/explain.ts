@@ -1,15 +1,29 @@
-import { request } from 'undici';
-import { z } from 'zod';
+import type { Command } from 'commander';
 import { commandLine, flag, parseFlags } from '../../common/flags.js';
 import { KernscaleError } from '../../common/errors.js';
+import { decideAsItWas } from '../backtest/as-it-was.js';
+import { timeText } from '../backtest/report.js';
+import { LONGEST_INTERVAL } from '../core/decide.js';
 import { count, round } from '../core/format.js';
+import { parseKey, type WorkloadKey } from '../core/types.js';
+import { recommended, type Recommended } from '../loop/record.js';
 import type { DecisionRecord, Outcome } from '../loop/records.js';
+import { prometheusFlags } from '../promql/flags.js';
+import { formatRuleError, loadRuleFiles } from '../rules/load.js';
 import { suggestion } from '../rules/nearest.js';
+import { askScaler, type ScalerAnswer } from './from-scaler.js';
 import { painter, type Paint } from './paint.js';
+import {
+  actualFlag,
+  parseTime,
+  PAST_TIMEOUT,
+  prometheusOf,
+  withoutSelectors,
+  withPast,
+  wrong,
+} from './past.js';
 import { tellDecision } from './story.js';
 import { namesOf } from './target.js';
-
-const TIMEOUT_MS = 10_000;
 
 const OUTCOMES: Record<Outcome, string> = {
   unchanged: '',
@@ -20,122 +34,124 @@ const OUTCOMES: Record<Outcome, string> = {
   failed: 'The replicas could not be changed.',
 };
 
-/** What tells a scaler's answer from that of anything else; its records are as this version writes them. */
-const answerSchema = z.object({
-  now: z.number(),
-  status: z.object({ problems: z.array(z.string()) }),
-  decisions: z.array(
-    z.custom<DecisionRecord>(
-      (record) =>
-        z.object({ workload: z.string(), reason: z.string(), trace: z.object() }).safeParse(record).success,
-    ),
-  ),
-});
-type Answer = z.infer<typeof answerSchema>;
-
-interface Flags {
+type Flags = Readonly<Record<string, unknown>> & {
   readonly json?: boolean;
   readonly 'scaler.url': string;
-}
+  readonly at?: string;
+  readonly actual: string;
+};
 
 /**
- * `kernscale explain`: why a workload has the replicas it has, from the last decision of a running scaler.
+ * `kernscale explain`: why a workload has the replicas it has, from the last decision of a running scaler, or as rules
+ * decide on what Prometheus knows.
  *
- * @returns exit status 0
+ * @returns exit status: 0, or 1 on errors in files
  */
 export async function explain(argv: readonly string[]): Promise<number> {
-  const command = commandLine('kernscale explain', 'Explain the last decision about a workload')
+  const command = commandLine('kernscale explain', 'Explain the decision about a workload')
     .argument('[target]', 'namespace/kind/name, or as much of its end as tells it from others')
+    .argument('[files...]', 'rule files: decide by them on what Prometheus knows, without a running scaler')
     .option('--json', "print the decision's record in place of text")
-    .addOption(flag('--scaler.url <url>', 'Address of the scaler', 'http://127.0.0.1:5001'));
+    .addOption(flag('--scaler.url <url>', 'Address of the scaler', 'http://127.0.0.1:5001'))
+    .option(
+      '--at <time>',
+      'with files, when: 2026-01-31T12:00:00Z, seconds since 1970, or how long ago; default now',
+    )
+    .addOption(actualFlag());
+  for (const option of prometheusFlags(PAST_TIMEOUT)) command.addOption(option);
   const flags = parseFlags<Flags>(command, argv);
   if (!flags) return 0;
-  const [target] = command.args;
-  if (target === undefined) {
-    throw new KernscaleError('BAD_FLAG', 'no workload given; for example: kernscale explain shop/checkout');
-  }
-  const answer = await ask(flags['scaler.url']);
-  const record = find(target, answer.decisions);
-  const text = flags.json ? JSON.stringify(record) : tell(record, answer, painter(process.stdout)).join('\n');
-  process.stdout.write(`${text}\n`);
+  const [target, ...files] = command.args;
+  if (target === undefined) throw wrong('no workload given; for example: kernscale explain shop/checkout');
+  if (files.length > 0) return explainFromPrometheus(target, files, flags);
+  refuseFlagsOfThePast(command);
+  const answer = await askScaler(flags['scaler.url']);
+  const key = find(
+    target,
+    answer.decisions.map(({ trace }) => trace.workload),
+  );
+  const record = answer.decisions.find(({ trace }) => trace.workload === key)!;
+  print(record, flags, (paint) => tellLast(record, answer, paint));
   return 0;
 }
 
-/** @throws KernscaleError `SCALER_URL`, `SCALER_UNREACHABLE` or `SCALER_ANSWER` */
-async function ask(address: string): Promise<Answer> {
-  const { url, headers } = parseAddress(address);
-  const { status, body } = await get(url, headers).catch((cause: unknown) => {
-    throw new KernscaleError(
-      'SCALER_UNREACHABLE',
-      `no scaler answers at ${url.origin}; --scaler.url names it`,
-      {
-        cause,
-      },
-    );
-  });
-  if (status !== 200) {
-    throw new KernscaleError('SCALER_ANSWER', `the scaler at ${url.origin} answered HTTP ${status}`);
-  }
-  const answer = answerSchema.safeParse(parseJson(body));
-  if (answer.success) return answer.data;
-  throw new KernscaleError('SCALER_ANSWER', `what answers at ${url.origin} is not a scaler of this version`);
+/** A flag that does nothing would let somebody believe that it does. */
+function refuseFlagsOfThePast(command: Command): void {
+  const given = command.options.filter(
+    (option) =>
+      /^--(at|actual|prometheus\..*)$/.test(option.long ?? '') &&
+      command.getOptionValueSource(option.attributeName()) === 'cli',
+  );
+  if (given.length === 0) return;
+  throw wrong(
+    `${given[0]!.long!} goes with rule files; for example: kernscale explain shop/checkout rules/scaling --prometheus.url=…`,
+  );
 }
 
-/** `user:password@` becomes basic authentication. */
-function parseAddress(address: string): { url: URL; headers: Record<string, string> } {
-  const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (!url || !['http:', 'https:'].includes(url.protocol)) {
-    throw new KernscaleError(
-      'SCALER_URL',
-      `"${address}" is not the address of a scaler; write it like http://127.0.0.1:5001`,
-    );
+async function explainFromPrometheus(
+  target: string,
+  files: readonly string[],
+  flags: Flags,
+): Promise<number> {
+  const prometheus = prometheusOf(flags);
+  const at = parseTime(flags.at ?? '0s', Date.now() / 1000);
+  const { groups, errors } = await loadRuleFiles(files);
+  if (errors.length > 0) {
+    for (const error of errors) process.stderr.write(`${formatRuleError(error)} [${error.code}]\n`);
+    return 1;
   }
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
-  const headers = url.username === '' ? {} : { authorization };
-  url.username = '';
-  url.password = '';
-  url.pathname = `${url.pathname.replace(/\/$/, '')}/api/v1/decisions`;
-  return { url, headers };
+  const interval = Math.min(LONGEST_INTERVAL, ...groups.map((group) => group.interval));
+  const { workloads, decisions } = await withPast(prometheus, (queries) =>
+    decideAsItWas({ groups: withoutSelectors(groups), queries, actual: flags.actual }, at, interval),
+  );
+  const key = find(target, workloads);
+  const made = decisions.get(key);
+  if (!made) {
+    const message = `Prometheus does not know how many replicas ${key} had at ${timeText(at)}; --actual says where it looks`;
+    throw new KernscaleError('REPLICAS_UNKNOWN', message);
+  }
+  const record = recommended(made.claim, made.decision);
+  print(record, flags, (paint) => [
+    `${heading(record)}, as it was at ${timeText(at)}`,
+    ...tellDecision(record, paint),
+    paint(
+      'dim',
+      'From what Prometheus knows: pods that are not ready and labels of workloads are not looked at.',
+    ),
+  ]);
+  return 0;
 }
 
-async function get(url: URL, headers: Record<string, string>): Promise<{ status: number; body: string }> {
-  const response = await request(url, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
-  return { status: response.statusCode, body: await response.body.text() };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+function print(record: object, flags: Flags, tell: (paint: Paint) => string[]): void {
+  const text = flags.json ? JSON.stringify(record) : tell(painter(process.stdout)).join('\n');
+  process.stdout.write(`${text}\n`);
 }
 
 /** @throws KernscaleError `TARGET_UNKNOWN` or `TARGET_AMBIGUOUS` */
-function find(target: string, records: readonly DecisionRecord[]): DecisionRecord {
-  const found = records.filter((record) => nameList(record).includes(target));
+function find(target: string, workloads: readonly WorkloadKey[]): WorkloadKey {
+  const namesByKey = new Map(workloads.map((key) => [key, namesOf(parseKey(key))]));
+  const found = workloads.filter((key) => namesByKey.get(key)!.includes(target));
   const [only, second] = found;
-  if (second) {
-    const keys = found.map(({ trace }) => trace.workload).join(' and ');
-    throw new KernscaleError('TARGET_AMBIGUOUS', `"${target}" may be ${keys}; say which`);
+  if (second !== undefined) {
+    throw new KernscaleError('TARGET_AMBIGUOUS', `"${target}" may be ${found.join(' and ')}; say which`);
   }
-  if (only) return only;
-  const known = records.map(({ trace }) => trace.workload).join(', ') || 'none so far';
-  const hint = suggestion(target, records.flatMap(nameList)) || `; there are decisions on ${known}`;
+  if (only !== undefined) return only;
+  const known = workloads.join(', ') || 'none so far';
+  const hint = suggestion(target, [...namesByKey.values()].flat()) || `; there are decisions on ${known}`;
   throw new KernscaleError('TARGET_UNKNOWN', `no rule has decided on "${target}"${hint}`);
 }
 
-function nameList({ namespace, workloadKind: kind, workload: name }: DecisionRecord): string[] {
-  return namesOf({ namespace, kind, name });
+function heading({ trace, scale, group, minReplicas, maxReplicas }: Recommended): string {
+  const allowed = `${minReplicas} to ${count(maxReplicas, 'replica')}`;
+  return `${trace.workload}: rule "${scale}" of group "${group}", ${allowed}`;
 }
 
-function tell(record: DecisionRecord, { now, status }: Answer, paint: Paint): string[] {
-  const { trace, scale, group, minReplicas, maxReplicas, outcome, error } = record;
-  const allowed = `${minReplicas} to ${count(maxReplicas, 'replica')}`;
-  const done = [OUTCOMES[outcome], error?.message ?? ''].filter((text) => text !== '').join(' ');
+function tellLast(record: DecisionRecord, { now, status }: ScalerAnswer, paint: Paint): string[] {
+  const done = [OUTCOMES[record.outcome], record.error?.message ?? '']
+    .filter((text) => text !== '')
+    .join(' ');
   return [
-    `${trace.workload}: rule "${scale}" of group "${group}", ${allowed}, decided ${round(now - record.at)} s ago`,
+    `${heading(record)}, decided ${round(now - record.at)} s ago`,
     ...tellDecision(record, paint),
     ...(done === '' ? [] : [paint('yellow', done)]),
     ...status.problems.map((problem) => paint('yellow', problem)),

@@ -2,7 +2,7 @@ import { assess, type Assessment } from './assess.js';
 import { begin, normalise, outOfRange, recordScaling } from './behavior.js';
 import { count } from './format.js';
 import { objectiveText } from './objective.js';
-import { explain } from './reason.js';
+import { explain, type Explanation } from './reason.js';
 import { isAbsent } from './reading.js';
 import type { Sizing } from './size.js';
 import { DEFAULT_DOWN_WINDOW, remember } from './stabilise.js';
@@ -76,13 +76,22 @@ export function decide(rule: Rule, samples: Samples, history: History, now: numb
     stages: outcome.stages,
     binding: outcome.binding,
   };
-  const { reason, wouldChange } = explain(rule, { bound, action, ...known });
-  const trace: Trace = { ...known, wouldChange };
+  let words: Explanation | undefined;
+  // Found when they are read: a replay of the past makes millions of decisions and reads the words of few.
+  const explanation = (): Explanation => (words ??= explain(rule, { bound, action, ...known }));
+  const trace: Trace = {
+    ...known,
+    get wouldChange() {
+      return explanation().wouldChange;
+    },
+  };
   return {
     replicas,
     bound,
     action,
-    reason,
+    get reason() {
+      return explanation().reason;
+    },
     trace,
     history: recordScaling(outcome.history, rule.behavior, samples.replicas, replicas, now),
     historyIfNotApplied: outcome.history,
@@ -90,7 +99,7 @@ export function decide(rule: Rule, samples: Samples, history: History, now: numb
 }
 
 function survey(rule: Rule, samples: Samples, history: History, now: number): Situation {
-  const assessment = assess(rule, samples, history, now);
+  const assessment = samples.assessment ?? assess(rule, samples, history, now);
   const { states } = assessment.classification;
   return {
     rule,

@@ -55,8 +55,10 @@ export function assemble(
 function reading(table: SignalTable, workload: WorkloadKey): Reading {
   if (table.absent) return table.absent;
   const samples = table.samples(workload);
-  if (samples.length === 0) return { absent: 'missing', text: 'no series' };
-  if (samples.length > 1 && !byPod(samples)) {
+  const [only] = samples;
+  if (!only) return { absent: 'missing', text: 'no series' };
+  if (samples.length === 1) return measured(only.value, table.scrapedAt(workload));
+  if (!byPod(samples)) {
     return {
       absent: 'error',
       text: 'several series; the expression must aggregate them, or keep the label pod',

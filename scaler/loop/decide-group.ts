@@ -30,14 +30,16 @@ export function decideGroup(own: readonly Claim[], scene: Scene): { claim: Claim
     const rule = claims.get(key)?.rule;
     neighbourhood.set(key, { ...(rule && { rule }), samples, history: histories.get(key, rule) });
   }
-  const { walks, waitedOnBy } = surveyWaiters(neighbourhood, now);
+  const { assessments, walks, waitedOnBy } = surveyWaiters(neighbourhood, now);
   return own.flatMap((claim) => {
     const neighbour = neighbourhood.get(claim.key);
     if (!neighbour || !known(claim.key)) return [];
     const walk = walks.get(claim.key);
+    const assessment = assessments.get(claim.key);
     const samples = {
       ...neighbour.samples,
       neighbourhood,
+      ...(assessment && { assessment }),
       ...(walk && { walk }),
       waitedOnBy: waitedOnBy.get(claim.key) ?? [],
     };

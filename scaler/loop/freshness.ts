@@ -3,7 +3,7 @@ import { workloadKey, type WorkloadKey } from '../core/types.js';
 import type { QueryResult, VectorSample } from '../promql/response.js';
 
 /** Every tracked container has this series in every scrape, so its age is the age of all the exporter's data. */
-const HEARTBEAT = 'kernscale_state_seconds_total{state="oncpu"}';
+export const HEARTBEAT = 'kernscale_state_seconds_total{state="oncpu"}';
 
 /**
  * The queries that tell how old the data behind an expression is.
@@ -14,12 +14,18 @@ const HEARTBEAT = 'kernscale_state_seconds_total{state="oncpu"}';
  * (`vector(1)`) has none and is as old as its evaluation.
  */
 export function freshnessQueries(expr: string): string[] {
-  const selectors = new Set(
-    selectorsOf(expr).map((selector) => (selector.startsWith('kernscale') ? HEARTBEAT : selector)),
-  );
-  return [...selectors].map(
+  return freshnessSelectors(expr).map(
     (selector) => `max by (namespace, workload, workload_kind) (timestamp(${selector}))`,
   );
+}
+
+/** The selectors of the series whose newest samples tell how old the data behind an expression is. */
+export function freshnessSelectors(expr: string): string[] {
+  return [
+    ...new Set(
+      selectorsOf(expr).map((selector) => (selector.startsWith('kernscale') ? HEARTBEAT : selector)),
+    ),
+  ];
 }
 
 /** The text of every vector selector, without range, `offset` and `@`. */

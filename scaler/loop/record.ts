@@ -4,8 +4,15 @@ import type { Applied } from './apply.js';
 import type { Claim } from './claims.js';
 import type { DecisionRecord } from './records.js';
 
+/** A record but for what became of the decision. */
+export type Recommended = Omit<DecisionRecord, 'applied' | keyof Applied>;
+
 /** The record that a decision leaves, with what became of it. */
-export function toRecord({ group, rule }: Claim, decision: Decision, applied: Applied): DecisionRecord {
+export function toRecord(claim: Claim, decision: Decision, applied: Applied): DecisionRecord {
+  return { ...recommended(claim, decision), applied: applied.outcome === 'applied', ...applied };
+}
+
+export function recommended({ group, rule }: Claim, decision: Decision): Recommended {
   const { apiVersion, namespace, name, kind } = rule.scaleTargetRef;
   const { replicas, bound, action, reason, trace } = decision;
   return {
@@ -24,8 +31,6 @@ export function toRecord({ group, rule }: Claim, decision: Decision, applied: Ap
     maxReplicas: rule.maxReplicas,
     reason,
     dryRun: rule.dryRun,
-    applied: applied.outcome === 'applied',
-    ...applied,
     labels: rule.labels,
     annotations: rule.annotations,
     trace,

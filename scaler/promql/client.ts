@@ -4,7 +4,7 @@ import { errorCode, errorMessage, KernscaleError } from '../../common/errors.js'
 import { Connection } from './connection.js';
 import type { HttpConfig } from './http-config.js';
 import { parseNames } from './names.js';
-import { parseRangeResponse, type Grid, type RangeResult } from './range.js';
+import { LOOK_BACK, parseRangeResponse, parseSampleTimes, type Grid, type RangeResult } from './range.js';
 import { failed, parseQueryResponse, type QueryFailed, type QueryResult } from './response.js';
 import { persist, type HttpAnswer } from './retry.js';
 
@@ -55,6 +55,19 @@ export class PrometheusClient {
     const end = from + (count - 1) * step;
     const form = { query: expr, start: from.toFixed(3), end: end.toFixed(3), step: step.toFixed(3) };
     return this.#ask('query_range', form, (status, body) => parseRangeResponse(status, body, grid));
+  }
+
+  /**
+   * Asks when the newest sample of each series of a selector was taken, at every time of a grid. Never throws.
+   *
+   * The samples themselves cost Prometheus a fraction of what `timestamp()` costs it at each of many times.
+   */
+  sampleTimes(selector: string, grid: Grid): Promise<RangeResult> {
+    const { from, step, count } = grid;
+    const end = from + (count - 1) * step;
+    const range = Math.ceil(end - from + LOOK_BACK);
+    const form = { query: `${selector}[${range}s]`, time: end.toFixed(3) };
+    return this.#ask('query', form, (status, body) => parseSampleTimes(status, body, grid));
   }
 
   /** The names of the metrics that had a sample between two times. Never throws. */

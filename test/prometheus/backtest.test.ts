@@ -3,6 +3,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import type { Summary } from '../../scaler/backtest/summary.js';
+import { act } from '../../scaler/loop/act.js';
+import type { Query } from '../../scaler/loop/ask.js';
+import { claim } from '../../scaler/loop/claims.js';
+import { Histories } from '../../scaler/loop/histories.js';
+import { DecisionRecords } from '../../scaler/loop/records.js';
+import { runRound } from '../../scaler/loop/round.js';
+import { PrometheusClient } from '../../scaler/promql/client.js';
+import { TestCluster } from '../../scaler/rule-tests/cluster.js';
+import { loadRuleFiles } from '../../scaler/rules/load.js';
 import { kernscale, type Ended } from '../unit/kernscale-command.js';
 import { PastPrometheus, type PastSeries } from './history.js';
 
@@ -157,6 +166,70 @@ describe('kernscale backtest', function () {
     const nothing = await run('--from=1600000000', '--to=1600000600');
     expect(nothing.status).to.equal(1);
     expect(nothing.stderr).to.match(/\[BACKTEST_EMPTY\]\n$/);
+  });
+
+  it('decides as the live loop does', async () => {
+    const { workloads } = JSON.parse((await run(...range, '--json')).stdout) as Answer;
+    const { groups } = await loadRuleFiles([path.join(folder, 'rules.yaml')]);
+    const group = groups[0]!;
+    const { view: cluster, scales } = new TestCluster({
+      'shop/Deployment/web': { replicas: PODS },
+      'shop/Deployment/disk': { replicas: PODS },
+    });
+    const memory = { histories: new Histories(), records: new DecisionRecords() };
+    const client = new PrometheusClient({ url: prometheus.url, timeout: 10 });
+    // Until the load falls: of the pods that are proposed the past has measured none, so it goes down on its own terms.
+    for (let round = 0; round < (2700 - 300) / 15; round++) {
+      const at = START + 300 + 15 * round;
+      const query: Query = (expr, time) => client.query(expr, time);
+      const sources = { query, cluster, scales, ...memory, clock: () => at, queryOffset: 0 };
+      const { decisions } = await runRound(group, claim(groups, cluster.workloads()), sources);
+      for (const { claim: made, decision } of decisions) {
+        await act(made, decision, { scales, ...memory }, true);
+        const replayed = workloads.find(({ workload: key }) => key === made.key)!;
+        expect([decision.replicas, decision.bound], `${made.key} at ${at - START} s`).to.deep.equal([
+          replayed.proposed[round],
+          replayed.bound[round],
+        ]);
+      }
+    }
+    await client.close();
+    expect(memory.records.changes()).not.to.be.empty;
+  });
+
+  it('explains any moment from Prometheus alone, with the replicas that there were', async () => {
+    const explain = (target: string, ...flags: string[]): Promise<Ended> =>
+      kernscale(
+        'explain',
+        target,
+        path.join(folder, 'rules.yaml'),
+        `--prometheus.url=${prometheus.url}`,
+        ...flags,
+      );
+    const busy = await explain('shop/web', `--at=${START + 1200}`);
+    expect(busy.stderr).to.equal('');
+    expect(busy.stdout).to.match(
+      /^shop\/Deployment\/web: rule "web" of group "shop", 1 to 10 replicas, as it was at 2023-11-15T\S+Z\n/,
+    );
+    expect(busy.stdout).to.match(/^Scaling up from 2 to 6 replicas: cpu demand of 2\.1 cores/m);
+    const disk = await explain('disk', `--at=${START + 1200}`, '--json');
+    const { trace, ...record } = JSON.parse(disk.stdout) as {
+      trace: { at: number; steps: { heldSeconds?: number }[] };
+    };
+    expect(record).to.deep.include({ bound: 'disk', currentReplicas: 2, replicas: 2 });
+    expect(record).not.to.have.property('outcome');
+    expect(trace.at).to.equal(START + 1200);
+    expect(trace.steps[0]?.heldSeconds).to.be.at.least(300);
+    const outage = await explain('web', `--at=${OUTAGE.from + 200}`);
+    expect(outage.stdout).to.match(/^Holding at 2 replicas: no data to act on/m);
+    const unknown = await explain('wib', `--at=${START + 1200}`);
+    expect(unknown.stderr).to.match(
+      /no rule has decided on "wib"; did you mean "web"\? \[TARGET_UNKNOWN\]\n$/,
+    );
+    const early = await explain('web', '--at=1600000000');
+    expect(early.stderr).to.match(/^kernscale: Prometheus does not know how many .*\[REPLICAS_UNKNOWN\]\n$/);
+    const useless = await kernscale('explain', 'web', '--at=1h');
+    expect(useless.status).to.equal(2);
   });
 
   it('exits with 1 on errors in files and answers, and with 2 on a wrong command line', async () => {

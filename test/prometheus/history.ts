@@ -38,6 +38,10 @@ export class PastPrometheus {
   #process: ChildProcess | undefined;
   #reservation: Reservation | undefined;
 
+  get pid(): number {
+    return this.#process!.pid!;
+  }
+
   /** @param onBlock told how much of the past is written, 0..1 */
   async start(past: Past, onBlock: (done: number) => void = () => undefined): Promise<void> {
     this.#folder = await mkdtemp(path.join(tmpdir(), 'kernscale-past-'));

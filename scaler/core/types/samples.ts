@@ -1,3 +1,4 @@
+import type { Assessment } from '../assess.js';
 import type { Walk } from './decision.js';
 import type { History } from './history.js';
 import type { Pod } from './pod.js';
@@ -67,6 +68,8 @@ export type Neighbourhood = ReadonlyMap<WorkloadKey, Neighbour>;
 export interface Samples extends WorkloadSamples {
   /** Every workload of this round, this one included or not. */
   readonly neighbourhood: Neighbourhood;
+  /** What its own signals say, where that has been worked out already. */
+  readonly assessment?: Assessment;
   /** The walk along its dependencies, where it has been walked already. */
   readonly walk?: Walk;
   /** Workloads that are bound by a dependency this round and wait on this one; see `surveyWaiters`. */

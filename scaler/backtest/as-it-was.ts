@@ -1,0 +1,60 @@
+import type { RuleGroup } from '../rules/types.js';
+import type { Decision, RuleSettings, WorkloadKey } from '../core/types.js';
+import { DEFAULT_DOWN_WINDOW } from '../core/stabilise.js';
+import type { Claim } from '../loop/claims.js';
+import { fetchPast, type PastOptions } from './run.js';
+import { Replay } from './replay.js';
+
+/** Seconds in which rates and the first round's assumptions settle. */
+const RUN_UP = 60;
+
+export interface AsItWas {
+  /** Every workload that a rule names, or claims and that Prometheus knows. */
+  readonly workloads: readonly WorkloadKey[];
+  /** Of those whose replicas are known. */
+  readonly decisions: ReadonlyMap<WorkloadKey, { readonly claim: Claim; readonly decision: Decision }>;
+}
+
+/**
+ * What the rules decide at one time, from Prometheus alone: rounds from so long before that every window and timer of
+ * the rules is over, each from the replicas that there were.
+ *
+ * @param at seconds since the epoch
+ * @param interval between two rounds, seconds
+ * @throws KernscaleError `PROMETHEUS_ANSWER`
+ */
+export async function decideAsItWas(
+  options: Omit<PastOptions, 'grid'>,
+  at: number,
+  interval: number,
+): Promise<AsItWas> {
+  const count = Math.ceil(memoryOf(options.groups) / interval) + 1;
+  const grid = { from: at - (count - 1) * interval, step: interval, count };
+  const decisions = new Map<WorkloadKey, { claim: Claim; decision: Decision }>();
+  const replay = new Replay(
+    options.groups,
+    count,
+    () => true,
+    (claim, decision) => {
+      decisions.set(claim.key, { claim, decision });
+    },
+  );
+  for await (const chunk of fetchPast({ ...options, grid })) replay.run(chunk);
+  return { workloads: replay.workloads(), decisions };
+}
+
+/** How far back what the rules remember reaches at most, seconds. */
+function memoryOf(groups: readonly RuleGroup[]): number {
+  const rules = groups.flatMap((group) => group.rules as readonly RuleSettings[]);
+  return RUN_UP + Math.max(0, ...rules.map(memoryOfRule));
+}
+
+function memoryOfRule({ behavior, decide }: RuleSettings): number {
+  const limits = behavior ? [behavior.scaleUp, behavior.scaleDown] : [];
+  return Math.max(
+    DEFAULT_DOWN_WINDOW,
+    ...limits.map((rules) => rules.stabilizationWindowSeconds),
+    ...limits.flatMap((rules) => rules.policies.map(({ periodSeconds }) => periodSeconds)),
+    ...decide.map((step) => step.for + step.keepFor),
+  );
+}

@@ -1,0 +1,57 @@
+import type { Past, PastSeries } from '../prometheus/history.js';
+
+export const NAMESPACE = 'shop';
+/** What the states of a container's threads add up to, and how each of them sways in the course of a day. */
+const STATES: readonly [state: string, mean: number][] = [
+  ['oncpu', 0.9],
+  ['runqueue', 0.1],
+  ['throttled', 0.02],
+  ['disk', 0.02],
+  ['network', 0.2],
+  ['lock', 0.01],
+  ['ipc', 0.01],
+  ['sleep', 1],
+  ['idle', 5],
+  ['other', 0.001],
+];
+const DAY = 86_400;
+
+/** A fleet of workloads of one pod each, whose load goes up and down with the day; every third calls the one before. */
+export function fleetPast(workloads: number, from: number, to: number, scrapeInterval: number): Past {
+  const names = Array.from({ length: workloads }, (_, index) => `w${index}`);
+  const series = names.flatMap((name, index) => containerSeries(name, index, from));
+  // A family's samples stand together.
+  series.sort((a, b) => (a.metric < b.metric ? -1 : a.metric > b.metric ? 1 : 0));
+  return { from, to, scrapeInterval, series };
+}
+
+function containerSeries(workload: string, index: number, from: number): PastSeries[] {
+  const labels = {
+    namespace: NAMESPACE,
+    workload,
+    workload_kind: 'Deployment',
+    pod: `${workload}-0`,
+    container: 'main',
+  };
+  const counter = (mean: number) => (at: number) => Math.round(1000 * swayed(mean, at - from, index)) / 1000;
+  const series: PastSeries[] = [
+    ...STATES.map(([state, mean]) => ({
+      metric: 'kernscale_state_seconds_total',
+      labels: { ...labels, state },
+      value: counter(mean),
+    })),
+    { metric: 'kernscale_container_info', labels, value: () => 1 },
+    { metric: 'kernscale_container_cpu_request_cores', labels, value: () => 0.5 },
+  ];
+  if (index % 3 !== 0) return series;
+  const peer = `10.96.${Math.floor(index / 250)}.${(index % 250) + 1}:80`;
+  const wait = { metric: 'kernscale_tcp_wait_seconds_sum', labels: { ...labels, peer }, value: counter(0.2) };
+  return [...series, wait];
+}
+
+/** The integral of `mean` × (1 + 0.8 sin(day)), so that its rate follows the day; each workload at its own hour. */
+function swayed(mean: number, seconds: number, index: number): number {
+  const turn = (2 * Math.PI) / DAY;
+  const phase = index / 10;
+  return mean * (seconds + (0.8 / turn) * (Math.cos(phase) - Math.cos(turn * seconds + phase)));
+}
