@@ -1,36 +1,105 @@
-import { commandLine, parseFlags } from '../../common/flags.js';
+import { commandLine, flag, parseFlags, seconds } from '../../common/flags.js';
 import { KernscaleError } from '../../common/errors.js';
+import { count } from '../core/format.js';
+import { HEARTBEAT } from '../loop/freshness.js';
+import { PrometheusClient } from '../promql/client.js';
+import { prometheusFlags, prometheusOptions } from '../promql/flags.js';
 import { formatRuleError, loadRuleFiles } from '../rules/load.js';
+import type { LintOptions } from '../rules/lint.js';
+import { wrong } from './past.js';
+
+const TIMEOUT = 10;
+/** That of the Prometheus that is shipped, seconds. */
+const SCRAPE_INTERVAL = 5;
+/** How far back it is looked which metrics there are, seconds. */
+const LOOK_BACK = 3600;
+/** As promtool's. */
+const LINT_STATUS = 3;
+
+type Flags = Readonly<Record<string, unknown>> & {
+  readonly json?: boolean;
+  readonly lint: 'all' | 'none';
+  readonly lintFatal?: boolean;
+  readonly scrapeInterval?: number;
+};
 
 /**
- * `kernscale check`: says everything that is wrong with rule files.
+ * `kernscale check`: says everything that is wrong with rule files, and warns of what is hardly meant.
  *
- * @returns exit status: 0 when all is right, 1 otherwise
+ * @returns exit status: 0 when all is right, 1 on errors, 3 on warnings with `--lint-fatal`
+ * @throws KernscaleError on wrong flags, and when Prometheus was named and does not answer
  */
 export async function check(argv: readonly string[]): Promise<number> {
   const command = commandLine('kernscale check', 'Check rule files')
-    .argument('[files...]', 'files, folders, or patterns such as rules/*.yaml')
-    .option('--json', 'print one JSON object in place of text');
-  const flags = parseFlags<{ json?: boolean }>(command, argv);
+    .argument('[files...]', 'files, folders, or patterns such as rules/*.yaml; - is standard input')
+    .option('--json', 'print one JSON object in place of text')
+    .addOption(flag('--lint <what>', 'What to warn of', 'all').choices(['all', 'none']))
+    .option('--lint-fatal', 'end with exit status 3 on warnings')
+    .addOption(
+      flag(
+        '--scrape-interval <duration>',
+        `Time between two scrapes; default: as Prometheus has it, else ${SCRAPE_INTERVAL}s`,
+        undefined,
+        seconds,
+      ),
+    );
+  for (const option of prometheusFlags(TIMEOUT)) command.addOption(option);
+  const flags = parseFlags<Flags>(command, argv);
   if (!flags) return 0;
   if (command.args.length === 0) {
-    throw new KernscaleError(
-      'BAD_FLAG',
-      'no rule files given; for example: kernscale check rules/scaling/*.yaml',
-    );
+    throw wrong('no rule files given; for example: kernscale check rules/scaling/*.yaml');
   }
-  const { groups, errors } = await loadRuleFiles(command.args);
-  if (flags.json) {
-    process.stdout.write(`${JSON.stringify({ rules: countRules(groups), errors })}\n`);
-  } else if (errors.length > 0) {
-    for (const error of errors) process.stderr.write(`${formatRuleError(error)} [${error.code}]\n`);
-    process.stderr.write(`FAILED: ${errors.length} error${errors.length === 1 ? '' : 's'}\n`);
-  } else {
-    process.stdout.write(`SUCCESS: ${countRules(groups)} rules found\n`);
-  }
-  return errors.length > 0 ? 1 : 0;
+  const lint = flags.lint === 'all' ? await lintOptions(flags) : undefined;
+  const found = await loadRuleFiles(command.args, lint);
+  if (flags.json) printJson(found);
+  else printText(found);
+  if (found.errors.length > 0) return 1;
+  return flags.lintFatal && found.warnings.length > 0 ? LINT_STATUS : 0;
 }
 
-function countRules(groups: readonly { readonly rules: readonly unknown[] }[]): number {
+async function lintOptions(flags: Flags): Promise<LintOptions> {
+  const prometheus = prometheusOptions(flags);
+  if (!prometheus) return { scrapeInterval: flags.scrapeInterval ?? SCRAPE_INTERVAL };
+  const client = new PrometheusClient(prometheus);
+  try {
+    const now = Date.now() / 1000;
+    const [metrics, scrapes] = await Promise.all([
+      client.metricNames(now - LOOK_BACK, now),
+      client.query(`max(count_over_time(${HEARTBEAT}[5m]))`, now),
+    ]);
+    for (const answer of [metrics, scrapes]) {
+      if (!answer.ok) throw new KernscaleError('PROMETHEUS_ANSWER', answer.message);
+    }
+    const scraped = scrapes.ok ? scrapes.samples[0]?.value : undefined;
+    const measured = scraped === undefined ? SCRAPE_INTERVAL : Math.max(1, Math.round(300 / scraped));
+    return {
+      scrapeInterval: flags.scrapeInterval ?? measured,
+      ...(metrics.ok && { metrics: metrics.names }),
+    };
+  } finally {
+    await client.close();
+  }
+}
+
+type Found = Awaited<ReturnType<typeof loadRuleFiles>>;
+
+function printJson({ groups, errors, warnings }: Found): void {
+  process.stdout.write(`${JSON.stringify({ rules: countRules(groups), errors, warnings })}\n`);
+}
+
+function printText({ groups, errors, warnings }: Found): void {
+  for (const found of [...errors, ...warnings]) {
+    process.stderr.write(`${formatRuleError(found)} [${found.code}]\n`);
+  }
+  const counts = [
+    ...(errors.length > 0 ? [count(errors.length, 'error')] : []),
+    ...(warnings.length > 0 ? [count(warnings.length, 'warning')] : []),
+  ].join(', ');
+  if (errors.length > 0) process.stderr.write(`FAILED: ${counts}\n`);
+  else
+    process.stdout.write(`SUCCESS: ${count(countRules(groups), 'rule')} found${counts && `, ${counts}`}\n`);
+}
+
+function countRules(groups: Found['groups']): number {
   return groups.reduce((sum, { rules }) => sum + rules.length, 0);
 }

@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 import type { Path } from './document.js';
 import { suggestion } from './nearest.js';
-import type { RuleErrorCode } from './types.js';
+import type { LintCode, RuleErrorCode } from './types.js';
 
 /** Something wrong in a rule file, at a path into it. */
 export interface Finding {
-  readonly code: RuleErrorCode;
+  readonly code: RuleErrorCode | LintCode;
   readonly path: Path;
   /** Point at the key, not at its value. */
   readonly atKey?: boolean;

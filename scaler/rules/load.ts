@@ -5,6 +5,7 @@ import { checkGroup, checkRule, duplicates, knownSignals } from './checks.js';
 import { parseDocuments, type Path, type RuleDocument } from './document.js';
 import { expandPaths } from './files.js';
 import { findingsOf, valueAt, type Finding } from './issues.js';
+import { lintFile, shadowedRules, type LintOptions } from './lint.js';
 import { resolveGroup } from './resolve.js';
 import { fileSchema } from './schema.js';
 import type { Position, RuleError, RuleGroup } from './types.js';
@@ -17,50 +18,59 @@ export interface LoadedRules {
   readonly groups: readonly RuleGroup[];
   /** Every error of every file, in order of their places. */
   readonly errors: readonly RuleError[];
+  /** What is allowed, but hardly meant, in the files without errors; empty unless it was asked for. */
+  readonly warnings: readonly RuleError[];
 }
 
 /**
  * Loads rule files.
  *
  * @param paths files, folders (their *.yaml and *.yml) and patterns with * and ? in the last part
+ * @param lint asks for warnings
  */
-export async function loadRuleFiles(paths: readonly string[]): Promise<LoadedRules> {
+export async function loadRuleFiles(paths: readonly string[], lint?: LintOptions): Promise<LoadedRules> {
   const groups: RuleGroup[] = [];
   const errors: RuleError[] = [];
+  const warnings: RuleError[] = [];
   for (const path of paths) {
     try {
       for (const file of await expandPaths(path)) {
-        const loaded = parseRules(file, await readFile(file, 'utf8'));
+        const loaded = parseRules(file, await readFile(file, 'utf8'), lint);
         groups.push(...loaded.groups);
         errors.push(...loaded.errors);
+        warnings.push(...loaded.warnings);
       }
     } catch (error) {
       errors.push(unreadable(path, error));
     }
   }
-  return { groups, errors: [...errors, ...sharedTargets(groups)] };
+  if (lint) warnings.push(...shadowedRules(groups));
+  return { groups, errors: [...errors, ...sharedTargets(groups)], warnings };
 }
 
 /** Parses and checks the text of one rule file. */
-export function parseRules(file: string, text: string): LoadedRules {
+export function parseRules(file: string, text: string, lint?: LintOptions): LoadedRules {
   if (text.length > MAX_BYTES) {
     const message = `the file is larger than ${MAX_BYTES / 1024 ** 2} MiB; split it`;
-    return { groups: [], errors: [{ file, line: 1, column: 1, code: 'RULE_FILE_TOO_LARGE', message }] };
+    const error: RuleError = { file, line: 1, column: 1, code: 'RULE_FILE_TOO_LARGE', message };
+    return { groups: [], errors: [error], warnings: [] };
   }
   const documents = parseDocuments(file, text).filter((document) => !document.empty);
   const errors = documents.flatMap((document) => examine(document)).sort(byPlace);
-  if (errors.length > 0) return { groups: [], errors };
-  return { groups: documents.flatMap((document) => groupsOf(document, file)), errors };
+  if (errors.length > 0) return { groups: [], errors, warnings: [] };
+  const warnings = documents.flatMap((document) => (lint ? warningsOf(document, lint) : [])).sort(byPlace);
+  return { groups: documents.flatMap((document) => groupsOf(document, file)), errors, warnings };
 }
 
-/** `file:line:column: group "g", rule "r": message`, as people and editors read it. */
+/** `file:line:column: group "g", rule "r": message`, as people and editors read it; of a warning it is said that it is one. */
 export function formatRuleError(error: RuleError): string {
-  const { file, line, column, group, rule, message } = error;
+  const { file, line, column, code, group, rule, message } = error;
+  const severity = code.startsWith('LINT_') ? 'warning: ' : '';
   const within = [
     ...(group === undefined ? [] : [`group "${group}"`]),
     ...(rule === undefined ? [] : [`rule "${rule}"`]),
   ].join(', ');
-  return `${file}:${line}:${column}: ${within === '' ? '' : `${within}: `}${message}`;
+  return `${file}:${line}:${column}: ${severity}${within === '' ? '' : `${within}: `}${message}`;
 }
 
 function examine(document: RuleDocument): RuleError[] {
@@ -75,6 +85,10 @@ function examine(document: RuleDocument): RuleError[] {
   const findings = findingsOf(issues, value, fileSchema);
   findings.push(...checkMeaning(value));
   return findings.map((finding) => toError(finding, document));
+}
+
+function warningsOf(document: RuleDocument, lint: LintOptions): RuleError[] {
+  return lintFile(fileSchema.parse(document.value), lint).map((finding) => toError(finding, document));
 }
 
 /** Checks what the schema cannot. */

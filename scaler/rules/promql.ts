@@ -1,3 +1,4 @@
+import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
 import { parseDuration } from '../../common/duration.js';
 
@@ -28,6 +29,60 @@ export function checkPromql(expr: string): PromqlFault | undefined {
   const top = tree.topNode.firstChild?.name ?? '';
   const given = NOT_A_VECTOR[top];
   return given === undefined ? undefined : { offset: 0, message: `the expression gives ${given}` };
+}
+
+/** A part of an expression. */
+export interface Part {
+  readonly text: string;
+  /** Character at which it begins, from 0. */
+  readonly offset: number;
+}
+
+/** The names of the metrics that a valid expression selects by name. */
+export function metricsOf(expr: string): Part[] {
+  return partsOf(expr, 'VectorSelector', (selector) => selector.getChild('Identifier'));
+}
+
+/** Functions that say something only from two samples on. */
+const OF_TWO_SAMPLES = new Set(['rate', 'irate', 'increase', 'delta', 'idelta', 'deriv', 'predict_linear']);
+
+/** The ranges of a valid expression that must have two samples, as they are written. */
+export function ranges(expr: string): Part[] {
+  return partsOf(expr, 'MatrixSelector', (selector) => {
+    const call = selector.parent?.parent;
+    const name = call?.getChild('FunctionIdentifier');
+    const needed = name && OF_TWO_SAMPLES.has(expr.slice(name.from, name.to));
+    return needed ? selector.getChild('DurationExpr') : null;
+  });
+}
+
+/** Aggregations that hand on whole series. */
+const SELECTING = new Set(['Topk', 'Bottomk', 'LimitK', 'LimitRatio']);
+
+/**
+ * The labels that the answer to a valid expression can have, where an aggregation at its top says so; undefined where
+ * they are not known.
+ */
+export function labelsOf(expr: string): string[] | undefined {
+  const top = parser.parse(expr).topNode.firstChild;
+  const operator = top?.getChild('AggregateOp')?.firstChild?.name ?? '';
+  if (top?.name !== 'AggregateExpr' || SELECTING.has(operator)) return undefined;
+  const modifier = top.getChild('AggregateModifier');
+  if (!modifier) return [];
+  if (!modifier.getChild('By')) return undefined;
+  const labels = modifier.getChild('GroupingLabels')?.getChildren('LabelName') ?? [];
+  return labels.map(({ from, to }) => expr.slice(from, to));
+}
+
+function partsOf(expr: string, name: string, within: (node: SyntaxNode) => SyntaxNode | null): Part[] {
+  const parts: Part[] = [];
+  parser.parse(expr).iterate({
+    enter: (node) => {
+      const part = node.name === name ? within(node.node) : null;
+      if (part) parts.push({ text: expr.slice(part.from, part.to), offset: part.from });
+    },
+  });
+  return parts;
 }
 
 /** The longest range that a valid expression looks back over, in seconds; 0 when it does not. */

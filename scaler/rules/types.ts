@@ -59,7 +59,7 @@ export interface RuleGroup {
 /** One thing that is wrong in a rule file. */
 export interface RuleError extends Position {
   /** Stable across releases. */
-  readonly code: RuleErrorCode;
+  readonly code: RuleErrorCode | LintCode;
   readonly group?: string;
   readonly rule?: string;
   /** What is wrong, and what would be right. */
@@ -83,3 +83,12 @@ export type RuleErrorCode =
   | 'RULE_PROMQL'
   | 'TEST_UNKNOWN_TARGET'
   | 'TEST_SERIES';
+
+/** What is allowed, but hardly meant. */
+export type LintCode =
+  | 'LINT_UNKNOWN_METRIC'
+  | 'LINT_SHORT_WINDOW'
+  | 'LINT_SHORT_MAX_AGE'
+  | 'LINT_NO_WORKLOAD'
+  | 'LINT_UNUSED_SIGNAL'
+  | 'LINT_SHADOWED_RULE';

@@ -14,8 +14,9 @@ describe('the kernscale command', () => {
   });
   after(() => rm(folder, { recursive: true }));
 
-  it('checks good rule files', async () => {
-    const { status, stdout } = await kernscale('check', 'rules/scaling');
+  it('checks good rule files, those that are shipped among them, without a warning', async () => {
+    const { status, stdout, stderr } = await kernscale('check', 'rules/scaling', 'rules/scaling/examples');
+    expect(stderr).to.equal('');
     expect(status).to.equal(0);
     expect(stdout).to.match(/^SUCCESS: \d+ rules? found\n$/);
   });
@@ -29,6 +30,19 @@ describe('the kernscale command', () => {
         `${broken}:2:5: unknown field "nam"; did you mean "name"? [RULE_UNKNOWN_FIELD]\n` +
         'FAILED: 2 errors\n',
     );
+  });
+
+  it('warns of what is hardly meant, and fails on it only when told to', async () => {
+    const file = join(folder, 'doubtful.yaml');
+    await writeFile(file, 'groups: [{ name: shop, window: 5s, rules: [] }]\n');
+    const warned = await kernscale('check', file);
+    expect(warned).to.deep.equal({
+      status: 0,
+      stdout: 'SUCCESS: 0 rules found, 1 warning\n',
+      stderr: `${file}:1:32: warning: group "shop": a window of 5s is shorter than two scrapes (one every 5 s) and finds nothing; make it 20s [LINT_SHORT_WINDOW]\n`,
+    });
+    expect((await kernscale('check', '--lint-fatal', file)).status).to.equal(3);
+    expect((await kernscale('check', '--lint=none', '--lint-fatal', file)).stderr).to.equal('');
   });
 
   it('prints one JSON object when asked to', async () => {

@@ -95,7 +95,7 @@ describe('YAML of every kind', () => {
     const second = SHORTEST.replaceAll('shop', 'other');
     const { groups } = parseRules('r.yaml', `---\n${SHORTEST}---\n# nothing\n---\n${second}`);
     expect(groups.map(({ name }) => name)).to.deep.equal(['shop', 'other']);
-    expect(parseRules('r.yaml', '# nothing\n')).to.deep.equal({ groups: [], errors: [] });
+    expect(parseRules('r.yaml', '# nothing\n')).to.deep.equal({ groups: [], errors: [], warnings: [] });
   });
 
   it('may use anchors and merge keys, with errors at the anchor', () => {
