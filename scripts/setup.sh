@@ -14,7 +14,8 @@ for flag in "$@"; do
 done
 
 main() {
-	mkdir -p "$cache"
+	{ mkdir -p "$cache" && : >>"$cache/setup.lock"; } 2>/dev/null ||
+		fail "cannot write to $cache; run this as whoever owns this checkout, or as root"
 	exec 9>"$cache/setup.lock"
 	flock -n 9 || { say "waiting for another set-up of this checkout" && flock 9; }
 	: >"$setup_log"
@@ -34,12 +35,12 @@ check_node() {
 
 install_debian_packages() {
 	local missing
-	missing=$(missing_packages)
+	missing=$(echo $(missing_packages)) # in one line
 	[ -n "$missing" ] || return 0
 	command -v apt-get >/dev/null ||
 		fail "this machine has no apt-get; install the equivalent of these Debian packages by hand: $missing"
 	[ "$(id -u)" = 0 ] || fail "run this as root once, or install these Debian packages: $missing"
-	resolve $missing >/dev/null 2>&1 || step "updating the package lists" apt-get update
+	(resolve $missing) >/dev/null 2>&1 || step "updating the package lists" apt-get update
 	local packages
 	packages=$(resolve $missing)
 	step "installing $(echo $packages)" apt_install $packages

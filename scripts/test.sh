@@ -10,6 +10,7 @@ suites=()
 for argument in "$@"; do
 	case $argument in
 	--allow-skip) export KERNSCALE_ALLOW_SKIP=1 ;;
+	--help | -h) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" && exit ;;
 	lint) suites+=(lint) ;;
 	-*) fail "unknown flag $argument; the only one is --allow-skip" ;;
 	*) [ -d "$root/test/$argument" ] || fail "there is no suite test/$argument" && suites+=("$argument") ;;
