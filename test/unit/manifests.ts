@@ -9,6 +9,7 @@ export const ROOT = new URL('../..', import.meta.url).pathname.replace(/\/$/, ''
 export interface Manifest {
   kind: string;
   metadata: { name: string; namespace?: string };
+  data?: Labels;
   spec?: {
     selector?: Record<string, string>;
     ports?: { port: number; targetPort: string | number }[];
@@ -67,6 +68,11 @@ export function podTemplates(manifests: readonly Manifest[]) {
 
 export function configMapsUsed(volumes: readonly Volume[]): string[] {
   return volumes.flatMap(({ configMap }) => (configMap ? [configMap.name] : []));
+}
+
+/** The names of the files in all ConfigMaps. */
+export function dataKeys(manifests: readonly Manifest[]): string[] {
+  return manifests.filter(isOfKind('ConfigMap')).flatMap(({ data = {} }) => Object.keys(data));
 }
 
 /** The flags in a container's command line. */
