@@ -63,7 +63,7 @@ describe('demo servers', () => {
   });
 
   it('disk reaches the device with every request, mostly waits for it, and leaves no file', async () => {
-    const directory = await mkdtemp('/tmp/workload-disk-test-');
+    const directory = await mkdtemp('/var/tmp/workload-disk-test-');
     try {
       const server = await startServer('disk', ['--dir', directory]);
       expect(await readdir(directory)).to.deep.equal([]);

@@ -31,7 +31,8 @@ export function killAll(): void {
 export function launch(program: 'workload' | 'loadgen', args: readonly string[], env = {}): ChildProcess {
   const child = spawn(BUILD + program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], TMPDIR: process.env['TMPDIR'], ...env },
+    // Where /tmp may be in memory, /var/tmp is not.
+    env: { PATH: process.env['PATH'], TMPDIR: '/var/tmp', ...env },
   });
   running.add(child);
   child.once('exit', () => running.delete(child));

@@ -123,9 +123,9 @@ export function qosPath(qos: QosClass): string {
   return qos === 'Guaranteed' ? all : `${all}/${sliceOf(qos)}.slice`;
 }
 
-/** The cgroups above all pods, from the root of the tree down: they weigh as much as the node has CPUs. */
+/** The kubelet's cgroups above all pods, from the outermost: they weigh as much as the node has CPUs. */
 export function wholeNode(): string[] {
-  return ['', 'kubelet.slice', 'kubelet.slice/kubelet-kubepods.slice'];
+  return ['kubelet.slice', 'kubelet.slice/kubelet-kubepods.slice'];
 }
 
 /** containerd's scope of a container, by its 64 hexadecimal digits. */

@@ -4,6 +4,8 @@ import type { Container, EnvironmentVariable, Pod } from '../objects/pod.js';
 import type { Service } from '../objects/service.js';
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** What a container writes is on the node's disk; this machine's /tmp may be in memory, as Debian has it since 13. */
+const TMPDIR = '/var/tmp';
 
 /** Why a container cannot be started, in the kubelet's words: the reason it waits with. */
 export class StartError extends Error {
@@ -29,6 +31,7 @@ type Variables = Record<string, string>;
 export function environmentOf(pod: Pod, container: Container, services: readonly Service[]): Variables {
   const result: Variables = {
     PATH,
+    TMPDIR,
     HOSTNAME: pod.metadata.name,
     ...(pod.spec.enableServiceLinks && serviceLinks(services)),
   };

@@ -19,6 +19,8 @@ const HOST_ADDRESS = '127.0.0.1';
 const LEASE_NAMESPACE = 'kube-node-lease';
 const LEASE_SECONDS = 40;
 const HEARTBEAT_MS = 10_000;
+/** A node has its CPUs to itself: what else runs on this machine must not pass for demand of the pods. */
+const PRECEDENCE = 10;
 /** The classes of pods that have a cgroup in common. */
 const SHARED = ['Burstable', 'BestEffort'] as const;
 
@@ -49,10 +51,12 @@ export class Kubelet implements Controller {
 
   start(): void {
     const { store, nodeName, tree } = this.#options;
+    const cpus = os.cpus().length;
     for (const cgroup of wholeNode()) {
       tree.create(cgroup);
-      tree.limit(cgroup, { request: os.cpus().length, limit: undefined });
+      tree.limit(cgroup, { request: cpus, limit: undefined });
     }
+    tree.limit('', { request: cpus * PRECEDENCE, limit: undefined });
     for (const qos of SHARED) tree.create(qosPath(qos));
     this.#shareCpu();
     store.create('nodes', describeNode(nodeName, HOST_ADDRESS));
