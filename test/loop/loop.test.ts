@@ -57,7 +57,7 @@ describe('the whole loop on this machine', function () {
     expect(status).to.equal(0);
   });
 
-  it('scales nothing once Prometheus is killed, and says why', async () => {
+  it('scales nothing once Prometheus is killed, says why, and survives the others, too', async () => {
     child = runLoop([]);
     const scaler = (await child.see(/decisions +(\S+)\//))[1]!;
     const prometheus = Number((await child.see(/Prometheus +\S+ +pid (\d+)/))[1]);
@@ -81,6 +81,15 @@ describe('the whole loop on this machine', function () {
       all.map(({ workload, currentReplicas }) => [workload, currentReplicas]);
     expect(replicas(await records())).to.deep.equal(replicas(blind));
     expect(child.stderr()).to.contain('Prometheus is gone (SIGKILL)');
+    for (const [name, label] of [
+      ['scaler', 'decisions'],
+      ['exporter', 'metrics'],
+    ] as const) {
+      const pid = (await child.see(new RegExp(`${label} +\\S+ +pid (\\d+)`)))[1];
+      process.kill(Number(pid), 'SIGKILL');
+      await child.see(new RegExp(`the ${name} is gone \\(SIGKILL\\)`));
+    }
+    expect(child.stderr()).not.to.contain('cannot look at the loop');
   });
 
   it('leaves nothing behind after SIGTERM during start-up', async () => {

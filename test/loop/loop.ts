@@ -4,7 +4,7 @@ import { loadKubeConfig } from '../../common/kubeconfig.js';
 import { startCluster, type Cluster } from '../cluster/index.js';
 import { demoManifests, WORKLOAD_IMAGE } from './demo.js';
 import { makeRunDirectory, sweepRunDirectories } from './leftovers.js';
-import { observe, type ObservedWorkload } from './observe.js';
+import { observe, type Observed } from './observe.js';
 import { fromRoot, PROMETHEUS } from './paths.js';
 import { reservePort } from './ports.js';
 import { start, untilReady, type Program, type Running } from './process.js';
@@ -28,7 +28,7 @@ export interface Loop {
   readonly kubeconfig: string;
   readonly directory: string;
   readonly programs: readonly { readonly name: string; readonly running: Running }[];
-  observe(workloads: readonly string[]): Promise<ObservedWorkload[]>;
+  observe(workloads: readonly string[]): Promise<Observed>;
   /** Undefined when Prometheus does not answer. */
   threadStates(): Promise<StateShare[] | undefined>;
   /** Lets the clients of `chain` begin. */

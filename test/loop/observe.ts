@@ -8,6 +8,12 @@ export interface ObservedWorkload {
   readonly decision: ObservedDecision | undefined;
 }
 
+export interface Observed {
+  readonly workloads: readonly ObservedWorkload[];
+  /** Whether the scaler could be asked for its decisions. */
+  readonly scalerAnswers: boolean;
+}
+
 /** What `GET /api/v1/decisions` answers, as far as it is looked at here. */
 interface DecisionRecord {
   namespace: string;
@@ -24,14 +30,14 @@ export async function observe(
   scalerUrl: string,
   namespace: string,
   workloads: readonly string[],
-): Promise<ObservedWorkload[]> {
+): Promise<Observed> {
   const [deployments, decisions] = await Promise.all([
     config.makeApiClient(AppsV1Api).listNamespacedDeployment({ namespace }),
     fetchDecisions(scalerUrl),
   ]);
-  return workloads.map((workload) => {
+  const workloadsSeen = workloads.map((workload) => {
     const deployment = deployments.items.find((item) => item.metadata?.name === workload);
-    const decision = decisions.find(
+    const decision = decisions?.find(
       (record) => record.namespace === namespace && record.workload === workload,
     );
     return {
@@ -41,11 +47,16 @@ export async function observe(
       decision: decision && observed(decision),
     };
   });
+  return { workloads: workloadsSeen, scalerAnswers: decisions !== undefined };
 }
 
-async function fetchDecisions(scalerUrl: string): Promise<DecisionRecord[]> {
-  const response = await fetch(`${scalerUrl}/api/v1/decisions`, { signal: AbortSignal.timeout(2000) });
-  return ((await response.json()) as { decisions: DecisionRecord[] }).decisions;
+async function fetchDecisions(scalerUrl: string): Promise<DecisionRecord[] | undefined> {
+  try {
+    const response = await fetch(`${scalerUrl}/api/v1/decisions`, { signal: AbortSignal.timeout(2000) });
+    return ((await response.json()) as { decisions: DecisionRecord[] }).decisions;
+  } catch {
+    return undefined; // the view shows that there is no answer, and what the replicas are all the same
+  }
 }
 
 function observed({ bound, action, reason, trace }: DecisionRecord): ObservedDecision {

@@ -6,6 +6,7 @@ export interface Picture {
   readonly elapsedSeconds: number;
   readonly rows: readonly Row[];
   readonly states: readonly StateShare[] | undefined;
+  readonly scalerAnswers: boolean;
 }
 
 export interface View {
@@ -28,31 +29,35 @@ const CLEAR_BELOW = '\x1b[J';
 export function terminalView(terminal: WriteStream): View {
   let notice = '';
   let addresses: readonly string[] = [];
-  let drawing = false;
+  let shown: Picture | undefined;
+  const draw = (picture: Picture) => {
+    // Some pseudo-terminals have no size.
+    const shape = {
+      columns: terminal.columns || 80,
+      rows: terminal.rows || 24,
+      colour: terminal.hasColors(),
+    };
+    const lines = renderScreen({ ...picture, addresses, notice }, shape);
+    terminal.write(HOME + lines.map((line) => `${line}${CLEAR_LINE}\n`).join('') + CLEAR_BELOW);
+  };
   return {
     notice(message) {
       notice = message;
-      if (!drawing) terminal.write(`${message}\n`);
+      if (shown) draw(shown);
+      else terminal.write(`${message}\n`);
     },
     addresses(lines) {
       addresses = lines;
       notice = '';
     },
     show(picture) {
-      if (!drawing) terminal.write(ENTER);
-      drawing = true;
-      // Some pseudo-terminals have no size.
-      const shape = {
-        columns: terminal.columns || 80,
-        rows: terminal.rows || 24,
-        colour: terminal.hasColors(),
-      };
-      const lines = renderScreen({ ...picture, addresses, notice }, shape);
-      terminal.write(HOME + lines.map((line) => `${line}${CLEAR_LINE}\n`).join('') + CLEAR_BELOW);
+      if (!shown) terminal.write(ENTER);
+      shown = picture;
+      draw(picture);
     },
     close() {
-      if (drawing) terminal.write(LEAVE);
-      drawing = false;
+      if (shown) terminal.write(LEAVE);
+      shown = undefined;
     },
   };
 }
@@ -66,7 +71,8 @@ export function lineView(stream: NodeJS.WritableStream): View {
     addresses(lines) {
       lines.forEach(print);
     },
-    show({ elapsedSeconds, rows }) {
+    show({ elapsedSeconds, rows, scalerAnswers }) {
+      if (!scalerAnswers) return;
       for (const row of rows) {
         const news = `${row.replicas} ${row.decision?.bound ?? ''}`;
         if (last.get(row.workload) !== news)

@@ -15,6 +15,7 @@ export interface Screen {
   readonly rows: readonly Row[];
   /** undefined while Prometheus does not answer. */
   readonly states: readonly StateShare[] | undefined;
+  readonly scalerAnswers: boolean;
   readonly addresses: readonly string[];
   readonly notice: string;
 }
@@ -64,7 +65,8 @@ export function renderScreen(screen: Screen, { columns, rows, colour }: Terminal
   for (const row of screen.rows) {
     const states = screen.states?.filter((share) => share.workload === row.workload);
     lines.push(fit([row.workload.padEnd(9), 'bold'], [` ${replicas(row).padEnd(9)} `], ...threads(states)));
-    const words = wrap(decision(row), columns - INDENT.length, perDecision);
+    const decided = screen.scalerAnswers ? decision(row) : 'the scaler does not answer';
+    const words = wrap(decided, columns - INDENT.length, perDecision);
     lines.push(...words.map((line) => fit([INDENT + line, 'dim'])));
   }
   return [...lines, '', ...screen.addresses.map((address) => fit([address]))].slice(0, rows - 1);
@@ -86,7 +88,7 @@ function decision(row: Row): string {
 function threads(shares: readonly StateShare[] | undefined): Piece[] {
   if (!shares) return [['Prometheus does not answer']];
   const present = shares.filter((share) => share.threads > NEGLIGIBLE_THREADS);
-  if (present.length === 0) return [['nothing measured yet']];
+  if (present.length === 0) return [['no measurements']];
   const busy = present.filter((share) => !AT_REST.has(share.state));
   const told = busy.length > 0 ? busy : present;
   return [...bar(told), [` ${words(told)}`]];

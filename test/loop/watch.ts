@@ -50,8 +50,9 @@ function elapsed(started: number): number {
 
 async function look(loop: Loop, view: View, second: number): Promise<Observation[]> {
   try {
-    const [rows, states] = await Promise.all([loop.observe(WORKLOADS), loop.threadStates()]);
-    view.show({ elapsedSeconds: second, rows, states });
+    const [observed, states] = await Promise.all([loop.observe(WORKLOADS), loop.threadStates()]);
+    const { workloads: rows, scalerAnswers } = observed;
+    view.show({ elapsedSeconds: second, rows, states, scalerAnswers });
     return rows.map(({ workload, replicas, decision }) => ({ second, workload, replicas, decision }));
   } catch (error) {
     view.notice(`cannot look at the loop: ${errorMessage(error)}`);

@@ -19,6 +19,7 @@ function screen(changes: Partial<Screen> = {}): Screen {
       { workload: 'cpu', state: 'idle', threads: 0 },
       { workload: 'disk', state: 'disk', threads: 3 },
     ],
+    scalerAnswers: true,
     addresses: ['decisions http://127.0.0.1:5001/'],
     notice: '',
     ...changes,
@@ -39,7 +40,13 @@ describe('the live view', () => {
     expect(renderScreen(screen({ states: undefined }), PLAIN).join('\n')).to.contain(
       'Prometheus does not answer',
     );
-    expect(renderScreen(screen({ states: [] }), PLAIN).join('\n')).to.contain('nothing measured yet');
+    expect(renderScreen(screen({ states: [] }), PLAIN).join('\n')).to.contain('no measurements');
+  });
+
+  it('shows replicas without a decision while the scaler does not answer', () => {
+    const text = renderScreen(screen({ scalerAnswers: false }), PLAIN).join('\n');
+    expect(text).to.contain('2 of 4').and.contain('the scaler does not answer');
+    expect(text).not.to.contain('it needs 0.5 cores');
   });
 
   it('speaks of rest only where there is nothing else', () => {

@@ -16,16 +16,17 @@
 #include "workload.h"
 
 /*
- * A large read keeps the device busy many times longer than the CPU that asks for it, on virtual disks too;
- * 4 KiB satisfies the alignment O_DIRECT wants on every common device.
+ * A large read keeps the device busy many times longer than the CPU that asks for it, and than a thread that wakes
+ * up waits for a CPU that is in use, on virtual disks too; 4 KiB satisfies the alignment O_DIRECT wants on every
+ * common device.
  */
-enum { READ_SIZE = 4 << 20, WRITE_SIZE = 4096, FILE_SIZE = 4 * READ_SIZE, HUGE_PAGE_SIZE = 2 << 20 };
+enum { READ_SIZE = 16 << 20, WRITE_SIZE = 4096, FILE_SIZE = 4 * READ_SIZE, HUGE_PAGE_SIZE = 2 << 20 };
 
 static const char *directory;
-static int64_t reads = 2;
+static int64_t reads = 1;
 static const struct flag flags[] = {
 	{ "dir", "directory of the file; $TMPDIR or /tmp, not in memory", FLAG_TEXT, .text = &directory },
-	{ "reads", "direct reads of 4 MiB per request, before one write and fsync (2)", FLAG_COUNT, .number = &reads },
+	{ "reads", "direct reads of 16 MiB per request, before one write and fsync (1)", FLAG_COUNT, .number = &reads },
 	{ 0 },
 };
 
@@ -55,7 +56,7 @@ static void fill_file(void)
 		die("cannot sync a file in %s: %s", directory, strerror(errno));
 }
 
-/* Two huge pages are handed to the device at a fraction of the CPU time of a thousand small ones. */
+/* Eight huge pages are handed to the device at a fraction of the CPU time of thousands of small ones. */
 static void make_buffer(void)
 {
 	buffer = aligned_alloc(HUGE_PAGE_SIZE, READ_SIZE);

@@ -72,7 +72,7 @@ describe('demo servers', () => {
         await ioBytes(server.pid, 'write_bytes'),
       ];
       const { cpu, wall } = await perRequest(server, 20);
-      expect(await ioBytes(server.pid, 'read_bytes')).to.equal(read + 21 * 8 * 1024 * 1024);
+      expect(await ioBytes(server.pid, 'read_bytes')).to.equal(read + 21 * 16 * 1024 * 1024);
       expect(await ioBytes(server.pid, 'write_bytes')).to.be.at.least(written + 21 * 4096);
       expect(cpu / wall).to.be.below(0.25);
     } finally {
