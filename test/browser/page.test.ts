@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { expect } from 'chai';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { Registry } from 'prom-client';
@@ -9,7 +10,8 @@ import { DecisionRecords, type DecisionRecord } from '../../scaler/loop/records.
 import { createApp } from '../../scaler/web/app.js';
 import { at, ruleFor, samplesOf } from '../unit/core-fixtures.js';
 
-const CHROMIUM = '/usr/bin/chromium';
+/** Debian's, else Ubuntu's. */
+const CHROMIUM = existsSync('/usr/bin/chromium') ? '/usr/bin/chromium' : '/usr/bin/chromium-browser';
 /** A browser of its own accord looks for updates and addresses that a closed network does not have. */
 const QUIET = [
   '--no-sandbox',

@@ -99,6 +99,9 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
     await relabel('no');
     await eventually(() => watching.names().length === 2);
     expect(watching.names()).to.deep.equal(['ADDED chameleon', 'DELETED chameleon']);
+    const [added, deleted] = watching.events.map(({ object }) => object.metadata!);
+    expect(deleted!.labels, 'as it matched last').to.deep.equal({ shown: 'yes' });
+    expect(Number(deleted!.resourceVersion)).to.be.above(Number(added!.resourceVersion));
   });
 
   it('filters by field', async () => {

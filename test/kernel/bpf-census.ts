@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
+import { errorCode } from '../../common/errors.js';
 
 export type BpfKind = 'prog' | 'map';
 
@@ -47,15 +48,21 @@ function bpftool(...command: readonly string[]): unknown {
   return JSON.parse(execFileSync('bpftool', ['--json', ...command], options));
 }
 
-/** A descriptor may be closed while one looks. */
 function descriptors(pid: number | 'self'): readonly string[] {
-  return readdirSync(`/proc/${pid}/fdinfo`).flatMap((fd) => {
-    try {
-      return [readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')];
-    } catch {
-      return [];
-    }
-  });
+  const directory = `/proc/${pid}/fdinfo`;
+  return ifReadable(() => readdirSync(directory)).flatMap((fd) =>
+    ifReadable(() => [readFileSync(`${directory}/${fd}`, 'utf8')]),
+  );
+}
+
+/** A process may end, or a descriptor be closed, while one looks; some do not let anybody look. */
+function ifReadable(read: () => string[]): string[] {
+  try {
+    return read();
+  } catch (error) {
+    if (['ENOENT', 'ESRCH', 'EACCES'].includes(errorCode(error) ?? '')) return [];
+    throw error;
+  }
 }
 
 function field(info: string, name: string): number | undefined {

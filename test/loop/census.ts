@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cgroupMounts } from '../cluster/kubelet/mounts.js';
+import { all, heldBy } from '../kernel/bpf-census.js';
 import { RUN_DIRECTORY_PREFIX } from './leftovers.js';
 import { fromRoot } from './paths.js';
 
@@ -24,15 +25,23 @@ const OURS = [
 ];
 
 function processes(): string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      const command = commandLine(pid);
-      return OURS.some((part) => command.includes(part)) ? [`process ${pid} ${command}`] : [];
-    });
+  return livingPids()
+    .filter(isOurs)
+    .map((pid) => `process ${pid} ${commandLine(pid)}`);
 }
 
-function commandLine(pid: string): string {
+function livingPids(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+function isOurs(pid: number): boolean {
+  const command = commandLine(pid);
+  return OURS.some((part) => command.includes(part));
+}
+
+function commandLine(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
   } catch {
@@ -40,29 +49,38 @@ function commandLine(pid: string): string {
   }
 }
 
+/** What bears the pid of a process that lives and is none of ours is that one's business. */
+function unlessOfOthers(names: readonly string[], form: RegExp): string[] {
+  return names.filter((name) => {
+    const pid = form.exec(name)?.[1];
+    return pid !== undefined && (!existsSync(`/proc/${pid}`) || isOurs(Number(pid)));
+  });
+}
+
 function cgroups(): string[] {
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .filter((line) => / - cgroup2? /.test(line))
-    .map((line) => line.split(' ')[4]!);
-  return mounts.flatMap((mount) =>
-    readdirSync(mount)
-      .filter((name) => name.startsWith('kernscale-'))
-      .map((name) => `cgroup ${join(mount, name)}`),
-  );
+  const { unified, cpu } = cgroupMounts();
+  return [unified, cpu]
+    .filter((mount) => mount !== undefined)
+    .flatMap((mount) =>
+      unlessOfOthers(readdirSync(mount), /^kernscale-(\d+)-\d+-\d+$/).map(
+        (name) => `cgroup ${join(mount, name)}`,
+      ),
+    );
 }
 
 /** BPF programs are unloaded a moment after the last reference to them is gone; callers ask until it is so. */
 function programs(): string[] {
-  const listed = JSON.parse(execFileSync('bpftool', ['prog', 'show', '-j'], { encoding: 'utf8' })) as {
-    id: number;
-    name?: string;
-  }[];
-  return listed.map(({ id, name }) => `BPF program ${id} ${name ?? ''}`);
+  const ofOthers = new Set(
+    livingPids()
+      .filter((pid) => !isOurs(pid))
+      .flatMap((pid) => heldBy(pid, 'prog')),
+  );
+  return all('prog')
+    .filter((id) => !ofOthers.has(id))
+    .map((id) => `BPF program ${id}`);
 }
 
 function temporaryFiles(): string[] {
-  return readdirSync(tmpdir())
-    .filter((name) => name.startsWith(RUN_DIRECTORY_PREFIX))
-    .map((name) => `temporary file ${name}`);
+  const form = new RegExp(`^${RUN_DIRECTORY_PREFIX}(\\d+)-`);
+  return unlessOfOthers(readdirSync(tmpdir()), form).map((name) => `temporary file ${name}`);
 }

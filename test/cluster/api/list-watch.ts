@@ -204,7 +204,10 @@ function matcher(
     fields(object);
 }
 
-/** The change as a client with selectors sees it: an object that stops matching is deleted for that client. */
+/**
+ * The change as a client with selectors sees it: an object that stops matching is deleted for that client, who is
+ * shown it as it matched last, at the version of the change.
+ */
 function seen(
   { type, resource, object, previous }: Change,
   path: ResourcePath,
@@ -213,7 +216,11 @@ function seen(
   if (resource !== path.definition.resource) return undefined;
   const before = previous !== undefined && matches(previous);
   const after = type !== 'DELETED' && matches(object);
-  if (before && !after) return { type: 'DELETED', object };
+  if (before && !after) {
+    const { resourceVersion } = object.metadata;
+    const metadata = { ...previous.metadata, resourceVersion };
+    return { type: 'DELETED', object: { ...previous, metadata } };
+  }
   if (!after) return undefined;
   return { type: before ? 'MODIFIED' : 'ADDED', object };
 }
