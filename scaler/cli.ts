@@ -4,6 +4,7 @@ import { KernscaleError } from '../common/errors.js';
 import { backtest } from './commands/backtest.js';
 import { check } from './commands/check.js';
 import { explain } from './commands/explain.js';
+import { simulate } from './commands/simulate.js';
 import { test } from './commands/test.js';
 
 const COMMANDS: Record<string, (argv: readonly string[]) => Promise<number>> = {
@@ -11,6 +12,7 @@ const COMMANDS: Record<string, (argv: readonly string[]) => Promise<number>> = {
   test,
   explain,
   backtest,
+  simulate,
 };
 
 const HELP = `Usage: kernscale COMMAND [OPTIONS]
@@ -18,8 +20,9 @@ const HELP = `Usage: kernscale COMMAND [OPTIONS]
 Commands:
   check FILES…     Check rule files
   test FILES…      Run unit tests of rules
-  explain TARGET   Explain the last decision about a workload
+  explain TARGET   Explain the decision about a workload
   backtest FILES…  Replay rules over the past
+  simulate FILES…  Run a rule against a model of a workload
 
 kernscale COMMAND --help tells more about one.
 `;

@@ -3,7 +3,10 @@ import { UNKNOWN, type Timeline } from './timeline.js';
 const HEIGHT = 8;
 const GLYPHS = { both: '█', proposed: '▒', actual: '·', none: ' ' };
 
-export const LEGEND = `${GLYPHS.both} proposed and actual  ${GLYPHS.proposed} proposed only  ${GLYPHS.actual} actual only`;
+/** What the columns stand for, by the names of the two series. */
+export function legend(proposed: string, actual: string): string {
+  return `${GLYPHS.both} ${proposed} and ${actual}  ${GLYPHS.proposed} ${proposed} only  ${GLYPHS.actual} ${actual} only`;
+}
 
 /**
  * Draws proposed and actual replicas over time as filled columns, highest in each column's time.

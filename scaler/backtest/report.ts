@@ -1,7 +1,7 @@
 import { count, round } from '../core/format.js';
 import type { Paint } from '../commands/paint.js';
 import type { Grid } from '../promql/range.js';
-import { LEGEND, plot } from './plot.js';
+import { legend, plot } from './plot.js';
 import { summarise, type Disagreement, type Movement, type Summary } from './summary.js';
 import type { Timeline } from './timeline.js';
 
@@ -15,9 +15,8 @@ export const CAVEAT =
 
 /** What a backtest found, for people. @param columns width of the plots; 0: none */
 export function report(timelines: readonly Timeline[], grid: Grid, columns: number, paint: Paint): string[] {
-  const legend = columns > 0 ? [paint('dim', LEGEND)] : [];
   return [
-    ...legend,
+    ...(columns > 0 ? [paint('dim', legend('proposed', 'actual'))] : []),
     ...timelines.flatMap((timeline) => ['', ...tell(timeline, grid, columns, paint)]),
     '',
     CAVEAT,
@@ -84,7 +83,7 @@ export function timeText(at: number): string {
   return `${new Date(at * 1000).toISOString().slice(0, 19)}Z`;
 }
 
-function spanText(seconds: number): string {
+export function spanText(seconds: number): string {
   if (seconds < 120) return `${round(seconds)} s`;
   return seconds < 7200 ? `${round(seconds / 60)} min` : `${round(seconds / 3600)} h`;
 }

@@ -1,0 +1,110 @@
+import { legend, plot } from '../backtest/plot.js';
+import { hoursText, percentText, spanText } from '../backtest/report.js';
+import { summarise } from '../backtest/summary.js';
+import { Timeline } from '../backtest/timeline.js';
+import type { Paint } from '../commands/paint.js';
+import { count, milliseconds, round } from '../core/format.js';
+import type { Claim } from '../loop/claims.js';
+import type { Round } from './run.js';
+
+export const CAVEAT =
+  'A model: requests are a fluid that all pods share evenly, and all take the same, so latencies have no tail; peers ' +
+  'never tire. It shows how a rule moves, not how a service behaves.';
+
+export interface Summary {
+  /** The part of the requests that was answered by the end, 0..1. */
+  readonly answered: number;
+  /** Seconds; of the requests that waited longest. */
+  readonly worstLatency: number;
+  readonly replicaHours: number;
+  readonly highest: number;
+  readonly ups: number;
+  readonly downs: number;
+  readonly reversals: number;
+}
+
+/** Decided replicas, and pods that serve, as a backtest shows proposed and actual ones. */
+function timelineOf({ key, group, rule }: Claim, rounds: readonly Round[]): Timeline {
+  const { scale, minReplicas, maxReplicas } = rule;
+  const timeline = new Timeline(key, group.name, scale, minReplicas, maxReplicas, rounds.length);
+  for (const [index, { decision, ready }] of rounds.entries()) {
+    timeline.proposed[index] = decision.replicas;
+    timeline.actual[index] = ready;
+  }
+  return timeline;
+}
+
+export function summarize(claim: Claim, rounds: readonly Round[]): Summary {
+  const step = claim.group.interval;
+  const { proposed } = summarise(timelineOf(claim, rounds), { from: 0, step, count: rounds.length });
+  const asked = rounds.reduce((sum, { load }) => sum + load * step, 0);
+  const waiting = rounds.at(-1)!.step.backlog;
+  return {
+    answered: asked === 0 ? 1 : Math.max(0, 1 - waiting / asked),
+    worstLatency: Math.max(...rounds.map(({ step: { latency } }) => latency ?? 0)),
+    ...proposed,
+  };
+}
+
+/** What a simulation came to, for people. @param columns width of the plot; 0: none */
+export function report(claim: Claim, rounds: readonly Round[], columns: number, paint: Paint): string[] {
+  const { rule, group, key } = claim;
+  const { answered, worstLatency, replicaHours, highest, ups, downs, reversals } = summarize(claim, rounds);
+  const title = `${key}: rule "${rule.scale}" of group "${group.name}", ${rule.minReplicas} to ${count(rule.maxReplicas, 'replica')}`;
+  const drawn =
+    columns > 0
+      ? [...plot(timelineOf(claim, rounds), columns), paint('dim', legend('decided', 'ready'))]
+      : [];
+  return [
+    paint('bold', title),
+    ...drawn,
+    ...table(rounds),
+    `${percentText(answered)} of the requests answered, the slowest in ${latencyText(worstLatency)}; ` +
+      `${hoursText(replicaHours)} replica-hours, at most ${count(highest, 'replica')}; ` +
+      `${ups} up, ${downs} down, ${count(reversals, 'reversal')}`,
+    CAVEAT,
+  ];
+}
+
+const HEAD = ['after', 'load/s', 'ready', 'replicas', 'waiting', 'latency', 'bound', 'why'];
+
+/** The rounds that differ from the one before. */
+function table(rounds: readonly Round[]): string[] {
+  const rows = rounds.filter((one, index) => isNews(one, rounds[index - 1])).map(row);
+  const widths = HEAD.slice(0, -1).map((name, column) =>
+    Math.max(name.length, ...rows.map((cells) => cells[column]!.length)),
+  );
+  return [HEAD, ...rows].map((cells) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function isNews({ decision, load }: Round, before: Round | undefined): boolean {
+  return (
+    decision.replicas !== decision.trace.currentReplicas ||
+    decision.bound !== before?.decision.bound ||
+    load !== before.load
+  );
+}
+
+function row({ at, load, ready, step, decision }: Round): string[] {
+  const { replicas, bound, reason, trace } = decision;
+  const from = trace.currentReplicas;
+  return [
+    spanText(at),
+    String(round(load)),
+    String(ready),
+    from === replicas ? String(replicas) : `${from} → ${replicas}`,
+    String(Math.round(step.backlog)),
+    step.latency === undefined ? '-' : latencyText(step.latency),
+    bound,
+    reason,
+  ];
+}
+
+function latencyText(seconds: number): string {
+  return seconds < 10 ? milliseconds(seconds) : spanText(seconds);
+}
