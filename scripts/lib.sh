@@ -4,6 +4,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=$root/.cache
 setup_log=$cache/setup.log
+kubectl_directory=$cache/kubectl # empty where this machine's own kubectl will do
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 

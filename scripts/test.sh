@@ -18,6 +18,7 @@ for argument in "$@"; do
 done
 
 set_up --test
+export PATH=$kubectl_directory:$PATH
 cd "$root"
 ((${#suites[@]})) || suites=(lint unit hpa prometheus cluster workloads kernel kernels browser loop)
 
