@@ -39,7 +39,22 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   throw new KernscaleError('BAD_COMMAND', `${what}; known: ${known}; --help tells more`);
 }
 
+/** Of a program that a broken pipe ended, as shells report it. */
+const BROKEN_PIPE = 141;
+
+/** Whoever reads may have seen enough (`| head`); a disk may be full. Neither is a defect to show a stack of. */
+function endWithOutput(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(BROKEN_PIPE);
+    process.stderr.write(`kernscale: cannot write to standard output: ${error.message} [CANNOT_WRITE]\n`);
+    process.exit(1);
+  });
+  process.stderr.on('error', () => process.exit(1));
+}
+
 const USAGE_ERRORS = new Set(['BAD_FLAG', 'BAD_COMMAND']);
+
+endWithOutput();
 
 /** Exit status 2 for a wrong command line, as promtool's: 1 is for what is wrong in files and answers. */
 await runMain('kernscale', async (argv) => {

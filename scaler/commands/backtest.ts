@@ -11,12 +11,12 @@ import { LONGEST_INTERVAL } from '../core/decide.js';
 import type { PrometheusOptions } from '../promql/client.js';
 import { prometheusFlags } from '../promql/flags.js';
 import type { Grid } from '../promql/range.js';
-import { formatRuleError, loadRuleFiles } from '../rules/load.js';
 import type { RuleGroup } from '../rules/types.js';
 import { painter } from './paint.js';
 import { progressBar } from './progress.js';
 import { actualFlag, parseTime, prometheusOf, withPast, withoutSelectors, wrong } from './past.js';
 import { namesOf } from './target.js';
+import { loadRulesOrTell } from './rules.js';
 
 const STEP = 15;
 /** Ranges of the past take Prometheus longer than a round's queries. */
@@ -53,11 +53,8 @@ export async function backtest(argv: readonly string[]): Promise<number> {
   const flags = parseFlags<Flags & Record<string, unknown>>(command, argv);
   if (!flags) return 0;
   const { grid, prometheus } = checkFlags(command.args, flags);
-  const { groups, errors } = await loadRuleFiles(command.args);
-  if (errors.length > 0) {
-    for (const error of errors) process.stderr.write(`${formatRuleError(error)} [${error.code}]\n`);
-    return 1;
-  }
+  const groups = await loadRulesOrTell(command.args);
+  if (!groups) return 1;
   const timelines = await replay(withoutSelectors(groups), grid, prometheus, flags);
   if (flags.html !== undefined) await writePicture(flags.html, picture(timelines, grid));
   if (flags.json) await writeJson(process.stdout, timelines, grid);

@@ -9,7 +9,6 @@ import { parseKey, type WorkloadKey } from '../core/types.js';
 import { recommended, type Recommended } from '../loop/record.js';
 import type { DecisionRecord, Outcome } from '../loop/records.js';
 import { prometheusFlags } from '../promql/flags.js';
-import { formatRuleError, loadRuleFiles } from '../rules/load.js';
 import { suggestion } from '../rules/nearest.js';
 import { askScaler, type ScalerAnswer } from './from-scaler.js';
 import { painter, type Paint } from './paint.js';
@@ -24,6 +23,7 @@ import {
 } from './past.js';
 import { tellDecision } from './story.js';
 import { namesOf } from './target.js';
+import { loadRulesOrTell } from './rules.js';
 
 const OUTCOMES: Record<Outcome, string> = {
   unchanged: '',
@@ -95,11 +95,8 @@ async function explainFromPrometheus(
 ): Promise<number> {
   const prometheus = prometheusOf(flags);
   const at = parseTime(flags.at ?? '0s', Date.now() / 1000);
-  const { groups, errors } = await loadRuleFiles(files);
-  if (errors.length > 0) {
-    for (const error of errors) process.stderr.write(`${formatRuleError(error)} [${error.code}]\n`);
-    return 1;
-  }
+  const groups = await loadRulesOrTell(files);
+  if (!groups) return 1;
   const interval = Math.min(LONGEST_INTERVAL, ...groups.map((group) => group.interval));
   const { workloads, decisions } = await withPast(prometheus, (queries) =>
     decideAsItWas({ groups: withoutSelectors(groups), queries, actual: flags.actual }, at, interval),

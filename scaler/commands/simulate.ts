@@ -5,7 +5,6 @@ import { parseQuantity } from '../../common/quantity.js';
 import { workloadKey } from '../core/types.js';
 import { latencySignal, builtInSignals } from '../rules/signals.js';
 import type { Claim } from '../loop/claims.js';
-import { formatRuleError, loadRuleFiles } from '../rules/load.js';
 import { suggestion } from '../rules/nearest.js';
 import { bindRule } from '../rules/resolve.js';
 import type { RuleGroup } from '../rules/types.js';
@@ -14,6 +13,7 @@ import { CAVEAT, report, summarize } from '../simulate/report.js';
 import { simulate as run, type Round } from '../simulate/run.js';
 import { painter } from './paint.js';
 import { wrong } from './past.js';
+import { loadRulesOrTell } from './rules.js';
 
 const DEFAULT_COLUMNS = 80;
 /** How long it goes on after the last change of the load, unless told otherwise, seconds. */
@@ -53,11 +53,8 @@ export async function simulate(argv: readonly string[]): Promise<number> {
       "no rule files given; for example: kernscale simulate rules/scaling/default.yaml --load='20 100@5m'",
     );
   }
-  const { groups, errors } = await loadRuleFiles(command.args);
-  if (errors.length > 0) {
-    for (const error of errors) process.stderr.write(`${formatRuleError(error)} [${error.code}]\n`);
-    return 1;
-  }
+  const groups = await loadRulesOrTell(command.args);
+  if (!groups) return 1;
   const claim = choose(groups, flags.rule);
   const { cpu, lock, disk, wait, request, limit, threads, startup, load, replicas } = flags;
   const length = flags.for ?? load.at(-1)!.from + AFTERMATH;

@@ -7,6 +7,7 @@ import { runTest, type Verdict } from '../rule-tests/run.js';
 import { formatRuleError } from '../rules/load.js';
 import type { RuleError } from '../rules/types.js';
 import { painter } from './paint.js';
+import { progressBar } from './progress.js';
 import { tellDecision } from './story.js';
 
 /** Where the set-up of this repository unpacks Debian's package, from where it is run. */
@@ -24,7 +25,10 @@ interface Flags {
  */
 export async function test(argv: readonly string[]): Promise<number> {
   const command = commandLine('kernscale test', 'Run unit tests of rules')
-    .argument('[files...]', 'test files, folders, or patterns such as rules/tests/*.yaml')
+    .argument(
+      '[files...]',
+      'test files, folders, or patterns such as rules/tests/*.yaml; - is standard input',
+    )
     .option('--json', 'print one JSON object in place of text')
     .addOption(flag('--promtool.binary <path>', 'promtool; found on the PATH or where the set-up left it'));
   const flags = parseFlags<Flags>(command, argv);
@@ -39,12 +43,16 @@ export async function test(argv: readonly string[]): Promise<number> {
   const promtool = flags['promtool.binary'] ?? (await findPromtool());
   const broken = [...errors];
   const verdicts: Verdict[] = [];
-  for (const ruleTest of tests) {
-    try {
-      verdicts.push(...(await runTest(promtool, ruleTest)));
-    } catch (error) {
-      broken.push(brokenTest(ruleTest, error));
+  const progress = progressBar(process.stderr, 'test');
+  try {
+    for (const [index, ruleTest] of tests.entries()) {
+      progress.show(index / tests.length);
+      const run = await runTest(promtool, ruleTest).catch((error: unknown) => brokenTest(ruleTest, error));
+      if ('code' in run) broken.push(run);
+      else verdicts.push(...run);
     }
+  } finally {
+    progress.end();
   }
   if (flags.json) printJson(verdicts, broken);
   else printText(verdicts, broken);

@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseDuration } from '../../common/duration.js';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
 import { parseKey } from '../core/types.js';
 import { claim } from '../loop/claims.js';
 import { parseDocuments, type Path, type RuleDocument } from '../rules/document.js';
-import { expandPaths } from '../rules/files.js';
+import { expandPaths, readText } from '../rules/files.js';
 import { findingsOf, type Finding } from '../rules/issues.js';
 import { loadRuleFiles } from '../rules/load.js';
 import { suggestion } from '../rules/nearest.js';
@@ -47,7 +46,7 @@ export async function loadTestFiles(paths: readonly string[]): Promise<LoadedTes
   for (const path of paths) {
     try {
       for (const file of await expandPaths(path)) {
-        const loaded = await loadTests(file, await readFile(file, 'utf8'));
+        const loaded = await loadTests(file, await readText(file));
         tests.push(...loaded.tests);
         errors.push(...loaded.errors);
       }

@@ -1,14 +1,23 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { KernscaleError } from '../../common/errors.js';
+
+const STANDARD_INPUT = '-';
+
+/** Reads a file as text; `-` is standard input. */
+export function readText(file: string): Promise<string> {
+  return file === STANDARD_INPUT ? text(process.stdin) : readFile(file, 'utf8');
+}
 
 /**
  * The files that a path stands for, in the order of their names.
  *
- * @param path a file, a folder (its *.yaml and *.yml), or a pattern with * and ? in its last part
+ * @param path a file, `-`, a folder (its *.yaml and *.yml), or a pattern with * and ? in its last part
  * @throws KernscaleError `RULE_FILE_UNREADABLE` when it stands for none
  */
 export async function expandPaths(path: string): Promise<string[]> {
+  if (path === STANDARD_INPUT) return [path];
   const pattern = basename(path);
   if (/[*?]/.test(pattern)) return filesIn(dirname(path), wildcard(pattern), path);
   if ((await stat(path)).isDirectory()) return filesIn(path, /^[^.].*\.ya?ml$/, path);

@@ -14,6 +14,9 @@ export interface Finding {
   readonly message: string;
 }
 
+/** Characters of a value that are shown. */
+const LONGEST_SHOWN = 60;
+
 type Issue = z.core.$ZodIssue;
 
 const DURATIONS = new Set<PropertyKey | undefined>([
@@ -130,7 +133,8 @@ function article(expected: string): string {
 function show(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (value !== null && typeof value === 'object') return 'a mapping';
-  return JSON.stringify(value);
+  const text = JSON.stringify(value);
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
 }
 
 /** The path as people write it; in a rule, from the rule on: `behavior.scaleUp.policies[0].type`. */

@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
 import { workloadKey } from '../core/types.js';
 import { checkGroup, checkRule, duplicates, knownSignals } from './checks.js';
 import { parseDocuments, type Path, type RuleDocument } from './document.js';
-import { expandPaths } from './files.js';
+import { expandPaths, readText } from './files.js';
 import { findingsOf, valueAt, type Finding } from './issues.js';
 import { lintFile, shadowedRules, type LintOptions } from './lint.js';
 import { resolveGroup } from './resolve.js';
@@ -35,7 +34,7 @@ export async function loadRuleFiles(paths: readonly string[], lint?: LintOptions
   for (const path of paths) {
     try {
       for (const file of await expandPaths(path)) {
-        const loaded = parseRules(file, await readFile(file, 'utf8'), lint);
+        const loaded = parseRules(file, await readText(file), lint);
         groups.push(...loaded.groups);
         errors.push(...loaded.errors);
         warnings.push(...loaded.warnings);
@@ -81,6 +80,10 @@ function examine(document: RuleDocument): RuleError[] {
     }));
   }
   const { value } = document;
+  if (valueAt(value, ['rule_files']) !== undefined) {
+    const message = 'this is a file of rule tests; kernscale test runs it';
+    return [{ ...document.locateKey(['rule_files']), code: 'RULE_WRONG_FILE', message }];
+  }
   const issues = fileSchema.safeParse(value).error?.issues ?? [];
   const findings = findingsOf(issues, value, fileSchema);
   findings.push(...checkMeaning(value));

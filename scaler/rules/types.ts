@@ -69,6 +69,7 @@ export interface RuleError extends Position {
 export type RuleErrorCode =
   | 'RULE_FILE_UNREADABLE'
   | 'RULE_FILE_TOO_LARGE'
+  | 'RULE_WRONG_FILE'
   | 'RULE_YAML'
   | 'RULE_DUPLICATE_KEY'
   | 'RULE_UNKNOWN_FIELD'
