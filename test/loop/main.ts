@@ -2,6 +2,7 @@
 import { commandLine, flag, parseFlags, seconds } from '../../common/flags.js';
 import { KernscaleError } from '../../common/errors.js';
 import { runMain, terminationSignal } from '../../common/main.js';
+import { formatRuleError, loadRuleFiles } from '../../scaler/rules/load.js';
 import { cpuTruth } from './demo.js';
 import { startLoop, urlOf, type Loop } from './loop.js';
 import { fromRoot, PROMETHEUS } from './paths.js';
@@ -37,6 +38,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const options = parseOptions(argv);
   if (!options) return 0;
   preflight(PROMETHEUS);
+  await checkRules(options.rules);
   const stopping = new AbortController();
   const stop = () => {
     stopping.abort();
@@ -53,6 +55,12 @@ async function main(argv: readonly string[]): Promise<number> {
     if (options.for === undefined) return 0;
     throw new KernscaleError('INTERRUPTED', 'ended before its time was up, so there is no verdict');
   }
+}
+
+/** The scaler would refuse them, too, but it is started last. */
+async function checkRules(path: string): Promise<void> {
+  const { errors } = await loadRuleFiles([path]);
+  if (errors.length > 0) throw new KernscaleError('RULES_INVALID', errors.map(formatRuleError).join('\n'));
 }
 
 async function run(options: Options, signal: AbortSignal): Promise<number> {
