@@ -1,3 +1,5 @@
+import type { CgroupKey } from './source.js';
+
 export type Qos = 'Guaranteed' | 'Burstable' | 'BestEffort';
 export type Runtime = 'containerd' | 'cri-o' | 'docker';
 
@@ -37,6 +39,17 @@ export function parseCgroupPath(path: string): CgroupIdentity | undefined {
     if (identity) return identity;
   }
   return undefined;
+}
+
+/**
+ * Reads the pod from the path of its own cgroup.
+ *
+ * @returns undefined for any other path
+ */
+export function parsePodPath(path: string): CgroupKey | undefined {
+  const names = path.split('/');
+  const pod = podSlice(names.at(-1)!) ?? podDirectory(names, names.length - 1);
+  return pod && { podUid: pod.podUid, containerId: '', isPod: true };
 }
 
 function containerAt(names: readonly string[], at: number): CgroupIdentity | undefined {

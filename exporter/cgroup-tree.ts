@@ -5,7 +5,7 @@ import type { CgroupKey, Source } from './source.js';
 
 interface Child {
   readonly inode: bigint;
-  /** Undefined for a cgroup that is measured: whatever it contains is part of it. */
+  /** Undefined for a container: whatever it contains is part of it. */
   readonly directory: Directory | undefined;
 }
 
@@ -25,7 +25,7 @@ const RESCAN_UNWATCHED_MS = 1000;
  * a full scan now and then repairs what was missed, and replaces inotify where its limits are hit.
  */
 export class CgroupTree {
-  /** By the inode of the cgroup's directory, which is the kernel's cgroup id. */
+  /** Containers and pods, by the inode of the cgroup's directory, which is the kernel's cgroup id. */
   readonly containers = new Map<bigint, CgroupKey>();
   readonly #root: Directory;
   readonly #dirty = new Set<Directory>();
@@ -137,16 +137,17 @@ export class CgroupTree {
   }
 
   #enter(path: string, inode: bigint): Child {
-    const identity = this.parse(path.slice(this.mountPoint.length));
-    if (!identity) return { inode, directory: this.#open(path) };
-    this.containers.set(inode, identity);
-    this.#changed = true;
-    return { inode, directory: undefined };
+    const key = this.parse(path.slice(this.mountPoint.length));
+    if (key) {
+      this.containers.set(inode, key);
+      this.#changed = true;
+    }
+    return { inode, directory: key && !key.isPod ? undefined : this.#open(path) };
   }
 
   #leave({ inode, directory }: Child): void {
     if (directory) this.#closeDirectory(directory);
-    else if (this.containers.delete(inode)) this.#changed = true;
+    if (this.containers.delete(inode)) this.#changed = true;
   }
 
   #closeDirectory(directory: Directory): void {

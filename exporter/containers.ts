@@ -1,7 +1,8 @@
 import type { ContainerCounters, Probes, Snapshot } from 'bpf-linker-napi';
 import { errorCode } from '../common/errors.js';
+import { statesOnly } from './counters.js';
 import type { ContainerSeries } from './families.js';
-import type { ContainerIdentity, PodIdentity } from './pods.js';
+import { seriesKey, type ContainerIdentity, type PodIdentity } from './pods.js';
 import { RetiredContainers } from './retired.js';
 import type { CgroupKey } from './source.js';
 
@@ -41,6 +42,8 @@ interface Entry {
 
 /** The kubelet reports a container's id a second or two after its start; a sandbox's never. */
 const SANDBOX_SECONDS = 60;
+/** Of containers that restart fast, it reports the last two: what the others did becomes part of the rest of the pod. */
+const FORGOTTEN_SECONDS = 10;
 
 /**
  * Keeps the kernel's slots in step with the containers that exist, and joins both with what the API knows.
@@ -79,7 +82,7 @@ export class ContainerTable {
     this.#pods = pods;
     for (const entry of this.#entries.values()) this.#update(entry, now);
     for (const entry of this.#ended) this.#identify(entry);
-    this.#retired.identify(({ podUid, containerId }) => pods.get(podUid)?.containers.get(containerId));
+    this.#identifyRetired(now);
   }
 
   /** Some container has ended and waits for `retire` to free its slot. */
@@ -96,6 +99,9 @@ export class ContainerTable {
       this.tracker.untrack(cgroupId);
     }
     this.#ended = [];
+    this.#identifyRetired(now);
+    const identities = [...this.#entries.values()].flatMap(({ identity }) => identity ?? []);
+    this.#retired.expire(new Set(identities.map(seriesKey)), now);
   }
 
   /** What to expose from a snapshot: instances of one container, before and after a restart, are one series. */
@@ -107,7 +113,7 @@ export class ContainerTable {
       const counters = slot === undefined ? undefined : bySlot.get(slot);
       if (identity && counters) live.push({ identity, counters, live: true });
     }
-    return this.#retired.serveWith(live, now);
+    return this.#retired.serveWith(live).map((one) => (one.identity.isRestOfPod ? restOf(one) : one));
   }
 
   /** Names of a pod's containers by their cgroups. @param container - one of them; all by default */
@@ -123,7 +129,8 @@ export class ContainerTable {
 
   counts(): ContainerCounts {
     const counts = { exported: 0, unknown: 0, ignored: 0, folded: 0, retired: this.#retired.size };
-    for (const { ignored, slot, identity } of this.#entries.values()) {
+    for (const { cgroup, ignored, slot, identity } of this.#entries.values()) {
+      if (cgroup.isPod) continue;
       if (ignored) counts.ignored++;
       else if (slot === undefined) counts.folded++;
       else if (identity) counts.exported++;
@@ -156,9 +163,19 @@ export class ContainerTable {
   #isSandbox({ cgroup, seenAt }: Entry, now: number): boolean {
     if (now - seenAt < SANDBOX_SECONDS) return false;
     for (const other of this.#entries.values()) {
-      if (other.cgroup.podUid === cgroup.podUid && other.identity && other.seenAt >= seenAt) return true;
+      const isSibling = other.cgroup.podUid === cgroup.podUid && !other.cgroup.isPod;
+      if (isSibling && other.identity && other.seenAt >= seenAt) return true;
     }
     return false;
+  }
+
+  #identifyRetired(now: number): void {
+    this.#retired.identify(({ podUid, containerId }, endedAt) => {
+      const containers = this.#pods.get(podUid)?.containers;
+      return (
+        containers?.get(containerId) ?? (now - endedAt < FORGOTTEN_SECONDS ? undefined : containers?.get(''))
+      );
+    });
   }
 
   #identify(entry: Entry): PodIdentity | undefined {
@@ -181,6 +198,11 @@ export class ContainerTable {
     this.tracker.untrack(entry.cgroupId);
     entry.slot = undefined;
   }
+}
+
+/** It has no request, no image, and no histograms: only its share of the pod's time. */
+function restOf(series: ContainerSeries): ContainerSeries {
+  return { ...series, counters: statesOnly(series.counters), live: false };
 }
 
 function countersBySlot({ containers }: Snapshot): Map<number, ContainerCounters> {

@@ -23,6 +23,24 @@ export function addCounters(a: ContainerCounters, b: ContainerCounters): Contain
   };
 }
 
+const NONE: Histogram = { sum: 0, buckets: new Float64Array() };
+
+/** Where the time went, and nothing else. */
+export function statesOnly({ slot, stateSeconds, samples }: ContainerCounters): ContainerCounters {
+  return {
+    slot,
+    stateSeconds,
+    samples,
+    oncpu: NONE,
+    runqueue: NONE,
+    offcpu: mapKeys(REASONS, () => NONE),
+    tcpServe: NONE,
+    tcpServeOverlapped: 0,
+    blockIo: [],
+    peers: [],
+  };
+}
+
 function addHistograms(a: Histogram, b: Histogram): Histogram {
   return { buckets: a.buckets.map((count, index) => count + b.buckets[index]!), sum: a.sum + b.sum };
 }

@@ -7,7 +7,7 @@ import type { ContainerIdentity } from './pods.js';
 export interface ContainerSeries {
   readonly identity: ContainerIdentity;
   readonly counters: ContainerCounters;
-  /** False once it has ended: its counters are served once more, its gauges no longer. */
+  /** False once it has ended, and for the rest of a pod: it has counters, and no gauges. */
   readonly live: boolean;
 }
 

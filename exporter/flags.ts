@@ -27,6 +27,8 @@ export interface ExporterFlags {
   readonly ignoreNamespaces: RegExp;
   readonly keepDeadSeconds: number;
   readonly histogramsDetail: boolean;
+  /** Only check the configuration and say what is wrong. */
+  readonly checkOnly: boolean;
   /** Undefined: profiles are for clients that authenticate themselves. */
   readonly profile: boolean | undefined;
   readonly cgroupfs: string | undefined;
@@ -39,7 +41,10 @@ export interface ExporterFlags {
  * @throws KernscaleError `BAD_FLAG`
  */
 export function parseExporterFlags(argv: readonly string[], version: string): ExporterFlags | undefined {
-  const options = parseFlags<Record<string, unknown>>(command(version), [...switchEnvironment(), ...argv]);
+  const options = parseFlags<Record<string, unknown>>(exporterCommand(version), [
+    ...switchEnvironment(),
+    ...argv,
+  ]);
   if (!options) return undefined;
   const probes = PROBES.filter((probe) => options[`probe.${probe}`] === true);
   if (probes.length === 0) throw new KernscaleError('BAD_FLAG', 'every probe is switched off; leave one on');
@@ -57,6 +62,7 @@ export function parseExporterFlags(argv: readonly string[], version: string): Ex
     ignoreNamespaces: options['ignore.namespaces'] as RegExp,
     keepDeadSeconds: options['containers.keepDead'] as number,
     profile: options['profile'] as boolean | undefined,
+    checkOnly: options['config.check'] === true,
     histogramsDetail: options['histograms.detail'] === true,
     cgroupfs: options['path.cgroupfs'] as string | undefined,
     procfs: options['path.procfs'] as string,
@@ -64,8 +70,8 @@ export function parseExporterFlags(argv: readonly string[], version: string): Ex
   };
 }
 
-function command(version: string): Command {
-  const nodeName = process.env['NODE_NAME'] ?? hostname();
+/** The command line; its flags are documented in docs/exporter.md. */
+export function exporterCommand(version: string): Command {
   const command = commandLine(
     'kernscale-exporter',
     'Measures what the threads of every workload on this node are doing, and serves it to Prometheus.',
@@ -73,7 +79,21 @@ function command(version: string): Command {
   const options = [
     listenFlag(':5000'),
     webConfigFlag(),
+    new Option('--config.check', 'Check flags, web configuration and kubeconfig, and exit'),
+    new Option('--no-config.check', 'Serve (default)').hideHelp(),
     ...probeFlags(),
+    ...sourceFlags(),
+    ...expositionFlags(),
+    flag('--path.cgroupfs <directory>', 'Mount of cgroup2; default: found in the mount table'),
+    flag('--path.procfs <directory>', 'Mount of procfs', '/proc'),
+    ...logFlags(),
+  ];
+  for (const option of options) command.addOption(option);
+  return command;
+}
+
+function sourceFlags(): Option[] {
+  return [
     flag(
       '--source <source>',
       'What is measured: pods, or the systemd units and containers of a host; detect asks the machine',
@@ -81,12 +101,20 @@ function command(version: string): Command {
     ).choices([...SOURCES]),
     flag('--host.docker-socket <file>', "Where Docker's API listens", '/run/docker.sock'),
     flag('--host.podman-socket <file>', "Where podman's API listens", '/run/podman/podman.sock'),
-    flag('--kubernetes.node-name <name>', 'This node in the Kubernetes API', nodeName),
+    flag('--kubernetes.node-name <name>', 'This node in the Kubernetes API').default(
+      process.env['NODE_NAME'] ?? hostname(),
+      'NODE_NAME, else the host name',
+    ),
     flag('--kubernetes.kubeconfig <file>', 'Kubeconfig to use; default: service account, KUBECONFIG'),
     flag('--ignore.namespaces <regex>', 'Namespaces not to measure, anchored', undefined, anchored).default(
       /^kube-system$/,
       'kube-system',
     ),
+  ];
+}
+
+function expositionFlags(): Option[] {
+  return [
     flag(
       '--containers.keep-dead <duration>',
       'How long to serve final values, at least once',
@@ -100,13 +128,11 @@ function command(version: string): Command {
     new Option('--no-histograms.detail', 'At most 80 lines per container (default)'),
     new Option('--profile', 'Answer /profile to everybody; default: to clients that authenticate themselves'),
     new Option('--no-profile', 'Answer /profile to nobody, and load nothing for it'),
-    flag('--path.cgroupfs <directory>', 'Mount of cgroup2; default: found in the mount table'),
-    flag('--path.procfs <directory>', 'Mount of procfs', '/proc'),
-    ...logFlags(),
   ];
-  for (const option of options) command.addOption(option);
-  return command;
 }
+
+/** Flags that are on or off. */
+const SWITCHES = ['config.check', 'histograms.detail', 'profile', ...PROBES.map((probe) => `probe.${probe}`)];
 
 function probeFlags(): Option[] {
   return PROBES.flatMap((probe) => [
@@ -117,7 +143,7 @@ function probeFlags(): Option[] {
 
 /** commander takes any value of a switch's variable for "on"; `KERNSCALE_PROBE_TCP=false` must mean off. */
 function switchEnvironment(): string[] {
-  return ['histograms.detail', 'profile', ...PROBES.map((probe) => `probe.${probe}`)].flatMap((name) => {
+  return SWITCHES.flatMap((name) => {
     const value = process.env[environmentVariable(`--${name}`)];
     if (value === undefined) return [];
     return [/^(0|false|no|off)$/i.test(value) ? `--no-${name}` : `--${name}`];

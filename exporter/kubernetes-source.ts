@@ -1,12 +1,12 @@
 import type { Watched } from '../common/kubernetes-watch.js';
-import { parseCgroupPath } from './cgroup-path.js';
+import { parseCgroupPath, parsePodPath } from './cgroup-path.js';
 import type { Pod } from './pod.js';
 import { indexPods, type PodIdentity } from './pods.js';
-import type { Source } from './source.js';
+import type { CgroupKey, Source } from './source.js';
 
 /** Names containers by this node's pods as the API server lists them. */
 export class KubernetesSource implements Source {
-  readonly parse = parseCgroupPath;
+  readonly parse = (path: string): CgroupKey | undefined => parseCgroupPath(path) ?? parsePodPath(path);
   #identities: ReadonlyMap<string, PodIdentity> = new Map();
   #stale = true;
 

@@ -28,9 +28,17 @@ import { createApp } from './web.js';
 await runMain('kernscale-exporter', async (argv) => {
   const version = packageVersion();
   const flags = parseExporterFlags(argv, version);
-  if (flags) await run(flags, version);
+  if (flags?.checkOnly) await check(flags);
+  else if (flags) await run(flags, version);
   return 0;
 });
+
+/** Reads every file that the flags name, and touches nothing else. */
+async function check(flags: ExporterFlags): Promise<void> {
+  await webConfigOf(flags, createLogger(flags.log));
+  if (flags.source !== 'host' && isClusterGiven(flags.kubeconfig)) await findApi(flags.kubeconfig);
+  process.stdout.write('The configuration is good.\n');
+}
 
 async function run(flags: ExporterFlags, version: string): Promise<void> {
   const log = createLogger(flags.log);

@@ -15,6 +15,8 @@ export interface ContainerIdentity {
   /** Cores, undefined when the pod's author set none. */
   readonly cpuRequest: number | undefined;
   readonly cpuLimit: number | undefined;
+  /** No container, but what runs in a pod outside of those that are known. */
+  readonly isRestOfPod?: true;
 }
 
 /** The labels that tell one container's series from another's; the workload follows from them. */
@@ -24,9 +26,18 @@ export function seriesKey({ namespace, pod, container }: ContainerIdentity): str
 
 export interface PodIdentity {
   readonly namespace: string;
-  /** By container id as it stands in cgroup names, without the runtime's prefix. */
+  /** By container id as it stands in cgroup names, without the runtime's prefix; empty: the rest of the pod. */
   readonly containers: ReadonlyMap<string, ContainerIdentity>;
 }
+
+const REST_OF_POD = {
+  container: '',
+  image: '',
+  containerId: '',
+  cpuRequest: undefined,
+  cpuLimit: undefined,
+  isRestOfPod: true,
+} as const;
 
 /**
  * Indexes pods by what names them in cgroup paths: their uid, or for a static pod the hash of its manifest.
@@ -52,14 +63,17 @@ function containersOf(pod: Pod): Map<string, ContainerIdentity> {
     specs.set(container.name, container);
   }
   const workload = workloadOf(pod);
-  const containers = new Map<string, ContainerIdentity>();
+  const ofPod = {
+    namespace: pod.metadata.namespace ?? '',
+    pod: pod.metadata.name ?? '',
+    workload: workload.name,
+    workloadKind: workload.kind,
+  };
+  const containers = new Map<string, ContainerIdentity>([['', { ...ofPod, ...REST_OF_POD }]]);
   for (const { name, containerId } of containerInstances(status)) {
     containers.set(containerId.slice(containerId.lastIndexOf('/') + 1), {
-      namespace: pod.metadata.namespace ?? '',
-      pod: pod.metadata.name ?? '',
+      ...ofPod,
       container: name,
-      workload: workload.name,
-      workloadKind: workload.kind,
       image: specs.get(name)?.image ?? '',
       containerId,
       ...cpuResources(specs.get(name)),

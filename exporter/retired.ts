@@ -47,16 +47,16 @@ export class RetiredContainers {
   }
 
   /** Names containers that ended before the API told what they were. */
-  identify(lookUp: (cgroup: CgroupKey) => ContainerIdentity | undefined): void {
+  identify(lookUp: (cgroup: CgroupKey, endedAt: number) => ContainerIdentity | undefined): void {
     const waiting = this.#unidentified;
     this.#unidentified = [];
     for (const { ended, endedAt } of waiting) {
-      this.add({ ...ended, identity: lookUp(ended.cgroup) }, endedAt);
+      this.add({ ...ended, identity: lookUp(ended.cgroup, endedAt) }, endedAt);
     }
   }
 
-  /** Joins what lives with what has ended, and forgets what was served for long enough. */
-  serveWith(live: readonly ContainerSeries[], now: number): ContainerSeries[] {
+  /** Joins what lives with what has ended. */
+  serveWith(live: readonly ContainerSeries[]): ContainerSeries[] {
     const series = new Map<string, ContainerSeries>();
     for (const one of live) {
       const key = seriesKey(one.identity);
@@ -64,7 +64,6 @@ export class RetiredContainers {
       const counters = before ? addCounters(before.counters, one.counters) : one.counters;
       series.set(key, { ...one, counters });
     }
-    this.#expire(series, now);
     for (const [key, retired] of this.#byKey) {
       retired.served = true;
       const { identity, counters } = retired;
@@ -73,7 +72,12 @@ export class RetiredContainers {
     return [...series.values()];
   }
 
-  #expire(live: ReadonlyMap<string, unknown>, now: number): void {
+  /**
+   * Forgets what was served for long enough, or not asked for at all.
+   *
+   * @param live keys of series whose container lives, perhaps again
+   */
+  expire(live: ReadonlySet<string>, now: number): void {
     for (const [key, { endedAt, served }] of this.#byKey) {
       const age = now - endedAt;
       const old = (served && age >= this.keepSeconds) || age >= UNSERVED_SECONDS;

@@ -6,6 +6,8 @@ export interface CgroupKey {
   readonly podUid: string;
   /** Empty for what is no container. */
   readonly containerId: string;
+  /** A pod: it is measured for what runs in it outside of its containers, and they are measured one by one. */
+  readonly isPod?: true;
 }
 
 /** Tells which cgroups are measured one by one, and what each of them is. */

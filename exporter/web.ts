@@ -42,7 +42,7 @@ export function createApp(exporter: Exporter, profiles: ProfileService, version:
     context.body = exporter.ready ? 'kernscale-exporter is ready.\n' : 'The list of pods is not in yet.\n';
   });
   const app = new Koa();
-  app.use(ignoreEscaping);
+  app.use(ignoreParameters);
   app.on('error', (error: unknown) => {
     if (GONE_CLIENT.has(errorCode(error) ?? '')) return;
     log.error({ error: errorMessage(error) }, 'cannot answer a request');
@@ -53,11 +53,12 @@ export function createApp(exporter: Exporter, profiles: ProfileService, version:
 }
 
 /**
- * Prometheus 3 says after each type how it wants names escaped. No name of ours needs it, but as a parameter it would
- * keep every type from matching.
+ * Prometheus 3 says after each type how it wants names escaped, others name the charset that we answer in anyway. As
+ * parameters these would keep every type from matching.
  */
-function ignoreEscaping({ headers }: Context, next: Next): Promise<void> {
-  if (headers.accept !== undefined) headers.accept = headers.accept.replace(/;\s*escaping=[^;,]*/g, '');
+function ignoreParameters({ headers }: Context, next: Next): Promise<void> {
+  const { accept } = headers;
+  if (accept !== undefined) headers.accept = accept.replace(/;\s*(?:escaping|charset)=[^;,]*/gi, '');
   return next() as Promise<void>;
 }
 

@@ -100,7 +100,8 @@ describe('kernscale-exporter on this kernel', function () {
     const line = text.split('\n').find((one) => series.test(one));
     return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')));
   }
-  const ONCPU = /^kernscale_state_seconds_total\{namespace="shop",.*workload="web",.*state="oncpu"/;
+  const ONCPU =
+    /^kernscale_state_seconds_total\{namespace="shop",.*container="web",workload="web",.*state="oncpu"/;
 
   it('measures the units of a host without Kubernetes', async () => {
     const unit = path.join(root, 'system.slice', 'batch@1.service');
@@ -145,6 +146,29 @@ describe('kernscale-exporter on this kernel', function () {
     expect(await stop(exporter.child, 'SIGTERM')).to.equal(0);
     expect(Date.now() - asked).to.be.lessThan(1000);
     expect(exporter.log).not.to.match(/level=(warn|error)/);
+  });
+
+  it('counts what containers do that live for 50 ms, as part of their pod', async () => {
+    api.put(podOf(ID));
+    const url = await start().url();
+    makeContainer(ID);
+    await eventually('the pod is known', async () => (await value(url, ONCPU)) === 0);
+    let truth = 0;
+    for (let i = 0; i < 20; i++) {
+      const cgroup = makeContainer(i.toString(16).padStart(64, '0'));
+      const command = `echo $$ > ${cgroup}/cgroup.procs; exec timeout 0.05 sh -c 'while :; do :; done'`;
+      await once(spawn('/bin/sh', ['-c', command]), 'exit');
+      truth += usageSeconds(cgroup);
+      removeCgroups(cgroup);
+    }
+    expect(truth).to.be.greaterThan(0.1);
+    const counted = async () => {
+      const text = await (await fetch(`${url}/metrics`)).text();
+      const lines = text.match(/^kernscale_state_seconds_total\{namespace="shop".*state="oncpu"\} .*$/gm)!;
+      return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+    };
+    await eventually('all of it', async () => (await counted()) > truth * 0.95, 20_000);
+    expect(await counted()).to.be.lessThan(truth * 1.05 + 0.02);
   });
 
   it('loses nothing while the API is down at its start', async () => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { parseCgroupPath } from '../../exporter/cgroup-path.js';
+import { parseCgroupPath, parsePodPath } from '../../exporter/cgroup-path.js';
 
 const ID = '5f2b6a0c9d8e7f6a5b4c3d2e1f00112233445566778899aabbccddeeff001122';
 const OTHER = '00000000000000000000000000000000000000000000000000000000000000ff';
@@ -156,6 +156,19 @@ describe('parseCgroupPath', () => {
   for (const [what, path] of OTHERS) {
     it(`sees no container in ${what}`, () => {
       expect(parseCgroupPath(path)).to.equal(undefined);
+    });
+  }
+
+  for (const [layout, path, podUid] of CONTAINERS.filter(([, path]) => !path.includes(':'))) {
+    it(`reads the pod of ${layout}`, () => {
+      const levels = path.split('/');
+      const above = levels.map((_, at) => parsePodPath(levels.slice(0, at + 1).join('/')));
+      expect(above.filter((pod) => pod !== undefined).at(-1)).to.deep.equal({
+        podUid,
+        containerId: '',
+        isPod: true,
+      });
+      expect(parsePodPath(path)).to.equal(undefined);
     });
   }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
-import { parseCgroupPath } from '../../exporter/cgroup-path.js';
+import { parseCgroupPath, parsePodPath } from '../../exporter/cgroup-path.js';
 import { CgroupTree } from '../../exporter/cgroup-tree.js';
 import { eventually } from './loopback-api.js';
 
@@ -59,6 +59,24 @@ describe('the tree of cgroups', () => {
     open();
     rmSync(path.join(root, 'kubepods.slice'), { recursive: true });
     await eventually('nothing', () => ids().length === 0, 100);
+  });
+
+  it('knows the pods too, and what is in them, if it is to', async () => {
+    make(`${POD}/${scope('a')}`);
+    tree = new CgroupTree(
+      root,
+      (file) => parseCgroupPath(file) ?? parsePodPath(file),
+      pino({ level: 'silent' }),
+      () => changes++,
+    );
+    const podIds = () => [...tree.containers.values()].filter(({ isPod }) => isPod);
+    expect(podIds()).to.deep.equal([
+      { podUid: '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11', containerId: '', isPod: true },
+    ]);
+    make(`${POD}/${scope('b')}`);
+    await eventually('a and b', () => tree.containers.size === 3, 100);
+    rmSync(path.join(root, 'kubepods.slice'), { recursive: true });
+    await eventually('nothing', () => tree.containers.size === 0, 100);
   });
 
   it('sees a directory that was replaced by another of the same name', async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ContainerTable } from '../../exporter/containers.js';
-import type { CgroupIdentity } from '../../exporter/cgroup-path.js';
+import type { CgroupKey } from '../../exporter/source.js';
 import { cgroup, HandMadeProbes, identity, podIndex } from './exporter-fixtures.js';
 
 const web = identity();
@@ -19,7 +19,7 @@ describe('the container table', () => {
     setUp();
   });
 
-  const observe = (now: number, ...found: [bigint, CgroupIdentity][]) => {
+  const observe = (now: number, ...found: [bigint, CgroupKey][]) => {
     table.observe(new Map(found), now);
   };
   const oncpu = (now: number) =>
@@ -50,7 +50,7 @@ describe('the container table', () => {
   });
 
   it('gives up on a sandbox after a minute, but not on a container the API tells of late', () => {
-    const both: [bigint, CgroupIdentity][] = [
+    const both: [bigint, CgroupKey][] = [
       [1n, cgroup('pod-1', 'pause')],
       [2n, cgroup('pod-1', 'aa')],
     ];
@@ -118,6 +118,66 @@ describe('the container table', () => {
     expect(oncpu(2)).to.deep.equal({});
     table.setPods(WEB, 3);
     expect(oncpu(4)).to.deep.equal({ [web.pod]: 0.05 });
+  });
+
+  describe('what runs in a pod outside of its known containers', () => {
+    const REST = identity({ container: '', isRestOfPod: true });
+    const POD_1: CgroupKey = { podUid: 'pod-1', containerId: '', isPod: true };
+    const PODS = podIndex(['pod-1', 'shop', { aa: web, '': REST }]);
+    const byContainer = (now: number) =>
+      table.series(probes.read(), now).map(({ identity: { container }, counters, live }) => {
+        return [container, counters.stateSeconds.oncpu, live];
+      });
+
+    it('is the time of the pod’s own cgroup, without gauges and histograms', () => {
+      observe(0, [1n, POD_1], [2n, cgroup('pod-1', 'aa')]);
+      table.setPods(PODS, 0);
+      probes.run(1n, 0.05);
+      probes.run(2n, 3);
+      expect(byContainer(1)).to.deep.equal([
+        ['', 0.05, false],
+        ['web', 3, true],
+      ]);
+      expect(table.series(probes.read(), 1)[0]!.counters.oncpu.buckets).to.have.length(0);
+      expect(table.counts()).to.include({ exported: 1, unknown: 0 });
+      observe(2);
+      expect(byContainer(3)).to.have.length(2);
+      expect(byContainer(34)).to.have.length(0);
+    });
+
+    it('includes containers that came and went without the API telling of them', () => {
+      table.setPods(PODS, 0);
+      observe(0, [1n, POD_1], [2n, cgroup('pod-1', 'short')]);
+      probes.run(2n, 0.04);
+      observe(1, [1n, POD_1]);
+      table.retire(probes.read(), 1);
+      expect(byContainer(2), 'the API may still tell').to.deep.equal([['', 0, false]]);
+      expect(byContainer(12)).to.deep.equal([['', 0.04, false]]);
+      expect(byContainer(500), 'for as long as the pod lives').to.deep.equal([['', 0.04, false]]);
+    });
+
+    it('is not measured in ignored namespaces', () => {
+      observe(0, [1n, POD_1]);
+      table.setPods(podIndex(['pod-1', 'kube-system', { '': identity({ namespace: 'kube-system' }) }]), 0);
+      expect(probes.slots.size).to.equal(0);
+    });
+
+    it('does not make a container that was restarted while the API is down a sandbox', () => {
+      table.setPods(PODS, 0);
+      observe(0, [1n, POD_1], [2n, cgroup('pod-1', 'new')]);
+      observe(100, [1n, POD_1], [2n, cgroup('pod-1', 'new')]);
+      expect(probes.slots.has(2n)).to.equal(true);
+    });
+  });
+
+  it('does not keep what ended while nobody scrapes', () => {
+    table.setPods(WEB, 0);
+    observe(0, [1n, cgroup('pod-1', 'aa')]);
+    observe(1);
+    table.retire(probes.read(), 1);
+    expect(table.counts()).to.include({ retired: 1 });
+    table.retire(probes.read(), 700);
+    expect(table.counts()).to.include({ retired: 0 });
   });
 
   it('continues the series of a restarted container for as long as it lives', () => {
@@ -189,7 +249,7 @@ describe('the container table', () => {
           for (const id of live) if (!ids.has(id)) ids.set(id, ++generation);
           observe(
             now,
-            ...[...ids].map(([id, inode]): [bigint, CgroupIdentity] => [inode, cgroup(`p${id}`, `c${id}`)]),
+            ...[...ids].map(([id, inode]): [bigint, CgroupKey] => [inode, cgroup(`p${id}`, `c${id}`)]),
           );
           for (const [id, amount] of runs) if (ids.has(id)) probes.run(ids.get(id)!, amount);
           if (!scrape) continue;

@@ -37,6 +37,7 @@ describe('indexPods', () => {
   it('knows every kind of container by its id, and the instance before a restart', () => {
     const names = [...containers].map(([id, { container }]) => [id, container]);
     expect(Object.fromEntries(names)).to.deep.equal({
+      '': '',
       aa: 'db',
       a0: 'db',
       bb: 'sidecar',
@@ -67,8 +68,18 @@ describe('indexPods', () => {
     expect([...index.keys()]).to.deep.equal(['hash']);
   });
 
-  it('bears pods that have no containers yet', () => {
-    expect(indexPods([{ metadata: {} }, { metadata: { uid: 'x' } }]).get('x')?.containers.size).to.equal(0);
+  it('knows what the rest of a pod belongs to, also of one that has no containers yet', () => {
+    const rest = { container: '', image: '', containerId: '', cpuRequest: undefined, cpuLimit: undefined };
+    expect(containers.get('')).to.deep.equal({
+      ...rest,
+      namespace: 'shop',
+      pod: 'db-0',
+      workload: 'db-0',
+      workloadKind: 'Pod',
+      isRestOfPod: true,
+    });
+    const index = indexPods([{ metadata: {} }, { metadata: { uid: 'x' } }]);
+    expect([...index.get('x')!.containers.keys()]).to.deep.equal(['']);
   });
 });
 

@@ -138,6 +138,52 @@ describe('the exporter over HTTP', () => {
     }
   });
 
+  const TEXT = 'text/plain; version=0.0.4; charset=utf-8';
+  const OPENMETRICS = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
+  const PROTOBUF =
+    'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited';
+  const NEGOTIATED: [accept: string, contentType: string][] = [
+    ['*/*', TEXT],
+    ['text/*', TEXT],
+    ['application/json', TEXT],
+    ['no media type;;', TEXT],
+    ['application/openmetrics-text', OPENMETRICS],
+    ['application/openmetrics-text; version=1.0.0; charset=utf-8', OPENMETRICS],
+    ['application/openmetrics-text;version=0.0.1', TEXT],
+    [
+      'application/openmetrics-text;version=0.0.1,application/openmetrics-text;version=1.0.0;q=0.1',
+      OPENMETRICS,
+    ],
+    ['application/openmetrics-text;q=0, */*', TEXT],
+    ['application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.9', TEXT],
+    [
+      'text/plain;version=0.0.4;charset=utf-8;q=0.1,application/openmetrics-text;version=1.0.0;q=0.9',
+      OPENMETRICS,
+    ],
+    ['application/vnd.google.protobuf', PROTOBUF],
+    [PROTOBUF.replace('delimited', 'text'), TEXT],
+    [PROTOBUF.replace('delimited', 'compact-text') + ',' + PROTOBUF + ';q=0.5', PROTOBUF],
+  ];
+  for (const [accept, contentType] of NEGOTIATED) {
+    it(`answers Accept: ${accept}`, async () => {
+      expect((await get('/metrics', { accept })).headers['content-type']).to.equal(contentType);
+    });
+  }
+
+  it('compresses for those who want it only', async () => {
+    for (const [encoding, expected] of [
+      ['gzip', 'gzip'],
+      ['br, gzip;q=0.5', 'gzip'],
+      ['gzip;q=0', undefined],
+      ['identity', undefined],
+      ['br', undefined],
+    ] as const) {
+      const { headers } = await get('/metrics', { 'accept-encoding': encoding });
+      expect(headers['content-encoding'], encoding).to.equal(expected);
+      expect(headers['vary']).to.include('Accept-Encoding');
+    }
+  });
+
   it('serves a page to a browser at /, and metrics at /metrics all the same', async () => {
     const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
     const page = await get('/', { accept });
