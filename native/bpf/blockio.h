@@ -3,7 +3,7 @@
 #ifndef KERNSCALE_BLOCKIO_H
 #define KERNSCALE_BLOCKIO_H
 
-#include "common.h"
+#include "pool.h"
 #include "threads.h"
 
 /*
@@ -19,13 +19,29 @@ struct bio___blkcg {
 /* Since 6.12; macros before. */
 enum rqf_flags___bits { __RQF_FLUSH_SEQ___bits = 1 };
 
-/* (slot, device, op) -> counters. Bound: four devices or operations per container, set before loading. */
+/* By slot, device and operation. Bound: four per container on average, set before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct blockio_entry);
+} blockio SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
+	__uint(max_entries, 1);
 	__type(key, struct blockio_key);
-	__type(value, struct blockio_value);
-} blockio SEC(".maps");
+	__type(value, __u32);
+} blockio_index SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, 1);
+	__type(value, __u32);
+} blockio_freed SEC(".maps");
+
+__u32 blockio_fresh; /* entries never taken begin here */
 
 struct pending {
 	__u64 request; /* 0: free */
@@ -51,8 +67,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct pending_line);
 } pending SEC(".maps");
-
-static const struct blockio_value no_blockio;
 
 /* The verifier forbids arithmetic on pointers to kernel objects, but not on what a context holds. */
 static hot __u64 request_address(void *ctx)
@@ -199,28 +213,39 @@ static hot bool is_step_of_flush(struct request *request)
 	return request->rq_flags & before_enum;
 }
 
-static hot struct blockio_value *find_blockio(struct blockio_key *key, struct gendisk *disk)
+static hot struct blockio_entry *find_blockio(struct blockio_key *key)
 {
-	struct blockio_value *value = bpf_map_lookup_elem(&blockio, key);
+	__u32 *place = bpf_map_lookup_elem(&blockio_index, key);
 
-	if (value)
-		return value;
-	bpf_map_update_elem(&blockio, key, &no_blockio, BPF_NOEXIST);
-	value = bpf_map_lookup_elem(&blockio, key);
-	if (value)
-		BPF_CORE_READ_STR_INTO(&value->device, disk, disk_name);
-	else
-		count_drop(DROP_BLOCKIO_FULL);
-	return value;
+	return place ? bpf_map_lookup_elem(&blockio, place) : NULL;
 }
 
-static hot void count_success(struct blockio_value *value, __u64 started, __u32 bytes)
+static __noinline struct blockio_entry *add_blockio(struct blockio_key *key, struct gendisk *disk)
+{
+	struct blockio_entry *entry;
+	__u32 place;
+
+	if (!key)
+		return NULL;
+	entry = take_entry(&blockio, &blockio_freed, &blockio_fresh, &place);
+	if (!entry) {
+		count_drop(DROP_BLOCKIO_FULL);
+		return NULL;
+	}
+	entry->key = *key;
+	BPF_CORE_READ_STR_INTO(&entry->device, disk, disk_name);
+	if (publish_entry((struct entry *)entry, &blockio_index, key, &blockio_freed, &place))
+		return entry;
+	return find_blockio(key);
+}
+
+static hot void count_success(struct blockio_entry *entry, __u64 started, __u32 bytes)
 {
 	__u64 length;
 
 	if (bytes) {
-		__sync_fetch_and_add(&value->sum_bytes, bytes);
-		__sync_fetch_and_add(&value->size_buckets[size_bucket(bytes)], 1);
+		__sync_fetch_and_add(&entry->sum_bytes, bytes);
+		__sync_fetch_and_add(&entry->size_buckets[size_bucket(bytes)], 1);
 	}
 	if (!started) {
 		/* Accounting is off for this queue (queue/iostats): there is no start to measure from. */
@@ -228,8 +253,8 @@ static hot void count_success(struct blockio_value *value, __u64 started, __u32 
 		return;
 	}
 	length = bpf_ktime_get_ns() - started;
-	__sync_fetch_and_add(&value->sum_ns, length);
-	__sync_fetch_and_add(&value->time_buckets[time_bucket(length)], 1);
+	__sync_fetch_and_add(&entry->sum_ns, length);
+	__sync_fetch_and_add(&entry->time_buckets[time_bucket(length)], 1);
 }
 
 /* Requests come here as the device saw them: what was split counts for each part, what was merged counts once. */
@@ -239,7 +264,7 @@ int BPF_PROG(block_rq_complete, struct request *request, blk_status_t error, uns
 	__u64 address = request_address(ctx);
 	struct gendisk *disk = request->q->disk;
 	struct blockio_key key = {};
-	struct blockio_value *value;
+	struct blockio_entry *entry;
 	struct pending *part, whole;
 
 	if (!disk || operation(request, 0) < 0)
@@ -255,13 +280,13 @@ int BPF_PROG(block_rq_complete, struct request *request, blk_status_t error, uns
 	key.slot = owner_slot(request, whole.slot);
 	key.device = disk->major << 20 | disk->first_minor;
 	key.op = operation(request, whole.bytes);
-	value = find_blockio(&key, disk);
-	if (!value)
+	entry = find_blockio(&key) ?: add_blockio(&key, disk);
+	if (!entry)
 		return 0;
 	if (error)
-		__sync_fetch_and_add(&value->failures, 1);
+		__sync_fetch_and_add(&entry->failures, 1);
 	else
-		count_success(value, request->start_time_ns, whole.bytes);
+		count_success(entry, request->start_time_ns, whole.bytes);
 	return 0;
 }
 

@@ -90,31 +90,20 @@ static hot struct row *find_row(__u32 slot, __u32 cpu)
 		(value) < (limit) ? (value) : (limit);              \
 	})
 
-static hot __u32 log2_floor(__u64 value)
+/* By a de Bruijn sequence: where intervals vary, the branches of a search would be guessed wrong. 0 for 0. */
+static hot __u32 log2_floor(__u32 value)
 {
-	__u32 result = 0;
+	static const __u8 logarithms[32] = {
+		0, 9, 1, 10, 13, 21, 2, 29, 11, 14, 16, 18, 22, 25, 3, 30,
+		8, 12, 20, 28, 15, 17, 24, 7, 19, 27, 23, 6, 26, 5, 4, 31,
+	};
 
-	if (value >> 32) {
-		value >>= 32;
-		result += 32;
-	}
-	if (value >> 16) {
-		value >>= 16;
-		result += 16;
-	}
-	if (value >> 8) {
-		value >>= 8;
-		result += 8;
-	}
-	if (value >> 4) {
-		value >>= 4;
-		result += 4;
-	}
-	if (value >> 2) {
-		value >>= 2;
-		result += 2;
-	}
-	return result + (value >> 1);
+	value |= value >> 1;
+	value |= value >> 2;
+	value |= value >> 4;
+	value |= value >> 8;
+	value |= value >> 16;
+	return logarithms[(__u32)(value * 0x07c4acddU) >> 27];
 }
 
 /* floor(10^9 * 2^exp): an integer number of nanoseconds is <= 2^exp s just when it is <= this. */
@@ -127,8 +116,8 @@ static const __u64 time_bounds_ns[32] = {
 };
 
 /*
- * The bucket with the smallest upper bound that is not below the value, exactly and without a division:
- * 10^9 lies between 2^29 and 2^30, so floor(log2(ns)) leaves two candidates and one comparison picks.
+ * The bucket with the smallest upper bound that is not below the value, exactly, and without a division or a branch
+ * that depends on it: 10^9 lies between 2^29 and 2^30, so floor(log2(ns)) leaves two candidates and a comparison picks.
  */
 static hot __u32 time_bucket(__u64 ns)
 {
@@ -136,21 +125,19 @@ static hot __u32 time_bucket(__u64 ns)
 	const __u32 last = NR_TIME_BUCKETS - 1;
 	__u32 guess, bucket;
 
-	if (ns <= time_bounds_ns[0])
-		return 0;
 	if (ns > time_bounds_ns[TIME_MAX_EXP - TIME_MIN_EXP])
 		return last;
-	guess = (log2_floor(ns) - below) & 31;
-	bucket = guess + (ns > time_bounds_ns[guess]);
+	guess = log2_floor(ns >> below);
+	bucket = guess + ((time_bounds_ns[guess & 31] - ns) >> 63);
 	return AT_MOST(bucket, last);
 }
 
-static hot __u32 size_bucket(__u64 bytes)
+static hot __u32 size_bucket(__u32 bytes)
 {
 	const __u32 last = NR_SIZE_BUCKETS - 1;
 	__u32 bucket;
 
-	if (bytes <= 1ULL << SIZE_MIN_EXP)
+	if (bytes <= 1U << SIZE_MIN_EXP)
 		return 0;
 	bucket = log2_floor(bytes - 1) + 1 - SIZE_MIN_EXP;
 	return AT_MOST(bucket, last);

@@ -3,6 +3,7 @@
 #ifndef KERNSCALE_CONNECTIONS_H
 #define KERNSCALE_CONNECTIONS_H
 
+#include "pool.h"
 #include "reason.h"
 #include "threads.h"
 
@@ -10,7 +11,7 @@
 #define MAX_QUESTIONS 16
 enum role { ROLE_CLIENT = 1, ROLE_SERVER };
 
-/* What a turnaround without overlap touches comes first: one or two cache lines. */
+/* What a turnaround without overlap touches comes first: two cache lines (the first begins with a word of the kernel's). */
 struct connection {
 	__u32 sent;     /* write_seq and copied_seq when last looked at: a run that the kernel skipped shows */
 	__u32 received;
@@ -35,8 +36,10 @@ struct connection {
 	__u64 last_question;
 	__u64 last_answer;
 	__u64 last_wait;
-	__u64 questions[MAX_QUESTIONS]; /* when each open question was asked, oldest at `oldest` */
 	struct peer_key peer;
+	__u32 peer_place; /* in `peers`, where it is while that entry's use is `peer_use` */
+	__u32 peer_use;
+	__u64 questions[MAX_QUESTIONS]; /* when each open question was asked, oldest at `oldest` */
 };
 
 /* Freed by the kernel with the socket. Bound: the sockets of the machine. */
@@ -49,21 +52,36 @@ struct {
 
 /* Client side, by container and peer. Bound: four per container on average, set before loading. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
-	__type(key, struct peer_key);
-	__type(value, struct peer_value);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct peer_entry);
 } peers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct peer_key);
+	__type(value, __u32);
+} peers_index SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, 1);
+	__type(value, __u32);
+} peers_freed SEC(".maps");
+
+__u32 peers_fresh; /* entries never taken begin here */
 
 /* Peers of each container in `peers`. Bound: containers + 1, set before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, __u64);
 } peer_counts SEC(".maps");
-
-static const struct peer_value no_peer;
 
 static hot __u32 connection_slot(struct connection *connection)
 {
@@ -115,36 +133,71 @@ static hot void read_peer(const struct sock *sk, struct peer_key *peer)
 	*(__u32 *)peer->address = sk->__sk_common.skc_daddr;
 }
 
-static __noinline struct peer_value *add_peer(struct connection *connection)
+/* Finds the connection's peer, and notes where. */
+static hot struct peer_entry *look_up_peer(struct connection *connection)
 {
-	__u32 *count = bpf_map_lookup_elem(&peer_counts, &connection->peer.slot);
-	struct peer_key key = {};
+	__u32 *place = bpf_map_lookup_elem(&peers_index, &connection->peer);
+	struct peer_entry *peer;
 
-	if (!count)
+	if (!place)
 		return NULL;
-	key = connection->peer;
-	if (*count < MAX_PEERS_PER_SLOT && !bpf_map_update_elem(&peers, &key, &no_peer, BPF_NOEXIST)) {
+	connection->peer_place = *place;
+	peer = bpf_map_lookup_elem(&peers, place);
+	if (peer)
+		connection->peer_use = peer->use;
+	return peer;
+}
+
+static hot bool add_peer(struct connection *connection)
+{
+	struct peer_key key = connection->peer;
+	struct peer_entry *peer;
+	__u32 place;
+
+	peer = take_entry(&peers, &peers_freed, &peers_fresh, &place);
+	if (!peer)
+		return false;
+	peer->key = key;
+	return publish_entry((struct entry *)peer, &peers_index, &key, &peers_freed, &place);
+}
+
+static __noinline struct peer_entry *meet_peer(struct connection *connection)
+{
+	struct peer_entry *peer;
+	__u64 *count;
+
+	if (!connection)
+		return NULL;
+	connection->peer.slot = connection->slot;
+	peer = look_up_peer(connection);
+	if (peer)
+		return peer;
+	count = bpf_map_lookup_elem(&peer_counts, &connection->peer.slot);
+	if (count && *count < MAX_PEERS_PER_SLOT && add_peer(connection))
 		__sync_fetch_and_add(count, 1);
-		return bpf_map_lookup_elem(&peers, &key);
-	}
+	peer = look_up_peer(connection);
+	if (peer)
+		return peer;
 	count_drop(DROP_PEERS_FOLDED);
 	__builtin_memset(connection->peer.address, 0, sizeof(connection->peer.address));
 	connection->peer.port = 0;
 	connection->peer.family = 0;
-	key = connection->peer;
-	bpf_map_update_elem(&peers, &key, &no_peer, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&peers, &key);
+	peer = look_up_peer(connection);
+	if (peer)
+		return peer;
+	add_peer(connection);
+	return look_up_peer(connection);
 }
 
-static hot struct peer_value *find_peer(struct connection *connection)
+static hot struct peer_entry *find_peer(struct connection *connection)
 {
-	struct peer_value *value;
+	struct peer_entry *peer = bpf_map_lookup_elem(&peers, &connection->peer_place);
 
-	connection->peer.slot = connection->slot;
-	value = bpf_map_lookup_elem(&peers, &connection->peer) ?: add_peer(connection);
-	if (value && value->last_seen != settle_clock)
-		value->last_seen = settle_clock; /* tells user space which peers to forget first */
-	return value;
+	if (!peer || peer->use != connection->peer_use || connection->peer.slot != connection->slot)
+		peer = meet_peer(connection);
+	if (peer && peer->last_seen != settle_clock)
+		peer->last_seen = settle_clock; /* tells user space which peers to forget first */
+	return peer;
 }
 
 static __noinline struct connection *make_connection(struct sock *sk, enum role role)
@@ -157,8 +210,10 @@ static __noinline struct connection *make_connection(struct sock *sk, enum role 
 	}
 	if (!connection->role) {
 		connection->role = role;
-		if (role == ROLE_CLIENT)
+		if (role == ROLE_CLIENT) {
 			read_peer(sk, &connection->peer);
+			connection->peer_place = NO_PLACE;
+		}
 	}
 	return connection;
 }

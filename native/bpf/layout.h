@@ -60,6 +60,18 @@ struct settled {
 /* In the order of BLOCK_OPS in ../types.ts. */
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, NR_BLOCK_OPS };
 
+/*
+ * What entries of a pool (pool.h) begin with; the key follows `use`, and its first word is the slot. `use` is 0 for
+ * one that is free, and otherwise a number that no other entry ever had, or ENTRY_RETIRED.
+ */
+struct entry {
+	unsigned int use;
+	unsigned int slot;
+};
+
+/* Nobody finds it any more, but who found it a moment ago may still write to it. */
+#define ENTRY_RETIRED (~0U)
+
 struct blockio_key {
 	unsigned int slot;
 	unsigned int device; /* kernel dev_t: 12 bits major, 20 bits minor */
@@ -67,7 +79,9 @@ struct blockio_key {
 };
 
 #define MAX_DEVICE_NAME 32
-struct blockio_value {
+struct blockio_entry {
+	unsigned int use;
+	struct blockio_key key;
 	char device[MAX_DEVICE_NAME];
 	unsigned long long failures;
 	unsigned long long sum_ns;
@@ -84,7 +98,9 @@ struct peer_key {
 	unsigned char address[16];
 };
 
-struct peer_value {
+struct peer_entry {
+	unsigned int use;
+	struct peer_key key;
 	unsigned long long sum_ns;
 	unsigned long long last_seen; /* settling clock at its last event */
 	unsigned long long overlapped;
@@ -97,7 +113,7 @@ struct peer_value {
 /* Peers told apart per container; the rest is folded into `other` and counted. */
 #define MAX_PEERS_PER_SLOT 64
 
-/* What the hash maps hold per container on average; the maps' bounds are these times the containers tracked. */
+/* What the pools hold per container on average; their bounds are these times the containers tracked. */
 #define BLOCKIO_PER_CONTAINER 4
 #define PEERS_PER_CONTAINER 4
 

@@ -65,7 +65,7 @@ static __noinline struct connection *adopt_connection(struct sock *sk)
 
 static hot void count_wait(struct connection *connection, struct turnaround turnaround)
 {
-	struct peer_value *peer = find_peer(connection);
+	struct peer_entry *peer = find_peer(connection);
 
 	if (!peer)
 		return;
@@ -253,7 +253,7 @@ int BPF_PROG(tcp_rcv_space_adjust, struct sock *sk)
 
 static hot void on_client_state(struct sock *sk, struct connection *connection, int from, int to)
 {
-	struct peer_value *peer;
+	struct peer_entry *peer;
 	bool gave_up = to == TCP_FIN_WAIT1 && sk->sk_shutdown == SHUTDOWN_MASK;
 
 	/* Connected. Or what has not arrived before the peer's end of data, or before our own close(), never will. */
@@ -303,7 +303,7 @@ SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(tcp_retransmit, struct sock *sk)
 {
 	struct connection *connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
-	struct peer_value *peer;
+	struct peer_entry *peer;
 
 	if (!connection || connection->role != ROLE_CLIENT)
 		return 0;

@@ -76,38 +76,29 @@ static napi_value read_rows(napi_env env, struct session *session, napi_value re
 	return result;
 }
 
-/* struct blockio_value, struct peer_value */
-static const struct shape BLOCKIO = { MAX_DEVICE_NAME, 3, { NR_TIME_BUCKETS, NR_SIZE_BUCKETS } };
-static const struct shape PEERS = { 0, 6, { NR_TIME_BUCKETS } };
-
-/* The map's entries: `NAME.keys` and `NAME.names` as bytes, `NAME.values` with where each begins in `NAME.offsets`. */
-static napi_value read_hash(napi_env env, struct session *session, napi_value result, const char *name,
-			    const struct bpf_map *map, const struct shape *shape)
+static napi_value copy_array(napi_env env, napi_value object, const char *name, napi_typedarray_type type, size_t size,
+			     size_t length, const void *from)
 {
-	size_t key_size = bpf_map__key_size(map), value_size = bpf_map__value_size(map), length;
-	int count = session_read_hash(session, map);
-	void *keys, *names, *offsets, *values;
+	void *to;
+
+	if (!new_array(env, object, name, type, size, length, &to))
+		return NULL;
+	memcpy(to, from, length * size);
+	return object;
+}
+
+static napi_value read_pool(napi_env env, napi_value result, const char *name, struct pool *pool)
+{
+	const struct entries *read = &pool->read;
 	napi_value object;
 
-	if (count < 0)
-		return throw(env, "READ_FAILED", strerror(-count));
+	pool_read(pool);
 	CHECK(napi_create_object(env, &object));
-	if (!new_array(env, object, "keys", napi_uint8_array, 1, count * key_size, &keys) ||
-	    !new_array(env, object, "names", napi_uint8_array, 1, count * shape->name_size, &names) ||
-	    !new_array(env, object, "offsets", napi_uint32_array, sizeof(uint32_t), count, &offsets))
+	if (!copy_array(env, object, "keys", napi_uint8_array, 1, read->count * pool->key_size, read->keys) ||
+	    !copy_array(env, object, "names", napi_uint8_array, 1, read->count * pool->shape.name_size, read->names) ||
+	    !copy_array(env, object, "offsets", napi_uint32_array, sizeof(uint32_t), read->count, read->offsets) ||
+	    !copy_array(env, object, "values", napi_float64_array, sizeof(double), read->length, read->values))
 		return NULL;
-	memcpy(keys, session->entries.keys, count * key_size);
-	for (int i = 0; i < count && shape->name_size; i++)
-		memcpy((char *)names + i * shape->name_size, (const char *)session->entries.values + i * value_size,
-		       shape->name_size);
-	length = session_write_values(session, shape, count, offsets);
-	if (count && !length)
-		return throw(env, "READ_FAILED", "no memory");
-	if (!new_array(env, object, "values", napi_float64_array, sizeof(double), length, &values))
-		return NULL;
-	memcpy(values, session->entries.written, length * sizeof(double));
-	if (map == session->skeleton->maps.peers)
-		session_age_peers(session, session->entries.keys, session->entries.values, count);
 	CHECK(napi_set_named_property(env, result, name, object));
 	return result;
 }
@@ -134,13 +125,15 @@ napi_value read_all(napi_env env, napi_callback_info info)
 	if (error)
 		return throw(env, "READ_FAILED", strerror(-error));
 	CHECK(napi_create_object(env, &result));
+	pool_recycle(&session->blockio);
+	pool_recycle(&session->peers);
 	if (!set_number(env, result, "settleSeconds", seconds_now() - started) || !read_rows(env, session, result) ||
-	    !read_hash(env, session, result, "blockIo", session->skeleton->maps.blockio, &BLOCKIO) ||
-	    !read_hash(env, session, result, "peers", session->skeleton->maps.peers, &PEERS) ||
+	    !read_pool(env, result, "blockIo", &session->blockio) || !read_pool(env, result, "peers", &session->peers) ||
 	    !new_array(env, result, "drops", napi_biguint64_array, 8, NR_DROPS, (void **)&drops))
 		return NULL;
 	memcpy(drops, session->skeleton->bss->drops, NR_DROPS * sizeof(*drops));
 	drops[DROP_RUNS_SKIPPED] = skipped_runs(session);
+	session_age_peers(session);
 	return result;
 }
 

@@ -154,20 +154,40 @@ static bool load(struct session *session, struct failure *failure)
 	return false;
 }
 
+/* Memory that is shared with the kernel, and NULL without. */
+static void *share(const struct bpf_map *map, size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static bool open_pools(struct session *session)
+{
+	/* struct blockio_entry, struct peer_entry */
+	static const struct shape blockio = { MAX_DEVICE_NAME, 3, { NR_TIME_BUCKETS, NR_SIZE_BUCKETS } };
+	static const struct shape peers = { 0, 6, { NR_TIME_BUCKETS } };
+	struct kernscale *skeleton = session->skeleton;
+
+	return pool_open(&session->blockio, &blockio, skeleton->maps.blockio, skeleton->maps.blockio_index,
+			 skeleton->maps.blockio_freed, &skeleton->bss->blockio_fresh) &&
+	       pool_open(&session->peers, &peers, skeleton->maps.peers, skeleton->maps.peers_index,
+			 skeleton->maps.peers_freed, &skeleton->bss->peers_fresh);
+}
+
 static bool map_memory(struct session *session, struct failure *failure)
 {
-	size_t rows = (size_t)session->nr_slots * session->shards;
-	int protection = PROT_READ | PROT_WRITE;
+	struct kernscale *skeleton = session->skeleton;
+	size_t slots = session->nr_slots;
 
-	session->rows = mmap(NULL, rows * sizeof(struct row), protection, MAP_SHARED,
-			     bpf_map__fd(session->skeleton->maps.rows), 0);
-	session->settled = mmap(NULL, session->nr_slots * sizeof(struct settled), protection, MAP_SHARED,
-				bpf_map__fd(session->skeleton->maps.settled), 0);
-	session->tracked = calloc(session->nr_slots, sizeof(*session->tracked));
-	session->seen = calloc(rows, sizeof(*session->seen));
-	session->totals = calloc(session->nr_slots, sizeof(*session->totals));
-	if (session->rows != MAP_FAILED && session->settled != MAP_FAILED && session->tracked && session->seen &&
-	    session->totals)
+	session->rows = share(skeleton->maps.rows, slots * session->shards * sizeof(struct row));
+	session->settled = share(skeleton->maps.settled, slots * sizeof(struct settled));
+	session->peer_counts = share(skeleton->maps.peer_counts, slots * sizeof(uint64_t));
+	session->tracked = calloc(slots, sizeof(*session->tracked));
+	session->totals = calloc(slots, sizeof(*session->totals));
+	session->peers_in_use = calloc(slots * PEERS_PER_CONTAINER, sizeof(*session->peers_in_use));
+	if (session->rows && session->settled && session->peer_counts && session->tracked && session->totals &&
+	    session->peers_in_use && open_pools(session))
 		return true;
 	fail(failure, "NO_MEMORY", "no memory for %u containers", session->options.max_containers);
 	return false;
@@ -201,27 +221,29 @@ struct session *session_open(const struct options *options, struct failure *fail
 	return NULL;
 }
 
-static void unmap(void *memory, size_t size)
+static void unshare_memory(void *memory, size_t size)
 {
-	if (memory && memory != MAP_FAILED)
+	if (memory)
 		munmap(memory, size);
 }
 
 void session_close(struct session *session)
 {
+	size_t slots = session->nr_slots;
+
 	for (size_t i = 0; i < session->nr_sample_links; i++)
 		bpf_link__destroy(session->sample_links[i]);
 	free(session->sample_links);
 	events_close(session);
-	unmap(session->rows, (size_t)session->nr_slots * session->shards * sizeof(struct row));
-	unmap(session->settled, session->nr_slots * sizeof(struct settled));
+	unshare_memory(session->rows, slots * session->shards * sizeof(struct row));
+	unshare_memory(session->settled, slots * sizeof(struct settled));
+	unshare_memory(session->peer_counts, slots * sizeof(uint64_t));
+	pool_close(&session->blockio);
+	pool_close(&session->peers);
 	if (session->skeleton)
 		kernscale__destroy(session->skeleton);
 	free(session->tracked);
-	free(session->seen);
 	free(session->totals);
-	free(session->entries.keys);
-	free(session->entries.values);
-	free(session->entries.written);
+	free(session->peers_in_use);
 	free(session);
 }

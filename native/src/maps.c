@@ -25,7 +25,11 @@ int maps_set_bounds(struct kernscale *skeleton, uint32_t containers, uint32_t sh
 	error |= bpf_map__set_max_entries(skeleton->maps.block_requests, slots);
 	error |= bpf_map__set_max_entries(skeleton->maps.peer_counts, slots);
 	error |= bpf_map__set_max_entries(skeleton->maps.peers, slots * PEERS_PER_CONTAINER);
+	error |= bpf_map__set_max_entries(skeleton->maps.peers_index, slots * PEERS_PER_CONTAINER);
+	error |= bpf_map__set_max_entries(skeleton->maps.peers_freed, slots * PEERS_PER_CONTAINER);
 	error |= bpf_map__set_max_entries(skeleton->maps.blockio, slots * BLOCKIO_PER_CONTAINER);
+	error |= bpf_map__set_max_entries(skeleton->maps.blockio_index, slots * BLOCKIO_PER_CONTAINER);
+	error |= bpf_map__set_max_entries(skeleton->maps.blockio_freed, slots * BLOCKIO_PER_CONTAINER);
 	return error;
 }
 
@@ -67,6 +71,8 @@ static int64_t memory_of(const struct bpf_map *map, uint32_t cpus)
 		return array_memory(map);
 	case BPF_MAP_TYPE_HASH:
 		return hash_memory(bpf_map__max_entries(map), cpus, bpf_map__key_size(map), bpf_map__value_size(map));
+	case BPF_MAP_TYPE_STACK:
+		return ((int64_t)bpf_map__max_entries(map) + 1) * bpf_map__value_size(map);
 	case BPF_MAP_TYPE_RINGBUF:
 		return bpf_map__max_entries(map);
 	default:

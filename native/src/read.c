@@ -51,16 +51,17 @@ static const struct series *series_of(const struct row *row, int series)
 	return series < NR_STATES ? &row->states[series] : &row->tcp_serve;
 }
 
-/* A counter that wrapped since it was last read differs from it, modulo 2^32, by just what was added. */
-static void accumulate_series(struct histogram *total, struct seen *seen, const struct series *now, int series)
+/* The shards' counters wrap; their sum modulo 2^32 is the total's, plus what was added since. */
+static void accumulate_series(struct histogram *total, const struct row *rows, uint32_t shards, int series)
 {
 	for (uint32_t i = 0; i < NR_TIME_BUCKETS; i++) {
-		uint32_t value = __atomic_load_n(&now->buckets[i], __ATOMIC_RELAXED);
+		uint32_t added = -(uint32_t)total->buckets[i];
 
-		if (value == seen->buckets[i][series])
+		for (uint32_t shard = 0; shard < shards; shard++)
+			added += __atomic_load_n(&series_of(&rows[shard], series)->buckets[i], __ATOMIC_RELAXED);
+		if (!added)
 			continue;
-		total->buckets[i] += (uint32_t)(value - seen->buckets[i][series]);
-		seen->buckets[i][series] = value;
+		total->buckets[i] += added;
 		if (!total->end || i < total->first)
 			total->first = i;
 		if (i >= total->end)
@@ -68,46 +69,28 @@ static void accumulate_series(struct histogram *total, struct seen *seen, const 
 	}
 }
 
-/* Answers which series one shard changed, as bits. */
-static uint32_t accumulate(struct totals *totals, struct seen *seen, const struct row *row)
+static void accumulate(struct totals *totals, const struct row *rows, uint32_t shards)
 {
 	uint32_t changed = 0;
 
-	for (int i = 0; i < NR_SERIES; i++) {
-		const struct series *now = series_of(row, i);
-		uint64_t sum_ns = __atomic_load_n(&now->sum_ns, __ATOMIC_RELAXED);
-		uint32_t lowest = __atomic_load_n(&now->buckets[0], __ATOMIC_RELAXED);
-
-		if (sum_ns != seen->sum_ns[i] || lowest != seen->buckets[0][i])
-			changed |= 1U << i;
-		else if (!(seen->changed & 1U << i))
-			continue;
-		seen->sum_ns[i] = sum_ns;
-		accumulate_series(&totals->series[i], seen, now, i);
-	}
-	seen->changed = changed;
-	return changed;
-}
-
-static void accumulate_shards(struct session *session, uint32_t slot)
-{
-	struct totals *totals = &session->totals[slot];
-	struct seen *seen = &session->seen[(size_t)slot * session->shards];
-	const struct row *rows = &session->rows[(size_t)slot * session->shards];
-	uint32_t changed = 0;
-
-	for (uint32_t shard = 0; shard < session->shards; shard++)
-		changed |= accumulate(totals, &seen[shard], &rows[shard]);
-	totals->observed |= changed;
 	for (int i = 0; i < NR_SERIES; i++) {
 		uint64_t sum_ns = 0;
+		uint32_t lowest = 0;
 
-		if (!(changed & 1U << i))
+		for (uint32_t shard = 0; shard < shards; shard++) {
+			sum_ns += __atomic_load_n(&series_of(&rows[shard], i)->sum_ns, __ATOMIC_RELAXED);
+			lowest += __atomic_load_n(&series_of(&rows[shard], i)->buckets[0], __ATOMIC_RELAXED);
+		}
+		if (sum_ns != totals->sum_ns[i] || lowest != totals->lowest[i])
+			changed |= 1U << i;
+		else if (!(totals->changed & 1U << i))
 			continue;
-		for (uint32_t shard = 0; shard < session->shards; shard++)
-			sum_ns += seen[shard].sum_ns[i];
-		totals->series[i].sum = sum_ns * NANOSECOND;
+		totals->sum_ns[i] = sum_ns;
+		totals->lowest[i] = lowest;
+		accumulate_series(&totals->series[i], rows, shards, i);
 	}
+	totals->changed = changed;
+	totals->observed |= changed;
 }
 
 static void read_counts(struct session *session, uint32_t slot)
@@ -133,11 +116,11 @@ static void read_counts(struct session *session, uint32_t slot)
 
 size_t session_read_slot(struct session *session, uint32_t slot)
 {
-	const struct totals *totals = &session->totals[slot];
+	struct totals *totals = &session->totals[slot];
 	size_t length = NR_COUNTS;
 
 	read_counts(session, slot);
-	accumulate_shards(session, slot);
+	accumulate(totals, &session->rows[(size_t)slot * session->shards], session->shards);
 	for (int i = 0; i < NR_SERIES; i++)
 		if (totals->observed & 1U << i)
 			length += 3 + totals->series[i].end - totals->series[i].first;
@@ -157,87 +140,11 @@ size_t session_write_slot(const struct session *session, uint32_t slot, double *
 		offsets[i] = observed ? next : 0;
 		if (!observed)
 			continue;
-		values[next++] = histogram->sum;
+		values[next++] = totals->sum_ns[i] * NANOSECOND;
 		values[next++] = histogram->first;
 		values[next++] = histogram->end - histogram->first;
 		for (uint32_t bucket = histogram->first; bucket < histogram->end; bucket++)
 			values[next++] = histogram->buckets[bucket];
 	}
 	return next;
-}
-
-static bool make_room(void **memory, size_t *size, size_t wanted)
-{
-	void *larger = wanted > *size ? realloc(*memory, wanted) : *memory;
-
-	if (!larger)
-		return false;
-	*memory = larger;
-	*size = wanted > *size ? wanted : *size;
-	return true;
-}
-
-int session_read_hash(struct session *session, const struct bpf_map *map)
-{
-	size_t key_size = bpf_map__key_size(map), value_size = bpf_map__value_size(map);
-	struct entries *entries = &session->entries;
-	uint32_t bound = bpf_map__max_entries(map), done = 0;
-	uint64_t position; /* the kernel keeps a bucket number there */
-	int error = 0;
-
-	if (!make_room(&entries->keys, &entries->keys_size, bound * key_size) ||
-	    !make_room(&entries->values, &entries->values_size, bound * value_size))
-		return -ENOMEM;
-	for (bool first = true; !error && done < bound; first = false) {
-		uint32_t count = bound - done;
-
-		error = bpf_map_lookup_batch(bpf_map__fd(map), first ? NULL : &position, &position,
-					     (char *)entries->keys + done * key_size,
-					     (char *)entries->values + done * value_size, &count, NULL);
-		if (!error || error == -ENOENT)
-			done += count;
-	}
-	return error && error != -ENOENT && error != -ENOSPC ? error : (int)done;
-}
-
-static double *write_buckets(double *out, const uint64_t *buckets, size_t length)
-{
-	size_t first = 0, end = length;
-
-	while (first < end && !buckets[first])
-		first++;
-	while (end > first && !buckets[end - 1])
-		end--;
-	*out++ = first;
-	*out++ = end - first;
-	for (size_t i = first; i < end; i++)
-		*out++ = buckets[i];
-	return out;
-}
-
-size_t session_write_values(struct session *session, const struct shape *shape, size_t count, uint32_t *offsets)
-{
-	const size_t histograms = sizeof(shape->buckets) / sizeof(shape->buckets[0]);
-	struct entries *entries = &session->entries;
-	size_t words = shape->words, largest;
-	const char *value = entries->values;
-	double *out;
-
-	for (size_t i = 0; i < histograms; i++)
-		words += shape->buckets[i];
-	largest = words + 2 * histograms;
-	if (!make_room((void **)&entries->written, &entries->written_size, count * largest * sizeof(*out)))
-		return 0;
-	out = entries->written;
-	for (size_t entry = 0; entry < count; entry++) {
-		const uint64_t *next = (const uint64_t *)(value + shape->name_size);
-
-		offsets[entry] = out - entries->written;
-		for (size_t word = 0; word < shape->words; word++)
-			*out++ = *next++;
-		for (size_t i = 0; i < histograms && shape->buckets[i]; next += shape->buckets[i++])
-			out = write_buckets(out, next, shape->buckets[i]);
-		value += shape->name_size + words * sizeof(uint64_t);
-	}
-	return out - entries->written;
 }

@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 #include "../bpf/layout.h"
+#include "pools.h"
 
 struct kernscale; /* the skeleton bpftool generates */
 struct bpf_link;
-struct bpf_map;
 struct ring_buffer;
 
 /* In the order of PROBES in ../types.ts. */
@@ -57,37 +57,25 @@ struct tracked {
 /* The series of a row: the states', then tcp_serve. */
 #define NR_SERIES (NR_STATES + 1)
 
-/*
- * One shard's counters as last read: bucket counters are 32 bits wide and wrap, and a series that has not changed
- * need not be read. Every observation changes the sum or, if it was of no length, the first bucket: these lie
- * side by side.
- */
-struct seen {
-	uint64_t sum_ns[NR_SERIES];
-	uint32_t buckets[NR_TIME_BUCKETS][NR_SERIES];
-	uint32_t changed; /* bit per series: when last read; its buckets may have followed its sum since */
-};
-
-/* In seconds and counts. All buckets that are not empty lie from `first` on and before `end`. */
+/* Of all shards. Buckets that are not empty lie from `first` on and before `end`. */
 struct histogram {
-	double sum;
-	double buckets[NR_TIME_BUCKETS];
+	uint64_t buckets[NR_TIME_BUCKETS];
 	uint32_t first, end;
 };
 
 #define NR_COUNTS (NR_STATES + 3) /* each state's total; samples of user and kernel, overlapped serves */
 
+/*
+ * What a slot's shards add up to. A series that has not changed since it was last read need not be read: every
+ * observation changes the sum or, if it was of no length, the first bucket.
+ */
 struct totals {
+	uint64_t sum_ns[NR_SERIES];
+	uint32_t lowest[NR_SERIES]; /* first buckets, modulo 2^32 */
+	uint32_t changed;           /* bit per series: when last read; its buckets may have followed its sum since */
+	uint32_t observed;          /* bit per series: it is not empty */
 	double counts[NR_COUNTS];
 	struct histogram series[NR_SERIES];
-	uint32_t observed; /* bit per series: it is not empty */
-};
-
-/* What was last read of a hash map; the memory is kept, because fresh pages cost more than what is read into them. */
-struct entries {
-	void *keys, *values;
-	double *written;
-	size_t keys_size, values_size, written_size;
 };
 
 struct session {
@@ -108,9 +96,10 @@ struct session {
 	struct row *rows;         /* [slot x shard], shared with the kernel */
 	struct settled *settled;  /* [slot], shared with the kernel */
 	struct tracked *tracked;  /* [slot] */
-	struct seen *seen;        /* [slot x shard] */
 	struct totals *totals;    /* [slot] */
-	struct entries entries;
+	struct pool blockio, peers;
+	uint64_t *peer_counts;            /* [slot], shared with the kernel */
+	struct peer_entry **peers_in_use; /* room to sort them */
 };
 
 /* Loads and attaches. NULL and `failure` on error; programs that a kernel refuses are noted and left out. */
@@ -138,23 +127,7 @@ size_t session_read_slot(struct session *session, uint32_t slot);
 size_t session_write_slot(const struct session *session, uint32_t slot, double *values, size_t start, uint32_t *offsets);
 
 /* Forgets peers of containers that are gone, and, near a bound, those that were quiet for long. */
-void session_age_peers(struct session *session, const struct peer_key *keys, const struct peer_value *values, int count);
-
-/* Reads a whole hash map into `session->entries`. Answers the number of entries, or -errno. */
-int session_read_hash(struct session *session, const struct bpf_map *map);
-
-/* What a hash map's values are made of: a name, words, and histograms' buckets behind each other. */
-struct shape {
-	size_t name_size, words;
-	size_t buckets[2];
-};
-
-/*
- * Writes the values that session_read_hash left to `session->entries.written`: the words, then for each histogram the
- * number of its first bucket that is not empty, how many follow, and these; `offsets` is where each entry begins.
- * Answers how many doubles these are, 0 without memory.
- */
-size_t session_write_values(struct session *session, const struct shape *shape, size_t count, uint32_t *offsets);
+void session_age_peers(struct session *session);
 
 /* A clock of that CPU, not yet attached to anything. Its descriptor, or -1 and errno. */
 int perf_event_on(int cpu, uint32_t hz);

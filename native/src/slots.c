@@ -29,16 +29,13 @@ static uint32_t find_cgroup(const struct session *session, uint64_t cgroup)
 	return 0;
 }
 
-/* Both hash maps' keys start with the slot. */
-static void delete_entries_of(struct session *session, const struct bpf_map *map, uint32_t slot)
+static void retire_entries_of(struct pool *pool, uint32_t slot)
 {
-	int count = session_read_hash(session, map);
+	for (uint32_t place = 0; place < pool_end(pool); place++) {
+		struct entry *entry = pool_entry(pool, place);
 
-	for (int i = 0; i < count; i++) {
-		const char *key = (const char *)session->entries.keys + i * bpf_map__key_size(map);
-
-		if (*(const uint32_t *)key == slot)
-			bpf_map_delete_elem(bpf_map__fd(map), key);
+		if (entry->slot == slot && entry_in_use(entry))
+			pool_retire(pool, entry);
 	}
 }
 
@@ -49,14 +46,13 @@ static void wipe(struct session *session, uint32_t slot)
 	uint64_t none = 0;
 
 	memset(&session->rows[first], 0, session->shards * sizeof(struct row));
-	memset(&session->seen[first], 0, session->shards * sizeof(struct seen));
 	memset(&session->settled[slot], 0, sizeof(struct settled));
 	memset(&session->totals[slot], 0, sizeof(struct totals));
 	bpf_map_update_elem(bpf_map__fd(skeleton->maps.outstanding), &slot, &none, BPF_ANY);
 	bpf_map_update_elem(bpf_map__fd(skeleton->maps.block_requests), &slot, &none, BPF_ANY);
-	bpf_map_update_elem(bpf_map__fd(skeleton->maps.peer_counts), &slot, &none, BPF_ANY);
-	delete_entries_of(session, skeleton->maps.blockio, slot);
-	delete_entries_of(session, skeleton->maps.peers, slot);
+	session->peer_counts[slot] = 0;
+	retire_entries_of(&session->blockio, slot);
+	retire_entries_of(&session->peers, slot);
 }
 
 int64_t session_track(struct session *session, uint64_t cgroup, struct failure *failure)

@@ -3,7 +3,8 @@
  * Loads that do one thing as often as they can:
  *   loads KIND MILLISECONDS MEMBERS CGROUPS
  * Process i of the load lives in the cgroup CGROUPS/i, or starts over at 0 behind the last. Prints
- *   {"operations":…,"seconds":…}
+ *   {"operations":…,"seconds":…,"cpuSeconds":…}
+ * cpuSeconds being what its processes had of the CPUs, whoever else wanted them.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -230,12 +231,26 @@ static pid_t start_member(const struct kind *kind, int member, const char *cgrou
 	exit(0);
 }
 
-static double now(void)
+static double seconds_on(clockid_t clock)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	if (clock_gettime(clock, &time))
+		die("clock_gettime");
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static double cpu_seconds(const pid_t *pids)
+{
+	double sum = 0;
+	clockid_t clock;
+
+	for (int i = 0; i < members; i++) {
+		/* One that has ended is found out below. */
+		if (!clock_getcpuclockid(pids[i], &clock))
+			sum += seconds_on(clock);
+	}
+	return sum;
 }
 
 static unsigned long operations(void)
@@ -260,7 +275,7 @@ int main(int argc, char **argv)
 	const struct kind *kind = argc == 5 ? find_kind(argv[1]) : NULL;
 	pid_t pids[MAX_MEMBERS];
 	unsigned long done;
-	double began, seconds;
+	double began, seconds, cpu;
 	int gate[2];
 
 	members = kind ? atoi(argv[3]) : 0;
@@ -276,11 +291,13 @@ int main(int argc, char **argv)
 	for (int i = 0; i < members; i++)
 		pids[i] = start_member(kind, i, argv[4], gate);
 	usleep(20000); /* each is at the gate by then, most likely; one that is late loses no more than its beginning */
-	began = now();
+	cpu = cpu_seconds(pids);
+	began = seconds_on(CLOCK_MONOTONIC);
 	close(gate[1]);
 	usleep(atoi(argv[2]) * 1000);
 	done = operations();
-	seconds = now() - began;
+	seconds = seconds_on(CLOCK_MONOTONIC) - began;
+	cpu = cpu_seconds(pids) - cpu;
 	/* One that ended before it was told to has said why; once the first is gone, the others may miss it. */
 	for (int i = 0; i < members; i++)
 		if (waitpid(pids[i], NULL, WNOHANG))
@@ -289,6 +306,6 @@ int main(int argc, char **argv)
 		kill(pids[i], SIGKILL);
 	for (int i = 0; i < members; i++)
 		waitpid(pids[i], NULL, 0);
-	printf("{\"operations\":%lu,\"seconds\":%.6f}\n", done, seconds);
+	printf("{\"operations\":%lu,\"seconds\":%.6f,\"cpuSeconds\":%.6f}\n", done, seconds, cpu);
 	return 0;
 }
