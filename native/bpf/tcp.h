@@ -43,9 +43,8 @@ static hot void look(struct connection *connection, struct tcp_sock *tcp)
 	connection->arrived = tcp->rcv_nxt;
 }
 
-static hot struct connection *open_connection(struct sock *sk, enum role role)
+static hot struct connection *open_connection(struct sock *sk, struct connection *connection)
 {
-	struct connection *connection = make_connection(sk, role);
 	struct tcp_sock *tcp = tcp_of(sk);
 
 	if (connection && tcp)
@@ -56,7 +55,7 @@ static hot struct connection *open_connection(struct sock *sk, enum role role)
 /* A connection older than the probe: from its next message on. */
 static __noinline struct connection *adopt_connection(struct sock *sk)
 {
-	struct connection *connection = open_connection(sk, guess_role(sk));
+	struct connection *connection = open_connection(sk, make_connection(sk, guess_role(sk)));
 
 	if (connection)
 		connection_slot(connection);
@@ -162,7 +161,7 @@ int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags)
 
 	if (ret <= 0 || !is_tcp(sk))
 		return 0;
-	connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	connection = find_connection(sk);
 	if (!connection)
 		connection = adopt_connection(sk);
 	return connection ? on_sent(sk, connection) : 0;
@@ -182,7 +181,7 @@ int BPF_PROG(net_dev_queue, struct sk_buff *skb)
 	/* Others send no data, or are no whole sockets. */
 	if ((state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT) || !is_tcp(sk))
 		return 0;
-	connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	connection = find_connection(sk);
 	return connection ? on_sent(sk, connection) : 0;
 }
 
@@ -231,7 +230,7 @@ static hot void be_asked(struct sock *sk, struct connection *connection, struct 
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(tcp_rcv_space_adjust, struct sock *sk)
 {
-	struct connection *connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	struct connection *connection = find_connection(sk);
 	struct tcp_sock *tcp = tcp_of(sk);
 	__u32 bytes;
 
@@ -286,15 +285,17 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int from, int to)
 			set_due(connection, true);
 		}
 	} else if (from == TCP_SYN_SENT && to == TCP_ESTABLISHED) {
-		connection = open_connection(sk, ROLE_CLIENT);
+		connection = open_connection(sk, find_connection(sk) ?: make_connection(sk, ROLE_CLIENT));
 		if (connection)
 			on_client_state(sk, connection, from, to);
 	} else if (from == TCP_SYN_RECV && to == TCP_ESTABLISHED) {
-		open_connection(sk, ROLE_SERVER);
+		open_connection(sk, make_connection(sk, ROLE_SERVER));
 	} else {
-		connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+		connection = find_connection(sk);
 		if (connection && connection->role == ROLE_CLIENT)
 			on_client_state(sk, connection, from, to);
+		if (connection && to == TCP_CLOSE)
+			close_connection(connection);
 	}
 	return 0;
 }
@@ -302,7 +303,7 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int from, int to)
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(tcp_retransmit, struct sock *sk)
 {
-	struct connection *connection = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	struct connection *connection = find_connection(sk);
 	struct peer_entry *peer;
 
 	if (!connection || connection->role != ROLE_CLIENT)

@@ -2,6 +2,7 @@
  * netclient MODE FAMILY PORT COUNT DELAY_MS [SIZE [PIECES GAP_MS]]: asks COUNT times, waits, and prints how often it
  * asked, the seconds it waited from each question to its answer, and the segments it sent again.
  *   MODE: a transport, one question at a time; or thoughtful: the same, with a pause before each;
+ *   many: the same, each question on another of MANY connections, all open from the start;
  *   pooled: three threads share two connections; muxed: four questions at a time on one connection, whose answers
  *   come in another order; burst: all of them at once; steady: one every 5 ms, answered in order or not;
  *   half: one connection per question, at whose end it shuts down its own side; deaf: waits for its server to be so;
@@ -14,7 +15,7 @@
 
 #include "transport.h"
 
-enum { MAX_IDS = 1024 };
+enum { MAX_IDS = 1024, MANY = 200 };
 
 static const struct transport *transport;
 static const char *mode, *family;
@@ -104,6 +105,19 @@ static void ask_in_turn(void)
 		fd = connect_to_server();
 	}
 	finish(fd);
+}
+
+static void ask_many(void)
+{
+	int fds[MANY];
+	uint32_t id;
+
+	for (int i = 0; i < MANY; i++)
+		fds[i] = connect_to_server();
+	while (take_number(&id))
+		ask(fds[id % MANY], id);
+	for (int i = 0; i < MANY; i++)
+		finish(fds[i]);
 }
 
 /* Takes a connection from the pool for each question. */
@@ -242,6 +256,8 @@ int main(int argc, char **argv)
 		return 1;
 	if (is_mode(mode, "pooled"))
 		run_pool();
+	else if (is_mode(mode, "many"))
+		ask_many();
 	else if (is_mode(mode, "muxed") || is_mode(mode, "burst") || is_mode(mode, "steady"))
 		ask_at_once(is_mode(mode, "muxed") ? 4 : MAX_IDS);
 	else if (is_mode(mode, "crowd"))
