@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
-/* Programs that do nothing, one a hook: what the kernel's accounting of a run costs by itself. */
+/* Programs that do nothing, one a hook that loads come by: what a hook, and the kernel's accounting of a run, costs. */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(nothing_switch)
+{
+	return 0;
+}
+
+SEC("tp_btf/block_io_start")
+int BPF_PROG(nothing_submitted)
 {
 	return 0;
 }
@@ -18,6 +24,12 @@ int BPF_PROG(nothing_block)
 
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(nothing_tcp)
+{
+	return 0;
+}
+
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(nothing_received)
 {
 	return 0;
 }

@@ -14,16 +14,26 @@ export interface Baseline {
   stop(): Promise<void>;
 }
 
-/** @throws KernscaleError `NO_BASELINE` */
-export async function startBaseline(bench: Bench): Promise<Baseline> {
+/** Attaches programs that do nothing and are not timed. @throws KernscaleError `NO_BASELINE` */
+export function startNothing(bench: Bench): Promise<Running> {
+  return start(bench, 'untimed');
+}
+
+async function start(bench: Bench, ...flags: readonly string[]): Promise<Running> {
   let running!: Running;
   const isReady = new Promise<void>((resolve) => {
-    running = bench.processes.start([built('baseline'), String(SAMPLE_HZ)], () => {
+    running = bench.processes.start([built('baseline'), String(SAMPLE_HZ), ...flags], () => {
       resolve();
     });
   });
   await Promise.race([isReady, running.ended]);
   if (running.hasEnded) throw new KernscaleError('NO_BASELINE', running.complaint());
+  return running;
+}
+
+/** @throws KernscaleError `NO_BASELINE` */
+export async function startBaseline(bench: Bench): Promise<Baseline> {
+  const running = await start(bench);
   const names = await programNames();
   return {
     during: async (hook, work) => {

@@ -26,6 +26,8 @@ export interface Load {
 export interface Done {
   readonly operations: number;
   readonly seconds: number;
+  /** What its processes had of the CPUs, whoever else wanted them. */
+  readonly cpuSeconds: number;
 }
 
 /** Cgroups for loads, and a way to run them; `dispose` leaves nothing of either. */

@@ -1,43 +1,56 @@
 import { errorCode } from '../../../common/errors.js';
-import { startBaseline } from './baseline.js';
+import { startBaseline, startNothing } from './baseline.js';
 import type { Bench, Load, LoadKind } from './bench.js';
 import { OURS, tool, type Attached, type Contender } from './contenders.js';
 import type { Measure } from './measure.js';
-import { figure, type Figure, type Goal, type Peer } from './rows.js';
+import { figure, median, type Figure, type Goal, type Peer } from './rows.js';
 
 interface SlowedLoad {
   readonly what: string;
   readonly load: Load;
-  readonly goals: readonly Goal[];
+  /** What its work is measured by: where a CPU is all it needs, the time it had one, which others cannot take. */
+  readonly by: 'cpuSeconds' | 'seconds';
+  /** Percent, net of programs that do nothing. */
+  readonly goal?: number | 'unmeasurable';
 }
 
 const MILLISECONDS = 250;
 const pair = { members: 2, cgroups: 'pair', milliseconds: MILLISECONDS } as const;
 
 const LOADS: readonly SlowedLoad[] = [
-  { what: 'pipe ping-pong', load: { kind: 'ring', ...pair }, goals: [{ of: 'ours', atMost: 5 }] },
-  { what: 'socket ping-pong', load: { kind: 'tcp', ...pair }, goals: [{ of: 'ours', atMost: 2 }] },
-  { what: 'hackbench', load: { kind: 'crowd', ...pair, members: 20 }, goals: [] },
-  { what: 'O_DIRECT reads', load: { kind: 'disk', ...pair }, goals: [] },
+  { what: 'pipe ping-pong', load: { kind: 'ring', ...pair }, by: 'cpuSeconds', goal: 5 },
+  { what: 'socket ping-pong', load: { kind: 'tcp', ...pair }, by: 'cpuSeconds', goal: 2 },
+  {
+    what: 'hackbench',
+    load: { kind: 'crowd', ...pair, members: 20 },
+    by: 'cpuSeconds',
+    goal: 'unmeasurable',
+  },
+  { what: 'O_DIRECT reads', load: { kind: 'disk', ...pair }, by: 'seconds' },
 ];
 
 /** What has to be attached of theirs to know a part of what ours tells. */
 const PEERS = ['runqlat', 'cpudist', 'cpudist -O', 'biolatency'].map((name) => tool(name));
 const PEERS_NAME = PEERS.map(({ name }) => name).join(' + ');
 
-type Side = 'ours' | 'peers';
+type Side = 'ours' | 'nothing' | 'peers';
 type Rates = ReadonlyMap<LoadKind, number>;
+type Percent = Map<LoadKind, number[]>;
+
+const TURNS: readonly Side[] = ['ours', 'nothing', 'peers', 'nothing', 'ours'];
 
 /** How much less work is done with everything attached, the kernel's accounting being off. */
 export class SlowdownMeasure implements Measure {
   readonly name = 'slowdown';
-  readonly #percent = { ours: new Map<LoadKind, number[]>(), peers: new Map<LoadKind, number[]>() };
+  readonly #percent: Record<Side, Percent> = { ours: new Map(), nothing: new Map(), peers: new Map() };
+  /** How much two runs differ with nothing attached. */
+  readonly #repeated: Percent = new Map();
   #absent: string | undefined;
 
   async round(bench: Bench): Promise<void> {
-    // What the machine does meanwhile counts on both sides: nothing attached, before and after each.
+    // What the machine does meanwhile counts on all sides: nobody attached, before and after each.
     let before = await rates(bench);
-    for (const side of ['ours', 'peers', 'ours'] as const) {
+    for (const side of TURNS) {
       const attached = await this.#with(side, bench);
       const after = await rates(bench);
       if (attached) this.#note(side, before, attached, after);
@@ -46,21 +59,32 @@ export class SlowdownMeasure implements Measure {
   }
 
   figures(): readonly Figure[] {
-    return LOADS.map(({ what, load, goals }) => {
-      const values = (side: Side) => this.#percent[side].get(load.kind) ?? [];
-      const peer: Peer = {
+    return LOADS.flatMap(({ what, load: { kind }, goal }) => {
+      const values = (side: Side) => this.#percent[side].get(kind) ?? [];
+      const nothing = values('nothing');
+      const peers: Peer = {
         name: PEERS_NAME,
         values: values('peers'),
         ...(this.#absent !== undefined && { absent: this.#absent }),
       };
-      return figure(`slow-down of ${what}`, '%', values('ours'), peer, goals);
+      const hooks: Peer = { name: 'programs that do nothing', values: nothing };
+      const net = values('ours').map((percent, i) => percent - nothing[i]!);
+      return [
+        figure(`slow-down of ${what}`, '%', values('ours'), peers),
+        figure(`slow-down of ${what}, beyond the hooks`, '%', net, hooks, this.#goals(kind, goal)),
+      ];
     });
   }
 
+  #goals(kind: LoadKind, goal: SlowedLoad['goal']): readonly Goal[] {
+    const noise = median(this.#repeated.get(kind) ?? []);
+    const atMost = goal === 'unmeasurable' ? noise && +noise.toPrecision(2) : goal;
+    return atMost === undefined || atMost === null ? [] : [{ of: 'ours', atMost }];
+  }
+
   async #with(side: Side, bench: Bench): Promise<Rates | undefined> {
-    const contenders = side === 'ours' ? [OURS] : PEERS;
     try {
-      return await withAttached(contenders, bench, () => rates(bench));
+      return await withAttached(side, bench, () => rates(bench));
     } catch (error) {
       if (errorCode(error) !== 'PEER_UNAVAILABLE') throw error;
       this.#absent = error instanceof Error ? error.message : String(error);
@@ -71,39 +95,53 @@ export class SlowdownMeasure implements Measure {
   #note(side: Side, before: Rates, attached: Rates, after: Rates): void {
     for (const { kind } of LOADS.map(({ load }) => load)) {
       const without = (before.get(kind)! + after.get(kind)!) / 2;
-      const values = this.#percent[side].get(kind) ?? [];
-      this.#percent[side].set(kind, [...values, 100 * (1 - attached.get(kind)! / without)]);
+      add(this.#percent[side], kind, 100 * (1 - attached.get(kind)! / without));
+      add(this.#repeated, kind, (100 * Math.abs(before.get(kind)! - after.get(kind)!)) / without);
     }
   }
+}
+
+function add(percent: Percent, kind: LoadKind, value: number): void {
+  percent.set(kind, [...(percent.get(kind) ?? []), value]);
 }
 
 /** Operations a second of each load. */
 async function rates(bench: Bench): Promise<Rates> {
   const found = new Map<LoadKind, number>();
-  for (const { load } of LOADS) {
-    const { operations, seconds } = await bench.run(load);
-    found.set(load.kind, operations / seconds);
+  for (const { load, by } of LOADS) {
+    const done = await bench.run(load);
+    found.set(load.kind, done.operations / done[by]);
   }
   return found;
 }
 
-async function withAttached<T>(
-  contenders: readonly Contender[],
-  bench: Bench,
-  work: () => Promise<T>,
-): Promise<T> {
-  const attached: Attached[] = [];
+async function withAttached<T>(side: Side, bench: Bench, work: () => Promise<T>): Promise<T> {
+  const attached: Pick<Attached, 'detach'>[] = [];
   try {
-    // That a tool's programs run is seen by the kernel's accounting, which is off again when the work begins.
-    const baseline = await startBaseline(bench);
-    try {
-      const provoke = () => bench.run({ kind: 'disk', ...pair, milliseconds: 20 });
-      for (const contender of contenders) attached.push(await contender.attach(bench, provoke));
-    } finally {
-      await baseline.stop();
+    if (side === 'nothing') {
+      const nothing = await startNothing(bench);
+      attached.push({ detach: () => nothing.stop() });
+    } else {
+      attached.push(...(await attachAll(side === 'ours' ? [OURS] : PEERS, bench)));
     }
     return await work();
   } finally {
     for (const { detach } of attached) await detach();
+  }
+}
+
+/** That a tool's programs run is seen by the kernel's accounting, which is off again when the work begins. */
+async function attachAll(contenders: readonly Contender[], bench: Bench): Promise<readonly Attached[]> {
+  const attached: Attached[] = [];
+  const baseline = await startBaseline(bench);
+  try {
+    const provoke = () => bench.run({ kind: 'disk', ...pair, milliseconds: 20 });
+    for (const contender of contenders) attached.push(await contender.attach(bench, provoke));
+    return attached;
+  } catch (error) {
+    for (const { detach } of attached) await detach();
+    throw error;
+  } finally {
+    await baseline.stop();
   }
 }
