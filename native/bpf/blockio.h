@@ -68,27 +68,18 @@ struct {
 	__type(value, struct pending_line);
 } pending SEC(".maps");
 
-/* The verifier forbids arithmetic on pointers to kernel objects, but not on what a context holds. */
-static hot __u64 request_address(void *ctx)
-{
-	__u64 address = 0;
-
-	bpf_probe_read_kernel(&address, sizeof(address), ctx);
-	return address;
-}
-
-static hot struct pending_line *line_of(__u64 request)
+static hot struct pending_line *line_of(struct request *request)
 {
 	/* Structs are at least 256 bytes apart. */
-	__u32 line = ((request >> 8) * 0x9e3779b1) >> 16 & (MAX_PENDING_LINES - 1);
+	__u32 line = ((lower_half(request) >> 8) * 0x9e3779b1) >> 16 & (MAX_PENDING_LINES - 1);
 
 	return bpf_map_lookup_elem(&pending, &line);
 }
 
-static hot struct pending *find_pending(struct pending_line *line, __u64 request)
+static hot struct pending *find_pending(struct pending_line *line, struct request *request)
 {
 	for (int i = 0; line && i < PENDING_PER_LINE; i++)
-		if (line->requests[i].request == request)
+		if (line->requests[i].request == (__u64)request)
 			return &line->requests[i];
 	return NULL;
 }
@@ -103,21 +94,21 @@ static hot void count_in_flight(__u32 slot, __s64 change)
 }
 
 /* A struct whose last request was merged into another is still in its place: that request never completed. */
-static hot struct pending *make_pending(struct pending_line *line, __u64 request)
+static hot struct pending *make_pending(struct pending_line *line, struct request *request)
 {
 	struct pending *found = find_pending(line, request);
 
 	for (int i = 0; !found && i < PENDING_PER_LINE; i++)
-		if (!line->requests[i].request && !__sync_val_compare_and_swap(&line->requests[i].request, 0, request))
+		if (!line->requests[i].request && !__sync_val_compare_and_swap(&line->requests[i].request, 0, (__u64)request))
 			return &line->requests[i];
 	if (!found)
 		found = &line->requests[0];
 	count_in_flight(found->slot, -1);
-	found->request = request;
+	found->request = (__u64)request;
 	return found;
 }
 
-static hot void remember_submitter(__u64 request)
+static hot void remember_submitter(struct request *request)
 {
 	struct pending_line *line = line_of(request);
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -135,7 +126,7 @@ static hot void remember_submitter(__u64 request)
 }
 
 /* The request struct may be another request's afterwards. */
-static hot struct pending take_pending(__u64 request)
+static hot struct pending take_pending(struct request *request)
 {
 	struct pending *found = find_pending(line_of(request), request);
 	struct pending taken = {};
@@ -154,7 +145,7 @@ static hot struct pending take_pending(__u64 request)
 SEC("tp_btf/block_io_start")
 int BPF_PROG(block_io_start, struct request *request)
 {
-	remember_submitter(request_address(ctx));
+	remember_submitter(request);
 	return 0;
 }
 
@@ -162,7 +153,7 @@ int BPF_PROG(block_io_start, struct request *request)
 SEC("tp_btf/block_rq_issue")
 int BPF_PROG(block_rq_issue, struct request *request)
 {
-	remember_submitter(request_address(ctx));
+	remember_submitter(request);
 	return 0;
 }
 
@@ -261,7 +252,6 @@ static hot void count_success(struct blockio_entry *entry, __u64 started, __u32 
 SEC("tp_btf/block_rq_complete")
 int BPF_PROG(block_rq_complete, struct request *request, blk_status_t error, unsigned int bytes)
 {
-	__u64 address = request_address(ctx);
 	struct gendisk *disk = request->q->disk;
 	struct blockio_key key = {};
 	struct blockio_entry *entry;
@@ -270,12 +260,12 @@ int BPF_PROG(block_rq_complete, struct request *request, blk_status_t error, uns
 	if (!disk || operation(request, 0) < 0)
 		return 0;
 	if (bytes < request->__data_len || is_step_of_flush(request)) {
-		part = find_pending(line_of(address), address);
+		part = find_pending(line_of(request), request);
 		if (part)
 			part->bytes += bytes;
 		return 0;
 	}
-	whole = take_pending(address);
+	whole = take_pending(request);
 	whole.bytes += bytes;
 	key.slot = owner_slot(request, whole.slot);
 	key.device = disk->major << 20 | disk->first_minor;

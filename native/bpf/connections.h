@@ -68,15 +68,6 @@ struct {
 	__type(value, struct connection);
 } connections SEC(".maps");
 
-/* The verifier forbids arithmetic on pointers to kernel objects, but not on half of one. */
-static hot __u64 lower_half(const void *pointer)
-{
-	__u64 half;
-
-	asm volatile("r1 = %[pointer]; w1 = w1; %[half] = r1" : [half] "=r"(half) : [pointer] "r"(pointer) : "r1");
-	return half;
-}
-
 static hot struct connection *place_of_socket(struct sock *sk)
 {
 	__u32 slab_unit = lower_half(sk) >> 6;
