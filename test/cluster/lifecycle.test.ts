@@ -1,8 +1,9 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import { execFile, fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { deployment, eventually, HOST_IMAGE, isAlive, kubectl } from './harness.js';
 import { startCluster, type Cluster } from './index.js';
@@ -95,6 +96,16 @@ describe('stand-in cluster: life and death', () => {
     } finally {
       child.kill('SIGKILL');
     }
+  });
+
+  it('says so where cgroups cannot be made', async () => {
+    const mount = cgroupMounts().unified!;
+    const readOnly = `mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"`;
+    const main = [process.execPath, '--import', 'tsx', path.join(import.meta.dirname, 'main.ts')];
+    const run = promisify(execFile)('unshare', ['--mount', 'sh', '-c', readOnly, mount, ...main]);
+    const { code, stderr } = (await run.catch((error: unknown) => error)) as { code: number; stderr: string };
+    expect(stderr).to.match(/^cluster: cannot make cgroups; .* \[CGROUP_FORBIDDEN\]\n$/);
+    expect(code).to.equal(1);
   });
 
   it('ends in order on SIGTERM when run alone', async () => {

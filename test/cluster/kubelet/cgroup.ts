@@ -51,7 +51,7 @@ export class CgroupTree {
     try {
       for (const root of this.roots) mkdirSync(root);
     } catch (cause) {
-      const message = 'cannot make cgroups; run as root, outside unprivileged containers';
+      const message = 'cannot make cgroups; run as root, where they are mounted for writing';
       throw new KernscaleError('CGROUP_FORBIDDEN', message, { cause });
     }
   }
@@ -176,6 +176,7 @@ function unlessGone(action: () => void): void {
 
 /** Removes a cgroup directory bottom-up, waiting for killed processes to leave it. */
 export async function removeTree(directory: string): Promise<void> {
+  if (!existsSync(directory)) return; // a read-only hierarchy has another error for it than ENOENT
   for (const child of childrenOf(directory)) await removeTree(child);
   for (let attempt = 1; ; attempt += 1) {
     try {
