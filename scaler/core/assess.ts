@@ -1,6 +1,7 @@
 import { classify, type Classification } from './classify.js';
 import { weighObjective } from './objective.js';
 import { isAbsent, readSignal } from './reading.js';
+import { unansweredByPod } from './size-pods.js';
 import { size, usableRequest, type Sizing } from './size.js';
 import type { Absent, History, InputTrace, ObjectiveTrace, Reading, Rule, WorkloadSamples } from './types.js';
 import { elapsed } from './time.js';
@@ -44,7 +45,11 @@ export function assess(
     now,
   );
   const pods = Object.hasOwn(samples.signals, PODS) ? read(PODS) : undefined;
-  const inputs = signalsOf(rule, pods !== undefined).map((signal) => inputTrace(signal, read(signal), now));
+  const byPod = isAbsent(read(rule.target.signal)) ? [] : unansweredByPod(rule, samples);
+  const inputs = [
+    ...signalsOf(rule, pods !== undefined).map((signal) => inputTrace(signal, read(signal), now)),
+    ...byPod.map(({ signal, absence }) => inputTrace(signal, absence, now)),
+  ];
   return {
     inputs,
     missing: inputs.filter((input) => input.absent !== undefined && !isNobodyServed(input, rule)),

@@ -1,4 +1,5 @@
 import { milli } from './int.js';
+import { isAbsent } from './reading.js';
 import { countedUsage, replicasByPods, type PodTarget } from './pod-arithmetic.js';
 import { classifyPods, type PodClasses } from './pod-classes.js';
 import { requestsByPod } from './pod-requests.js';
@@ -52,6 +53,19 @@ export function sizeByPods(
   return { raw, replicas, trace };
 }
 
+/** What was asked for by pod and not answered, though its sum was. Sizing makes do, so it must not scale down. */
+export function unansweredByPod(
+  { target }: Pick<Rule, 'target'>,
+  { podSignals = {} }: WorkloadSamples,
+): { readonly signal: string; readonly absence: Absent }[] {
+  if ('value' in target) return [];
+  const needed = target.signal === 'cpu' ? [target.signal, STARVED] : [target.signal];
+  return needed.flatMap((signal) => {
+    const absence = podSignals[signal];
+    return absence && isAbsent(absence) ? [{ signal: `${signal} by pod`, absence }] : [];
+  });
+}
+
 function classify(
   { signal, ...target }: PerPodTarget,
   { podSignals }: WorkloadSamples,
@@ -60,7 +74,8 @@ function classify(
   now: number,
 ): PodClasses {
   const sample = { timestamp, window };
-  const starved = [...(podSignals?.[STARVED] ?? [])].filter(([, share]) => share > STARVED_SHARE);
+  const shares = podSignals?.[STARVED] ?? new Map<string, number>();
+  const starved = isAbsent(shares) ? [] : [...shares].filter(([, share]) => share > STARVED_SHARE);
   return classifyPods(pods, new Map([...usage.keys()].map((name) => [name, sample])), {
     now,
     isCpu: signal === 'cpu' || 'averageUtilization' in target,

@@ -32,7 +32,7 @@ export function size(
   if ('value' in target) return sizeToValue(rule, target.value, samples, demand);
   const usage = samples.podSignals?.[target.signal];
   const { pods } = samples;
-  if (usage && pods) {
+  if (usage && !isAbsent(usage) && pods) {
     return sizeByPods({ ...rule, target }, samples, { usage, pods, timestamp: demand.timestamp }, now);
   }
   return 'averageValue' in target

@@ -6,6 +6,7 @@ import type { SignalSample, SignalTable, SignalTables } from './signal-table.js'
 const EDGES = 'edges';
 /** The peer under which the exporter folds all that exceed its bound. */
 const FOLDED_PEERS = 'other';
+const NO_SERIES: Absent = { absent: 'missing', text: 'no series' };
 
 export interface Surroundings {
   /** Who answers at `ip:port`; undefined while that is not known yet. */
@@ -56,7 +57,7 @@ function reading(table: SignalTable, workload: WorkloadKey): Reading {
   if (table.absent) return table.absent;
   const samples = table.samples(workload);
   const [only] = samples;
-  if (!only) return { absent: 'missing', text: 'no series' };
+  if (!only) return NO_SERIES;
   if (samples.length === 1) return measured(only.value, table.scrapedAt(workload));
   if (!byPod(samples)) {
     return {
@@ -75,12 +76,20 @@ function podsOf(
   { pods }: Surroundings,
 ): Pick<WorkloadSamples, 'pods' | 'podSignals'> {
   if (!pods) return {};
-  const podSignals: Record<string, ReadonlyMap<string, number>> = {};
-  for (const [signal, table] of [...tables, ...pods.signals]) {
-    const samples = table.samples(workload);
-    if (byPod(samples)) podSignals[signal] = new Map(samples.map(({ pod = '', value }) => [pod, value]));
+  const podSignals: Record<string, ReadonlyMap<string, number> | Absent> = {};
+  for (const [signal, table] of tables) {
+    const values = valuesByPod(table, workload);
+    if (values) podSignals[signal] = values;
+  }
+  for (const [signal, table] of pods.signals) {
+    podSignals[signal] = valuesByPod(table, workload) ?? table.absent ?? NO_SERIES;
   }
   return { pods: pods.of(workload), podSignals };
+}
+
+function valuesByPod(table: SignalTable, workload: WorkloadKey): ReadonlyMap<string, number> | undefined {
+  const samples = table.samples(workload);
+  return byPod(samples) ? new Map(samples.map(({ pod = '', value }) => [pod, value])) : undefined;
 }
 
 /** Whether there is one sample for each of some pods. */

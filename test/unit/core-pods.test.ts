@@ -103,6 +103,20 @@ describe('sizing by pods', () => {
     expect(decideOn(samples).replicas).to.equal(4);
   });
 
+  it('takes it too where the demand by pod could not be had, but does not scale down on it', () => {
+    const lost = { absent: 'error', text: 'HTTP 503' } as const;
+    for (const signal of ['cpu', 'starved']) {
+      const busy = measured([pod('a'), pod('b')], { a: 0.28, b: 0.28 });
+      const up = decideOn({ ...busy, podSignals: { ...busy.podSignals, [signal]: lost } });
+      expect(up.replicas).to.equal(4);
+      const calm = measured([pod('a'), pod('b')], { a: 0, b: 0 });
+      expect(decideOn(calm).replicas).to.equal(1);
+      const down = decideOn({ ...calm, podSignals: { ...calm.podSignals, [signal]: lost } });
+      expect(down.replicas).to.equal(2);
+      expect(down.trace.noScaleDown).to.deep.equal([`${signal} by pod could not be had: HTTP 503`]);
+    }
+  });
+
   it('sizes to a value by the pods that are ready', () => {
     const rule = { ...RULE, target: { signal: 'age', value: 10 } };
     const pods = [pod('a'), pod('b'), pod('c', { ready: 'False' })];

@@ -72,6 +72,16 @@ describe('signals by pod', () => {
     return tabulate({ signals, evaluatedAt: NOW });
   }
 
+  it('are a named absence where they were asked for and not answered, or not for the workload', () => {
+    const text = 'HTTP 503';
+    const failed = { result: { ok: false, failure: 'http', message: text } as const, freshness: [] };
+    const lost = tabulate({ signals: new Map([['cpu', failed]]), evaluatedAt: NOW });
+    const absent = assembled({ of: () => pods, signals: lost }, { a: 1 }).podSignals?.['cpu'];
+    expect(absent).to.deep.equal({ absent: 'error', text });
+    const missing = assembled({ of: () => pods, signals: table('cpu', {}) }, { a: 1 }).podSignals?.['cpu'];
+    expect(missing).to.deep.equal({ absent: 'missing', text: 'no series' });
+  });
+
   function assembled(known: PodSurroundings | undefined, samples: Record<string, number>) {
     const surroundings = { resolve: undefined, replicas: () => 2, pods: known };
     return assemble(table('queue', samples), surroundings, [CART]).get(CART)!;

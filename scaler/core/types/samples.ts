@@ -46,8 +46,11 @@ export interface WorkloadSamples {
    * one pod in cores; `pods` how many pods `cpu` was measured on. A signal that is not here is missing.
    */
   readonly signals: Readonly<Record<string, Reading>>;
-  /** Signal name → pod → value, for signals that are measured by pod; their sum is in `signals`. */
-  readonly podSignals?: Readonly<Record<string, ReadonlyMap<string, number>>>;
+  /**
+   * Signal name → pod → value, for signals that are measured by pod; their sum is in `signals`. Absent: asked for by
+   * pod, and not answered.
+   */
+  readonly podSignals?: Readonly<Record<string, ReadonlyMap<string, number> | Absent>>;
   /** The pods as the API server knows them. Absent: not known. */
   readonly pods?: readonly Pod[];
   /** Empty: it waits on nobody. Absent: nothing is known about whom it waits on. */
