@@ -92,7 +92,7 @@ export class PrometheusClient {
     return this.#limit(async () => {
       const started = performance.now();
       const result = await this.#persist(path, form)
-        .then(({ status, body }) => parse(status, body))
+        .then((answer) => notReadable(answer) ?? parse(answer.status, answer.body))
         .catch((error: unknown) => transportFailure(error, this.#options.timeout));
       this.#options.onQuery?.(result.ok ? 'success' : result.failure, (performance.now() - started) / 1000);
       return result;
@@ -115,18 +115,15 @@ export class PrometheusClient {
       method: body === undefined ? 'GET' : 'POST',
       headers: {
         accept: 'application/json',
+        'accept-encoding': 'identity',
         ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
         ...(await this.#connection.headers()),
       },
       ...(body === undefined ? {} : { body }),
       signal,
     });
-    const retryAfter = response.headers['retry-after'];
-    return {
-      status: response.statusCode,
-      body: await response.body.text(),
-      ...(typeof retryAfter === 'string' && { retryAfter }),
-    };
+    const { statusCode: status, headers } = response;
+    return { status, body: await response.body.text(), headers };
   }
 }
 
@@ -145,6 +142,16 @@ function parseUrl(text: string): { endpoint: URL; credentials?: Pick<HttpConfig,
   return username === ''
     ? { endpoint: url }
     : { endpoint: url, credentials: { basic_auth: { username, password } } };
+}
+
+/** Why an answer is none, by its headers. Redirects are not followed: credentials would go along. */
+function notReadable({ status, headers }: HttpAnswer): QueryFailed | undefined {
+  const { location, 'content-encoding': encoding = 'identity' } = headers;
+  if (status >= 300 && status < 400 && location !== undefined) {
+    return failed('http', `Prometheus answered HTTP ${status}: it moved to ${String(location)}; ask there`);
+  }
+  if (encoding === 'identity') return undefined;
+  return failed('malformed', `the answer is encoded as ${String(encoding)}, which was not asked for`);
 }
 
 function transportFailure(error: unknown, timeout: number): QueryFailed {

@@ -48,8 +48,9 @@ export type TlsConfig = z.infer<typeof tlsConfig>;
 /** @throws KernscaleError `HTTP_CONFIG` with the place of the first thing that is wrong */
 export function loadHttpConfig(file: string): HttpConfig {
   const [document, second] = parseDocuments(file, read(file));
-  const fault = document?.faults[0];
-  if (!document || second) throw wrong(`${file}: must be one YAML document`);
+  if (second) throw wrong(`${file}: must be one YAML document`);
+  if (!document) return {};
+  const [fault] = document.faults;
   if (fault) throw wrong(`${file}:${fault.line}:${fault.column}: ${fault.message}`);
   const value = document.empty ? {} : document.value;
   const parsed = httpConfigSchema.safeParse(value);

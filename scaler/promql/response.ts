@@ -21,7 +21,7 @@ export const QUERY_FAILURES = [
   'malformed',
   /** Prometheus refused or failed the query (`bad_data`, `execution`, `timeout`, …). */
   'query_error',
-  /** An answer with warnings: some of the data may be missing. */
+  /** An answer with warnings, or marked as partial: some of the data may be missing. */
   'partial',
   /** A scalar, string or matrix where a vector was expected. */
   'wrong_type',
@@ -46,6 +46,8 @@ const series = z.object({
 const success = z.object({
   status: z.literal('success'),
   warnings: z.array(z.string()).nullish(),
+  /** Said by VictoriaMetrics, in place of a warning. */
+  isPartial: z.boolean().nullish(),
   data: z.object({ resultType: z.string(), result: z.unknown() }),
 });
 const refusal = z.object({ status: z.literal('error'), errorType: z.string(), error: z.string() });
@@ -82,8 +84,9 @@ export function parseAnswer(
   if (status !== 200) return failed('http', `Prometheus answered HTTP ${status}`);
   const answer = success.safeParse(json);
   if (!answer.success) return failed('malformed', "the answer is not that of Prometheus' HTTP API");
-  const { data, warnings } = answer.data;
+  const { data, warnings, isPartial } = answer.data;
   if (warnings && warnings.length > 0) return failed('partial', warnings.join('; '));
+  if (isPartial) return failed('partial', 'not all stores have answered');
   if (data.resultType !== type) {
     return failed('wrong_type', `the expression is a ${data.resultType}, not ${TYPES[type]}`);
   }

@@ -4,7 +4,7 @@ import { errorCode } from '../../common/errors.js';
 export interface HttpAnswer {
   readonly status: number;
   readonly body: string;
-  readonly retryAfter?: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
 const ATTEMPTS = 4;
@@ -34,7 +34,7 @@ export async function persist(
     });
     if (answer && (attempt === ATTEMPTS || !passes(answer))) return answer;
     const backOff = Math.random() * FIRST_PAUSE_MS * 2 ** (attempt - 1);
-    const pause = Math.max(backOff, (Number(answer?.retryAfter) || 0) * 1000);
+    const pause = Math.max(backOff, (Number(answer?.headers['retry-after']) || 0) * 1000);
     if (answer && performance.now() + pause >= end) return answer;
     await sleep(pause, undefined, { signal: deadline, ref: false });
   }

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { PrometheusClient, type PrometheusOptions } from '../../scaler/promql/client.js';
 
@@ -108,6 +109,74 @@ describe('PrometheusClient', () => {
   it('gives up on an answer that never ends', async () => {
     handler = (_request, response) => response.write('{"status":');
     expect(await client({ timeout: 0.2 }).query('up', 1)).to.include({ failure: 'timeout' });
+  });
+
+  it('says where an address moved to, and does not take credentials there', async () => {
+    const asked: (string | undefined)[] = [];
+    handler = (request, response) => {
+      asked.push(request.url);
+      response.writeHead(308, { location: 'https://elsewhere.example/' }).end();
+    };
+    expect(await client().query('up', 1)).to.deep.equal({
+      ok: false,
+      failure: 'http',
+      message: 'Prometheus answered HTTP 308: it moved to https://elsewhere.example/; ask there',
+    });
+    expect(asked).to.deep.equal(['/api/v1/query']);
+  });
+
+  it('asks for an answer that is not compressed, and names one that is', async () => {
+    let accepted: unknown;
+    handler = (request, response) => {
+      accepted = request.headers['accept-encoding'];
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(EMPTY));
+    };
+    expect(await client().query('up', 1)).to.deep.equal({
+      ok: false,
+      failure: 'malformed',
+      message: 'the answer is encoded as gzip, which was not asked for',
+    });
+    expect(accepted).to.equal('identity');
+  });
+
+  it('calls an answer that breaks off unreachable, however often it asks', async () => {
+    let requests = 0;
+    handler = (_request, response) => {
+      requests++;
+      response.writeHead(200, { 'content-length': '1000' }).write(EMPTY);
+      setTimeout(() => response.destroy(), 5);
+    };
+    expect(await client({ timeout: 5 }).query('up', 1)).to.include({ failure: 'unreachable' });
+    expect(requests).to.equal(4);
+  });
+
+  it('asks again where a proxy has no backend for a moment, but not where Prometheus refuses', async () => {
+    const answers: [number, string][] = [
+      [502, 'Bad Gateway'],
+      [503, ''],
+      [200, EMPTY],
+      [503, '{"status":"error","errorType":"timeout","error":"query timed out"}'],
+      [200, EMPTY],
+    ];
+    let requests = 0;
+    handler = (_request, response) => {
+      const [status, body] = answers[requests++]!;
+      response.writeHead(status).end(body);
+    };
+    const asked = client({ timeout: 5 });
+    expect((await asked.query('up', 1)).ok).to.equal(true);
+    expect(await asked.query('up', 1)).to.include({ failure: 'query_error' });
+    expect(requests).to.equal(4);
+  });
+
+  it('does not ask again sooner than it is told to', async () => {
+    let requests = 0;
+    handler = (_request, response) => {
+      requests++;
+      response.writeHead(429, { 'retry-after': '30' }).end();
+    };
+    expect(await client().query('up', 1)).to.include({ failure: 'http' });
+    expect(requests).to.equal(1);
   });
 
   it('calls a refused connection unreachable', async () => {

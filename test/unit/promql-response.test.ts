@@ -41,6 +41,24 @@ describe('parseQueryResponse', () => {
 
   const cases: [string, number, string, string][] = [
     ['an answer with warnings', 200, vector([], { warnings: ['store 2 is down'] }), 'partial'],
+    ['an answer of VictoriaMetrics without all its stores', 200, vector([], { isPartial: true }), 'partial'],
+    ['one with all of them', 200, vector([], { isPartial: false, stats: {}, warnings: null }), 'success'],
+    [
+      'one native histogram among numbers',
+      200,
+      vector([
+        { metric: {}, value: [1, '2'] },
+        { metric: {}, histogram: [1, {}] },
+      ]),
+      'histogram',
+    ],
+    ['a text', 200, '{"status":"success","data":{"resultType":"string","result":[1,"x"]}}', 'wrong_type'],
+    ['a result of no type', 200, '{"status":"success","data":{"result":[]}}', 'malformed'],
+    ['a vector that is none', 200, vector({}), 'malformed'],
+    ['a value where Prometheus writes text', 200, vector([{ metric: {}, value: [1, 2] }]), 'malformed'],
+    ['a time that is no number', 200, vector([{ metric: {}, value: ['1', '2'] }]), 'malformed'],
+    ['an error with status 200', 200, '{"status":"error","errorType":"e","error":"x"}', 'query_error'],
+    ['no content', 204, '', 'http'],
     ['a scalar', 200, '{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}', 'wrong_type'],
     ['a range vector', 200, '{"status":"success","data":{"resultType":"matrix","result":[]}}', 'wrong_type'],
     ['a native histogram', 200, vector([{ metric: {}, histogram: [1, { count: '2' }] }]), 'histogram'],
