@@ -24,6 +24,7 @@ import type { RuleErrorCode } from './types.js';
 const BUILT_IN = Object.keys(builtInSignals('1m'));
 /** `target` is the ratio of demand to target, `edges` a list: neither is a signal that conditions compare. */
 const RESERVED = ['target'];
+const BUILT_IN_KINDS = ['Deployment', 'StatefulSet'];
 
 /**
  * The fields of a mapping that are valid by themselves. Checks run over these, so that one misspelt key or wrong
@@ -79,11 +80,13 @@ export function checkGroup(rawGroup: unknown, path: Path): Finding[] {
  * @param signals names of the signals of the rule's group, see `knownSignals`
  */
 export function checkRule(rawRule: unknown, path: Path, signals: readonly string[]): Finding[] {
+  if (rawRule === null || typeof rawRule !== 'object' || Array.isArray(rawRule)) return [];
   const rule = validFields<RawRule>(ruleSchema.shape, rawRule);
   const known = signals.filter((name) => name !== 'edges');
   const steps = valueAt(rawRule, ['decide']);
   return [
     ...checkScaled(rule, rawRule, path),
+    ...checkSelector(rule, path),
     ...checkRange(rule, path),
     ...checkTarget(rule, [...path, 'target'], known),
     ...checkObjective(rule, [...path, 'objective']),
@@ -93,9 +96,17 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
   ];
 }
 
-/** Finds names that occur twice; `first` is where a name was taken. */
-export function duplicates(names: readonly { name: string; path: Path }[], what: string): Finding[] {
-  const seen = new Set<string>();
+/**
+ * Finds names that occur twice.
+ *
+ * @param what takes a name, for people
+ * @param seen the names that are taken already; those found are added
+ */
+export function duplicates(
+  names: readonly { name: string; path: Path }[],
+  what: string,
+  seen = new Set<string>(),
+): Finding[] {
   return names.flatMap(({ name, path }) => {
     if (!seen.has(name)) {
       seen.add(name);
@@ -146,10 +157,21 @@ function checkScaled(rule: Partial<RawRule>, rawRule: unknown, path: Path): Find
     return [problem('RULE_MISSING_FIELD', path, message)];
   }
   const reference = rule.scaleTargetRef ?? rule.match;
-  if (!reference || reference.apiVersion !== undefined) return [];
-  if (reference.kind === 'Deployment' || reference.kind === 'StatefulSet') return [];
-  const message = `${field}.apiVersion is missing; only Deployment and StatefulSet go without it (apps/v1)`;
-  return [problem('RULE_MISSING_FIELD', [...path, field], message)];
+  if (!reference || reference.apiVersion !== undefined || BUILT_IN_KINDS.includes(reference.kind)) return [];
+  const message = `${field}.apiVersion is missing; only ${BUILT_IN_KINDS.join(' and ')} go without it (apps/v1)`;
+  const hint = suggestion(reference.kind, BUILT_IN_KINDS);
+  return [problem('RULE_MISSING_FIELD', [...path, field], `${message}${hint}`)];
+}
+
+/** As Kubernetes' API checks a selector. */
+function checkSelector({ match }: Partial<RawRule>, path: Path): Finding[] {
+  return (match?.selector?.matchExpressions ?? []).flatMap(({ operator, values = [] }, index) => {
+    const at = [...path, 'match', 'selector', 'matchExpressions', index];
+    const needed = operator === 'In' || operator === 'NotIn';
+    if (needed === values.length > 0) return [];
+    if (needed) return [problem('RULE_MISSING_FIELD', at, `operator ${operator} needs values`)];
+    return [problem('RULE_CONFLICT', [...at, 'values'], `operator ${operator} goes without values`)];
+  });
 }
 
 function checkRange({ minReplicas = 1, maxReplicas }: Partial<RawRule>, path: Path): Finding[] {

@@ -1,18 +1,18 @@
 import {
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   LineCounter,
   parseAllDocuments,
   type Document,
   type Node,
-  type YAMLError,
+  type Pair,
+  type YAMLMap,
 } from 'yaml';
 import type { Position } from './types.js';
-
-/** How often anchors may be expanded; a rule file of honest size stays far below, an alias bomb does not. */
-const MAX_ALIASES = 1000;
+import { findProblems } from './yaml-faults.js';
 
 export type Path = readonly PropertyKey[];
 
@@ -27,27 +27,24 @@ export class RuleDocument {
   readonly faults: readonly YamlFault[];
   /** Nothing but comments. */
   readonly empty: boolean;
-  /** Undefined when the YAML is broken. */
+  /** Undefined when the YAML is broken; of a key that is given twice it has the last value. */
   readonly value: unknown;
   readonly #file: string;
   readonly #lines: LineCounter;
   readonly #document: Document;
   readonly #text: string;
+  readonly #pairs = new Map<YAMLMap, ReadonlyMap<string, Pair>>();
 
   constructor(file: string, text: string, document: Document, lines: LineCounter) {
     this.#file = file;
     this.#text = text;
     this.#document = document;
     this.#lines = lines;
-    const faults = document.errors.map((error) => this.#fault(error));
-    try {
-      this.value = faults.length === 0 ? document.toJS({ maxAliasCount: MAX_ALIASES }) : undefined;
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      faults.push({ ...this.#position(0), duplicateKey: false, message });
-    }
-    this.faults = faults;
-    this.empty = this.value === null && faults.length === 0;
+    this.faults = this.#findFaults();
+    const readable = this.faults.every(({ duplicateKey }) => duplicateKey);
+    // How far anchors expand has been looked at.
+    this.value = readable ? document.toJS({ maxAliasCount: -1 }) : undefined;
+    this.empty = this.value === null;
   }
 
   /** Where the value at `path` stands, or the nearest part around it that exists. */
@@ -59,8 +56,8 @@ export class RuleDocument {
   locateKey(path: Path): Position {
     const parent = this.#nodeAt(path.slice(0, -1));
     if (isMap(parent)) {
-      const pair = parent.items.find(({ key }) => isScalar(key) && key.value === path.at(-1));
-      if (isScalar(pair?.key)) return this.#position(pair.key.range?.[0] ?? 0);
+      const pair = this.#pairsOf(parent).get(String(path.at(-1)));
+      if (isNode(pair?.key)) return this.#position(pair.key.range?.[0] ?? 0);
     }
     return this.locate(path);
   }
@@ -89,20 +86,38 @@ export class RuleDocument {
 
   #child(node: Node | null, step: PropertyKey): Node | null {
     const parent = this.#resolve(node);
-    if (isSeq(parent) || isMap(parent)) return (parent.get(step, true) as Node | undefined) ?? null;
-    return null;
+    const found = isMap(parent)
+      ? this.#pairsOf(parent).get(String(step))?.value
+      : isSeq(parent) && parent.items[Number(step)];
+    return isNode(found) ? found : null;
+  }
+
+  /** Looked for once: a mapping may have as many errors as keys. */
+  #pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
+    const known = this.#pairs.get(map);
+    if (known) return known;
+    const pairs = new Map(map.items.map((pair) => [isScalar(pair.key) ? String(pair.key.value) : '', pair]));
+    this.#pairs.set(map, pairs);
+    return pairs;
   }
 
   #resolve(node: Node | null): Node | null {
     return isAlias(node) ? (node.resolve(this.#document) ?? null) : node;
   }
 
-  #fault(error: YAMLError): YamlFault {
-    return {
-      ...this.#position(error.pos[0]),
-      duplicateKey: error.code === 'DUPLICATE_KEY',
-      message: error.message,
-    };
+  #findFaults(): YamlFault[] {
+    const { errors } = this.#document;
+    const endless = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
+    if (endless) return [this.#fault(endless.pos[0], 'it is nested too deeply')];
+    if (errors.length > 0) return errors.map(({ pos, message }) => this.#fault(pos[0], message));
+    const lineOf = (offset: number): number => this.#position(offset).line;
+    return findProblems(this.#document, lineOf).map(({ offset, message, duplicateKey }) =>
+      this.#fault(offset, message, duplicateKey),
+    );
+  }
+
+  #fault(offset: number, message: string, duplicateKey = false): YamlFault {
+    return { ...this.#position(offset), duplicateKey, message };
   }
 
   #position(offset: number): Position {
@@ -120,6 +135,9 @@ export function parseDocuments(file: string, text: string): RuleDocument[] {
     prettyErrors: false,
     merge: true,
     keepSourceTokens: false,
+    // Keys that stand twice are looked for in findProblems, in linear time.
+    uniqueKeys: false,
+    logLevel: 'error',
   });
   return [...documents].map((document) => new RuleDocument(file, source, document, lines));
 }

@@ -14,10 +14,10 @@ export interface Finding {
   readonly message: string;
 }
 
+type Issue = z.core.$ZodIssue;
+
 /** Characters of a value that are shown. */
 const LONGEST_SHOWN = 60;
-
-type Issue = z.core.$ZodIssue;
 
 const DURATIONS = new Set<PropertyKey | undefined>([
   'interval',
@@ -25,6 +25,7 @@ const DURATIONS = new Set<PropertyKey | undefined>([
   'maxAge',
   'for',
   'keepFor',
+  'latency',
   'eval_time',
   'evaluation_interval',
 ]);
@@ -47,9 +48,7 @@ function describe(issue: Issue, file: unknown, schema: z.ZodType): Finding[] {
       return [wrongValue(path, `${name} must be a number or a quantity such as 500m, not ${show(value)}`)];
     case 'too_small':
     case 'too_big':
-      return [
-        { code: 'RULE_OUT_OF_RANGE', path, message: `${name} ${rangeText(issue)}, not ${show(value)}` },
-      ];
+      return [{ code: 'RULE_OUT_OF_RANGE', path, message: `${name} ${rangeText(issue, value)}` }];
     case 'invalid_type':
       return [value === undefined ? missing(path, issue.expected) : wrongType(path, issue.expected, value)];
     case 'invalid_value':
@@ -74,13 +73,16 @@ function unknownField(path: Path, key: string, known: readonly string[]): Findin
 }
 
 function missing(path: Path, expected: string): Finding {
-  const message = `${nameOf(path)} is missing; it must be ${article(expected)}`;
+  const message = `${nameOf(path)} is missing; it must be ${rightType(path, expected)}`;
   return { code: 'RULE_MISSING_FIELD', path, message };
 }
 
+function rightType(path: Path, expected: string): string {
+  return DURATIONS.has(path.at(-1)) ? formatText(path) : article(expected);
+}
+
 function wrongType(path: Path, expected: string, value: unknown): Finding {
-  const right = DURATIONS.has(path.at(-1)) ? formatText(path) : article(expected);
-  const message = `${nameOf(path)} must be ${right}, not ${show(value)}`;
+  const message = `${nameOf(path)} must be ${rightType(path, expected)}, not ${show(value)}`;
   return { code: 'RULE_WRONG_TYPE', path, message };
 }
 
@@ -98,11 +100,11 @@ function wrongChoice(
   return wrongValue(issue.path, `${name} must be ${oneOf(choices)}, not ${show(value)}${hint}`);
 }
 
-function rangeText(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>): string {
+function rangeText(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>, value: unknown): string {
   if (issue.origin === 'string' || issue.origin === 'array') return 'must not be empty';
-  return issue.code === 'too_small'
-    ? `must be at least ${Number(issue.minimum)}`
-    : `must be at most ${Number(issue.maximum)}`;
+  const [including, excluding, limit] =
+    issue.code === 'too_small' ? ['at least', 'above', issue.minimum] : ['at most', 'below', issue.maximum];
+  return `must be ${issue.inclusive === false ? excluding : including} ${Number(limit)}, not ${show(value)}`;
 }
 
 function formatText(path: Path): string {
@@ -133,6 +135,7 @@ function article(expected: string): string {
 function show(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (value !== null && typeof value === 'object') return 'a mapping';
+  if (typeof value !== 'string') return String(value);
   const text = JSON.stringify(value);
   return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
 }

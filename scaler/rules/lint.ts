@@ -4,7 +4,7 @@ import type { Path } from './document.js';
 import type { Finding } from './issues.js';
 import { EXPORTED, RECORDED } from './known-metrics.js';
 import { suggestion } from './nearest.js';
-import { labelsOf, metricsOf, ranges } from './promql.js';
+import { labelsOf, metricsOf, ranges, rangeSeconds } from './promql.js';
 import type { RawGroup, RawRule } from './schema.js';
 import { builtInSignals } from './signals.js';
 import type { FleetRule, LabelSelector, RuleError, RuleGroup } from './types.js';
@@ -86,7 +86,7 @@ function lintWindow(
   { text, path, offset }: { text: string; path: Path; offset: number | undefined },
   { scrapeInterval }: LintOptions,
 ): Finding[] {
-  if (parseDuration(text) >= 2 * scrapeInterval) return [];
+  if ((rangeSeconds(text) ?? 0) >= 2 * scrapeInterval) return [];
   const message = `a window of ${text} is shorter than two scrapes (one every ${scrapeInterval} s) and finds nothing; make it ${4 * scrapeInterval}s`;
   return [{ code: 'LINT_SHORT_WINDOW', path, ...(offset !== undefined && { offset }), message }];
 }

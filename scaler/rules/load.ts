@@ -1,12 +1,13 @@
+import { resolve } from 'node:path';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
-import { workloadKey } from '../core/types.js';
+import { workloadKey, type WorkloadKey } from '../core/types.js';
 import { checkGroup, checkRule, duplicates, knownSignals } from './checks.js';
 import { parseDocuments, type Path, type RuleDocument } from './document.js';
 import { expandPaths, readText } from './files.js';
 import { findingsOf, valueAt, type Finding } from './issues.js';
 import { lintFile, shadowedRules, type LintOptions } from './lint.js';
 import { resolveGroup } from './resolve.js';
-import { fileSchema } from './schema.js';
+import { fileSchema, ruleSchema } from './schema.js';
 import type { Position, RuleError, RuleGroup } from './types.js';
 
 /** Rule files live in ConfigMaps, which hold at most 1 MiB. */
@@ -21,44 +22,74 @@ export interface LoadedRules {
   readonly warnings: readonly RuleError[];
 }
 
+/** The one workload that a rule names, and where. */
+interface Target extends Position {
+  readonly key: WorkloadKey;
+  readonly group?: string;
+  readonly rule?: string;
+}
+
+interface ParsedFile extends LoadedRules {
+  /** Of broken rules too, as far as they can be read. */
+  readonly targets: readonly Target[];
+}
+
 /**
- * Loads rule files.
+ * Loads rule files; one that several paths lead to is loaded once.
  *
  * @param paths files, folders (their *.yaml and *.yml) and patterns with * and ? in the last part
  * @param lint asks for warnings
  */
 export async function loadRuleFiles(paths: readonly string[], lint?: LintOptions): Promise<LoadedRules> {
-  const groups: RuleGroup[] = [];
-  const errors: RuleError[] = [];
-  const warnings: RuleError[] = [];
+  const files = new Map<string, ParsedFile>();
   for (const path of paths) {
     try {
       for (const file of await expandPaths(path)) {
-        const loaded = parseRules(file, await readText(file), lint);
-        groups.push(...loaded.groups);
-        errors.push(...loaded.errors);
-        warnings.push(...loaded.warnings);
+        if (!files.has(resolve(file))) files.set(resolve(file), parseFile(file, await readText(file), lint));
       }
     } catch (error) {
-      errors.push(unreadable(path, error));
+      files.set(path, { groups: [], errors: [unreadable(path, error)], warnings: [], targets: [] });
     }
   }
-  if (lint) warnings.push(...shadowedRules(groups));
-  return { groups, errors: [...errors, ...sharedTargets(groups)], warnings };
+  const loaded = combine([...files.values()]);
+  const shadowed = lint ? shadowedRules(loaded.groups) : [];
+  return { ...loaded, warnings: [...loaded.warnings, ...shadowed] };
 }
 
 /** Parses and checks the text of one rule file. */
 export function parseRules(file: string, text: string, lint?: LintOptions): LoadedRules {
+  return combine([parseFile(file, text, lint)]);
+}
+
+function parseFile(file: string, text: string, lint: LintOptions | undefined): ParsedFile {
   if (text.length > MAX_BYTES) {
     const message = `the file is larger than ${MAX_BYTES / 1024 ** 2} MiB; split it`;
     const error: RuleError = { file, line: 1, column: 1, code: 'RULE_FILE_TOO_LARGE', message };
-    return { groups: [], errors: [error], warnings: [] };
+    return { groups: [], errors: [error], warnings: [], targets: [] };
   }
   const documents = parseDocuments(file, text).filter((document) => !document.empty);
-  const errors = documents.flatMap((document) => examine(document)).sort(byPlace);
-  if (errors.length > 0) return { groups: [], errors, warnings: [] };
-  const warnings = documents.flatMap((document) => (lint ? warningsOf(document, lint) : [])).sort(byPlace);
-  return { groups: documents.flatMap((document) => groupsOf(document, file)), errors, warnings };
+  const errors = [...documents.flatMap((document) => examine(document)), ...duplicateGroups(documents)];
+  const good = errors.length === 0 ? documents : [];
+  return {
+    groups: good.flatMap((document) => groupsOf(document, file)),
+    errors,
+    warnings: good.flatMap((document) => (lint ? warningsOf(document, lint) : [])).sort(byPlace),
+    targets: documents.flatMap((document) => targetsOf(document)),
+  };
+}
+
+/** In the order of the files, then of the places in each. */
+function combine(files: readonly ParsedFile[]): LoadedRules {
+  const shared = sharedTargets(files.flatMap(({ targets }) => targets));
+  const errors = files.flatMap((file) => file.errors);
+  const order = new Map(
+    [...new Set([...errors, ...shared].map(({ file }) => file))].map((file, i) => [file, i]),
+  );
+  return {
+    groups: files.flatMap(({ groups }) => groups),
+    warnings: files.flatMap(({ warnings }) => warnings),
+    errors: [...errors, ...shared].sort((a, b) => order.get(a.file)! - order.get(b.file)! || byPlace(a, b)),
+  };
 }
 
 /** `file:line:column: group "g", rule "r": message`, as people and editors read it; of a warning it is said that it is one. */
@@ -73,13 +104,12 @@ export function formatRuleError(error: RuleError): string {
 }
 
 function examine(document: RuleDocument): RuleError[] {
-  if (document.faults.length > 0) {
-    return document.faults.map(({ duplicateKey, ...fault }) => ({
-      ...fault,
-      code: duplicateKey ? 'RULE_DUPLICATE_KEY' : 'RULE_YAML',
-    }));
-  }
+  const faults = document.faults.map(({ duplicateKey, ...fault }): RuleError => ({
+    ...fault,
+    code: duplicateKey ? 'RULE_DUPLICATE_KEY' : 'RULE_YAML',
+  }));
   const { value } = document;
+  if (value === undefined) return faults;
   if (valueAt(value, ['rule_files']) !== undefined) {
     const message = 'this is a file of rule tests; kernscale test runs it';
     return [{ ...document.locateKey(['rule_files']), code: 'RULE_WRONG_FILE', message }];
@@ -87,7 +117,17 @@ function examine(document: RuleDocument): RuleError[] {
   const issues = fileSchema.safeParse(value).error?.issues ?? [];
   const findings = findingsOf(issues, value, fileSchema);
   findings.push(...checkMeaning(value));
-  return findings.map((finding) => toError(finding, document));
+  return [...faults, ...findings.map((finding) => toError(finding, document))];
+}
+
+/** A group is known by its file and name, so the documents of a file share one set of names. */
+function duplicateGroups(documents: readonly RuleDocument[]): RuleError[] {
+  const seen = new Set<string>();
+  return documents.flatMap((document) =>
+    duplicates(namesOf(document.value, ['groups'], 'name'), 'another group of this file', seen).map(
+      (finding) => toError(finding, document),
+    ),
+  );
 }
 
 function warningsOf(document: RuleDocument, lint: LintOptions): RuleError[] {
@@ -96,7 +136,7 @@ function warningsOf(document: RuleDocument, lint: LintOptions): RuleError[] {
 
 /** Checks what the schema cannot. */
 function checkMeaning(file: unknown): Finding[] {
-  const findings = duplicates(namesOf(file, ['groups'], 'name'), 'another group of this file');
+  const findings: Finding[] = [];
   listAt(file, ['groups']).forEach((group, index) => {
     const path = ['groups', index];
     const rulesPath = [...path, 'rules'];
@@ -151,23 +191,30 @@ function groupsOf(document: RuleDocument, file: string): RuleGroup[] {
   });
 }
 
+function targetsOf(document: RuleDocument): Target[] {
+  const { value } = document;
+  return listAt(value, ['groups']).flatMap((_, group) =>
+    listAt(value, ['groups', group, 'rules']).flatMap((rule, index): Target[] => {
+      const path = ['groups', group, 'rules', index];
+      const reference = ruleSchema.shape.scaleTargetRef.safeParse(valueAt(rule, ['scaleTargetRef']));
+      if (!reference.success) return [];
+      return [{ key: workloadKey(reference.data), ...document.locate(path), ...owners(path, value) }];
+    }),
+  );
+}
+
 /** Two rules for one workload would undo each other's decisions. */
-function sharedTargets(groups: readonly RuleGroup[]): RuleError[] {
-  const claims = new Map<string, Position>();
-  const errors: RuleError[] = [];
-  for (const group of groups) {
-    for (const rule of group.rules) {
-      if (!('scaleTargetRef' in rule)) continue;
-      const key = workloadKey(rule.scaleTargetRef);
-      const first = claims.get(key);
-      if (first) {
-        const message = `${key} is scaled by the rule at ${first.file}:${first.line} already; keep one of the two`;
-        const place = { ...rule.source, group: group.name, rule: rule.scale };
-        errors.push({ ...place, code: 'RULE_DUPLICATE_TARGET', message });
-      } else claims.set(key, rule.source);
+function sharedTargets(targets: readonly Target[]): RuleError[] {
+  const claims = new Map<WorkloadKey, Position>();
+  return targets.flatMap(({ key, ...place }): RuleError[] => {
+    const first = claims.get(key);
+    if (!first) {
+      claims.set(key, place);
+      return [];
     }
-  }
-  return errors;
+    const message = `${key} is scaled by the rule at ${first.file}:${first.line} already; keep one of the two`;
+    return [{ ...place, code: 'RULE_DUPLICATE_TARGET', message }];
+  });
 }
 
 function unreadable(path: string, error: unknown): RuleError {

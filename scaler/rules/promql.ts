@@ -1,5 +1,6 @@
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
+import { errorCode } from '../../common/errors.js';
 import { parseDuration } from '../../common/duration.js';
 
 export interface PromqlFault {
@@ -8,27 +9,38 @@ export interface PromqlFault {
   readonly message: string;
 }
 
-/** What these expressions give in place of one number per workload. */
-const NOT_A_VECTOR: Record<string, string> = {
-  MatrixSelector: 'a range of samples; put it into rate() or another function over time',
-  SubqueryExpr: 'a range of samples; put it into rate() or another function over time',
-  StringLiteral: 'a text',
-  NumberDurationLiteral: 'a bare number; a signal is one number per workload',
+type ValueType = 'vector' | 'range' | 'scalar' | 'text';
+
+/** What an expression may give in place of one number per workload. */
+const NOT_A_VECTOR: Record<Exclude<ValueType, 'vector'>, string> = {
+  range: 'a range of samples; put it into rate() or another function over time',
+  text: 'a text',
+  scalar: 'a bare number; a signal is one number per workload',
 };
+
+const RANGES = ['MatrixSelector', 'SubqueryExpr'];
+/** What stands around an expression without changing its type. */
+const WRAPPERS = ['ParenExpr', 'UnaryExpr', 'OffsetExpr', 'StepInvariantExpr'];
+const SCALAR_FUNCTIONS = ['Scalar', 'Time', 'Pi'];
+const RANGE_FUNCTIONS =
+  /OverTime$|^(Rate|Irate|Increase|Delta|Idelta|Deriv|Changes|Resets|PredictLinear|HoltWinters|DoubleExponentialSmoothing)$/;
 
 /** Finds the first thing that is wrong with an expression, if anything is. */
 export function checkPromql(expr: string): PromqlFault | undefined {
   const tree = parser.parse(expr);
-  let offset: number | undefined;
+  let syntax: number | undefined;
+  let meaning: PromqlFault | undefined;
   tree.iterate({
-    enter: (node) => {
-      if (node.type.isError) offset ??= node.from;
+    enter: ({ type, node }) => {
+      if (type.isError) syntax ??= node.from;
+      else meaning ??= faultOf(node, expr);
     },
   });
-  if (offset !== undefined) return syntaxFault(expr, offset);
-  const top = tree.topNode.firstChild?.name ?? '';
-  const given = NOT_A_VECTOR[top];
-  return given === undefined ? undefined : { offset: 0, message: `the expression gives ${given}` };
+  if (syntax !== undefined) return syntaxFault(expr, syntax);
+  const top = tree.topNode.firstChild;
+  const given = top ? typeOf(top) : 'vector';
+  if (given !== 'vector') return { offset: 0, message: `the expression gives ${NOT_A_VECTOR[given]}` };
+  return meaning;
 }
 
 /** A part of an expression. */
@@ -90,12 +102,82 @@ export function longestRange(expr: string): number {
   let longest = 0;
   parser.parse(expr).iterate({
     enter: ({ name, node }) => {
-      if (name !== 'MatrixSelector' && name !== 'SubqueryExpr') return;
-      const range = node.getChild('DurationExpr');
-      if (range) longest = Math.max(longest, parseDuration(expr.slice(range.from, range.to)));
+      if (RANGES.includes(name)) longest = Math.max(longest, secondsOf(node, expr) ?? 0);
     },
   });
   return longest;
+}
+
+/** Seconds of a range, which is written as a duration or as a number; undefined when it is computed. */
+export function rangeSeconds(text: string): number | undefined {
+  try {
+    return Number.isFinite(Number(text)) ? Number(text) : parseDuration(text);
+  } catch (error) {
+    if (errorCode(error) === 'BAD_DURATION') return undefined;
+    throw error;
+  }
+}
+
+function secondsOf(range: SyntaxNode, expr: string): number | undefined {
+  const node = range.getChild('DurationExpr');
+  return node ? rangeSeconds(expr.slice(node.from, node.to)) : undefined;
+}
+
+function faultOf(node: SyntaxNode, expr: string): PromqlFault | undefined {
+  const { name, from } = node;
+  if (RANGES.includes(name)) {
+    if (secondsOf(node, expr) === undefined) {
+      return { offset: from, message: 'a range must be a duration, such as [5m] or [1h30m]' };
+    }
+    const taker = takerOf(node);
+    if (taker && !takesRange(taker)) {
+      return {
+        offset: from,
+        message: 'a range of samples stands where one value is needed; put it into rate()',
+      };
+    }
+  }
+  if (name === 'FunctionCall' && takesRange(node)) {
+    const body = node.getChild('FunctionCallBody');
+    if (!childrenOf(body).some((argument) => typeOf(argument) === 'range')) {
+      const called = expr.slice(from, body?.from);
+      return { offset: from, message: `${called}() needs a range of samples, such as [5m]` };
+    }
+  }
+  return undefined;
+}
+
+/** The call or operation that takes an expression, if there is one around it. */
+function takerOf(node: SyntaxNode): SyntaxNode | undefined {
+  let around = node.parent;
+  while (around && (WRAPPERS.includes(around.name) || around.name === 'FunctionCallBody'))
+    around = around.parent;
+  return around && !around.type.isTop ? around : undefined;
+}
+
+function takesRange(call: SyntaxNode): boolean {
+  return RANGE_FUNCTIONS.test(call.getChild('FunctionIdentifier')?.firstChild?.name ?? '');
+}
+
+function typeOf(node: SyntaxNode): ValueType {
+  const { name } = node;
+  if (RANGES.includes(name)) return 'range';
+  if (name === 'StringLiteral') return 'text';
+  if (name === 'NumberDurationLiteral') return 'scalar';
+  const parts = childrenOf(node);
+  if (WRAPPERS.includes(name)) return typeOf(parts.find(({ name }) => name !== 'UnaryOp') ?? node);
+  if (name === 'BinaryExpr') {
+    const sides = [parts[0], parts.at(-1)];
+    return sides.every((side) => side && typeOf(side) === 'scalar') ? 'scalar' : 'vector';
+  }
+  const called = node.getChild('FunctionIdentifier')?.firstChild?.name ?? '';
+  return SCALAR_FUNCTIONS.includes(called) ? 'scalar' : 'vector';
+}
+
+function childrenOf(node: SyntaxNode | null): SyntaxNode[] {
+  const children: SyntaxNode[] = [];
+  for (let child = node?.firstChild; child; child = child.nextSibling) children.push(child);
+  return children;
 }
 
 function syntaxFault(expr: string, offset: number): PromqlFault {

@@ -17,7 +17,6 @@ import type {
   LabelSelectorRequirement,
   Position,
   RuleGroup,
-  SignalQuery,
   WorkloadRule,
 } from './types.js';
 
@@ -31,13 +30,17 @@ const BUILT_IN_API = 'apps/v1';
 export function resolveGroup(group: RawGroup, file: string, sources: readonly Position[]): RuleGroup {
   const objectives = group.rules.flatMap(({ objective }) => (objective ? [fillObjective(objective)] : []));
   const signals = fillSignals(group, objectives);
+  const shared = {
+    maxAge: mapValues(signals, ({ maxAge }) => maxAge),
+    windows: mapValues(signals, ({ expr }) => longestRange(expr)),
+  };
   return {
     name: group.name,
     file,
     interval: group.interval === undefined ? DEFAULT_INTERVAL : parseDuration(group.interval),
     signals,
     podSignals: fillPodSignals(group, signals),
-    rules: group.rules.map((rule, index) => resolveRule(rule, signals, sources[index]!)),
+    rules: group.rules.map((rule, index) => resolveRule(rule, shared, sources[index]!)),
   };
 }
 
@@ -66,12 +69,11 @@ function requirementText({ key, operator, values }: LabelSelectorRequirement): s
   }
 }
 
-function resolveRule(
-  raw: RawRule,
-  signals: Readonly<Record<string, SignalQuery>>,
-  source: Position,
-): WorkloadRule | FleetRule {
-  const settings = resolveSettings(raw, signals);
+/** What the rules of a group have in common. */
+type Shared = Pick<RuleSettings, 'maxAge' | 'windows'>;
+
+function resolveRule(raw: RawRule, shared: Shared, source: Position): WorkloadRule | FleetRule {
+  const settings = resolveSettings(raw, shared);
   if (raw.scaleTargetRef) {
     const { apiVersion = BUILT_IN_API, kind, namespace, name } = raw.scaleTargetRef;
     return { ...settings, source, scaleTargetRef: { apiVersion, kind, namespace, name } };
@@ -81,7 +83,7 @@ function resolveRule(
   return { ...settings, source, match };
 }
 
-function resolveSettings(raw: RawRule, signals: Readonly<Record<string, SignalQuery>>): RuleSettings {
+function resolveSettings(raw: RawRule, shared: Shared): RuleSettings {
   const target = fillTarget(raw.target);
   return {
     scale: raw.scale,
@@ -91,8 +93,7 @@ function resolveSettings(raw: RawRule, signals: Readonly<Record<string, SignalQu
     ...(raw.objective && { objective: fillObjective(raw.objective) }),
     decide: fillDecide(raw.decide, target),
     behavior: fillBehavior(raw.behavior),
-    maxAge: mapValues(signals, ({ maxAge }) => maxAge),
-    windows: mapValues(signals, ({ expr }) => longestRange(expr)),
+    ...shared,
     dryRun: raw.dryRun ?? false,
     labels: raw.labels ?? {},
     annotations: raw.annotations ?? {},

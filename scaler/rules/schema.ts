@@ -8,7 +8,8 @@ import { z } from 'zod';
 const NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 /** Prometheus' durations, largest unit first, at least one of them: 90s, 5m, 1h30m. */
 const DURATION = /^(?!$)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$/;
-const QUANTITY = /^\d+(\.\d+)?(m|k|M|G|Ki|Mi|Gi)?$/;
+/** Kubernetes' quantities that are not negative. */
+const QUANTITY = /^(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[numkMGTPE]|[KMGTPE]i)?$/;
 const INT32_MAX = 2_147_483_647;
 
 const duration = z.string().regex(DURATION).meta({ description: 'A duration such as 90s, 5m or 1h30m' });

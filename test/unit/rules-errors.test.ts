@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { formatRuleError, parseRules } from '../../scaler/rules/load.js';
-import { errorsOf, REF, ruleWith, SHORTEST } from './rules-fixtures.js';
+import { errorsOf, REF, ruleOf, ruleWith, SHORTEST } from './rules-fixtures.js';
 
 describe('an error in a rule file', () => {
   const cases: [what: string, text: string, ...errors: string[]][] = [
@@ -94,7 +94,70 @@ describe('an error in a rule file', () => {
       `${SHORTEST}      - scale: web\n        scaleTargetRef: {kind: Deployment, namespace: shop, name: db}\n        maxReplicas: 3\n`,
       'RULE_DUPLICATE_NAME 7:16 the name "web" is taken by another rule of this group; choose another',
     ],
-    ['duplicate key', ruleWith('maxReplicas: 3'), 'RULE_DUPLICATE_KEY 7:9 Map keys must be unique'],
+    [
+      'keys given twice, with what else is wrong',
+      ruleWith('maxReplicas: 3', 'target: {signal: cpu, signal: cpu}', 'minReplica: 1'),
+      'RULE_DUPLICATE_KEY 7:9 the key "maxReplicas" stands in line 6 already; keep one',
+      'RULE_DUPLICATE_KEY 8:31 the key "signal" stands in line 8 already; keep one',
+      'RULE_UNKNOWN_FIELD 9:9 unknown field "minReplica"; did you mean "minReplicas"?',
+    ],
+    [
+      'workload scaled twice, with what else is wrong',
+      `${SHORTEST}      - {scale: db, ${REF}, maxReplica: 3}\n`,
+      'RULE_MISSING_FIELD 7:9 maxReplicas is missing; it must be a number',
+      'RULE_DUPLICATE_TARGET 7:9 shop/Deployment/web is scaled by the rule at r.yaml:4 already; keep one of the two',
+      'RULE_UNKNOWN_FIELD 7:85 unknown field "maxReplica"; did you mean "maxReplicas"?',
+    ],
+    [
+      'group named twice, in another document',
+      `${SHORTEST}---\n${SHORTEST.replaceAll('web', 'db')}`,
+      'RULE_DUPLICATE_NAME 9:11 the name "shop" is taken by another group of this file; choose another',
+    ],
+    [
+      'number that is none',
+      ruleWith('minReplicas: .nan'),
+      'RULE_WRONG_TYPE 7:22 minReplicas must be a number, not NaN',
+    ],
+    [
+      'latency without a unit, quantile out of range',
+      ruleWith('objective: {latency: 50, quantile: 1}'),
+      'RULE_WRONG_TYPE 7:30 objective.latency must be a duration such as 90s, 5m or 1h30m, not 50',
+      'RULE_OUT_OF_RANGE 7:44 objective.quantile must be below 1, not 1',
+    ],
+    [
+      'duration that is missing',
+      ruleWith('objective: {}'),
+      'RULE_MISSING_FIELD 7:20 objective.latency is missing; it must be a duration such as 90s, 5m or 1h30m',
+    ],
+    [
+      'empty list',
+      ruleWith('behavior: {scaleUp: {policies: []}}'),
+      'RULE_OUT_OF_RANGE 7:40 behavior.scaleUp.policies must not be empty',
+    ],
+    [
+      'text without end where a list was expected',
+      `groups: ${'x'.repeat(1000)}\n`,
+      `RULE_WRONG_TYPE 1:9 groups must be a list, not "${'x'.repeat(59)}…`,
+    ],
+    [
+      'selector that Kubernetes would refuse',
+      SHORTEST.replace(
+        REF,
+        'match: {kind: Deployment, selector: {matchExpressions: [{key: a, operator: In}, {key: b, operator: Exists, values: [c]}]}}',
+      ),
+      'RULE_MISSING_FIELD 5:65 operator In needs values',
+      'RULE_CONFLICT 5:124 operator Exists goes without values',
+    ],
+    [
+      'kind in lower case',
+      SHORTEST.replace('Deployment', 'deployment'),
+      'RULE_MISSING_FIELD 5:25 scaleTargetRef.apiVersion is missing; only Deployment and StatefulSet go without it (apps/v1); did you mean "Deployment"?',
+    ],
+    [
+      'rule that is none',
+      'groups:\n  - name: shop\n    rules:\n      -\n',
+      'RULE_WRONG_TYPE 4:8 the rule must be a mapping, not null',
+    ],
     ['no list of groups', 'groups: shop\n', 'RULE_WRONG_TYPE 1:9 groups must be a list, not "shop"'],
     ['no mapping at all', 'shop\n', 'RULE_WRONG_TYPE 1:1 the file must be a mapping, not "shop"'],
   ];
@@ -124,6 +187,8 @@ describe('an error in a rule file', () => {
 });
 
 describe('PromQL in a rule file', () => {
+  const BARE = 'the expression gives a bare number; a signal is one number per workload';
+  const RANGE = 'a range of samples stands where one value is needed; put it into rate()';
   const withExpr = (expr: string) =>
     SHORTEST.replace('    rules:', `    signals:\n      cpu: {expr: ${expr}}\n    rules:`);
   const cases: [expr: string, error: string][] = [
@@ -135,10 +200,30 @@ describe('PromQL in a rule file', () => {
       '4:20 signal "cpu": the expression gives a range of samples; put it into rate() or another function over time',
     ],
     ['"1"', '4:20 signal "cpu": the expression gives a bare number; a signal is one number per workload'],
+    ["'-(time() + 1)'", `4:20 signal "cpu": ${BARE}`],
+    ["'scalar(x)'", `4:20 signal "cpu": ${BARE}`],
+    ["'rate(x)'", '4:20 signal "cpu": rate() needs a range of samples, such as [5m]'],
+    ["'sum(x[5m])'", `4:24 signal "cpu": ${RANGE}`],
+    ["'abs((x[5m] offset 1h))'", `4:25 signal "cpu": ${RANGE}`],
+    ["'x[5m] + 1'", `4:20 signal "cpu": ${RANGE}`],
+    ["'rate(x[5m + 1m])'", '4:25 signal "cpu": a range must be a duration, such as [5m] or [1h30m]'],
   ];
   for (const [expr, error] of cases) {
     it(`is checked: ${expr}`, () => {
       expect(errorsOf(withExpr(expr))).to.deep.equal([`RULE_PROMQL ${error}`]);
+    });
+  }
+
+  const good: [expr: string, seconds: number][] = [
+    ['rate(x[300])', 300],
+    ['rate(x[1h30m] offset 1w) > bool time()', 5400],
+    ['quantile_over_time(0.9, (rate(x[5m])[1h:1m]) @ end())', 3600],
+    ['predict_linear(x[5m], 60) or vector(0)', 300],
+    ['-x + 1', 0],
+  ];
+  for (const [expr, seconds] of good) {
+    it(`may be ${expr}`, () => {
+      expect(ruleOf(withExpr(`'${expr}'`)).windows['cpu']).to.equal(seconds);
     });
   }
 

@@ -1,11 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect } from 'chai';
 import { formatRuleError, loadRuleFiles, parseRules } from '../../scaler/rules/load.js';
 import { bindRule, selectorText } from '../../scaler/rules/resolve.js';
 import type { FleetRule } from '../../scaler/rules/types.js';
-import { errorsOf, REF, ruleOf, ruleWith, SHORTEST } from './rules-fixtures.js';
+import { errorsOf, EVERY_DEFAULT, FEWEST_KNOBS, REF, ruleOf, ruleWith, SHORTEST } from './rules-fixtures.js';
 
 describe('a rule file', () => {
   it('needs no knobs', () => {
@@ -28,32 +28,42 @@ describe('a rule file', () => {
   });
 
   it('means the same with every default written out', () => {
-    const full = `groups:
-  - name: shop
-    interval: 10s
-    window: 1m
-    signals:
-      cpu: {maxAge: 45s}
-    rules:
-      - scale: web
-        scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, namespace: shop, name: web}
-        minReplicas: 1
-        maxReplicas: 20
-        target: {signal: cpu, averageUtilization: 70}
-        decide:
-          - {bound: disk,       when: {blockio: {above: 0.4}}, for: 20s, action: hold}
-          - {bound: cpu,        when: {target: {above: 1.0}},            action: scale}
-          - {bound: dependency, when: {wait: {above: 0.5}},    for: 20s, action: follow, maxHops: 4}
-          - {bound: lock,       when: {lock: {above: 0.5}},    for: 20s, action: hold}
-        behavior:
-          scaleUp:   {stabilizationWindowSeconds: 0, tolerance: 0.1}
-          scaleDown: {stabilizationWindowSeconds: 300, tolerance: 100m}
-        dryRun: false
-`;
-    const [written] = parseRules('r.yaml', full).groups;
-    const [shortest] = parseRules('r.yaml', SHORTEST).groups;
+    const [written] = parseRules('r.yaml', EVERY_DEFAULT).groups;
+    const [shortest] = parseRules('r.yaml', FEWEST_KNOBS).groups;
     expect({ ...written, rules: [] }).to.deep.equal({ ...shortest, rules: [] });
-    expect({ ...written!.rules[0], source: 0 }).to.deep.equal({ ...shortest!.rules[0], source: 0 });
+    const same = { source: 0, labels: {}, annotations: {} };
+    expect({ ...written!.rules[0], ...same }).to.deep.equal({ ...shortest!.rules[0], ...same });
+    expect(written!.rules[0]).to.deep.include({ labels: { team: 'shop' }, annotations: { runbook: '…' } });
+  });
+
+  it('may say everything that HPA says about behavior, and how long a step lasts', () => {
+    const rule = ruleOf(
+      ruleWith(
+        'behavior: {scaleUp: {selectPolicy: Min, policies: [{type: Pods, value: 2, periodSeconds: 1800}], tolerance: 50m}, scaleDown: {selectPolicy: Disabled}}',
+        'decide: [{bound: slow, when: {wait: {above: 0.2, below: 0.9}, cpu: {below: 3}}, for: 1h30m, keepFor: 250ms, action: follow, maxHops: 16}]',
+        'objective: {latency: 50ms}',
+        'target: {averageValue: 100m}',
+      ),
+    );
+    expect(rule.behavior?.scaleUp).to.deep.equal({
+      stabilizationWindowSeconds: 0,
+      selectPolicy: 'Min',
+      policies: [{ type: 'Pods', value: 2, periodSeconds: 1800 }],
+      tolerance: 0.05,
+    });
+    expect(rule.behavior?.scaleDown.selectPolicy).to.equal('Disabled');
+    expect(rule.decide).to.deep.equal([
+      {
+        bound: 'slow',
+        when: { wait: { above: 0.2, below: 0.9 }, cpu: { below: 3 } },
+        for: 5400,
+        keepFor: 0.25,
+        action: 'follow',
+        maxHops: 16,
+      },
+    ]);
+    expect(rule.objective).to.deep.equal({ latency: 0.05, quantile: 0.99, signal: 'latency_p99' });
+    expect(rule.target).to.deep.equal({ signal: 'cpu', averageValue: 0.1 });
   });
 
   it('tells an omitted behavior, which has defaults, from null, which is none', () => {
@@ -108,31 +118,59 @@ describe('YAML of every kind', () => {
     expect(errorsOf(text)).to.deep.equal(['RULE_OUT_OF_RANGE 4:101 maxReplicas must be at least 1, not 0']);
   });
 
-  it('is refused where it expands without end', () => {
-    const levels = Array.from(
-      { length: 12 },
+  it('may use one anchor thousands of times', () => {
+    const rules = Array.from(
+      { length: 2000 },
       (_, i) =>
-        `a${i}: &a${i} [${
-          i === 0
-            ? 'x'
-            : Array(9)
-                .fill(`*a${i - 1}`)
-                .join(', ')
-        }]`,
+        `      - {<<: *base, scale: r${i}, scaleTargetRef: {kind: Deployment, namespace: shop, name: r${i}}}\n`,
     );
-    const { errors } = parseRules('r.yaml', `${levels.join('\n')}\ngroups: []\n`);
-    expect(errors.map(({ code }) => code)).to.deep.equal(['RULE_YAML']);
+    const base = `      - &base {scale: a, ${REF}, maxReplicas: 5, labels: {a: b}}\n`;
+    const { groups, errors } = parseRules(
+      'r.yaml',
+      `groups:\n  - name: shop\n    rules:\n${base}${rules.join('')}`,
+    );
+    expect(errors).to.deep.equal([]);
+    expect(groups[0]!.rules.at(-1)).to.deep.include({ scale: 'r1999', maxReplicas: 5, labels: { a: 'b' } });
   });
 
-  it('is refused with a tab for indentation, at its place', () => {
-    expect(parseRules('r.yaml', 'groups:\n\t- name: shop\n').errors[0]).to.include({
-      code: 'RULE_YAML',
-      line: 2,
+  const nine = (item: string): string => Array(9).fill(item).join(', ');
+  const levels = Array.from({ length: 12 }, (_, i) => `a${i}: &a${i} [${nine(i ? `*a${i - 1}` : 'x')}]\n`);
+  const merges = Array.from(
+    { length: 40 },
+    (_, i) => `a${i}: &a${i} {${i ? `<<: [*a${i - 1}, *a${i - 1}], ` : ''}k${i}: 1}\n`,
+  );
+  const refused: [what: string, text: string, error: string][] = [
+    ['expands without end', levels.join(''), '7:10 with *a5 the file expands to more than 1000000 values'],
+    ['merges without end', merges.join(''), '17:23 with *a15 the file expands to more than 1000000 values'],
+    ['contains itself', 'groups: &g [{name: a, rules: *g}]\n', '1:30 *g contains itself'],
+    ['names no anchor', 'groups: *base\n', '1:9 no anchor before it is named &base'],
+    ['merges no mapping', ruleWith('<<: [1]'), '7:13 << takes a mapping, or a list of mappings'],
+    ['has a tab for indentation', 'groups:\n\t- name: shop\n', '2:1 Tabs are not allowed as indentation'],
+    [
+      'does not end',
+      'groups: [a',
+      '1:11 Flow sequence in block collection must be sufficiently indented and end with a ]',
+    ],
+  ];
+  for (const [what, text, error] of refused) {
+    it(`is refused, at its place, where it ${what}`, () => {
+      expect(errorsOf(text)).to.deep.equal([`RULE_YAML ${error}`]);
     });
+  }
+
+  it('is refused where it is nested too deeply', () => {
+    const [error, ...others] = errorsOf(`groups: ${'['.repeat(3000)}`);
+    expect(error).to.match(/^RULE_YAML 1:\d+ it is nested too deeply$/);
+    expect(others).to.deep.equal([]);
+  });
+
+  it('is looked through in no time, however many keys are wrong', () => {
+    const keys = Array.from({ length: 20_000 }, (_, i) => `k${i}: 1\n`).join('');
+    expect(errorsOf(`groups: []\n${keys}`)).to.have.lengthOf(20_000);
   });
 
   it('is refused when it is too large to be a rule file', () => {
-    const { errors } = parseRules('r.yaml', '#'.repeat(5 * 1024 * 1024));
+    const { errors } = parseRules('r.yaml', '#'.repeat(10_000_000));
     expect(errors.map(({ code }) => code)).to.deep.equal(['RULE_FILE_TOO_LARGE']);
   });
 });
@@ -165,6 +203,23 @@ describe('loadRuleFiles', () => {
     expect(errors).to.have.lengthOf(1);
     expect(errors[0]).to.include({ code: 'RULE_DUPLICATE_TARGET', line: 4, file: join(folder, 'c.yaml') });
     expect(errors[0]!.message).to.contain(`${join(folder, 'a.yaml')}:4`);
+  });
+
+  it('loads a file once that several paths lead to', async () => {
+    const { groups, errors } = await loadRuleFiles([folder, join(folder, 'a.yaml'), `${folder}/./?.yaml`]);
+    expect(errors).to.deep.equal([]);
+    expect(groups).to.have.lengthOf(2);
+  });
+
+  it('says everything of every file, in their order', async () => {
+    await writeFile(join(folder, 'a.yaml'), ruleWith('oops: 1'));
+    await writeFile(join(folder, 'c.yaml'), ruleWith('minReplicas: 0'));
+    const { errors } = await loadRuleFiles([folder]);
+    expect(errors.map(({ file, line, code }) => [basename(file), line, code])).to.deep.equal([
+      ['a.yaml', 7, 'RULE_UNKNOWN_FIELD'],
+      ['c.yaml', 4, 'RULE_DUPLICATE_TARGET'],
+      ['c.yaml', 7, 'RULE_OUT_OF_RANGE'],
+    ]);
   });
 
   it('says what cannot be read', async () => {
