@@ -1,4 +1,4 @@
-import { toInt32 } from '../../scaler/core/int.js';
+import { toInt32, toInt64 } from '../../scaler/core/int.js';
 import { classifyPods } from '../../scaler/core/pod-classes.js';
 import { requestsByPod } from '../../scaler/core/pod-requests.js';
 import { countedUsage, replicasByPods, type PodTarget } from '../../scaler/core/pod-arithmetic.js';
@@ -205,12 +205,12 @@ function seriesOf({ seriesMilli, metricsApi }: ReplicasRow): bigint[] {
 }
 
 function total(values: readonly bigint[]): bigint {
-  return values.reduce((sum, value) => sum + value, 0n);
+  return values.reduce((sum, value) => toInt64(sum + value), 0n);
 }
 
 function runsNegative(series: readonly bigint[]): boolean {
   let sum = 0n;
-  return series.some((value) => (sum += value) < 0n);
+  return series.some((value) => (sum = toInt64(sum + value)) < 0n);
 }
 
 /** Go's int64 of a float on amd64: what does not fit becomes the least int64. */

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { KernscaleError } from '../../common/errors.js';
+import { errorMessage, KernscaleError } from '../../common/errors.js';
 import { replayBehavior, type BehaviorRow } from './behavior.js';
 import { replayReplicas, type ReplicasRow } from './replicas.js';
 
@@ -16,23 +16,32 @@ export interface Report {
 type Row = BehaviorRow | ReplicasRow;
 
 /**
- * Replays every vector file of a folder, `*.jsonl` and `*.jsonl.gz`.
+ * Replays every vector file of a folder and the folders in it, `*.jsonl` and `*.jsonl.gz`. A row that cannot be
+ * replayed deviates; it does not end the others.
  *
  * @throws KernscaleError `NO_VECTORS` when there is none
  */
 export async function runVectors(folder: string): Promise<Report> {
   const deviations: { id: string; why: string }[] = [];
   let rows = 0;
-  for (const name of (await readdir(folder)).sort()) {
+  for (const name of (await readdir(folder, { recursive: true })).sort()) {
     if (!/\.jsonl(\.gz)?$/.test(name)) continue;
     for (const row of await readRows(join(folder, name))) {
       rows++;
-      const why = 'steps' in row ? replayBehavior(row) : replayReplicas(row);
+      const why = replay(row);
       if (why !== undefined) deviations.push({ id: row.id, why });
     }
   }
   if (rows === 0) throw new KernscaleError('NO_VECTORS', `${folder} holds no vector files`);
   return { rows, passed: rows - deviations.length, deviations };
+}
+
+function replay(row: Row): string | undefined {
+  try {
+    return 'steps' in row ? replayBehavior(row) : replayReplicas(row);
+  } catch (error) {
+    return `it cannot be replayed: ${errorMessage(error)}`;
+  }
 }
 
 async function readRows(file: string): Promise<Row[]> {
