@@ -25,7 +25,8 @@ export function flag<T>(
 ): Option {
   const option = new Option(flags, description);
   option.env(environmentVariable(option.long!));
-  if (fallback !== undefined) option.default(fallback);
+  if (fallback !== undefined)
+    option.default(fallback, Object.is(parse, seconds) ? `${String(fallback)}s` : undefined);
   if (parse) option.argParser((text: string) => parseFlag(text, parse));
   return option;
 }

@@ -13,6 +13,7 @@ import {
 } from '../common/flags.js';
 import type { LogOptions } from '../common/log.js';
 import type { PrometheusOptions } from './promql/client.js';
+import type { AuditLogOptions } from './loop/audit-log.js';
 import { prometheusFlags, prometheusOptions } from './promql/flags.js';
 
 export interface ScalerFlags {
@@ -29,10 +30,12 @@ export interface ScalerFlags {
   readonly dryRun: boolean;
   /** Undefined: this process is the only one. */
   readonly lease: { readonly namespace: string; readonly name: string } | undefined;
+  /** Undefined: none is written. */
+  readonly audit: AuditLogOptions | undefined;
   readonly log: LogOptions;
 }
 
-const SWITCHES = ['--config.check', '--dry-run', '--leader-elect'];
+const SWITCHES = ['--audit.changes-only', '--config.check', '--dry-run', '--leader-elect'];
 const POD_NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
 
 /**
@@ -55,6 +58,7 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
     },
     dryRun: options['dryRun'] === true,
     lease: leaseOf(options),
+    audit: auditOf(options),
     log: { level: options['log.level'] as string, format: options['log.format'] as string },
   };
 }
@@ -81,6 +85,8 @@ function command(version: string): Command {
       1,
       seconds,
     ),
+    flag('--audit.log <file>', 'Append every decision as a line of JSON; - is standard output'),
+    flag('--audit.changes-only', 'Leave out of the audit log what repeats the decision before'),
     ...logFlags(),
   ];
   for (const option of options) command.addOption(option);
@@ -94,6 +100,11 @@ function leaseOf(options: Record<string, unknown>): ScalerFlags['lease'] {
     throw new KernscaleError('BAD_FLAG', 'outside a pod, --leader-elect needs --leader-elect.namespace');
   }
   return { namespace, name: options['leaderElect.lease'] as string };
+}
+
+function auditOf(options: Record<string, unknown>): ScalerFlags['audit'] {
+  const file = options['audit.log'] as string | undefined;
+  return file === undefined ? undefined : { file, changesOnly: options['audit.changesOnly'] === true };
 }
 
 function podNamespace(): string | undefined {

@@ -4,6 +4,7 @@ import { createLogger } from '../common/log.js';
 import { runMain, terminationSignal } from '../common/main.js';
 import { packageVersion } from '../common/version.js';
 import { parseScalerFlags } from './flags.js';
+import { AuditLog } from './loop/audit-log.js';
 import { RuleBook } from './loop/rule-book.js';
 import { Service } from './service.js';
 
@@ -22,8 +23,13 @@ await runMain('kernscale-scaler', async (argv) => {
     return 0;
   }
   const stopped = terminationSignal();
-  const service = new Service({ flags, config: loadKubeConfig(flags.kubeconfig), book, version, log });
-  process.on('SIGHUP', () => void book.reload());
+  const audit = flags.audit && new AuditLog(flags.audit, log);
+  const config = loadKubeConfig(flags.kubeconfig);
+  const service = new Service({ flags, config, book, version, log, ...(audit && { audit }) });
+  process.on('SIGHUP', () => {
+    audit?.reopen();
+    void book.reload();
+  });
   book.watch();
   try {
     await service.run(stopped);

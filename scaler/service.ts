@@ -10,6 +10,7 @@ import { ClusterView } from './kubernetes/cluster.js';
 import { EventWriter } from './kubernetes/events.js';
 import { LeaderElection } from './kubernetes/leader.js';
 import { ScaleClient } from './kubernetes/scale.js';
+import type { AuditLog } from './loop/audit-log.js';
 import { claim } from './loop/claims.js';
 import { Histories } from './loop/histories.js';
 import { ScalerMetrics } from './loop/metrics.js';
@@ -31,6 +32,7 @@ export interface ServiceOptions {
   readonly config: KubeConfig;
   readonly book: RuleBook;
   readonly version: string;
+  readonly audit?: AuditLog;
   readonly log: Logger;
 }
 
@@ -47,7 +49,7 @@ export class Service {
   readonly #leads = (): boolean => this.#election?.leads ?? true;
 
   constructor(private readonly options: ServiceOptions) {
-    const { flags, config, log, version } = options;
+    const { flags, config, log, version, audit } = options;
     this.#prometheus = new PrometheusClient({
       ...flags.prometheus,
       onQuery: (outcome, seconds) => {
@@ -76,6 +78,7 @@ export class Service {
       clock: () => Date.now() / 1000,
       queryOffset: flags.prometheus.queryOffset,
       leads: this.#leads,
+      ...(audit && { audit }),
       log,
     });
     registerState(this.#metrics.registry, {

@@ -5,6 +5,7 @@ import type { EventWriter } from '../kubernetes/events.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
 import type { RuleGroup } from '../rules/types.js';
 import { act } from './act.js';
+import type { AuditLog } from './audit-log.js';
 import { claim } from './claims.js';
 import type { ScalerMetrics } from './metrics.js';
 import { toEvent } from './record.js';
@@ -21,6 +22,7 @@ export interface ScalerOptions extends RoundSources {
   readonly metrics: ScalerMetrics;
   /** Whether this process may change replicas; one that may not decides all the same, to be ready. */
   readonly leads: () => boolean;
+  readonly audit?: Pick<AuditLog, 'write'>;
   readonly log: Logger;
 }
 
@@ -99,9 +101,10 @@ export class Scaler {
   }
 
   async #act({ claim, uid, decision }: Decided): Promise<void> {
-    const { metrics, leads } = this.options;
+    const { metrics, leads, audit } = this.options;
     const { record, previous } = await act(claim, decision, this.options, leads());
     metrics.decided(record);
+    audit?.write(record, previous);
     if (isChange(record, previous)) this.#log(record);
     const event = toEvent(record, previous);
     if (!event || !leads()) return;

@@ -32,6 +32,7 @@ export class ScalerHarness {
   readonly metrics = new DictatedMetrics();
   readonly directory = mkdtempSync(path.join(tmpdir(), 'kernscale-scaler-'));
   readonly rulesFile = path.join(this.directory, 'rules.yaml');
+  readonly auditFile = path.join(this.directory, 'audit.jsonl');
   cluster!: Cluster;
   prometheus!: Running;
   scaler!: Running;
@@ -110,6 +111,7 @@ export class ScalerHarness {
         `--kubernetes.kubeconfig=${this.cluster.kubeconfigPath}`,
         `--prometheus.url=${this.prometheusUrl}`,
         '--prometheus.query-offset=0s',
+        `--audit.log=${this.auditFile}`,
       ],
       logFile: path.join(this.directory, 'scaler.log'),
       readyUrl: `${this.scalerUrl}/-/ready`,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { DecisionRecord } from '../../scaler/loop/records.js';
 import { ScalerHarness, shop } from './scaler-harness.js';
@@ -82,6 +83,16 @@ describe('scaler with a real Prometheus', function () {
     };
     const event = items.find(({ reason }) => reason === 'ScaledUp');
     expect(event?.message).to.match(/^2 → 5 replicas: /);
+  });
+
+  it('leaves a line in the audit log for every decision, acted on or not', () => {
+    const lines = readFileSync(harness.auditFile, 'utf8').trim().split('\n');
+    const records = lines.map((line) => JSON.parse(line) as DecisionRecord);
+    for (const outcome of ['applied', 'unchanged', 'dry_run']) {
+      expect(records.map((record) => record.outcome)).to.include(outcome);
+    }
+    const applied = records.find(({ workload, outcome }) => workload === 'busy' && outcome === 'applied');
+    expect(applied?.trace.stages).to.include({ raw: 5, clamped: 5 });
   });
 
   it('serves its metrics', async () => {
