@@ -1,0 +1,257 @@
+/**
+ * What a round of a thousand workloads costs with a real Prometheus, next to an autoscaler that asks once for each
+ * workload, as HPA's custom metrics and KEDA do: `npm run bench:scaler [-- --json]`.
+ *
+ * Ours asks, decides on all workloads and walks their dependencies. One peer only asks, for the same signals, workload by
+ * workload; the other for the CPU demand alone, which tells nothing of causes. All use the same client, eight queries at
+ * once, and take turns; medians are compared.
+ */
+import assert from 'node:assert/strict';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { parseArgs } from 'node:util';
+import type { Pod } from '../../scaler/core/types.js';
+import { claim } from '../../scaler/loop/claims.js';
+import { freshnessQueries } from '../../scaler/loop/freshness.js';
+import { Histories } from '../../scaler/loop/histories.js';
+import { DecisionRecords } from '../../scaler/loop/records.js';
+import { toRecord } from '../../scaler/loop/record.js';
+import { runRound, type RoundSources } from '../../scaler/loop/round.js';
+import { PrometheusClient } from '../../scaler/promql/client.js';
+import { parseRules } from '../../scaler/rules/load.js';
+import type { RuleGroup } from '../../scaler/rules/types.js';
+import { PastPrometheus, type PastSeries } from '../prometheus/history.js';
+
+const WORKLOADS = 1000;
+const PODS = 2;
+const PEERS = 3;
+const ROUNDS = 5;
+const WARM_UP = 1;
+/** Begins a block of Prometheus', so that one is enough. */
+const START = 1_700_006_400;
+const NOW = START + 180;
+const SCRAPE_INTERVAL = 15;
+/** Threads on average, all pods together. */
+const STATES = {
+  oncpu: 0.5,
+  runqueue: 0.1,
+  throttled: 0.1,
+  disk: 0.01,
+  network: 2,
+  lock: 0.01,
+  sleep: 1,
+  idle: 8,
+};
+const RULES = `groups:
+  - name: fleet
+    rules:
+      - {scale: all, match: {kind: Deployment}, maxReplicas: 20}
+`;
+
+const nameOf = (index: number): string => `service-${String(index % WORKLOADS).padStart(4, '0')}`;
+const podsOf = (name: string): string[] => Array.from({ length: PODS }, (_, pod) => `${name}-${pod}`);
+const addressOf = (index: number): string => `10.0.${(index % WORKLOADS) >> 8}.${index & 255}:80`;
+
+function past(): PastSeries[] {
+  return Array.from({ length: WORKLOADS }, (_, index) => index).flatMap((index) => {
+    const name = nameOf(index);
+    return podsOf(name).flatMap((pod): PastSeries[] => {
+      const labels = {
+        namespace: 'shop',
+        workload: name,
+        workload_kind: 'Deployment',
+        pod,
+        container: 'main',
+      };
+      const counter = (metric: string, extra: Record<string, string>, threads: number): PastSeries => ({
+        metric,
+        labels: { ...labels, ...extra },
+        value: (at) => ((at - START) * threads) / PODS,
+      });
+      return [
+        ...Object.entries(STATES).map(([state, threads]) =>
+          counter('kernscale_state_seconds_total', { state }, threads),
+        ),
+        ...Array.from({ length: PEERS }, (_, peer) =>
+          counter('kernscale_tcp_wait_seconds_sum', { peer: addressOf(index * 7 + 1 + peer) }, 0.6),
+        ),
+        { metric: 'kernscale_container_cpu_request_cores', labels, value: () => 0.5 },
+      ];
+    });
+  });
+}
+
+/** A cluster as the scaler's watches would show it. */
+function cluster(): RoundSources['cluster'] {
+  const names = Array.from({ length: WORKLOADS }, (_, index) => nameOf(index));
+  const kind = 'Deployment';
+  const refOf = (name: string) => ({ apiVersion: 'apps/v1', kind, namespace: 'shop', name });
+  const workloads = names.map((name) => ({ ref: refOf(name), uid: name, labels: {}, replicas: PODS }));
+  const endpoints = new Map(names.map((name, i) => [addressOf(i), { workloads: [refOf(name)] }]));
+  const running: Omit<Pod, 'name'> = {
+    phase: 'Running',
+    ready: 'True',
+    startedAt: START - 3600,
+    readySince: START - 3590,
+    deleted: false,
+    containers: [{ name: 'main', request: 0.5 }],
+  };
+  const pods = new Map(
+    names.map((name) => [`shop/${kind}/${name}`, podsOf(name).map((pod) => ({ ...running, name: pod }))]),
+  );
+  return {
+    synced: true,
+    workloads: () => workloads,
+    topology: () => ({ resolve: (peer) => endpoints.get(peer) }),
+    pods: () => pods,
+  };
+}
+
+interface Cost {
+  readonly queries: number;
+  readonly ms: number;
+  /** Of this process. */
+  readonly cpuMs: number;
+  readonly prometheusCpuMs: number;
+}
+
+const WHAT: Record<keyof Cost, string> = {
+  queries: 'queries',
+  ms: 'time, ms',
+  cpuMs: 'CPU time of the scaler, ms',
+  prometheusCpuMs: 'CPU time of Prometheus, ms',
+};
+const PEER_NAMES = { same: 'the same, one by one', cpu: 'CPU demand alone, one by one' };
+type Who = 'ours' | keyof typeof PEER_NAMES;
+
+class Bench {
+  readonly #client: PrometheusClient;
+  readonly #sources: RoundSources;
+  readonly #group: RuleGroup;
+  #queries = 0;
+
+  constructor(private readonly url: string) {
+    const onQuery = (outcome: string): void => {
+      assert.equal(outcome, 'success');
+      this.#queries++;
+    };
+    this.#client = new PrometheusClient({ url, timeout: 60, onQuery });
+    const [group] = parseRules('rules.yaml', RULES).groups;
+    this.#group = group!;
+    this.#sources = {
+      query: (expr, time) => this.#client.query(expr, time),
+      cluster: cluster(),
+      scales: { get: () => Promise.reject(new Error('every workload is watched')) },
+      histories: new Histories(),
+      records: new DecisionRecords(),
+      clock: () => NOW,
+      queryOffset: 0,
+    };
+  }
+
+  ours(): Promise<Cost> {
+    return this.#cost(async () => {
+      const { cluster, histories, records } = this.#sources;
+      const claims = claim([this.#group], cluster.workloads());
+      const { decisions, problems } = await runRound(this.#group, claims, this.#sources);
+      assert.deepEqual(problems, []);
+      assert.equal(decisions.length, WORKLOADS);
+      for (const { claim: claimed, decision } of decisions) {
+        assert.deepEqual(decision.trace.sizing?.pods, { counted: PODS, unready: 0, missing: 0, starved: 0 });
+        histories.set(claimed.key, claimed.rule, decision.historyIfNotApplied);
+        records.put(toRecord(claimed, decision, { outcome: 'dry_run' }));
+      }
+    });
+  }
+
+  /** Asks for each workload on its own. */
+  peer(signals: 'all' | 'cpu'): Promise<Cost> {
+    const { signals: sums, podSignals } = this.#group;
+    const queries =
+      signals === 'cpu' ? [sums['cpu']!] : [...Object.values(sums), ...Object.values(podSignals)];
+    const expressions = queries.map(({ expr }) => expr);
+    if (signals === 'all') expressions.push(...freshnessQueries(expressions[0]!));
+    return this.#cost(async () => {
+      const asked = Array.from({ length: WORKLOADS }, (_, index) =>
+        expressions.map((expr) => this.#client.query(only(nameOf(index), expr), NOW)),
+      );
+      const answers = await Promise.all(asked.flat());
+      assert(answers.every((answer) => answer.ok && answer.samples.length > 0));
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  async #cost(work: () => Promise<void>): Promise<Cost> {
+    this.#queries = 0;
+    const prometheusBefore = await this.#prometheusCpuMs();
+    const before = process.cpuUsage();
+    const started = performance.now();
+    await work();
+    const ms = performance.now() - started;
+    const { user, system } = process.cpuUsage(before);
+    const prometheusCpuMs = (await this.#prometheusCpuMs()) - prometheusBefore;
+    return { queries: this.#queries, ms, cpuMs: (user + system) / 1000, prometheusCpuMs };
+  }
+
+  async #prometheusCpuMs(): Promise<number> {
+    const text = await (await fetch(`${this.url}/metrics`)).text();
+    return 1000 * Number(/^process_cpu_seconds_total (\S+)$/m.exec(text)?.[1]);
+  }
+}
+
+/** An expression for one workload. */
+function only(name: string, expr: string): string {
+  const labels = `namespace="shop",workload="${name}",workload_kind="Deployment"`;
+  return expr.replaceAll(/(kernscale_\w+)(\{?)/g, (_, metric: string, brace: string) => {
+    return `${metric}{${labels}${brace === '' ? '}' : ','}`;
+  });
+}
+
+function heapMegabytes(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().heapUsed / 1e6;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+const { json } = parseArgs({ options: { json: { type: 'boolean', default: false } } }).values;
+const prometheus = new PastPrometheus();
+try {
+  const say = json ? () => undefined : console.error;
+  say(`writing the past of ${WORKLOADS} workloads with ${PODS} pods each …`);
+  const range = { from: START, to: NOW + 1, scrapeInterval: SCRAPE_INTERVAL };
+  await prometheus.start({ ...range, series: past() });
+  const bench = new Bench(prometheus.url);
+  const before = heapMegabytes();
+  const costs: Record<Who, Cost>[] = [];
+  for (let round = 0; round < WARM_UP + ROUNDS; round++) {
+    say(`round ${round + 1} of ${WARM_UP + ROUNDS} …`);
+    costs.push({ ours: await bench.ours(), same: await bench.peer('all'), cpu: await bench.peer('cpu') });
+  }
+  const kept = heapMegabytes() - before;
+  await bench.close();
+  const of = (who: Who, what: keyof Cost): number =>
+    Math.round(median(costs.slice(WARM_UP).map((cost) => cost[who][what])));
+  const rows = (['same', 'cpu'] as const).flatMap((who) =>
+    Object.entries(WHAT).map(([field, what]) => {
+      const [ours, peer] = [of('ours', field as keyof Cost), of(who, field as keyof Cost)];
+      return { what, ours, peer, peerName: PEER_NAMES[who], ratio: +(peer / ours).toPrecision(3) };
+    }),
+  );
+  if (json) {
+    console.log(
+      JSON.stringify({ name: 'scaler', workloads: WORKLOADS, rows, keptMegabytes: +kept.toFixed(1) }),
+    );
+  } else {
+    console.table(rows);
+    console.log(`heap that records and histories of ${WORKLOADS} workloads keep: ${kept.toFixed(1)} MB`);
+  }
+} finally {
+  await prometheus.stop();
+}
