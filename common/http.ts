@@ -6,7 +6,11 @@ import type { WebConfigFile } from './web-config-file.js';
 import { createWebServer } from './web-server.js';
 
 const REQUEST_TIMEOUT_MS = 30_000;
-const HEADERS_TIMEOUT_MS = 10_000;
+const HEADERS_TIMEOUT_MS = 5000;
+/** How often Node.js looks for requests beyond their time; its default of 30 s would be added to it. */
+const CHECK_MS = 1000;
+/** A client that stops reading its answer. Longer than a profile takes, which sends nothing before its end. */
+const IDLE_MS = 120_000;
 /** What a request may still take when the process was told to end. */
 const DRAIN_MS = 500;
 
@@ -39,10 +43,15 @@ export async function listen(
   try {
     for (const address of addresses) {
       const server = createWebServer(
-        { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS },
+        {
+          requestTimeout: REQUEST_TIMEOUT_MS,
+          headersTimeout: HEADERS_TIMEOUT_MS,
+          connectionsCheckingInterval: CHECK_MS,
+        },
         (request, response) => void handler(request, response),
         web,
       );
+      server.setTimeout(IDLE_MS);
       servers.push(await bind(server, address));
     }
   } catch (error) {
