@@ -18,6 +18,9 @@ const BLOCKIO_LINES =
 /** A histogram, connections, failures and retransmits. */
 const PEER_LINES = COARSE.wait.length + HISTOGRAM_LINES + 3;
 
+/** Few enough that others need not wait long. */
+const AT_ONCE = 64;
+
 const NONE: Histogram = { sum: 0, buckets: new Float64Array() };
 const ALL_DEVICES = 'all';
 
@@ -29,15 +32,21 @@ const ALL_DEVICES = 'all';
 export class Condenser {
   #folds = new Map<string, PeerFold>();
 
-  /** @param now seconds on a monotonic clock */
-  condense(series: readonly ContainerSeries[], now: number): ContainerSeries[] {
+  /**
+   * Yields nothing now and then, for other work of the process to get its turn, and answers at the end.
+   *
+   * @param now seconds on a monotonic clock
+   */
+  *condense(series: readonly ContainerSeries[], now: number): Generator<'', ContainerSeries[]> {
     const folds = new Map<string, PeerFold>();
-    const condensed = series.map((one) => {
+    const condensed: ContainerSeries[] = [];
+    for (const one of series) {
       const key = seriesKey(one.identity);
       const fold = this.#folds.get(key) ?? new PeerFold();
       folds.set(key, fold);
-      return { ...one, counters: condenseOne(one.counters, fold, now) };
-    });
+      condensed.push({ ...one, counters: condenseOne(one.counters, fold, now) });
+      if (condensed.length % AT_ONCE === 0) yield '';
+    }
     this.#folds = folds;
     return condensed;
   }

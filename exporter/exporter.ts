@@ -85,7 +85,7 @@ export class Exporter {
   scrape(format: Format): AsyncGenerator<string | Uint8Array> {
     this.#refresh();
     const snapshot = this.#timed('read', () => this.#read());
-    const series = this.#timed('join', () => this.#seriesOf(snapshot));
+    const series = this.#timed('join', () => this.#table.series(snapshot, now()));
     return this.#render(series, format);
   }
 
@@ -101,28 +101,28 @@ export class Exporter {
     this.#tree.close();
   }
 
-  #seriesOf(snapshot: Snapshot): readonly ContainerSeries[] {
-    const series = this.#table.series(snapshot, now());
-    return this.options.detail ? series : this.#condenser.condense(series, now());
-  }
-
   async *#render(series: readonly ContainerSeries[], format: Format): AsyncGenerator<string | Uint8Array> {
-    const { bounds, detail } = this.options;
-    const options = { programs: this.#attached, bounds, detail };
-    const inProtobuf = format === 'protobuf';
     let busy = 0;
     let resumed = now();
-    for (const chunk of inProtobuf
-      ? encodeContainers(series, options)
-      : renderContainers(series, { ...options, format })) {
+    for (const piece of this.#pieces(series, format)) {
       busy += now() - resumed;
-      if (chunk.length > 0) yield chunk;
+      if (piece.length > 0) yield piece;
       await nextTurn();
       resumed = now();
     }
     this.#self.observeStage('render', busy);
-    yield await (inProtobuf ? this.#self.encode() : this.#self.render(format));
+    yield await (format === 'protobuf' ? this.#self.encode() : this.#self.render(format));
     yield TRAILERS[format];
+  }
+
+  /** The containers' families; an empty piece tells that time has passed. */
+  *#pieces(series: readonly ContainerSeries[], format: Format): Generator<string | Uint8Array> {
+    const { bounds, detail } = this.options;
+    const options = { programs: this.#attached, bounds, detail };
+    const exposed = detail ? series : yield* this.#condenser.condense(series, now());
+    yield* format === 'protobuf'
+      ? encodeContainers(exposed, options)
+      : renderContainers(exposed, { ...options, format });
   }
 
   #refresh(): void {

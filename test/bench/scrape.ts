@@ -5,6 +5,7 @@
  * asks for all there is (`--histograms.detail`), in place of at most 80 lines per container. Both take
  * turns, and medians are compared. Time is CPU time, so that a busy machine does not spoil the figures. Ours begins at
  * the kernel's counters; prom-client does so as well, or finds its samples ready-made: what it takes at the very least.
+ * At the end the exporter itself is watched beside 500 real cgroups, next to the goals; that needs root.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -14,18 +15,10 @@ import { constants, gzipSync } from 'node:zlib';
 import type { ContainerSeries } from '../../exporter/families.js';
 import { encodeContainers, renderContainers } from '../../exporter/render.js';
 import { Condenser } from '../../exporter/condense.js';
-import { busyCounters, DETAILED, identity } from '../unit/exporter-fixtures.js';
+import { busyCounters, DETAILED, identity, resultOf } from '../unit/exporter-fixtures.js';
 import { promClientRegistry } from './prom-client-peer.js';
-
-interface Row {
-  readonly what: string;
-  readonly ours: number;
-  readonly peer: number;
-  readonly peerName: string;
-  readonly unit: string;
-  /** How many times more the peer takes. */
-  readonly ratio: number;
-}
+import { exporterRows } from './scrape-exporter.js';
+import { median, row, type Row } from './scrape-rows.js';
 
 const CONTAINERS = [110, 500];
 const ROUNDS = 9;
@@ -51,15 +44,17 @@ function subject(count: number, detail: boolean): Subject {
 }
 
 function seriesOf({ containers, detail, condenser }: Subject): readonly ContainerSeries[] {
-  return detail ? containers : condenser.condense(containers, performance.now() / 1000);
+  return detail ? containers : resultOf(condenser.condense(containers, performance.now() / 1000));
 }
 
-function* text(subject: Subject): Generator<string> {
-  yield* renderContainers(seriesOf(subject), { ...DETAILED, detail: subject.detail, format: 'text' });
+function* text({ containers, detail, condenser }: Subject): Generator<string> {
+  const exposed = detail ? containers : yield* condenser.condense(containers, performance.now() / 1000);
+  yield* renderContainers(exposed, { ...DETAILED, detail, format: 'text' });
 }
 
-function* protobuf(subject: Subject): Generator<Uint8Array> {
-  yield* encodeContainers(seriesOf(subject), { ...DETAILED, detail: subject.detail });
+function* protobuf({ containers, detail, condenser }: Subject): Generator<string | Uint8Array> {
+  const exposed = detail ? containers : yield* condenser.condense(containers, performance.now() / 1000);
+  yield* encodeContainers(exposed, { ...DETAILED, detail });
 }
 
 interface Cost {
@@ -68,12 +63,13 @@ interface Cost {
   readonly blockedMs: number;
 }
 
+/** What it takes, and the most that one piece of it takes, between which other work gets its turn. */
 async function cost(pieces: Iterable<unknown> | (() => Promise<unknown>)): Promise<Cost> {
-  const before = process.cpuUsage();
-  let last = performance.now();
+  const start = cpuMs();
+  let last = start;
   let blockedMs = 0;
   const turn = () => {
-    const now = performance.now();
+    const now = cpuMs();
     blockedMs = Math.max(blockedMs, now - last);
     last = now;
   };
@@ -84,17 +80,12 @@ async function cost(pieces: Iterable<unknown> | (() => Promise<unknown>)): Promi
     const iterator = pieces[Symbol.iterator]();
     while (iterator.next().done !== true) turn();
   }
-  const { user, system } = process.cpuUsage(before);
-  return { cpuMs: (user + system) / 1000, blockedMs };
+  return { cpuMs: cpuMs() - start, blockedMs };
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
-
-function row(what: string, unit: string, ours: number, peer: number, peerName = PEER): Row {
-  const round = (value: number) => +value.toPrecision(3);
-  return { what, ours: round(ours), peer: round(peer), peerName, unit, ratio: round(peer / ours) };
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 async function times(count: number, node: Subject): Promise<Row[]> {
@@ -116,7 +107,7 @@ async function times(count: number, node: Subject): Promise<Row[]> {
   const of = (who: keyof typeof costs, what: keyof Cost) => median(costs[who].map((one) => one[what]));
   const containers = `${count} containers`;
   return [
-    row(`text, ${containers}`, 'ms of CPU', of('text', 'cpuMs'), of('peer', 'cpuMs')),
+    row(`text, ${containers}`, 'ms of CPU', of('text', 'cpuMs'), of('peer', 'cpuMs'), PEER),
     row(
       `text, ${containers}`,
       'ms of CPU',
@@ -131,7 +122,13 @@ async function times(count: number, node: Subject): Promise<Row[]> {
       of('peer', 'cpuMs'),
       `${PEER}, text`,
     ),
-    row(`event loop blocked, ${containers}`, 'ms', of('text', 'blockedMs'), of('readyMade', 'blockedMs')),
+    row(
+      `event loop blocked, ${containers}`,
+      'ms',
+      of('text', 'blockedMs'),
+      of('readyMade', 'blockedMs'),
+      PEER,
+    ),
   ];
 }
 
@@ -148,11 +145,14 @@ function assertSameLines(ours: string, theirs: string): void {
 
 function sizes(count: number, node: Subject): Row[] {
   const lines = [...text(node)].join('');
-  const messages = Buffer.concat([...protobuf(node)]);
+  const messages = Buffer.concat([...protobuf(node)].filter((piece) => typeof piece !== 'string'));
   const gzipped = (body: string | Buffer) => gzipSync(body, { level: constants.Z_BEST_SPEED }).length;
   const histograms = lines.match(/^kernscale_.*_count\{/gm)!.length;
   const classic = lines.match(/^kernscale_.*(_sum|_count|_bucket)\{/gm)!.length;
   const all = lines.match(/^kernscale/gm)!.length;
+  const everyBound = [...text({ ...node, detail: true })].join('');
+  const withEveryBound = everyBound.match(/^kernscale_.*(_sum|_count|_bucket)\{/gm)!.length;
+  const detailed = everyBound.match(/^kernscale_.*_count\{/gm)!.length;
   const containers = `${count} containers`;
   return [
     row(
@@ -175,6 +175,13 @@ function sizes(count: number, node: Subject): Row[] {
       histograms,
       classic,
       'classic histograms',
+    ),
+    row(
+      `series of all histograms, kept as native ones, ${containers}`,
+      'series',
+      detailed,
+      withEveryBound,
+      'classic histograms with every power of four',
     ),
     row(
       `series of all metrics, histograms kept as native ones, ${containers}`,
@@ -230,8 +237,11 @@ async function main(): Promise<void> {
     const node = subject(count, detail);
     const [ours, peer] = [peakMegabytes('ours', count, detail), peakMegabytes('peer', count, detail)];
     rows.push(...(await times(count, node)), ...sizes(count, node));
-    rows.push(row(`peak memory of the process, ${count} containers`, 'MB', ours, peer));
+    rows.push(row(`peak memory of the process, ${count} containers`, 'MB', ours, peer, PEER));
   }
+  rows.push(
+    ...(await exporterRows(CONTAINERS.at(-1)!, (text) => process.stderr.write(`bench: ${text} …\n`))),
+  );
   if (json) process.stdout.write(`${JSON.stringify({ name: 'scrape', rows })}\n`);
   else console.table(rows);
 }

@@ -13,7 +13,7 @@ import { Condenser, MAX_LINES } from '../../exporter/condense.js';
 import { peerSince } from '../../exporter/counters.js';
 import { PeerFold } from '../../exporter/peer-fold.js';
 import { renderContainers } from '../../exporter/render.js';
-import { BOUNDS, BY_DEFAULT, counters, histogram, identity, record } from './exporter-fixtures.js';
+import { BOUNDS, BY_DEFAULT, counters, histogram, identity, record, resultOf } from './exporter-fixtures.js';
 
 const CONTAINER = identity({ cpuRequest: 0.5, cpuLimit: 1 });
 
@@ -26,7 +26,7 @@ function samplesOf(text: string): Map<string, number> {
 }
 
 function scrape(condenser: Condenser, all: ContainerCounters, now: number): Map<string, number> {
-  const series = condenser.condense([{ identity: CONTAINER, counters: all, live: true }], now);
+  const series = resultOf(condenser.condense([{ identity: CONTAINER, counters: all, live: true }], now));
   return samplesOf([...renderContainers(series, { ...BY_DEFAULT, format: 'text' })].join(''));
 }
 

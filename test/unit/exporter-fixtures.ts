@@ -196,6 +196,14 @@ export class HandMadeProbes implements Pick<
   }
 }
 
+/** What a generator answers at its end. */
+export function resultOf<T>(generator: Generator<unknown, T>): T {
+  for (;;) {
+    const step = generator.next();
+    if (step.done === true) return step.value;
+  }
+}
+
 /** An exporter that takes no profiles. */
 export const NO_PROFILES: ProfileService = {
   profiler: undefined,

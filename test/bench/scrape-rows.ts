@@ -1,0 +1,19 @@
+/** One line of the report of `npm run bench:scrape`. */
+export interface Row {
+  readonly what: string;
+  readonly ours: number;
+  readonly peer: number;
+  readonly peerName: string;
+  readonly unit: string;
+  /** How many times more the peer takes; of a goal: above one, it is reached. */
+  readonly ratio: number;
+}
+
+export function row(what: string, unit: string, ours: number, peer: number, peerName: string): Row {
+  const round = (value: number) => +value.toPrecision(3);
+  return { what, ours: round(ours), peer: round(peer), peerName, unit, ratio: round(peer / ours) };
+}
+
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
