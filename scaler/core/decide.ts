@@ -67,24 +67,10 @@ export function decide(rule: Rule, samples: Samples, history: History, now: numb
   const outcome = settle(situation);
   const replicas = outcome.stages.clamped;
   const { bound, action } = classOf(situation);
-  const known = {
-    workload: workloadKey(rule.scaleTargetRef),
-    rule: rule.scale,
-    at: now,
-    currentReplicas: samples.replicas,
-    ...traceOf(situation),
-    stages: outcome.stages,
-    binding: outcome.binding,
-  };
   let words: Explanation | undefined;
   // Found when they are read: a replay of the past makes millions of decisions and reads the words of few.
-  const explanation = (): Explanation => (words ??= explain(rule, { bound, action, ...known }));
-  const trace: Trace = {
-    ...known,
-    get wouldChange() {
-      return explanation().wouldChange;
-    },
-  };
+  const explanation = (): Explanation =>
+    (words ??= explain(rule, { bound, action, ...traceOf(situation, outcome, () => '') }));
   return {
     replicas,
     bound,
@@ -92,7 +78,7 @@ export function decide(rule: Rule, samples: Samples, history: History, now: numb
     get reason() {
       return explanation().reason;
     },
-    trace,
+    trace: traceOf(situation, outcome, () => explanation().wouldChange),
     history: recordScaling(outcome.history, rule.behavior, samples.replicas, replicas, now),
     historyIfNotApplied: outcome.history,
   };
@@ -258,15 +244,28 @@ function classOf({ assessment, walk: walked }: Situation): Pick<Decision, 'bound
     : { bound: 'none', action: 'scale' };
 }
 
-function traceOf({ assessment, walk: walked, noScaleDown }: Situation) {
+function traceOf(
+  { rule, samples, now, assessment, walk: walked, noScaleDown }: Situation,
+  { stages, binding }: Outcome,
+  wouldChange: () => string,
+): Trace {
   const { inputs, sizing, objective, classification } = assessment;
   return {
+    workload: workloadKey(rule.scaleTargetRef),
+    rule: rule.scale,
+    at: now,
+    currentReplicas: samples.replicas,
     inputs,
     steps: classification.traces,
-    ...(walked ? { walk: walkTrace(walked) } : {}),
-    ...(isAbsent(sizing) ? {} : { sizing: sizing.trace }),
-    ...(objective ? { objective } : {}),
+    walk: walked && walkTrace(walked),
+    sizing: isAbsent(sizing) ? undefined : sizing.trace,
+    objective,
     noScaleDown,
+    stages,
+    binding,
+    get wouldChange() {
+      return wouldChange();
+    },
   };
 }
 

@@ -43,7 +43,7 @@ export function assemble(
     assembled.set(workload, {
       // A workload of a kind that is not watched, and that no rule scales, is only ever looked through.
       replicas: surroundings.replicas(workload) ?? 1,
-      signals: Object.fromEntries([...tables].map(([signal, table]) => [signal, reading(table, workload)])),
+      signals: readings(tables, workload),
       ...podsOf(workload, tables, surroundings),
       edges: edges
         ? edgesOf(edges, workload, surroundings)
@@ -51,6 +51,12 @@ export function assemble(
     });
   }
   return assembled;
+}
+
+function readings(tables: SignalTables, workload: WorkloadKey): Record<string, Reading> {
+  const signals: Record<string, Reading> = {};
+  for (const [signal, table] of tables) signals[signal] = reading(table, workload);
+  return signals;
 }
 
 function reading(table: SignalTable, workload: WorkloadKey): Reading {

@@ -25,9 +25,9 @@ export interface Trace {
   readonly currentReplicas: number;
   readonly inputs: readonly InputTrace[];
   readonly steps: readonly StepTrace[];
-  readonly walk?: WalkTrace;
-  readonly sizing?: SizingTrace;
-  readonly objective?: ObjectiveTrace;
+  readonly walk?: WalkTrace | undefined;
+  readonly sizing?: SizingTrace | undefined;
+  readonly objective?: ObjectiveTrace | undefined;
   /** Why this round must not scale down, one clause each; empty when it may. */
   readonly noScaleDown: readonly string[];
   readonly stages: StagesTrace;

@@ -50,9 +50,9 @@ export interface WorkloadSamples {
    * Signal name → pod → value, for signals that are measured by pod; their sum is in `signals`. Absent: asked for by
    * pod, and not answered.
    */
-  readonly podSignals?: Readonly<Record<string, ReadonlyMap<string, number> | Absent>>;
+  readonly podSignals?: Readonly<Record<string, ReadonlyMap<string, number> | Absent>> | undefined;
   /** The pods as the API server knows them. Absent: not known. */
-  readonly pods?: readonly Pod[];
+  readonly pods?: readonly Pod[] | undefined;
   /** Empty: it waits on nobody. Absent: nothing is known about whom it waits on. */
   readonly edges: readonly Edge[] | Absent;
 }
@@ -60,7 +60,7 @@ export interface WorkloadSamples {
 /** A workload as the dependency walk sees it. */
 export interface Neighbour {
   /** Undefined when no rule scales it. */
-  readonly rule?: Rule;
+  readonly rule?: Rule | undefined;
   readonly samples: WorkloadSamples;
   /** Its history before this round, so that its own `for` and `keepFor` count. */
   readonly history: History;
@@ -72,9 +72,9 @@ export interface Samples extends WorkloadSamples {
   /** Every workload of this round, this one included or not. */
   readonly neighbourhood: Neighbourhood;
   /** What its own signals say, where that has been worked out already. */
-  readonly assessment?: Assessment;
+  readonly assessment?: Assessment | undefined;
   /** The walk along its dependencies, where it has been walked already. */
-  readonly walk?: Walk;
+  readonly walk?: Walk | undefined;
   /** Workloads that are bound by a dependency this round and wait on this one; see `surveyWaiters`. */
   readonly waitedOnBy: readonly WorkloadKey[];
 }
