@@ -1,0 +1,93 @@
+import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { eventually } from '../unit/loopback-api.js';
+import { ExporterProcess } from './exporter-process.js';
+import { requireKernel, Sandbox } from './harness.js';
+
+const WINDOWS = 4;
+const WINDOW_MS = 7000;
+/** What lives at the same time. */
+const ALIVE = 20;
+const ACCEPTED = [
+  'text/plain;version=0.0.4',
+  'application/openmetrics-text;version=1.0.0',
+  'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited',
+];
+
+describe('the exporter in the long run', function () {
+  this.timeout(120_000);
+  let sandbox: Sandbox;
+  let exporter: ExporterProcess;
+  let made: string[];
+
+  before(function () {
+    requireKernel(() => {
+      this.skip();
+    });
+  });
+  beforeEach(() => {
+    sandbox = new Sandbox();
+    made = [];
+  });
+  afterEach(async () => {
+    await exporter.stop('SIGKILL');
+    for (const cgroup of made) if (existsSync(cgroup)) rmdirSync(cgroup);
+    await sandbox.dispose();
+  });
+
+  it('stays as large as it is while containers come and go and scrapers ask and hang up', async () => {
+    exporter = new ExporterProcess(['--source', 'host', '--containers.keep-dead', '0']);
+    const url = await exporter.url();
+    const pid = exporter.child.pid!;
+    const floors: number[] = [];
+    const files: number[] = [];
+    let scrapes = 0;
+    for (let window = 0; window < WINDOWS; window++) {
+      let floor = Infinity;
+      for (const end = performance.now() + WINDOW_MS; performance.now() < end; scrapes++) {
+        churn();
+        const accept = ACCEPTED[scrapes % ACCEPTED.length]!;
+        const answer = await fetch(`${url}/metrics`, { headers: { accept } });
+        if (scrapes % 5 === 0) await answer.body!.cancel();
+        else await answer.arrayBuffer();
+        floor = Math.min(floor, await used(url));
+        await sleep(10);
+      }
+      floors.push(floor);
+      files.push(readdirSync(`/proc/${pid}/fd`).length);
+    }
+    const told = `${made.length} containers, ${scrapes} scrapes; MB: ${floors.map((one) => (one / 1e6).toFixed(1)).join()}; files: ${files.join()}`;
+    expect(made.length, told).to.be.greaterThan(500);
+    // The first window is a warm-up: code is compiled, and what is kept for good is made.
+    expect(floors.at(-1)! / floors[1]!, told).to.be.lessThan(1.1);
+    expect(files.at(-1)! - files[1]!, told).to.be.lessThan(5);
+
+    for (const cgroup of made.slice(-ALIVE)) rmdirSync(cgroup);
+    made = [];
+    await eventually('nothing of it is left', async () => !(await text(url)).includes('pod="soak-'), 5000);
+    expect(await text(url)).to.match(/^kernscale_exporter_containers\{state="folded"\} 0$/m);
+    expect(await exporter.stop('SIGTERM')).to.equal(0);
+    expect(exporter.log).not.to.match(/level=(warn|error)/);
+  });
+
+  /** Makes a container, and ends the oldest. */
+  function churn(): void {
+    const cgroup = path.join(sandbox.root, `soak-${made.length}.service`);
+    mkdirSync(cgroup);
+    made.push(cgroup);
+    if (made.length > ALIVE) rmdirSync(made.at(-1 - ALIVE)!);
+  }
+});
+
+async function text(url: string): Promise<string> {
+  return (await fetch(`${url}/metrics`)).text();
+}
+
+/** What JavaScript holds, buffers outside of its heap included, as the exporter tells. */
+async function used(url: string): Promise<number> {
+  const exposition = await text(url);
+  const value = (name: string) => Number(new RegExp(`^${name} (.+)$`, 'm').exec(exposition)![1]);
+  return value('nodejs_heap_size_used_bytes') + value('nodejs_external_memory_bytes');
+}
