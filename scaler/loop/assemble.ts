@@ -6,7 +6,6 @@ import type { SignalSample, SignalTable, SignalTables } from './signal-table.js'
 const EDGES = 'edges';
 /** The peer under which the exporter folds all that exceed its bound. */
 const FOLDED_PEERS = 'other';
-const NO_SERIES: Absent = { absent: 'missing', text: 'no series' };
 
 export interface Surroundings {
   /** Who answers at `ip:port`; undefined while that is not known yet. */
@@ -63,7 +62,7 @@ function reading(table: SignalTable, workload: WorkloadKey): Reading {
   if (table.absent) return table.absent;
   const samples = table.samples(workload);
   const [only] = samples;
-  if (!only) return NO_SERIES;
+  if (!only) return noSeries(table);
   if (samples.length === 1) return measured(only.value, table.scrapedAt(workload));
   if (!byPod(samples)) {
     return {
@@ -73,6 +72,11 @@ function reading(table: SignalTable, workload: WorkloadKey): Reading {
   }
   const total = samples.reduce((sum, { value }) => sum + value, 0);
   return measured(total, table.scrapedAt(workload));
+}
+
+function noSeries({ unnamed = 0 }: SignalTable): Absent {
+  const lacking = `; ${unnamed} of the answer lack namespace, workload or workload_kind`;
+  return { absent: 'missing', text: `no series${unnamed > 0 ? lacking : ''}` };
 }
 
 /** The pods of a workload, and the signals that are measured by pod. */
@@ -88,7 +92,7 @@ function podsOf(
     if (values) podSignals[signal] = values;
   }
   for (const [signal, table] of pods.signals) {
-    podSignals[signal] = valuesByPod(table, workload) ?? table.absent ?? NO_SERIES;
+    podSignals[signal] = valuesByPod(table, workload) ?? table.absent ?? noSeries(table);
   }
   return { pods: pods.of(workload), podSignals };
 }

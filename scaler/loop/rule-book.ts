@@ -1,7 +1,8 @@
 import { statSync, watch, type FSWatcher } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
 import { errorMessage } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
+import { standsFor } from '../rules/files.js';
 import { formatRuleError, loadRuleFiles } from '../rules/load.js';
 import type { RuleGroup } from '../rules/types.js';
 
@@ -90,5 +91,5 @@ export class RuleBook {
 
 /** Whether a file in a watched folder can be a rule file; `..data` is the link by which a ConfigMap is swapped. */
 function concerns(path: string, name: string): boolean {
-  return name === basename(path) || name === '..data' || /\.ya?ml$/.test(name);
+  return name === '..data' || standsFor(path, name);
 }

@@ -16,6 +16,8 @@ export interface SignalSample {
 export interface SignalTable {
   /** Why there are none at all. */
   readonly absent?: Absent;
+  /** How many series of the answer do not say which workload they are about. */
+  readonly unnamed?: number;
   /** The workloads that have a value. */
   readonly workloads: () => Iterable<WorkloadKey>;
   readonly samples: (workload: WorkloadKey) => readonly SignalSample[];
@@ -45,9 +47,13 @@ function tabulateOne({ result, freshness: ages }: SignalAnswer, evaluatedAt: num
   }
   const scraped = freshness(ages.map(samplesOf), evaluatedAt);
   const byWorkload = new Map<WorkloadKey, SignalSample[]>();
+  let unnamed = 0;
   for (const { labels, value } of samplesOf(result)) {
     const key = keyOfLabels(labels);
-    if (key === undefined) continue;
+    if (key === undefined) {
+      unnamed++;
+      continue;
+    }
     const { peer = '', pod } = labels;
     const sample = { peer, value, ...(pod && { pod }) };
     const group = byWorkload.get(key);
@@ -55,6 +61,7 @@ function tabulateOne({ result, freshness: ages }: SignalAnswer, evaluatedAt: num
     else byWorkload.set(key, [sample]);
   }
   return {
+    unnamed,
     workloads: () => byWorkload.keys(),
     samples: (workload) => byWorkload.get(workload) ?? [],
     scrapedAt: (workload) => scraped.of(workload),

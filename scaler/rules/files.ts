@@ -24,6 +24,11 @@ export async function expandPaths(path: string): Promise<string[]> {
   return [path];
 }
 
+/** Whether a file of this name, in the folder of `path`, can be one that the path stands for. */
+export function standsFor(path: string, name: string): boolean {
+  return wildcard(basename(path)).test(name) || /\.ya?ml$/.test(name);
+}
+
 async function filesIn(folder: string, pattern: RegExp, path: string): Promise<string[]> {
   const names = (await readdir(folder)).filter((name) => pattern.test(name)).sort();
   if (names.length > 0) return names.map((name) => join(folder, name));

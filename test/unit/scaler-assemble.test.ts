@@ -67,6 +67,14 @@ describe('assemble', () => {
     });
   }
 
+  it('says of an answer without the labels of a workload what it lacks', () => {
+    const unnamed = vector([{ job: 'rabbit' }, 9], [{ namespace: 'shop', workload: 'cart' }, 3]);
+    expect(assembled({ queue: [unnamed, fresh] }).signals['queue']).to.deep.equal({
+      absent: 'missing',
+      text: 'no series; 2 of the answer lack namespace, workload or workload_kind',
+    });
+  });
+
   it('includes workloads that only an answer names, and ignores series that name none', () => {
     const other = { ...cart, workload: 'db' };
     const all = assemble(

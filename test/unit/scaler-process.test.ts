@@ -201,6 +201,15 @@ describe('kernscale-scaler, the process', function () {
       await eventually('the new rules', async () => (await groups(url))[0] === 'edited');
     });
 
+    it('when a file changes that only a pattern names', async () => {
+      const file = path.join(directory, 'shop.rules');
+      writeFileSync(file, rules('shop'));
+      rulesFile = path.join(directory, '*.rules');
+      const { url } = await serve();
+      writeFileSync(file, rules('edited'));
+      await eventually('the new rules', async () => (await groups(url))[0] === 'edited');
+    });
+
     it('on SIGHUP', async () => {
       const { url, child } = await serve();
       writeFileSync(rulesFile, rules('hup'));
