@@ -38,7 +38,8 @@ void tell_absence(struct program_status *status, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(why, sizeof(why), format, arguments);
 	va_end(arguments);
-	snprintf(status->detail, sizeof(status->detail), "%s: %s", why, status->absent);
+	/* Nothing is lost where another program takes its place. */
+	snprintf(status->detail, sizeof(status->detail), "%s%s%s", why, status->absent ? ": " : "", status->absent ?: "");
 }
 
 static struct program_status *find_status(struct session *session, const char *name)
