@@ -151,6 +151,19 @@ static hot __u32 connection_slot(struct connection *connection)
 	return connection->slot;
 }
 
+/*
+ * Where no task of the container is at hand: in a timer, an interrupt, or long after its end, when its slot may be
+ * another's. The socket keeps its cgroup.
+ */
+static hot void refresh_slot(struct connection *connection, struct sock *sk)
+{
+	if (connection->generation == generation)
+		return;
+	connection->generation = generation;
+	connection->cgroups = 0;
+	connection->slot = find_slot(sk->sk_cgrp_data.cgroup);
+}
+
 static hot void set_due(struct connection *connection, bool due)
 {
 	__s64 *count;

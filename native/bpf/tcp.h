@@ -261,6 +261,7 @@ static hot void on_client_state(struct sock *sk, struct connection *connection, 
 	/* A connection attempt that ends, even by a time-out of the process' own, or an end that is an error. */
 	if (to != TCP_ESTABLISHED && !(to == TCP_CLOSE && (from == TCP_SYN_SENT || sk->sk_err)))
 		return;
+	refresh_slot(connection, sk);
 	peer = find_peer(connection);
 	if (!peer)
 		return;
@@ -308,6 +309,7 @@ int BPF_PROG(tcp_retransmit, struct sock *sk)
 
 	if (!connection || connection->role != ROLE_CLIENT)
 		return 0;
+	refresh_slot(connection, sk);
 	peer = find_peer(connection);
 	if (peer)
 		__sync_fetch_and_add(&peer->retransmits, 1);

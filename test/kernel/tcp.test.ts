@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { ContainerCounters, Histogram, PeerCounters, Snapshot } from 'bpf-linker-napi';
 
@@ -249,6 +250,25 @@ describe('tcp probe against programs that keep their own time', () => {
     expect(seen.wait.failures).to.equal(seen.client.failed);
     expect(seen.wait.connections).to.equal(3 - seen.client.failed);
     expect(seen.wait.retransmits).to.equal(seen.client.resent);
+  });
+
+  it('bills nobody else for what a dead container leaves behind, who has its slot now', async () => {
+    const [serving, asking] = [await tracked(), await tracked()];
+    const server = await serving.group.run('netserver', ['gone', 'ipv4']);
+    const client = await asking.group.run('netclient', ['deaf', 'ipv4', String(server.detail), '1', '0']);
+    const retransmits = (slot: number): number =>
+      countersOf(kernel.probes.read(), slot).peers.reduce((sum, peer) => sum + peer.retransmits, 0);
+    client.tell('go');
+    while (retransmits(asking.slot) === 0) await sleep(10);
+    process.kill(client.pid, 'SIGKILL');
+    kernel.probes.untrack(asking.group.id);
+    kernel.probes.read();
+    let next = await tracked();
+    while (next.slot !== asking.slot) next = await tracked(); // the lowest that is free
+    const before = retransmits(0);
+    for (let wait = 0; retransmits(0) === before && wait < 100; wait++) await sleep(20);
+    expect(retransmits(0) - before, 'it is still sent again').to.be.above(0);
+    expect(countersOf(kernel.probes.read(), next.slot).peers).to.deep.equal([]);
   });
 
   it('keeps 64 peers apart, folds the others into one, and counts them', async () => {

@@ -2,7 +2,7 @@
  * netserver MODE FAMILY: does what each request asks for, and keeps the time it took.
  *   MODE: a transport; or muxed: answers each request of a connection when it is due, whatever came before;
  *   half: reads to the end of data first; reset: resets the connection when asked; deaf: drops what arrives for
- *   the first 0.3 s of a connection; full: accepts nobody, and has room for one.
+ *   the first 0.3 s of a connection; gone: drops everything, for ever; full: accepts nobody, and has room for one.
  * Any line on its input makes it print how many requests it answered and the seconds they took.
  */
 #define _GNU_SOURCE
@@ -81,7 +81,7 @@ static void be_deaf(int fd)
 
 	check(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)), "SO_ATTACH_FILTER");
 	check(write(fd, "!", 1), "write"); /* from now on, tells the client */
-	sleep_seconds(0.3);
+	sleep_seconds(is_mode(mode, "gone") ? 3600 : 0.3);
 	check(setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &nothing, sizeof(nothing)), "SO_DETACH_FILTER");
 }
 
@@ -90,7 +90,7 @@ static void *serve(void *argument)
 	struct call call = { .fd = (int)(intptr_t)argument };
 	char rest;
 
-	if (is_mode(mode, "deaf"))
+	if (is_mode(mode, "deaf") || is_mode(mode, "gone"))
 		be_deaf(call.fd);
 	while (move_all(transport->receive, call.fd, &call.request, MESSAGE)) {
 		if (is_mode(mode, "half"))
