@@ -5,7 +5,7 @@ export function landingPage(version: string, exporter: Pick<Exporter, 'programs'
   const rows = exporter.programs.map(
     ({ probe, program, attached, detail }) =>
       `<tr><td>${escape(probe)}</td><td>${escape(program)}</td>` +
-      `<td>${attached ? 'attached' : `not attached: ${escape(detail)}`}</td></tr>`,
+      `<td>${attached ? 'attached' : 'not attached'}${detail === '' ? '' : `: ${escape(detail)}`}</td></tr>`,
   );
   return `<!doctype html>
 <html lang="en">

@@ -122,8 +122,11 @@ function cgroupRootOf(flags: ExporterFlags, log: Logger): string {
 /** One probe that fails is a warning and a metric; an exporter without any would only mislead. */
 function attach(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
   const probes = open(flags, cgroupRoot, log);
-  const failed = probes.programs.filter(({ attached }) => !attached);
-  for (const { probe, program, detail } of failed) log.warn({ probe, program, detail }, 'not attached');
+  const limited = probes.programs.filter(({ attached, detail }) => !attached || detail !== '');
+  for (const { probe, program, attached, detail } of limited) {
+    if (attached) log.info({ probe, program, detail }, 'tells less on this kernel');
+    else log.warn({ probe, program, detail }, 'not attached');
+  }
   return probes;
 }
 

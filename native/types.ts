@@ -90,7 +90,7 @@ export interface ProgramStatus {
   readonly probe: ProbeName;
   readonly program: string;
   readonly attached: boolean;
-  /** Why it is not attached, and which metric that costs; empty when it is. */
+  /** Why it is not attached, or can tell less on this kernel, and which metric that costs; mostly empty. */
   readonly detail: string;
 }
 

@@ -11,6 +11,7 @@
 
 #include "kernscale.skel.h"
 #include "messages.h"
+#include "programs.h"
 #include "session.h"
 
 int perf_event_on(int cpu, uint32_t hz)
@@ -78,6 +79,9 @@ static void attach_status(struct session *session, struct program_status *status
 		return;
 	error = attach_program(session, status->name);
 	status->attached = !error;
+	if (!error && status->member)
+		snprintf(status->detail, sizeof(status->detail), "this kernel has no %s.%s: %s", status->member->type,
+			 status->member->name, status->member->absent);
 	if (error)
 		tell_absence(status, "cannot attach: %s", strerror(-error));
 }

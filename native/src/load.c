@@ -66,6 +66,40 @@ static bool has_tracepoint(const struct btf *kernel, const char *tracepoint)
 	return btf__find_by_name_kind(kernel, name, BTF_KIND_TYPEDEF) > 0;
 }
 
+static bool has_member(const struct btf *kernel, const char *type, const char *name)
+{
+	int id = btf__find_by_name_kind(kernel, type, BTF_KIND_STRUCT);
+	const struct btf_type *found = id > 0 ? btf__type_by_id(kernel, id) : NULL;
+
+	for (int i = 0; found && i < btf_vlen(found); i++)
+		if (!strcmp(btf__name_by_offset(kernel, btf_members(found)[i].name_off), name))
+			return true;
+	return false;
+}
+
+/* The first member that the program does without on this kernel. */
+static const struct member *missing_member(const struct btf *kernel, const char *program)
+{
+	for (size_t i = 0; i < nr_members; i++) {
+		const struct member *member = &members[i];
+
+		if (!strcmp(member->program, program) && !has_member(kernel, member->type, member->name) &&
+		    !has_member(kernel, member->other_type, member->other_name))
+			return member;
+	}
+	return NULL;
+}
+
+/* Another program that does the work of one whose tracepoint this kernel lacks. */
+static const char *stand_in(const struct btf *kernel, const char *tracepoint)
+{
+	for (size_t i = 0; i < nr_programs; i++)
+		if (programs[i].instead_of && !strcmp(programs[i].instead_of, tracepoint) &&
+		    has_tracepoint(kernel, programs[i].tracepoint))
+			return programs[i].name;
+	return NULL;
+}
+
 static bool is_wanted(const struct options *options, const struct program *program)
 {
 	if (program->events)
@@ -87,11 +121,18 @@ static void plan(struct session *session, const struct btf *kernel)
 		status->name = program->name;
 		status->probe = program->probe;
 		status->absent = program->absent;
+		status->member = missing_member(kernel, program->name);
 		status->wanted = true;
 		session->nr_programs++;
 		if (program->tracepoint && !has_tracepoint(kernel, program->tracepoint)) {
+			const char *instead = stand_in(kernel, program->tracepoint);
+
 			status->wanted = false;
-			tell_absence(status, "this kernel has no tracepoint %s", program->tracepoint);
+			if (instead)
+				snprintf(status->detail, sizeof(status->detail),
+					 "this kernel has no tracepoint %s: %s stands in", program->tracepoint, instead);
+			else
+				tell_absence(status, "this kernel has no tracepoint %s", program->tracepoint);
 		}
 	}
 }

@@ -79,3 +79,21 @@ const struct program programs[] = {
 };
 
 const size_t nr_programs = sizeof(programs) / sizeof(programs[0]);
+
+const struct member members[] = {
+	{ .program = "sched_switch",
+	  .type = "cfs_rq",
+	  .name = "throttle_count",
+	  .other_type = "task_struct",
+	  .other_name = "throttled",
+	  .absent = "kernscale_state_seconds_total has no time in the state throttled" },
+	{ .program = "sched_switch",
+	  .type = "cfs_rq",
+	  .name = "throttled_clock_self_time",
+	  .other_type = "task_struct",
+	  .other_name = "throttled",
+	  .absent = "in kernscale_state_seconds_total, threads that wait already when the quota ends, or wake up after, "
+		    "are in the state runqueue" },
+};
+
+const size_t nr_members = sizeof(members) / sizeof(members[0]);

@@ -15,7 +15,17 @@ struct program {
 	const char *absent;     /* what is lost without it, by the name of the metric */
 };
 
+/* A member of a kernel type without which an attached program can tell less. */
+struct member {
+	const char *program;
+	const char *type, *name;
+	const char *other_type, *other_name; /* not needed by a kernel that has this one */
+	const char *absent;
+};
+
 extern const struct program programs[];
+extern const struct member members[];
+extern const size_t nr_members;
 extern const size_t nr_programs;
 
 #endif

@@ -11,6 +11,7 @@
 #include "pools.h"
 
 struct kernscale; /* the skeleton bpftool generates */
+struct member;
 struct bpf_link;
 struct ring_buffer;
 
@@ -23,7 +24,8 @@ enum probe { PROBE_SCHEDULER, PROBE_BLOCKIO, PROBE_SAMPLING, PROBE_TCP, NR_PROBE
 struct program_status {
 	enum probe probe;
 	const char *name;
-	const char *absent; /* what is lost without it */
+	const char *absent;          /* what is lost without it */
+	const struct member *member; /* that the kernel lacks; NULL: it can tell everything */
 	bool wanted;
 	bool attached;
 	char detail[512];

@@ -222,7 +222,7 @@ function throttledSeconds(path: string): number {
 }
 
 /** Processes that were killed leave their cgroup a moment later. */
-async function removeCgroup(path: string): Promise<void> {
+export async function removeCgroup(path: string): Promise<void> {
   const procs = join(path, 'cgroup.procs');
   for (let attempt = 0; existsSync(path); attempt++) {
     for (const pid of readFileSync(procs, 'utf8').split('\n'))

@@ -19,7 +19,7 @@ function programTable(results: readonly Result[]): string[] {
   ]);
   const notes = results.flatMap(({ name, programs }) =>
     programs
-      .filter(({ attached }) => !attached)
+      .filter(({ detail }) => detail !== '')
       .map(({ program, detail }) => `${name}: ${program}: ${detail}`),
   );
   const skipped = ['runs skipped by the kernel', ...results.map(({ skippedRuns }) => String(skippedRuns))];

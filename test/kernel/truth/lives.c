@@ -103,7 +103,7 @@ int main(int argc, char **argv)
 	seed = atoi(argv[2]);
 	hurry();
 	ready(0);
-	getchar();
+	be_told();
 	end = now_seconds() + seconds;
 	for (int i = 0; i < SLEEPERS; i++)
 		give_birth(sleep_through, seconds, 0);
@@ -116,6 +116,6 @@ int main(int argc, char **argv)
 		sleep_seconds(0.005);
 	printf("lived %.6f\n", lived);
 	fflush(stdout);
-	getchar();
+	be_told();
 	return 0;
 }

@@ -60,7 +60,7 @@ static void reuse(int times, double seconds)
 
 	hurry();
 	ready(pid);
-	getchar();
+	be_told();
 	*lived = 0;
 	for (int i = 0; i < times; i++) {
 		double born = now_seconds();
@@ -73,7 +73,7 @@ static void reuse(int times, double seconds)
 	}
 	printf("lived %.6f\n", *lived);
 	fflush(stdout);
-	getchar();
+	be_told();
 }
 
 static void wait_for_the_end(void)
@@ -95,7 +95,7 @@ static void collide(pid_t distance)
 			wait_for_the_end();
 		if (other > 0) {
 			ready(pid);
-			getchar();
+			be_told();
 			kill(pid, SIGKILL);
 			waitpid(pid, NULL, 0);
 			printf("ended %d\n", pid);
@@ -120,7 +120,7 @@ static void exec_elsewhere(void)
 	pthread_t thread;
 
 	ready(0);
-	getchar();
+	be_told();
 	if (pthread_create(&thread, NULL, start_anew, NULL))
 		die("pthread_create");
 	pthread_join(thread, NULL);

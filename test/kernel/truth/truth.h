@@ -39,6 +39,16 @@ static inline void ready(long detail)
 	fflush(stdout);
 }
 
+/* Waits for a line on standard input, or its end. */
+static inline void be_told(void)
+{
+	int character;
+
+	do
+		character = getchar();
+	while (character != EOF && character != '\n');
+}
+
 static inline double now_seconds(void)
 {
 	struct timespec now;

@@ -59,14 +59,15 @@ type Range = readonly [least: number, most: number];
 
 /** What the task knows of the time it spent in a state. */
 function trueRange(state: State, task: TaskReport & Quota, seen: StateSeconds): Range {
-  const { cpuSeconds, threadSeconds, blockedSeconds, throttledSeconds } = task;
+  const { cpuSeconds, threadSeconds, blockedSeconds, throttledSeconds, unsureSeconds } = task;
   if (state === 'oncpu') return [cpuSeconds, cpuSeconds];
-  if (state === 'throttled') return [throttledSeconds, throttledSeconds];
+  // A thread that is made when the quota is used up waits for its first run, before it is a thread of the task's.
+  if (state === 'throttled') return [throttledSeconds - unsureSeconds, throttledSeconds];
   if (isReason(state))
     // A call that blocks also takes CPU time, and once woken waits for a CPU, before it returns.
     return [blockedSeconds - seen.oncpu - seen.runqueue, blockedSeconds];
   const waiting = threadSeconds - cpuSeconds;
-  return [waiting - task.unsureSeconds, waiting];
+  return [waiting - unsureSeconds, waiting];
 }
 
 /** How far a value is above (or, negative, below) a range; 0 inside of it. */

@@ -29,6 +29,8 @@ interface Experiment {
   readonly name: string;
   readonly state: State;
   readonly settings?: Readonly<Record<string, string>>;
+  /** A kernel that lacks this cannot tell: the detail of an attached program says so. */
+  readonly needs?: string;
   /** How many threads are out of quota when their group is; one if not said. */
   readonly throttledThreads?: number;
   readonly count?: Count;
@@ -102,6 +104,7 @@ const ALONE: readonly Experiment[] = [
     state: 'throttled',
     settings: THROTTLED,
     throttledThreads: 2,
+    needs: 'throttled_clock_self_time',
   },
 ];
 
@@ -132,13 +135,15 @@ async function perform(
   attached: ReadonlySet<string>,
   tell: (truth: Truth) => void,
 ): Promise<void> {
-  const { kind, name, state, settings, throttledThreads = 1, count } = experiment;
+  const { kind, name, state, settings, needs, throttledThreads = 1, count } = experiment;
   const container = createContainer(probes, `${kind}-${state}`, settings);
   const task = await container.run(kind, TASK_MS);
   const counters = container.counters();
   const throttledSeconds = throttledThreads * container.throttledSeconds();
   container.remove();
-  tell(judgeStates(name, state, { ...task, throttledSeconds }, counters.stateSeconds));
+  const lacking = probes.programs.find(({ detail }) => needs !== undefined && detail.includes(needs));
+  if (lacking) tell({ name, expected: state, share: null, ok: true, detail: lacking.detail });
+  else tell(judgeStates(name, state, { ...task, throttledSeconds }, counters.stateSeconds));
   if (count) tell(judgeOrAbsent(name, count, attached, task, counters));
 }
 
