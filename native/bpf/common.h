@@ -17,7 +17,7 @@
 /* Set by user space before loading; the verifier then drops the branches not taken. */
 const volatile __u32 shards = 1;             /* rows per slot: 1 .. 8, a power of two when shared */
 const volatile bool shards_shared = false;   /* several CPUs write one row: additions must be atomic */
-const volatile __u16 ephemeral_low = 32768;  /* net.ipv4.ip_local_port_range */
+const volatile __u16 ephemeral_low = 32768;  /* our own net.ipv4.ip_local_port_range; for unknown kernels */
 
 /* Raised by user space after every change of `slots`: cached slots of an older generation are looked up anew. */
 __u32 generation = 1;

@@ -156,6 +156,8 @@ const TRUTH: readonly Row[] = [
   connecting('epoll'),
   client('pooled', '1', '8'),
   client('pooled', '4', '2'),
+  { ...alone('network', 'lowport', 'tcp'), beside: ['sleep', 'idle'] },
+  { ...alone('network', 'lowport', 'udp'), beside: ['sleep', 'idle'] },
   datagramClient('connected'),
   datagramClient('unconnected'),
   datagramClient('poll'),
