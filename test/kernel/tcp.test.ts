@@ -252,6 +252,13 @@ describe('tcp probe against programs that keep their own time', () => {
     expect(seen.wait.retransmits).to.equal(seen.client.resent);
   });
 
+  it('knows the peer of a socket that was refused by another before', async () => {
+    const seen = await exchange({ server: 'blocking', client: 'again', count: 5, delay: 10 });
+    expect(seen.client.failed).to.equal(1);
+    expect(seen.wait).to.include({ connections: 1, failures: 0 });
+    expectTruth(seen);
+  });
+
   it('bills nobody else for what a dead container leaves behind, who has its slot now', async () => {
     const [serving, asking] = [await tracked(), await tracked()];
     const server = await serving.group.run('netserver', ['gone', 'ipv4']);

@@ -6,7 +6,8 @@
  *   pooled: three threads share two connections; muxed: four questions at a time on one connection, whose answers
  *   come in another order; burst: all of them at once; steady: one every 5 ms, answered in order or not;
  *   half: one connection per question, at whose end it shuts down its own side; deaf: waits for its server to be so;
- *   crowd: connects COUNT times, to as many addresses; impatient: connects COUNT times, and gives up after DELAY_MS.
+ *   crowd: connects COUNT times, to as many addresses; impatient: connects COUNT times, and gives up after DELAY_MS;
+ *   again: connects to an address that refuses, and then with the same socket to the server.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -217,6 +218,23 @@ static void meet_many(void)
 	}
 }
 
+static void connect_again(void)
+{
+	struct sockaddr_storage address;
+	socklen_t length = loopback(&address, "ipv4", port);
+	int fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
+	uint32_t id;
+
+	((struct sockaddr_in *)&address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+	failed += connect(fd, (struct sockaddr *)&address, length) < 0;
+	((struct sockaddr_in *)&address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	check(connect(fd, (struct sockaddr *)&address, length), "connect");
+	prepare(fd, transport);
+	while (take_number(&id))
+		ask(fd, id);
+	finish(fd);
+}
+
 static void give_up(void)
 {
 	struct sockaddr_storage address;
@@ -262,6 +280,8 @@ int main(int argc, char **argv)
 		ask_at_once(is_mode(mode, "muxed") ? 4 : MAX_IDS);
 	else if (is_mode(mode, "crowd"))
 		meet_many();
+	else if (is_mode(mode, "again"))
+		connect_again();
 	else if (is_mode(mode, "impatient"))
 		give_up();
 	else
