@@ -194,7 +194,6 @@ static hot void read_peer(const struct sock *sk, struct peer_key *peer)
 		}
 	}
 	peer->family = AF_INET;
-	__builtin_memset(peer->address, 0, sizeof(peer->address));
 	*(__u32 *)peer->address = sk->__sk_common.skc_daddr;
 }
 

@@ -282,7 +282,6 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int from, int to)
 		/* Only here is the current task sure to be the one that connects. */
 		connection = make_connection(sk, ROLE_CLIENT);
 		if (connection) {
-			read_peer(sk, &connection->peer); /* anew: the socket may have been connected before */
 			connection_slot(connection);
 			set_due(connection, true);
 		}
