@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -20,32 +20,39 @@ import { ScrapingPrometheus } from './scraping-prometheus.js';
 
 const UID = '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11';
 const ID = 'ab'.repeat(32);
+/** The programs without which families are left out. */
+const MEASURES = {
+  scheduler: 'sched_switch',
+  blockio: 'block_rq_complete',
+  sampling: 'sample',
+  tcp: 'tcp_rcv_space_adjust',
+};
 const WAIT_SECONDS = 0.05;
 const WAITS_PER_SECOND = 10;
 const WINDOW_SECONDS = 3;
 const KERNEL_HISTOGRAMS = 'kernscale_(oncpu|runqueue|offcpu|blockio|tcp_wait|tcp_serve)_(seconds|bytes)';
 
-/** Busy containers, whose waits on a peer go on: so many a second. */
+/** A busy container, whose waits on a peer go on: so many a second. */
 class WaitingProbes extends HandMadeProbes {
   readonly #start = performance.now();
 
-  constructor() {
+  /** @param container its cgroup; its pod's has a slot, too */
+  constructor(private readonly container: bigint) {
     super(
-      1,
-      PROBES.map((probe) => ({ probe, program: probe, attached: true, detail: '' })),
+      2,
+      PROBES.map((probe) => ({ probe, program: MEASURES[probe], attached: true, detail: '' })),
     );
   }
 
   override read(): Snapshot {
     const waits = Math.floor(((performance.now() - this.#start) / 1000) * WAITS_PER_SECOND);
-    for (const slot of this.slots.values()) {
+    const slot = this.slots.get(this.container);
+    if (slot !== undefined) {
       const busy = busyCounters(slot);
       const [peer] = busy.peers;
       const buckets = peer!.wait.buckets.map((count) => count * waits);
-      this.counters.set(slot, {
-        ...busy,
-        peers: [{ ...peer!, wait: { buckets, sum: waits * WAIT_SECONDS } }],
-      });
+      const wait = { buckets, sum: waits * WAIT_SECONDS };
+      this.counters.set(slot, { ...busy, peers: [{ ...peer!, wait }] });
     }
     return super.read();
   }
@@ -62,7 +69,8 @@ describe('Prometheus with native histograms', function () {
   let exporter: Exporter;
 
   before(async () => {
-    mkdirSync(path.join(directory, 'cgroup', 'kubepods', `pod${UID}`, ID), { recursive: true });
+    const container = path.join(directory, 'cgroup', 'kubepods', `pod${UID}`, ID);
+    mkdirSync(container, { recursive: true });
     api.put({
       metadata: { namespace: 'shop', name: 'web-1', uid: UID },
       spec: { containers: [{ name: 'web', image: 'web:1' }] },
@@ -76,7 +84,7 @@ describe('Prometheus with native histograms', function () {
       log,
     });
     exporter = new Exporter({
-      probes: new WaitingProbes(),
+      probes: new WaitingProbes(statSync(container, { bigint: true }).ino),
       bounds: BOUNDS,
       detail: true,
       cgroupRoot: path.join(directory, 'cgroup'),
@@ -99,7 +107,7 @@ describe('Prometheus with native histograms', function () {
       '--enable-feature=native-histograms',
     );
     const old = `kernscale_container_info offset ${WINDOW_SECONDS + 1}s`;
-    await eventually('a window of scrapes', async () => (await prometheus.query(old)).length === 2, 20_000);
+    await eventually('a window of scrapes', async () => (await prometheus.query(old)).length > 0, 20_000);
   });
 
   after(async () => {
