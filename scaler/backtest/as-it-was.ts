@@ -1,5 +1,6 @@
 import type { RuleGroup } from '../rules/types.js';
-import type { Decision, RuleSettings, WorkloadKey } from '../core/types.js';
+import type { Conclusion, Decision, RuleSettings, WorkloadKey } from '../core/types.js';
+import { inWords } from '../core/decide.js';
 import { DEFAULT_DOWN_WINDOW } from '../core/stabilise.js';
 import type { Claim } from '../loop/claims.js';
 import { fetchPast, type PastOptions } from './run.js';
@@ -30,17 +31,20 @@ export async function decideAsItWas(
 ): Promise<AsItWas> {
   const count = Math.ceil(memoryOf(options.groups) / interval) + 1;
   const grid = { from: at - (count - 1) * interval, step: interval, count };
-  const decisions = new Map<WorkloadKey, { claim: Claim; decision: Decision }>();
+  const last = new Map<WorkloadKey, { claim: Claim; conclusion: Conclusion }>();
   const replay = new Replay(
     options.groups,
     count,
     () => true,
-    (claim, decision) => {
-      decisions.set(claim.key, { claim, decision });
+    (claim, conclusion) => {
+      last.set(claim.key, { claim, conclusion });
     },
   );
   for await (const chunk of fetchPast({ ...options, grid })) replay.run(chunk);
-  return { workloads: replay.workloads(), decisions };
+  const decisions = [...last].map(([key, { claim, conclusion }]) => {
+    return [key, { claim, decision: inWords(claim.rule, conclusion) }] as const;
+  });
+  return { workloads: replay.workloads(), decisions: new Map(decisions) };
 }
 
 /** How far back what the rules remember reaches at most, seconds. */

@@ -1,7 +1,8 @@
-import { parseKey, type Decision, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
+import { parseKey, type Conclusion, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import { recordScaling } from '../core/behavior.js';
+import { inWords } from '../core/decide.js';
 import { claim, type Claim } from '../loop/claims.js';
-import { decideGroup } from '../loop/decide-group.js';
+import { concludeGroup } from '../loop/decide-group.js';
 import { freshnessSelectors } from '../loop/freshness.js';
 import { Histories } from '../loop/histories.js';
 import { absentTable, type SignalTable } from '../loop/signal-table.js';
@@ -56,7 +57,7 @@ export class Replay {
     private readonly groups: readonly RuleGroup[],
     private readonly length: number,
     private readonly wanted: (workload: WorkloadKey) => boolean,
-    private readonly asItWas?: (claim: Claim, decision: Decision) => void,
+    private readonly asItWas?: (claim: Claim, conclusion: Conclusion) => void,
   ) {}
 
   /** Every workload that a rule names, or claims and that was seen. */
@@ -161,7 +162,7 @@ export class Replay {
     peersAt: PeersAt,
     { index, at }: Cursor,
   ): void {
-    const decisions = decideGroup(own, {
+    const conclusions = concludeGroup(own, {
       claims: this.#claims,
       tables,
       surroundings: { resolve: peersAt(index), replicas: (key) => this.#replicas.get(key) },
@@ -169,21 +170,21 @@ export class Replay {
       known: (key) => this.#replicas.has(key),
       now: at,
     });
-    for (const { claim: made, decision } of decisions) this.#apply(made, decision);
+    for (const { claim: made, conclusion } of conclusions) this.#apply(made, conclusion);
   }
 
-  #apply(made: Claim, decision: Decision): void {
+  #apply(made: Claim, conclusion: Conclusion): void {
     const { key, rule } = made;
-    const { replicas, bound, trace } = decision;
+    const { replicas, bound, trace } = conclusion;
     if (this.asItWas) {
-      this.#histories.set(key, rule, decision.historyIfNotApplied);
-      this.asItWas(made, decision);
+      this.#histories.set(key, rule, conclusion.historyIfNotApplied);
+      this.asItWas(made, conclusion);
       return;
     }
     const timeline = this.#timelines.get(key)!;
     const index = this.#done;
     const from = trace.currentReplicas;
-    this.#histories.set(key, rule, decision.history);
+    this.#histories.set(key, rule, conclusion.history);
     this.#replicas.set(key, replicas);
     timeline.proposed[index] = replicas;
     timeline.setBound(index, bound);
@@ -191,7 +192,8 @@ export class Replay {
       timeline.gaps[index] = 1;
     }
     if (replicas === from) return;
-    timeline.changes.push({ at: trace.at, from, to: replicas, bound, reason: decision.reason });
+    const { reason } = inWords(rule, conclusion);
+    timeline.changes.push({ at: trace.at, from, to: replicas, bound, reason });
   }
 }
 

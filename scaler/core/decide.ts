@@ -2,7 +2,7 @@ import { assess, type Assessment } from './assess.js';
 import { begin, normalise, outOfRange, recordScaling } from './behavior.js';
 import { count } from './format.js';
 import { objectiveText } from './objective.js';
-import { explain, type Explanation } from './reason.js';
+import { explain } from './reason.js';
 import { isAbsent } from './reading.js';
 import type { Sizing } from './size.js';
 import { DEFAULT_DOWN_WINDOW, remember } from './stabilise.js';
@@ -10,13 +10,13 @@ import { elapsed } from './time.js';
 import type {
   Absent,
   Binding,
+  Conclusion,
   Decision,
   History,
   Recommendation,
   Rule,
   Samples,
   StagesTrace,
-  Trace,
   Walk,
 } from './types.js';
 import { workloadKey } from './types.js';
@@ -63,25 +63,29 @@ export interface Outcome {
  * @param now seconds since the epoch
  */
 export function decide(rule: Rule, samples: Samples, history: History, now: number): Decision {
+  return inWords(rule, conclude(rule, samples, history, now));
+}
+
+/** `decide` but for the words: a replay of the past makes millions of decisions and reads the words of few. */
+export function conclude(rule: Rule, samples: Samples, history: History, now: number): Conclusion {
   const situation = survey(rule, samples, history, now);
   const outcome = settle(situation);
   const replicas = outcome.stages.clamped;
   const { bound, action } = classOf(situation);
-  let words: Explanation | undefined;
-  // Found when they are read: a replay of the past makes millions of decisions and reads the words of few.
-  const explanation = (): Explanation =>
-    (words ??= explain(rule, { bound, action, ...traceOf(situation, outcome, () => '') }));
   return {
     replicas,
     bound,
     action,
-    get reason() {
-      return explanation().reason;
-    },
-    trace: traceOf(situation, outcome, () => explanation().wouldChange),
+    trace: traceOf(situation, outcome),
     history: recordScaling(outcome.history, rule.behavior, samples.replicas, replicas, now),
     historyIfNotApplied: outcome.history,
   };
+}
+
+export function inWords(rule: Rule, conclusion: Conclusion): Decision {
+  const { bound, action, trace } = conclusion;
+  const { reason, wouldChange } = explain(rule, { bound, action, ...trace });
+  return { ...conclusion, reason, trace: { ...trace, wouldChange } };
 }
 
 function survey(rule: Rule, samples: Samples, history: History, now: number): Situation {
@@ -247,8 +251,7 @@ function classOf({ assessment, walk: walked }: Situation): Pick<Decision, 'bound
 function traceOf(
   { rule, samples, now, assessment, walk: walked, noScaleDown }: Situation,
   { stages, binding }: Outcome,
-  wouldChange: () => string,
-): Trace {
+): Conclusion['trace'] {
   const { inputs, sizing, objective, classification } = assessment;
   return {
     workload: workloadKey(rule.scaleTargetRef),
@@ -263,9 +266,6 @@ function traceOf(
     noScaleDown,
     stages,
     binding,
-    get wouldChange() {
-      return wouldChange();
-    },
   };
 }
 

@@ -1,5 +1,5 @@
-import { decide } from '../core/decide.js';
-import type { Decision, Neighbour, Samples, WorkloadKey } from '../core/types.js';
+import { conclude, inWords } from '../core/decide.js';
+import type { Conclusion, Decision, Neighbour, Samples, WorkloadKey } from '../core/types.js';
 import { surveyWaiters } from '../core/waiters.js';
 import { assemble, type Surroundings } from './assemble.js';
 import type { Claim } from './claims.js';
@@ -24,6 +24,17 @@ export interface Scene {
  * tests and the backtest all decide here.
  */
 export function decideGroup(own: readonly Claim[], scene: Scene): { claim: Claim; decision: Decision }[] {
+  return concludeGroup(own, scene).map(({ claim, conclusion }) => ({
+    claim,
+    decision: inWords(claim.rule, conclusion),
+  }));
+}
+
+/** `decideGroup` but for the words. */
+export function concludeGroup(
+  own: readonly Claim[],
+  scene: Scene,
+): { claim: Claim; conclusion: Conclusion }[] {
   const { claims, tables, surroundings, histories, known, now } = scene;
   const neighbourhood = new Map<WorkloadKey, Neighbour>();
   for (const [key, samples] of assemble(tables, surroundings, claims.keys())) {
@@ -47,6 +58,6 @@ export function decideGroup(own: readonly Claim[], scene: Scene): { claim: Claim
       walk: walks.get(claim.key),
       waitedOnBy: waitedOnBy.get(claim.key) ?? [],
     };
-    return [{ claim, decision: decide(claim.rule, samples, neighbour.history, now) }];
+    return [{ claim, conclusion: conclude(claim.rule, samples, neighbour.history, now) }];
   });
 }

@@ -3,19 +3,24 @@ import type { Condition, Objective, StepAction } from './rule.js';
 import type { Absent } from './samples.js';
 import type { WorkloadKey } from './workload.js';
 
-export interface Decision {
+/** A decision that is not put into words yet. */
+export interface Conclusion {
   readonly replicas: number;
   /** The class: `bound` of the step that matched, `none` when none did, `unknown` when data to tell is absent. */
   readonly bound: string;
   /** What the class calls for. Whether replicas change is `replicas` against `trace.currentReplicas`. */
   readonly action: StepAction;
-  /** One plain sentence. */
-  readonly reason: string;
-  readonly trace: Trace;
+  readonly trace: Omit<Trace, 'wouldChange'>;
   /** The next history once `replicas` is applied (or equals the current replicas). */
   readonly history: History;
   /** The next history when it is not applied: dry run, failed write, lost leadership. */
   readonly historyIfNotApplied: History;
+}
+
+export interface Decision extends Conclusion {
+  /** One plain sentence. */
+  readonly reason: string;
+  readonly trace: Trace;
 }
 
 export interface Trace {
