@@ -7,9 +7,13 @@ import { ExporterProcess } from './exporter-process.js';
 import { requireKernel, Sandbox } from './harness.js';
 
 const WINDOWS = 4;
-const WINDOW_MS = 7000;
+const CONTAINERS_PER_WINDOW = 130;
 /** What lives at the same time. */
 const ALIVE = 20;
+/** Collects the garbage again and again: what is left is in use. */
+const COLLECT = `import v8 from 'node:v8'; import vm from 'node:vm'; v8.setFlagsFromString('--expose-gc');
+  setInterval(vm.runInNewContext('gc'), 250).unref();`;
+const COLLECTING = ['env', `NODE_OPTIONS=--import=data:text/javascript,${encodeURIComponent(COLLECT)}`];
 const ACCEPTED = [
   'text/plain;version=0.0.4',
   'application/openmetrics-text;version=1.0.0',
@@ -38,19 +42,18 @@ describe('the exporter in the long run', function () {
   });
 
   it('stays as large as it is while containers come and go and scrapers ask and hang up', async () => {
-    exporter = new ExporterProcess(['--source', 'host', '--containers.keep-dead', '0']);
+    exporter = new ExporterProcess(['--source', 'host', '--containers.keep-dead', '0'], COLLECTING);
     const url = await exporter.url();
     const pid = exporter.child.pid!;
     const floors: number[] = [];
     const files: number[] = [];
-    let scrapes = 0;
     for (let window = 0; window < WINDOWS; window++) {
       let floor = Infinity;
-      for (const end = performance.now() + WINDOW_MS; performance.now() < end; scrapes++) {
+      for (let i = 0; i < CONTAINERS_PER_WINDOW; i++) {
         churn();
-        const accept = ACCEPTED[scrapes % ACCEPTED.length]!;
+        const accept = ACCEPTED[i % ACCEPTED.length]!;
         const answer = await fetch(`${url}/metrics`, { headers: { accept } });
-        if (scrapes % 5 === 0) await answer.body!.cancel();
+        if (i % 5 === 0) await answer.body!.cancel();
         else await answer.arrayBuffer();
         floor = Math.min(floor, await used(url));
         await sleep(10);
@@ -58,8 +61,7 @@ describe('the exporter in the long run', function () {
       floors.push(floor);
       files.push(readdirSync(`/proc/${pid}/fd`).length);
     }
-    const told = `${made.length} containers, ${scrapes} scrapes; MB: ${floors.map((one) => (one / 1e6).toFixed(1)).join()}; files: ${files.join()}`;
-    expect(made.length, told).to.be.greaterThan(500);
+    const told = `MB: ${floors.map((one) => (one / 1e6).toFixed(1)).join()}; files: ${files.join()}`;
     // The first window is a warm-up: code is compiled, and what is kept for good is made.
     expect(floors.at(-1)! / floors[1]!, told).to.be.lessThan(1.1);
     expect(files.at(-1)! - files[1]!, told).to.be.lessThan(5);
