@@ -9,47 +9,20 @@
 #include "privileges.h"
 #include "profile.h"
 
-/* Tells our handle from anybody else's wrapped object. */
-static const napi_type_tag handle_tag = { 0x6b65726e7363616cULL, 0x652d68616e646c65ULL };
+static void close_probes(void *session)
+{
+	session_close(session);
+}
 
-struct handle {
-	struct session *session; /* NULL once closed */
+static const struct handle_kind probes_kind = {
+	.tag = { 0x6b65726e7363616cULL, 0x652d68616e646c65ULL },
+	.name = "set of probes",
+	.close = close_probes,
 };
-
-static void free_handle(napi_env env, void *data, void *hint)
-{
-	struct handle *handle = data;
-
-	(void)env;
-	(void)hint;
-	if (handle->session)
-		session_close(handle->session);
-	free(handle);
-}
-
-napi_value throw(napi_env env, const char *code, const char *message)
-{
-	napi_throw_error(env, code, message);
-	return NULL;
-}
 
 struct session *arguments(napi_env env, napi_callback_info info, size_t wanted, napi_value *values)
 {
-	size_t count = wanted;
-	bool ours = false;
-	struct handle *handle;
-
-	CHECK(napi_get_cb_info(env, info, &count, values, NULL, NULL));
-	if (count >= wanted)
-		CHECK(napi_check_object_type_tag(env, values[0], &handle_tag, &ours));
-	if (!ours) {
-		napi_throw_type_error(env, "BAD_ARGUMENT", "not a handle of this addon");
-		return NULL;
-	}
-	CHECK(napi_unwrap(env, values[0], (void **)&handle));
-	if (!handle->session)
-		throw(env, "CLOSED", "the probes are closed");
-	return handle->session;
+	return handle_argument(env, info, &probes_kind, wanted, values);
 }
 
 static napi_value get_options(napi_env env, napi_value object, struct options *options)
@@ -79,46 +52,20 @@ static napi_value open_session(napi_env env, napi_callback_info info)
 {
 	struct options options = {};
 	struct failure failure = {};
-	struct handle *handle;
-	napi_value argument, result;
+	struct session *session;
+	napi_value argument;
 	size_t count = 1;
 
 	CHECK(napi_get_cb_info(env, info, &count, &argument, NULL, NULL));
 	if (!get_options(env, argument, &options))
 		return NULL;
-	handle = calloc(1, sizeof(*handle));
-	if (!handle)
-		return throw(env, "NO_MEMORY", "no memory");
-	handle->session = session_open(&options, &failure);
-	if (!handle->session) {
-		free(handle);
-		return throw(env, failure.code, failure.message);
-	}
-	if (napi_create_object(env, &result) != napi_ok ||
-	    napi_wrap(env, result, handle, free_handle, NULL, NULL) != napi_ok) {
-		free_handle(env, handle, NULL);
-		return throw(env, "NAPI_FAILED", "cannot create the handle");
-	}
-	CHECK(napi_type_tag_object(env, result, &handle_tag));
-	return result;
+	session = session_open(&options, &failure);
+	return session ? new_handle(env, &probes_kind, session) : throw(env, failure.code, failure.message);
 }
 
 static napi_value close_session(napi_env env, napi_callback_info info)
 {
-	napi_value object;
-	size_t count = 1;
-	bool ours = false;
-	struct handle *handle;
-
-	CHECK(napi_get_cb_info(env, info, &count, &object, NULL, NULL));
-	CHECK(napi_check_object_type_tag(env, object, &handle_tag, &ours));
-	if (!ours)
-		return throw(env, "BAD_ARGUMENT", "not a handle of this addon");
-	CHECK(napi_unwrap(env, object, (void **)&handle));
-	if (handle->session)
-		session_close(handle->session);
-	handle->session = NULL;
-	return NULL;
+	return close_handle(env, info, &probes_kind);
 }
 
 static napi_value list_programs(napi_env env, napi_callback_info info)

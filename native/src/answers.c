@@ -11,24 +11,6 @@
 #include "napi.h"
 #include "skipped.h"
 
-napi_value set_string(napi_env env, napi_value object, const char *name, const char *text)
-{
-	napi_value value;
-
-	CHECK(napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &value));
-	CHECK(napi_set_named_property(env, object, name, value));
-	return object;
-}
-
-napi_value set_number(napi_env env, napi_value object, const char *name, double number)
-{
-	napi_value value;
-
-	CHECK(napi_create_double(env, number, &value));
-	CHECK(napi_set_named_property(env, object, name, value));
-	return object;
-}
-
 /* A typed array over fresh memory; `*data` is where to write it. */
 static napi_value new_array(napi_env env, napi_value object, const char *name, napi_typedarray_type type, size_t size,
 			    size_t length, void **data)

@@ -93,7 +93,7 @@ bool session_attach(struct session *session, struct failure *failure)
 
 	for (size_t i = 0; i < session->nr_programs; i++)
 		attach_status(session, &session->programs[i]);
-	session->skeleton->bss->switches_seen = session_program_attached(session, "sched_switch");
+	session->skeleton->bss->switches_seen = program_attached(session, "sched_switch");
 	session_settle(session);
 
 	for (size_t i = 0; i < session->nr_programs; i++)

@@ -5,7 +5,6 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,44 +18,6 @@
 #include "messages.h"
 #include "programs.h"
 #include "session.h"
-
-void fail(struct failure *failure, const char *code, const char *format, ...)
-{
-	va_list arguments;
-
-	failure->code = code;
-	va_start(arguments, format);
-	vsnprintf(failure->message, sizeof(failure->message), format, arguments);
-	va_end(arguments);
-}
-
-void tell_absence(struct program_status *status, const char *format, ...)
-{
-	char why[256];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(why, sizeof(why), format, arguments);
-	va_end(arguments);
-	/* Nothing is lost where another program takes its place. */
-	snprintf(status->detail, sizeof(status->detail), "%s%s%s", why, status->absent ? ": " : "", status->absent ?: "");
-}
-
-static struct program_status *find_status(struct session *session, const char *name)
-{
-	for (size_t i = 0; i < session->nr_programs; i++)
-		if (!strcmp(session->programs[i].name, name))
-			return &session->programs[i];
-	return NULL;
-}
-
-bool session_program_attached(const struct session *session, const char *name)
-{
-	for (size_t i = 0; i < session->nr_programs; i++)
-		if (!strcmp(session->programs[i].name, name))
-			return session->programs[i].attached;
-	return false;
-}
 
 static bool has_tracepoint(const struct btf *kernel, const char *tracepoint)
 {
@@ -149,7 +110,7 @@ static int configure(struct session *session)
 	skeleton->rodata->owner_is_blkcg = session->owner_is_blkcg;
 
 	bpf_object__for_each_program(program, skeleton->obj) {
-		const struct program_status *status = find_status(session, bpf_program__name(program));
+		const struct program_status *status = program_status(session, bpf_program__name(program));
 
 		error |= bpf_program__set_autoload(program, status && status->wanted);
 	}
@@ -183,7 +144,7 @@ static bool load(struct session *session, struct failure *failure)
 		if (!error)
 			return true;
 		name = messages_failed_program(before);
-		status = name ? find_status(session, name) : NULL;
+		status = name ? program_status(session, name) : NULL;
 		if (!status || !status->wanted) {
 			fail(failure, "LOAD_FAILED", "the BPF programs cannot be loaded (%s): %s", strerror(-error),
 			     messages_last_warning());

@@ -23,6 +23,23 @@
 /* Leaves an exception with that code pending; answers NULL, for `return throw(...)`. */
 napi_value throw(napi_env env, const char *code, const char *message);
 
+/* An object of JavaScript's that stands for something of ours, until that is closed or the object collected. */
+struct handle_kind {
+	napi_type_tag tag;     /* tells ours from anybody else's wrapped object */
+	const char *name;      /* for messages */
+	void (*close)(void *); /* what it stands for */
+};
+
+/* Takes `thing` over: it is closed when no handle can be made for it. */
+napi_value new_handle(napi_env env, const struct handle_kind *kind, void *thing);
+
+/* What the first of `wanted` arguments stands for, or NULL with an exception pending. */
+void *handle_argument(napi_env env, napi_callback_info info, const struct handle_kind *kind, size_t wanted,
+		      napi_value *values);
+
+/* Closes what the only argument stands for, unless it is closed already. */
+napi_value close_handle(napi_env env, napi_callback_info info, const struct handle_kind *kind);
+
 /* The open session behind the first of `wanted` arguments, or NULL with an exception pending. */
 struct session *arguments(napi_env env, napi_callback_info info, size_t wanted, napi_value *values);
 

@@ -13,86 +13,39 @@
 #include "napi.h"
 #include "profile.h"
 
-static const napi_type_tag sampler_tag = { 0x6b65726e7363616cULL, 0x652d73616d706c65ULL };
+static void close_stack_sampler(void *sampler)
+{
+	sampler_close(sampler);
+}
 
-struct handle {
-	struct sampler *sampler; /* NULL once closed */
+static const struct handle_kind sampler_kind = {
+	.tag = { 0x6b65726e7363616cULL, 0x652d73616d706c65ULL },
+	.name = "stack sampler",
+	.close = close_stack_sampler,
 };
-
-static void free_handle(napi_env env, void *data, void *hint)
-{
-	struct handle *handle = data;
-
-	(void)env;
-	(void)hint;
-	if (handle->sampler)
-		sampler_close(handle->sampler);
-	free(handle);
-}
-
-static struct handle *handle_of(napi_env env, napi_callback_info info, size_t wanted, napi_value *values)
-{
-	size_t count = wanted;
-	bool ours = false;
-	struct handle *handle;
-
-	CHECK(napi_get_cb_info(env, info, &count, values, NULL, NULL));
-	if (count >= wanted)
-		CHECK(napi_check_object_type_tag(env, values[0], &sampler_tag, &ours));
-	if (!ours) {
-		napi_throw_type_error(env, "BAD_ARGUMENT", "not a stack sampler of this addon");
-		return NULL;
-	}
-	CHECK(napi_unwrap(env, values[0], (void **)&handle));
-	return handle;
-}
 
 static struct sampler *sampler_of(napi_env env, napi_callback_info info, size_t wanted, napi_value *values)
 {
-	struct handle *handle = handle_of(env, info, wanted, values);
-
-	if (handle && !handle->sampler)
-		throw(env, "CLOSED", "the stack sampler is closed");
-	return handle ? handle->sampler : NULL;
+	return handle_argument(env, info, &sampler_kind, wanted, values);
 }
 
 static napi_value open_sampler(napi_env env, napi_callback_info info)
 {
 	struct failure failure = {};
-	struct handle *handle;
-	napi_value argument, result;
+	struct sampler *sampler;
+	napi_value argument;
 	size_t count = 1;
 	uint32_t hz;
 
 	CHECK(napi_get_cb_info(env, info, &count, &argument, NULL, NULL));
 	CHECK(napi_get_value_uint32(env, argument, &hz));
-	handle = calloc(1, sizeof(*handle));
-	if (!handle)
-		return throw(env, "NO_MEMORY", "no memory");
-	handle->sampler = sampler_open(hz, &failure);
-	if (!handle->sampler) {
-		free(handle);
-		return throw(env, failure.code, failure.message);
-	}
-	if (napi_create_object(env, &result) != napi_ok ||
-	    napi_wrap(env, result, handle, free_handle, NULL, NULL) != napi_ok) {
-		free_handle(env, handle, NULL);
-		return throw(env, "NAPI_FAILED", "cannot create the handle");
-	}
-	CHECK(napi_type_tag_object(env, result, &sampler_tag));
-	return result;
+	sampler = sampler_open(hz, &failure);
+	return sampler ? new_handle(env, &sampler_kind, sampler) : throw(env, failure.code, failure.message);
 }
 
 static napi_value close_sampler(napi_env env, napi_callback_info info)
 {
-	napi_value argument;
-	struct handle *handle = handle_of(env, info, 1, &argument);
-
-	if (handle && handle->sampler)
-		sampler_close(handle->sampler);
-	if (handle)
-		handle->sampler = NULL;
-	return NULL;
+	return close_handle(env, info, &sampler_kind);
 }
 
 /* The numbers of a BigUint64Array; they belong to it. */

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "programs.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
 const struct program programs[] = {
 	{ .name = "sched_switch",
 	  .probe = PROBE_SCHEDULER,
@@ -97,3 +101,31 @@ const struct member members[] = {
 };
 
 const size_t nr_members = sizeof(members) / sizeof(members[0]);
+
+struct program_status *program_status(struct session *session, const char *name)
+{
+	for (size_t i = 0; i < session->nr_programs; i++)
+		if (!strcmp(session->programs[i].name, name))
+			return &session->programs[i];
+	return NULL;
+}
+
+bool program_attached(const struct session *session, const char *name)
+{
+	for (size_t i = 0; i < session->nr_programs; i++)
+		if (!strcmp(session->programs[i].name, name))
+			return session->programs[i].attached;
+	return false;
+}
+
+void tell_absence(struct program_status *status, const char *format, ...)
+{
+	char why[256];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(why, sizeof(why), format, arguments);
+	va_end(arguments);
+	/* Nothing is lost where another program takes its place. */
+	snprintf(status->detail, sizeof(status->detail), "%s%s%s", why, status->absent ? ": " : "", status->absent ?: "");
+}

@@ -28,4 +28,10 @@ extern const struct member members[];
 extern const size_t nr_members;
 extern const size_t nr_programs;
 
+/* What became of a program; NULL when there is none of that name. */
+struct program_status *program_status(struct session *session, const char *name);
+bool program_attached(const struct session *session, const char *name);
+/* Notes why a program is absent, and what is lost. */
+void tell_absence(struct program_status *status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 #endif

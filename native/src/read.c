@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "kernscale.skel.h"
+#include "programs.h"
 #include "session.h"
 
 static const double NANOSECOND = 1e-9;
@@ -33,7 +34,7 @@ int session_settle(struct session *session)
 {
 	int error = 0;
 
-	if (session_program_attached(session, "settle")) {
+	if (program_attached(session, "settle")) {
 		session->skeleton->bss->settle_clock = 0;
 		/* The iterator takes this CPU's run-queue clock for now; passing through the scheduler refreshes it. */
 		sched_yield();

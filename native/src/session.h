@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "../bpf/layout.h"
+#include "failure.h"
 #include "pools.h"
 
 struct kernscale; /* the skeleton bpftool generates */
@@ -29,11 +30,6 @@ struct program_status {
 	bool wanted;
 	bool attached;
 	char detail[512];
-};
-
-struct failure {
-	const char *code; /* a string constant; NULL: no failure */
-	char message[1024];
 };
 
 struct options {
@@ -134,9 +130,5 @@ void session_age_peers(struct session *session);
 /* A clock of that CPU, not yet attached to anything. Its descriptor, or -1 and errno. */
 int perf_event_on(int cpu, uint32_t hz);
 
-bool session_program_attached(const struct session *session, const char *name);
-/* Notes why a program is absent, and what is lost. */
-void tell_absence(struct program_status *status, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void fail(struct failure *failure, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif
