@@ -35,8 +35,9 @@ export function assess(
     return signal === REQUEST ? usableRequest(reading) : reading;
   };
   // A workload at zero replicas has no ratio; it is not scaled either.
-  const scaled = { ...samples, replicas: Math.max(1, samples.replicas) };
-  const sizing = size(rule, scaled, read(rule.target.signal), read(REQUEST), now);
+  const scaled = samples.replicas > 0 ? samples : { ...samples, replicas: 1 };
+  const demand = read(rule.target.signal);
+  const sizing = size(rule, scaled, demand, read(REQUEST), now);
   const ratio: Reading = isAbsent(sizing) ? sizing : { value: sizing.trace.ratio, timestamp: now };
   const classification = classify(
     rule.decide,
@@ -45,7 +46,7 @@ export function assess(
     now,
   );
   const pods = Object.hasOwn(samples.signals, PODS) ? read(PODS) : undefined;
-  const byPod = isAbsent(read(rule.target.signal)) ? [] : unansweredByPod(rule, samples);
+  const byPod = isAbsent(demand) ? [] : unansweredByPod(rule, samples);
   const inputs = [
     ...signalsOf(rule, pods !== undefined).map((signal) => inputTrace(signal, read(signal), now)),
     ...byPod.map(({ signal, absence }) => inputTrace(signal, absence, now)),

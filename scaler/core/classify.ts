@@ -28,9 +28,10 @@ export function classify(
   const traces = steps.map((step, index) => {
     const key = `${index}:${step.bound}`;
     const evidence = Object.keys(step.when).map((signal) => weigh(step, signal, read(signal)));
-    const state = advance(previous[key] ?? {}, step, verdict(evidence), now);
+    const holds = verdict(evidence);
+    const state = advance(previous[key] ?? {}, step, holds, now);
     states[key] = state;
-    return trace(step, state, evidence, now);
+    return trace(step, state, evidence, holds, now);
   });
   const first = traces.findIndex(({ outcome }) => outcome === 'matched' || outcome === 'keeping');
   return { step: steps[first], traces, states };
@@ -61,14 +62,22 @@ function trace(
   step: DecideStep,
   state: StepState,
   evidence: readonly ConditionTrace[],
+  holds: boolean | undefined,
   now: number,
 ): StepTrace {
-  const holds = verdict(evidence);
-  const kept = state.lastMatch !== undefined && elapsed(state.lastMatch, now) < step.keepFor;
   const { bound, action } = step;
-  const held = state.since === undefined ? {} : { heldSeconds: elapsed(state.since, now) };
-  if (holds && state.lastMatch === now) return { bound, action, outcome: 'matched', evidence, ...held };
-  if (kept) return { bound, action, outcome: 'keeping', evidence, ...held };
-  if (holds === undefined) return { bound, action, outcome: 'unknown', evidence, ...held };
-  return { bound, action, outcome: holds ? 'pending' : 'no', evidence, ...held };
+  const traced = { bound, action, outcome: outcomeOf(step, state, holds, now), evidence };
+  return state.since === undefined ? traced : { ...traced, heldSeconds: elapsed(state.since, now) };
+}
+
+function outcomeOf(
+  step: DecideStep,
+  state: StepState,
+  holds: boolean | undefined,
+  now: number,
+): StepTrace['outcome'] {
+  if (holds && state.lastMatch === now) return 'matched';
+  if (state.lastMatch !== undefined && elapsed(state.lastMatch, now) < step.keepFor) return 'keeping';
+  if (holds === undefined) return 'unknown';
+  return holds ? 'pending' : 'no';
 }

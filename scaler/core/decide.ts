@@ -127,7 +127,7 @@ function resume(
 ): History {
   const begun = begin(history, current, now);
   if (missing.length > 0) return { ...begun, dataGap: true };
-  const newest = Math.max(...begun.recommendations.map(({ at }) => at));
+  const newest = begun.recommendations.reduce((latest, { at }) => Math.max(latest, at), -Infinity);
   const pause = Math.max(windows(rule).down, LONGEST_INTERVAL);
   if (!history.dataGap && elapsed(newest, now) <= pause) return begun;
   return { ...recommend(begun, rule, { replicas: current, at: now, assumed: true }), dataGap: false };

@@ -56,9 +56,9 @@ export function sizeByPods(
 /** What was asked for by pod and not answered, though its sum was. Sizing makes do, so it must not scale down. */
 export function unansweredByPod(
   { target }: Pick<Rule, 'target'>,
-  { podSignals = {} }: WorkloadSamples,
+  { podSignals }: WorkloadSamples,
 ): { readonly signal: string; readonly absence: Absent }[] {
-  if ('value' in target) return [];
+  if (!podSignals || 'value' in target) return [];
   const needed = target.signal === 'cpu' ? [target.signal, STARVED] : [target.signal];
   return needed.flatMap((signal) => {
     const absence = podSignals[signal];
