@@ -65,9 +65,19 @@ export function addPeers(a: PeerCounters, b: PeerCounters): PeerCounters {
   };
 }
 
-/** What a peer's counters have grown by. The kernel may have forgotten the peer and begun anew: then it is all of them. */
+/** The kernel may have forgotten the peer and begun anew. */
+function goesOn(now: PeerCounters, before: PeerCounters | undefined): before is PeerCounters {
+  return before !== undefined && now.wait.sum >= before.wait.sum && now.connections >= before.connections;
+}
+
+/** Seconds by which the wait for a peer has grown: all of it when the peer began anew. */
+export function waitSince(now: PeerCounters, before: PeerCounters | undefined): number {
+  return goesOn(now, before) ? now.wait.sum - before.wait.sum : now.wait.sum;
+}
+
+/** What a peer's counters have grown by: all of it when the peer began anew. */
 export function peerSince(now: PeerCounters, before: PeerCounters | undefined): PeerCounters {
-  if (!before || now.wait.sum < before.wait.sum || now.connections < before.connections) return now;
+  if (!goesOn(now, before)) return now;
   return {
     peer: now.peer,
     wait: {

@@ -89,7 +89,7 @@ export function formatBound(bound: number, format: TextFormat): string {
 }
 
 export function isEmpty({ buckets }: Histogram): boolean {
-  for (const count of buckets) if (count !== 0) return false;
+  for (let index = 0; index < buckets.length; index++) if (buckets[index] !== 0) return false;
   return true;
 }
 

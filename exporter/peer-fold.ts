@@ -1,5 +1,5 @@
 import type { PeerCounters } from 'bpf-linker-napi';
-import { addPeers, peerSince } from './counters.js';
+import { addPeers, peerSince, waitSince } from './counters.js';
 
 /** The peers that are not told apart. The kernel has such an entry of its own, for those beyond its bound. */
 const OTHER = 'other';
@@ -42,7 +42,7 @@ export class PeerFold {
   #score(peers: readonly PeerCounters[], now: number): void {
     const decay = 2 ** ((this.#at - now) / HALF_LIFE_SECONDS);
     const scores = peers.map((one): [string, number] => {
-      const waited = peerSince(one, this.#last.get(one.peer)).wait.sum;
+      const waited = waitSince(one, this.#last.get(one.peer));
       return [one.peer, (this.#scores.get(one.peer) ?? 0) * decay + waited];
     });
     this.#scores = new Map(scores);
