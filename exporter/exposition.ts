@@ -100,18 +100,20 @@ export function histogramLines(
   { buckets, sum }: Histogram,
   layout: BucketLayout,
 ): string {
-  // Joined, because a concatenation is walked again, piece by piece, in every line that begins with it.
-  const prefix = [name, '_bucket{', labels, ',le="'].join('');
   let lines = '';
   let count = 0;
   let next = 0;
-  for (let line = 0; line < layout.le.length; line++) {
-    while (next <= layout.lastBucket[line]!) count += buckets[next++]!;
-    lines += `${prefix}${layout.le[line]!}"} ${count}\n`;
+  if (layout.le.length > 0) {
+    // Joined, because a concatenation is walked again, piece by piece, in every line that begins with it.
+    const prefix = [name, '_bucket{', labels, ',le="'].join('');
+    for (let line = 0; line < layout.le.length; line++) {
+      while (next <= layout.lastBucket[line]!) count += buckets[next++]!;
+      lines += `${prefix}${layout.le[line]!}"} ${count}\n`;
+    }
   }
   while (next < buckets.length) count += buckets[next++]!;
   return (
-    `${lines}${prefix}+Inf"} ${count}\n` +
+    `${lines}${name}_bucket{${labels},le="+Inf"} ${count}\n` +
     `${name}_sum{${labels}} ${formatValue(sum)}\n${name}_count{${labels}} ${count}\n`
   );
 }
