@@ -2,7 +2,7 @@ import { errorMessage } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import type { ContainerIdentity, PodIdentity } from '../pods.js';
 import type { CgroupKey, Source } from '../source.js';
-import { inspectContainer, type EngineContainer } from './engine.js';
+import type { EngineContainer } from './engine.js';
 import { parseHostPath, type HostCgroup } from './path.js';
 import { unitIdentity } from './unit.js';
 
@@ -85,6 +85,8 @@ export class HostSource implements Source {
       entry.askAt = undefined;
     } else {
       try {
+        // What checks an engine's answer takes 13 MB: it is loaded only where there is a container to ask for.
+        const { inspectContainer } = await import('./engine.js');
         entry.identity = containerIdentity(
           entry.cgroup,
           await inspectContainer(this.sockets[engine], containerId),

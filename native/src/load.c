@@ -5,6 +5,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +197,14 @@ static bool map_memory(struct session *session, struct failure *failure)
 	return false;
 }
 
+/* What loading took, the kernel's type information above all, goes back to the system. */
+static void trim_memory(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
 struct session *session_open(const struct options *options, struct failure *failure)
 {
 	struct session *session;
@@ -218,8 +227,10 @@ struct session *session_open(const struct options *options, struct failure *fail
 	plan(session, kernel);
 	btf__free(kernel);
 	if (load(session, failure) && map_memory(session, failure) && events_open(session, failure) &&
-	    session_attach(session, failure))
+	    session_attach(session, failure)) {
+		trim_memory();
 		return session;
+	}
 	session_close(session);
 	return NULL;
 }
