@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,12 +134,25 @@ static int load_once(struct session *session)
 	return error;
 }
 
+/* The verifier gives up (EAGAIN) when a signal is pending, which looks like a program that the kernel refuses. */
+static int load_undisturbed(struct session *session)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	error = load_once(session);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
 /* libbpf loads all or nothing: leave out the program it names and try again. */
 static bool load(struct session *session, struct failure *failure)
 {
 	for (size_t attempt = 0; attempt <= session->nr_programs; attempt++) {
 		size_t before = messages_count();
-		int error = load_once(session);
+		int error = load_undisturbed(session);
 		const char *name;
 		struct program_status *status;
 

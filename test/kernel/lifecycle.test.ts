@@ -19,6 +19,16 @@ const OPENER = `
   setInterval(() => probes.read(), 100);
 `;
 
+const OPENER_UNDER_SIGNALS = `
+  import { openProbes } from ${JSON.stringify(join(import.meta.dirname, '../../native/index.ts'))};
+  process.on('SIGUSR2', () => undefined);
+  console.log('ready');
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const { programs } = openProbes({ cgroupRoot: ${JSON.stringify('/')} });
+  console.log(JSON.stringify(programs));
+  process.exit();
+`;
+
 describe('life of the probes', () => {
   before(function () {
     requireKernel(() => {
@@ -65,6 +75,30 @@ describe('life of the probes', () => {
       expect(probes.read().containers).to.have.lengthOf(1);
     } finally {
       probes.close();
+    }
+  });
+
+  it('loads everything also while signals arrive', async function () {
+    this.timeout(20_000);
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '-e', OPENER_UNDER_SIGNALS],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    try {
+      let last = '';
+      for await (const line of createInterface({ input: child.stdout })) {
+        last = line;
+        // Ends when there is nobody left to signal.
+        const flood = 'while kill -USR2 "$1" 2>/dev/null; do :; done';
+        if (line === 'ready') spawn('bash', ['-c', flood, 'bash', String(child.pid)], { stdio: 'ignore' });
+      }
+      const programs = JSON.parse(last) as { program: string; detail: string }[];
+      expect(programs.filter(({ detail }) => detail.includes('refused'))).to.deep.equal([]);
+    } finally {
+      child.kill('SIGKILL');
     }
   });
 
