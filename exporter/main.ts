@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { setFlagsFromString } from 'node:v8';
 import {
   NativeError,
   openProbes,
@@ -25,13 +24,6 @@ import type { Pod } from './pod.js';
 import { openSampler, profileService } from './profile/service.js';
 import type { Source } from './source.js';
 import { createApp } from './web.js';
-
-/*
- * By default V8 lets garbage grow to three times what lives, and new objects take 48 MB. Both are read whenever the heap
- * grows, so it is not too late. Kept small they cost a scrape of 500 containers some milliseconds and save 25 MB.
- */
-setFlagsFromString('--heap-growing-percent=50');
-setFlagsFromString('--semi-space-growth-factor=1');
 
 await runMain('kernscale-exporter', async (argv) => {
   const version = packageVersion();
