@@ -117,7 +117,7 @@ describe('kernscale-exporter on this kernel', function () {
 
   it('measures a container from start to end, and leaves nothing behind', async () => {
     api.put(podOf(ID));
-    const exporter = start(['--containers.keep-dead', '1s', '--kubernetes.node-name', 'n1']);
+    const exporter = start(['--containers.keep-dead', '2s', '--kubernetes.node-name', 'n1']);
     const url = await exporter.url();
     await eventually('it is ready', async () => (await fetch(`${url}/-/ready`)).status === 200);
     expect(api.requests[0]!.url.searchParams.get('fieldSelector')).to.equal('spec.nodeName=n1');
@@ -129,7 +129,6 @@ describe('kernscale-exporter on this kernel', function () {
     const truth = usageSeconds(cgroup);
     expect(await value(url, ONCPU)).to.be.within(truth * 0.95, truth * 1.05 + 0.2);
     expect(await value(url, /^kernscale_container_cpu_limit_cores/)).to.equal(0.2);
-    expect(await value(url, /^kernscale_oncpu_seconds_sum/)).to.be.greaterThan(0.9);
 
     await stop(burner, 'SIGKILL');
     await eventually('its cgroup can be removed', () => {
@@ -139,7 +138,10 @@ describe('kernscale-exporter on this kernel', function () {
     await eventually('it is retired', async () => {
       return (await value(url, /^kernscale_exporter_containers\{state="retired"/)) === 1;
     });
-    expect(await value(url, ONCPU)).to.be.greaterThan(truth);
+    const counted = (await value(url, ONCPU))!;
+    expect(counted).to.be.greaterThan(truth);
+    // Only now: a run on a CPU is observed when it ends, and on an idle machine none did until the burner was killed.
+    expect(await value(url, /^kernscale_oncpu_seconds_sum/)).to.be.closeTo(counted, counted * 0.01);
     await eventually('its series vanish', async () => (await value(url, ONCPU)) === undefined);
 
     const asked = Date.now();
