@@ -101,8 +101,9 @@ function sourceFlags(): Option[] {
     ).choices([...SOURCES]),
     flag('--host.docker-socket <file>', "Where Docker's API listens", '/run/docker.sock'),
     flag('--host.podman-socket <file>', "Where podman's API listens", '/run/podman/podman.sock'),
+    // The kubelet takes the host's name for its own in lower case (pkg/util/node, `GetHostname`).
     flag('--kubernetes.node-name <name>', 'This node in the Kubernetes API').default(
-      process.env['NODE_NAME'] ?? hostname(),
+      process.env['NODE_NAME'] ?? hostname().toLowerCase(),
       'NODE_NAME, else the host name',
     ),
     flag('--kubernetes.kubeconfig <file>', 'Kubeconfig to use; default: service account, KUBECONFIG'),

@@ -1,8 +1,27 @@
-import type { Watched } from '../common/kubernetes-watch.js';
+import type { ApiAccess } from '../common/kubernetes-access.js';
+import { watchResource, type Watched } from '../common/kubernetes-watch.js';
+import type { Logger } from '../common/log.js';
 import { parseCgroupPath, parsePodPath } from './cgroup-path.js';
 import type { Pod } from './pod.js';
 import { indexPods, type PodIdentity } from './pods.js';
 import type { CgroupKey, Source } from './source.js';
+
+/**
+ * Follows the pods of one node. A node without any is most likely another node's name: field selectors match exactly
+ * or, without a word, not at all.
+ */
+export function watchPods(config: ApiAccess, nodeName: string, log: Logger): Watched<Pod> {
+  const fieldSelector = `spec.nodeName=${nodeName}`;
+  const pods = watchResource<Pod>({ config, path: '/api/v1/pods', fieldSelector, log });
+  void pods.synced.then(() => {
+    if (pods.list().length > 0) return;
+    log.warn(
+      { node: nodeName },
+      'the API knows no pod on this node; --kubernetes.node-name gives its name there',
+    );
+  });
+  return pods;
+}
 
 /** Names containers by this node's pods as the API server lists them. */
 export class KubernetesSource implements Source {

@@ -9,7 +9,6 @@ import {
 } from 'bpf-linker-napi';
 import { KernscaleError } from '../common/errors.js';
 import { listen } from '../common/http.js';
-import { watchResource } from '../common/kubernetes-watch.js';
 import { createLogger, type Logger } from '../common/log.js';
 import { runMain, terminationSignal } from '../common/main.js';
 import { packageVersion } from '../common/version.js';
@@ -19,8 +18,7 @@ import { detectSource, type DetectedSource } from './detect.js';
 import { Exporter } from './exporter.js';
 import { findApi, isClusterGiven } from './find-api.js';
 import { parseExporterFlags, type ExporterFlags } from './flags.js';
-import { KubernetesSource } from './kubernetes-source.js';
-import type { Pod } from './pod.js';
+import { KubernetesSource, watchPods } from './kubernetes-source.js';
 import { openSampler, profileService } from './profile/service.js';
 import type { Source } from './source.js';
 import { createApp } from './web.js';
@@ -97,8 +95,7 @@ async function sourceOf(
     return () => new HostSource(flags.engineSockets, log);
   }
   const config = await findApi(flags.kubeconfig);
-  const fieldSelector = `spec.nodeName=${flags.nodeName}`;
-  return () => new KubernetesSource(watchResource<Pod>({ config, path: '/api/v1/pods', fieldSelector, log }));
+  return () => new KubernetesSource(watchPods(config, flags.nodeName, log));
 }
 
 /** What reads the file takes 20 MB: it is loaded only when there is one. */

@@ -40,12 +40,13 @@ const REST_OF_POD = {
 } as const;
 
 /**
- * Indexes pods by what names them in cgroup paths: their uid, or for a static pod the hash of its manifest.
+ * Indexes pods by what names them in cgroup paths: their uid, or for a static pod the hash of its manifest. Only mirror
+ * pods, which nobody but the node may create (the NodeRestriction admission), are taken at their annotation's word.
  */
 export function indexPods(pods: readonly Pod[]): Map<string, PodIdentity> {
   const index = new Map<string, PodIdentity>();
   for (const pod of pods) {
-    const key = pod.metadata.annotations?.['kubernetes.io/config.hash'] ?? pod.metadata.uid;
+    const key = pod.metadata.annotations?.['kubernetes.io/config.mirror'] ?? pod.metadata.uid;
     if (key === undefined) continue;
     index.set(key, { namespace: pod.metadata.namespace ?? '', containers: containersOf(pod) });
   }

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
@@ -58,6 +58,12 @@ describe('the exporter’s flags', () => {
     const argued = parse(['--probe.tcp', '--profile', '--web.listen-address', ':2', '[::1]:3'], environment);
     expect(argued.probes).to.include('tcp');
     expect(argued).to.deep.include({ profile: true, listenAddresses: [':2', '[::1]:3'] });
+  });
+
+  it('name the node as its kubelet does by default: NODE_NAME, else the host name in lower case', () => {
+    delete process.env['NODE_NAME'];
+    expect(parse().nodeName).to.equal(hostname().toLowerCase());
+    expect(parse([], { NODE_NAME: 'node-7' }).nodeName).to.equal('node-7');
   });
 
   const WRONG: Record<string, [argv: string[], message: RegExp]> = {

@@ -68,6 +68,15 @@ describe('indexPods', () => {
     expect([...index.keys()]).to.deep.equal(['hash']);
   });
 
+  it('knows a pod by its uid although its template was copied from a static pod, or names another', () => {
+    const annotations = {
+      'kubernetes.io/config.hash': 'uid-of-another',
+      'kubernetes.io/config.source': 'file',
+    };
+    const index = indexPods([{ ...POD, metadata: { ...POD.metadata, annotations } }]);
+    expect([...index.keys()]).to.deep.equal(['uid-1']);
+  });
+
   it('knows what the rest of a pod belongs to, also of one that has no containers yet', () => {
     const rest = { container: '', image: '', containerId: '', cpuRequest: undefined, cpuLimit: undefined };
     expect(containers.get('')).to.deep.equal({

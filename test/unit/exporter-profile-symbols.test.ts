@@ -133,4 +133,11 @@ describe('maps that compilers write for perf', () => {
       [0x200f, 'last'],
     ]);
   });
+
+  it('may have their numbers begin with 0x, as Java writes them', () => {
+    const java = '0x00007f1128f1b880 0x00000000000000d8 long Spin.work(long)\n';
+    expect([...namesInPerfMap(java, [0x7f1128f1b957, 0x7f1128f1b958])]).to.deep.equal([
+      [0x7f1128f1b957, 'long Spin.work(long)'],
+    ]);
+  });
 });
