@@ -2,60 +2,34 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls';
 import { isMap, isScalar, LineCounter, parseDocument, type Document, type Node } from 'yaml';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { errorMessage, KernscaleError } from './errors.js';
+import {
+  CIPHERS,
+  CURVES,
+  TLS13_CIPHERS,
+  VERSIONS,
+  webConfigSchema,
+  type ClientAuthType,
+  type TlsServerConfig,
+} from './web-config-schema.js';
 
-/** Go's names (crypto/tls, `ClientAuthType`), which the format has inherited. */
-const CLIENT_AUTH_TYPES = [
-  'NoClientCert',
-  'RequestClientCert',
-  'RequireAnyClientCert',
-  'VerifyClientCertIfGiven',
-  'RequireAndVerifyClientCert',
-] as const;
-export type ClientAuthType = (typeof CLIENT_AUTH_TYPES)[number];
-
-const VERSIONS = { TLS10: 'TLSv1', TLS11: 'TLSv1.1', TLS12: 'TLSv1.2', TLS13: 'TLSv1.3' } as const;
-const version = z.enum(['TLS10', 'TLS11', 'TLS12', 'TLS13']);
-const HEADERS = [
-  'Content-Security-Policy',
-  'X-Frame-Options',
-  'X-Content-Type-Options',
-  'X-XSS-Protection',
-  'Strict-Transport-Security',
-] as const;
-const BCRYPT = /^\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}$/;
-
-const schema = z.strictObject({
-  tls_server_config: z
-    .strictObject({
-      cert_file: z.string().min(1),
-      key_file: z.string().min(1),
-      client_auth_type: z.enum(CLIENT_AUTH_TYPES).default('NoClientCert'),
-      client_ca_file: z.string().min(1).optional(),
-      min_version: version.default('TLS12'),
-      max_version: version.default('TLS13'),
-    })
-    .optional(),
-  http_server_config: z
-    .strictObject({ headers: z.partialRecord(z.enum(HEADERS), z.string()).default({}) })
-    .optional(),
-  basic_auth_users: z
-    .record(
-      z.string().min(1),
-      z.string().regex(BCRYPT, 'not a bcrypt hash; make one with htpasswd -nBC 10 ""'),
-    )
-    .optional(),
-});
-type TlsServerConfig = NonNullable<z.infer<typeof schema>['tls_server_config']>;
+export interface WebTls {
+  readonly context: SecureContextOptions;
+  readonly clientAuth: ClientAuthType;
+  /** A client's certificate has one of these names; undefined: any, or none. */
+  readonly allowedSans: readonly string[] | undefined;
+}
 
 export interface WebConfig {
   /** Undefined: plain HTTP. */
-  readonly tls: { readonly context: SecureContextOptions; readonly clientAuth: ClientAuthType } | undefined;
+  readonly tls: WebTls | undefined;
   /** bcrypt hashes by user name; empty: everybody may come. */
   readonly users: ReadonlyMap<string, string>;
   /** Headers of every answer. */
   readonly headers: Readonly<Record<string, string>>;
+  /** One request per interval, and as many at once as have been saved up; undefined: as many as come. */
+  readonly rateLimit: { readonly intervalSeconds: number; readonly burst: number } | undefined;
 }
 
 /** Whether every client has to tell who it is: by a password, or by a certificate that is verified. */
@@ -70,40 +44,74 @@ export interface LoadedWebConfig {
 }
 
 /**
- * Reads a web configuration file in the format of Prometheus' exporter-toolkit (docs/web-configuration.md there):
- * `tls_server_config`, `http_server_config.headers` and `basic_auth_users`. Paths are relative to the file.
+ * Reads a web configuration file in the format of Prometheus' exporter-toolkit (docs/web-configuration.md there).
+ * Paths are relative to the file.
  *
  * @throws KernscaleError `WEB_CONFIG_INVALID` with one `file:line:column: what is wrong` a line
  */
 export function loadWebConfig(file: string): LoadedWebConfig {
   const source = new Source(file);
-  const parsed = schema.safeParse(source.value ?? {});
+  const parsed = webConfigSchema.safeParse(source.value ?? {});
   if (!parsed.success) throw source.invalid(parsed.error.issues.flatMap(describe));
-  const { tls_server_config: tls, http_server_config: http, basic_auth_users: users = {} } = parsed.data;
+  const {
+    tls_server_config: tls,
+    http_server_config: http,
+    basic_auth_users: users,
+    rate_limit,
+  } = parsed.data;
   const config: WebConfig = {
-    tls: tls && { context: secureContext(tls, source), clientAuth: tls.client_auth_type },
-    users: new Map(Object.entries(users)),
-    headers: http?.headers ?? {},
+    tls: tls ? webTls(tls, source) : undefined,
+    users: new Map(Object.entries(users ?? {})),
+    headers: Object.fromEntries(
+      Object.entries(http?.headers ?? {}).flatMap(([name, value]) => (value ? [[name, value]] : [])),
+    ),
+    rateLimit: rate_limit?.interval
+      ? { intervalSeconds: rate_limit.interval, burst: rate_limit.burst }
+      : undefined,
   };
   return { config, files: source.files };
 }
 
-function secureContext(tls: TlsServerConfig, source: Source): SecureContextOptions {
-  const at = (field: string) => ['tls_server_config', field];
-  const verifies = tls.client_auth_type.includes('Verify');
-  if (verifies !== (tls.client_ca_file !== undefined)) {
-    const message = verifies
-      ? `client_auth_type ${tls.client_auth_type} needs a client_ca_file`
-      : `client_ca_file has no effect with client_auth_type ${tls.client_auth_type}`;
-    throw source.invalid([{ path: at(verifies ? 'client_auth_type' : 'client_ca_file'), message }]);
+function webTls(tls: TlsServerConfig, source: Source): WebTls {
+  const { client_auth_type: clientAuth, client_allowed_sans: allowedSans } = tls;
+  const ca = pem(tls, 'client_ca', source);
+  const fault = (field: keyof TlsServerConfig, message: string) =>
+    source.invalid([{ path: ['tls_server_config', field], message }]);
+  if (clientAuth.includes('Verify') && ca === undefined) {
+    throw fault('client_auth_type', `client_auth_type ${clientAuth} needs a client_ca_file`);
   }
-  const ca = tls.client_ca_file && source.read(tls.client_ca_file, at('client_ca_file'));
+  if (clientAuth === 'NoClientCert' && ca !== undefined) {
+    const field = tls.client_ca_file === undefined ? 'client_ca' : 'client_ca_file';
+    throw fault(field, `${field} has no effect with client_auth_type NoClientCert`);
+  }
+  if (allowedSans && !clientAuth.startsWith('Require')) {
+    throw fault(
+      'client_allowed_sans',
+      `client_allowed_sans has no effect with client_auth_type ${clientAuth}`,
+    );
+  }
+  return { context: secureContext(tls, ca, source), clientAuth, allowedSans };
+}
+
+function secureContext(tls: TlsServerConfig, ca: Pem | undefined, source: Source): SecureContextOptions {
+  const [cert, key] = (['cert', 'key'] as const).map((what) => {
+    const given = pem(tls, what, source);
+    if (given !== undefined) return given;
+    throw source.invalid([
+      { path: ['tls_server_config'], message: `tls_server_config.${what}_file is missing` },
+    ]);
+  });
   const context: SecureContextOptions = {
-    cert: source.read(tls.cert_file, at('cert_file')),
-    key: source.read(tls.key_file, at('key_file')),
+    cert,
+    key,
     ...(ca !== undefined && { ca }),
     minVersion: VERSIONS[tls.min_version] satisfies SecureVersion,
     maxVersion: VERSIONS[tls.max_version] satisfies SecureVersion,
+    honorCipherOrder: tls.prefer_server_cipher_suites,
+    ...(tls.cipher_suites.length > 0 && { ciphers: openSslCiphers(tls.cipher_suites) }),
+    ...(tls.curve_preferences.length > 0 && {
+      ecdhCurve: tls.curve_preferences.map((curve) => CURVES[curve]).join(':'),
+    }),
   };
   try {
     createSecureContext(context);
@@ -112,6 +120,26 @@ function secureContext(tls: TlsServerConfig, source: Source): SecureContextOptio
     throw source.invalid([{ path: ['tls_server_config'], message }]);
   }
   return context;
+}
+
+function openSslCiphers(suites: TlsServerConfig['cipher_suites']): string {
+  const upTo12 = suites.flatMap((suite) => (suite in CIPHERS ? CIPHERS[suite as keyof typeof CIPHERS] : []));
+  return [...TLS13_CIPHERS, ...upTo12].join(':');
+}
+
+type Pem = string | Buffer;
+
+/** What stands in the file itself, or in another one that it names. */
+function pem(tls: TlsServerConfig, what: 'cert' | 'key' | 'client_ca', source: Source): Pem | undefined {
+  const inline = tls[what];
+  const field = `${what}_file` as const;
+  const file = tls[field];
+  if (file === undefined) return inline;
+  const path = ['tls_server_config', field];
+  if (inline !== undefined) {
+    throw source.invalid([{ path, message: `give either ${what} or ${field}, not both` }]);
+  }
+  return source.read(file, path);
 }
 
 interface Fault {

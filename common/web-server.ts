@@ -2,7 +2,9 @@ import { createServer, type RequestListener, type Server, type ServerOptions } f
 import { createServer as createTlsServer } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { BasicAuth } from './basic-auth.js';
-import type { ClientAuthType } from './web-config.js';
+import { allowedBySan } from './client-names.js';
+import { TokenBucket } from './token-bucket.js';
+import type { WebConfig, WebTls } from './web-config.js';
 import type { WebConfigFile } from './web-config-file.js';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -37,13 +39,15 @@ export function createWebServer(
     server.setSecureContext(context);
   });
   server.on('secureConnection', (socket: TLSSocket) => {
-    if (!isAcceptable(socket, (web.current().tls ?? tls).clientAuth)) socket.destroy();
+    if (!isAcceptable(socket, web.current().tls ?? tls)) socket.destroy();
   });
   return server;
 }
 
-function isAcceptable(socket: TLSSocket, clientAuth: ClientAuthType): boolean {
-  const given = socket.getPeerX509Certificate() !== undefined;
+function isAcceptable(socket: TLSSocket, { clientAuth, allowedSans }: WebTls): boolean {
+  const certificate = socket.getPeerX509Certificate();
+  const given = certificate !== undefined;
+  if (allowedSans && !allowedBySan(certificate?.subjectAltName, allowedSans)) return false;
   if (clientAuth === 'RequireAndVerifyClientCert') return socket.authorized;
   if (clientAuth === 'VerifyClientCertIfGiven') return !given || socket.authorized;
   return given || clientAuth !== 'RequireAnyClientCert';
@@ -52,8 +56,13 @@ function isAcceptable(socket: TLSSocket, clientAuth: ClientAuthType): boolean {
 /** Every path wants the password, health checks too: as exporter-toolkit does it. */
 function guard(handler: RequestListener, web: WebConfigFile): RequestListener {
   const auth = new BasicAuth();
+  const tooMany = limiter();
   return (request, response) => {
-    const { users, headers } = web.current();
+    const { users, headers, rateLimit } = web.current();
+    if (tooMany(rateLimit)) {
+      response.writeHead(429, { 'Retry-After': '1' }).end('Too Many Requests\n');
+      return;
+    }
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     if (users.size === 0) {
       handler(request, response);
@@ -68,5 +77,18 @@ function guard(handler: RequestListener, web: WebConfigFile): RequestListener {
         response.writeHead(401, { 'WWW-Authenticate': 'Basic' }).end('Unauthorized\n');
       }
     });
+  };
+}
+
+/** Answers whether a request comes beyond the rate in force. */
+function limiter(): (rate: WebConfig['rateLimit']) => boolean {
+  let inForce: WebConfig['rateLimit'];
+  let bucket: TokenBucket | undefined;
+  return (rate) => {
+    if (rate !== inForce) {
+      inForce = rate;
+      bucket = rate && new TokenBucket(rate.intervalSeconds, rate.burst);
+    }
+    return bucket?.take(performance.now() / 1000) === false;
   };
 }

@@ -77,6 +77,17 @@ describe('--web.config.file', () => {
       sent.on('error', reject).end();
     });
   }
+  async function cipherOf(url: string, options: RequestOptions = {}): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const sent = request(url, { rejectUnauthorized: false, agent: false, ...options }, (response) => {
+        const { name } = (response.socket as TLSSocket).getCipher();
+        response.resume().on('end', () => {
+          resolve(name);
+        });
+      });
+      sent.on('error', reject).end();
+    });
+  }
   const refused = async (url: string, options: RequestOptions): Promise<boolean> =>
     peer(url, options).then(
       () => false,
@@ -186,8 +197,84 @@ describe('--web.config.file', () => {
   });
 
   it('adds the headers it is told to', async () => {
-    const url = await serve('http_server_config: {headers: {X-Frame-Options: deny}}');
-    expect((await fetch(url)).headers.get('x-frame-options')).to.equal('deny');
+    const url = await serve(
+      'http_server_config: {http2: false, headers: {X-Frame-Options: deny, X-XSS-Protection: ""}}',
+    );
+    const { headers } = await fetch(url);
+    expect(headers.get('x-frame-options')).to.equal('deny');
+    expect(headers.has('x-xss-protection')).to.equal(false);
+  });
+
+  it('takes certificates, keys and authorities that stand in the file itself', async () => {
+    const inline = (name: string, file: string) =>
+      `  ${name}: |\n${readFileSync(at(file), 'utf8').replace(/^/gm, '    ').trimEnd()}\n`;
+    const all = [
+      inline('cert', 'server.crt'),
+      inline('key', 'server.key'),
+      inline('client_ca', 'client.crt'),
+    ];
+    const url = await serve(
+      `tls_server_config:\n${all.join('')}  client_auth_type: RequireAndVerifyClientCert\n`,
+    );
+    expect((await peer(url, withCertificate('client'))).name).to.equal('server');
+    expect(await refused(url, withCertificate('stranger'))).to.equal(true);
+  });
+
+  it('offers the cipher suites and curves it is told to, by the names Go has for them', async () => {
+    const suites = [
+      'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384',
+      'TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256',
+    ];
+    const url = await serve(
+      `${TLS}  cipher_suites: [${suites.join()}]\n  curve_preferences: [CurveP384, X25519]\n`,
+    );
+    const at12 = { maxVersion: 'TLSv1.2' } as const;
+    expect(await cipherOf(url, at12)).to.equal('ECDHE-ECDSA-AES256-GCM-SHA384');
+    const reversed = 'ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384';
+    expect(await cipherOf(url, { ...at12, ciphers: reversed }), 'the server’s order counts').to.equal(
+      'ECDHE-ECDSA-AES256-GCM-SHA384',
+    );
+    expect(await refused(url, { ...at12, ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' })).to.equal(true);
+    expect(await cipherOf(url), 'TLS 1.3 has its own').to.match(/^TLS_/);
+    expect(await refused(url, { ecdhCurve: 'P-256' })).to.equal(true);
+    expect(await refused(url, { ecdhCurve: 'P-384' })).to.equal(false);
+  });
+
+  it('lets the client choose the cipher suite, when told so', async () => {
+    const suites = [
+      'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384',
+      'TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256',
+    ];
+    const url = await serve(
+      `${TLS}  cipher_suites: [${suites.join()}]\n  prefer_server_cipher_suites: false\n`,
+    );
+    const ciphers = 'ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384';
+    expect(await cipherOf(url, { maxVersion: 'TLSv1.2', ciphers })).to.equal('ECDHE-ECDSA-CHACHA20-POLY1305');
+  });
+
+  it('wants one of the names it is told of in a client’s certificate', async () => {
+    const only = (...names: string[]) =>
+      `${mutual('RequireAndVerifyClientCert', 'client')}  client_allowed_sans: [${names.join()}]\n`;
+    const url = await serve(only('prometheus.example', '127.0.0.1'));
+    expect(await refused(url, withCertificate('client'))).to.equal(false);
+    write(only('prometheus.example'));
+    expect(await refused(url, withCertificate('client'))).to.equal(true);
+    expect(await refused(url, {})).to.equal(true);
+  });
+
+  it('answers no more requests than it is told to', async () => {
+    const url = await serve('rate_limit: {interval: 1h, burst: 2}');
+    const answers = [];
+    for (let i = 0; i < 4; i++) answers.push(await status(url));
+    expect(answers).to.deep.equal([200, 200, 429, 429]);
+    write('rate_limit: {interval: 0}');
+    expect(await status(url)).to.equal(200);
+  });
+
+  it('takes a section without anything in it for none', async () => {
+    const url = await serve('tls_server_config:\nhttp_server_config:\nbasic_auth_users:\nrate_limit:\n');
+    expect(url).to.match(/^http:/);
+    expect(await status(url)).to.equal(200);
   });
 
   it('serves everybody by an empty file', async () => {
@@ -205,6 +292,21 @@ describe('--web.config.file', () => {
     'a version Go does not know': [`${TLS}  min_version: TLSv1.2\n`, /:4:3: .*min_version/],
     'verifying against nothing': [mutual('RequireAndVerifyClientCert'), /:4:3: .*needs a client_ca_file/],
     'an authority for nothing': [mutual('NoClientCert', 'client'), /:5:3: .*no effect/],
+    'a certificate given twice': [`${TLS}  cert: x\n`, /:2:3: give either cert or cert_file, not both/],
+    'names of clients that need none': [
+      `${TLS}  client_allowed_sans: [a]\n`,
+      /:4:3: .*no effect.*NoClientCert/,
+    ],
+    'a cipher suite Go calls insecure': [
+      `${TLS}  cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA]\n`,
+      /:4:3: .*cipher_suites/,
+    ],
+    'an unknown curve': [`${TLS}  curve_preferences: [P-256]\n`, /:4:3: .*curve_preferences/],
+    'a header with a value it does not know': [
+      'http_server_config: {headers: {X-Frame-Options: maybe}}',
+      /:1:\d+: .*X-Frame-Options/,
+    ],
+    'an interval without a unit': ['rate_limit: {interval: "5"}', /:1:14: .*"5" is not a duration/],
   };
   for (const [what, [text, error]] of Object.entries(WRONG)) {
     it(`refuses ${what}, and says where it is`, () => {
