@@ -16,6 +16,7 @@ import {
   render,
   ROOT,
   stringArguments,
+  validate,
   type Manifest,
 } from './manifests.js';
 import { build, finish, launch } from '../workloads/processes.js';
@@ -67,7 +68,7 @@ describe('manifests', function () {
     [installed, demo] = await Promise.all([render(OVERLAY), render(DEMO)]);
   });
 
-  it('every kustomization renders, without a field that Kubernetes does not know', async () => {
+  it('every kustomization renders, by Kubernetes’ own schema and without a field it does not know', async () => {
     const directories = await kustomizations();
     expect(directories).to.include.members(['manifests/base', OVERLAY, DEMO, 'rules', 'grafana']);
     for (const directory of directories) {
@@ -75,8 +76,16 @@ describe('manifests', function () {
         // The client's types keep only the fields they know.
         const known: unknown = parse(dumpYaml(loadYaml(JSON.stringify(manifest))));
         expect(known, `${directory}: ${manifest.kind} ${manifest.metadata.name}`).to.deep.equal(manifest);
+        await validate(manifest);
       }
     }
+    const wrong = {
+      ...demo[0]!,
+      metadata: { name: 'Shop' },
+      kind: 'Namespace',
+      spec: { finalizers: 'none' },
+    };
+    expect(await validate(wrong as unknown as Manifest).catch(String)).to.match(/finalizers.*array/);
   });
 
   it('every image is pinned to a version', () => {
@@ -87,7 +96,8 @@ describe('manifests', function () {
 
   it('everything that is named exists', () => {
     const names = (kind: string) => installed.filter(isOfKind(kind)).map(({ metadata }) => metadata.name);
-    for (const { name, serviceAccountName, volumes } of podTemplates(installed)) {
+    for (const { name, serviceAccountName, priorityClassName, volumes } of podTemplates(installed)) {
+      if (priorityClassName) expect(names('PriorityClass'), name).to.include(priorityClassName);
       if (serviceAccountName) expect(names('ServiceAccount'), name).to.include(serviceAccountName);
       expect(names('ConfigMap'), name).to.include.members(configMapsUsed(volumes));
     }

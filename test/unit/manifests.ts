@@ -7,6 +7,7 @@ export const ROOT = new URL('../..', import.meta.url).pathname.replace(/\/$/, ''
 
 /** As much of a Kubernetes object as the checks look at. */
 export interface Manifest {
+  apiVersion: string;
   kind: string;
   metadata: { name: string; namespace?: string };
   data?: Labels;
@@ -26,6 +27,7 @@ interface PodSpec {
   containers: Container[];
   volumes?: Volume[];
   serviceAccountName?: string;
+  priorityClassName?: string;
   securityContext?: object;
 }
 
@@ -51,6 +53,21 @@ interface Volume {
 export async function render(directory: string): Promise<Manifest[]> {
   const { stdout } = await run('kubectl', ['kustomize', directory], { cwd: ROOT });
   return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
+}
+
+interface Model {
+  /** Throws when a field is missing or has a wrong type or value. */
+  validate(): void;
+}
+
+/** Checks a manifest against the OpenAPI schema that Kubernetes publishes. */
+export async function validate(manifest: Manifest): Promise<void> {
+  const { apiVersion, kind } = manifest;
+  const models = (await import(`kubernetes-models/${apiVersion}/${kind}`)) as Record<
+    string,
+    new (manifest: Manifest) => Model
+  >;
+  new models[kind]!(manifest).validate();
 }
 
 export function isOfKind(kind: string | RegExp): (manifest: Manifest) => boolean {

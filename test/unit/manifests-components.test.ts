@@ -1,0 +1,97 @@
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import { parse } from 'yaml';
+import { podTemplates, render, ROOT, stringArguments, validate, type Container } from './manifests.js';
+
+/** As a reader of manifests/README.md writes overlays: beside those that are there. */
+class Overlays {
+  private constructor(readonly directory: string) {}
+
+  static async copy(): Promise<Overlays> {
+    const directory = await mkdtemp(path.join(tmpdir(), 'kernscale-overlays-'));
+    for (const part of ['manifests', 'rules', 'grafana']) {
+      await cp(path.join(ROOT, part), path.join(directory, part), { recursive: true });
+    }
+    return new Overlays(directory);
+  }
+
+  async render(kustomization: string, files: Record<string, string> = {}) {
+    const overlay = path.join(this.directory, 'manifests/overlays/mine');
+    await rm(overlay, { recursive: true, force: true });
+    await mkdir(overlay);
+    for (const [name, text] of Object.entries({ ...files, 'kustomization.yaml': kustomization })) {
+      await writeFile(path.join(overlay, name), text);
+    }
+    const manifests = await render(overlay);
+    for (const manifest of manifests) await validate(manifest);
+    return manifests;
+  }
+
+  async dispose(): Promise<void> {
+    await rm(this.directory, { recursive: true });
+  }
+}
+
+const BASE = 'kind: Kustomization\nresources: [../../base]\n';
+
+describe('components of the manifests', function () {
+  this.timeout(60_000);
+  let overlays: Overlays;
+
+  before(async () => {
+    overlays = await Overlays.copy();
+  });
+  after(() => overlays.dispose());
+
+  async function containers(kustomization: string): Promise<Record<'exporter' | 'scaler', Container>> {
+    const templates = podTemplates(await overlays.render(kustomization));
+    const of = (name: string) => templates.find((pod) => pod.name === `kernscale-${name}`)!.containers[0]!;
+    return { exporter: of('exporter'), scaler: of('scaler') };
+  }
+
+  it('profile: one more flag and one more capability, and nothing else', async () => {
+    const base = await containers(BASE);
+    const { exporter, scaler } = await containers(`${BASE}components: [../../components/profile]\n`);
+    expect(scaler).to.deep.equal(base.scaler);
+    expect(exporter).to.deep.equal({
+      ...base.exporter,
+      args: [...base.exporter.args!, '--profile'],
+      securityContext: {
+        ...base.exporter.securityContext,
+        capabilities: { drop: ['ALL'], add: ['BPF', 'PERFMON', 'SYS_PTRACE'] },
+      },
+    });
+  });
+
+  it('web-config: both serve by the secret’s file, and a kubelet that knows no password does not end them', async () => {
+    const manifests = await overlays.render(`${BASE}components: [../../components/web-config]\n`);
+    const templates = podTemplates(manifests);
+    expect(templates.map(({ name }) => name)).to.have.members(['kernscale-exporter', 'kernscale-scaler']);
+    for (const {
+      containers: [container],
+      volumes,
+    } of templates) {
+      expect(stringArguments(container!)).to.include('--web.config.file=/etc/kernscale/web/web.yaml');
+      const mounts = container!.volumeMounts!.map(({ name }) => name);
+      expect(mounts)
+        .to.have.members(volumes.map(({ name }) => name))
+        .and.to.include('web-config');
+      expect(container!.livenessProbe).to.have.all.keys('tcpSocket', 'initialDelaySeconds');
+      expect(container!.readinessProbe).to.have.all.keys('tcpSocket');
+    }
+  });
+
+  it('everything that manifests/README.md says to write into an overlay renders', async () => {
+    const text = await readFile(`${ROOT}/manifests/README.md`, 'utf8');
+    const snippets = [...text.matchAll(/```yaml\n([^]*?)```/g)].map(([, snippet]) => snippet!);
+    expect(snippets).to.have.length.greaterThan(2);
+    const base = await overlays.render(BASE);
+    for (const snippet of snippets) {
+      const whole = (parse(snippet) as { kind?: string }).kind === 'Kustomization';
+      const rendered = await overlays.render(whole ? snippet : BASE + snippet, { 'shop.yaml': 'groups: []' });
+      expect(rendered, snippet).not.to.deep.equal(base);
+    }
+  });
+});
