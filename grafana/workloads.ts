@@ -144,12 +144,12 @@ function addWaiting(dashboard: DashboardBuilder): void {
         {
           title: 'Waiting for peers',
           description:
-            'Seconds per second that a workload has waited for each peer to answer, with the name of the Service or workload behind its address.',
+            'Seconds per second that a workload has waited for each peer to answer, with the workload behind its address; ? where that is none in this cluster.',
           unit: 'short',
         },
         [
           {
-            expr: `sum by (workload, peer, peer_workload) (sum by (workload, peer) (rate(kernscale_tcp_wait_seconds_sum{${SELECTED}}[$__rate_interval])) * on (peer) group_left (peer_workload) max by (peer, peer_workload) (label_replace(label_replace(kernscale_endpoint_info, "peer", "$1", "address", "(.*)"), "peer_workload", "$1", "workload", "(.*)")))`,
+            expr: waitingForPeers(),
             legend: '{{workload}} on {{peer_workload}} ({{peer}})',
           },
         ],
@@ -180,6 +180,15 @@ function addSelf(dashboard: DashboardBuilder): void {
         { expr: 'scrape_duration_seconds{job=~"kernscale.*"}', legend: '{{job}} {{instance}}' },
       ]).datasource(DATASOURCE),
     );
+}
+
+/** Of two scalers that disagree for a moment, any one is believed: two names for a peer would fail the whole panel. */
+function waitingForPeers(): string {
+  const waits = `sum by (workload, peer) (rate(kernscale_tcp_wait_seconds_sum{${SELECTED}}[$__rate_interval]))`;
+  const peers = 'label_replace(kernscale_endpoint_info, "peer", "$1", "address", "(.*)")';
+  const names = `label_replace(${peers}, "peer_workload", "$1", "workload", "(.*)")`;
+  const named = `${waits} * on (peer) group_left (peer_workload) topk by (peer) (1, ${names})`;
+  return `${named} or on (workload, peer) label_replace(${waits}, "peer_workload", "?", "", "")`;
 }
 
 function quantile(metric: string, by: string): Query {
