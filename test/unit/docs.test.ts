@@ -1,0 +1,17 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { EXPORTED } from '../../scaler/rules/known-metrics.js';
+import { metricsPage } from '../docs/metrics.js';
+import { fromRoot } from '../loop/paths.js';
+
+describe('docs/metrics.md', () => {
+  it('is what exporter and scaler say about themselves (npm run metrics)', async () => {
+    expect(readFileSync(fromRoot('docs/metrics.md'), 'utf8')).to.equal(await metricsPage());
+  });
+
+  it('has every metric there is', async () => {
+    const listed = [...(await metricsPage()).matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
+    const all = EXPORTED.filter((name) => !/_(bucket|sum|count)$/.test(name));
+    expect([...new Set(listed)]).to.have.members(all);
+  });
+});
