@@ -216,6 +216,7 @@ describe('kernscale-exporter on this kernel', function () {
   });
 
   it('needs no capability but BPF and PERFMON, and no file system it may write to', async () => {
+    api.put(podOf(ID));
     const readOnly = `for at in / ${findCgroupMount('/proc').mountPoint}; do mount -o remount,bind,ro "$at" || exit 9; done; exec "$@"`;
     const exporter = start(
       [],
