@@ -1,6 +1,7 @@
 import { KernscaleError } from '../../common/errors.js';
-import { divide, findQuotients } from './quotients.js';
 import type { Grid, RangeResult, RangeSeries } from '../promql/range.js';
+import { leavesOf, planOf, type Plan } from './plan.js';
+import { shareRates } from './rates.js';
 
 /** Asks about every time of a grid. */
 export interface PastQueries {
@@ -8,12 +9,6 @@ export interface PastQueries {
   readonly values: (expr: string, grid: Grid) => Promise<RangeResult>;
   /** When the newest sample of a selector was taken. */
   readonly sampleTimes: (selector: string, grid: Grid) => Promise<RangeResult>;
-}
-
-/** What there is to ask for. */
-export interface Questions {
-  readonly expressions: ReadonlySet<string>;
-  readonly selectors: ReadonlySet<string>;
 }
 
 /** Prometheus refuses more points of a series in one answer. */
@@ -25,25 +20,53 @@ export type Answer = { readonly series: readonly RangeSeries[] } | { readonly pa
 export interface Answers {
   readonly values: ReadonlyMap<string, Answer>;
   readonly sampleTimes: ReadonlyMap<string, Answer>;
+  /** Series in the widest answer that Prometheus gave. */
+  readonly widest: number;
+}
+
+/** What there is to ask for. */
+export interface Questions {
+  readonly expressions: ReadonlySet<string>;
+  readonly selectors: ReadonlySet<string>;
 }
 
 /** @throws KernscaleError `PROMETHEUS_ANSWER` when there is no answer */
+export type AskPast = (questions: Questions, grid: Grid) => Promise<Answers>;
+
+/** Asks Prometheus for what the expressions are worked out from, see `planOf`. */
 export async function fetchChunk(
   queries: PastQueries,
   { expressions, selectors }: Questions,
   grid: Grid,
 ): Promise<Answers> {
-  const quotients = findQuotients(expressions);
-  const parts = [...quotients.values()].flatMap(({ over, under }) => [over, under]);
-  const whole = [...expressions].filter((expr) => !quotients.has(expr));
-  const [values, sampleTimes] = await Promise.all([
-    fetchEach(queries.values, new Set([...whole, ...parts]), grid),
+  const plans = [...expressions].map((expr) => [expr, planOf(expr)] as const);
+  const rates = shareRates(new Set(plans.flatMap(([, plan]) => [...leavesOf(plan)])));
+  const [asked, sampleTimes] = await Promise.all([
+    fetchEach(queries.values, new Set([...rates.values()].map((rate) => rate.asked)), grid),
     fetchEach(queries.sampleTimes, selectors, grid),
   ]);
-  for (const [expr, { over, under }] of quotients) {
-    values.set(expr, divide(values.get(over)!, values.get(under)!));
-  }
-  return { values, sampleTimes };
+  const leaf = (expr: string): Answer => {
+    const { asked: wider, part } = rates.get(expr)!;
+    const answer = asked.get(wider)!;
+    return 'series' in answer ? { series: part(answer.series) } : answer;
+  };
+  const values = new Map(plans.map(([expr, plan]) => [expr, workOut(plan, leaf)]));
+  return { values, sampleTimes, widest: widestOf([...asked.values(), ...sampleTimes.values()]) };
+}
+
+function workOut(plan: Plan, leaf: (expr: string) => Answer): Answer {
+  let partial: Answer | undefined;
+  const series = plan((expr) => {
+    const answer = leaf(expr);
+    if ('series' in answer) return answer.series;
+    partial ??= answer;
+    return [];
+  });
+  return partial ?? { series };
+}
+
+function widestOf(answers: readonly Answer[]): number {
+  return Math.max(0, ...answers.map((answer) => ('series' in answer ? answer.series.length : 0)));
 }
 
 async function fetchEach(

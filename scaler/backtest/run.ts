@@ -2,7 +2,7 @@ import { KernscaleError } from '../../common/errors.js';
 import type { WorkloadKey } from '../core/types.js';
 import type { Grid } from '../promql/range.js';
 import type { RuleGroup } from '../rules/types.js';
-import { fetchChunk, MAX_POINTS, type Answer, type PastQueries, type Questions } from './fetch.js';
+import { MAX_POINTS, type AskPast, type Questions } from './fetch.js';
 import { ENDPOINTS, peersOf } from './peers.js';
 import { questionsOf, Replay, type Chunk } from './replay.js';
 import { UNKNOWN, type Timeline } from './timeline.js';
@@ -18,10 +18,12 @@ const FIRST_CHUNK = 240;
 /** How often it is looked who answers where, seconds. */
 const PEERS_STEP = 300;
 
+const WHO_ANSWERS: Questions = { expressions: new Set([ENDPOINTS]), selectors: new Set() };
+
 export interface PastOptions {
   readonly groups: readonly RuleGroup[];
   readonly grid: Grid;
-  readonly queries: PastQueries;
+  readonly ask: AskPast;
   /** PromQL of the replicas that each workload had. */
   readonly actual: string;
 }
@@ -80,12 +82,9 @@ class Past {
   }
 
   async fetch(offset: number, count: number): Promise<Chunk> {
-    const { grid, queries, actual } = this.options;
+    const { grid, ask, actual } = this.options;
     const part = { from: grid.from + offset * grid.step, step: grid.step, count };
-    const [answers, peersAt] = await Promise.all([
-      fetchChunk(queries, this.#questions, part),
-      this.#peers(part),
-    ]);
+    const [answers, peersAt] = await Promise.all([ask(this.#questions, part), this.#peers(part)]);
     return { grid: part, ...answers, actual: answers.values.get(actual)!, peersAt };
   }
 
@@ -93,18 +92,12 @@ class Past {
   async #peers({ from, step, count }: Grid): Promise<Chunk['peersAt']> {
     const stride = Math.max(1, Math.floor(PEERS_STEP / step));
     const grid = { from, step: step * stride, count: Math.ceil(count / stride) };
-    const asked = { expressions: new Set([ENDPOINTS]), selectors: new Set<string>() };
-    const answer = (await fetchChunk(this.options.queries, asked, grid)).values.get(ENDPOINTS)!;
+    const answer = (await this.options.ask(WHO_ANSWERS, grid)).values.get(ENDPOINTS)!;
     const peersAt = peersOf('series' in answer ? answer.series : []);
     return (index) => peersAt(Math.floor(index / stride));
   }
 }
 
-function chunkLength({ values, sampleTimes }: Chunk): number {
-  const widest = Math.max(1, ...[...values.values(), ...sampleTimes.values()].map(seriesCount));
-  return Math.min(MAX_POINTS, Math.max(FIRST_CHUNK, Math.floor(CHUNK_POINTS / widest)));
-}
-
-function seriesCount(answer: Answer): number {
-  return 'series' in answer ? answer.series.length : 0;
+function chunkLength({ widest }: Chunk): number {
+  return Math.min(MAX_POINTS, Math.max(FIRST_CHUNK, Math.floor(CHUNK_POINTS / Math.max(1, widest))));
 }

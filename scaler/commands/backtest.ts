@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { KernscaleError } from '../../common/errors.js';
 import { commandLine, flag, parseFlags, seconds } from '../../common/flags.js';
 import { writeJson } from '../backtest/json.js';
+import { withPast } from '../backtest/past-thread.js';
 import { picture } from '../backtest/picture.js';
 import { report } from '../backtest/report.js';
 import { backtest as run } from '../backtest/run.js';
@@ -14,7 +15,7 @@ import type { Grid } from '../promql/range.js';
 import type { RuleGroup } from '../rules/types.js';
 import { painter } from './paint.js';
 import { progressBar } from './progress.js';
-import { actualFlag, parseTime, prometheusOf, withPast, withoutSelectors, wrong } from './past.js';
+import { actualFlag, parseTime, prometheusOf, withoutSelectors, wrong } from './past.js';
 import { namesOf } from './target.js';
 import { loadRulesOrTell } from './rules.js';
 
@@ -91,12 +92,12 @@ async function replay(
 ): Promise<Timeline[]> {
   const progress = progressBar(process.stderr, 'backtest');
   try {
-    return await withPast(prometheus, (queries) =>
+    return await withPast(prometheus, (ask) =>
       run({
         groups,
         grid,
         actual,
-        queries,
+        ask,
         wanted: (key) =>
           workload === undefined || workload.some((target) => namesOf(parseKey(key)).includes(target)),
         onProgress: (done) => {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { commandLine, flag, parseFlags } from '../../common/flags.js';
 import { KernscaleError } from '../../common/errors.js';
 import { decideAsItWas } from '../backtest/as-it-was.js';
+import { withPast } from '../backtest/past-thread.js';
 import { timeText } from '../backtest/report.js';
 import { LONGEST_INTERVAL } from '../core/decide.js';
 import { count, round } from '../core/format.js';
@@ -12,15 +13,7 @@ import { prometheusFlags } from '../promql/flags.js';
 import { suggestion } from '../rules/nearest.js';
 import { askScaler, type ScalerAnswer } from './from-scaler.js';
 import { painter, type Paint } from './paint.js';
-import {
-  actualFlag,
-  parseTime,
-  PAST_TIMEOUT,
-  prometheusOf,
-  withoutSelectors,
-  withPast,
-  wrong,
-} from './past.js';
+import { actualFlag, parseTime, PAST_TIMEOUT, prometheusOf, withoutSelectors, wrong } from './past.js';
 import { tellDecision } from './story.js';
 import { namesOf } from './target.js';
 import { loadRulesOrTell } from './rules.js';
@@ -98,8 +91,8 @@ async function explainFromPrometheus(
   const groups = await loadRulesOrTell(files);
   if (!groups) return 1;
   const interval = Math.min(LONGEST_INTERVAL, ...groups.map((group) => group.interval));
-  const { workloads, decisions } = await withPast(prometheus, (queries) =>
-    decideAsItWas({ groups: withoutSelectors(groups), queries, actual: flags.actual }, at, interval),
+  const { workloads, decisions } = await withPast(prometheus, (ask) =>
+    decideAsItWas({ groups: withoutSelectors(groups), ask, actual: flags.actual }, at, interval),
   );
   const key = find(target, workloads);
   const made = decisions.get(key);

@@ -1,9 +1,8 @@
 import { Option } from 'commander';
 import { parseDuration } from '../../common/duration.js';
 import { KernscaleError } from '../../common/errors.js';
-import type { PastQueries } from '../backtest/fetch.js';
 import { ACTUAL } from '../backtest/run.js';
-import { PrometheusClient, type PrometheusOptions } from '../promql/client.js';
+import type { PrometheusOptions } from '../promql/client.js';
 import { prometheusOptions } from '../promql/flags.js';
 import { checkPromql } from '../rules/promql.js';
 import type { RuleGroup } from '../rules/types.js';
@@ -43,22 +42,6 @@ export function parseTime(text: string, now: number): number {
     return now - parseDuration(text);
   } catch {
     throw wrong(`"${text}" is no time; write it like 2026-01-31T12:00:00Z, 1769860800 or 7d`);
-  }
-}
-
-/** Lets something ask a Prometheus about the past. */
-export async function withPast<T>(
-  options: PrometheusOptions,
-  use: (queries: PastQueries) => Promise<T>,
-): Promise<T> {
-  const client = new PrometheusClient(options);
-  try {
-    return await use({
-      values: (expr, grid) => client.queryRange(expr, grid),
-      sampleTimes: (selector, grid) => client.sampleTimes(selector, grid),
-    });
-  } finally {
-    await client.close();
   }
 }
 

@@ -1,6 +1,8 @@
 const WORKLOAD = 'namespace, workload, workload_kind';
 const POD = `${WORKLOAD}, pod`;
 const STATES = 'kernscale_state_seconds_total';
+/** Every container has this series as long as it has any. */
+const ALIVE = states('state="oncpu"');
 
 /**
  * Thread-seconds per second that a busy workload spends at least. The shares of one that does less fade to a
@@ -20,11 +22,11 @@ const MIN_BUSY = 0.01;
  */
 export function builtInSignals(window: string, quantiles: readonly number[] = []): Record<string, string> {
   const share = (state: string): string =>
-    `${perWorkload(states(`state="${state}"`))} / clamp_min(${perWorkload(states('state!~"idle|sleep"'))}, ${MIN_BUSY})`;
-  const perWorkload = (metric: string): string => `sum by (${WORKLOAD}) (${liveRate(metric, window)})`;
-  const measuredFor = `${states('state="oncpu"')} and ${states('state="oncpu"')} offset ${window}`;
+    `${perWorkload(`state="${state}"`)} / clamp_min(${perWorkload('state!~"idle|sleep"')}, ${MIN_BUSY})`;
+  const perWorkload = (matcher: string): string => `sum by (${WORKLOAD}) (${stateRate(matcher, window)})`;
+  const measuredFor = `${ALIVE} and (${ALIVE} offset ${window})`;
   return {
-    cpu: perWorkload(states('state=~"oncpu|runqueue|throttled"')),
+    cpu: perWorkload('state=~"oncpu|runqueue|throttled"'),
     blockio: share('disk'),
     wait: share('network'),
     lock: share('lock'),
@@ -60,7 +62,7 @@ function servedWithin(quantile: number, window: string): string {
  * granted.
  */
 export function podSignals(window: string): { readonly cpu: string; readonly starved: string } {
-  const perPod = (matcher: string): string => `sum by (${POD}) (${liveRate(states(matcher), window)})`;
+  const perPod = (matcher: string): string => `sum by (${POD}) (${stateRate(matcher, window)})`;
   const cpu = perPod('state=~"oncpu|runqueue|throttled"');
   return { cpu, starved: `${perPod('state=~"runqueue|throttled"')} / clamp_min(${cpu}, ${MIN_BUSY})` };
 }
@@ -76,6 +78,11 @@ function states(matcher: string): string {
 function waited(window: string): string {
   const native = `histogram_sum(${liveRate('kernscale_tcp_wait_seconds', window)})`;
   return `${liveRate('kernscale_tcp_wait_seconds_sum', window)} or ${native}`;
+}
+
+/** Thread-seconds per second in some states. One series of a container tells whether it is there: they come and go as one. */
+function stateRate(matcher: string, window: string): string {
+  return `rate(${states(matcher)}[${window}]) and ignoring (state) ${ALIVE}`;
 }
 
 /** A rate without the containers that are gone: their samples stay in the range, but no longer at its end. */

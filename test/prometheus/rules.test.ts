@@ -79,6 +79,7 @@ describe('the built-in signals, in Prometheus', () => {
     const series = [
       state('a', 'oncpu', '0+3.75x10 0+3.75x30'),
       state('a', 'runqueue', '0+3.75x40'),
+      state('b', 'oncpu', '0x40'),
       state('b', 'throttled', '0+3.75x40'),
       state('b', 'network', '0+3.75x40'),
     ];

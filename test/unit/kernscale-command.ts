@@ -6,10 +6,13 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** Node's flag to run TypeScript on every thread: `--import=tsx` does so on the first only. */
+const TYPESCRIPT = `--import=data:text/javascript,import{register}from"${import.meta.resolve('tsx/esm/api')}";register()`;
+
 /** Runs the `kernscale` command to its end. */
 export function kernscale(...argv: string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--import=tsx', 'scaler/cli.ts', ...argv], (error, stdout, stderr) => {
+    execFile(process.execPath, [TYPESCRIPT, 'scaler/cli.ts', ...argv], (error, stdout, stderr) => {
       resolve({ status: error ? Number(error.code) : 0, stdout, stderr });
     });
   });
