@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import { podTemplates, render, ROOT, stringArguments, validate, type Container } from './manifests.js';
+import {
+  isOfKind,
+  podTemplates,
+  render,
+  ROOT,
+  stringArguments,
+  validate,
+  type Container,
+} from './manifests.js';
 
 /** As a reader of manifests/README.md writes overlays: beside those that are there. */
 class Overlays {
@@ -32,6 +40,11 @@ class Overlays {
   async dispose(): Promise<void> {
     await rm(this.directory, { recursive: true });
   }
+}
+
+interface PodMonitorSpec {
+  selector: { matchLabels: Record<string, string> };
+  podMetricsEndpoints: { port: string; path: string; honorLabels: boolean }[];
 }
 
 const BASE = 'kind: Kustomization\nresources: [../../base]\n';
@@ -80,6 +93,22 @@ describe('components of the manifests', function () {
         .and.to.include('web-config');
       expect(container!.livenessProbe).to.have.all.keys('tcpSocket', 'initialDelaySeconds');
       expect(container!.readinessProbe).to.have.all.keys('tcpSocket');
+    }
+  });
+
+  it('prometheus-operator: scrapes the ports that are there, and keeps the labels of whom a series is about', async () => {
+    const manifests = await overlays.render(`${BASE}components: [../../components/prometheus-operator]\n`);
+    const monitors = manifests
+      .filter(isOfKind('PodMonitor'))
+      .map(({ spec }) => spec as unknown as PodMonitorSpec);
+    for (const { name, labels, containers } of podTemplates(manifests)) {
+      const [monitor, another] = monitors.filter(({ selector }) =>
+        Object.entries(selector.matchLabels).every(([key, value]) => labels[key] === value),
+      );
+      expect(another, name).to.equal(undefined);
+      const [endpoint] = monitor!.podMetricsEndpoints;
+      expect(endpoint).to.include({ honorLabels: true, path: '/metrics' });
+      expect(containers[0]!.ports!.map((port) => port.name)).to.include(endpoint!.port);
     }
   });
 

@@ -60,14 +60,20 @@ interface Model {
   validate(): void;
 }
 
-/** Checks a manifest against the OpenAPI schema that Kubernetes publishes. */
+/** Checks a manifest against the OpenAPI schema that Kubernetes, or the Prometheus Operator, publishes. */
 export async function validate(manifest: Manifest): Promise<void> {
   const { apiVersion, kind } = manifest;
-  const models = (await import(`kubernetes-models/${apiVersion}/${kind}`)) as Record<
+  const models = (await import(`${schemasOf(apiVersion)}/${apiVersion}/${kind}`)) as Record<
     string,
     new (manifest: Manifest) => Model
   >;
   new models[kind]!(manifest).validate();
+}
+
+function schemasOf(apiVersion: string): string {
+  return apiVersion.startsWith('monitoring.coreos.com/')
+    ? '@kubernetes-models/prometheus-operator'
+    : 'kubernetes-models';
 }
 
 export function isOfKind(kind: string | RegExp): (manifest: Manifest) => boolean {
