@@ -200,9 +200,9 @@ export class ContainerTable {
   }
 }
 
-/** It has no request, no image, and no histograms: only its share of the pod's time. */
+/** It has no histograms: only its share of the pod's time. */
 function restOf(series: ContainerSeries): ContainerSeries {
-  return { ...series, counters: statesOnly(series.counters), live: false };
+  return { ...series, counters: statesOnly(series.counters) };
 }
 
 function countersBySlot({ containers }: Snapshot): Map<number, ContainerCounters> {

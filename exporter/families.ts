@@ -7,7 +7,7 @@ import type { ContainerIdentity } from './pods.js';
 export interface ContainerSeries {
   readonly identity: ContainerIdentity;
   readonly counters: ContainerCounters;
-  /** False once it has ended, and for the rest of a pod: it has counters, and no gauges. */
+  /** False once it has ended: it has counters, and no gauges. */
   readonly live: boolean;
 }
 
@@ -65,11 +65,12 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     name: 'kernscale_container_info',
     help: 'A container that is measured; always 1.',
     type: 'gauge',
-    values: ({ identity: { image, containerId } }) => [[infoLabels(image, containerId), 1]],
+    values: ({ identity: { image, containerId, isRestOfPod } }) =>
+      isRestOfPod ? [] : [[infoLabels(image, containerId), 1]],
   },
   {
     name: 'kernscale_container_cpu_request_cores',
-    help: 'CPU request of the container as its pod states it, in cores.',
+    help: 'CPU request of the container as its pod states it, in cores; with an empty container, what the pod requests beyond its containers.',
     type: 'gauge',
     values: ({ identity }) => optional(identity.cpuRequest),
   },

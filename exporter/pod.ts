@@ -7,6 +7,8 @@ import type { OwnerReference } from '../common/workload.js';
 export interface Pod {
   readonly metadata: PodMetadata;
   readonly spec?: {
+    /** Of the pod as a whole (pod-level resources, Kubernetes 1.34 and newer). */
+    readonly resources?: Resources;
     readonly containers?: readonly Container[];
     readonly initContainers?: readonly Container[];
     readonly ephemeralContainers?: readonly Container[];
@@ -31,10 +33,14 @@ export interface PodMetadata {
 export interface Container {
   readonly name: string;
   readonly image?: string;
-  readonly resources?: {
-    readonly requests?: Readonly<Record<string, string>>;
-    readonly limits?: Readonly<Record<string, string>>;
-  };
+  readonly resources?: Resources;
+  /** `Always` for an init container that is a sidecar. */
+  readonly restartPolicy?: string;
+}
+
+export interface Resources {
+  readonly requests?: Readonly<Record<string, string>>;
+  readonly limits?: Readonly<Record<string, string>>;
 }
 
 export interface ContainerStatus {

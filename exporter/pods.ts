@@ -34,7 +34,6 @@ const REST_OF_POD = {
   container: '',
   image: '',
   containerId: '',
-  cpuRequest: undefined,
   cpuLimit: undefined,
   isRestOfPod: true,
 } as const;
@@ -70,7 +69,8 @@ function containersOf(pod: Pod): Map<string, ContainerIdentity> {
     workload: workload.name,
     workloadKind: workload.kind,
   };
-  const containers = new Map<string, ContainerIdentity>([['', { ...ofPod, ...REST_OF_POD }]]);
+  const rest = { ...ofPod, ...REST_OF_POD, cpuRequest: requestBeyondContainers(spec) };
+  const containers = new Map<string, ContainerIdentity>([['', rest]]);
   for (const { name, containerId } of containerInstances(status)) {
     containers.set(containerId.slice(containerId.lastIndexOf('/') + 1), {
       ...ofPod,
@@ -102,6 +102,19 @@ function containerInstances(status: Pod['status']): Instance[] {
     if (before) instances.push({ name, containerId: before });
     return instances;
   });
+}
+
+/** The finest that a quantity can be. */
+const NANO = 1e9;
+
+/** What a pod requests as a whole and none of its containers for itself, so that the sum is what the pod requests. */
+function requestBeyondContainers(spec: Pod['spec']): number | undefined {
+  const whole = cores(spec?.resources?.requests?.['cpu']);
+  if (whole === undefined) return undefined;
+  const sidecars = (spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
+  const own = [...(spec?.containers ?? []), ...sidecars].map((one) => cpuResources(one).cpuRequest ?? 0);
+  const beyond = whole - own.reduce((sum, request) => sum + request, 0);
+  return Math.max(0, Math.round(beyond * NANO) / NANO);
 }
 
 function cpuResources(container: Container | undefined) {

@@ -129,13 +129,13 @@ describe('the container table', () => {
         return [container, counters.stateSeconds.oncpu, live];
       });
 
-    it('is the time of the pod’s own cgroup, without gauges and histograms', () => {
+    it('is the time of the pod’s own cgroup, without histograms', () => {
       observe(0, [1n, POD_1], [2n, cgroup('pod-1', 'aa')]);
       table.setPods(PODS, 0);
       probes.run(1n, 0.05);
       probes.run(2n, 3);
       expect(byContainer(1)).to.deep.equal([
-        ['', 0.05, false],
+        ['', 0.05, true],
         ['web', 3, true],
       ]);
       expect(table.series(probes.read(), 1)[0]!.counters.oncpu.buckets).to.have.length(0);
@@ -151,9 +151,9 @@ describe('the container table', () => {
       probes.run(2n, 0.04);
       observe(1, [1n, POD_1]);
       table.retire(probes.read(), 1);
-      expect(byContainer(2), 'the API may still tell').to.deep.equal([['', 0, false]]);
-      expect(byContainer(12)).to.deep.equal([['', 0.04, false]]);
-      expect(byContainer(500), 'for as long as the pod lives').to.deep.equal([['', 0.04, false]]);
+      expect(byContainer(2), 'the API may still tell').to.deep.equal([['', 0, true]]);
+      expect(byContainer(12)).to.deep.equal([['', 0.04, true]]);
+      expect(byContainer(500), 'for as long as the pod lives').to.deep.equal([['', 0.04, true]]);
     });
 
     it('is not measured in ignored namespaces', () => {

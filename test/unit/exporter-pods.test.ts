@@ -77,6 +77,26 @@ describe('indexPods', () => {
     expect([...index.keys()]).to.deep.equal(['uid-1']);
   });
 
+  it('gives the rest of a pod what the pod requests as a whole and no container for itself', () => {
+    const requested = (cpu: string) => {
+      const spec = {
+        resources: { requests: { cpu } },
+        containers: [{ name: 'db', resources: { requests: { cpu: '250m' } } }, { name: 'helper' }],
+        initContainers: [
+          { name: 'sidecar', restartPolicy: 'Always', resources: { limits: { cpu: '500m' } } },
+          { name: 'init', resources: { requests: { cpu: '4' } } },
+        ],
+      };
+      return indexPods([{ ...POD, spec }])
+        .get('uid-1')!
+        .containers.get('')!.cpuRequest;
+    };
+    expect(requested('2')).to.equal(1.25);
+    expect(requested('750m')).to.equal(0);
+    expect(requested('1.05'), 'no rest of binary fractions').to.equal(0.3);
+    expect(containers.get('')!.cpuRequest).to.equal(undefined);
+  });
+
   it('knows what the rest of a pod belongs to, also of one that has no containers yet', () => {
     const rest = { container: '', image: '', containerId: '', cpuRequest: undefined, cpuLimit: undefined };
     expect(containers.get('')).to.deep.equal({

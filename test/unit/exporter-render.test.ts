@@ -83,6 +83,21 @@ describe('the exposition', () => {
     expect(text).not.to.match(/container_info|_cores/);
   });
 
+  it('has no gauge of the rest of a pod, but what the pod requests beyond its containers', () => {
+    const rest = (cpuRequest: number | undefined) =>
+      render([
+        {
+          identity: identity({ container: '', isRestOfPod: true, cpuRequest }),
+          counters: counters(1),
+          live: true,
+        },
+      ]);
+    expect(rest(undefined)).not.to.match(/^kernscale_container/m);
+    expect(rest(1.5).match(/^kernscale_container.*$/gm)).to.deep.equal([
+      'kernscale_container_cpu_request_cores{namespace="shop",pod="web-6d4cf56db6-x7k2p",container="",workload="web",workload_kind="Deployment"} 1.5',
+    ]);
+  });
+
   it('is empty without containers', () => {
     expect(render([])).to.equal('');
   });
