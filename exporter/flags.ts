@@ -26,6 +26,8 @@ export interface ExporterFlags {
   readonly kubeconfig: string | undefined;
   readonly ignoreNamespaces: RegExp;
   readonly keepDeadSeconds: number;
+  /** Pods and containers that are measured one by one; each takes memory in the kernel. */
+  readonly maxContainers: number;
   readonly histogramsDetail: boolean;
   /** Only check the configuration and say what is wrong. */
   readonly checkOnly: boolean;
@@ -61,6 +63,7 @@ export function parseExporterFlags(argv: readonly string[], version: string): Ex
     kubeconfig: options['kubernetes.kubeconfig'] as string | undefined,
     ignoreNamespaces: options['ignore.namespaces'] as RegExp,
     keepDeadSeconds: options['containers.keepDead'] as number,
+    maxContainers: options['containers.max'] as number,
     profile: options['profile'] as boolean | undefined,
     checkOnly: options['config.check'] === true,
     histogramsDetail: options['histograms.detail'] === true,
@@ -122,6 +125,12 @@ function expositionFlags(): Option[] {
       undefined,
       seconds,
     ).default(30, '30s'),
+    flag(
+      '--containers.max <count>',
+      'Pods and containers to measure one by one, up to 16384; the others are counted as folded',
+      1024,
+      slots,
+    ),
     new Option(
       '--histograms.detail',
       'Every bound, reason, operation, device and peer, with no bound on lines',
@@ -149,6 +158,13 @@ function switchEnvironment(): string[] {
     if (value === undefined) return [];
     return [/^(0|false|no|off)$/i.test(value) ? `--no-${name}` : `--${name}`];
   });
+}
+
+/** The kernel keeps the slot of a thread in 16 bits; memory is what bounds it before. */
+function slots(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= 16_384) return count;
+  throw new KernscaleError('BAD_FLAG', `"${text}" is not a whole number from 1 to 16384`);
 }
 
 /** Prometheus anchors its regular expressions; so do we. */

@@ -132,6 +132,7 @@ function open(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
     openProbes({
       cgroupRoot,
       probes: flags.probes,
+      maxContainers: flags.maxContainers,
       onMessage: (level, message) => {
         log[level]({ source: 'libbpf' }, message);
       },

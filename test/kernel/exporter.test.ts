@@ -100,6 +100,7 @@ describe('kernscale-exporter on this kernel', function () {
     const line = text.split('\n').find((one) => series.test(one));
     return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')));
   }
+  const FOLDED = /^kernscale_exporter_containers\{state="folded"/;
   const ONCPU =
     /^kernscale_state_seconds_total\{namespace="shop",.*container="web",workload="web",.*state="oncpu"/;
 
@@ -237,6 +238,16 @@ describe('kernscale-exporter on this kernel', function () {
     const authorization = `Basic ${btoa('ann:secret')}`;
     expect((await fetch(`${url}/metrics`)).status).to.equal(401);
     expect((await fetch(`${url}/metrics`, { headers: { authorization } })).status).to.equal(200);
+  });
+
+  it('measures as many containers as it is told to, and counts those it does not', async () => {
+    api.put(podOf(ID));
+    makeContainer(ID);
+    const few = await start(['--containers.max', '1']).url();
+    await eventually('one has no slot', async () => (await value(few, FOLDED))! > 0);
+    const many = await start(['--containers.max', '8192']).url();
+    await eventually('it is exported', async () => (await value(many, ONCPU)) === 0);
+    expect(await value(many, FOLDED)).to.equal(0);
   });
 
   it('attaches only the probes it is told to', async () => {

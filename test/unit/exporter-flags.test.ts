@@ -27,6 +27,7 @@ describe('the exporter’s flags', () => {
   it('have defaults that measure everything but kube-system', () => {
     const flags = parse();
     expect(flags).to.deep.include({ listenAddresses: [':5000'], source: 'detect', keepDeadSeconds: 30 });
+    expect(flags.maxContainers).to.equal(1024);
     expect(flags.probes).to.deep.equal(['scheduler', 'blockio', 'sampling', 'tcp']);
     expect(flags.ignoreNamespaces.test('kube-system')).to.equal(true);
     expect(flags.ignoreNamespaces.test('not-kube-system')).to.equal(false);
@@ -47,6 +48,7 @@ describe('the exporter’s flags', () => {
       KERNSCALE_WEB_LISTEN_ADDRESS: '127.0.0.1:1',
       KERNSCALE_IGNORE_NAMESPACES: 'a',
       KERNSCALE_CONTAINERS_KEEP_DEAD: '1m30s',
+      KERNSCALE_CONTAINERS_MAX: '4096',
       KERNSCALE_PROBE_TCP: 'false',
       KERNSCALE_HISTOGRAMS_DETAIL: 'true',
       KERNSCALE_PROFILE: 'off',
@@ -54,7 +56,12 @@ describe('the exporter’s flags', () => {
     const flags = parse([], environment);
     expect(flags.listenAddresses).to.deep.equal(['127.0.0.1:1']);
     expect(flags.probes).to.deep.equal(['scheduler', 'blockio', 'sampling']);
-    expect(flags).to.include({ keepDeadSeconds: 90, histogramsDetail: true, profile: false });
+    expect(flags).to.include({
+      keepDeadSeconds: 90,
+      maxContainers: 4096,
+      histogramsDetail: true,
+      profile: false,
+    });
     const argued = parse(['--probe.tcp', '--profile', '--web.listen-address', ':2', '[::1]:3'], environment);
     expect(argued.probes).to.include('tcp');
     expect(argued).to.deep.include({ profile: true, listenAddresses: [':2', '[::1]:3'] });
@@ -70,6 +77,8 @@ describe('the exporter’s flags', () => {
     'an unknown flag': [['--web.listen'], /unknown option '--web.listen'.*--help/],
     'an argument': [['x'], /too many arguments/],
     'a duration without a unit': [['--containers.keep-dead', '5'], /"5" is not a duration/],
+    'no slot at all': [['--containers.max', '0'], /"0" is not a whole number from 1 to 16384/],
+    'too many slots': [['--containers.max', '16385'], /"16385" is not a whole number/],
     'no probe at all': [
       ['--no-probe.tcp', '--no-probe.scheduler', '--no-probe.blockio', '--no-probe.sampling'],
       /every probe is switched off/,
