@@ -32,6 +32,8 @@ export interface ScalerFlags {
   readonly lease: { readonly namespace: string; readonly name: string } | undefined;
   /** Undefined: none is written. */
   readonly audit: AuditLogOptions | undefined;
+  /** Undefined: what is remembered about workloads ends with the process. */
+  readonly historyFile: string | undefined;
   readonly log: LogOptions;
 }
 
@@ -59,6 +61,7 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
     dryRun: options['dryRun'] === true,
     lease: leaseOf(options),
     audit: auditOf(options),
+    historyFile: options['history.file'] as string | undefined,
     log: { level: options['log.level'] as string, format: options['log.format'] as string },
   };
 }
@@ -84,6 +87,10 @@ function command(version: string): Command {
       'How far back queries look, for scrapes to be in',
       1,
       seconds,
+    ),
+    flag(
+      '--history.file <file>',
+      'Remember past decisions in this file, so that a restart goes on where it was; default: start anew',
     ),
     flag('--audit.log <file>', 'Append every decision as a line of JSON; - is standard output'),
     flag('--audit.changes-only', 'Leave out of the audit log what repeats the decision before'),

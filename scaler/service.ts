@@ -5,6 +5,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import { listen } from '../common/http.js';
 import type { Logger } from '../common/log.js';
 import { openWebConfig } from '../common/web-config-file.js';
+import { LONGEST_INTERVAL } from './core/decide.js';
 import type { ScalerFlags } from './flags.js';
 import { ClusterView } from './kubernetes/cluster.js';
 import { EventWriter } from './kubernetes/events.js';
@@ -13,6 +14,7 @@ import { ScaleClient } from './kubernetes/scale.js';
 import type { AuditLog } from './loop/audit-log.js';
 import { claim } from './loop/claims.js';
 import { Histories } from './loop/histories.js';
+import { HistoryFile } from './loop/history-file.js';
 import { ScalerMetrics } from './loop/metrics.js';
 import { DecisionRecords } from './loop/records.js';
 import type { RuleBook } from './loop/rule-book.js';
@@ -40,6 +42,7 @@ export interface ServiceOptions {
 export class Service {
   readonly #stop = new AbortController();
   readonly #records = new DecisionRecords();
+  readonly #histories = new Histories();
   readonly #metrics = new ScalerMetrics();
   readonly #prometheus: PrometheusClient;
   readonly #cluster: ClusterView;
@@ -47,6 +50,8 @@ export class Service {
   /** Undefined: nobody else scales. */
   readonly #election: LeaderElection | undefined;
   readonly #leads = (): boolean => this.#election?.leads ?? true;
+  /** Undefined: a restart is a new start. */
+  readonly #historyFile: HistoryFile | undefined;
 
   constructor(private readonly options: ServiceOptions) {
     const { flags, config, log, version, audit } = options;
@@ -57,6 +62,7 @@ export class Service {
       },
     });
     this.#cluster = new ClusterView(config, log);
+    if (flags.historyFile !== undefined) this.#historyFile = new HistoryFile(flags.historyFile, log);
     if (flags.lease) {
       const identity = `${hostname()}_${randomUUID()}`;
       this.#election = new LeaderElection({
@@ -72,13 +78,14 @@ export class Service {
       cluster: this.#cluster,
       scales: new ScaleClient(config, this.#stop.signal),
       events: new EventWriter(config, this.#stop.signal),
-      histories: new Histories(),
+      histories: this.#histories,
       records: this.#records,
       metrics: this.#metrics,
-      clock: () => Date.now() / 1000,
+      clock,
       queryOffset: flags.prometheus.queryOffset,
       leads: this.#leads,
       ...(audit && { audit }),
+      keep: () => this.#keep(),
       log,
     });
     registerState(this.#metrics.registry, {
@@ -97,6 +104,7 @@ export class Service {
       const web = openWebConfig(flags.webConfigFile, log);
       const server = await listen(this.#app(), flags.listenAddresses, web);
       log.info({ version, urls: server.urls, prometheus: flags.prometheus.url }, 'serving');
+      await this.#remember();
       this.#election?.start();
       await Promise.race([
         this.#cluster.whenSynced(),
@@ -115,6 +123,16 @@ export class Service {
       this.#cluster.stop();
       await this.#prometheus.close();
     }
+  }
+
+  async #remember(): Promise<void> {
+    const interval = Math.min(LONGEST_INTERVAL, ...this.options.book.groups.map((group) => group.interval));
+    this.#histories.restore((await this.#historyFile?.read(clock(), interval)) ?? []);
+  }
+
+  /** Whoever does not lead knows of no change of replicas, and would overwrite what the leader knows. */
+  async #keep(): Promise<void> {
+    if (this.#leads()) await this.#historyFile?.write(() => this.#histories.memories(), clock);
   }
 
   async #drain(): Promise<void> {
@@ -144,6 +162,11 @@ export class Service {
     if (errors.length === 0) log.info({ groups: groups.length, rules }, 'rules loaded');
     this.#scaler.use(flags.dryRun ? groups.map(withoutWriting) : groups);
   }
+}
+
+/** Seconds since the epoch. */
+function clock(): number {
+  return Date.now() / 1000;
 }
 
 function withoutWriting(group: RuleGroup): RuleGroup {

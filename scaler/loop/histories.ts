@@ -1,8 +1,14 @@
 import { EMPTY_HISTORY, type History, type Rule, type WorkloadKey } from '../core/types.js';
 
 interface Kept {
+  /** The steps that the timers of the history belong to. */
   readonly decide: Rule['decide'];
   readonly history: History;
+}
+
+/** What is remembered about one workload; plain JSON. */
+export interface Memory extends Kept {
+  readonly workload: WorkloadKey;
 }
 
 /** What every rule remembers about its workload, across rounds and reloads. */
@@ -24,7 +30,17 @@ export class Histories {
     this.#kept.set(workload, { decide, history });
   }
 
-  forget(workload: WorkloadKey): void {
-    this.#kept.delete(workload);
+  /** Forgets the workloads that are not to be kept. */
+  retain(keep: (workload: WorkloadKey) => boolean): void {
+    for (const workload of this.#kept.keys()) if (!keep(workload)) this.#kept.delete(workload);
+  }
+
+  memories(): Memory[] {
+    return [...this.#kept].map(([workload, kept]) => ({ workload, ...kept }));
+  }
+
+  /** @param memories what `memories` answered before a restart */
+  restore(memories: readonly Memory[]): void {
+    for (const { workload, ...kept } of memories) this.#kept.set(workload, kept);
   }
 }

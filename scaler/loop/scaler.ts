@@ -23,6 +23,8 @@ export interface ScalerOptions extends RoundSources {
   /** Whether this process may change replicas; one that may not decides all the same, to be ready. */
   readonly leads: () => boolean;
   readonly audit?: Pick<AuditLog, 'write'>;
+  /** Keeps the histories for the time after a restart; called at the end of every round. */
+  readonly keep?: () => Promise<void>;
   readonly log: Logger;
 }
 
@@ -94,6 +96,7 @@ export class Scaler {
       await Promise.all(result.decisions.map((decided) => this.#limit(() => this.#act(decided))));
       this.#forget((key) => claims.has(key) && !result.gone.has(key));
       this.#report(key, result.problems);
+      await this.options.keep?.();
     } catch (error) {
       log.error({ group: group.name, error: errorMessage(error) }, 'the round failed');
     }
@@ -123,11 +126,10 @@ export class Scaler {
   }
 
   #forget(keep: (workload: string) => boolean): void {
-    const { records, histories, metrics } = this.options;
-    for (const record of records.retain(keep)) {
-      histories.forget(record.trace.workload);
-      metrics.forget(record);
-    }
+    const { cluster, records, histories, metrics } = this.options;
+    for (const record of records.retain(keep)) metrics.forget(record);
+    // Before, nobody can tell which workloads the rules of a fleet claim.
+    if (cluster.synced) histories.retain(keep);
   }
 
   #report(key: string, problems: readonly string[]): void {

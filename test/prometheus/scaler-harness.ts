@@ -1,18 +1,18 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { AppsV1Api } from '@kubernetes/client-node';
 import { stringify } from 'yaml';
 import { loadKubeConfig } from '../../common/kubeconfig.js';
-import type { DecisionRecord } from '../../scaler/loop/records.js';
 import { HOST_IMAGE } from '../cluster/harness.js';
 import { startCluster, type Cluster } from '../cluster/index.js';
-import { fromRoot, PROMETHEUS } from '../loop/paths.js';
+import { PROMETHEUS } from '../loop/paths.js';
 import { reservePort, type Reservation } from '../loop/ports.js';
 import { start, untilReady, type Program, type Running } from '../loop/process.js';
 import { eventually } from '../unit/loopback-api.js';
+import { RunningScaler } from './running-scaler.js';
 import { DictatedMetrics } from './scaler-metrics.js';
 
 const run = promisify(execFile);
@@ -30,26 +30,28 @@ const WARM_UP_SECONDS = 6;
 /** A real Prometheus, the real scaler and a stand-in cluster, around metrics that the test dictates. */
 export class ScalerHarness {
   readonly metrics = new DictatedMetrics();
-  readonly directory = mkdtempSync(path.join(tmpdir(), 'kernscale-scaler-'));
-  readonly rulesFile = path.join(this.directory, 'rules.yaml');
-  readonly auditFile = path.join(this.directory, 'audit.jsonl');
   cluster!: Cluster;
   prometheus!: Running;
-  scaler!: Running;
-  scalerUrl!: string;
   prometheusUrl!: string;
+  #directory: string | undefined;
   #prometheusProgram!: Program;
   #apps!: AppsV1Api;
+  readonly #scalers: RunningScaler[] = [];
   readonly #reservations: Reservation[] = [];
 
-  async start(manifest: string, rules: object): Promise<void> {
+  /** Everything but the scaler. */
+  async start(manifest: string): Promise<void> {
     await this.metrics.start();
     this.cluster = await startCluster({ images: HOST_IMAGE, stateDir: path.join(this.directory, 'cluster') });
     await this.cluster.apply(manifest);
     this.#apps = loadKubeConfig(this.cluster.kubeconfigPath).makeApiClient(AppsV1Api);
     await this.startPrometheus();
     await eventually('a full window of scrapes', () => this.#hasScrapesFrom(WARM_UP_SECONDS), 30_000);
-    await this.startScaler(rules);
+  }
+
+  /** Made when it is needed: what makes one and runs no test would leave it behind. */
+  get directory(): string {
+    return (this.#directory ??= mkdtempSync(path.join(tmpdir(), 'kernscale-scaler-')));
   }
 
   async startPrometheus(): Promise<void> {
@@ -96,28 +98,17 @@ export class ScalerHarness {
     return data.result.length > 0;
   }
 
-  async startScaler(rules: object): Promise<void> {
-    writeFileSync(this.rulesFile, stringify(rules));
-    const port = await this.#port(15_001);
-    this.scalerUrl = `http://127.0.0.1:${port}`;
-    const program: Program = {
-      name: 'the scaler',
-      command: process.execPath,
-      args: [
-        '--import=tsx',
-        fromRoot('scaler/main.ts'),
-        `--web.listen-address=127.0.0.1:${port}`,
-        `--rules=${this.rulesFile}`,
-        `--kubernetes.kubeconfig=${this.cluster.kubeconfigPath}`,
-        `--prometheus.url=${this.prometheusUrl}`,
-        '--prometheus.query-offset=0s',
-        `--audit.log=${this.auditFile}`,
-      ],
-      logFile: path.join(this.directory, 'scaler.log'),
-      readyUrl: `${this.scalerUrl}/-/ready`,
-    };
-    this.scaler = start(program);
-    await untilReady(program, this.scaler, AbortSignal.timeout(30_000));
+  async startScaler(name: string, rules: object, ...flags: string[]): Promise<RunningScaler> {
+    const scaler = new RunningScaler(path.join(this.directory, name), await this.#port(15_001), [
+      `--kubernetes.kubeconfig=${this.cluster.kubeconfigPath}`,
+      `--prometheus.url=${this.prometheusUrl}`,
+      '--prometheus.query-offset=0s',
+      ...flags,
+    ]);
+    this.#scalers.push(scaler);
+    writeFileSync(scaler.rulesFile, stringify(rules));
+    await scaler.start();
+    return scaler;
   }
 
   /** What `kubectl get --raw` answers. */
@@ -135,45 +126,13 @@ export class ScalerHarness {
     return spec?.replicas ?? 1;
   }
 
-  async decision(name: string): Promise<DecisionRecord | undefined> {
-    const response = await fetch(`${this.scalerUrl}/api/v1/decisions/shop/StatefulSet/${name}`);
-    return response.ok ? ((await response.json()) as DecisionRecord) : undefined;
-  }
-
-  /** Waits for a decision about a workload that meets a condition, and answers it. */
-  async untilDecision(
-    name: string,
-    meets: (record: DecisionRecord) => boolean,
-    ms = 20_000,
-  ): Promise<DecisionRecord> {
-    let last: DecisionRecord | undefined;
-    try {
-      await eventually(
-        name,
-        async () => {
-          last = await this.decision(name);
-          return last !== undefined && meets(last);
-        },
-        ms,
-      );
-    } catch (cause) {
-      const said = last ? `${last.outcome}, ${last.reason}` : 'nothing';
-      throw new Error(`no such decision on ${name}; the last says: ${said}\n${this.log()}`, { cause });
-    }
-    return last!;
-  }
-
-  log(): string {
-    return readFileSync(path.join(this.directory, 'scaler.log'), 'utf8').split('\n').slice(-15).join('\n');
-  }
-
   async stop(): Promise<void> {
-    await (this.scaler as Running | undefined)?.stop(GRACE_MS);
+    await Promise.all(this.#scalers.map((scaler) => scaler.stop()));
     await (this.prometheus as Running | undefined)?.stop(GRACE_MS);
     await (this.cluster as Cluster | undefined)?.stop();
     await this.metrics.stop();
     await Promise.all(this.#reservations.map((reservation) => reservation.release()));
-    rmSync(this.directory, { recursive: true, force: true });
+    if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true });
   }
 }
 

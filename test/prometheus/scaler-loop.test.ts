@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { DecisionRecord } from '../../scaler/loop/records.js';
+import type { RunningScaler } from './running-scaler.js';
 import { ScalerHarness, shop } from './scaler-harness.js';
 
 const FAST_DOWN = { scaleDown: { stabilizationWindowSeconds: 2 } };
@@ -38,6 +38,7 @@ const RULES = {
 describe('scaler with a real Prometheus', function () {
   this.timeout(90_000);
   const harness = new ScalerHarness();
+  let scaler: RunningScaler;
 
   before(async () => {
     const { workloads } = harness.metrics;
@@ -45,33 +46,34 @@ describe('scaler with a real Prometheus', function () {
     workloads.set('careful', { pods: 2, request: 0.2, states: { oncpu: 0.4, throttled: 0.25, idle: 4 } });
     workloads.set('calm', { pods: 4, request: 0.2, states: { oncpu: 0.01, idle: 8 } });
     workloads.set('slow', { pods: 3, request: 0.2, states: { oncpu: 2.9, idle: 8 } });
-    await harness.start(shop({ busy: 2, calm: 4, unseen: 3, careful: 2, slow: 3 }), RULES);
+    await harness.start(shop({ busy: 2, calm: 4, unseen: 3, careful: 2, slow: 3 }));
+    scaler = await harness.startScaler('scaler', RULES);
   });
 
   after(() => harness.stop());
 
   it('scales a workload up to what its demand needs, in one step', async () => {
-    const record = await harness.untilDecision('busy', ({ outcome }) => outcome === 'applied');
+    const record = await scaler.untilDecision('busy', ({ outcome }) => outcome === 'applied');
     // 0.65 cores over 70 % of 0.2 cores is 4.6 pods, far enough from a whole number for a busy machine.
     expect(record).to.include({ bound: 'cpu', action: 'scale', currentReplicas: 2, replicas: 5 });
     expect(await harness.replicas('busy')).to.equal(5);
   });
 
   it('scales down what is measured to be idle', async () => {
-    const record = await harness.untilDecision('calm', ({ outcome }) => outcome === 'applied');
+    const record = await scaler.untilDecision('calm', ({ outcome }) => outcome === 'applied');
     expect(record.replicas).to.equal(1);
     expect(await harness.replicas('calm')).to.equal(1);
   });
 
   it('holds what it has no data about, and says so', async () => {
-    const record = await harness.untilDecision('unseen', () => true);
+    const record = await scaler.untilDecision('unseen', () => true);
     expect(record).to.include({ bound: 'unknown', replicas: 3, outcome: 'unchanged' });
     expect(record.trace.inputs.find(({ signal }) => signal === 'cpu')).to.include({ absent: 'missing' });
     expect(await harness.replicas('unseen')).to.equal(3);
   });
 
   it('decides in a dry run, and changes nothing', async () => {
-    const record = await harness.untilDecision('careful', ({ outcome }) => outcome === 'dry_run');
+    const record = await scaler.untilDecision('careful', ({ outcome }) => outcome === 'dry_run');
     expect(record).to.include({ replicas: 5, applied: false });
     expect(await harness.replicas('careful')).to.equal(2);
   });
@@ -86,8 +88,7 @@ describe('scaler with a real Prometheus', function () {
   });
 
   it('leaves a line in the audit log for every decision, acted on or not', () => {
-    const lines = readFileSync(harness.auditFile, 'utf8').trim().split('\n');
-    const records = lines.map((line) => JSON.parse(line) as DecisionRecord);
+    const records = scaler.records();
     for (const outcome of ['applied', 'unchanged', 'dry_run']) {
       expect(records.map((record) => record.outcome)).to.include(outcome);
     }
@@ -96,7 +97,7 @@ describe('scaler with a real Prometheus', function () {
   });
 
   it('serves its metrics', async () => {
-    const text = await (await fetch(`${harness.scalerUrl}/metrics`)).text();
+    const text = await (await fetch(`${scaler.url}/metrics`)).text();
     const labels = 'group="shop",scale="busy",namespace="shop",workload="busy",workload_kind="StatefulSet"';
     expect(text).to.include(`kernscale_rule_desired_replicas{${labels}} 5`);
     expect(text).to.match(/kernscale_scale_total\{direction="up",outcome="applied"\} 1/);
@@ -105,7 +106,7 @@ describe('scaler with a real Prometheus', function () {
   });
 
   it('asks as often for one workload as for many', async () => {
-    const text = await (await fetch(`${harness.scalerUrl}/metrics`)).text();
+    const text = await (await fetch(`${scaler.url}/metrics`)).text();
     const of = (metric: RegExp): number => Number(metric.exec(text)?.[1]);
     const rounds = of(/kernscale_rule_group_duration_seconds_count\{group="shop"\} (\d+)/);
     const longRounds = of(/kernscale_rule_group_duration_seconds_count\{group="long"\} (\d+)/);
@@ -119,24 +120,24 @@ describe('scaler with a real Prometheus', function () {
 
   it('holds when scrapes end, though rate() goes on answering', async () => {
     const cpu = ({ trace }: DecisionRecord) => trace.inputs.find(({ signal }) => signal === 'cpu');
-    await harness.untilDecision('slow', (record) => cpu(record)?.value !== undefined);
+    await scaler.untilDecision('slow', (record) => cpu(record)?.value !== undefined);
     harness.metrics.failing = true;
-    const record = await harness.untilDecision('slow', (seen) => cpu(seen)?.absent === 'stale');
+    const record = await scaler.untilDecision('slow', (seen) => cpu(seen)?.absent === 'stale');
     harness.metrics.failing = false;
     expect(record).to.include({ bound: 'unknown', replicas: 3 });
     expect(cpu(record)?.text).to.equal('it is not being scraped any more');
     expect(await harness.replicas('slow')).to.equal(3);
-    await harness.untilDecision('slow', (seen) => cpu(seen)?.value !== undefined);
+    await scaler.untilDecision('slow', (seen) => cpu(seen)?.value !== undefined);
   });
 
   it('scales nothing while Prometheus is dead, and says why', async () => {
     harness.metrics.workloads.set('busy', { pods: 5, request: 0.2, states: { idle: 4 } });
     process.kill(harness.prometheus.pid, 'SIGKILL');
     await harness.prometheus.exited;
-    const record = await harness.untilDecision('busy', ({ trace }) => trace.inputs[0]?.absent === 'error');
+    const record = await scaler.untilDecision('busy', ({ trace }) => trace.inputs[0]?.absent === 'error');
     expect(record).to.include({ bound: 'unknown', replicas: 5, outcome: 'unchanged' });
     expect(record.reason).to.include('Prometheus cannot be reached');
-    const { status } = (await (await fetch(`${harness.scalerUrl}/api/v1/decisions`)).json()) as {
+    const { status } = (await (await fetch(`${scaler.url}/api/v1/decisions`)).json()) as {
       status: { problems: string[] };
     };
     expect(status.problems.join()).to.include('Prometheus cannot be reached');
@@ -146,7 +147,7 @@ describe('scaler with a real Prometheus', function () {
 
   it('goes on when Prometheus is back, and scales down on what it measures then', async () => {
     await harness.restartPrometheus();
-    await harness.untilDecision('busy', ({ outcome }) => outcome === 'applied', 40_000);
+    await scaler.untilDecision('busy', ({ outcome }) => outcome === 'applied', 40_000);
     expect(await harness.replicas('busy')).to.equal(1);
   });
 });

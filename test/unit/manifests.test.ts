@@ -212,7 +212,34 @@ describe('manifests', function () {
 
   it('rules about the demo are left out where the demo is not meant', async () => {
     const shipped = dataKeys(await render('manifests/base'));
-    expect(shipped).to.include('default.yaml').and.not.include('demo.yaml');
+    const rules = (await readdir(`${ROOT}/rules/scaling`)).filter((file) => file.endsWith('.yaml'));
+    expect(rules).to.include.members(['default.yaml', 'demo.yaml']);
+    const meant = rules.filter((file) => file !== 'demo.yaml');
+    expect(shipped.filter((file) => rules.includes(file))).to.have.members(meant);
+  });
+
+  it('the examples of the cookbook are for copying: they are installed nowhere', async () => {
+    const examples = await filesBelow('rules/scaling/examples', /\.yaml$/);
+    expect(examples).not.to.be.empty;
+    const texts = await Promise.all(examples.map((file) => readFile(`${ROOT}/${file}`, 'utf8')));
+    for (const directory of await kustomizations()) {
+      for (const { data = {} } of await render(directory)) {
+        const names = Object.keys(data).filter((name) => examples.some((file) => basename(file) === name));
+        const copies = Object.values(data).filter((text) => texts.includes(text));
+        expect([...names, ...copies], directory).to.deep.equal([]);
+      }
+    }
+  });
+
+  it('the scaler remembers the past where it may write, and where a restart of the container finds it', () => {
+    const { containers, volumes } = podTemplates(installed).find(({ name }) => name === 'kernscale-scaler')!;
+    const [container] = containers;
+    const flag = container!.args!.find((argument) => argument.startsWith('--history.file='))!;
+    const mount = container!.volumeMounts!.find(({ mountPath }) =>
+      flag.startsWith(`--history.file=${mountPath}/`),
+    );
+    expect(mount).not.to.have.property('readOnly');
+    expect(volumes.find(({ name }) => name === mount!.name)).to.have.property('emptyDir');
   });
 
   it('the demo asks for what its pages promise: cpu limited to 200m, all of it small', () => {

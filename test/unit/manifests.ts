@@ -40,7 +40,7 @@ export interface Container {
   resources: { requests: Labels; limits: Labels };
   livenessProbe?: { httpGet: { port: string | number } };
   readinessProbe?: { httpGet: { port: string | number } };
-  volumeMounts?: { name: string }[];
+  volumeMounts?: { name: string; mountPath: string }[];
   securityContext?: object;
 }
 

@@ -270,7 +270,7 @@ describe('Histories', () => {
     expect(histories.get('k', structuredClone(rule))).to.equal(history);
     const edited = { decide: [{ ...decide[0]!, for: 30 }] } as unknown as Rule;
     expect(histories.get('k', edited)).to.deep.equal({ ...history, steps: {} });
-    histories.forget('k');
+    histories.retain((workload) => workload !== 'k');
     expect(histories.get('k', rule)).to.equal(EMPTY_HISTORY);
   });
 });

@@ -1,6 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -155,6 +164,30 @@ describe('kernscale-scaler, the process', function () {
       10_000,
     );
     expect(child.exitCode).to.equal(null);
+  });
+
+  it('starts without a past, and warns, when its file of the past is broken', async () => {
+    const file = path.join(directory, 'history.json');
+    writeFileSync(file, '{"version": 1, "workl');
+    const { child, ended } = await serve(`--history.file=${file}`);
+    await eventually('a good file', () => readFileSync(file, 'utf8').startsWith('{"version":1,"savedAt":'));
+    child.kill('SIGTERM');
+    const { code, stderr } = await ended;
+    expect(code).to.equal(0);
+    const warning = stderr.split('\n').find((line) => line.includes('HISTORY_UNREADABLE'));
+    expect(JSON.parse(warning!)).to.include({ level: 'warn', file, msg: 'starting without a past' });
+  });
+
+  it('does not write the file of the past while another process leads', async () => {
+    const file = path.join(directory, 'history.json');
+    const follower = ['--leader-elect', '--leader-elect.namespace=shop', `--history.file=${file}`];
+    const { url } = await serve(...follower);
+    const rounds = async (): Promise<number> => {
+      const text = await (await fetch(`${url}/metrics`)).text();
+      return Number(/kernscale_rule_group_duration_seconds_count\{group="shop"\} (\d+)/.exec(text)?.[1] ?? 0);
+    };
+    await eventually('a round', async () => (await rounds()) > 0, 10_000);
+    expect(existsSync(file)).to.equal(false);
   });
 
   it('ends within a second of SIGTERM', async () => {

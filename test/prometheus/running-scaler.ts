@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import type { DecisionRecord } from '../../scaler/loop/records.js';
+import { fromRoot } from '../loop/paths.js';
+import { eventually } from '../unit/loopback-api.js';
+import { start, untilReady, type Program, type Running } from '../loop/process.js';
+
+const GRACE_MS = 2000;
+
+/** The real scaler as a process of its own, which can be killed and started again. */
+export class RunningScaler {
+  readonly url: string;
+  readonly #program: Program;
+  #running: Running | undefined;
+
+  /** @param stem begins the names of its files */
+  constructor(
+    readonly stem: string,
+    port: number,
+    flags: readonly string[],
+  ) {
+    this.url = `http://127.0.0.1:${port}`;
+    this.#program = {
+      name: 'the scaler',
+      command: process.execPath,
+      args: [
+        '--import=tsx',
+        fromRoot('scaler/main.ts'),
+        `--web.listen-address=127.0.0.1:${port}`,
+        `--rules=${this.rulesFile}`,
+        `--audit.log=${this.auditFile}`,
+        ...flags,
+      ],
+      logFile: `${stem}.log`,
+      readyUrl: `${this.url}/-/ready`,
+    };
+  }
+
+  get rulesFile(): string {
+    return `${this.stem}.rules.yaml`;
+  }
+
+  get auditFile(): string {
+    return `${this.stem}.audit.jsonl`;
+  }
+
+  async start(): Promise<void> {
+    this.#running = start(this.#program);
+    await untilReady(this.#program, this.#running, AbortSignal.timeout(30_000));
+  }
+
+  async kill(): Promise<void> {
+    process.kill(this.#running!.pid, 'SIGKILL');
+    await this.#running!.exited;
+  }
+
+  async stop(): Promise<void> {
+    await this.#running?.stop(GRACE_MS);
+  }
+
+  async decision(name: string): Promise<DecisionRecord | undefined> {
+    const response = await fetch(`${this.url}/api/v1/decisions/shop/StatefulSet/${name}`);
+    return response.ok ? ((await response.json()) as DecisionRecord) : undefined;
+  }
+
+  /** Waits for a decision about a workload that meets a condition, and answers it. */
+  async untilDecision(
+    name: string,
+    meets: (record: DecisionRecord) => boolean,
+    ms = 20_000,
+  ): Promise<DecisionRecord> {
+    let last: DecisionRecord | undefined;
+    try {
+      await eventually(
+        name,
+        async () => {
+          last = await this.decision(name);
+          return last !== undefined && meets(last);
+        },
+        ms,
+      );
+    } catch (cause) {
+      const said = last ? `${last.outcome}, ${last.reason}` : 'nothing';
+      throw new Error(`no such decision on ${name}; the last says: ${said}\n${this.log()}`, { cause });
+    }
+    return last!;
+  }
+
+  /** Every decision so far, those before a restart included. */
+  records(): DecisionRecord[] {
+    const lines = readFileSync(this.auditFile, 'utf8').split('\n');
+    // The last one may be half written, or cut off by the end of the process.
+    return lines.flatMap((line) => (line.endsWith('}') ? [JSON.parse(line) as DecisionRecord] : []));
+  }
+
+  /** The last lines of its log. */
+  log(): string {
+    return readFileSync(this.#program.logFile, 'utf8').split('\n').slice(-15).join('\n');
+  }
+}
