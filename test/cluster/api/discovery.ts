@@ -1,7 +1,7 @@
 import { apiVersionOf, groupVersions, type Definition } from '../resources.js';
 
 /** The Kubernetes version this cluster speaks; kubectl compares it with its own. */
-export const KUBERNETES_VERSION = 'v1.32.0';
+export const KUBERNETES_VERSION = 'v1.36.0';
 
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 

@@ -70,7 +70,7 @@ function checkHttp(
     path,
     agent: false,
     rejectUnauthorized: false,
-    headers: { 'user-agent': 'kube-probe/1.32', connection: 'close' },
+    headers: { 'user-agent': 'kube-probe/1.36', connection: 'close' },
     signal: AbortSignal.timeout(timeout),
   };
   return new Promise((resolve, reject) => {
