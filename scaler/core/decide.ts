@@ -200,7 +200,8 @@ function hold({ rule, samples, history, now }: Situation, binding: 'hold' | 'dep
 function scale(situation: Situation, sizing: Sizing): Outcome {
   const { rule, samples, history, now, assessment, noScaleDown } = situation;
   const current = samples.replicas;
-  const { raw, replicas: tolerance } = sizing;
+  const { raw, trace } = sizing;
+  const tolerance = trace.replicas;
   const objective = assessment.objective?.kept ? Math.min(tolerance, current) : tolerance;
   const floor = noScaleDown.length > 0 ? Math.max(objective, current) : objective;
   const normalised = normalise(rule, current, floor, history, now);

@@ -146,7 +146,7 @@ function wouldChange(rule: Rule, decision: Unexplained): string {
       return `an end to this: ${decision.noScaleDown.join('; ')}`;
     case 'hold':
     case 'dependency':
-      return `an end to this: ${evidenceOf(decision)}`;
+      return `an end to this: ${evidenceOf(decision)}; ${demandAlone(rule, decision)}`;
     case 'objective':
       return `a latency above ${milliseconds(decision.objective!.latency)}`;
     case 'stabilization':
@@ -162,6 +162,17 @@ function wouldChange(rule: Rule, decision: Unexplained): string {
     case 'none':
       return decision.sizing ? bounds(rule, decision.sizing, decision.stages.clamped) : '';
   }
+}
+
+/** What would be decided if nothing held the workload. */
+function demandAlone({ minReplicas, maxReplicas }: Rule, { sizing, currentReplicas }: Unexplained): string {
+  if (!sizing) return 'its demand is not known';
+  const { replicas } = sizing;
+  if (replicas === currentReplicas) return 'its demand alone would call for no other number';
+  const limit =
+    (replicas > maxReplicas && `, maxReplicas is ${maxReplicas}`) ||
+    (replicas < minReplicas && `, minReplicas is ${minReplicas}`);
+  return `its demand alone would call for ${count(replicas, 'replica')}${limit || ''}`;
 }
 
 /** The demand at which the replicas just decided would leave the tolerance. */

@@ -47,10 +47,11 @@ export function sizeByPods(
     demand: total(usage),
     targetPerPod: targetPerPod(target, requests),
     ratio,
+    replicas,
     pods: countsOf(classes),
     ...(kept === 'unmeasuredPods' && { kept }),
   };
-  return { raw, replicas, trace };
+  return { raw, trace };
 }
 
 /** What was asked for by pod and not answered, though its sum was. Sizing makes do, so it must not scale down. */

@@ -9,8 +9,6 @@ export interface Sizing {
   readonly trace: SizingTrace;
   /** What demand calls for, before any tolerance or limit. */
   readonly raw: number;
-  /** After the tolerance. */
-  readonly replicas: number;
 }
 
 /**
@@ -97,7 +95,7 @@ function sizeToValue(
 
 function sized(
   { raw, replicas, ratio }: Omit<TotalSizing, 'kept'>,
-  trace: Omit<SizingTrace, 'ratio'>,
+  trace: Omit<SizingTrace, 'ratio' | 'replicas'>,
 ): Sizing {
-  return { raw: saturate(raw), replicas: saturate(replicas), trace: { ...trace, ratio } };
+  return { raw: saturate(raw), trace: { ...trace, ratio, replicas: saturate(replicas) } };
 }

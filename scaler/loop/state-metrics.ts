@@ -64,9 +64,13 @@ function registerRecords(registry: Registry, records: DecisionRecords): void {
   perRule('kernscale_rule_desired_replicas', 'Replicas decided, every limit applied.', (record) => {
     return record.replicas;
   });
-  perRule('kernscale_rule_recommended_replicas', 'Replicas that the load alone calls for.', (record) => {
-    return record.trace.stages.raw;
-  });
+  perRule(
+    'kernscale_rule_recommended_replicas',
+    'Replicas that the load calls for, before any limit; the present ones while something holds them.',
+    (record) => {
+      return record.trace.stages.raw;
+    },
+  );
   perRule('kernscale_rule_min_replicas', 'Lower limit of the rule.', (record) => record.minReplicas);
   perRule('kernscale_rule_max_replicas', 'Upper limit of the rule.', (record) => record.maxReplicas);
   gauge(

@@ -72,6 +72,23 @@ describe('decide', () => {
     );
   });
 
+  const HELD: [demand: string, cores: Reading, then: RegExp][] = [
+    ['more', at(2.8), /; its demand alone would call for 4 replicas$/],
+    ['more than are allowed', at(21), /; its demand alone would call for 30 replicas, maxReplicas is 20$/],
+    ['fewer', at(0.7), /; its demand alone would call for 1 replica$/],
+    ['fewer than are allowed', at(0), /; its demand alone would call for 0 replicas, minReplicas is 1$/],
+    ['as many', at(1.45), /; its demand alone would call for no other number$/],
+    ['nobody knows how many', { absent: 'nan', text: 'NaN' }, /; its demand is not known$/],
+  ];
+  for (const [demand, cores, then] of HELD) {
+    it(`says of what is held that its demand calls for ${demand}`, () => {
+      const { trace } = decideFor(20, ruleFor('web'), samplesOf({}, { blockio: at(0.6), cpu: cores }));
+      expect(trace.binding).to.equal('hold');
+      expect(trace.wouldChange).to.match(/^an end to this: blockio 0\.6 \(above 0\.4\) for 20 s; /);
+      expect(trace.wouldChange).to.match(then);
+    });
+  }
+
   it('holds what is lock-bound', () => {
     const decision = decideFor(20, ruleFor('web'), samplesOf({}, { lock: at(0.8), cpu: at(0.2) }));
     expect(decision).to.include({ replicas: 2, bound: 'lock', action: 'hold' });
@@ -239,6 +256,9 @@ describe('decide', () => {
     );
     expect(decision).to.include({ replicas: 2, bound: 'dependency', action: 'follow' });
     expect(decision.trace.walk?.culprit?.peer).to.equal(keyOf('db'));
+    expect(decision.trace.wouldChange).to.match(
+      /; its demand alone would call for 1 replica, minReplicas is 2$/,
+    );
   });
 
   it('scales a waiter whose own demand exceeds its target', () => {

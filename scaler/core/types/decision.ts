@@ -105,6 +105,8 @@ export interface SizingTrace {
   readonly targetValue?: number;
   /** Demand over target, with what was filled in for pods that are not measured. */
   readonly ratio: number;
+  /** What demand alone calls for, after the tolerance, whatever holds the workload. */
+  readonly replicas: number;
   /** How many pods are measured and count, among them such as are unready for want of CPU, and how many do not. */
   readonly pods?: Readonly<Record<'counted' | 'unready' | 'missing' | 'starved', number>>;
   /** Set when pods that are not measured might turn the direction around, so that nothing is done. */
