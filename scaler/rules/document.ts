@@ -12,6 +12,7 @@ import {
   type YAMLMap,
 } from 'yaml';
 import type { Position } from './types.js';
+import { salvage, withoutEchoes, type Remains } from './salvage.js';
 import { findProblems } from './yaml-faults.js';
 
 export type Path = readonly PropertyKey[];
@@ -22,29 +23,67 @@ export interface YamlFault extends Position {
   readonly message: string;
 }
 
+/** What had to be cut out of a document to read the rest of it, and why. */
+type Damage = Pick<Remains, 'cuts' | 'defects'>;
+
 /** One YAML document of a file: its value, and where each part of it stands. */
 export class RuleDocument {
   readonly faults: readonly YamlFault[];
   /** Nothing but comments. */
   readonly empty: boolean;
-  /** Undefined when the YAML is broken; of a key that is given twice it has the last value. */
+  /**
+   * Undefined when the YAML is broken; of a key that is given twice it has the last value. What is broken within a
+   * group or a rule is cut out.
+   */
   readonly value: unknown;
   readonly #file: string;
   readonly #lines: LineCounter;
   readonly #document: Document;
   readonly #text: string;
   readonly #pairs = new Map<YAMLMap, ReadonlyMap<string, Pair>>();
+  readonly #cuts: readonly number[];
 
-  constructor(file: string, text: string, document: Document, lines: LineCounter) {
+  constructor(file: string, text: string, document: Document, lines: LineCounter, damage?: Damage) {
     this.#file = file;
     this.#text = text;
     this.#document = document;
     this.#lines = lines;
-    this.faults = this.#findFaults();
-    const readable = this.faults.every(({ duplicateKey }) => duplicateKey);
+    this.#cuts = damage?.cuts ?? [];
+    const found = this.#findFaults();
+    const readable = found.every(({ duplicateKey }) => duplicateKey);
+    const defects = damage?.defects.map(({ pos, message }) => this.#fault(pos[0], message)) ?? [];
+    this.faults = [...defects, ...found.filter((fault) => this.#isApart(fault))];
     // How far anchors expand has been looked at.
     this.value = readable ? document.toJS({ maxAliasCount: -1 }) : undefined;
-    this.empty = this.value === null;
+    this.empty = this.value === null && this.faults.length === 0;
+  }
+
+  /**
+   * Whether what is wrong at `path` is so for itself, and not for want of what had to be cut out.
+   *
+   * @param isLack of something: what stands right before a cut may have gone on behind it
+   */
+  isWhole(path: Path, isLack: boolean): boolean {
+    if (this.#cuts.length === 0) return true;
+    const [root, group, list, rule] = path;
+    if (root !== 'groups' || group === undefined) return false;
+    if (list !== 'rules' || rule === undefined) return !this.#isBeforeCut(['groups'], group);
+    return !isLack || !this.#isBeforeCut(['groups', group, 'rules'], rule);
+  }
+
+  /** Whether something was cut out of an item of the list at `path`, or behind it. */
+  #isBeforeCut(path: Path, index: PropertyKey): boolean {
+    const list = this.#nodeAt(path);
+    if (!isSeq(list)) return true;
+    const startOf = (at: number): number => (list.items[at] as Node | undefined)?.range?.[0] ?? Infinity;
+    const at = Number(index);
+    return this.#cuts.some((cut) => startOf(at) <= cut && cut < startOf(at + 1));
+  }
+
+  /** Whether a fault has nothing to do with what was cut out: not with its anchors, nor with lines that are left of it. */
+  #isApart({ column, duplicateKey }: YamlFault): boolean {
+    const columns = this.#cuts.map((cut) => this.#position(cut).column);
+    return columns.length === 0 || (duplicateKey && column > Math.max(...columns));
   }
 
   /** Where the value at `path` stands, or the nearest part around it that exists. */
@@ -109,7 +148,9 @@ export class RuleDocument {
     const { errors } = this.#document;
     const endless = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
     if (endless) return [this.#fault(endless.pos[0], 'it is nested too deeply')];
-    if (errors.length > 0) return errors.map(({ pos, message }) => this.#fault(pos[0], message));
+    if (errors.length > 0) {
+      return withoutEchoes(errors).map(({ pos, message }) => this.#fault(pos[0], message));
+    }
     const lineOf = (offset: number): number => this.#position(offset).line;
     return findProblems(this.#document, lineOf).map(({ offset, message, duplicateKey }) =>
       this.#fault(offset, message, duplicateKey),
@@ -126,18 +167,49 @@ export class RuleDocument {
   }
 }
 
-/** Reads every YAML document of a file; a byte order mark and CRLF are as good as none. */
-export function parseDocuments(file: string, text: string): RuleDocument[] {
-  const lines = new LineCounter();
+/**
+ * Reads every YAML document of a file; a byte order mark and CRLF are as good as none.
+ *
+ * @param options.salvage of groups and rules: read what is left when one of them is broken
+ */
+export function parseDocuments(
+  file: string,
+  text: string,
+  options: { readonly salvage?: boolean } = {},
+): RuleDocument[] {
   const source = text.replace(/^\uFEFF/, '');
-  const documents = parseAllDocuments(source, {
-    lineCounter: lines,
-    prettyErrors: false,
-    merge: true,
-    keepSourceTokens: false,
-    // Keys that stand twice are looked for in findProblems, in linear time.
-    uniqueKeys: false,
-    logLevel: 'error',
+  const lines = linesOf(source);
+  const documents = parse(source);
+  const isBroken = documents.some(({ errors }) => errors.length > 0);
+  const remains = options.salvage && isBroken ? salvage(source, documents, parse) : undefined;
+  if (!remains) return documents.map((document) => new RuleDocument(file, source, document, lines));
+  const left = remains.documents;
+  const documentAt = (offset: number): Document | undefined =>
+    left.findLast(({ range }) => range[0] <= offset) ?? left[0];
+  return left.map((document) => {
+    const cuts = remains.cuts.filter((cut) => documentAt(cut) === document);
+    const defects = remains.defects.filter(({ pos }) => documentAt(pos[0]) === document);
+    return new RuleDocument(file, source, document, lines, { cuts, defects });
   });
-  return [...documents].map((document) => new RuleDocument(file, source, document, lines));
+}
+
+/** The parser's own count leaves out lines of what it cannot make sense of. */
+function linesOf(source: string): LineCounter {
+  const lines = new LineCounter();
+  lines.addNewLine(0);
+  for (const { index } of source.matchAll(/\n/g)) lines.addNewLine(index + 1);
+  return lines;
+}
+
+function parse(source: string): Document.Parsed[] {
+  return [
+    ...parseAllDocuments(source, {
+      prettyErrors: false,
+      merge: true,
+      keepSourceTokens: false,
+      // Keys that stand twice are looked for in findProblems, in linear time.
+      uniqueKeys: false,
+      logLevel: 'error',
+    }),
+  ];
 }

@@ -67,7 +67,7 @@ function parseFile(file: string, text: string, lint: LintOptions | undefined): P
     const error: RuleError = { file, line: 1, column: 1, code: 'RULE_FILE_TOO_LARGE', message };
     return { groups: [], errors: [error], warnings: [], targets: [] };
   }
-  const documents = parseDocuments(file, text).filter((document) => !document.empty);
+  const documents = parseDocuments(file, text, { salvage: true }).filter((document) => !document.empty);
   const errors = [...documents.flatMap((document) => examine(document)), ...duplicateGroups(documents)];
   const good = errors.length === 0 ? documents : [];
   return {
@@ -117,7 +117,14 @@ function examine(document: RuleDocument): RuleError[] {
   const issues = fileSchema.safeParse(value).error?.issues ?? [];
   const findings = findingsOf(issues, value, fileSchema);
   findings.push(...checkMeaning(value));
-  return [...faults, ...findings.map((finding) => toError(finding, document))];
+  const sound = findings.filter((finding) => standsAlone(finding, document));
+  return [...faults, ...sound.map((finding) => toError(finding, document))];
+}
+
+/** Whether a finding holds whatever the broken parts of its document were meant to say. */
+function standsAlone({ code, path }: Finding, document: RuleDocument): boolean {
+  if (code === 'RULE_UNKNOWN_SIGNAL') return document.isWhole(path.slice(0, 2), true);
+  return document.isWhole(path, code === 'RULE_MISSING_FIELD' || valueAt(document.value, path) === null);
 }
 
 /** A group is known by its file and name, so the documents of a file share one set of names. */
