@@ -7,16 +7,19 @@
 /** Reads `length` bytes at an offset of a file; fewer at its end. */
 export type ReadAt = (offset: number, length: number) => Buffer;
 
-interface Segment {
+/** A stretch of the file. */
+interface Extent {
+  readonly type: number;
   readonly offset: number;
-  readonly address: number;
   readonly size: number;
 }
 
-interface SymbolTable {
-  readonly offset: number;
-  readonly size: number;
-  /** Of the names. */
+interface Segment extends Extent {
+  readonly address: number;
+}
+
+interface SymbolTable extends Extent {
+  /** Offset of the names. */
   readonly strings: number;
 }
 
@@ -147,7 +150,7 @@ function firstAtLeast(sorted: Float64Array, value: number): number {
   return low;
 }
 
-function segmentsOf(read: ReadAt, header: Buffer): (Segment & { type: number })[] {
+function segmentsOf(read: ReadAt, header: Buffer): Segment[] {
   const count = Math.min(header.readUInt16LE(56), MAX_SEGMENTS);
   const table = read(word(header, 32), count * SEGMENT_BYTES);
   return records(table, SEGMENT_BYTES).map((entry) => ({
@@ -158,7 +161,7 @@ function segmentsOf(read: ReadAt, header: Buffer): (Segment & { type: number })[
   }));
 }
 
-function symbolTables(read: ReadAt, header: Buffer): (SymbolTable & { type: number })[] {
+function symbolTables(read: ReadAt, header: Buffer): SymbolTable[] {
   const count = Math.min(header.readUInt16LE(60), MAX_SECTIONS);
   const sections = records(read(word(header, 40), count * SECTION_BYTES), SECTION_BYTES);
   return sections.flatMap((section) => {
