@@ -6,7 +6,6 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,14 +52,23 @@ static const struct member *missing_member(const struct btf *kernel, const char 
 	return NULL;
 }
 
-/* Another program that does the work of one whose tracepoint this kernel lacks. */
-static const char *stand_in(const struct btf *kernel, const char *tracepoint)
+static bool can_attach(const struct btf *kernel, const struct program *program)
 {
+	return !program->tracepoint || has_tracepoint(kernel, program->tracepoint);
+}
+
+/* Whether another program does the same work on this kernel. Where none can, the one that is preferred tells the loss. */
+static bool is_replaced(const struct btf *kernel, const struct program *program)
+{
+	if (program->instead_of)
+		return has_tracepoint(kernel, program->instead_of) || !can_attach(kernel, program);
+	if (can_attach(kernel, program))
+		return false;
 	for (size_t i = 0; i < nr_programs; i++)
-		if (programs[i].instead_of && !strcmp(programs[i].instead_of, tracepoint) &&
-		    has_tracepoint(kernel, programs[i].tracepoint))
-			return programs[i].name;
-	return NULL;
+		if (programs[i].instead_of && !strcmp(programs[i].instead_of, program->tracepoint) &&
+		    can_attach(kernel, &programs[i]))
+			return true;
+	return false;
 }
 
 static bool is_wanted(const struct options *options, const struct program *program)
@@ -77,26 +85,16 @@ static void plan(struct session *session, const struct btf *kernel)
 		const struct program *program = &programs[i];
 		struct program_status *status = &session->programs[session->nr_programs];
 
-		if (!is_wanted(&session->options, program))
-			continue;
-		if (program->instead_of && has_tracepoint(kernel, program->instead_of))
+		if (!is_wanted(&session->options, program) || is_replaced(kernel, program))
 			continue;
 		status->name = program->name;
 		status->probe = program->probe;
 		status->absent = program->absent;
 		status->member = missing_member(kernel, program->name);
-		status->wanted = true;
+		status->wanted = can_attach(kernel, program);
 		session->nr_programs++;
-		if (program->tracepoint && !has_tracepoint(kernel, program->tracepoint)) {
-			const char *instead = stand_in(kernel, program->tracepoint);
-
-			status->wanted = false;
-			if (instead)
-				snprintf(status->detail, sizeof(status->detail),
-					 "this kernel has no tracepoint %s: %s stands in", program->tracepoint, instead);
-			else
-				tell_absence(status, "this kernel has no tracepoint %s", program->tracepoint);
-		}
+		if (!status->wanted)
+			tell_absence(status, "this kernel has no tracepoint %s", program->tracepoint);
 	}
 }
 
@@ -126,24 +124,11 @@ static int load_once(struct session *session)
 	session->skeleton = kernscale__open();
 	if (!session->skeleton)
 		return -errno;
-	error = configure(session) ?: kernscale__load(session->skeleton);
+	error = configure(session) ?: load_undisturbed(session->skeleton->skeleton);
 	if (error) {
 		kernscale__destroy(session->skeleton);
 		session->skeleton = NULL;
 	}
-	return error;
-}
-
-/* The verifier gives up (EAGAIN) when a signal is pending, which looks like a program that the kernel refuses. */
-static int load_undisturbed(struct session *session)
-{
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	error = load_once(session);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return error;
 }
 
@@ -152,7 +137,7 @@ static bool load(struct session *session, struct failure *failure)
 {
 	for (size_t attempt = 0; attempt <= session->nr_programs; attempt++) {
 		size_t before = messages_count();
-		int error = load_undisturbed(session);
+		int error = load_once(session);
 		const char *name;
 		struct program_status *status;
 

@@ -120,7 +120,7 @@ static int load(struct sampler *sampler)
 	if (!skeleton)
 		return -errno;
 	skeleton->rodata->page_size = sysconf(_SC_PAGESIZE);
-	error = bpf_map__set_max_entries(skeleton->maps.samples, ring_bytes()) ?: profile__load(skeleton);
+	error = bpf_map__set_max_entries(skeleton->maps.samples, ring_bytes()) ?: load_undisturbed(skeleton->skeleton);
 	if (error)
 		return error;
 	sampler->addresses = mmap(NULL, MAX_ADDRESSES * sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED,

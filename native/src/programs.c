@@ -29,7 +29,10 @@ const struct program programs[] = {
 	  .probe = PROBE_SCHEDULER,
 	  .tracepoint = "cgroup_attach_task",
 	  .absent = "a thread moved between containers counts in the new one from its next switch or read on" },
-	{ .name = "io_uring_submit", .probe = PROBE_SCHEDULER, .tracepoint = "io_uring_submit_req" },
+	{ .name = "io_uring_submit",
+	  .probe = PROBE_SCHEDULER,
+	  .tracepoint = "io_uring_submit_req",
+	  .absent = "threads waiting in io_uring count as idle in kernscale_state_seconds_total" },
 	{ .name = "io_uring_submit_sqe",
 	  .probe = PROBE_SCHEDULER,
 	  .tracepoint = "io_uring_submit_sqe",
@@ -49,7 +52,7 @@ const struct program programs[] = {
 	{ .name = "block_io_start",
 	  .probe = PROBE_BLOCKIO,
 	  .tracepoint = "block_io_start",
-	  .absent = "kernscale_blockio_seconds and kernscale_blockio_bytes bill some requests to kernel workers" },
+	  .absent = "kernscale_blockio_seconds and kernscale_blockio_bytes know no owner but the request's blkcg" },
 	{ .name = "block_rq_issue",
 	  .probe = PROBE_BLOCKIO,
 	  .tracepoint = "block_rq_issue",
@@ -110,12 +113,11 @@ struct program_status *program_status(struct session *session, const char *name)
 	return NULL;
 }
 
-bool program_attached(const struct session *session, const char *name)
+bool program_attached(struct session *session, const char *name)
 {
-	for (size_t i = 0; i < session->nr_programs; i++)
-		if (!strcmp(session->programs[i].name, name))
-			return session->programs[i].attached;
-	return false;
+	const struct program_status *status = program_status(session, name);
+
+	return status && status->attached;
 }
 
 void tell_absence(struct program_status *status, const char *format, ...)
@@ -126,6 +128,5 @@ void tell_absence(struct program_status *status, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(why, sizeof(why), format, arguments);
 	va_end(arguments);
-	/* Nothing is lost where another program takes its place. */
-	snprintf(status->detail, sizeof(status->detail), "%s%s%s", why, status->absent ? ": " : "", status->absent ?: "");
+	snprintf(status->detail, sizeof(status->detail), "%s: %s", why, status->absent);
 }

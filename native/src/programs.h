@@ -11,7 +11,7 @@ struct program {
 	bool always;            /* keeps what every probe builds on: the threads */
 	bool events;            /* wanted when cgroup events are */
 	const char *tracepoint; /* NULL: not a tracepoint */
-	const char *instead_of; /* left out when this tracepoint exists */
+	const char *instead_of; /* does the same work where this tracepoint does not exist */
 	const char *absent;     /* what is lost without it, by the name of the metric */
 };
 
@@ -30,7 +30,7 @@ extern const size_t nr_programs;
 
 /* What became of a program; NULL when there is none of that name. */
 struct program_status *program_status(struct session *session, const char *name);
-bool program_attached(const struct session *session, const char *name);
+bool program_attached(struct session *session, const char *name);
 /* Notes why a program is absent, and what is lost. */
 void tell_absence(struct program_status *status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -20,10 +20,11 @@ const OPENER = `
 `;
 
 const OPENER_UNDER_SIGNALS = `
-  import { openProbes } from ${JSON.stringify(join(import.meta.dirname, '../../native/index.ts'))};
+  import { openProbes, openStackSampler } from ${JSON.stringify(join(import.meta.dirname, '../../native/index.ts'))};
   process.on('SIGUSR2', () => undefined);
   console.log('ready');
   await new Promise((resolve) => setTimeout(resolve, 200));
+  for (let i = 0; i < 5; i++) openStackSampler().close();
   const { programs } = openProbes({ cgroupRoot: ${JSON.stringify('/')} });
   console.log(JSON.stringify(programs));
   process.exit();

@@ -7,7 +7,7 @@ const OLD: Result = {
   name: 'old',
   facts: { release: '6.1.0-50-amd64', controllers: ['cpu'] },
   programs: [
-    { probe: 'blockio', program: 'block_io_start', attached: false, detail: 'no such tracepoint' },
+    { probe: 'tcp', program: 'tcp_retransmit', attached: false, detail: 'no such tracepoint' },
     { probe: 'blockio', program: 'block_rq_issue', attached: true, detail: '' },
   ],
   truths: [
@@ -23,7 +23,10 @@ const NEW: Result = {
   ...OLD,
   name: 'new',
   facts: { release: '7.2.13+deb14-amd64', controllers: ['cpu'] },
-  programs: [{ probe: 'blockio', program: 'block_io_start', attached: true, detail: '' }],
+  programs: [
+    { probe: 'tcp', program: 'tcp_retransmit', attached: true, detail: '' },
+    { probe: 'blockio', program: 'block_io_start', attached: true, detail: '' },
+  ],
   truths: [
     { name: 'reader', expected: 'disk', share: 1, ok: true, detail: '' },
     { name: 'server', expected: 'requests', share: 1, ok: true, detail: '' },
@@ -33,11 +36,12 @@ const NEW: Result = {
 describe('the kernel matrix', () => {
   it('shows every kernel beside the others, and says what is absent or wrong', () => {
     expect(renderTables([OLD, NEW]).split('\n')).to.deep.equal([
-      'program                     old 6.1.0  new 7.2.13',
-      'blockio/block_io_start      absent     attached',
-      'blockio/block_rq_issue      attached   not needed',
-      'runs skipped by the kernel  3          3',
-      '  old: block_io_start: no such tracepoint',
+      'program                     old 6.1.0   new 7.2.13',
+      'tcp/tcp_retransmit          absent      attached',
+      'blockio/block_rq_issue      attached    not needed',
+      'blockio/block_io_start      not needed  attached',
+      'runs skipped by the kernel  3           3',
+      '  old: tcp_retransmit: no such tracepoint',
       '',
       'truth             old 6.1.0     new 7.2.13',
       'reader: disk      WRONG 50.0 %  100.0 %',
