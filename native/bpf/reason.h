@@ -52,7 +52,7 @@ static hot enum thread_state completions(__u32 slot)
 }
 
 /* eventfd, timerfd and their kin share one inode: only the name tells them apart. */
-static hot enum thread_state waiting_on_anonymous(struct file *file)
+static hot enum thread_state waiting_on_anonymous(struct file *file, __u32 slot)
 {
 	char name[8] = {};
 	struct dentry *entry = peek(file, f_path.dentry);
@@ -60,8 +60,10 @@ static hot enum thread_state waiting_on_anonymous(struct file *file)
 	bpf_probe_read_kernel(name, sizeof(name) - 1, peek(entry, d_name.name));
 	if (name[1] == 't' && name[2] == 'i') /* [timerfd] */
 		return STATE_SLEEP;
-	if (name[1] == 'e' && name[5] == 't') /* [eventfd] */
+	if (name[1] == 'e' && name[6] == 'f') /* [eventfd] */
 		return STATE_IPC;
+	if (name[1] == 'e' && name[6] == 'p') /* [eventpoll], which one can poll */
+		return multiplexed(slot);
 	return STATE_IDLE; /* [signalfd], inotify, [fanotify] */
 }
 
@@ -88,7 +90,8 @@ static hot enum thread_state waiting_on_regular(struct super_block *filesystem, 
 	return peek(filesystem, s_magic) == FUSE_SUPER_MAGIC ? STATE_IPC : STATE_IDLE;
 }
 
-static hot enum thread_state waiting_on_fd(struct task_struct *task, __u32 fd, enum direction direction, __u32 state)
+static hot enum thread_state waiting_on_fd(struct task_struct *task, __u32 slot, __u32 fd, enum direction direction,
+					   __u32 state)
 {
 	struct file *file = find_file(task, fd);
 	struct inode *inode;
@@ -113,16 +116,17 @@ static hot enum thread_state waiting_on_fd(struct task_struct *task, __u32 fd, e
 	/* Anonymous inodes have had no type, and since 6.17 are regular files. */
 	filesystem = peek(inode, i_sb);
 	if (peek(filesystem, s_magic) == ANON_INODE_FS_MAGIC)
-		return waiting_on_anonymous(file);
+		return waiting_on_anonymous(file, slot);
 	return waiting_on_regular(filesystem, state);
 }
 
 /* Out of a pipe into a socket: the pipe is but a buffer, and was filled before. */
-static hot enum thread_state waiting_in_splice(struct task_struct *task, __u32 from, __u32 to, __u32 state)
+static hot enum thread_state waiting_in_splice(struct task_struct *task, __u32 slot, __u32 from, __u32 to,
+					       __u32 state)
 {
-	enum thread_state reason = waiting_on_fd(task, from, READS, state);
+	enum thread_state reason = waiting_on_fd(task, slot, from, READS, state);
 
-	if (reason == STATE_IPC && waiting_on_fd(task, to, WRITES, state) == STATE_NETWORK)
+	if (reason == STATE_IPC && waiting_on_fd(task, slot, to, WRITES, state) == STATE_NETWORK)
 		return STATE_NETWORK;
 	return reason;
 }
@@ -142,7 +146,7 @@ static hot enum thread_state waiting_in_poll(struct task_struct *task, struct pt
 		return multiplexed(slot);
 	if (pollfd.fd < 0)
 		return STATE_SLEEP;
-	return waiting_on_fd(task, pollfd.fd, pollfd.events & poll_in ? READS : WRITES, state);
+	return waiting_on_fd(task, slot, pollfd.fd, pollfd.events & poll_in ? READS : WRITES, state);
 }
 
 /* A lock's semaphore is given back when its holder dies (SEM_UNDO); one that counts work must not be. */
@@ -156,12 +160,15 @@ static hot enum thread_state waiting_in_semop(struct task_struct *task, __u64 op
 	return first.sem_flg & undo ? STATE_LOCK : STATE_IDLE;
 }
 
-/* In the kernel on behalf of no particular file: only a sleep that the block layer marked is the disk's. */
-static hot enum thread_state unexplained(struct task_struct *task, __u32 state, enum thread_state otherwise)
+/*
+ * A page fault, or a change of the address space: of the disk, or queued for the address space's lock; with regard to
+ * signals, of another thread that supplies the page (userfaultfd).
+ */
+static hot enum thread_state waiting_for_memory(struct task_struct *task, __u32 state)
 {
 	if (in_iowait(task))
 		return STATE_DISK;
-	return state & TASK_UNINTERRUPTIBLE ? otherwise : STATE_OTHER;
+	return state & TASK_UNINTERRUPTIBLE ? STATE_LOCK : STATE_IPC;
 }
 
 static hot enum thread_state waiting_in_syscall(struct task_struct *task, struct thread *thread, __u32 slot, __u32 state)
@@ -171,16 +178,15 @@ static hot enum thread_state waiting_in_syscall(struct task_struct *task, struct
 	__u64 first = SYSCALL_ARG1(regs);
 
 	if (number >= NR_SYSCALLS)
-		/* A page fault: of the disk, or queued for the address space's lock. */
-		return unexplained(task, state, STATE_LOCK);
+		return waiting_for_memory(task, state);
 
 	switch (syscall_waits[number]) {
 	case WAITS_READ:
-		return waiting_on_fd(task, first, READS, state);
+		return waiting_on_fd(task, slot, first, READS, state);
 	case WAITS_WRITE:
-		return waiting_on_fd(task, first, WRITES, state);
+		return waiting_on_fd(task, slot, first, WRITES, state);
 	case WAITS_SPLICE:
-		return waiting_in_splice(task, first, SYSCALL_ARG3(regs), state);
+		return waiting_in_splice(task, slot, first, SYSCALL_ARG3(regs), state);
 	case WAITS_FUTEX:
 		return waiting_in_futex(task, regs);
 	case WAITS_EPOLL:
@@ -208,7 +214,7 @@ static hot enum thread_state waiting_in_syscall(struct task_struct *task, struct
 	case WAITS_IPC:
 		return STATE_IPC;
 	case WAITS_MEMORY:
-		return unexplained(task, state, STATE_LOCK);
+		return waiting_for_memory(task, state);
 	case WAITS_AIO:
 		return block_requests_counted ? completions(slot) : STATE_DISK;
 	case WAITS_URING:
@@ -217,7 +223,7 @@ static hot enum thread_state waiting_in_syscall(struct task_struct *task, struct
 			return completions(slot);
 		return thread->uring_reason == STATE_NETWORK ? multiplexed(slot) : thread->uring_reason;
 	default:
-		return unexplained(task, state, STATE_OTHER);
+		return in_iowait(task) ? STATE_DISK : STATE_OTHER;
 	}
 }
 

@@ -4,6 +4,7 @@
 #define KERNSCALE_SOCKETS_H
 
 #include "common.h"
+#include "connection.h"
 
 extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 
@@ -57,6 +58,12 @@ struct net___words {
 	struct netns_ipv4___words ipv4;
 } __attribute__((preserve_access_index));
 
+/* Not in every kernel: CONFIG_MPTCP; the times came in 6.10. */
+struct mptcp_sock___optional {
+	struct sock *first;                   /* of the TCP connections that it consists of */
+	__u32 last_data_sent, last_data_recv; /* jiffies */
+} __attribute__((preserve_access_index));
+
 /* Where net.ipv4.ip_local_port_range begins in the socket's network namespace: pods may set it. */
 static hot __u16 ephemeral_from(struct sock *sk)
 {
@@ -85,6 +92,7 @@ static hot enum thread_state waiting_on_tcp(struct sock *sk)
 	const __u8 tcp_syn_sent = 2, tcp_listen = 10;
 	struct tcp_sock *tcp = typed(struct tcp_sock, sk);
 	__u8 state = peek(sk, __sk_common.skc_state);
+	__s32 sent_after;
 
 	if (state == tcp_syn_sent)
 		return STATE_NETWORK;
@@ -93,7 +101,26 @@ static hot enum thread_state waiting_on_tcp(struct sock *sk)
 	if (!peek(tcp, bytes_sent))
 		return STATE_IDLE; /* it asked for nothing */
 	/* Last sent, not last received: it waits for an answer. Both are jiffies and wrap. */
-	return (__s32)(peek(tcp, lsndtime) - peek(tcp, inet_conn.icsk_ack.lrcvtime)) >= 0 ? STATE_NETWORK : STATE_IDLE;
+	sent_after = peek(tcp, lsndtime) - peek(tcp, inet_conn.icsk_ack.lrcvtime);
+	if (sent_after)
+		return sent_after > 0 ? STATE_NETWORK : STATE_IDLE;
+	/* Within one of them, which is 1 to 10 ms: an answer that was fast, or the next question. */
+	return is_answered(sk) ? STATE_IDLE : STATE_NETWORK;
+}
+
+static hot enum thread_state waiting_on_multipath(struct sock *sk)
+{
+	struct mptcp_sock___optional *multipath;
+
+	if (!bpf_core_type_exists(struct mptcp_sock___optional))
+		return STATE_IDLE; /* it does not come to this */
+	multipath = typed(struct mptcp_sock___optional, sk);
+	if (was_accepted(peek(multipath, first)))
+		return STATE_IDLE;
+	if (!bpf_core_field_exists(multipath->last_data_sent))
+		return STATE_NETWORK;
+	return (__s32)(peek(multipath, last_data_sent) - peek(multipath, last_data_recv)) >= 0 ? STATE_NETWORK :
+												 STATE_IDLE;
 }
 
 /*
@@ -123,7 +150,7 @@ static hot enum thread_state waiting_on_socket(struct file *file, enum direction
 {
 	struct socket *socket = typed(struct socket, peek(file, private_data));
 	struct sock *sk = peek(socket, sk);
-	__u16 family = peek(sk, __sk_common.skc_family);
+	__u16 family = peek(sk, __sk_common.skc_family), protocol;
 
 	if (family == AF_UNIX)
 		return waiting_on_unix(sk, direction);
@@ -131,8 +158,11 @@ static hot enum thread_state waiting_on_socket(struct file *file, enum direction
 		return STATE_IDLE; /* netlink, packet: a daemon listening to the kernel */
 	if (direction == WRITES)
 		return STATE_NETWORK;
-	if (peek(sk, sk_protocol) == IPPROTO_TCP)
+	protocol = peek(sk, sk_protocol);
+	if (protocol == IPPROTO_TCP)
 		return waiting_on_tcp(sk);
+	if (protocol == IPPROTO_MPTCP)
+		return waiting_on_multipath(sk);
 	return waiting_on_datagrams(sk);
 }
 

@@ -15,7 +15,7 @@ struct thread {
 	__u32 pid; /* whose place this is in `places`; 0: nobody's */
 	__u16 slot;
 	__u8 state;
-	__u8 uring_reason; /* state that waiting for the last io_uring request submitted means; 0: none yet */
+	__u8 uring_reason; /* state that waiting for the last io_uring request submitted means; 0: unknown */
 	__u32 reserved;
 	__u64 quota;      /* the group's throttle clock on its CPU at switch-out */
 	__u64 quota_from; /* the cfs_rq whose clock that is: each CPU has its own */

@@ -51,27 +51,30 @@ static const __u8 uring_waits[URING_OPS] = {
 	[46] = URING_WAITS_DISK,   /* uring_cmd: NVMe's own commands */
 };
 
-static hot enum thread_state uring_file(struct io_kiocb *request, struct task_struct *task, enum direction direction)
+static hot enum thread_state uring_file(struct io_kiocb *request, struct task_struct *task, struct thread *thread,
+					enum direction direction)
 {
 	const __u64 fixed_file = 1;
 
-	/* A registered file's number is an index into the ring's own table: mostly storage engines' files. */
-	return request->flags & fixed_file ? STATE_DISK :
-					     waiting_on_fd(task, request->cqe.fd, direction, TASK_UNINTERRUPTIBLE);
+	/* A registered file's number is an index into the ring's own table: whether it is a disk's shows when it waits. */
+	if (request->flags & fixed_file)
+		return 0;
+	return waiting_on_fd(task, thread->slot, request->cqe.fd, direction, TASK_UNINTERRUPTIBLE);
 }
 
-/* What the last request given to io_uring will make its submitter wait for; `before` if it does not say. */
-static hot enum thread_state uring_reason(struct io_kiocb *request, struct task_struct *task, enum thread_state before)
+/* What the last request given to io_uring will make its submitter wait for. */
+static hot enum thread_state uring_reason(struct io_kiocb *request, struct task_struct *task, struct thread *thread)
 {
+	enum thread_state before = thread->uring_reason;
 	__u32 opcode = request->opcode;
 
 	if (opcode >= URING_OPS)
 		return STATE_NETWORK;
 	switch (uring_waits[opcode]) {
 	case URING_WAITS_READ:
-		return uring_file(request, task, READS);
+		return uring_file(request, task, thread, READS);
 	case URING_WAITS_WRITE:
-		return uring_file(request, task, WRITES);
+		return uring_file(request, task, thread, WRITES);
 	case URING_WAITS_DISK:
 		return STATE_DISK;
 	case URING_WAITS_SLEEP:
@@ -89,7 +92,7 @@ static hot int on_uring_submit(struct io_kiocb *request)
 	struct thread *thread = find_thread(task);
 
 	if (thread)
-		thread->uring_reason = uring_reason(request, task, thread->uring_reason);
+		thread->uring_reason = uring_reason(request, task, thread);
 	return 0;
 }
 

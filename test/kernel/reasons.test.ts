@@ -12,7 +12,11 @@ const alone = (reason: Reason, program: string, ...args: readonly string[]): Row
 });
 
 /** Four threads of which one at a time computes, and what the others wait for. */
-const contended = (reason: Reason, mode: string): Row => ({ ...alone(reason, 'lock', mode), computes: true });
+const contended = (reason: Reason, mode: string, beside: readonly Reason[] = []): Row => ({
+  ...alone(reason, 'lock', mode),
+  beside,
+  computes: true,
+});
 
 const disk = (mode: string, program = 'disk', reason: Reason = 'disk'): Row => ({
   workload: `${program} ${mode}`,
@@ -37,15 +41,25 @@ const client = (program: string, ...args: readonly string[]): Row => ({
 });
 
 /** A server whose client thinks longer than it is served; serving costs it nothing. */
-const server = (mode: string): Row => ({
+const server = (mode: string, clientMode = 'recv'): Row => ({
   workload: `server ${mode} with a slow client`,
   reason: 'idle',
   start: async (group, sandbox) => {
     const serving = await group.run('server', [mode, '0']);
-    await sandbox.group().run('client', ['recv', String(serving.detail), '20']);
+    await sandbox.group().run('client', [clientMode, String(serving.detail), '20']);
     return serving;
   },
 });
+
+/** Waits for the answers of a slow server, both of them through multipath TCP. */
+const multipathClient: Row = {
+  workload: 'client multipath on a slow server',
+  reason: 'network',
+  start: async (group, sandbox) => {
+    const { detail: port } = await sandbox.group().run('server', ['multipath', '20']);
+    return group.run('client', ['multipath', String(port), '0']);
+  },
+};
 
 const datagramClient = (mode: string): Row => ({
   workload: `datagram ${mode} on a slow server`,
@@ -99,14 +113,15 @@ const connecting = (mode: string): Row => ({
   },
 });
 
-const silent: Row = {
-  workload: 'client that never asks',
+/** Waits on a connection on which nothing is due. */
+const idleClient = (mode: string, serverMode = 'recv', milliseconds = 0): Row => ({
+  workload: `client ${mode}, without a question`,
   reason: 'idle',
   start: async (group, sandbox) => {
-    const { detail: port } = await sandbox.group().run('server', ['recv', '20']);
-    return group.run('client', ['silent', String(port), '0']);
+    const { detail: port } = await sandbox.group().run('server', [serverMode, String(milliseconds)]);
+    return group.run('client', [mode, String(port), '0']);
   },
-};
+});
 
 /** Where the reason is not what one would say, docs/probes.md says why the kernel cannot tell. */
 const TRUTH: readonly Row[] = [
@@ -119,6 +134,7 @@ const TRUTH: readonly Row[] = [
   disk('disk', 'uring'),
   alone('sleep', 'uring', 'timer', '-'),
   alone('idle', 'uring', 'accept', '-'),
+  alone('idle', 'uring', 'registered', '-'),
   client('uring', 'client'),
   client('uring', 'timed'),
   { ...client('uring', 'thread'), beside: ['idle'] }, // the kernel's thread, once it has looked in vain
@@ -128,6 +144,7 @@ const TRUTH: readonly Row[] = [
   contended('lock', 'robust'),
   contended('lock', 'rwlock'),
   contended('lock', 'sysv-lock'),
+  contended('lock', 'exits', ['idle']),
   contended('idle', 'semaphore-lock'),
   alone('idle', 'lock', 'condvar'),
   alone('idle', 'lock', 'condvar-again'),
@@ -143,6 +160,7 @@ const TRUTH: readonly Row[] = [
   alone('idle', 'wait', 'child'),
   alone('idle', 'wait', 'signal'),
   alone('idle', 'wait', 'futex2'),
+  alone('ipc', 'wait', 'fault'),
   ipc('pipe'),
   ipc('unix'),
   ipc('eventfd'),
@@ -151,6 +169,8 @@ const TRUTH: readonly Row[] = [
   client('client', 'recv'),
   client('client', 'poll'),
   client('client', 'epoll'),
+  client('client', 'nested'),
+  multipathClient,
   connecting('blocking'),
   connecting('poll'),
   connecting('epoll'),
@@ -166,8 +186,11 @@ const TRUTH: readonly Row[] = [
   datagramServer('high'),
   server('recv'),
   server('epoll'),
+  server('multipath', 'multipath'),
   alone('idle', 'server', 'recv', '0'),
-  silent,
+  idleClient('silent'),
+  idleClient('once'),
+  idleClient('multipath-once', 'multipath', 20),
 ];
 
 describe('reasons of blocked threads', () => {

@@ -1,7 +1,9 @@
 /*
- * client recv | poll | epoll PORT THINK: one request at a time; THINK milliseconds pass between answer and request.
- * client udp PORT THINK: the same with datagrams.
- * client silent PORT 0: connects, and waits without ever asking.
+ * client recv | poll | epoll | nested PORT THINK: one request at a time; THINK milliseconds pass between answer and
+ * request. nested polls its epoll.
+ * client udp PORT THINK: the same with datagrams. client multipath PORT THINK: the same through multipath TCP.
+ * client silent PORT 0: connects, and waits without ever asking. client once | multipath-once PORT 0: asks once, and
+ * waits on.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -17,7 +19,14 @@ enum { MESSAGE = 64 };
 
 static double pause_seconds;
 
-static void wait_in_epoll(int fd)
+static void wait_in_poll(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+
+	check(poll(&pollfd, 1, -1), "poll");
+}
+
+static void wait_in_epoll(int fd, bool polled)
 {
 	static int epoll = -1;
 	struct epoll_event event = { .events = EPOLLIN };
@@ -26,23 +35,32 @@ static void wait_in_epoll(int fd)
 		epoll = check(epoll_create1(0), "epoll_create1");
 		check(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
 	}
+	if (polled)
+		wait_in_poll(epoll);
 	check(epoll_wait(epoll, &event, 1, -1), "epoll_wait");
 }
 
 static void ask(int fd, const char *mode)
 {
 	char message[MESSAGE] = "";
-	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
 
 	check(send(fd, message, sizeof(message), MSG_NOSIGNAL), "send");
 	if (is_mode(mode, "poll"))
-		check(poll(&pollfd, 1, -1), "poll");
-	else if (is_mode(mode, "epoll"))
-		wait_in_epoll(fd);
+		wait_in_poll(fd);
+	else if (is_mode(mode, "epoll") || is_mode(mode, "nested"))
+		wait_in_epoll(fd, is_mode(mode, "nested"));
 	if (recv(fd, message, sizeof(message), 0) <= 0)
 		die("recv");
 	if (pause_seconds > 0)
 		sleep_seconds(pause_seconds);
+}
+
+/* Plain TCP where the kernel has no other. */
+static int multipath_socket(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+
+	return fd >= 0 ? fd : (int)check(socket(AF_INET, SOCK_STREAM, 0), "socket");
 }
 
 static void *drain(void *argument)
@@ -63,11 +81,16 @@ int main(int argc, char **argv)
 		return 2;
 	pause_seconds = atof(argv[3]) / 1000;
 	address.sin_port = htons(atoi(argv[2]));
-	fd = check(socket(AF_INET, is_mode(argv[1], "udp") ? SOCK_DGRAM : SOCK_STREAM, 0), "socket");
+	if (!strncmp(argv[1], "multipath", strlen("multipath")))
+		fd = multipath_socket();
+	else
+		fd = check(socket(AF_INET, is_mode(argv[1], "udp") ? SOCK_DGRAM : SOCK_STREAM, 0), "socket");
 	check(connect(fd, (struct sockaddr *)&address, sizeof(address)), "connect");
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	ready(0);
-	if (is_mode(argv[1], "silent"))
+	if (strstr(argv[1], "once"))
+		ask(fd, argv[1]);
+	if (is_mode(argv[1], "silent") || strstr(argv[1], "once"))
 		drain((void *)(intptr_t)fd);
 	for (;;)
 		ask(fd, argv[1]);

@@ -6,6 +6,7 @@
  * semaphore-lock, sysv-lock: a semaphore used as a mutex; System V's with SEM_UNDO, as locks have it.
  * condvar, semaphore, sysv: a pool parked without work. condvar-again: the same after it has had some.
  * join: main waits for a thread that never ends.
+ * exits: all start and join threads that end at once: they contend for the lock of the address space.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -114,6 +115,26 @@ __attribute__((noreturn)) static void *join(void *unused)
 		pause();
 }
 
+static void *end_at_once(void *unused)
+{
+	return unused;
+}
+
+__attribute__((noreturn)) static void *start_and_join(void *unused)
+{
+	enum { STARTED = 8 };
+	pthread_t started[STARTED];
+
+	(void)unused;
+	for (;;) {
+		for (int i = 0; i < STARTED; i++)
+			if (pthread_create(&started[i], NULL, end_at_once, NULL))
+				die("pthread_create");
+		for (int i = 0; i < STARTED; i++)
+			pthread_join(started[i], NULL);
+	}
+}
+
 static const struct {
 	const char *name;
 	void *(*run)(void *);
@@ -131,6 +152,7 @@ static const struct {
 	{ "semaphore", queue, 0 },
 	{ "sysv", queue_sysv, 0 },
 	{ "join", join, 0 },
+	{ "exits", start_and_join, 0 },
 	{ NULL, NULL, 0 },
 };
 

@@ -1,6 +1,7 @@
 /*
- * server recv | epoll MILLISECONDS: answers each message of a connection after sleeping that long; connections
- * are served by one thread each (recv) or all by one (epoll, which works instead of sleeping when told 0).
+ * server recv | epoll | multipath MILLISECONDS: answers each message of a connection after sleeping that long;
+ * connections are served by one thread each (multipath: also those of multipath TCP) or all by one (epoll, which works
+ * instead of sleeping when told 0).
  * server udp MILLISECONDS: the same with datagrams.
  */
 #define _GNU_SOURCE
@@ -100,14 +101,19 @@ int main(int argc, char **argv)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t length = sizeof(address);
-	bool udp;
-	int fd;
+	bool udp, multipath;
+	int fd = -1;
 
 	if (argc != 3)
 		return 2;
 	udp = is_mode(argv[1], "udp");
+	multipath = is_mode(argv[1], "multipath");
 	delay = atof(argv[2]) / 1000;
-	fd = check(socket(AF_INET, udp ? SOCK_DGRAM : SOCK_STREAM, 0), "socket");
+	/* Plain TCP where the kernel has no other. */
+	if (multipath)
+		fd = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+	if (fd < 0)
+		fd = check(socket(AF_INET, udp ? SOCK_DGRAM : SOCK_STREAM, 0), "socket");
 	bind_somewhere(fd, &address, udp);
 	check(getsockname(fd, (struct sockaddr *)&address, &length), "getsockname");
 	if (!udp)

@@ -4,6 +4,7 @@
  * uring client PORT: sends a question and waits for the answer, again and again. uring timed PORT: the same, and then
  * submits a time-out, which ends the wait if the answer does not. uring thread PORT: the same as client, but the
  * kernel's own thread submits (IORING_SETUP_SQPOLL).
+ * uring registered -: reads a connection that nobody writes to, as a file registered with the ring.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -138,6 +139,27 @@ __attribute__((noreturn)) static void accept_forever(void)
 		perform(request);
 }
 
+__attribute__((noreturn)) static void read_registered(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
+	int client = check(socket(AF_INET, SOCK_STREAM, 0), "socket"), accepted;
+	socklen_t length = sizeof(address);
+	char message[MESSAGE];
+	struct io_uring_sqe request = { .opcode = IORING_OP_READ, .flags = IOSQE_FIXED_FILE, .len = MESSAGE };
+
+	check(listen(listener, 1), "listen");
+	check(getsockname(listener, (struct sockaddr *)&address, &length), "getsockname");
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	check(connect(client, (struct sockaddr *)&address, length), "connect");
+	accepted = check(accept(listener, NULL, NULL), "accept");
+	check(syscall(SYS_io_uring_register, ring.fd, IORING_REGISTER_FILES, &accepted, 1), "io_uring_register");
+	request.addr = (uintptr_t)message;
+	ready(0);
+	for (;;)
+		perform(request);
+}
+
 /* The answer, or the time-out that was submitted after it, and is then removed. */
 static void receive_in_time(struct io_uring_sqe receive)
 {
@@ -184,6 +206,8 @@ int main(int argc, char **argv)
 		read_disk(argv[2]);
 	if (is_mode(argv[1], "timer"))
 		wait_for_time();
+	if (is_mode(argv[1], "registered"))
+		read_registered();
 	if (is_mode(argv[1], "accept"))
 		accept_forever();
 	ask(atoi(argv[2]), is_mode(argv[1], "timed"));

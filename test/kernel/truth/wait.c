@@ -2,11 +2,16 @@
  * wait nanosleep | poll | select | timerfd: sleeps by its own will, 5 ms at a time.
  * wait forever: one sleep that outlasts every test.
  * wait child | signal | futex2: waits for what may never come.
+ * wait fault: for a page that another process would have to supply (userfaultfd).
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -34,6 +39,22 @@ static void wait_in_futex2(void)
 	check(syscall(455 /* futex_wait */, &word, 0, ~0U, size_u32 | private, NULL, CLOCK_MONOTONIC), "futex_wait");
 }
 
+static void wait_in_fault(void)
+{
+	const size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = { .range.len = size, .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int fd = check(syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY), "userfaultfd");
+	volatile char *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		die("mmap");
+	range.range.start = (uintptr_t)page;
+	check(ioctl(fd, UFFDIO_API, &api), "UFFDIO_API");
+	check(ioctl(fd, UFFDIO_REGISTER, &range), "UFFDIO_REGISTER");
+	page[0] = 1;
+}
+
 static void wait_for_child(void)
 {
 	pid_t child = check(fork(), "fork");
@@ -53,6 +74,8 @@ int main(int argc, char **argv)
 		sleep_seconds(3600);
 	if (is_mode(argv[1], "futex2"))
 		wait_in_futex2();
+	if (is_mode(argv[1], "fault"))
+		wait_in_fault();
 	if (is_mode(argv[1], "child"))
 		wait_for_child();
 	if (is_mode(argv[1], "timerfd"))
