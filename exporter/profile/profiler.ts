@@ -179,6 +179,8 @@ async function finish(unfinished: Unfinished): Promise<Uint8Array> {
   const worker = new Worker(new URL('./finish.js', import.meta.url), {
     workerData: unfinished,
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+    // The addon opens files that are closed here, of which Node.js warns.
+    trackUnmanagedFds: false,
   });
   try {
     const [profile] = (await once(worker, 'message', { signal: AbortSignal.timeout(FINISH_MS) })) as [

@@ -157,6 +157,7 @@ describe('profiles', function () {
     await sleep(500); // until it is compiled
     const stacks = await folded(await start(), 2);
     expect(sum(stacks, /hotLoop/), [...stacks.keys()].join('\n')).to.be.greaterThan(10);
+    expect(exporters[0]!.log, 'nothing but its own lines').to.match(/^(?:level=.*\n)+$/);
   });
 
   it('names modules and addresses where it may not read files, and says why', async () => {
