@@ -59,9 +59,10 @@ interface WatchEvent<T> {
 const WATCH_SECONDS = 300;
 const GRACE_SECONDS = 30;
 const SETTLED_MS = 1000;
-const GONE = 410;
 /** "Too large resource version": the API server is behind what was seen, as after a restored backup. */
 const TOO_LARGE = 504;
+/** Who asks again may be answered: no token that is good, no permission yet, too slow, too many requests. */
+const TRANSIENT = new Set([401, 403, 408, 429]);
 
 class ResourceWatch<T extends Resource> implements Watched<T> {
   readonly synced: Promise<void>;
@@ -123,7 +124,7 @@ class ResourceWatch<T extends Resource> implements Watched<T> {
     this.#objects = new Map(list.items.map((object) => [keyOf(object), object]));
     this.#version = list.metadata?.resourceVersion ?? '';
     this.lists++;
-    this.#progress();
+    this.#isBack();
     this.hasSynced = true;
     this.#resolveSynced();
     this.#notify();
@@ -180,8 +181,13 @@ class ResourceWatch<T extends Resource> implements Watched<T> {
     for (const listener of this.#listeners) listener();
   }
 
+  /** A list alone is none: where every watch is refused, lists are to become rarer and rarer. */
   #progress(): void {
     this.#failures = 0;
+    this.#isBack();
+  }
+
+  #isBack(): void {
     if (!this.#down) return;
     this.#down = false;
     this.options.log.info({ path: this.options.path }, 'the Kubernetes API is back');
@@ -190,7 +196,7 @@ class ResourceWatch<T extends Resource> implements Watched<T> {
   #failed(error: unknown): void {
     const { log, path } = this.options;
     this.#failures++;
-    if (error instanceof ApiStatusError && (error.status === GONE || error.status === TOO_LARGE)) {
+    if (error instanceof ApiStatusError && this.#version !== undefined && isRefused(error.status)) {
       this.#version = undefined;
     } else if (error instanceof KernscaleError && error.code === 'WATCH_BROKEN') {
       // A load balancer that cuts an old connection is no outage; if it is one, the next request tells.
@@ -206,6 +212,11 @@ class ResourceWatch<T extends Resource> implements Watched<T> {
     const seconds = Math.min(max, min * 2 ** Math.max(0, this.#failures - 1));
     return seconds * 1000 * (0.5 + Math.random() / 2);
   }
+}
+
+/** Going on from the version that is known will never do: it is gone (410), from another history, or nonsense (400). */
+function isRefused(status: number): boolean {
+  return status === TOO_LARGE || (status >= 400 && status < 500 && !TRANSIENT.has(status));
 }
 
 function keyOf({ metadata }: Resource): string {

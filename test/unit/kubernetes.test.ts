@@ -8,8 +8,6 @@ import { KernscaleError } from '../../common/errors.js';
 import { ServiceAccountAccess } from '../../common/kubernetes-access.js';
 import { loadKubeConfig } from '../../common/kubeconfig.js';
 import { watchResource, type Watched } from '../../common/kubernetes-watch.js';
-import { watchPods } from '../../exporter/kubernetes-source.js';
-import type { Pod } from '../../exporter/pod.js';
 import { eventually, LoopbackApi, type ApiObject } from './loopback-api.js';
 
 const pod = (name: string, extra: Record<string, unknown> = {}): ApiObject => ({
@@ -121,6 +119,32 @@ describe('a watched resource', () => {
     expect(warnings()).to.deep.equal([]);
   });
 
+  it('lists again when the server will have nothing to do with its version, but not all the time', async () => {
+    watch();
+    await eventually('watching', () => api.watching === 1);
+    api.refuseWatchesWith = 400;
+    api.cut('end');
+    await eventually('a new list', () => watched.lists === 2);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(watched.lists, 'no more than the back-off allows').to.be.lessThan(25);
+    api.refuseWatchesWith = undefined;
+    api.put(pod('a'));
+    await eventually('a', () => names().join() === 'a');
+    expect(warnings()).to.deep.equal([]);
+  });
+
+  it('keeps its version while it may not watch for a moment', async () => {
+    watch();
+    await eventually('watching', () => api.watching === 1);
+    api.refuseWatchesWith = 401;
+    api.cut('end');
+    await eventually('a warning', () => warnings().length === 1);
+    api.refuseWatchesWith = undefined;
+    api.put(pod('a'));
+    await eventually('a', () => names().join() === 'a');
+    expect(watched.lists).to.equal(1);
+  });
+
   it('waits for an API that is down at start and says so once', async () => {
     await api.stop();
     watch();
@@ -188,48 +212,6 @@ describe('a watched resource', () => {
     watch({ tokenFile: 'token' });
     await watched.synced;
     expect(api.requests[0]!.authorization).to.equal('Bearer from-file');
-  });
-});
-
-describe('the pods of a node', () => {
-  let directory: string;
-  let api: LoopbackApi;
-  let pods: Watched<Pod>;
-  let logged: { node?: string; msg: string }[];
-
-  beforeEach(async () => {
-    directory = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
-    api = new LoopbackApi();
-    await api.start();
-    logged = [];
-  });
-
-  afterEach(async () => {
-    pods.stop();
-    await api.stop();
-    rmSync(directory, { recursive: true });
-  });
-
-  async function watch(): Promise<void> {
-    writeFileSync(path.join(directory, 'kubeconfig'), api.kubeconfig());
-    const log = pino({}, { write: (line) => logged.push(JSON.parse(line) as (typeof logged)[0]) });
-    pods = watchPods(loadKubeConfig(path.join(directory, 'kubeconfig')), 'Node-7', log);
-    await pods.synced;
-    await eventually('watching', () => api.watching === 1);
-  }
-
-  it('are asked for by the name of the node', async () => {
-    api.put(pod('a'));
-    await watch();
-    expect(api.requests[0]!.url.searchParams.get('fieldSelector')).to.equal('spec.nodeName=Node-7');
-    expect(logged).to.deep.equal([]);
-  });
-
-  it('are missing under a wrong name, which is said', async () => {
-    await watch();
-    expect(logged).to.have.length(1);
-    expect(logged[0]!).to.include({ node: 'Node-7' });
-    expect(logged[0]!.msg).to.match(/no pod on this node; --kubernetes\.node-name/);
   });
 });
 

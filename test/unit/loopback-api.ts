@@ -24,6 +24,8 @@ export class LoopbackApi {
   readonly requests: { url: URL; authorization: string | undefined }[] = [];
   /** Answers every request with this status while it is set. */
   failWith: number | undefined;
+  /** Answers watches with this status while it is set. */
+  refuseWatchesWith: number | undefined;
   /** Never answers at all while set. */
   silent = false;
   #server: Server | undefined;
@@ -126,9 +128,11 @@ export class LoopbackApi {
     this.requests.push({ url, authorization: request.headers.authorization });
     if (this.silent) return;
     response.setHeader('content-type', 'application/json');
-    if (this.failWith !== undefined) {
-      response.writeHead(this.failWith).end(JSON.stringify({ kind: 'Status', message: 'told to fail' }));
-    } else if (url.searchParams.has('watch')) {
+    const isWatch = url.searchParams.has('watch');
+    const failure = this.failWith ?? (isWatch ? this.refuseWatchesWith : undefined);
+    if (failure !== undefined) {
+      response.writeHead(failure).end(JSON.stringify({ kind: 'Status', message: 'told to fail' }));
+    } else if (isWatch) {
       this.#watch(url, response);
     } else {
       const metadata = { resourceVersion: String(this.#version) };
