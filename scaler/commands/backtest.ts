@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { appendFile, rm, stat, writeFile } from 'node:fs/promises';
 import { KernscaleError } from '../../common/errors.js';
 import { commandLine, flag, parseFlags, seconds } from '../../common/flags.js';
 import { writeJson } from '../backtest/json.js';
@@ -56,7 +56,13 @@ export async function backtest(argv: readonly string[]): Promise<number> {
   const { grid, prometheus } = checkFlags(command.args, flags);
   const groups = await loadRulesOrTell(command.args);
   if (!groups) return 1;
-  const timelines = await replay(withoutSelectors(groups), grid, prometheus, flags);
+  const unused = flags.html === undefined ? undefined : await tryToWrite(flags.html);
+  const timelines = await replay(withoutSelectors(groups), grid, prometheus, flags).catch(
+    async (error: unknown) => {
+      await unused?.();
+      throw error;
+    },
+  );
   if (flags.html !== undefined) await writePicture(flags.html, picture(timelines, grid));
   if (flags.json) await writeJson(process.stdout, timelines, grid);
   else printText(timelines, grid);
@@ -110,13 +116,33 @@ async function replay(
   }
 }
 
+/**
+ * Makes sure of a file that is written to once all is done, which takes a while.
+ *
+ * @returns removes it, if it was not there before
+ * @throws KernscaleError `CANNOT_WRITE`
+ */
+async function tryToWrite(file: string): Promise<() => Promise<void>> {
+  const found = await stat(file).catch(() => undefined);
+  try {
+    await appendFile(file, '');
+  } catch (cause) {
+    throw cannotWrite(file, cause);
+  }
+  return () => (found ? Promise.resolve() : rm(file));
+}
+
 async function writePicture(file: string, page: string): Promise<void> {
   try {
     await writeFile(file, page);
   } catch (cause) {
-    throw new KernscaleError('CANNOT_WRITE', `cannot write ${file}`, { cause });
+    throw cannotWrite(file, cause);
   }
   process.stderr.write(`wrote ${file}\n`);
+}
+
+function cannotWrite(file: string, cause: unknown): KernscaleError {
+  return new KernscaleError('CANNOT_WRITE', `cannot write ${file}`, { cause });
 }
 
 function printText(timelines: readonly Timeline[], grid: Grid): void {

@@ -1,46 +1,39 @@
 /**
- * What a backtest costs: `npm run bench:backtest [-- --workloads 100 --days 7 --json]`.
+ * What a backtest costs: `npm run bench:backtest [-- --workloads 100 --pods 1 --days 7 --json]`.
  *
  * A real Prometheus is given the past of a fleet, scraped every 15 s, and `kernscale backtest` replays the default rule
  * over all of it, as users run it. The wall time is what counts, on a machine that does nothing else; the CPU time of
- * both tells who needs it. Writing the past takes a few minutes for a week.
+ * both tells who needs it. Writing the past takes two minutes for a week of 100 workloads.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { KernscaleError } from '../../common/errors.js';
+import { flag } from '../../common/flags.js';
+import { runMain, terminationSignal } from '../../common/main.js';
+import { count } from '../../scaler/core/format.js';
 import { fromRoot } from '../loop/paths.js';
 import { PastPrometheus } from '../prometheus/history.js';
+import { benchFlags, positive } from './flags.js';
 import { fleetPast } from './fleet-past.js';
 
 /** Begins a block of Prometheus'. */
 const START = 1_700_006_400;
 const DAY = 86_400;
 const SCRAPE_INTERVAL = 15;
+/** Seconds for a week of 100 workloads. */
+const GOAL = 60;
 /** Linux counts the CPU time of processes in hundredths of a second. */
 const TICKS = 100;
 const RULES =
   'groups: [{ name: fleet, rules: [{ scale: all, match: { kind: Deployment }, maxReplicas: 20 }] }]\n';
 
-const { values } = parseArgs({
-  options: {
-    workloads: { type: 'string', default: '100' },
-    days: { type: 'string', default: '7' },
-    json: { type: 'boolean', default: false },
-  },
-});
-const workloads = Number(values.workloads);
-const days = Number(values.days);
-
-async function cpuSeconds(pid: number): Promise<number> {
-  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/^.*\) /, '').split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS;
-}
-
-function ignore(): void {
-  // It ended meanwhile.
+interface Options {
+  readonly workloads: number;
+  readonly pods: number;
+  readonly days: number;
 }
 
 interface Measured {
@@ -48,11 +41,43 @@ interface Measured {
   readonly seconds: number;
   readonly ours: number;
   readonly prometheus: number;
+  /** The most memory of ours that was resident at once. */
+  readonly peakMegabytes: number;
 }
 
-async function measure(prometheus: PastPrometheus, rules: string): Promise<Measured> {
+function parseOptions(argv: readonly string[]): (Options & { readonly json?: boolean }) | undefined {
+  return benchFlags<Options>(
+    'backtest',
+    'Measures what it takes to replay the default rule over the past of a fleet in Prometheus.',
+    argv,
+    [
+      flag('--workloads <n>', 'Workloads of the fleet', 100, positive),
+      flag('--pods <n>', 'Pods of each workload', 1, positive),
+      flag('--days <n>', 'How long the past is', 7, positive),
+    ],
+  );
+}
+
+async function cpuSeconds(pid: number): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/^.*\) /, '').split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS;
+}
+
+async function peakMegabytes(pid: number): Promise<number> {
+  const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Math.round(Number(kilobytes) / 1000);
+}
+
+/** Runs the backtest; what a process has used is gone with it, so it is looked at all the time. */
+async function measure(
+  prometheus: PastPrometheus,
+  rules: string,
+  days: number,
+  signal: AbortSignal,
+): Promise<Measured> {
   const before = await cpuSeconds(prometheus.pid);
   const started = performance.now();
+  const range = [`--from=${START}`, `--to=${START + days * DAY - SCRAPE_INTERVAL}`];
   const child = spawn(
     process.execPath,
     [
@@ -60,43 +85,69 @@ async function measure(prometheus: PastPrometheus, rules: string): Promise<Measu
       'backtest',
       rules,
       `--prometheus.url=${prometheus.url}`,
-      `--from=${START}`,
-      `--to=${START + days * DAY - SCRAPE_INTERVAL}`,
+      ...range,
       `--step=${SCRAPE_INTERVAL}s`,
     ],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
+    { stdio: ['ignore', 'ignore', 'inherit'], signal },
   );
-  // The CPU time of a process that has ended is gone with it.
-  let ours = 0;
-  const watch = setInterval(
-    () => void cpuSeconds(child.pid!).then((seconds) => (ours = seconds), ignore),
-    100,
-  );
-  const [status] = (await once(child, 'exit')) as [number | null];
-  clearInterval(watch);
-  if (status !== 0) throw new Error(`kernscale backtest ended with ${status}`);
+  let used = { ours: 0, peakMegabytes: 0 };
+  const look = async (): Promise<void> => {
+    used = { ours: await cpuSeconds(child.pid!), peakMegabytes: await peakMegabytes(child.pid!) };
+  };
+  // It may end meanwhile.
+  const watch = setInterval(() => void look().catch(() => undefined), 100);
+  const [status] = (await once(child, 'exit').finally(() => {
+    clearInterval(watch);
+  })) as [number | null];
+  if (status !== 0) throw new KernscaleError('BACKTEST_FAILED', `kernscale backtest ended with ${status}`);
   const seconds = (performance.now() - started) / 1000;
-  return { seconds, ours, prometheus: (await cpuSeconds(prometheus.pid)) - before };
+  return { seconds, ...used, prometheus: (await cpuSeconds(prometheus.pid)) - before };
 }
 
-const folder = await mkdtemp(path.join(tmpdir(), 'kernscale-bench-'));
-const prometheus = new PastPrometheus();
-try {
-  const rules = path.join(folder, 'rules.yaml');
-  await writeFile(rules, RULES);
-  await prometheus.start(fleetPast(workloads, START, START + days * DAY, SCRAPE_INTERVAL), (done) => {
-    if (process.stderr.isTTY) process.stderr.write(`\rwriting the past: ${Math.round(done * 100)} % `);
-  });
-  const measured = await measure(prometheus, rules);
-  const rounds = Math.floor((days * DAY) / SCRAPE_INTERVAL);
-  if (values.json) console.log(JSON.stringify({ workloads, days, rounds, ...measured }));
-  else {
-    console.log(`${workloads} workloads, ${days} days, ${rounds} rounds: ${measured.seconds.toFixed(1)} s`);
-    console.log(
-      `CPU: kernscale ${measured.ours.toFixed(1)} s, Prometheus ${measured.prometheus.toFixed(1)} s`,
-    );
+async function bench({ workloads, pods, days }: Options, signal: AbortSignal): Promise<Measured> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'kernscale-bench-'));
+  const prometheus = new PastPrometheus();
+  try {
+    const rules = path.join(folder, 'rules.yaml');
+    await writeFile(rules, RULES);
+    const past = fleetPast({ workloads, pods }, START, START + days * DAY, SCRAPE_INTERVAL);
+    await prometheus.start(past, (done) => {
+      signal.throwIfAborted();
+      process.stderr.write(`writing the past: ${Math.round(done * 100)} %\n`);
+    });
+    process.stderr.write('replaying it …\n');
+    return await measure(prometheus, rules, days, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    await prometheus.stop();
+    await rm(folder, { recursive: true });
   }
-} finally {
-  await prometheus.stop();
-  await rm(folder, { recursive: true });
 }
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = parseOptions(argv);
+  if (!options) return 0;
+  const { workloads, pods, days, json } = options;
+  const stopping = new AbortController();
+  void terminationSignal().then((name) => {
+    stopping.abort(new KernscaleError('INTERRUPTED', `ended by ${name}`));
+  });
+  const measured = await bench(options, stopping.signal);
+  const rounds = Math.floor((days * DAY) / SCRAPE_INTERVAL);
+  const goal = (GOAL * workloads * days) / 700;
+  if (json) {
+    console.log(JSON.stringify({ name: 'backtest', workloads, pods, days, rounds, goal, ...measured }));
+    return 0;
+  }
+  const { seconds, ours, prometheus, peakMegabytes: peak } = measured;
+  const fleet = `${count(workloads, 'workload')} of ${count(pods, 'pod')}`;
+  console.log(`${fleet}, ${count(days, 'day')}, ${count(rounds, 'round')}: ${seconds.toFixed(1)} s`);
+  console.log(`goal: ${goal.toFixed(1)} s`);
+  console.log(`CPU: kernscale ${ours.toFixed(1)} s, Prometheus ${prometheus.toFixed(1)} s`);
+  console.log(`memory of kernscale: at most ${peak} MB`);
+  return 0;
+}
+
+await runMain('bench:backtest', main);

@@ -4,11 +4,12 @@
  * The worst case: every workload is bound by a dependency and waits on ten others, so that each one's walk reaches all
  * that it can. Time is CPU time, so that a busy machine does not spoil the figures; the first rounds warm up.
  */
-import { parseArgs } from 'node:util';
+import { runMain } from '../../common/main.js';
 import { decide } from '../../scaler/core/decide.js';
 import { EMPTY_HISTORY, type Neighbour, type WorkloadKey } from '../../scaler/core/types.js';
 import { surveyWaiters } from '../../scaler/core/waiters.js';
 import { at, edgeTo, neighbour, NOW, ruleFor, samplesOf } from '../unit/core-fixtures.js';
+import { benchFlags } from './flags.js';
 
 const WORKLOADS = 1000;
 const EDGES = 10;
@@ -48,16 +49,25 @@ function cost(work: () => void): number {
   return times.slice(WARM_UP).sort((a, b) => a - b)[Math.floor(ROUNDS / 2)]!;
 }
 
-const { json } = parseArgs({ options: { json: { type: 'boolean', default: false } } }).values;
-const around = allWaiting();
-const rows = [
-  { what: `find the waiters among ${WORKLOADS} workloads`, ms: cost(() => void surveyWaiters(around, NOW)) },
-  {
-    what: `a round of ${WORKLOADS} decisions`,
-    ms: cost(() => {
-      decideAll(around);
-    }),
-  },
-].map(({ what, ms }) => ({ what, ms: Math.round(ms) }));
-if (json) console.log(JSON.stringify(rows));
-else for (const { what, ms } of rows) console.log(`${what}: ${ms} ms of CPU`);
+function main(argv: readonly string[]): Promise<number> {
+  const options = benchFlags('core', 'Measures what a round of decisions costs, in CPU time.', argv);
+  if (!options) return Promise.resolve(0);
+  const around = allWaiting();
+  const rows = [
+    {
+      what: `find the waiters among ${WORKLOADS} workloads`,
+      ms: cost(() => void surveyWaiters(around, NOW)),
+    },
+    {
+      what: `a round of ${WORKLOADS} decisions`,
+      ms: cost(() => {
+        decideAll(around);
+      }),
+    },
+  ].map(({ what, ms }) => ({ what, ms: Math.round(ms) }));
+  if (options.json) console.log(JSON.stringify({ name: 'core', rows }));
+  else for (const { what, ms } of rows) console.log(`${what}: ${ms} ms of CPU`);
+  return Promise.resolve(0);
+}
+
+await runMain('bench:core', main);

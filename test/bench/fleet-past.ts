@@ -16,21 +16,34 @@ const STATES: readonly [state: string, mean: number][] = [
 ];
 const DAY = 86_400;
 
-/** A fleet of workloads of one pod each, whose load goes up and down with the day; every third calls the one before. */
-export function fleetPast(workloads: number, from: number, to: number, scrapeInterval: number): Past {
-  const names = Array.from({ length: workloads }, (_, index) => `w${index}`);
-  const series = names.flatMap((name, index) => containerSeries(name, index, from));
+export interface Fleet {
+  readonly workloads: number;
+  /** Of each workload. */
+  readonly pods: number;
+}
+
+/** A fleet whose load goes up and down with the day; of three workloads, two each call another one. */
+export function fleetPast(
+  { workloads, pods }: Fleet,
+  from: number,
+  to: number,
+  scrapeInterval: number,
+): Past {
+  const series = Array.from({ length: workloads * pods }, (_, container) => {
+    const index = Math.floor(container / pods);
+    return containerSeries(`w${index}`, `w${index}-${container % pods}`, index, from);
+  }).flat();
   // A family's samples stand together.
   series.sort((a, b) => (a.metric < b.metric ? -1 : a.metric > b.metric ? 1 : 0));
   return { from, to, scrapeInterval, series };
 }
 
-function containerSeries(workload: string, index: number, from: number): PastSeries[] {
+function containerSeries(workload: string, pod: string, index: number, from: number): PastSeries[] {
   const labels = {
     namespace: NAMESPACE,
     workload,
     workload_kind: 'Deployment',
-    pod: `${workload}-0`,
+    pod,
     container: 'main',
   };
   const counter = (mean: number) => (at: number) => Math.round(1000 * swayed(mean, at - from, index)) / 1000;

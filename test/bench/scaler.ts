@@ -9,7 +9,7 @@
 import assert from 'node:assert/strict';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { parseArgs } from 'node:util';
+import { runMain } from '../../common/main.js';
 import type { Pod } from '../../scaler/core/types.js';
 import { claim } from '../../scaler/loop/claims.js';
 import { freshnessQueries } from '../../scaler/loop/freshness.js';
@@ -21,6 +21,7 @@ import { PrometheusClient } from '../../scaler/promql/client.js';
 import { parseRules } from '../../scaler/rules/load.js';
 import type { RuleGroup } from '../../scaler/rules/types.js';
 import { PastPrometheus, type PastSeries } from '../prometheus/history.js';
+import { benchFlags } from './flags.js';
 
 const WORKLOADS = 1000;
 const PODS = 2;
@@ -220,38 +221,46 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
-const { json } = parseArgs({ options: { json: { type: 'boolean', default: false } } }).values;
-const prometheus = new PastPrometheus();
-try {
-  const say = json ? () => undefined : console.error;
-  say(`writing the past of ${WORKLOADS} workloads with ${PODS} pods each …`);
-  const range = { from: START, to: NOW + 1, scrapeInterval: SCRAPE_INTERVAL };
-  await prometheus.start({ ...range, series: past() });
-  const bench = new Bench(prometheus.url);
-  const before = heapMegabytes();
-  const costs: Record<Who, Cost>[] = [];
-  for (let round = 0; round < WARM_UP + ROUNDS; round++) {
-    say(`round ${round + 1} of ${WARM_UP + ROUNDS} …`);
-    costs.push({ ours: await bench.ours(), same: await bench.peer('all'), cpu: await bench.peer('cpu') });
-  }
-  const kept = heapMegabytes() - before;
-  await bench.close();
-  const of = (who: Who, what: keyof Cost): number =>
-    Math.round(median(costs.slice(WARM_UP).map((cost) => cost[who][what])));
-  const rows = (['same', 'cpu'] as const).flatMap((who) =>
-    Object.entries(WHAT).map(([field, what]) => {
-      const [ours, peer] = [of('ours', field as keyof Cost), of(who, field as keyof Cost)];
-      return { what, ours, peer, peerName: PEER_NAMES[who], ratio: +(peer / ours).toPrecision(3) };
-    }),
-  );
-  if (json) {
-    console.log(
-      JSON.stringify({ name: 'scaler', workloads: WORKLOADS, rows, keptMegabytes: +kept.toFixed(1) }),
+async function main(argv: readonly string[]): Promise<number> {
+  const description = `Measures a round of ${WORKLOADS} workloads, next to one query per workload.`;
+  const options = benchFlags('scaler', description, argv);
+  if (!options) return 0;
+  const { json } = options;
+  const prometheus = new PastPrometheus();
+  try {
+    const say = json ? () => undefined : console.error;
+    say(`writing the past of ${WORKLOADS} workloads with ${PODS} pods each …`);
+    const range = { from: START, to: NOW + 1, scrapeInterval: SCRAPE_INTERVAL };
+    await prometheus.start({ ...range, series: past() });
+    const bench = new Bench(prometheus.url);
+    const before = heapMegabytes();
+    const costs: Record<Who, Cost>[] = [];
+    for (let round = 0; round < WARM_UP + ROUNDS; round++) {
+      say(`round ${round + 1} of ${WARM_UP + ROUNDS} …`);
+      costs.push({ ours: await bench.ours(), same: await bench.peer('all'), cpu: await bench.peer('cpu') });
+    }
+    const kept = heapMegabytes() - before;
+    await bench.close();
+    const of = (who: Who, what: keyof Cost): number =>
+      Math.round(median(costs.slice(WARM_UP).map((cost) => cost[who][what])));
+    const rows = (['same', 'cpu'] as const).flatMap((who) =>
+      Object.entries(WHAT).map(([field, what]) => {
+        const [ours, peer] = [of('ours', field as keyof Cost), of(who, field as keyof Cost)];
+        return { what, ours, peer, peerName: PEER_NAMES[who], ratio: +(peer / ours).toPrecision(3) };
+      }),
     );
-  } else {
-    console.table(rows);
-    console.log(`heap that records and histories of ${WORKLOADS} workloads keep: ${kept.toFixed(1)} MB`);
+    if (json) {
+      console.log(
+        JSON.stringify({ name: 'scaler', workloads: WORKLOADS, rows, keptMegabytes: +kept.toFixed(1) }),
+      );
+    } else {
+      console.table(rows);
+      console.log(`heap that records and histories of ${WORKLOADS} workloads keep: ${kept.toFixed(1)} MB`);
+    }
+    return 0;
+  } finally {
+    await prometheus.stop();
   }
-} finally {
-  await prometheus.stop();
 }
+
+await runMain('bench:scaler', main);

@@ -10,12 +10,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { constants, gzipSync } from 'node:zlib';
+import { flag } from '../../common/flags.js';
+import { runMain } from '../../common/main.js';
 import type { ContainerSeries } from '../../exporter/families.js';
 import { encodeContainers, renderContainers } from '../../exporter/render.js';
 import { Condenser } from '../../exporter/condense.js';
 import { busyCounters, DETAILED, identity, resultOf } from '../unit/exporter-fixtures.js';
+import { benchFlags, positive } from './flags.js';
 import { promClientRegistry } from './prom-client-peer.js';
 import { exporterRows } from './scrape-exporter.js';
 import { median, row, type Row } from './scrape-rows.js';
@@ -220,17 +222,29 @@ async function renderForMemory(who: string, count: number, detail: boolean): Pro
   process.stdout.write(String(process.resourceUsage().maxRSS / 1000));
 }
 
-async function main(): Promise<void> {
-  const options = {
-    json: { type: 'boolean' },
-    detail: { type: 'boolean', default: false },
-    memory: { type: 'string' },
-    containers: { type: 'string' },
-  } as const;
-  const { json, detail, memory, containers } = parseArgs({ options }).values;
+/** How the bench runs itself, for the memory of a process that renders and does nothing else. */
+interface Options {
+  readonly detail?: boolean;
+  readonly memory?: string;
+  readonly containers?: number;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = benchFlags<Options>(
+    'scrape',
+    'Measures what one scrape costs, next to prom-client.',
+    argv,
+    [
+      flag('--detail', 'Ask for all there is, as with --histograms.detail'),
+      flag('--memory <who>', '').hideHelp(),
+      flag('--containers <n>', '', undefined, positive).hideHelp(),
+    ],
+  );
+  if (!options) return 0;
+  const { json, detail = false, memory, containers } = options;
   if (memory !== undefined) {
-    await renderForMemory(memory, Number(containers), detail);
-    return;
+    await renderForMemory(memory, containers!, detail);
+    return 0;
   }
   const rows: Row[] = [];
   for (const count of CONTAINERS) {
@@ -244,6 +258,7 @@ async function main(): Promise<void> {
   );
   if (json) process.stdout.write(`${JSON.stringify({ name: 'scrape', rows })}\n`);
   else console.table(rows);
+  return 0;
 }
 
-await main();
+await runMain('bench:scrape', main);

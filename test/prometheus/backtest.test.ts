@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -274,11 +275,8 @@ describe('kernscale backtest', function () {
   });
 
   it('exits with 1 on errors in files and answers, and with 2 on a wrong command line', async () => {
-    const elsewhere = await kernscale(
-      'backtest',
-      path.join(folder, 'rules.yaml'),
-      '--prometheus.url=http://127.0.0.1:1',
-    );
+    const rules = path.join(folder, 'rules.yaml');
+    const elsewhere = await kernscale('backtest', rules, '--prometheus.url=http://127.0.0.1:1');
     expect(elsewhere).to.include({ status: 1, stdout: '' });
     expect(elsewhere.stderr).to.match(/no answer to .* cannot be reached: .*\[PROMETHEUS_ANSWER\]\n$/);
     for (const flags of [[], ['--step=0s'], ['--from=yesterday'], ['--from=1d', '--to=2d']]) {
@@ -286,6 +284,20 @@ describe('kernscale backtest', function () {
       expect(status).to.equal(2);
       expect(stderr).to.match(/\[BAD_FLAG\]\n$/);
     }
+    const page = path.join(folder, 'nowhere', 'page.html');
+    // A Prometheus that nobody asks: it is said before the long work.
+    const unwritable = await kernscale(
+      'backtest',
+      rules,
+      '--prometheus.url=http://127.0.0.1:1',
+      '--html',
+      page,
+    );
+    expect(unwritable.status).to.equal(1);
+    expect(unwritable.stderr).to.match(/cannot write .*page\.html: ENOENT.* \[CANNOT_WRITE\]\n$/);
+    const unwritten = path.join(folder, 'unwritten.html');
+    await kernscale('backtest', rules, '--prometheus.url=http://127.0.0.1:1', '--html', unwritten);
+    expect(existsSync(unwritten)).to.equal(false);
     const missing = await run('/nonexistent.yaml', ...range);
     expect(missing.status).to.equal(1);
     expect(missing.stderr).to.contain('[RULE_FILE_UNREADABLE]');

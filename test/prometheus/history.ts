@@ -11,8 +11,12 @@ import { reservePort, type Reservation } from '../loop/ports.js';
 
 const run = promisify(execFile);
 const READY_TIMEOUT_MS = 60_000;
-/** The length of Prometheus' blocks: promtool reads a file once for each that it covers. */
-const BLOCK_SECONDS = 7200;
+/**
+ * The length of the blocks into which Prometheus has compacted what is older than a day, so that it does not begin to
+ * once it has started. Promtool reads a file once for each block that it covers.
+ */
+const BLOCK_HOURS = 18;
+const BLOCK_SECONDS = BLOCK_HOURS * 3600;
 
 /** A series of a made-up past. */
 export interface PastSeries {
@@ -60,7 +64,6 @@ export class PastPrometheus {
       [
         `--config.file=${this.#folder}/prometheus.yml`,
         `--storage.tsdb.path=${data}`,
-        '--storage.tsdb.retention.time=100y',
         `--web.listen-address=127.0.0.1:${this.#reservation.port}`,
       ],
       { stdio: 'ignore' },
@@ -83,7 +86,8 @@ export class PastPrometheus {
     for (const lines of openMetrics(past)) if (!out.write(lines)) await once(out, 'drain');
     out.end('# EOF\n');
     await once(out, 'finish');
-    await run(PROMTOOL, ['tsdb', 'create-blocks-from', 'openmetrics', '--quiet', file, data]);
+    const length = `--max-block-duration=${BLOCK_HOURS}h`;
+    await run(PROMTOOL, ['tsdb', 'create-blocks-from', length, 'openmetrics', '--quiet', file, data]);
     await rm(file);
   }
 

@@ -10,6 +10,7 @@ import { KernscaleError } from '../../../common/errors.js';
 import { commandLine, flag, parseFlags } from '../../../common/flags.js';
 import { runMain, terminationSignal } from '../../../common/main.js';
 import { fromRoot } from '../../loop/paths.js';
+import { positive } from '../flags.js';
 import { Bench } from './bench.js';
 import { EVENT_COSTS } from './event-costs.js';
 import { EventMeasure } from './events.js';
@@ -54,12 +55,6 @@ function parseOptions(argv: readonly string[]): Options | undefined {
 
 function pattern(text: string): RegExp {
   return new RegExp(text);
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new RangeError('give a number from 1 on');
-  return value;
 }
 
 async function main(argv: readonly string[]): Promise<number> {
