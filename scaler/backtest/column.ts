@@ -11,13 +11,18 @@ export interface Cursor {
 }
 
 interface Part {
-  readonly peer: string;
+  /** Its value is that of the time at which it was last asked for. */
+  readonly sample: { readonly peer: string; value: number };
   readonly series: RangeSeries;
 }
 
 /** The series of one answer by workload, read at a cursor. Series without a workload's labels are under ''. */
 export class Column {
   readonly #byWorkload = new Map<WorkloadKey, Part[]>();
+  /** What `get` said last: all signals of a workload ask for the age of the same data. */
+  #largest: number | undefined;
+  #workload: WorkloadKey | undefined;
+  #index = -1;
 
   constructor(
     series: readonly RangeSeries[],
@@ -26,7 +31,7 @@ export class Column {
     for (const one of series) {
       const key = keyOfLabels(one.labels) ?? '';
       const parts = this.#byWorkload.get(key);
-      const part = { peer: one.labels['peer'] ?? '', series: one };
+      const part = { sample: { peer: one.labels['peer'] ?? '', value: NaN }, series: one };
       if (parts) parts.push(part);
       else this.#byWorkload.set(key, [part]);
     }
@@ -42,13 +47,14 @@ export class Column {
     return among.filter((key) => this.get(key) !== undefined);
   }
 
+  /** Good until the cursor moves: a week has too many samples for an object each. */
   samples(workload: WorkloadKey): readonly SignalSample[] {
     const { index } = this.cursor;
-    const parts = this.#byWorkload.get(workload);
-    if (!parts) return [];
     const samples: SignalSample[] = [];
-    for (const { peer, series } of parts) {
-      if (series.present[index] === 1) samples.push({ peer, value: series.values[index]! });
+    for (const { sample, series } of this.#byWorkload.get(workload) ?? []) {
+      if (series.present[index] !== 1) continue;
+      sample.value = series.values[index]!;
+      samples.push(sample);
     }
     return samples;
   }
@@ -56,12 +62,14 @@ export class Column {
   /** The largest value of a workload. */
   get(workload: WorkloadKey): number | undefined {
     const { index } = this.cursor;
+    if (this.#workload === workload && this.#index === index) return this.#largest;
     let largest: number | undefined;
     for (const { series } of this.#byWorkload.get(workload) ?? []) {
       if (series.present[index] !== 1) continue;
       const value = series.values[index]!;
       if (largest === undefined || value > largest) largest = value;
     }
+    [this.#workload, this.#index, this.#largest] = [workload, index, largest];
     return largest;
   }
 }

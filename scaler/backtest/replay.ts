@@ -1,6 +1,7 @@
 import { parseKey, type Conclusion, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import { recordScaling } from '../core/behavior.js';
 import { inWords } from '../core/decide.js';
+import { oncePer } from '../core/once.js';
 import { claim, type Claim } from '../loop/claims.js';
 import { concludeGroup } from '../loop/decide-group.js';
 import { freshnessSelectors } from '../loop/freshness.js';
@@ -73,11 +74,12 @@ export class Replay {
   run(chunk: Chunk): void {
     const { from, step, count } = chunk.grid;
     const cursor = { index: 0, at: from };
-    const actual = columnOf(chunk.actual, cursor);
+    const columns = oncePer((answer: Answer) => new Column('series' in answer ? answer.series : [], cursor));
+    const actual = columns(chunk.actual);
     this.#claim(actual.everyWorkload());
     const rounds = this.groups.map((group) => ({
       own: [...this.#claims.values()].filter((claimed) => claimed.group === group),
-      tables: this.#tables(group, chunk, actual, cursor),
+      tables: this.#tables(group, chunk, columns, cursor),
     }));
     for (; cursor.index < count; cursor.index++, this.#done++) {
       cursor.at = from + cursor.index * step;
@@ -109,16 +111,21 @@ export class Replay {
     }
   }
 
-  #tables(group: RuleGroup, chunk: Chunk, actual: Column, cursor: Cursor): Map<string, SignalTable> {
+  #tables(
+    group: RuleGroup,
+    chunk: Chunk,
+    columns: (answer: Answer) => Column,
+    cursor: Cursor,
+  ): Map<string, SignalTable> {
     return new Map(
       Object.entries(group.signals).map(([signal, { expr }]) => {
         const answer = chunk.values.get(expr)!;
         const ages = freshnessSelectors(expr).map((selector) => chunk.sampleTimes.get(selector)!);
         const partial = [answer, ...ages].find((one) => 'partial' in one);
         if (partial) return [signal, absentTable({ absent: 'partial', text: partial.partial })];
-        const [values, ...times] = [answer, ...ages].map((one) => columnOf(one, cursor));
+        const [values, ...times] = [answer, ...ages].map(columns);
         const table = signalTable(values!, times, cursor, this.#claims);
-        return [signal, signal === PODS ? this.#asIfProposed(table, actual) : table];
+        return [signal, signal === PODS ? this.#asIfProposed(table, columns(chunk.actual)) : table];
       }),
     );
   }
@@ -195,10 +202,6 @@ export class Replay {
     const { reason } = inWords(rule, conclusion);
     timeline.changes.push({ at: trace.at, from, to: replicas, bound, reason });
   }
-}
-
-function columnOf(answer: Answer, cursor: Cursor): Column {
-  return new Column('series' in answer ? answer.series : [], cursor);
 }
 
 /** The API versions of the kinds that rules for fleets name: Prometheus knows kinds only. */

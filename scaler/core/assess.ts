@@ -1,5 +1,6 @@
 import { classify, type Classification } from './classify.js';
 import { weighObjective } from './objective.js';
+import { oncePer } from './once.js';
 import { isAbsent, readSignal } from './reading.js';
 import { unansweredByPod } from './size-pods.js';
 import { size, usableRequest, type Sizing } from './size.js';
@@ -48,7 +49,9 @@ export function assess(
   const pods = Object.hasOwn(samples.signals, PODS) ? read(PODS) : undefined;
   const byPod = isAbsent(demand) ? [] : unansweredByPod(rule, samples);
   const inputs = [
-    ...signalsOf(rule, pods !== undefined).map((signal) => inputTrace(signal, read(signal), now)),
+    ...(pods ? signalsWithPods : signalsWithoutPods)(rule).map((signal) =>
+      inputTrace(signal, read(signal), now),
+    ),
     ...byPod.map(({ signal, absence }) => inputTrace(signal, absence, now)),
   ];
   return {
@@ -71,6 +74,9 @@ function signalsOf(rule: Rule, withPods: boolean): string[] {
   signals.delete(TARGET);
   return [...signals];
 }
+
+const signalsWithPods = oncePer((rule: Rule) => signalsOf(rule, true));
+const signalsWithoutPods = oncePer((rule: Rule) => signalsOf(rule, false));
 
 /** A service that nobody asks anything has no latency, and that is no gap in the data. */
 function isNobodyServed({ signal, absent }: InputTrace, { objective }: Rule): boolean {

@@ -1,6 +1,6 @@
 import { limit, limitWithoutBehavior, rememberScaling, type LimitReason, type Range } from './rate-limit.js';
 import { stabilise, stabiliseWithoutBehavior, type StabiliseReason } from './stabilise.js';
-import type { Behavior, History, RuleSettings } from './types.js';
+import { withRecommendations, type Behavior, type History, type RuleSettings } from './types.js';
 
 export type Scaling = Pick<RuleSettings, 'minReplicas' | 'maxReplicas' | 'behavior'>;
 
@@ -39,7 +39,7 @@ export function normalise(
     replicas: limited.replicas,
     stabiliseReason: stabilised.reason,
     limitReason: limited.reason,
-    history: { ...history, recommendations: stabilised.recommendations },
+    history: withRecommendations(history, stabilised.recommendations),
   };
 }
 

@@ -19,7 +19,7 @@ import type {
   StagesTrace,
   Walk,
 } from './types.js';
-import { workloadKey } from './types.js';
+import { withRecommendations, withSteps, workloadKey } from './types.js';
 import { Dependencies } from './dependencies.js';
 import { walk } from './walk.js';
 
@@ -98,7 +98,7 @@ function survey(rule: Rule, samples: Samples, history: History, now: number): Si
     assessment,
     walk: walkFrom(rule, samples, assessment, now),
     noScaleDown: reasonsAgainstScalingDown(assessment, samples),
-    history: resume({ ...history, steps: states }, assessment, rule, samples.replicas, now),
+    history: resume(withSteps(history, states), assessment, rule, samples.replicas, now),
   };
 }
 
@@ -136,7 +136,7 @@ function resume(
 function recommend(history: History, rule: Rule, recommendation: Recommendation): History {
   const { up, down } = windows(rule);
   const recommendations = remember(history.recommendations, recommendation, Math.max(up, down));
-  return { ...history, recommendations };
+  return withRecommendations(history, recommendations);
 }
 
 function windows({ behavior }: Rule) {
@@ -163,6 +163,7 @@ function reasonsAgainstScalingDown(assessment: Assessment, samples: Samples): st
 
 /** One clause per cause: an outage takes all signals away at once. */
 function missingInputs(missing: Assessment['missing']): string[] {
+  if (missing.length === 0) return [];
   const signalsByCause = new Map<string, string[]>();
   for (const { signal, absent, text = '' } of missing) {
     const cause = `${ABSENCES[absent!]}: ${text}`;

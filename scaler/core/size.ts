@@ -2,7 +2,7 @@ import { INT32_MAX, milli } from './int.js';
 import { isAbsent } from './reading.js';
 import { sizeByPods } from './size-pods.js';
 import { toleranceOf, withinTolerance } from './tolerance.js';
-import { sizeByAverage, sizeByValue, type TotalSizing } from './total-arithmetic.js';
+import { sizeByAverage, sizeByValue } from './total-arithmetic.js';
 import type { Absent, Measured, Reading, Rule, SizingTrace, WorkloadSamples } from './types.js';
 
 export interface Sizing {
@@ -52,7 +52,17 @@ export function saturate(replicas: number): number {
 function sizeToAverage(rule: Rule, targetPerPod: number, replicas: number, { value }: Measured): Sizing {
   const tolerance = toleranceOf(rule.behavior);
   const sizing = sizeByAverage(milli(value), milli(targetPerPod), tolerance, replicas);
-  return sized(sizing, { signal: rule.target.signal, demand: value, targetPerPod });
+  const { raw, ratio } = sizing;
+  return {
+    raw: saturate(raw),
+    trace: {
+      signal: rule.target.signal,
+      demand: value,
+      targetPerPod,
+      ratio,
+      replicas: saturate(sizing.replicas),
+    },
+  };
 }
 
 /**
@@ -72,10 +82,16 @@ function sizeToRequest(
   const ratio = percent / averageUtilization;
   const raw = Math.ceil(ratio * replicas);
   const kept = withinTolerance(ratio, toleranceOf(behavior));
-  return sized(
-    { raw, replicas: kept ? replicas : raw, ratio },
-    { signal: target.signal, demand: value, targetPerPod: (request.value * averageUtilization) / 100 },
-  );
+  return {
+    raw: saturate(raw),
+    trace: {
+      signal: target.signal,
+      demand: value,
+      targetPerPod: (request.value * averageUtilization) / 100,
+      ratio,
+      replicas: saturate(kept ? replicas : raw),
+    },
+  };
 }
 
 function sizeToValue(
@@ -90,12 +106,15 @@ function sizeToValue(
   const tolerance = toleranceOf(rule.behavior);
   const sizing = sizeByValue(milli(demand.value), milli(targetValue), tolerance, replicas, counted);
   if (!sizing) return { absent: 'missing', text: 'it has no pods yet' };
-  return sized(sizing, { signal: rule.target.signal, demand: demand.value, targetValue });
-}
-
-function sized(
-  { raw, replicas, ratio }: Omit<TotalSizing, 'kept'>,
-  trace: Omit<SizingTrace, 'ratio' | 'replicas'>,
-): Sizing {
-  return { raw: saturate(raw), trace: { ...trace, ratio, replicas: saturate(replicas) } };
+  const { raw, ratio } = sizing;
+  return {
+    raw: saturate(raw),
+    trace: {
+      signal: rule.target.signal,
+      demand: demand.value,
+      targetValue,
+      ratio,
+      replicas: saturate(sizing.replicas),
+    },
+  };
 }

@@ -38,3 +38,18 @@ export const EMPTY_HISTORY: History = {
   steps: {},
   dataGap: false,
 };
+
+/** Field by field: to copy with `...` takes V8 as long as to decide, and a replay of the past has millions of these. */
+export function withRecommendations(
+  { scaleUps, scaleDowns, steps, dataGap }: History,
+  recommendations: History['recommendations'],
+): History {
+  return { recommendations, scaleUps, scaleDowns, steps, dataGap };
+}
+
+export function withSteps(
+  { recommendations, scaleUps, scaleDowns, dataGap }: History,
+  steps: History['steps'],
+): History {
+  return { recommendations, scaleUps, scaleDowns, steps, dataGap };
+}
