@@ -118,9 +118,10 @@ function parseVector(result: unknown): QueryResult {
 
 /** Reads a sample value as Prometheus writes it; undefined for anything else. */
 export function parseValue(text: string): number | undefined {
+  const value = Number(text);
+  // Blanks alone are a zero to JavaScript.
+  if (value === 0 ? text.trim() !== '' : !Number.isNaN(value)) return value;
   if (text === 'NaN') return Number.NaN;
   if (text === '+Inf' || text === 'Inf') return Number.POSITIVE_INFINITY;
-  if (text === '-Inf') return Number.NEGATIVE_INFINITY;
-  const value = text.trim() === '' ? Number.NaN : Number(text);
-  return Number.isNaN(value) ? undefined : value;
+  return text === '-Inf' ? Number.NEGATIVE_INFINITY : undefined;
 }
