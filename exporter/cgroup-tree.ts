@@ -1,159 +1,114 @@
-import { readdirSync, statSync, watch, type FSWatcher } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
+import type { CgroupEvents, Probes } from 'bpf-linker-napi';
 import { errorCode, errorMessage } from '../common/errors.js';
 import type { Logger } from '../common/log.js';
 import type { CgroupKey, Source } from './source.js';
 
-interface Child {
-  readonly inode: bigint;
-  /** Undefined for a container: whatever it contains is part of it. */
-  readonly directory: Directory | undefined;
-}
-
-interface Directory {
-  readonly path: string;
-  readonly watcher: FSWatcher | undefined;
-  readonly children: Map<string, Child>;
-}
-
-/** A burst of events, as when the containers of a pod start, is looked at once. */
-const SETTLE_MS = 20;
-const RESCAN_MS = 10_000;
-const RESCAN_UNWATCHED_MS = 1000;
+/** What the kernel tells is complete; a scan repairs what nobody has thought of. */
+const REPAIR_MS = 300_000;
+/** Where the kernel does not tell, or a scan has failed. */
+const SCAN_MS = 1000;
 
 /**
- * Knows the cgroups below a cgroup2 mount that are measured one by one. inotify reports cgroups being made and removed;
- * a full scan now and then repairs what was missed, and replaces inotify where its limits are hit.
+ * Knows the cgroups below a cgroup2 mount that are measured one by one: from a scan, and from then on by what the kernel
+ * tells. It names a new cgroup by its parent, so that it does not matter which part of the hierarchy the mount shows.
  */
 export class CgroupTree {
   /** Containers and pods, by the inode of the cgroup's directory, which is the kernel's cgroup id. */
   readonly containers = new Map<bigint, CgroupKey>();
-  readonly #root: Directory;
-  readonly #dirty = new Set<Directory>();
+  /** Paths, below the mount, of cgroups that are no containers: whatever a container contains is part of it. */
+  readonly #groups = new Map<bigint, string>();
   #changed = false;
-  #watchable = true;
-  #settle: NodeJS.Timeout | undefined;
-  #rescan: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
+  /**
+   * @param probes what the kernel tells; undefined: it cannot
+   * @throws when the mount cannot be read
+   */
   constructor(
     private readonly mountPoint: string,
     private readonly parse: Source['parse'],
+    private readonly probes: Pick<Probes, 'followCgroups'> | undefined,
     private readonly log: Logger,
     private readonly onChange: () => void,
   ) {
-    this.#root = this.#open(mountPoint);
+    // In this order: what happens during the scan is told after it.
+    probes?.followCgroups((events) => {
+      this.#follow(events);
+    });
+    this.#scan();
     this.#changed = false;
-    this.#scheduleRescan();
+    this.#scanIn(probes ? REPAIR_MS : SCAN_MS);
   }
 
   close(): void {
-    clearTimeout(this.#settle);
-    clearTimeout(this.#rescan);
-    this.#closeDirectory(this.#root);
+    clearTimeout(this.#timer);
   }
 
-  #open(path: string): Directory {
-    const directory: Directory = { path, watcher: this.#watch(path), children: new Map() };
-    directory.watcher?.on('change', (event) => {
-      if (event === 'rename') this.#touch(directory);
-    });
-    try {
-      this.#scan(directory);
-    } catch (error) {
-      this.#closeDirectory(directory);
-      throw error;
+  #follow({ events, lost }: CgroupEvents): void {
+    for (const { kind, cgroupId, parentId, name } of events) {
+      const parent = this.#groups.get(parentId);
+      if (kind === 'removed') this.#remove(cgroupId);
+      else if (parent !== undefined) this.#add(cgroupId, `${parent}/${name}`);
     }
-    return directory;
+    if (lost > 0) this.#repair();
+    this.#notify();
   }
 
-  #watch(path: string): FSWatcher | undefined {
-    if (!this.#watchable) return undefined;
+  #scanIn(milliseconds: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#repair();
+      this.#notify();
+    }, milliseconds);
+  }
+
+  /** What cannot be read now (too many open files, say) is read by the next scan. */
+  #repair(): void {
     try {
-      const watcher = watch(path, { persistent: false });
-      watcher.on('error', () => {
-        watcher.close();
-      });
-      return watcher;
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') return undefined;
-      this.#watchable = false;
-      const detail = { error: errorMessage(error) };
-      this.log.warn(detail, 'cannot watch cgroups with inotify, scanning every second instead');
-      return undefined;
-    }
-  }
-
-  #touch(directory: Directory): void {
-    this.#dirty.add(directory);
-    this.#settle ??= setTimeout(() => {
-      this.#settle = undefined;
-      this.#follow(() => {
-        for (const dirty of this.#dirty) this.#scan(dirty);
-      });
-      this.#dirty.clear();
-    }, SETTLE_MS);
-  }
-
-  #scheduleRescan(): void {
-    this.#rescan = setTimeout(
-      () => {
-        this.#follow(() => {
-          this.#scanAll(this.#root);
-        });
-        this.#scheduleRescan();
-      },
-      this.#watchable ? RESCAN_MS : RESCAN_UNWATCHED_MS,
-    );
-  }
-
-  /** Scans; what cannot be read now (too many open files, say) is read by the next full scan. */
-  #follow(scan: () => void): void {
-    try {
-      scan();
+      this.#scan();
+      this.#scanIn(this.probes ? REPAIR_MS : SCAN_MS);
     } catch (error) {
       this.log.warn({ error: errorMessage(error) }, 'cannot scan cgroups');
+      this.#scanIn(SCAN_MS);
     }
+  }
+
+  #notify(): void {
     if (!this.#changed) return;
     this.#changed = false;
     this.onChange();
   }
 
-  #scanAll(directory: Directory): void {
-    this.#scan(directory);
-    for (const child of directory.children.values()) {
-      if (child.directory) this.#scanAll(child.directory);
+  #scan(): void {
+    const found = new Set<bigint>();
+    this.#visit(statSync(this.mountPoint, { bigint: true }).ino, '', found);
+    for (const id of [...this.#groups.keys(), ...this.containers.keys()]) {
+      if (!found.has(id)) this.#remove(id);
     }
   }
 
-  #scan({ path, children }: Directory): void {
-    const inodes = subdirectories(path);
-    for (const [name, child] of children) {
-      if (inodes.get(name) === child.inode) continue;
-      children.delete(name);
-      this.#leave(child);
-    }
-    for (const [name, inode] of inodes) {
-      if (!children.has(name)) children.set(name, this.#enter(`${path}/${name}`, inode));
+  #visit(id: bigint, path: string, found: Set<bigint>): void {
+    found.add(id);
+    this.#add(id, path);
+    if (!this.#groups.has(id)) return;
+    for (const [name, child] of subdirectories(this.mountPoint + path)) {
+      this.#visit(child, `${path}/${name}`, found);
     }
   }
 
-  #enter(path: string, inode: bigint): Child {
-    const key = this.parse(path.slice(this.mountPoint.length));
-    if (key) {
-      this.containers.set(inode, key);
-      this.#changed = true;
-    }
-    return { inode, directory: key && !key.isPod ? undefined : this.#open(path) };
+  #add(id: bigint, path: string): void {
+    if (this.#groups.has(id) || this.containers.has(id)) return;
+    const key = this.parse(path);
+    if (!key || key.isPod) this.#groups.set(id, path);
+    if (!key) return;
+    this.containers.set(id, key);
+    this.#changed = true;
   }
 
-  #leave({ inode, directory }: Child): void {
-    if (directory) this.#closeDirectory(directory);
-    if (this.containers.delete(inode)) this.#changed = true;
-  }
-
-  #closeDirectory(directory: Directory): void {
-    directory.watcher?.close();
-    this.#dirty.delete(directory);
-    for (const child of directory.children.values()) this.#leave(child);
+  #remove(id: bigint): void {
+    this.#groups.delete(id);
+    if (this.containers.delete(id)) this.#changed = true;
   }
 }
 

@@ -14,7 +14,11 @@ import { SelfMetrics, type Stage } from './self-metrics.js';
 import type { Source } from './source.js';
 
 export interface ExporterOptions {
-  readonly probes: Pick<Probes, 'programs' | 'blockIoAttribution' | 'track' | 'untrack' | 'read' | 'measure'>;
+  /** Opened with `cgroupEvents`. */
+  readonly probes: Pick<
+    Probes,
+    'programs' | 'blockIoAttribution' | 'track' | 'untrack' | 'read' | 'measure' | 'followCgroups'
+  >;
   readonly bounds: RenderOptions['bounds'];
   /** Everything there is, in place of at most 80 lines per container. */
   readonly detail: boolean;
@@ -26,7 +30,12 @@ export interface ExporterOptions {
   readonly log: Logger;
 }
 
-const TICK_MS = 1000;
+/** What changes with time alone is looked at this often, beside each scrape. */
+const TICK_MS = 10_000;
+/** Dead containers give back their slots this long after their end: a machine that makes many needs them. */
+const RETIRE_MS = 1000;
+/** Without both of them, nothing is told of some of the cgroups. */
+const CGROUP_PROGRAMS = ['cgroup_created', 'cgroup_removed'];
 /** The kernel's bucket counters are 32 bits wide: they are read often enough to see them wrap. */
 const READ_AT_LEAST_SECONDS = 60;
 
@@ -39,6 +48,7 @@ export class Exporter {
   readonly #condenser = new Condenser();
   readonly #attached: ReadonlySet<string>;
   readonly #tick: NodeJS.Timeout;
+  #retire: NodeJS.Timeout | undefined;
   #drops: Snapshot['drops'] = {};
   #pods: ReadonlyMap<string, PodIdentity> = new Map();
   #lastRead = 0;
@@ -49,8 +59,9 @@ export class Exporter {
       probes.programs.filter(({ attached }) => attached).map(({ program }) => program),
     );
     this.#table = new ContainerTable(probes, policy);
-    this.#tree = new CgroupTree(cgroupRoot, source.parse, log, () => {
-      this.#refresh();
+    const told = CGROUP_PROGRAMS.every((program) => this.#attached.has(program)) ? probes : undefined;
+    this.#tree = new CgroupTree(cgroupRoot, source.parse, told, log, () => {
+      this.#keepInStep();
     });
     this.#costs = new ProbeCosts(probes, log);
     this.#self = new SelfMetrics(version, () => ({
@@ -63,7 +74,7 @@ export class Exporter {
       costs: this.#costs.totals,
     }));
     this.#tick = setInterval(() => {
-      this.#housekeep();
+      this.#keepInStep();
     }, TICK_MS);
     this.#refresh();
   }
@@ -97,6 +108,7 @@ export class Exporter {
   /** Stops following cgroups; the caller closes the probes and the watch. */
   close(): void {
     clearInterval(this.#tick);
+    clearTimeout(this.#retire);
     this.#costs.close();
     this.#tree.close();
   }
@@ -134,12 +146,27 @@ export class Exporter {
     this.#table.observe(this.#tree.containers, now());
   }
 
-  /** Keeps in step also when nobody scrapes: dead containers give back their slots. */
-  #housekeep(): void {
-    try {
+  /** Also when nobody scrapes. */
+  #keepInStep(): void {
+    this.#attempt(() => {
       this.#refresh();
       const due = now() - this.#lastRead >= READ_AT_LEAST_SECONDS;
-      if (this.#table.hasEnded || due) this.#table.retire(this.#read(), now());
+      if (this.#table.hasEnded || due) this.#retireSoon();
+    });
+  }
+
+  #retireSoon(): void {
+    this.#retire ??= setTimeout(() => {
+      this.#retire = undefined;
+      this.#attempt(() => {
+        this.#table.retire(this.#read(), now());
+      });
+    }, RETIRE_MS);
+  }
+
+  #attempt(work: () => void): void {
+    try {
+      work();
     } catch (error) {
       this.options.log.error({ error: errorMessage(error) }, 'cannot follow containers');
     }

@@ -133,6 +133,7 @@ function open(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
       cgroupRoot,
       probes: flags.probes,
       maxContainers: flags.maxContainers,
+      cgroupEvents: true,
       onMessage: (level, message) => {
         log[level]({ source: 'libbpf' }, message);
       },

@@ -89,8 +89,13 @@ export interface Addon extends SamplerAddon {
   read(handle: Handle): RawSnapshot;
   /** Answers the capabilities that stay, as bits. */
   dropCapabilities(handle: Handle, keep: bigint): bigint;
-  /** Cgroups that came and went since the last call: id, whether removed, path. */
-  takeEvents(handle: Handle): readonly (readonly [bigint, boolean, string])[];
+  /** Calls the function, from the event loop, when there are events to take. */
+  watchEvents(handle: Handle, tell: () => void): void;
+  /** Cgroups that came and went since the last call: whether removed, id, parent's id, name. */
+  takeEvents(handle: Handle): {
+    lost: number;
+    events: readonly (readonly [boolean, bigint, bigint, string])[];
+  };
   /** Whether each program takes its own time from now on. */
   timePrograms(handle: Handle, on: boolean): void;
   costs(handle: Handle): readonly ProgramCost[];

@@ -9,7 +9,7 @@ import { PROBES } from './types.js';
 import type {
   BlockIoAttribution,
   Capability,
-  CgroupEvent,
+  CgroupEvents,
   OpenOptions,
   Probes,
   Costs,
@@ -25,8 +25,6 @@ export * from './types.js';
 
 const DEFAULT_MAX_CONTAINERS = 1024;
 const DEFAULT_SAMPLE_HZ = 99;
-/** Half of what `onCgroup` promises. */
-const EVENT_INTERVAL_MS = 50;
 /** linux/capability.h */
 const CAPABILITIES: Readonly<Record<Capability, bigint>> = { CAP_BPF: 39n, CAP_SYS_PTRACE: 19n };
 const LEVELS = ['warn', 'info', 'debug'] as const;
@@ -57,11 +55,10 @@ class LoadedProbes implements Probes {
   readonly #addon: Addon;
   readonly #handle: Handle;
   readonly #onMessage: OpenOptions['onMessage'];
-  readonly #watch: NodeJS.Timeout | undefined;
   #measuring = 0;
 
   constructor(addon: Addon, options: OpenOptions) {
-    const { cgroupRoot, onCgroup, probes = PROBES } = options;
+    const { cgroupRoot, probes = PROBES } = options;
     this.#addon = addon;
     this.#onMessage = options.onMessage;
     this.#handle = this.#call(() =>
@@ -70,7 +67,7 @@ class LoadedProbes implements Probes {
         maxContainers: options.maxContainers ?? DEFAULT_MAX_CONTAINERS,
         shards: options.shards ?? 0,
         sampleHz: options.sampleHz ?? DEFAULT_SAMPLE_HZ,
-        cgroupEvents: onCgroup !== undefined,
+        cgroupEvents: options.cgroupEvents ?? false,
         probes: PROBES.map((probe) => probes.includes(probe)),
       }),
     );
@@ -78,10 +75,6 @@ class LoadedProbes implements Probes {
       .programs(this.#handle)
       .map(({ probe, ...status }) => ({ ...status, probe: PROBES[probe]! }));
     this.blockIoAttribution = attributionOf(this.programs, addon.ownerIsBlkcg(this.#handle));
-    if (onCgroup === undefined) return;
-    this.#watch = setInterval(() => {
-      this.#tellOf(onCgroup);
-    }, EVENT_INTERVAL_MS).unref();
   }
 
   track(cgroupId: bigint): number {
@@ -99,6 +92,14 @@ class LoadedProbes implements Probes {
     const kept = this.#call(() => this.#addon.dropCapabilities(this.#handle, wanted));
     const names = Object.keys(CAPABILITIES) as Capability[];
     return names.filter((capability) => (kept & (1n << CAPABILITIES[capability])) !== 0n);
+  }
+
+  followCgroups(listener: (events: CgroupEvents) => void): void {
+    this.#call(() => {
+      this.#addon.watchEvents(this.#handle, () => {
+        listener(this.#takeEvents());
+      });
+    });
   }
 
   read(): Snapshot {
@@ -119,16 +120,22 @@ class LoadedProbes implements Probes {
   }
 
   close(): void {
-    clearInterval(this.#watch);
     this.#call(() => {
       this.#addon.close(this.#handle);
     });
   }
 
-  #tellOf(onCgroup: (event: CgroupEvent) => void): void {
-    for (const [cgroupId, removed, path] of this.#call(() => this.#addon.takeEvents(this.#handle))) {
-      onCgroup({ kind: removed ? 'removed' : 'created', cgroupId, path });
-    }
+  #takeEvents(): CgroupEvents {
+    const { events, lost } = this.#call(() => this.#addon.takeEvents(this.#handle));
+    return {
+      lost,
+      events: events.map(([removed, cgroupId, parentId, name]) => ({
+        kind: removed ? 'removed' : 'created',
+        cgroupId,
+        parentId,
+        name,
+      })),
+    };
   }
 
   #costs(): readonly ProgramCost[] {

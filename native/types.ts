@@ -109,12 +109,19 @@ export interface Costs {
   readonly programs: readonly ProgramCost[];
 }
 
-/** A cgroup2 directory that appeared or went away. */
+/** A cgroup2 directory that appeared or went away. Its id is never used again. */
 export interface CgroupEvent {
   readonly kind: 'created' | 'removed';
   readonly cgroupId: bigint;
-  /** Below the root of the hierarchy, starting with `/`; cut at 511 bytes. */
-  readonly path: string;
+  readonly parentId: bigint;
+  readonly name: string;
+}
+
+/** What became of the machine's cgroups since the last time, in order. */
+export interface CgroupEvents {
+  readonly events: readonly CgroupEvent[];
+  /** How many more there were, for which the buffer had no room: only a scan tells what became of those. */
+  readonly lost: number;
 }
 
 export interface Snapshot {
@@ -140,8 +147,8 @@ export interface OpenOptions {
   readonly shards?: 1 | 2 | 4 | 8;
   /** Instruction-pointer samples per second and CPU. Default 99. */
   readonly sampleHz?: number;
-  /** Told of cgroups that come and go within 100 ms; a burst too large for the buffer is in `drops.events_full`. */
-  readonly onCgroup?: (event: CgroupEvent) => void;
+  /** Keeps what becomes of cgroups from now on for `followCgroups`. Default false. */
+  readonly cgroupEvents?: boolean;
   /** Every message of libbpf, with the verifier's log when a program is refused. */
   readonly onMessage?: (level: 'warn' | 'info' | 'debug', message: string) => void;
 }
@@ -171,6 +178,12 @@ export interface Probes {
    * @throws NativeError `PRIVILEGES_KEPT`
    */
   dropCapabilities(keep?: readonly Capability[]): readonly Capability[];
+  /**
+   * Tells within 100 ms of cgroups that come and go, and first of those since the opening: a scan that follows the call
+   * misses none. Takes the place of an earlier listener. Nothing is told if the programs `cgroup_created` and
+   * `cgroup_removed` are not attached.
+   */
+  followCgroups(listener: (events: CgroupEvents) => void): void;
   /** Reads all maps in one pass. @throws NativeError `CLOSED` */
   read(): Snapshot;
   /**

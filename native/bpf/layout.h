@@ -136,11 +136,11 @@ enum drop {
 enum cost { COST_RUNS, COST_NANOSECONDS, COST_WORDS = 8 };
 
 /* A cgroup appeared or went away. */
-#define MAX_CGROUP_PATH 512
+#define MAX_CGROUP_NAME 256 /* NAME_MAX, and the 0 at the end */
 struct cgroup_event {
-	unsigned long long id;
+	unsigned long long id, parent;
 	unsigned int removed;
-	char path[MAX_CGROUP_PATH];
+	char name[MAX_CGROUP_NAME];
 };
 
 #endif

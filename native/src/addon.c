@@ -204,6 +204,7 @@ NAPI_MODULE_INIT()
 		{ .utf8name = "untrack", .method = untrack, .attributes = napi_enumerable },
 		{ .utf8name = "read", .method = read_all, .attributes = napi_enumerable },
 		{ .utf8name = "dropCapabilities", .method = drop_capabilities, .attributes = napi_enumerable },
+		{ .utf8name = "watchEvents", .method = watch_events, .attributes = napi_enumerable },
 		{ .utf8name = "takeEvents", .method = take_events, .attributes = napi_enumerable },
 		{ .utf8name = "timePrograms", .method = time_programs, .attributes = napi_enumerable },
 		{ .utf8name = "costs", .method = read_costs, .attributes = napi_enumerable },

@@ -119,32 +119,45 @@ napi_value read_all(napi_env env, napi_callback_info info)
 	return result;
 }
 
-/* [[id, removed, path]...] of the cgroups that came and went since the last call. */
+static napi_value write_event(napi_env env, const struct cgroup_event *event)
+{
+	napi_value entry, value;
+
+	CHECK(napi_create_array_with_length(env, 4, &entry));
+	CHECK(napi_get_boolean(env, event->removed, &value));
+	CHECK(napi_set_element(env, entry, 0, value));
+	CHECK(napi_create_bigint_uint64(env, event->id, &value));
+	CHECK(napi_set_element(env, entry, 1, value));
+	CHECK(napi_create_bigint_uint64(env, event->parent, &value));
+	CHECK(napi_set_element(env, entry, 2, value));
+	CHECK(napi_create_string_utf8(env, event->name, NAPI_AUTO_LENGTH, &value));
+	CHECK(napi_set_element(env, entry, 3, value));
+	return entry;
+}
+
+/* {lost, events: [[removed, id, parent, name]...]} of the cgroups that came and went since the last call. */
 napi_value take_events(napi_env env, napi_callback_info info)
 {
-	napi_value argument, result, entry, value;
+	napi_value argument, result, events, entry;
 	struct session *session = arguments(env, info, 1, &argument);
+	uint64_t lost;
 	int error;
 
 	if (!session)
 		return NULL;
-	error = events_fetch(session);
+	error = events_fetch(session, &lost);
 	if (error)
 		return throw(env, "READ_FAILED", strerror(-error));
-	CHECK(napi_create_array_with_length(env, session->nr_events, &result));
+	CHECK(napi_create_object(env, &result));
+	CHECK(napi_create_array_with_length(env, session->nr_events, &events));
+	CHECK(napi_set_named_property(env, result, "events", events));
 	for (size_t i = 0; i < session->nr_events; i++) {
-		const struct cgroup_event *event = &session->events[i];
-
-		CHECK(napi_create_array_with_length(env, 3, &entry));
-		CHECK(napi_create_bigint_uint64(env, event->id, &value));
-		CHECK(napi_set_element(env, entry, 0, value));
-		CHECK(napi_get_boolean(env, event->removed, &value));
-		CHECK(napi_set_element(env, entry, 1, value));
-		CHECK(napi_create_string_utf8(env, event->path, NAPI_AUTO_LENGTH, &value));
-		CHECK(napi_set_element(env, entry, 2, value));
-		CHECK(napi_set_element(env, result, i, entry));
+		entry = write_event(env, &session->events[i]);
+		if (!entry)
+			return NULL;
+		CHECK(napi_set_element(env, events, i, entry));
 	}
-	return result;
+	return set_number(env, result, "lost", lost);
 }
 
 /* (handle, on) */
@@ -173,12 +186,12 @@ napi_value read_costs(napi_env env, napi_callback_info info)
 		return NULL;
 	CHECK(napi_create_array(env, &result));
 	for (size_t i = 0; i < session->nr_programs; i++) {
-		const char *name = session->programs[i].name;
+		struct program_status *program = &session->programs[i];
 
-		if (!session->programs[i].attached || !costs_read(session, name, &cost))
+		if (!program->attached || !costs_read(session, program, &cost))
 			continue;
 		CHECK(napi_create_object(env, &entry));
-		if (!set_string(env, entry, "program", name) || !set_number(env, entry, "runs", cost.runs) ||
+		if (!set_string(env, entry, "program", program->name) || !set_number(env, entry, "runs", cost.runs) ||
 		    !set_number(env, entry, "seconds", cost.nanoseconds * 1e-9))
 			return NULL;
 		CHECK(napi_set_element(env, result, length++, entry));

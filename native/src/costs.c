@@ -32,10 +32,11 @@ static const uint64_t *find_cost(const struct session *session, const char *prog
 	return NULL;
 }
 
-bool costs_read(const struct session *session, const char *program, struct program_cost *cost)
+bool costs_read(const struct session *session, struct program_status *program, struct program_cost *cost)
 {
-	const uint64_t *words = find_cost(session, program);
+	const uint64_t *words = program->cost ?: find_cost(session, program->name);
 
+	program->cost = words;
 	if (words)
 		*cost = (struct program_cost){ .runs = words[COST_RUNS], .nanoseconds = words[COST_NANOSECONDS] };
 	return words;

@@ -12,7 +12,7 @@ struct program_cost {
 
 /* From then on, or no longer, every run of every program is timed. */
 void costs_time(struct session *session, bool on);
-/* What was timed of one program since it was loaded. False: there is no such program. */
-bool costs_read(const struct session *session, const char *program, struct program_cost *cost);
+/* What was timed of one program since it was loaded. False: it does not count. */
+bool costs_read(const struct session *session, struct program_status *program, struct program_cost *cost);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kernscale.skel.h"
+#include "watch.h"
 
 static int keep(void *context, void *data, size_t size)
 {
@@ -38,15 +39,21 @@ bool events_open(struct session *session, struct failure *failure)
 
 void events_close(struct session *session)
 {
+	if (session->watch)
+		watch_end(session->watch);
 	ring_buffer__free(session->ring);
 	free(session->events);
 }
 
-int events_fetch(struct session *session)
+int events_fetch(struct session *session, uint64_t *lost)
 {
+	uint64_t all_lost;
 	int fetched;
 
 	session->nr_events = 0;
 	fetched = session->ring ? ring_buffer__consume(session->ring) : 0;
+	all_lost = __atomic_load_n(&session->skeleton->bss->drops[DROP_EVENTS_FULL], __ATOMIC_RELAXED);
+	*lost = all_lost - session->events_lost;
+	session->events_lost = all_lost;
 	return fetched < 0 ? fetched : 0;
 }

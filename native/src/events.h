@@ -7,7 +7,10 @@
 
 bool events_open(struct session *session, struct failure *failure);
 void events_close(struct session *session);
-/* Moves what the kernel has told since into session->events; they stay valid until the next call. */
-int events_fetch(struct session *session);
+/*
+ * Moves what the kernel has told since into session->events; they stay valid until the next call. Negative: -errno.
+ * `lost`: how many it could not tell meanwhile.
+ */
+int events_fetch(struct session *session, uint64_t *lost);
 
 #endif

@@ -53,4 +53,7 @@ napi_value take_events(napi_env env, napi_callback_info info);
 napi_value time_programs(napi_env env, napi_callback_info info);
 napi_value read_costs(napi_env env, napi_callback_info info);
 
+/* Of watch.c. */
+napi_value watch_events(napi_env env, napi_callback_info info);
+
 #endif

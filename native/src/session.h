@@ -15,6 +15,7 @@ struct kernscale; /* the skeleton bpftool generates */
 struct member;
 struct bpf_link;
 struct ring_buffer;
+struct watch;
 
 /* In the order of PROBES in ../types.ts. */
 enum probe { PROBE_SCHEDULER, PROBE_BLOCKIO, PROBE_SAMPLING, PROBE_TCP, NR_PROBES };
@@ -29,6 +30,7 @@ struct program_status {
 	const struct member *member; /* that the kernel lacks; NULL: it can tell everything */
 	bool wanted;
 	bool attached;
+	const uint64_t *cost; /* what it takes, as it counts that itself; NULL: not looked for yet */
 	char detail[512];
 };
 
@@ -87,6 +89,8 @@ struct session {
 	struct ring_buffer *ring; /* NULL: no cgroup events */
 	struct cgroup_event *events;
 	size_t nr_events, max_events;
+	uint64_t events_lost; /* until they were last fetched */
+	struct watch *watch;  /* NULL: nobody is told of them */
 
 	uint32_t nr_slots; /* containers + 1 */
 	uint32_t shards;

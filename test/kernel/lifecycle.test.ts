@@ -1,12 +1,10 @@
 import { expect } from 'chai';
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { NativeError, openProbes } from '../../native/index.js';
-import type { CgroupEvent } from '../../native/index.js';
 import { all, heldBy } from './bpf-census.js';
 import type { BpfKind } from './bpf-census.js';
 import { cgroupRoot, requireKernel } from './harness.js';
@@ -124,37 +122,6 @@ describe('life of the probes', () => {
       }
     } finally {
       for (const probes of both) probes.close();
-    }
-  });
-
-  it('tells of cgroups that come and go', async () => {
-    const events: CgroupEvent[] = [];
-    const probes = openProbes({
-      cgroupRoot: cgroupRoot(),
-      probes: ['sampling'],
-      maxContainers: 4,
-      onCgroup: (event) => events.push(event),
-    });
-    const path = `${cgroupRoot()}/kernscale-test-${process.pid}-events`;
-    const told = async (kind: CgroupEvent['kind'], id: bigint): Promise<void> => {
-      const isIt = (event: CgroupEvent): boolean => event.kind === kind && event.cgroupId === id;
-      for (let wait = 0; wait < 200 && !events.some(isIt); wait++) await sleep(25);
-    };
-    try {
-      mkdirSync(path);
-      const { ino } = statSync(path, { bigint: true });
-      await told('created', ino);
-      rmdirSync(path);
-      await told('removed', ino);
-      expect(
-        events.filter(({ cgroupId }) => cgroupId === ino).map(({ kind, path: below }) => [kind, below]),
-      ).to.deep.equal([
-        ['created', `/kernscale-test-${process.pid}-events`],
-        ['removed', `/kernscale-test-${process.pid}-events`],
-      ]);
-    } finally {
-      if (existsSync(path)) rmdirSync(path);
-      probes.close();
     }
   });
 

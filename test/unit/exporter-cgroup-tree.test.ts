@@ -1,35 +1,63 @@
-import { mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { CgroupEvent, CgroupEvents } from 'bpf-linker-napi';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { parseCgroupPath, parsePodPath } from '../../exporter/cgroup-path.js';
 import { CgroupTree } from '../../exporter/cgroup-tree.js';
+import type { Source } from '../../exporter/source.js';
 import { eventually } from './loopback-api.js';
 
 const POD = 'kubepods.slice/kubepods-pod0b4e9e2a_6f2d_4c1b_9d59_6f2f2c0d7e11.slice';
 const scope = (digit: string) => `cri-containerd-${digit.repeat(64)}.scope`;
 
+/** Real directories, and a kernel that tells of them when it is told to; the real one is in test/kernel. */
 describe('the tree of cgroups', () => {
-  let base: string;
   let root: string;
   let tree: CgroupTree;
   let changes: number;
+  let untold: CgroupEvent[];
+  let listener: ((events: CgroupEvents) => void) | undefined;
 
   beforeEach(() => {
-    base = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
-    root = path.join(base, 'cgroup');
-    mkdirSync(root);
+    root = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
     changes = 0;
+    untold = [];
+    listener = undefined;
   });
   afterEach(() => {
     tree.close();
-    rmSync(base, { recursive: true });
+    rmSync(root, { recursive: true });
   });
 
-  const make = (directory: string) => mkdirSync(path.join(root, directory), { recursive: true });
-  const open = () => {
-    tree = new CgroupTree(root, parseCgroupPath, pino({ level: 'silent' }), () => changes++);
+  const note = (kind: CgroupEvent['kind'], directory: string) => {
+    const inode = (where: string) => statSync(path.join(root, where), { bigint: true }).ino;
+    const { dir, base } = path.parse(directory);
+    untold.push({ kind, cgroupId: inode(directory), parentId: inode(dir), name: base });
+  };
+  /** Like mkdir -p. */
+  const make = (directory: string) => {
+    const names = directory.split('/');
+    for (let depth = 1; depth <= names.length; depth++) {
+      const one = names.slice(0, depth).join('/');
+      if (statSync(path.join(root, one), { throwIfNoEntry: false })) continue;
+      mkdirSync(path.join(root, one));
+      note('created', one);
+    }
+  };
+  const remove = (directory: string) => {
+    note('removed', directory);
+    rmdirSync(path.join(root, directory));
+  };
+  const tell = (lost = 0) => {
+    const events = untold.splice(0);
+    listener!({ events, lost });
+  };
+  const kernel = { followCgroups: (given: typeof listener) => (listener = given) };
+  const open = (parse: Source['parse'] = parseCgroupPath, isTold = true) => {
+    const probes = isTold ? kernel : undefined;
+    tree = new CgroupTree(root, parse, probes, pino({ level: 'silent' }), () => changes++);
   };
   const ids = () => [...tree.containers.values()].map(({ containerId }) => containerId[0]).sort();
 
@@ -42,60 +70,78 @@ describe('the tree of cgroups', () => {
     expect(changes).to.equal(0);
   });
 
-  it('sees containers come and go within 100 ms', async () => {
+  it('knows those that the kernel tells of, once a burst', () => {
     open();
     make(`${POD}/${scope('a')}`);
-    await eventually('a', () => ids().join() === 'a', 100);
     make(`${POD}/${scope('b')}`);
-    await eventually('a and b', () => ids().join() === 'a,b', 100);
-    rmdirSync(path.join(root, POD, scope('a')));
-    await eventually('b alone', () => ids().join() === 'b', 100);
+    tell();
+    expect(ids()).to.deep.equal(['a', 'b']);
+    remove(`${POD}/${scope('a')}`);
+    tell();
+    expect(ids()).to.deep.equal(['b']);
+    remove(`${POD}/${scope('b')}`);
+    remove(POD);
+    tell();
+    expect(ids()).to.deep.equal([]);
     expect(changes).to.equal(3);
   });
 
-  it('forgets a pod with its containers', async () => {
+  it('takes what it is told of twice, or late, for what it is', () => {
     make(`${POD}/${scope('a')}`);
     make(`${POD}/${scope('b')}`);
+    remove(`${POD}/${scope('b')}`);
     open();
-    rmSync(path.join(root, 'kubepods.slice'), { recursive: true });
-    await eventually('nothing', () => ids().length === 0, 100);
+    tell();
+    expect(ids()).to.deep.equal(['a']);
+    expect(changes).to.equal(1);
   });
 
-  it('knows the pods too, and what is in them, if it is to', async () => {
+  it('looks for itself when the kernel could not tell of all', () => {
+    open();
     make(`${POD}/${scope('a')}`);
-    tree = new CgroupTree(
-      root,
-      (file) => parseCgroupPath(file) ?? parsePodPath(file),
-      pino({ level: 'silent' }),
-      () => changes++,
-    );
+    tell();
+    make(`${POD}/${scope('b')}/inner`);
+    remove(`${POD}/${scope('a')}`);
+    untold = [];
+    tell(5);
+    expect(ids()).to.deep.equal(['b']);
+    make(`${POD}/${scope('c')}`);
+    tell();
+    expect(ids()).to.deep.equal(['b', 'c']);
+  });
+
+  it('looks every second where the kernel cannot tell', async () => {
+    open(parseCgroupPath, false);
+    make(`${POD}/${scope('a')}`);
+    await eventually('a', () => ids().join() === 'a', 3000);
+    remove(`${POD}/${scope('a')}`);
+    await eventually('nothing', () => ids().length === 0, 3000);
+  });
+
+  it('knows the pods too, and what is in them, if it is to', () => {
+    make(`${POD}/${scope('a')}`);
+    open((file) => parseCgroupPath(file) ?? parsePodPath(file));
+    untold = [];
     const podIds = () => [...tree.containers.values()].filter(({ isPod }) => isPod);
     expect(podIds()).to.deep.equal([
       { podUid: '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11', containerId: '', isPod: true },
     ]);
     make(`${POD}/${scope('b')}`);
-    await eventually('a and b', () => tree.containers.size === 3, 100);
-    rmSync(path.join(root, 'kubepods.slice'), { recursive: true });
-    await eventually('nothing', () => tree.containers.size === 0, 100);
+    tell();
+    expect(tree.containers.size).to.equal(3);
   });
 
-  it('sees a directory that was replaced by another of the same name', async () => {
+  it('is not troubled by what goes on inside a container or beside the pods', () => {
     make(`${POD}/${scope('a')}`);
     open();
-    // Moved away rather than removed: unlike cgroups, this file system would use the inode again.
-    renameSync(path.join(root, 'kubepods.slice'), path.join(base, 'gone'));
-    make(`${POD}/${scope('b')}`);
-    await eventually('b alone', () => ids().join() === 'b', 200);
-    make(`${POD}/${scope('c')}`);
-    await eventually('c too', () => ids().join() === 'b,c', 100);
-  });
-
-  it('is not troubled by what goes on inside a container or beside the pods', async () => {
-    make(`${POD}/${scope('a')}`);
-    open();
-    make(`${POD}/${scope('a')}/child`);
+    untold = [];
+    make(`${POD}/${scope('a')}/child/${scope('b')}`);
     make('system.slice/cron.service');
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    listener!({
+      events: [{ kind: 'created', cgroupId: 1n << 60n, parentId: 1n << 61n, name: scope('c') }],
+      lost: 0,
+    });
+    tell();
     expect(changes).to.equal(0);
   });
 });

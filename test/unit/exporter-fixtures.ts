@@ -135,7 +135,7 @@ export function podIndex(
 /** Slots in memory with counters set by hand, in place of the kernel's. */
 export class HandMadeProbes implements Pick<
   Probes,
-  'programs' | 'blockIoAttribution' | 'track' | 'untrack' | 'read' | 'measure'
+  'programs' | 'blockIoAttribution' | 'track' | 'untrack' | 'read' | 'measure' | 'followCgroups'
 > {
   readonly programs: Probes['programs'];
   readonly blockIoAttribution = 'submitter';
@@ -166,6 +166,11 @@ export class HandMadeProbes implements Pick<
     this.slots.set(cgroupId, slot);
     this.counters.set(slot, counters(slot));
     return slot;
+  }
+
+  /** Has no program that could tell. */
+  followCgroups(): void {
+    return;
   }
 
   measure(milliseconds: number): Promise<Costs> {

@@ -15,12 +15,13 @@ async function check(): Promise<void> {
   const probes = openProbes({
     cgroupRoot: CGROUP_ROOT,
     maxContainers: 32,
-    onCgroup: ({ kind, cgroupId }) => {
-      if (kind === 'created') created.push(cgroupId);
-    },
+    cgroupEvents: true,
     onMessage: (level, message) => {
       if (level !== 'debug') console.error(`libbpf: ${level}: ${message.trimEnd()}`);
     },
+  });
+  probes.followCgroups(({ events }) => {
+    for (const { kind, cgroupId } of events) if (kind === 'created') created.push(cgroupId);
   });
   try {
     tell({ programs: probes.programs });
