@@ -24,6 +24,11 @@ export interface WatchOptions {
   retrySeconds?: { min: number; max: number };
 }
 
+interface Keep<T, K> {
+  /** What to keep of each object; all of it by default. */
+  keep?: (object: T) => K;
+}
+
 /** A local copy of a Kubernetes collection, kept current by a watch. */
 export interface Watched<T> {
   /** Resolves when the first list is in; stays pending when stopped before. */
@@ -44,8 +49,8 @@ export interface Watched<T> {
  * Lists a collection and follows it by a watch. While the API is down, what was known stays known; requests
  * are repeated with a jittered back-off until they succeed, and only changes of state are logged.
  */
-export function watchResource<T extends Resource>(options: WatchOptions): Watched<T> {
-  const watched = new ResourceWatch<T>(options);
+export function watchResource<T extends Resource, K = T>(options: WatchOptions & Keep<T, K>): Watched<K> {
+  const watched = new ResourceWatch<T, K>(options);
   watched.start();
   return watched;
 }
@@ -64,24 +69,26 @@ const TOO_LARGE = 504;
 /** Who asks again may be answered: no token that is good, no permission yet, too slow, too many requests. */
 const TRANSIENT = new Set([401, 403, 408, 429]);
 
-class ResourceWatch<T extends Resource> implements Watched<T> {
+class ResourceWatch<T extends Resource, K> implements Watched<K> {
   readonly synced: Promise<void>;
   hasSynced = false;
   restarts = 0;
   lists = 0;
   #resolveSynced!: () => void;
-  #objects = new Map<string, T>();
+  #objects = new Map<string, K>();
   #version: string | undefined;
   #failures = 0;
   #down = false;
   readonly #listeners: (() => void)[] = [];
   readonly #abort = new AbortController();
+  readonly #keep: (object: T) => K;
 
-  constructor(private readonly options: WatchOptions) {
+  constructor(private readonly options: WatchOptions & Keep<T, K>) {
+    this.#keep = options.keep ?? ((object) => object as unknown as K);
     this.synced = new Promise((resolve) => (this.#resolveSynced = resolve));
   }
 
-  list(): readonly T[] {
+  list(): readonly K[] {
     return [...this.#objects.values()];
   }
 
@@ -121,7 +128,7 @@ class ResourceWatch<T extends Resource> implements Watched<T> {
     const resourceVersion = this.lists === 0 ? '0' : undefined;
     const response = await this.#open({ resourceVersion }, GRACE_SECONDS);
     const list = JSON.parse(await readText(response)) as Resource & { items: T[] };
-    this.#objects = new Map(list.items.map((object) => [keyOf(object), object]));
+    this.#objects = new Map(list.items.map((object) => [keyOf(object), this.#keep(object)]));
     this.#version = list.metadata?.resourceVersion ?? '';
     this.lists++;
     this.#isBack();
@@ -173,7 +180,7 @@ class ResourceWatch<T extends Resource> implements Watched<T> {
     this.#progress();
     if (type === 'BOOKMARK') return;
     if (type === 'DELETED') this.#objects.delete(keyOf(object));
-    else this.#objects.set(keyOf(object), object);
+    else this.#objects.set(keyOf(object), this.#keep(object));
     this.#notify();
   }
 

@@ -3,16 +3,22 @@ import { watchResource, type Watched } from '../common/kubernetes-watch.js';
 import type { Logger } from '../common/log.js';
 import { parseCgroupPath, parsePodPath } from './cgroup-path.js';
 import type { Pod } from './pod.js';
-import { indexPods, type PodIdentity } from './pods.js';
+import { indexPods, knownPod, type KnownPod, type PodIdentity } from './pods.js';
 import type { CgroupKey, Source } from './source.js';
 
 /**
  * Follows the pods of one node. A node without any is most likely another node's name: field selectors match exactly
  * or, without a word, not at all.
  */
-export function watchPods(config: ApiAccess, nodeName: string, log: Logger): Watched<Pod> {
+export function watchPods(config: ApiAccess, nodeName: string, log: Logger): Watched<KnownPod> {
   const fieldSelector = `spec.nodeName=${nodeName}`;
-  const pods = watchResource<Pod>({ config, path: '/api/v1/pods', fieldSelector, log });
+  const pods = watchResource<Pod, KnownPod>({
+    config,
+    path: '/api/v1/pods',
+    fieldSelector,
+    keep: knownPod,
+    log,
+  });
   void pods.synced.then(() => {
     if (pods.list().length > 0) return;
     log.warn(
@@ -29,7 +35,7 @@ export class KubernetesSource implements Source {
   #identities: ReadonlyMap<string, PodIdentity> = new Map();
   #stale = true;
 
-  constructor(private readonly pods: Watched<Pod>) {
+  constructor(private readonly pods: Watched<KnownPod>) {
     pods.onChange(() => {
       this.#stale = true;
     });

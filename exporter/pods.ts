@@ -38,18 +38,27 @@ const REST_OF_POD = {
   isRestOfPod: true,
 } as const;
 
-/**
- * Indexes pods by what names them in cgroup paths: their uid, or for a static pod the hash of its manifest. Only mirror
- * pods, which nobody but the node may create (the NodeRestriction admission), are taken at their annotation's word.
- */
-export function indexPods(pods: readonly Pod[]): Map<string, PodIdentity> {
-  const index = new Map<string, PodIdentity>();
-  for (const pod of pods) {
-    const key = pod.metadata.annotations?.['kubernetes.io/config.mirror'] ?? pod.metadata.uid;
-    if (key === undefined) continue;
-    index.set(key, { namespace: pod.metadata.namespace ?? '', containers: containersOf(pod) });
-  }
-  return index;
+/** All that is kept of a pod: the rest of what the API server tells would take twenty times the memory. */
+export interface KnownPod {
+  /**
+   * What names it in cgroup paths: its uid, or for a static pod the hash of its manifest. Only mirror pods, which nobody
+   * but the node may create (the NodeRestriction admission), are taken at their annotation's word.
+   */
+  readonly key: string | undefined;
+  readonly identity: PodIdentity;
+}
+
+export function knownPod(pod: Pod): KnownPod {
+  const { annotations, uid, namespace = '' } = pod.metadata;
+  return {
+    key: annotations?.['kubernetes.io/config.mirror'] ?? uid,
+    identity: { namespace, containers: containersOf(pod) },
+  };
+}
+
+/** By what names them in cgroup paths. */
+export function indexPods(pods: readonly KnownPod[]): Map<string, PodIdentity> {
+  return new Map(pods.flatMap(({ key, identity }) => (key === undefined ? [] : [[key, identity]])));
 }
 
 function containersOf(pod: Pod): Map<string, ContainerIdentity> {

@@ -12,6 +12,7 @@ import { watchResource, type Watched } from '../../common/kubernetes-watch.js';
 import { Exporter } from '../../exporter/exporter.js';
 import { KubernetesSource } from '../../exporter/kubernetes-source.js';
 import type { Pod } from '../../exporter/pod.js';
+import { knownPod, type KnownPod } from '../../exporter/pods.js';
 import { createApp } from '../../exporter/web.js';
 import { builtInSignals } from '../../scaler/rules/signals.js';
 import { BOUNDS, busyCounters, HandMadeProbes, NO_PROFILES } from '../unit/exporter-fixtures.js';
@@ -65,7 +66,7 @@ describe('Prometheus with native histograms', function () {
   const api = new LoopbackApi();
   const prometheus = new ScrapingPrometheus();
   const servers: Server[] = [];
-  let pods: Watched<Pod>;
+  let pods: Watched<KnownPod>;
   let exporter: Exporter;
 
   before(async () => {
@@ -78,9 +79,10 @@ describe('Prometheus with native histograms', function () {
     });
     await api.start();
     writeFileSync(path.join(directory, 'kubeconfig'), api.kubeconfig());
-    pods = watchResource<Pod>({
+    pods = watchResource<Pod, KnownPod>({
       config: loadKubeConfig(path.join(directory, 'kubeconfig')),
       path: '/api/v1/pods',
+      keep: knownPod,
       log,
     });
     exporter = new Exporter({

@@ -6,13 +6,13 @@ import { pino } from 'pino';
 import { loadKubeConfig } from '../../common/kubeconfig.js';
 import type { Watched } from '../../common/kubernetes-watch.js';
 import { watchPods } from '../../exporter/kubernetes-source.js';
-import type { Pod } from '../../exporter/pod.js';
+import type { KnownPod } from '../../exporter/pods.js';
 import { eventually, LoopbackApi } from './loopback-api.js';
 
 describe('the pods of a node', () => {
   let directory: string;
   let api: LoopbackApi;
-  let pods: Watched<Pod>;
+  let pods: Watched<KnownPod>;
   let logged: { node?: string; msg: string }[];
 
   beforeEach(async () => {
@@ -41,6 +41,19 @@ describe('the pods of a node', () => {
     await watch();
     expect(api.requests[0]!.url.searchParams.get('fieldSelector')).to.equal('spec.nodeName=Node-7');
     expect(logged).to.deep.equal([]);
+  });
+
+  it('are kept as what is said of them, listed or told of later', async () => {
+    const uid = (name: string) => ({ metadata: { namespace: 'shop', name, uid: `uid-${name}` }, spec: {} });
+    api.put(uid('a'));
+    await watch();
+    api.put(uid('b'));
+    await eventually('b', () => pods.list().length === 2);
+    expect(pods.list().map((known) => Object.keys(known))).to.deep.equal([
+      ['key', 'identity'],
+      ['key', 'identity'],
+    ]);
+    expect(pods.list().map(({ key }) => key)).to.deep.equal(['uid-a', 'uid-b']);
   });
 
   it('are missing under a wrong name, which is said', async () => {

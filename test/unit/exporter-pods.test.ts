@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { KernscaleError } from '../../common/errors.js';
 import { parseQuantity } from '../../common/quantity.js';
 import type { Pod } from '../../exporter/pod.js';
-import { indexPods } from '../../exporter/pods.js';
+import { indexPods, knownPod } from '../../exporter/pods.js';
 
 const status = (name: string, containerID: string, before?: string) => ({
   name,
@@ -32,7 +32,7 @@ const POD: Pod = {
 };
 
 describe('indexPods', () => {
-  const containers = indexPods([POD]).get('uid-1')!.containers;
+  const containers = indexPods([POD].map(knownPod)).get('uid-1')!.containers;
 
   it('knows every kind of container by its id, and the instance before a restart', () => {
     const names = [...containers].map(([id, { container }]) => [id, container]);
@@ -64,7 +64,7 @@ describe('indexPods', () => {
 
   it('knows a static pod by the hash of its manifest', () => {
     const annotations = { 'kubernetes.io/config.hash': 'hash', 'kubernetes.io/config.mirror': 'hash' };
-    const index = indexPods([{ ...POD, metadata: { ...POD.metadata, annotations } }]);
+    const index = indexPods([{ ...POD, metadata: { ...POD.metadata, annotations } }].map(knownPod));
     expect([...index.keys()]).to.deep.equal(['hash']);
   });
 
@@ -73,7 +73,7 @@ describe('indexPods', () => {
       'kubernetes.io/config.hash': 'uid-of-another',
       'kubernetes.io/config.source': 'file',
     };
-    const index = indexPods([{ ...POD, metadata: { ...POD.metadata, annotations } }]);
+    const index = indexPods([{ ...POD, metadata: { ...POD.metadata, annotations } }].map(knownPod));
     expect([...index.keys()]).to.deep.equal(['uid-1']);
   });
 
@@ -87,7 +87,7 @@ describe('indexPods', () => {
           { name: 'init', resources: { requests: { cpu: '4' } } },
         ],
       };
-      return indexPods([{ ...POD, spec }])
+      return indexPods([{ ...POD, spec }].map(knownPod))
         .get('uid-1')!
         .containers.get('')!.cpuRequest;
     };
@@ -107,7 +107,7 @@ describe('indexPods', () => {
       workloadKind: 'Pod',
       isRestOfPod: true,
     });
-    const index = indexPods([{ metadata: {} }, { metadata: { uid: 'x' } }]);
+    const index = indexPods([{ metadata: {} }, { metadata: { uid: 'x' } }].map(knownPod));
     expect([...index.get('x')!.containers.keys()]).to.deep.equal(['']);
   });
 });

@@ -13,6 +13,7 @@ import { watchResource, type Watched } from '../../common/kubernetes-watch.js';
 import { Exporter } from '../../exporter/exporter.js';
 import { KubernetesSource } from '../../exporter/kubernetes-source.js';
 import type { Pod } from '../../exporter/pod.js';
+import { knownPod, type KnownPod } from '../../exporter/pods.js';
 import { createApp } from '../../exporter/web.js';
 import { BOUNDS, HandMadeProbes, NO_PROFILES } from './exporter-fixtures.js';
 import { eventually, LoopbackApi } from './loopback-api.js';
@@ -36,7 +37,7 @@ describe('the exporter over HTTP', () => {
   let directory: string;
   let api: LoopbackApi;
   let probes: HandMadeProbes;
-  let pods: Watched<Pod>;
+  let pods: Watched<KnownPod>;
   let exporter: Exporter;
   let server: Listening;
   let logged: string[];
@@ -52,9 +53,10 @@ describe('the exporter over HTTP', () => {
     logged = [];
     const log = pino({ level: 'warn' }, { write: (line) => logged.push(line) });
     probes = new HandMadeProbes();
-    pods = watchResource<Pod>({
+    pods = watchResource<Pod, KnownPod>({
       config: loadKubeConfig(path.join(directory, 'kubeconfig')),
       path: '/api/v1/pods',
+      keep: knownPod,
       log,
       retrySeconds: { min: 0.02, max: 0.1 },
     });
@@ -199,9 +201,10 @@ describe('the exporter over HTTP', () => {
   });
 
   it('is not ready before', () => {
-    const waiting = watchResource<Pod>({
+    const waiting = watchResource<Pod, KnownPod>({
       config: loadKubeConfig(path.join(directory, 'kubeconfig')),
       path: '/api/v1/pods',
+      keep: knownPod,
       log: pino({ level: 'silent' }),
     });
     waiting.stop();
