@@ -1,10 +1,9 @@
 import { dirname, resolve } from 'node:path';
 import { parseDuration } from '../../common/duration.js';
-import { errorMessage, KernscaleError } from '../../common/errors.js';
 import { parseKey } from '../core/types.js';
 import { claim } from '../loop/claims.js';
 import { parseDocuments, type Path, type RuleDocument } from '../rules/document.js';
-import { expandPaths, readText } from '../rules/files.js';
+import { readFiles } from '../rules/files.js';
 import { findingsOf, type Finding } from '../rules/issues.js';
 import { loadRuleFiles } from '../rules/load.js';
 import { suggestion } from '../rules/nearest.js';
@@ -43,18 +42,10 @@ export interface LoadedTests {
 export async function loadTestFiles(paths: readonly string[]): Promise<LoadedTests> {
   const tests: RuleTest[] = [];
   const errors: RuleError[] = [];
-  for (const path of paths) {
-    try {
-      for (const file of await expandPaths(path)) {
-        const loaded = await loadTests(file, await readText(file));
-        tests.push(...loaded.tests);
-        errors.push(...loaded.errors);
-      }
-    } catch (error) {
-      const message =
-        error instanceof KernscaleError ? error.message : `cannot be read: ${errorMessage(error)}`;
-      errors.push({ file: path, line: 1, column: 1, code: 'RULE_FILE_UNREADABLE', message });
-    }
+  for await (const read of readFiles(paths)) {
+    const loaded = 'text' in read ? await loadTests(read.file, read.text) : { tests: [], errors: [read] };
+    tests.push(...loaded.tests);
+    errors.push(...loaded.errors);
   }
   return { tests, errors };
 }

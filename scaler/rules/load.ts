@@ -1,17 +1,13 @@
 import { resolve } from 'node:path';
-import { errorMessage, KernscaleError } from '../../common/errors.js';
 import { workloadKey, type WorkloadKey } from '../core/types.js';
 import { checkGroup, checkRule, duplicates, knownSignals } from './checks.js';
 import { parseDocuments, type Path, type RuleDocument } from './document.js';
-import { expandPaths, readText } from './files.js';
+import { readFiles } from './files.js';
 import { findingsOf, valueAt, type Finding } from './issues.js';
 import { lintFile, shadowedRules, type LintOptions } from './lint.js';
 import { resolveGroup } from './resolve.js';
 import { fileSchema, ruleSchema } from './schema.js';
 import type { Position, RuleError, RuleGroup } from './types.js';
-
-/** Rule files live in ConfigMaps, which hold at most 1 MiB. */
-const MAX_BYTES = 4 * 1024 * 1024;
 
 export interface LoadedRules {
   /** The groups of the files without errors. */
@@ -42,14 +38,11 @@ interface ParsedFile extends LoadedRules {
  */
 export async function loadRuleFiles(paths: readonly string[], lint?: LintOptions): Promise<LoadedRules> {
   const files = new Map<string, ParsedFile>();
-  for (const path of paths) {
-    try {
-      for (const file of await expandPaths(path)) {
-        if (!files.has(resolve(file))) files.set(resolve(file), parseFile(file, await readText(file), lint));
-      }
-    } catch (error) {
-      files.set(path, { groups: [], errors: [unreadable(path, error)], warnings: [], targets: [] });
-    }
+  for await (const read of readFiles(paths)) {
+    const file = resolve(read.file);
+    if (files.has(file)) continue;
+    if ('text' in read) files.set(file, parseFile(read.file, read.text, lint));
+    else files.set(file, { groups: [], errors: [read], warnings: [], targets: [] });
   }
   const loaded = combine([...files.values()]);
   const shadowed = lint ? shadowedRules(loaded.groups) : [];
@@ -62,11 +55,6 @@ export function parseRules(file: string, text: string, lint?: LintOptions): Load
 }
 
 function parseFile(file: string, text: string, lint: LintOptions | undefined): ParsedFile {
-  if (text.length > MAX_BYTES) {
-    const message = `the file is larger than ${MAX_BYTES / 1024 ** 2} MiB; split it`;
-    const error: RuleError = { file, line: 1, column: 1, code: 'RULE_FILE_TOO_LARGE', message };
-    return { groups: [], errors: [error], warnings: [], targets: [] };
-  }
   const documents = parseDocuments(file, text, { salvage: true }).filter((document) => !document.empty);
   const errors = [...documents.flatMap((document) => examine(document)), ...duplicateGroups(documents)];
   const good = errors.length === 0 ? documents : [];
@@ -222,11 +210,6 @@ function sharedTargets(targets: readonly Target[]): RuleError[] {
     const message = `${key} is scaled by the rule at ${first.file}:${first.line} already; keep one of the two`;
     return [{ ...place, code: 'RULE_DUPLICATE_TARGET', message }];
   });
-}
-
-function unreadable(path: string, error: unknown): RuleError {
-  const message = error instanceof KernscaleError ? error.message : `cannot be read: ${errorMessage(error)}`;
-  return { file: path, line: 1, column: 1, code: 'RULE_FILE_UNREADABLE', message };
 }
 
 function byPlace(a: Position, b: Position): number {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect } from 'chai';
@@ -168,11 +168,6 @@ describe('YAML of every kind', () => {
     const keys = Array.from({ length: 20_000 }, (_, i) => `k${i}: 1\n`).join('');
     expect(errorsOf(`groups: []\n${keys}`)).to.have.lengthOf(20_000);
   });
-
-  it('is refused when it is too large to be a rule file', () => {
-    const { errors } = parseRules('r.yaml', '#'.repeat(10_000_000));
-    expect(errors.map(({ code }) => code)).to.deep.equal(['RULE_FILE_TOO_LARGE']);
-  });
 });
 
 describe('loadRuleFiles', () => {
@@ -225,6 +220,35 @@ describe('loadRuleFiles', () => {
   it('says what cannot be read', async () => {
     const { errors } = await loadRuleFiles([join(folder, 'none.yaml'), join(folder, '*.json')]);
     expect(errors.map(({ code }) => code)).to.deep.equal(['RULE_FILE_UNREADABLE', 'RULE_FILE_UNREADABLE']);
+  });
+
+  it('reads the other files of a folder when one cannot be read, and names that one', async () => {
+    const some = join(folder, 'some');
+    await mkdir(join(some, 'a.yaml'), { recursive: true });
+    await writeFile(join(some, 'b.yaml'), 'groups: 5\n');
+    const { errors } = await loadRuleFiles([some]);
+    expect(errors.map(({ file, code }) => `${basename(file)} ${code}`)).to.deep.equal([
+      'a.yaml RULE_FILE_UNREADABLE',
+      'b.yaml RULE_WRONG_TYPE',
+    ]);
+  });
+
+  it('says of a file that it is too large, also of one without an end', async () => {
+    const large = join(folder, 'large.txt');
+    await writeFile(large, '#'.repeat(10_000_000));
+    for (const file of [large, '/dev/zero']) {
+      const { errors } = await loadRuleFiles([file]);
+      expect(errors.map(({ code }) => code)).to.deep.equal(['RULE_FILE_TOO_LARGE']);
+    }
+  });
+
+  it('says of a file that it is not UTF-8, in place of other names than it has', async () => {
+    const file = join(folder, 'latin1.txt');
+    await writeFile(file, Buffer.from('groups: [] # caf\u00e9', 'latin1'));
+    const { errors } = await loadRuleFiles([file]);
+    expect(errors.map(formatRuleError)).to.deep.equal([
+      `${file}:1:1: the file is not UTF-8 text; save it as such`,
+    ]);
   });
 
   it('finds nothing wrong with the rules that are shipped', async () => {
