@@ -2,6 +2,7 @@ import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
 import { errorCode } from '../../common/errors.js';
 import { parseDuration } from '../../common/duration.js';
+import { faultOfSelector, faultOfText } from './promql-selector.js';
 
 export interface PromqlFault {
   /** Character of the expression at which it goes wrong, from 0. */
@@ -125,6 +126,8 @@ function secondsOf(range: SyntaxNode, expr: string): number | undefined {
 
 function faultOf(node: SyntaxNode, expr: string): PromqlFault | undefined {
   const { name, from } = node;
+  if (name === 'StringLiteral') return faultOfText(node, expr);
+  if (name === 'VectorSelector') return faultOfSelector(node, expr);
   if (RANGES.includes(name)) {
     if (secondsOf(node, expr) === undefined) {
       return { offset: from, message: 'a range must be a duration, such as [5m] or [1h30m]' };

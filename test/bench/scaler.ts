@@ -10,6 +10,7 @@ import assert from 'node:assert/strict';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { runMain } from '../../common/main.js';
+import { flag } from '../../common/flags.js';
 import type { Pod } from '../../scaler/core/types.js';
 import { claim } from '../../scaler/loop/claims.js';
 import { freshnessQueries } from '../../scaler/loop/freshness.js';
@@ -21,9 +22,10 @@ import { PrometheusClient } from '../../scaler/promql/client.js';
 import { parseRules } from '../../scaler/rules/load.js';
 import type { RuleGroup } from '../../scaler/rules/types.js';
 import { PastPrometheus, type PastSeries } from '../prometheus/history.js';
-import { benchFlags } from './flags.js';
+import { benchFlags, positive } from './flags.js';
 
-const WORKLOADS = 1000;
+/** Of the fleet; a flag may set it before anything is made of it. */
+let workloadCount = 1000;
 const PODS = 2;
 const PEERS = 3;
 const ROUNDS = 5;
@@ -49,12 +51,12 @@ const RULES = `groups:
       - {scale: all, match: {kind: Deployment}, maxReplicas: 20}
 `;
 
-const nameOf = (index: number): string => `service-${String(index % WORKLOADS).padStart(4, '0')}`;
+const nameOf = (index: number): string => `service-${String(index % workloadCount).padStart(4, '0')}`;
 const podsOf = (name: string): string[] => Array.from({ length: PODS }, (_, pod) => `${name}-${pod}`);
-const addressOf = (index: number): string => `10.0.${(index % WORKLOADS) >> 8}.${index & 255}:80`;
+const addressOf = (index: number): string => `10.0.${(index % workloadCount) >> 8}.${index & 255}:80`;
 
 function past(): PastSeries[] {
-  return Array.from({ length: WORKLOADS }, (_, index) => index).flatMap((index) => {
+  return Array.from({ length: workloadCount }, (_, index) => index).flatMap((index) => {
     const name = nameOf(index);
     return podsOf(name).flatMap((pod): PastSeries[] => {
       const labels = {
@@ -84,7 +86,7 @@ function past(): PastSeries[] {
 
 /** A cluster as the scaler's watches would show it. */
 function cluster(): RoundSources['cluster'] {
-  const names = Array.from({ length: WORKLOADS }, (_, index) => nameOf(index));
+  const names = Array.from({ length: workloadCount }, (_, index) => nameOf(index));
   const kind = 'Deployment';
   const refOf = (name: string) => ({ apiVersion: 'apps/v1', kind, namespace: 'shop', name });
   const workloads = names.map((name) => ({ ref: refOf(name), uid: name, labels: {}, replicas: PODS }));
@@ -156,7 +158,7 @@ class Bench {
       const claims = claim([this.#group], cluster.workloads());
       const { decisions, problems } = await runRound(this.#group, claims, this.#sources);
       assert.deepEqual(problems, []);
-      assert.equal(decisions.length, WORKLOADS);
+      assert.equal(decisions.length, workloadCount);
       for (const { claim: claimed, decision } of decisions) {
         assert.deepEqual(decision.trace.sizing?.pods, { counted: PODS, unready: 0, missing: 0, starved: 0 });
         histories.set(claimed.key, claimed.rule, decision.historyIfNotApplied);
@@ -173,7 +175,7 @@ class Bench {
     const expressions = queries.map(({ expr }) => expr);
     if (signals === 'all') expressions.push(...freshnessQueries(expressions[0]!));
     return this.#cost(async () => {
-      const asked = Array.from({ length: WORKLOADS }, (_, index) =>
+      const asked = Array.from({ length: workloadCount }, (_, index) =>
         expressions.map((expr) => this.#client.query(only(nameOf(index), expr), NOW)),
       );
       const answers = await Promise.all(asked.flat());
@@ -222,40 +224,58 @@ function median(values: readonly number[]): number {
 }
 
 async function main(argv: readonly string[]): Promise<number> {
-  const description = `Measures a round of ${WORKLOADS} workloads, next to one query per workload.`;
-  const options = benchFlags('scaler', description, argv);
+  const description = `Measures a round of a thousand workloads, next to one query per workload.`;
+  const options = benchFlags<{ workloads: number; alone?: boolean }>('scaler', description, argv, [
+    flag('--workloads <n>', 'Workloads of the fleet', workloadCount, positive),
+    flag('--alone', 'Leave out what asks workload by workload, for which a large fleet takes long'),
+  ]);
   if (!options) return 0;
-  const { json } = options;
+  const { json, alone } = options;
+  workloadCount = options.workloads;
   const prometheus = new PastPrometheus();
   try {
     const say = json ? () => undefined : console.error;
-    say(`writing the past of ${WORKLOADS} workloads with ${PODS} pods each …`);
+    say(`writing the past of ${workloadCount} workloads with ${PODS} pods each …`);
     const range = { from: START, to: NOW + 1, scrapeInterval: SCRAPE_INTERVAL };
     await prometheus.start({ ...range, series: past() });
     const bench = new Bench(prometheus.url);
     const before = heapMegabytes();
-    const costs: Record<Who, Cost>[] = [];
+    const costs: Partial<Record<Who, Cost>>[] = [];
     for (let round = 0; round < WARM_UP + ROUNDS; round++) {
       say(`round ${round + 1} of ${WARM_UP + ROUNDS} …`);
-      costs.push({ ours: await bench.ours(), same: await bench.peer('all'), cpu: await bench.peer('cpu') });
+      const ours = await bench.ours();
+      costs.push(alone ? { ours } : { ours, same: await bench.peer('all'), cpu: await bench.peer('cpu') });
     }
     const kept = heapMegabytes() - before;
+    const resident = Math.round(process.memoryUsage().rss / 1e6);
     await bench.close();
     const of = (who: Who, what: keyof Cost): number =>
-      Math.round(median(costs.slice(WARM_UP).map((cost) => cost[who][what])));
-    const rows = (['same', 'cpu'] as const).flatMap((who) =>
-      Object.entries(WHAT).map(([field, what]) => {
-        const [ours, peer] = [of('ours', field as keyof Cost), of(who, field as keyof Cost)];
-        return { what, ours, peer, peerName: PEER_NAMES[who], ratio: +(peer / ours).toPrecision(3) };
-      }),
-    );
+      Math.round(median(costs.slice(WARM_UP).map((cost) => cost[who]![what])));
+    const fields = Object.entries(WHAT) as [keyof Cost, string][];
+    const rows = alone
+      ? fields.map(([field, what]) => ({ what, ours: of('ours', field) }))
+      : (['same', 'cpu'] as const).flatMap((who) =>
+          fields.map(([field, what]) => {
+            const [ours, peer] = [of('ours', field), of(who, field)];
+            return { what, ours, peer, peerName: PEER_NAMES[who], ratio: +(peer / ours).toPrecision(3) };
+          }),
+        );
     if (json) {
       console.log(
-        JSON.stringify({ name: 'scaler', workloads: WORKLOADS, rows, keptMegabytes: +kept.toFixed(1) }),
+        JSON.stringify({
+          name: 'scaler',
+          workloads: workloadCount,
+          rows,
+          keptMegabytes: +kept.toFixed(1),
+          residentMegabytes: resident,
+        }),
       );
     } else {
       console.table(rows);
-      console.log(`heap that records and histories of ${WORKLOADS} workloads keep: ${kept.toFixed(1)} MB`);
+      console.log(
+        `heap that records and histories of ${workloadCount} workloads keep: ${kept.toFixed(1)} MB`,
+      );
+      console.log(`resident memory of this process, which runs the scaler's rounds: ${resident} MB`);
     }
     return 0;
   } finally {

@@ -206,6 +206,17 @@ describe('PromQL in a rule file', () => {
     ["'sum(x[5m])'", `4:24 signal "cpu": ${RANGE}`],
     ["'abs((x[5m] offset 1h))'", `4:25 signal "cpu": ${RANGE}`],
     ["'x[5m] + 1'", `4:20 signal "cpu": ${RANGE}`],
+    [`'x{a=~"("}'`, '4:25 signal "cpu": this is no regular expression'],
+    ["'x{a!~`*b`}'", '4:25 signal "cpu": this is no regular expression'],
+    [`'x{a=~"b[c"}'`, '4:25 signal "cpu": this is no regular expression'],
+    [`'x{a=~"b\\.c"}'`, '4:27 signal "cpu": PromQL has no escape \\.; write \\\\. for a backslash'],
+    [`'x{a=~"(?!b).*"}'`, '4:25 signal "cpu": this is no regular expression'],
+    [`'x{a=~"[z-a]"}'`, '4:25 signal "cpu": this is no regular expression'],
+    ["'{}'", '4:20 signal "cpu": this selects every series there is; name a metric or a label'],
+    [
+      `'sum({a=~".*", b!~"c", d=""})'`,
+      '4:24 signal "cpu": this selects every series there is; name a metric or a label',
+    ],
     ["'rate(x[5m + 1m])'", '4:25 signal "cpu": a range must be a duration, such as [5m] or [1h30m]'],
   ];
   for (const [expr, error] of cases) {
@@ -220,6 +231,10 @@ describe('PromQL in a rule file', () => {
     ['quantile_over_time(0.9, (rate(x[5m])[1h:1m]) @ end())', 3600],
     ['predict_linear(x[5m], 60) or vector(0)', 300],
     ['-x + 1', 0],
+    ['{a=~".+"}', 0],
+    ['{"queue.length"}', 0],
+    [String.raw`x{a=~"(?i)b|[[:alpha:]]", b=~"\\Q(\\E", c=~"^*d", e=~` + '`\\d{2,}`, f!=""}', 0],
+    [String.raw`x{a="\u00e9\n\"q\""}`, 0],
   ];
   for (const [expr, seconds] of good) {
     it(`may be ${expr}`, () => {
