@@ -18,8 +18,11 @@ export interface SelfState {
   readonly costs: readonly ProgramCost[];
 }
 
-/** prom-client's default of 10 ms would cost more than everything else an idle exporter does. */
-const EVENT_LOOP_PRECISION_MS = 100;
+/** prom-client times the event loop with a timer, which would cost more than everything else an idle exporter does. */
+const EVENT_LOOP_PRECISION_MS = 3_600_000;
+const EVENT_LOOP_TIMES = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'].map(
+  (what) => `nodejs_eventloop_lag_${what}_seconds`,
+);
 /** prom-client's gauges that end in `_total`, which `promtool check metrics` rightly refuses. */
 const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`);
 
@@ -37,7 +40,7 @@ export class SelfMetrics {
       register: this.#registry,
       eventLoopMonitoringPrecision: EVENT_LOOP_PRECISION_MS,
     });
-    for (const name of MISNAMED) this.#registry.removeSingleMetric(name);
+    for (const name of [...EVENT_LOOP_TIMES, ...MISNAMED]) this.#registry.removeSingleMetric(name);
     this.#stages = new Histogram({
       name: 'kernscale_exporter_scrape_stage_seconds',
       help: 'Time one scrape spends in each stage.',

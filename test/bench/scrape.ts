@@ -5,7 +5,7 @@
  * asks for all there is (`--histograms.detail`), in place of at most 80 lines per container. Both take
  * turns, and medians are compared. Time is CPU time, so that a busy machine does not spoil the figures. Ours begins at
  * the kernel's counters; prom-client does so as well, or finds its samples ready-made: what it takes at the very least.
- * At the end the exporter itself is watched beside 500 real cgroups, next to the goals; that needs root.
+ * At the end the exporter itself is watched on a node of 500 pods, next to the goals; that needs root.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 /** An object on the wire; the server fills in its resource version. */
@@ -36,10 +37,14 @@ export class LoopbackApi {
   readonly #log: { version: number; line: string }[] = [];
   readonly #watchers = new Set<Watcher>();
 
+  /** @param tls key and certificate, if it is to speak TLS */
+  constructor(private readonly tls?: Pick<ServerOptions, 'key' | 'cert'>) {}
+
   async start(): Promise<void> {
-    const server = createServer((request, response) => {
+    const answer = (request: IncomingMessage, response: ServerResponse) => {
       this.#answer(request, response);
-    });
+    };
+    const server = this.tls ? createTlsServer(this.tls, answer) : createServer(answer);
     server.listen(this.#port, '127.0.0.1');
     await once(server, 'listening');
     this.#port = (server.address() as AddressInfo).port;
@@ -56,7 +61,7 @@ export class LoopbackApi {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return `${this.tls ? 'https' : 'http'}://127.0.0.1:${this.#port}`;
   }
 
   get watching(): number {
