@@ -55,6 +55,8 @@ export class ContainerTable {
   /** Their cgroup is gone, their final values not read yet. */
   #ended: Entry[] = [];
   readonly #retired: RetiredContainers;
+  /** Once a slot was refused there is no use in asking for others in the same round. */
+  #isFull = false;
   #pods: ReadonlyMap<string, PodIdentity> = new Map();
 
   constructor(
@@ -66,6 +68,7 @@ export class ContainerTable {
 
   /** Takes over which container cgroups exist. */
   observe(found: ReadonlyMap<bigint, CgroupKey>, now: number): void {
+    this.#isFull = false;
     for (const [cgroupId, entry] of this.#entries) {
       if (found.has(cgroupId)) continue;
       this.#entries.delete(cgroupId);
@@ -186,10 +189,12 @@ export class ContainerTable {
   }
 
   #track(entry: Entry): void {
+    if (this.#isFull) return;
     try {
       entry.slot = this.tracker.track(entry.cgroupId);
     } catch (error) {
       if (errorCode(error) !== 'SLOTS_FULL') throw error;
+      this.#isFull = true;
     }
   }
 
