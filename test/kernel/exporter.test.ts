@@ -147,7 +147,7 @@ describe('kernscale-exporter on this kernel', function () {
 
     const asked = Date.now();
     expect(await stop(exporter.child, 'SIGTERM')).to.equal(0);
-    expect(Date.now() - asked).to.be.lessThan(1000);
+    expect(Date.now() - asked, 'it waits for nothing').to.be.lessThan(3000);
     expect(exporter.log).not.to.match(/level=(warn|error)/);
   });
 

@@ -83,8 +83,8 @@ export interface Group {
   readonly path: string;
   /** Seconds its runnable threads were out of quota, by the kernel's own books. */
   throttled(): number;
-  /** Starts a truth workload inside, and answers when it says that it is ready. */
-  run(program: string, args?: readonly string[], options?: { cpu?: number }): Promise<Workload>;
+  /** Starts a truth workload inside, on one CPU if need be, and answers when it says that it is ready. */
+  run(program: string, args?: readonly string[], options?: { oneCpu?: boolean }): Promise<Workload>;
 }
 
 /** Cgroups of our own, and the processes in them; `dispose` leaves nothing of either. */
@@ -116,7 +116,7 @@ export class Sandbox {
       id,
       path,
       throttled: () => throttledSeconds(cores === undefined ? path : dirname(joins.at(-1)!)),
-      run: (program, args = [], options = {}) => this.#run(joins, program, args, options.cpu),
+      run: (program, args = [], options = {}) => this.#run(joins, program, args, options.oneCpu),
     };
   }
 
@@ -130,7 +130,7 @@ export class Sandbox {
     const path = this.#mkdir(join(parent.path, 'child'));
     return {
       run: (program, args = [], options = {}) =>
-        this.#run([join(path, 'cgroup.procs')], program, args, options.cpu),
+        this.#run([join(path, 'cgroup.procs')], program, args, options.oneCpu),
     };
   }
 
@@ -184,9 +184,9 @@ export class Sandbox {
     joins: readonly string[],
     program: string,
     args: readonly string[],
-    cpu?: number,
+    oneCpu = false,
   ): Promise<Workload> {
-    const pin = cpu === undefined ? '' : `taskset -c ${cpu} `;
+    const pin = oneCpu ? `taskset -c ${firstCpu()} ` : '';
     const enter = joins.map((procs) => `echo $$ > ${procs}`).join(' && ');
     const child = spawn(
       'sh',
@@ -212,6 +212,11 @@ export class Sandbox {
       tell: (text) => child.stdin.write(`${text}\n`),
     };
   }
+}
+
+/** One that this process may run on: not every machine has, or allows, CPU 0. */
+function firstCpu(): string {
+  return /^Cpus_allowed_list:\t(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]!;
 }
 
 function throttledSeconds(path: string): number {

@@ -196,7 +196,7 @@ describe('profiles', function () {
     await sleep(200);
     const asked = performance.now();
     expect(await exporters[0]!.stop('SIGTERM')).to.equal(0);
-    expect(performance.now() - asked, 'ms to end').to.be.lessThan(1000);
+    expect(performance.now() - asked, 'ms to end').to.be.lessThan(5000);
     await third;
   });
 

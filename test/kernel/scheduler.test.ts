@@ -37,9 +37,10 @@ describe('scheduler probe', () => {
 
   it('sees two burners on one CPU wait for each other', async () => {
     const group = kernel.sandbox.group();
-    const pids = [await group.run('burn', [], { cpu: 0 }), await group.run('burn', [], { cpu: 0 })].map(
-      ({ pid }) => pid,
-    );
+    const pids = [
+      await group.run('burn', [], { oneCpu: true }),
+      await group.run('burn', [], { oneCpu: true }),
+    ].map(({ pid }) => pid);
     const sum = (): number => pids.reduce((waits, pid) => waits + schedstat(pid).runqueue, 0);
     const before = sum();
     const { states, wall } = await measure(kernel.probes, group, () => sleep(2_000));
@@ -52,7 +53,7 @@ describe('scheduler probe', () => {
   it('tells throttling from contention', async () => {
     const cores = 0.2;
     const group = kernel.sandbox.group(cores);
-    const { pid } = await group.run('burn', [], { cpu: 0 });
+    const { pid } = await group.run('burn', [], { oneCpu: true });
     await sleep(300);
     const before = { throttled: group.throttled(), waited: schedstat(pid).runqueue };
     const { states, wall } = await measure(kernel.probes, group, () => sleep(2_000));

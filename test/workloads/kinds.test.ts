@@ -58,8 +58,9 @@ describe('demo servers', () => {
     expect(health.status).to.equal(200);
     expect(await threadCount(server.pid)).to.equal(1);
     const answers = await queued;
-    expect(Math.max(...answers.map(({ seconds }) => seconds))).to.be.above(0.48);
-    expect(health.seconds).to.be.below(0.2);
+    const last = Math.max(...answers.map(({ seconds }) => seconds));
+    expect(last).to.be.above(0.48);
+    expect(health.seconds, 'however busy the machine is').to.be.below(last / 2);
   });
 
   it('disk reaches the device with every request, mostly waits for it, and leaves no file', async () => {
@@ -85,7 +86,7 @@ describe('demo servers', () => {
     const begin = performance.now();
     await Promise.all(Array.from({ length: 10 }, () => once(server.address)));
     const seconds = (performance.now() - begin) / 1000;
-    expect(seconds).to.be.within(0.2, 0.5);
+    expect(seconds).to.be.within(0.2, 1);
     expect((await perRequest(server, 10)).cpu).to.be.below(0.001);
   });
 

