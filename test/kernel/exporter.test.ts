@@ -143,7 +143,7 @@ describe('kernscale-exporter on this kernel', function () {
     expect(counted).to.be.greaterThan(truth);
     // Only now: a run on a CPU is observed when it ends, and on an idle machine none did until the burner was killed.
     expect(await value(url, /^kernscale_oncpu_seconds_sum/)).to.be.closeTo(counted, counted * 0.01);
-    await eventually('its series vanish', async () => (await value(url, ONCPU)) === undefined);
+    await eventually('its series vanish', async () => (await value(url, ONCPU)) === undefined, 15_000);
 
     const asked = Date.now();
     expect(await stop(exporter.child, 'SIGTERM')).to.equal(0);
