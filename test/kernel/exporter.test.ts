@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import {
   existsSync,
@@ -20,7 +21,8 @@ import { eventually, LoopbackApi } from '../unit/loopback-api.js';
 import { ExporterProcess, stop } from './exporter-process.js';
 import { requireKernel } from './harness.js';
 
-const UID = '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11';
+/** Of this run: a killed one may have left cgroups. */
+const UID = randomUUID();
 const ID = 'ab'.repeat(32);
 
 /** A pod as the API server has it, whose only container runs as `id`. */
@@ -140,14 +142,14 @@ describe('kernscale-exporter on this kernel', function () {
       return (await value(url, /^kernscale_exporter_containers\{state="retired"/)) === 1;
     });
     const counted = (await value(url, ONCPU))!;
-    expect(counted).to.be.greaterThan(truth);
+    expect(counted).to.be.greaterThan(truth * 0.95);
     // Only now: a run on a CPU is observed when it ends, and on an idle machine none did until the burner was killed.
     expect(await value(url, /^kernscale_oncpu_seconds_sum/)).to.be.closeTo(counted, counted * 0.01);
-    await eventually('its series vanish', async () => (await value(url, ONCPU)) === undefined, 15_000);
+    await eventually('its series vanish', async () => (await value(url, ONCPU)) === undefined);
 
     const asked = Date.now();
     expect(await stop(exporter.child, 'SIGTERM')).to.equal(0);
-    expect(Date.now() - asked, 'it waits for nothing').to.be.lessThan(3000);
+    expect(Date.now() - asked).to.be.lessThan(1000);
     expect(exporter.log).not.to.match(/level=(warn|error)/);
   });
 
