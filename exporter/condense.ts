@@ -1,4 +1,4 @@
-import type { BlockIoCounters, ContainerCounters, Histogram } from 'bpf-linker-napi';
+import type { BlockIoCounters, BlockOp, ContainerCounters, Histogram } from 'bpf-linker-napi';
 import { addBlockIo } from './counters.js';
 import { isEmpty } from './exposition.js';
 import { COARSE, type ContainerSeries } from './families.js';
@@ -23,6 +23,7 @@ const AT_ONCE = 64;
 
 const NONE: Histogram = { sum: 0, buckets: new Float64Array() };
 const ALL_DEVICES = 'all';
+const NOTHING = new Uint8Array();
 
 /**
  * Leaves of each container what fits in `MAX_LINES`: off-CPU time by the three reasons that decisions rest on, reads
@@ -37,32 +38,36 @@ export class Condenser {
    *
    * @param now seconds on a monotonic clock
    */
-  *condense(series: readonly ContainerSeries[], now: number): Generator<'', ContainerSeries[]> {
+  *condense(series: readonly ContainerSeries[], now: number): Generator<Uint8Array, ContainerSeries[]> {
     const folds = new Map<string, PeerFold>();
     const condensed: ContainerSeries[] = [];
-    for (const one of series) {
-      const key = seriesKey(one.identity);
-      const fold = this.#folds.get(key) ?? new PeerFold();
-      folds.set(key, fold);
-      condensed.push({ ...one, counters: condenseOne(one.counters, fold, now) });
-      if (condensed.length % AT_ONCE === 0) yield '';
+    for (const { identity, counters, live } of series) {
+      const key = seriesKey(identity);
+      const fold = this.#folds.get(key) ?? (counters.peers.length === 0 ? undefined : new PeerFold());
+      if (fold) folds.set(key, fold);
+      condensed.push({ identity, counters: condenseOne(counters, fold, now), live });
+      if (condensed.length % AT_ONCE === 0) yield NOTHING;
     }
     this.#folds = folds;
     return condensed;
   }
 }
 
-function condenseOne(counters: ContainerCounters, fold: PeerFold, now: number): ContainerCounters {
+function condenseOne(
+  counters: ContainerCounters,
+  fold: PeerFold | undefined,
+  now: number,
+): ContainerCounters {
   const { slot, stateSeconds, oncpu, runqueue, samples, tcpServe, tcpServeOverlapped } = counters;
   const { disk, network, lock } = counters.offcpu;
-  const blockIo = (['read', 'write'] as const).flatMap((op) =>
-    sumOfDevices(counters.blockIo.filter((io) => io.op === op)),
-  );
+  const blockIo = [...sumOfDevices(counters.blockIo, 'read'), ...sumOfDevices(counters.blockIo, 'write')];
   const lines =
     VALUE_LINES +
     linesOf(oncpu, COARSE.oncpu) +
     linesOf(runqueue, COARSE.runqueue) +
-    [disk, network, lock].reduce((sum, histogram) => sum + linesOf(histogram, COARSE.offcpu), 0) +
+    linesOf(disk, COARSE.offcpu) +
+    linesOf(network, COARSE.offcpu) +
+    linesOf(lock, COARSE.offcpu) +
     (isEmpty(tcpServe) ? 0 : linesOf(tcpServe, COARSE.serve) + 1) +
     blockIo.length * BLOCKIO_LINES;
   const rows = Math.floor((MAX_LINES - lines) / PEER_LINES);
@@ -76,7 +81,7 @@ function condenseOne(counters: ContainerCounters, fold: PeerFold, now: number): 
     tcpServe,
     tcpServeOverlapped,
     blockIo,
-    peers: fold.fold(counters.peers, rows, now),
+    peers: fold?.fold(counters.peers, rows, now) ?? [],
   };
 }
 
@@ -85,8 +90,9 @@ function linesOf(histogram: Histogram, exponents: readonly number[]): number {
 }
 
 /** A container that uses one device, as most do, tells which; the others tell what all of theirs do together. */
-function sumOfDevices(all: readonly BlockIoCounters[]): BlockIoCounters[] {
-  const [first, ...more] = all;
-  if (first === undefined || more.length === 0) return [...all];
-  return [{ ...more.reduce(addBlockIo, first), device: ALL_DEVICES }];
+function sumOfDevices(all: readonly BlockIoCounters[], op: BlockOp): readonly BlockIoCounters[] {
+  if (all.length === 0) return all;
+  const [first, ...more] = all.filter((io) => io.op === op);
+  if (first === undefined) return [];
+  return more.length === 0 ? [first] : [{ ...more.reduce(addBlockIo, first), device: ALL_DEVICES }];
 }

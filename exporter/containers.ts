@@ -44,6 +44,7 @@ interface Entry {
 const SANDBOX_SECONDS = 60;
 /** Of containers that restart fast, it reports the last two: what the others did becomes part of the rest of the pod. */
 const FORGOTTEN_SECONDS = 10;
+const NO_KEYS: ReadonlySet<string> = new Set();
 
 /**
  * Keeps the kernel's slots in step with the containers that exist, and joins both with what the API knows.
@@ -95,16 +96,9 @@ export class ContainerTable {
 
   /** Keeps the final values of ended containers from a snapshot taken after their end, and frees their slots. */
   retire(snapshot: Snapshot, now: number): void {
-    const bySlot = countersBySlot(snapshot);
-    for (const { cgroupId, cgroup, slot, identity } of this.#ended) {
-      const counters = bySlot.get(slot!);
-      if (counters) this.#retired.add({ cgroup, identity, counters }, now);
-      this.tracker.untrack(cgroupId);
-    }
-    this.#ended = [];
+    if (this.hasEnded) this.#retireEnded(countersBySlot(snapshot), now);
     this.#identifyRetired(now);
-    const identities = [...this.#entries.values()].flatMap(({ identity }) => identity ?? []);
-    this.#retired.expire(new Set(identities.map(seriesKey)), now);
+    this.#retired.expire(this.#retired.size === 0 ? NO_KEYS : this.#liveKeys(), now);
   }
 
   /** What to expose from a snapshot: instances of one container, before and after a restart, are one series. */
@@ -116,7 +110,7 @@ export class ContainerTable {
       const counters = slot === undefined ? undefined : bySlot.get(slot);
       if (identity && counters) live.push({ identity, counters, live: true });
     }
-    return this.#retired.serveWith(live).map((one) => (one.identity.isRestOfPod ? restOf(one) : one));
+    return this.#retired.serveWith(live).map(exposed);
   }
 
   /** Names of a pod's containers by their cgroups. @param container - one of them; all by default */
@@ -157,6 +151,21 @@ export class ContainerTable {
     }
     if (entry.ignored) this.#untrack(entry);
     else if (entry.slot === undefined) this.#track(entry);
+  }
+
+  #retireEnded(bySlot: ReadonlyMap<number, ContainerCounters>, now: number): void {
+    for (const { cgroupId, cgroup, slot, identity } of this.#ended) {
+      const counters = bySlot.get(slot!);
+      if (counters) this.#retired.add({ cgroup, identity, counters }, now);
+      this.tracker.untrack(cgroupId);
+    }
+    this.#ended = [];
+  }
+
+  #liveKeys(): Set<string> {
+    const keys = new Set<string>();
+    for (const { identity } of this.#entries.values()) if (identity) keys.add(seriesKey(identity));
+    return keys;
   }
 
   /**
@@ -205,11 +214,13 @@ export class ContainerTable {
   }
 }
 
-/** It has no histograms: only its share of the pod's time. */
-function restOf(series: ContainerSeries): ContainerSeries {
-  return { ...series, counters: statesOnly(series.counters) };
+/** The rest of a pod has no histograms: only its share of the pod's time. */
+function exposed(series: ContainerSeries): ContainerSeries {
+  return series.identity.isRestOfPod ? { ...series, counters: statesOnly(series.counters) } : series;
 }
 
 function countersBySlot({ containers }: Snapshot): Map<number, ContainerCounters> {
-  return new Map(containers.map((counters) => [counters.slot, counters]));
+  const bySlot = new Map<number, ContainerCounters>();
+  for (const counters of containers) bySlot.set(counters.slot, counters);
+  return bySlot;
 }

@@ -9,7 +9,7 @@ import { TRAILERS, type Format } from './exposition.js';
 import type { ContainerSeries } from './families.js';
 import type { PodIdentity } from './pods.js';
 import { ProbeCosts } from './probe-costs.js';
-import { encodeContainers, renderContainers, type RenderOptions } from './render.js';
+import { renderContainers, type RenderOptions } from './render.js';
 import { SelfMetrics, type Stage } from './self-metrics.js';
 import type { Source } from './source.js';
 
@@ -93,7 +93,7 @@ export class Exporter {
    *
    * @throws NativeError when the maps cannot be read
    */
-  scrape(format: Format): AsyncGenerator<string | Uint8Array> {
+  scrape(format: Format): AsyncGenerator<Uint8Array> {
     this.#refresh();
     const snapshot = this.#timed('read', () => this.#read());
     const series = this.#timed('join', () => this.#table.series(snapshot, now()));
@@ -113,7 +113,7 @@ export class Exporter {
     this.#tree.close();
   }
 
-  async *#render(series: readonly ContainerSeries[], format: Format): AsyncGenerator<string | Uint8Array> {
+  async *#render(series: readonly ContainerSeries[], format: Format): AsyncGenerator<Uint8Array> {
     let busy = 0;
     let resumed = now();
     for (const piece of this.#pieces(series, format)) {
@@ -123,18 +123,15 @@ export class Exporter {
       resumed = now();
     }
     this.#self.observeStage('render', busy);
-    yield await (format === 'protobuf' ? this.#self.encode() : this.#self.render(format));
+    yield await this.#self.render(format);
     yield TRAILERS[format];
   }
 
   /** The containers' families; an empty piece tells that time has passed. */
-  *#pieces(series: readonly ContainerSeries[], format: Format): Generator<string | Uint8Array> {
+  *#pieces(series: readonly ContainerSeries[], format: Format): Generator<Uint8Array> {
     const { bounds, detail } = this.options;
-    const options = { programs: this.#attached, bounds, detail };
     const exposed = detail ? series : yield* this.#condenser.condense(series, now());
-    yield* format === 'protobuf'
-      ? encodeContainers(exposed, options)
-      : renderContainers(exposed, { ...options, format });
+    yield* renderContainers(exposed, { programs: this.#attached, bounds, detail }, format);
   }
 
   #refresh(): void {

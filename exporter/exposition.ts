@@ -9,7 +9,11 @@ export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
   protobuf: 'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited',
 };
 /** What OpenMetrics demands at the very end; nothing in the other formats. */
-export const TRAILERS: Readonly<Record<Format, string>> = { text: '', openmetrics: '# EOF\n', protobuf: '' };
+export const TRAILERS: Readonly<Record<Format, Uint8Array>> = {
+  text: new Uint8Array(),
+  openmetrics: Buffer.from('# EOF\n'),
+  protobuf: new Uint8Array(),
+};
 
 export interface Family {
   /** As in the text format: a counter's name ends in `_total`. */
@@ -18,10 +22,8 @@ export interface Family {
   readonly type: 'counter' | 'gauge' | 'histogram';
 }
 
-/** Label pairs, rendered once (`op="read",device="vda"`) because every line of a series repeats them. */
-export type LabelText = string;
-
-export function labelText(labels: Readonly<Record<string, string | number>>): LabelText {
+/** `op="read",device="vda"` */
+export function labelText(labels: Readonly<Record<string, string | number>>): string {
   return Object.entries(labels)
     .map(([name, value]) => `${name}="${escapeLabelValue(String(value))}"`)
     .join(',');
@@ -40,15 +42,6 @@ export function familyHeader({ name, help, type }: Family, format: TextFormat): 
     char === '\n' ? '\\n' : `\\${char}`,
   );
   return `# HELP ${family} ${text}\n# TYPE ${family} ${type}\n`;
-}
-
-export function sampleLine(name: string, labels: LabelText, value: number): string {
-  return labels === '' ? `${name} ${formatValue(value)}\n` : `${name}{${labels}} ${formatValue(value)}\n`;
-}
-
-export function formatValue(value: number): string {
-  if (value === Infinity) return '+Inf';
-  return value === -Infinity ? '-Inf' : String(value);
 }
 
 /** Which of the kernel's buckets become buckets of a classic histogram. */
@@ -88,32 +81,8 @@ export function formatBound(bound: number, format: TextFormat): string {
   return String(bound);
 }
 
-export function isEmpty({ buckets }: Histogram): boolean {
+export function isEmpty({ buckets, sum }: Histogram): boolean {
+  if (sum !== 0) return false;
   for (let index = 0; index < buckets.length; index++) if (buckets[index] !== 0) return false;
   return true;
-}
-
-/** All lines of one histogram: cumulative buckets, sum and count. */
-export function histogramLines(
-  name: string,
-  labels: LabelText,
-  { buckets, sum }: Histogram,
-  layout: BucketLayout,
-): string {
-  let lines = '';
-  let count = 0;
-  let next = 0;
-  if (layout.le.length > 0) {
-    // Joined, because a concatenation is walked again, piece by piece, in every line that begins with it.
-    const prefix = [name, '_bucket{', labels, ',le="'].join('');
-    for (let line = 0; line < layout.le.length; line++) {
-      while (next <= layout.lastBucket[line]!) count += buckets[next++]!;
-      lines += `${prefix}${layout.le[line]!}"} ${count}\n`;
-    }
-  }
-  while (next < buckets.length) count += buckets[next++]!;
-  return (
-    `${lines}${name}_bucket{${labels},le="+Inf"} ${count}\n` +
-    `${name}_sum{${labels}} ${formatValue(sum)}\n${name}_count{${labels}} ${count}\n`
-  );
 }

@@ -11,33 +11,39 @@ export interface ContainerSeries {
   readonly live: boolean;
 }
 
+/** Writes the samples of one family, container after container, in some format. */
+export interface Samples {
+  /** The labels of the container whose samples come next. */
+  container: LabelSet;
+  /** @param labels - those it has besides the container's */
+  value(labels: LabelSet, value: number): void;
+  histogram(labels: LabelSet, histogram: Histogram): void;
+}
+
 interface PerContainer extends Family {
+  /** The BPF program that measures it; unmeasured is not zero, so without it the family is left out. */
+  readonly program?: string;
   /** Left out without `--histograms.detail`. */
   readonly detailOnly?: true;
+  /** Hands over what one container has of it. */
+  readonly collect: (series: ContainerSeries, samples: Samples) => void;
 }
 
 export interface ValueFamily extends PerContainer {
   readonly type: 'counter' | 'gauge';
-  /** The BPF program that measures it; unmeasured is not zero, so without it the family is left out. */
-  readonly program?: string;
-  readonly values: (series: ContainerSeries) => readonly (readonly [extra: LabelSet, value: number])[];
 }
 
 export interface HistogramFamily extends PerContainer {
   readonly type: 'histogram';
-  readonly program: string;
   readonly unit: 'seconds' | 'bytes';
   /** Bounds of the classic histogram without `--histograms.detail`, as exponents of two. */
   readonly coarse: readonly number[];
-  readonly histograms: (
-    series: ContainerSeries,
-  ) => readonly (readonly [extra: LabelSet, histogram: Histogram])[];
 }
 
 export type ContainerFamily = ValueFamily | HistogramFamily;
 
-const STATE_LABELS = STATES.map((state) => [new LabelSet({ state }), state] as const);
-const REASON_LABELS = REASONS.map((reason) => [new LabelSet({ reason }), reason] as const);
+const STATE_LABELS = STATES.map((state) => ({ state, labels: new LabelSet({ state }) }));
+const REASON_LABELS = REASONS.map((reason) => ({ reason, labels: new LabelSet({ reason }) }));
 const USER = new LabelSet({ mode: 'user' });
 const KERNEL = new LabelSet({ mode: 'kernel' });
 const peerLabels = remembered((peer) => new LabelSet({ peer: peer }));
@@ -65,27 +71,34 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     name: 'kernscale_container_info',
     help: 'A container that is measured; always 1.',
     type: 'gauge',
-    values: ({ identity: { image, containerId, isRestOfPod } }) =>
-      isRestOfPod ? [] : [[infoLabels(image, containerId), 1]],
+    collect: ({ identity: { image, containerId, isRestOfPod } }, samples) => {
+      if (!isRestOfPod) samples.value(infoLabels(image, containerId), 1);
+    },
   },
   {
     name: 'kernscale_container_cpu_request_cores',
     help: 'CPU request of the container as its pod states it, in cores; with an empty container, what the pod requests beyond its containers.',
     type: 'gauge',
-    values: ({ identity }) => optional(identity.cpuRequest),
+    collect: ({ identity: { cpuRequest } }, samples) => {
+      if (cpuRequest !== undefined) samples.value(NO_LABELS, cpuRequest);
+    },
   },
   {
     name: 'kernscale_container_cpu_limit_cores',
     help: 'CPU limit of the container as its pod states it, in cores.',
     type: 'gauge',
-    values: ({ identity }) => optional(identity.cpuLimit),
+    collect: ({ identity: { cpuLimit } }, samples) => {
+      if (cpuLimit !== undefined) samples.value(NO_LABELS, cpuLimit);
+    },
   },
   {
     name: 'kernscale_state_seconds_total',
     help: 'Thread-seconds in each state, unfinished intervals included; every thread is in exactly one.',
     type: 'counter',
     program: 'sched_switch',
-    values: ({ counters }) => STATE_LABELS.map(([label, state]) => [label, counters.stateSeconds[state]]),
+    collect: ({ counters: { stateSeconds } }, samples) => {
+      for (const { labels, state } of STATE_LABELS) samples.value(labels, stateSeconds[state]);
+    },
   },
   {
     name: 'kernscale_oncpu_seconds',
@@ -94,7 +107,9 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     program: 'sched_switch',
     unit: 'seconds',
     coarse: COARSE.oncpu,
-    histograms: ({ counters }) => nonEmpty(NO_LABELS, counters.oncpu),
+    collect: ({ counters: { oncpu } }, samples) => {
+      observed(samples, NO_LABELS, oncpu);
+    },
   },
   {
     name: 'kernscale_runqueue_seconds',
@@ -103,7 +118,9 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     program: 'sched_switch',
     unit: 'seconds',
     coarse: COARSE.runqueue,
-    histograms: ({ counters }) => nonEmpty(NO_LABELS, counters.runqueue),
+    collect: ({ counters: { runqueue } }, samples) => {
+      observed(samples, NO_LABELS, runqueue);
+    },
   },
   {
     name: 'kernscale_offcpu_seconds',
@@ -112,18 +129,19 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     program: 'sched_switch',
     unit: 'seconds',
     coarse: COARSE.offcpu,
-    histograms: ({ counters }) =>
-      REASON_LABELS.flatMap(([label, reason]) => nonEmpty(label, counters.offcpu[reason])),
+    collect: ({ counters: { offcpu } }, samples) => {
+      for (const { labels, reason } of REASON_LABELS) observed(samples, labels, offcpu[reason]);
+    },
   },
   {
     name: 'kernscale_cpu_samples_total',
     help: 'Instruction-pointer samples taken while the container ran, by mode.',
     type: 'counter',
     program: 'sample',
-    values: ({ counters: { samples } }) => [
-      [USER, samples.user],
-      [KERNEL, samples.kernel],
-    ],
+    collect: ({ counters }, samples) => {
+      samples.value(USER, counters.samples.user);
+      samples.value(KERNEL, counters.samples.kernel);
+    },
   },
   blockIo(
     'kernscale_blockio_seconds',
@@ -137,7 +155,9 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     help: 'Block requests that ended in an error; they are in no histogram.',
     type: 'counter',
     program: 'block_rq_complete',
-    values: ({ counters }) => counters.blockIo.map((io) => [blockIoLabels(io.op, io.device), io.failures]),
+    collect: ({ counters: { blockIo } }, samples) => {
+      for (const { op, device, failures } of blockIo) samples.value(blockIoLabels(op, device), failures);
+    },
   },
   {
     name: 'kernscale_tcp_serve_seconds',
@@ -146,15 +166,18 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     program: 'tcp_rcv_space_adjust',
     unit: 'seconds',
     coarse: COARSE.serve,
-    histograms: ({ counters }) => nonEmpty(NO_LABELS, counters.tcpServe),
+    collect: ({ counters: { tcpServe } }, samples) => {
+      observed(samples, NO_LABELS, tcpServe);
+    },
   },
   {
     name: 'kernscale_tcp_serve_overlapped_total',
     help: 'Of the requests in kernscale_tcp_serve_seconds, those with others in flight on their connection.',
     type: 'counter',
     program: 'tcp_rcv_space_adjust',
-    values: ({ counters }) =>
-      nonEmpty(NO_LABELS, counters.tcpServe).map(([extra]) => [extra, counters.tcpServeOverlapped]),
+    collect: ({ counters: { tcpServe, tcpServeOverlapped } }, samples) => {
+      if (!isEmpty(tcpServe)) samples.value(NO_LABELS, tcpServeOverlapped);
+    },
   },
   {
     name: 'kernscale_tcp_wait_seconds',
@@ -163,8 +186,9 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     program: 'tcp_rcv_space_adjust',
     unit: 'seconds',
     coarse: COARSE.wait,
-    histograms: ({ counters }) =>
-      counters.peers.flatMap(({ peer, wait }) => nonEmpty(peerLabels(peer), wait)),
+    collect: ({ counters: { peers } }, samples) => {
+      for (const { peer, wait } of peers) observed(samples, peerLabels(peer), wait);
+    },
   },
   {
     name: 'kernscale_tcp_wait_overlapped_total',
@@ -172,10 +196,11 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     type: 'counter',
     program: 'tcp_rcv_space_adjust',
     detailOnly: true,
-    values: ({ counters }) =>
-      counters.peers.flatMap(({ peer, wait, overlapped }) =>
-        nonEmpty(peerLabels(peer), wait).map(([extra]) => [extra, overlapped] as const),
-      ),
+    collect: ({ counters: { peers } }, samples) => {
+      for (const { peer, wait, overlapped } of peers) {
+        if (!isEmpty(wait)) samples.value(peerLabels(peer), overlapped);
+      }
+    },
   },
   perPeer(
     'kernscale_tcp_connections_total',
@@ -210,8 +235,9 @@ function blockIo(
     program: 'block_rq_complete',
     unit,
     coarse,
-    histograms: ({ counters }) =>
-      counters.blockIo.flatMap((io) => nonEmpty(blockIoLabels(io.op, io.device), io[unit])),
+    collect: ({ counters }, samples) => {
+      for (const io of counters.blockIo) observed(samples, blockIoLabels(io.op, io.device), io[unit]);
+    },
   };
 }
 
@@ -226,15 +252,13 @@ function perPeer(
     help,
     type: 'counter',
     program,
-    values: ({ counters }) => counters.peers.map((peer) => [peerLabels(peer.peer), value(peer)]),
+    collect: ({ counters }, samples) => {
+      for (const peer of counters.peers) samples.value(peerLabels(peer.peer), value(peer));
+    },
   };
 }
 
 /** A histogram appears with its first observation, so an idle container costs few lines; it never disappears. */
-function nonEmpty(extra: LabelSet, histogram: Histogram): [LabelSet, Histogram][] {
-  return isEmpty(histogram) ? [] : [[extra, histogram]];
-}
-
-function optional(value: number | undefined): [LabelSet, number][] {
-  return value === undefined ? [] : [[NO_LABELS, value]];
+function observed(samples: Samples, labels: LabelSet, histogram: Histogram): void {
+  if (!isEmpty(histogram)) samples.histogram(labels, histogram);
 }

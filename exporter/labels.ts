@@ -1,21 +1,25 @@
-import { labelText, type LabelText } from './exposition.js';
+import { labelText } from './exposition.js';
 import { labelPairs } from './metric-family.js';
 
 /** More than the kernel side has peers (4 per container) and devices. */
 const MAX_REMEMBERED = 8192;
 
-/**
- * Labels that several lines or scrapes share: their text and their bytes are made once each, because rendering
- * labels is most of the work of a short line.
- */
+/** Labels that several lines or scrapes share: they are encoded once, because they are most of a line. */
 export class LabelSet {
-  #text: LabelText | undefined;
+  #text: Uint8Array | undefined;
+  #moreText: Uint8Array | undefined;
   #protobuf: Uint8Array | undefined;
 
   constructor(readonly pairs: Readonly<Record<string, string | number>>) {}
 
-  get text(): LabelText {
-    return (this.#text ??= labelText(this.pairs));
+  /** `op="read",device="vda"` */
+  get text(): Uint8Array {
+    return (this.#text ??= Buffer.from(labelText(this.pairs)));
+  }
+
+  /** The same as it stands after other labels. */
+  get moreText(): Uint8Array {
+    return (this.#moreText ??= this === NO_LABELS ? this.text : Buffer.from(`,${labelText(this.pairs)}`));
   }
 
   /** The label fields of a Metric message. */

@@ -31,11 +31,11 @@ export function familyHead({ name, help, type }: Family, metricBytes: number): U
   fields.string(FAMILY.name, name);
   fields.string(FAMILY.help, help);
   fields.uint(FAMILY.type, METRIC_TYPE[type]);
-  const head = fields.finish();
+  const head = fields.take();
   const delimited = new ProtobufWriter(256);
   delimited.varint(head.length + metricBytes);
   delimited.encoded(head);
-  return delimited.finish();
+  return delimited.take();
 }
 
 export function labelPairs(labels: Readonly<Record<string, string | number>>): Uint8Array {
@@ -46,7 +46,7 @@ export function labelPairs(labels: Readonly<Record<string, string | number>>): U
       writer.string(LABEL.value, String(value));
     });
   }
-  return writer.finish();
+  return writer.take();
 }
 
 export function writeValue(

@@ -19,9 +19,16 @@ export interface ContainerIdentity {
   readonly isRestOfPod?: true;
 }
 
+const seriesKeys = new WeakMap<ContainerIdentity, string>();
+
 /** The labels that tell one container's series from another's; the workload follows from them. */
-export function seriesKey({ namespace, pod, container }: ContainerIdentity): string {
-  return `${namespace}/${pod}/${container}`;
+export function seriesKey(identity: ContainerIdentity): string {
+  let key = seriesKeys.get(identity);
+  if (key === undefined) {
+    key = `${identity.namespace}/${identity.pod}/${identity.container}`;
+    seriesKeys.set(identity, key);
+  }
+  return key;
 }
 
 export interface PodIdentity {

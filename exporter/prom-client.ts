@@ -2,12 +2,13 @@ import {
   familyHeader,
   formatBound,
   labelText,
-  sampleLine,
   type Family,
+  type Format,
   type TextFormat,
 } from './exposition.js';
 import { familyHead, labelPairs, writeClassicHistogram, writeValue } from './metric-family.js';
 import { ProtobufWriter } from './protobuf.js';
+import { TextWriter } from './text-writer.js';
 
 type Labels = Readonly<Record<string, string | number>>;
 
@@ -23,25 +24,31 @@ interface JsonValue {
 }
 
 /** prom-client cannot render one registry in several formats; its values in ours it can. */
-export function renderMetric(metric: JsonMetric, format: TextFormat): string {
+export function renderMetric(metric: JsonMetric, format: Format): Uint8Array {
+  if (metric.values.length === 0) return new Uint8Array();
+  return format === 'protobuf' ? messageOf(metric) : linesOf(metric, format);
+}
+
+function linesOf(metric: JsonMetric, format: TextFormat): Uint8Array {
   const { name, values } = metric;
-  if (values.length === 0) return '';
-  const lines = values.map(({ metricName, labels, value }) => {
+  const writer = new TextWriter();
+  writer.text(familyHeader(metric, format));
+  for (const { metricName = name, labels, value } of values) {
     const { le } = labels;
     const text = labelText(typeof le === 'number' ? { ...labels, le: formatBound(le, format) } : labels);
-    return sampleLine(metricName ?? name, text, value);
-  });
-  return familyHeader(metric, format) + lines.join('');
+    writer.text(text === '' ? `${metricName} ` : `${metricName}{${text}} `);
+    writer.value(value);
+  }
+  return writer.take();
 }
 
 /** The metric as a delimited MetricFamily message. */
-export function encodeMetric(metric: JsonMetric): Uint8Array {
+function messageOf(metric: JsonMetric): Uint8Array {
   const { type, values } = metric;
-  if (values.length === 0) return new Uint8Array();
   const writer = new ProtobufWriter();
   if (type === 'histogram') writeHistograms(writer, metric);
   else for (const { labels, value } of values) writeValue(writer, type, [labelPairs(labels)], value);
-  const metrics = writer.finish();
+  const metrics = writer.take();
   return Buffer.concat([familyHead(metric, metrics.length), metrics]);
 }
 

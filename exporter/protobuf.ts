@@ -1,3 +1,5 @@
+import { ByteWriter } from './byte-writer.js';
+
 /** Wire types of the Protocol Buffers encoding (https://protobuf.dev/programming-guides/encoding/). */
 const VARINT = 0;
 const FIXED64 = 1;
@@ -5,19 +7,7 @@ const DELIMITED = 2;
 const LONGEST_VARINT = 10;
 
 /** Writes the fields of Protocol Buffers messages. Integers are exact up to 2^53, signed ones up to ±2^52. */
-export class ProtobufWriter {
-  #bytes: Buffer;
-  #length = 0;
-
-  constructor(capacity = 4096) {
-    this.#bytes = Buffer.allocUnsafe(capacity);
-  }
-
-  /** What was written; the writer must not be used afterwards. */
-  finish(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
-  }
-
+export class ProtobufWriter extends ByteWriter {
   uint(field: number, value: number): void {
     this.#tag(field, VARINT);
     this.varint(value);
@@ -30,16 +20,16 @@ export class ProtobufWriter {
 
   double(field: number, value: number): void {
     this.#tag(field, FIXED64);
-    this.#reserve(8);
-    this.#length = this.#bytes.writeDoubleLE(value, this.#length);
+    this.reserve(8);
+    this.end = this.bytes.writeDoubleLE(value, this.end);
   }
 
   string(field: number, text: string): void {
     const size = Buffer.byteLength(text);
     this.#tag(field, DELIMITED);
     this.varint(size);
-    this.#reserve(size);
-    this.#length += this.#bytes.write(text, this.#length);
+    this.reserve(size);
+    this.end += this.bytes.write(text, this.end);
   }
 
   /** A packed repeated sint64: the first value, and by how much each of the others differs from the one before. */
@@ -52,48 +42,34 @@ export class ProtobufWriter {
   /** A field whose content is what `write` writes. */
   message(field: number, write: () => void): void {
     this.#tag(field, DELIMITED);
-    this.#reserve(1);
-    const start = ++this.#length;
+    this.reserve(1);
+    const start = ++this.end;
     write();
-    const size = this.#length - start;
+    const size = this.end - start;
     if (size >= 0x80) {
       // The length takes more than the one byte left for it.
       const extra = varintLength(size) - 1;
-      this.#reserve(extra);
-      this.#bytes.copyWithin(start + extra, start, this.#length);
+      this.reserve(extra);
+      this.bytes.copyWithin(start + extra, start, this.end);
     }
-    this.#length = start - 1;
+    this.end = start - 1;
     this.varint(size);
-    this.#length += size;
-  }
-
-  /** Fields that are encoded already. */
-  encoded(fields: Uint8Array): void {
-    this.#reserve(fields.length);
-    this.#bytes.set(fields, this.#length);
-    this.#length += fields.length;
+    this.end += size;
   }
 
   /** A number without a field, as it stands before each message of a delimited stream. */
   varint(value: number): void {
-    this.#reserve(LONGEST_VARINT);
+    this.reserve(LONGEST_VARINT);
     let rest = value;
     while (rest >= 0x80) {
-      this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
+      this.bytes[this.end++] = (rest % 0x80) | 0x80;
       rest = Math.floor(rest / 0x80);
     }
-    this.#bytes[this.#length++] = rest;
+    this.bytes[this.end++] = rest;
   }
 
   #tag(field: number, wireType: number): void {
     this.varint(field * 8 + wireType);
-  }
-
-  #reserve(size: number): void {
-    if (this.#length + size <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(2 * (this.#length + size));
-    this.#bytes.copy(larger, 0, 0, this.#length);
-    this.#bytes = larger;
   }
 }
 

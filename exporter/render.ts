@@ -1,24 +1,13 @@
-import {
-  bucketLayout,
-  familyHeader,
-  histogramLines,
-  sampleLine,
-  type BucketLayout,
-  type LabelText,
-  type TextFormat,
-} from './exposition.js';
-import {
-  CONTAINER_FAMILIES,
-  type ContainerFamily,
-  type ContainerSeries,
-  type HistogramFamily,
-  type ValueFamily,
-} from './families.js';
-import { LabelSet, NO_LABELS } from './labels.js';
-import { familyHead, writeKernelHistogram, writeValue } from './metric-family.js';
+import { bucketLayout, type Format, type TextFormat } from './exposition.js';
+import { CONTAINER_FAMILIES, type ContainerFamily, type ContainerSeries, type Samples } from './families.js';
+import { LabelSet } from './labels.js';
+import { familyHead, type HistogramLayouts } from './metric-family.js';
 import { nativeLayout } from './native-histogram.js';
 import type { ContainerIdentity } from './pods.js';
+import { ProtobufSamples } from './protobuf-samples.js';
 import { ProtobufWriter } from './protobuf.js';
+import { TextSamples } from './text-samples.js';
+import { TextWriter } from './text-writer.js';
 
 export interface RenderOptions {
   /** BPF programs that are attached; families of the others are left out. */
@@ -29,50 +18,70 @@ export interface RenderOptions {
   readonly detail: boolean;
 }
 
-/** Containers per chunk: few enough that other requests are served between two chunks. */
-const CHUNK = 64;
+/** Bytes after which other work of the process gets its turn: less than a millisecond's. */
+const PIECE = 112 * 1024;
+/** Room for what the last container adds. */
+const CAPACITY = 120 * 1024;
+const NOTHING = new Uint8Array();
+const NO_LAYOUTS: HistogramLayouts = { classic: bucketLayout([], 'text'), native: nativeLayout([0]) };
+
 /** A container's labels never change. */
 const identityLabels = new WeakMap<ContainerIdentity, LabelSet>();
 
-/** Renders all families of all containers as text, in chunks of a bounded size. */
-export function* renderContainers(
-  series: readonly ContainerSeries[],
-  options: RenderOptions & { readonly format: TextFormat },
-): Generator<string> {
-  const { format } = options;
-  for (const family of familiesOf(options)) {
-    const lines = linesOf(family, options);
-    let header = familyHeader(family, format);
-    for (const some of chunks(series)) {
-      const chunk = some.map(lines).join('');
-      if (chunk === '') continue;
-      yield header + chunk;
-      header = '';
-    }
-  }
-}
-
-/**
- * Encodes all families of all containers as delimited MetricFamily messages. A family's length comes before its
- * metrics, so chunks are held back until the last is done; an empty one tells that time has passed.
- */
-export function* encodeContainers(
+/** Renders all families of all containers, in pieces between which other work gets its turn; some are empty. */
+export function renderContainers(
   series: readonly ContainerSeries[],
   options: RenderOptions,
+  format: Format,
 ): Generator<Uint8Array> {
+  return format === 'protobuf' ? protobufOf(series, options) : textOf(series, options, format);
+}
+
+function* textOf(
+  series: readonly ContainerSeries[],
+  options: RenderOptions,
+  format: TextFormat,
+): Generator<Uint8Array> {
+  const writer = new TextWriter(CAPACITY);
   for (const family of familiesOf(options)) {
-    const write = writerOf(family, options);
+    const { classic } = layoutsOf(family, options, format);
+    yield* piecesOf(family, series, new TextSamples(writer, family, classic, format), writer);
+  }
+  yield writer.take();
+}
+
+/** Delimited MetricFamily messages. The length of a family comes first, so its pieces wait for the last of them. */
+function* protobufOf(series: readonly ContainerSeries[], options: RenderOptions): Generator<Uint8Array> {
+  const writer = new ProtobufWriter(CAPACITY);
+  for (const family of familiesOf(options)) {
+    const valueType = family.type === 'gauge' ? 'gauge' : 'counter';
+    const samples = new ProtobufSamples(writer, valueType, layoutsOf(family, options, 'text'));
     const metrics: Uint8Array[] = [];
-    for (const some of chunks(series)) {
-      const writer = new ProtobufWriter();
-      for (const one of some) write(writer, one);
-      metrics.push(writer.finish());
-      yield new Uint8Array();
+    for (const piece of piecesOf(family, series, samples, writer)) {
+      metrics.push(piece);
+      yield NOTHING;
     }
+    metrics.push(writer.take());
     const size = metrics.reduce((sum, { length }) => sum + length, 0);
     if (size === 0) continue;
     yield familyHead(family, size);
     yield* metrics;
+  }
+}
+
+/** Writes one family, and answers every piece that is full. */
+function* piecesOf(
+  family: ContainerFamily,
+  series: readonly ContainerSeries[],
+  samples: Samples,
+  writer: TextWriter | ProtobufWriter,
+): Generator<Uint8Array> {
+  for (const one of series) {
+    // A container that has ended has no gauges any more.
+    if (family.type === 'gauge' && !one.live) continue;
+    samples.container = labelsOf(one.identity);
+    family.collect(one, samples);
+    if (writer.length >= PIECE) yield writer.take();
   }
 }
 
@@ -82,72 +91,20 @@ function familiesOf({ programs, detail }: RenderOptions): readonly ContainerFami
   );
 }
 
-function layoutOf(
-  { unit, coarse }: HistogramFamily,
+function layoutsOf(
+  family: ContainerFamily,
   { bounds, detail }: RenderOptions,
   format: TextFormat,
-): BucketLayout {
-  return bucketLayout(bounds[unit], format, detail ? undefined : coarse);
-}
-
-function* chunks<T>(all: readonly T[]): Generator<readonly T[]> {
-  for (let start = 0; start < all.length; start += CHUNK) yield all.slice(start, start + CHUNK);
-}
-
-function linesOf(
-  family: ContainerFamily,
-  options: RenderOptions & { readonly format: TextFormat },
-): (series: ContainerSeries) => string {
-  const { name } = family;
-  if (family.type !== 'histogram') {
-    return (series) => {
-      let lines = '';
-      for (const [extra, value] of valuesOf(family, series)) {
-        lines += sampleLine(name, join(labelsOf(series.identity), extra), value);
-      }
-      return lines;
-    };
-  }
-  const layout = layoutOf(family, options, options.format);
-  return (series) => {
-    let lines = '';
-    for (const [extra, histogram] of family.histograms(series)) {
-      lines += histogramLines(name, join(labelsOf(series.identity), extra), histogram, layout);
-    }
-    return lines;
+): HistogramLayouts {
+  if (family.type !== 'histogram') return NO_LAYOUTS;
+  return {
+    classic: bucketLayout(bounds[family.unit], format, detail ? undefined : family.coarse),
+    native: nativeLayout(bounds[family.unit]),
   };
 }
 
-function writerOf(
-  family: ContainerFamily,
-  options: RenderOptions,
-): (writer: ProtobufWriter, series: ContainerSeries) => void {
-  if (family.type !== 'histogram') {
-    return (writer, series) => {
-      const labels = labelsOf(series.identity).protobuf;
-      for (const [extra, value] of valuesOf(family, series)) {
-        writeValue(writer, family.type, [labels, extra.protobuf], value);
-      }
-    };
-  }
-  const layouts = {
-    classic: layoutOf(family, options, 'text'),
-    native: nativeLayout(options.bounds[family.unit]),
-  };
-  return (writer, series) => {
-    const labels = labelsOf(series.identity).protobuf;
-    for (const [extra, histogram] of family.histograms(series)) {
-      writeKernelHistogram(writer, [labels, extra.protobuf], histogram, layouts);
-    }
-  };
-}
-
-/** A container that has ended has no gauges any more. */
-function valuesOf(family: ValueFamily, series: ContainerSeries): ReturnType<ValueFamily['values']> {
-  return family.type === 'gauge' && !series.live ? [] : family.values(series);
-}
-
-function labelsOf(identity: ContainerIdentity): LabelSet {
+/** Those that every series of a container has. */
+export function labelsOf(identity: ContainerIdentity): LabelSet {
   let labels = identityLabels.get(identity);
   if (labels === undefined) {
     const { namespace, pod, container, workload, workloadKind } = identity;
@@ -155,8 +112,4 @@ function labelsOf(identity: ContainerIdentity): LabelSet {
     identityLabels.set(identity, labels);
   }
   return labels;
-}
-
-function join(labels: LabelSet, extra: LabelSet): LabelText {
-  return extra === NO_LABELS ? labels.text : `${labels.text},${extra.text}`;
 }

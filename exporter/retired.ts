@@ -61,8 +61,7 @@ export class RetiredContainers {
     for (const one of live) {
       const key = seriesKey(one.identity);
       const before = series.get(key) ?? this.#byKey.get(key);
-      const counters = before ? addCounters(before.counters, one.counters) : one.counters;
-      series.set(key, { ...one, counters });
+      series.set(key, before ? { ...one, counters: addCounters(before.counters, one.counters) } : one);
     }
     for (const [key, retired] of this.#byKey) {
       retired.served = true;

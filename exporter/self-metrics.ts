@@ -1,9 +1,9 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { BLOCKIO_ATTRIBUTIONS, type Probes, type ProgramCost, type Snapshot } from 'bpf-linker-napi';
 import type { ContainerCounts } from './containers.js';
-import type { TextFormat } from './exposition.js';
+import type { Format } from './exposition.js';
 import { BURST_EVERY_MS, BURST_MS } from './probe-costs.js';
-import { encodeMetric, renderMetric, type JsonMetric } from './prom-client.js';
+import { renderMetric, type JsonMetric } from './prom-client.js';
 
 export type Stage = 'read' | 'join' | 'render';
 
@@ -63,16 +63,9 @@ export class SelfMetrics {
     this.#stages.observe({ stage }, seconds);
   }
 
-  async render(format: TextFormat): Promise<string> {
-    return (await this.#metrics()).map((metric) => renderMetric(metric, format)).join('');
-  }
-
-  async encode(): Promise<Uint8Array> {
-    return Buffer.concat((await this.#metrics()).map(encodeMetric));
-  }
-
-  async #metrics(): Promise<readonly JsonMetric[]> {
-    return (await this.#registry.getMetricsAsJSON()) as unknown as readonly JsonMetric[];
+  async render(format: Format): Promise<Uint8Array> {
+    const metrics = (await this.#registry.getMetricsAsJSON()) as unknown as readonly JsonMetric[];
+    return Buffer.concat(metrics.map((metric) => renderMetric(metric, format)));
   }
 
   #addProbes(): void {

@@ -13,10 +13,14 @@ import type {
 
 const TIME_BUCKETS = TIME_BOUNDS_SECONDS.length + 1;
 const SIZE_BUCKETS = SIZE_BOUNDS_BYTES.length + 1;
+const REASON_SERIES = REASONS.map((reason) => ({ reason, series: STATES.indexOf(reason) }));
+const ONCPU = STATES.indexOf('oncpu');
+const RUNQUEUE = STATES.indexOf('runqueue');
 const TCP_SERVE = STATES.length;
 /** In `offsets`: the totals, the states' series, serving. */
 const OFFSETS = 1 + STATES.length + 1;
-const NANOSECOND = 1e-9;
+/** To divide by: that gives the double nearest to the exact decimal, which a product with 1e-9 may miss. */
+const NANOSECONDS = 1e9;
 /** MAX_DEVICE_NAME in bpf/layout.h. */
 const NAME_BYTES = 32;
 
@@ -63,19 +67,19 @@ class SlotCounters implements ContainerCounters {
   ) {}
 
   get stateSeconds(): Readonly<Record<State, number>> {
-    return (this.#stateSeconds ??= record(STATES, (_, state) => this.#total(state)));
+    return (this.#stateSeconds ??= this.#readStates());
   }
 
   get oncpu(): Histogram {
-    return this.#histogram(STATES.indexOf('oncpu'));
+    return this.#histogram(ONCPU);
   }
 
   get runqueue(): Histogram {
-    return this.#histogram(STATES.indexOf('runqueue'));
+    return this.#histogram(RUNQUEUE);
   }
 
   get offcpu(): Readonly<Record<Reason, Histogram>> {
-    return (this.#offcpu ??= record(REASONS, (reason) => this.#histogram(STATES.indexOf(reason))));
+    return (this.#offcpu ??= this.#readReasons());
   }
 
   get tcpServe(): Histogram {
@@ -98,6 +102,18 @@ class SlotCounters implements ContainerCounters {
     return (this.#peers ??= this.allPeers.of(this.slot));
   }
 
+  #readStates(): Record<State, number> {
+    const seconds = {} as Record<State, number>;
+    for (let index = 0; index < STATES.length; index++) seconds[STATES[index]!] = this.#total(index);
+    return seconds;
+  }
+
+  #readReasons(): Record<Reason, Histogram> {
+    const histograms = {} as Record<Reason, Histogram>;
+    for (const { reason, series } of REASON_SERIES) histograms[reason] = this.#histogram(series);
+    return histograms;
+  }
+
   #total(number: number): number {
     return this.raw.values[this.raw.offsets[this.index * OFFSETS]! + number]!;
   }
@@ -107,14 +123,6 @@ class SlotCounters implements ContainerCounters {
     const offset = offsets[this.index * OFFSETS + 1 + series]!;
     return offset === 0 ? EMPTY : { sum: values[offset]!, buckets: unpack(values, offset + 1, TIME_BUCKETS) };
   }
-}
-
-function record<K extends string, V>(keys: readonly K[], value: (key: K, index: number) => V): Record<K, V> {
-  const result = {} as Record<K, V>;
-  keys.forEach((key, index) => {
-    result[key] = value(key, index);
-  });
-  return result;
 }
 
 /** About as many buckets as one container has: together they cost a third of what they cost one by one. */
@@ -180,7 +188,7 @@ function decodeBlockIo({ values, offsets, names }: RawMap, key: DataView, entry:
   return {
     device: deviceName(key, names.subarray(entry * NAME_BYTES, (entry + 1) * NAME_BYTES)),
     op: BLOCK_OPS[key.getUint32(8, true)]!,
-    seconds: { sum: values[start + 1]! * NANOSECOND, buckets: unpack(values, times, TIME_BUCKETS) },
+    seconds: { sum: values[start + 1]! / NANOSECONDS, buckets: unpack(values, times, TIME_BUCKETS) },
     bytes: { sum: values[start + 2]!, buckets: unpack(values, sizes, SIZE_BUCKETS) },
     failures: values[start]!,
   };
@@ -199,7 +207,7 @@ function decodePeer({ values, offsets }: RawMap, key: DataView, entry: number): 
   const start = offsets[entry]!;
   return {
     peer: formatPeer(key),
-    wait: { sum: values[start]! * NANOSECOND, buckets: unpack(values, start + 6, TIME_BUCKETS) },
+    wait: { sum: values[start]! / NANOSECONDS, buckets: unpack(values, start + 6, TIME_BUCKETS) },
     overlapped: values[start + 2]!,
     connections: values[start + 3]!,
     failures: values[start + 4]!,

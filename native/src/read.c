@@ -13,7 +13,8 @@
 #include "programs.h"
 #include "session.h"
 
-static const double NANOSECOND = 1e-9;
+/* To divide by: that gives the double nearest to the exact decimal, which a product with 1e-9 may miss. */
+static const double NANOSECONDS = 1e9;
 
 static int iterate_threads(struct session *session)
 {
@@ -109,7 +110,7 @@ static void read_counts(struct session *session, uint32_t slot)
 		overlapped += rows[shard].tcp_serve_overlapped;
 	}
 	for (int state = 0; state < NR_STATES; state++)
-		*counts++ = total_ns[state] * NANOSECOND;
+		*counts++ = total_ns[state] / NANOSECONDS;
 	*counts++ = user;
 	*counts++ = kernel;
 	*counts++ = overlapped;
@@ -141,7 +142,7 @@ size_t session_write_slot(const struct session *session, uint32_t slot, double *
 		offsets[i] = observed ? next : 0;
 		if (!observed)
 			continue;
-		values[next++] = totals->sum_ns[i] * NANOSECOND;
+		values[next++] = totals->sum_ns[i] / NANOSECONDS;
 		values[next++] = histogram->first;
 		values[next++] = histogram->end - histogram->first;
 		for (uint32_t bucket = histogram->first; bucket < histogram->end; bucket++)

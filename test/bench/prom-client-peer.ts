@@ -1,7 +1,14 @@
+import type { Histogram } from 'bpf-linker-napi';
 import { Registry, type Metric } from 'prom-client';
 import { bucketLayout, type BucketLayout } from '../../exporter/exposition.js';
-import { CONTAINER_FAMILIES, type ContainerFamily, type ContainerSeries } from '../../exporter/families.js';
-import type { ContainerIdentity } from '../../exporter/pods.js';
+import {
+  CONTAINER_FAMILIES,
+  type ContainerFamily,
+  type ContainerSeries,
+  type Samples,
+} from '../../exporter/families.js';
+import { NO_LABELS, type LabelSet } from '../../exporter/labels.js';
+import { labelsOf } from '../../exporter/render.js';
 import { BOUNDS } from '../unit/exporter-fixtures.js';
 
 type Labels = Readonly<Record<string, string | number>>;
@@ -21,46 +28,50 @@ export function promClientRegistry(series: readonly ContainerSeries[], detail: b
   for (const family of CONTAINER_FAMILIES) {
     const { name, help, type, detailOnly } = family;
     if (detailOnly && !detail) continue;
-    const metric = { name, help, type, values: series.flatMap((one) => samplesOf(family, one, detail)) };
+    const collector = new Collector(family, detail);
+    for (const one of series) {
+      collector.container = labelsOf(one.identity);
+      family.collect(one, collector);
+    }
+    const metric = { name, help, type, values: collector.samples };
     registry.registerMetric({ ...metric, get: () => Promise.resolve(metric) } as unknown as Metric);
   }
   return registry;
 }
 
-function samplesOf(family: ContainerFamily, series: ContainerSeries, detail: boolean): Sample[] {
-  const { name } = family;
-  const common = labelsOf(series.identity);
-  if (family.type !== 'histogram') {
-    return family
-      .values(series)
-      .map(([extra, value]) => ({ metricName: name, labels: { ...common, ...extra.pairs }, value }));
+/** Makes of one family what prom-client makes of its own metrics. */
+class Collector implements Samples {
+  container = NO_LABELS;
+  readonly samples: Sample[] = [];
+  readonly #name: string;
+  readonly #layout: BucketLayout;
+
+  constructor(family: ContainerFamily, detail: boolean) {
+    const isHistogram = family.type === 'histogram';
+    const bounds = isHistogram ? BOUNDS[family.unit] : [];
+    this.#name = family.name;
+    this.#layout = bucketLayout(bounds, 'text', isHistogram && !detail ? family.coarse : undefined);
   }
-  const layout = bucketLayout(BOUNDS[family.unit], 'text', detail ? undefined : family.coarse);
-  return family.histograms(series).flatMap(([extra, { buckets, sum }]) => {
-    const sharedLabels = { ...common, ...extra.pairs };
-    const count = total(buckets);
-    const lines = [
-      ...bucketSamples(name, buckets, layout),
-      { metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: count },
-      { metricName: `${name}_sum`, labels: {}, value: sum },
-      { metricName: `${name}_count`, labels: {}, value: count },
-    ];
-    return lines.map((sample) => ({ ...sample, sharedLabels }));
-  });
-}
 
-function bucketSamples(name: string, buckets: Float64Array, { le, lastBucket }: BucketLayout): Sample[] {
-  return le.map((bound, line) => ({
-    metricName: `${name}_bucket`,
-    labels: { le: bound },
-    value: total(buckets.subarray(0, lastBucket[line]! + 1)),
-  }));
-}
+  value({ pairs }: LabelSet, value: number): void {
+    this.samples.push({ metricName: this.#name, labels: { ...this.container.pairs, ...pairs }, value });
+  }
 
-function labelsOf({ namespace, pod, container, workload, workloadKind }: ContainerIdentity): Labels {
-  return { namespace, pod, container, workload, workload_kind: workloadKind };
-}
-
-function total(counts: Float64Array): number {
-  return counts.reduce((sum, count) => sum + count, 0);
+  histogram({ pairs }: LabelSet, { buckets, sum }: Histogram): void {
+    const { le, lastBucket } = this.#layout;
+    const sharedLabels = { ...this.container.pairs, ...pairs };
+    const add = (suffix: string, labels: Labels, value: number) => {
+      this.samples.push({ metricName: this.#name + suffix, labels, sharedLabels, value });
+    };
+    let count = 0;
+    let next = 0;
+    for (const [line, bound] of le.entries()) {
+      while (next <= lastBucket[line]!) count += buckets[next++]!;
+      add('_bucket', { le: bound }, count);
+    }
+    while (next < buckets.length) count += buckets[next++]!;
+    add('_bucket', { le: '+Inf' }, count);
+    add('_sum', {}, sum);
+    add('_count', {}, count);
+  }
 }

@@ -14,7 +14,8 @@ import { constants, gzipSync } from 'node:zlib';
 import { flag } from '../../common/flags.js';
 import { runMain } from '../../common/main.js';
 import type { ContainerSeries } from '../../exporter/families.js';
-import { encodeContainers, renderContainers } from '../../exporter/render.js';
+import type { Format } from '../../exporter/exposition.js';
+import { renderContainers } from '../../exporter/render.js';
 import { Condenser } from '../../exporter/condense.js';
 import { busyCounters, DETAILED, identity, resultOf } from '../unit/exporter-fixtures.js';
 import { benchFlags, positive } from './flags.js';
@@ -49,14 +50,13 @@ function seriesOf({ containers, detail, condenser }: Subject): readonly Containe
   return detail ? containers : resultOf(condenser.condense(containers, performance.now() / 1000));
 }
 
-function* text({ containers, detail, condenser }: Subject): Generator<string> {
+function* scrape({ containers, detail, condenser }: Subject, format: Format): Generator<Uint8Array> {
   const exposed = detail ? containers : yield* condenser.condense(containers, performance.now() / 1000);
-  yield* renderContainers(exposed, { ...DETAILED, detail, format: 'text' });
+  yield* renderContainers(exposed, { ...DETAILED, detail }, format);
 }
 
-function* protobuf({ containers, detail, condenser }: Subject): Generator<string | Uint8Array> {
-  const exposed = detail ? containers : yield* condenser.condense(containers, performance.now() / 1000);
-  yield* encodeContainers(exposed, { ...DETAILED, detail });
+function text(node: Subject): string {
+  return Buffer.concat([...scrape(node, 'text')]).toString();
 }
 
 interface Cost {
@@ -93,7 +93,7 @@ function cpuMs(): number {
 async function times(count: number, node: Subject): Promise<Row[]> {
   const series = seriesOf(node);
   const registry = promClientRegistry(series, node.detail);
-  assertSameLines([...text(node)].join(''), await registry.metrics());
+  assertSameLines(text(node), await registry.metrics());
   const costs: Record<'text' | 'protobuf' | 'peer' | 'readyMade', Cost[]> = {
     text: [],
     protobuf: [],
@@ -101,10 +101,10 @@ async function times(count: number, node: Subject): Promise<Row[]> {
     readyMade: [],
   };
   for (let round = 0; round < ROUNDS; round++) {
-    costs.text.push(await cost(text(node)));
+    costs.text.push(await cost(scrape(node, 'text')));
     costs.peer.push(await cost(() => promClientRegistry(series, node.detail).metrics()));
     costs.readyMade.push(await cost(() => registry.metrics()));
-    costs.protobuf.push(await cost(protobuf(node)));
+    costs.protobuf.push(await cost(scrape(node, 'protobuf')));
   }
   const of = (who: keyof typeof costs, what: keyof Cost) => median(costs[who].map((one) => one[what]));
   const containers = `${count} containers`;
@@ -146,13 +146,13 @@ function assertSameLines(ours: string, theirs: string): void {
 }
 
 function sizes(count: number, node: Subject): Row[] {
-  const lines = [...text(node)].join('');
-  const messages = Buffer.concat([...protobuf(node)].filter((piece) => typeof piece !== 'string'));
+  const lines = text(node);
+  const messages = Buffer.concat([...scrape(node, 'protobuf')]);
   const gzipped = (body: string | Buffer) => gzipSync(body, { level: constants.Z_BEST_SPEED }).length;
   const histograms = lines.match(/^kernscale_.*_count\{/gm)!.length;
   const classic = lines.match(/^kernscale_.*(_sum|_count|_bucket)\{/gm)!.length;
   const all = lines.match(/^kernscale/gm)!.length;
-  const everyBound = [...text({ ...node, detail: true })].join('');
+  const everyBound = text({ ...node, detail: true });
   const withEveryBound = everyBound.match(/^kernscale_.*(_sum|_count|_bucket)\{/gm)!.length;
   const detailed = everyBound.match(/^kernscale_.*_count\{/gm)!.length;
   const containers = `${count} containers`;
@@ -217,7 +217,7 @@ async function renderForMemory(who: string, count: number, detail: boolean): Pro
   for (let round = 0; round < ROUNDS; round++) {
     // Fresh samples for each scrape, as an exporter has them; ours goes to the socket piece by piece.
     if (who === 'peer') await promClientRegistry(seriesOf(node), detail).metrics();
-    else await cost(text(node));
+    else await cost(scrape(node, 'text'));
   }
   process.stdout.write(String(process.resourceUsage().maxRSS / 1000));
 }

@@ -15,7 +15,7 @@ interface Metric {
 /** The page `docs/metrics.md`: every metric of ours that exporter and scaler serve, as they describe it themselves. */
 export async function metricsPage(): Promise<string> {
   const container = fromExposition(readFileSync(fromRoot('test/golden/exporter.detail.txt'), 'utf8'));
-  const self = fromExposition(await observedSelfMetrics().render('text'));
+  const self = fromExposition(Buffer.from(await observedSelfMetrics().render('text')).toString());
   const common = ['namespace', 'pod', 'container', 'workload', 'workload_kind'];
   const perContainer = container.map((metric) => ({
     ...metric,

@@ -1,12 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { expect } from 'chai';
-import { renderContainers } from '../../exporter/render.js';
 import {
   busyCounters,
   counters,
-  DETAILED,
   identity,
   observedSelfMetrics,
+  rendered,
 } from '../unit/exporter-fixtures.js';
 import { PROMTOOL } from '../loop/paths.js';
 
@@ -17,8 +16,7 @@ describe('promtool check metrics', () => {
       { identity: identity(), counters: busyCounters(1), live: true },
       { identity: identity({ pod: 'a"b\\c\nd' }), counters: counters(2), live: true },
     ];
-    const options = { ...DETAILED, format: 'text' } as const;
-    const text = [...renderContainers(series, options), await self.render('text')].join('');
+    const text = Buffer.concat([rendered(series, 'text'), await self.render('text')]);
     const { status, stdout, stderr, error } = spawnSync(PROMTOOL, ['check', 'metrics'], { input: text });
     expect(error).to.equal(undefined);
     expect(`${stdout.toString()}${stderr.toString()}`).to.equal('');

@@ -3,8 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { CONTENT_TYPES, TRAILERS, type TextFormat } from '../../exporter/exposition.js';
-import { renderContainers } from '../../exporter/render.js';
-import { busyCounters, DETAILED, identity } from '../unit/exporter-fixtures.js';
+import { busyCounters, identity, rendered } from '../unit/exporter-fixtures.js';
 import { eventually } from '../unit/loopback-api.js';
 import { ScrapingPrometheus } from './scraping-prometheus.js';
 
@@ -33,9 +32,9 @@ describe('Prometheus', function () {
       { identity: identity(), counters: busyCounters(1), live: true },
       { identity: identity({ pod: ODD }), counters: busyCounters(2), live: true },
     ];
-    const chunks = [...renderContainers(series, { ...DETAILED, format })];
+    const body = Buffer.concat([rendered(series, format), TRAILERS[format]]);
     const server = createServer((_, response) => {
-      response.setHeader('content-type', CONTENT_TYPES[format]).end(chunks.join('') + TRAILERS[format]);
+      response.setHeader('content-type', CONTENT_TYPES[format]).end(body);
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

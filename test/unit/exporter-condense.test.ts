@@ -12,8 +12,16 @@ import fc from 'fast-check';
 import { Condenser, MAX_LINES } from '../../exporter/condense.js';
 import { peerSince } from '../../exporter/counters.js';
 import { PeerFold } from '../../exporter/peer-fold.js';
-import { renderContainers } from '../../exporter/render.js';
-import { BOUNDS, BY_DEFAULT, counters, histogram, identity, record, resultOf } from './exporter-fixtures.js';
+import {
+  BOUNDS,
+  BY_DEFAULT,
+  counters,
+  histogram,
+  identity,
+  record,
+  rendered,
+  resultOf,
+} from './exporter-fixtures.js';
 
 const CONTAINER = identity({ cpuRequest: 0.5, cpuLimit: 1 });
 
@@ -27,7 +35,7 @@ function samplesOf(text: string): Map<string, number> {
 
 function scrape(condenser: Condenser, all: ContainerCounters, now: number): Map<string, number> {
   const series = resultOf(condenser.condense([{ identity: CONTAINER, counters: all, live: true }], now));
-  return samplesOf([...renderContainers(series, { ...BY_DEFAULT, format: 'text' })].join(''));
+  return samplesOf(rendered(series, 'text', BY_DEFAULT).toString());
 }
 
 function histograms(bounds: readonly number[] = BOUNDS.seconds): fc.Arbitrary<Histogram> {

@@ -9,8 +9,11 @@ import {
 } from 'bpf-linker-napi';
 import { KernscaleError } from '../../common/errors.js';
 import type { CgroupIdentity } from '../../exporter/cgroup-path.js';
+import type { Format } from '../../exporter/exposition.js';
+import type { ContainerSeries } from '../../exporter/families.js';
 import type { ContainerIdentity, PodIdentity } from '../../exporter/pods.js';
 import type { ProfileService } from '../../exporter/profile/route.js';
+import { renderContainers, type RenderOptions } from '../../exporter/render.js';
 import { SelfMetrics } from '../../exporter/self-metrics.js';
 
 /** Bounds as the kernel side has them: 2^-20 to 2^6 seconds, 2^9 to 2^26 bytes. */
@@ -207,6 +210,15 @@ export function resultOf<T>(generator: Generator<unknown, T>): T {
     const step = generator.next();
     if (step.done === true) return step.value;
   }
+}
+
+/** The families of these containers as a scraper gets them. */
+export function rendered(
+  series: readonly ContainerSeries[],
+  format: Format,
+  options: RenderOptions = DETAILED,
+): Buffer {
+  return Buffer.concat([...renderContainers(series, options, format)]);
 }
 
 /** An exporter that takes no profiles. */

@@ -1,16 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import {
-  bucketLayout,
-  formatValue,
-  histogramLines,
-  labelText,
-  type TextFormat,
-} from '../../exporter/exposition.js';
+import { bucketLayout, labelText, type TextFormat } from '../../exporter/exposition.js';
 import type { ContainerSeries } from '../../exporter/families.js';
 import { Condenser } from '../../exporter/condense.js';
 import { renderContainers, type RenderOptions } from '../../exporter/render.js';
+import { NO_LABELS } from '../../exporter/labels.js';
+import { TextSamples } from '../../exporter/text-samples.js';
+import { TextWriter } from '../../exporter/text-writer.js';
 import {
   BOUNDS,
   busyCounters,
@@ -19,6 +16,7 @@ import {
   DETAILED,
   histogram,
   identity,
+  rendered,
   resultOf,
 } from './exporter-fixtures.js';
 
@@ -26,7 +24,7 @@ const render = (
   series: readonly ContainerSeries[],
   format: TextFormat = 'text',
   options: RenderOptions = DETAILED,
-) => [...renderContainers(series, { ...options, format })].join('');
+) => rendered(series, format, options).toString();
 
 const SERIES: ContainerSeries[] = [
   { identity: identity(), counters: busyCounters(1), live: true },
@@ -108,9 +106,12 @@ describe('the exposition', () => {
       counters: counters(index),
       live: true,
     }));
-    const chunks = [...renderContainers(many, { ...DETAILED, format: 'text' })];
-    expect(chunks.length).to.be.greaterThan(10);
-    expect(chunks.join('').match(/# TYPE kernscale_state_seconds_total/g)).to.have.length(1);
+    const chunks = [...renderContainers(many, DETAILED, 'text')];
+    expect(chunks.length).to.be.greaterThan(3);
+    for (const chunk of chunks) expect(chunk.length).to.be.below(128 * 1024);
+    const text = Buffer.concat(chunks).toString();
+    expect(text.match(/# TYPE kernscale_state_seconds_total/g)).to.have.length(1);
+    expect(text.match(/^kernscale_container_info\{/gm)).to.have.length(many.length);
   });
 });
 
@@ -123,7 +124,10 @@ describe('a histogram', () => {
     fc.assert(
       fc.property(values, (observed) => {
         const layout = bucketLayout(BOUNDS.seconds, 'text');
-        const lines = seconds(histogramLines('h', 'a="b"', histogram(observed), layout));
+        const writer = new TextWriter();
+        const family = { name: 'h', help: '', type: 'histogram' } as const;
+        new TextSamples(writer, family, layout, 'text').histogram(NO_LABELS, histogram(observed));
+        const lines = seconds(Buffer.from(writer.take()).toString());
         for (const [le, count] of lines) {
           const bound = le === '+Inf' ? Infinity : Number(le);
           expect(count).to.equal(observed.filter((value) => value <= bound).length);
@@ -159,13 +163,43 @@ describe('labels and values', () => {
     );
   });
 
-  it('may be infinite', () => {
-    expect([Infinity, -Infinity, NaN, 1e-9, 1e21].map(formatValue)).to.deep.equal([
-      '+Inf',
-      '-Inf',
-      'NaN',
-      '1e-9',
-      '1e+21',
-    ]);
+  const written = (value: number) => {
+    const writer = new TextWriter();
+    writer.value(value);
+    return Buffer.from(writer.take()).toString();
+  };
+  // prettier-ignore
+  const VALUES: [number, string][] = [
+    [0, '0'], [7, '7'], [1e9, '1000000000'], [Number.MAX_SAFE_INTEGER, '9007199254740991'], [2 ** 60, '1152921504606847000'],
+    [1e-9, '0.000000001'], [1.5, '1.5'], [0.1 + 0.2, '0.30000000000000004'], [12.000000001, '12.000000001'],
+    [1e-10, '1e-10'], [1e21, '1e+21'], [-1, '-1'], [-0.5, '-0.5'], [Infinity, '+Inf'], [-Infinity, '-Inf'], [NaN, 'NaN'],
+  ];
+  for (const [value, text] of VALUES) {
+    it(`writes ${value} as ${text}`, () => {
+      expect(written(value)).to.equal(`${text}\n`);
+    });
+  }
+
+  it('are written so that a parser reads back what went in', () => {
+    const nanoseconds = fc.maxSafeNat().map((count) => count / 1e9);
+    fc.assert(
+      fc.property(fc.oneof(fc.double({ noNaN: true }), fc.maxSafeNat(), nanoseconds), (value) => {
+        const text = written(value).trim();
+        expect(Number(text.replace('Inf', 'Infinity'))).to.equal(value + 0);
+      }),
+    );
+  });
+
+  it('are exact decimals of nanoseconds, as far as a double tells them apart', () => {
+    fc.assert(
+      fc.property(
+        fc.maxSafeNat().filter((count) => count < 2 ** 23 * 1e9),
+        (nanoseconds) => {
+          const digits = String(nanoseconds).padStart(10, '0');
+          const exact = `${digits.slice(0, -9)}.${digits.slice(-9)}`.replace(/\.?0+$/, '');
+          expect(written(nanoseconds / 1e9)).to.equal(`${exact}\n`);
+        },
+      ),
+    );
   });
 });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { formatBound, formatValue, labelText } from '../../exporter/exposition.js';
+import { formatBound, labelText } from '../../exporter/exposition.js';
+import { TextWriter } from '../../exporter/text-writer.js';
 
 /** A message as it is on the wire: what each field number carried, in order. */
 export type Message = ReadonlyMap<number, readonly (bigint | number | Uint8Array)[]>;
@@ -93,7 +94,9 @@ function linesOf(name: string, type: string, metric: Message): string[] {
   );
   const line = (suffix: string, value: number, extra = {}) => {
     const text = labelText({ ...labels, ...extra });
-    return `${name}${suffix}${text === '' ? '' : `{${text}}`} ${formatValue(value)}`;
+    const writer = new TextWriter();
+    writer.value(value);
+    return `${name}${suffix}${text === '' ? '' : `{${text}}`} ${Buffer.from(writer.take()).toString().trim()}`;
   };
   const value = messagesOf(metric, type === 'counter' ? 3 : 2)[0];
   if (value) return [line('', numberOf(value, 1))];
