@@ -1,5 +1,6 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { BLOCKIO_ATTRIBUTIONS, type Probes, type ProgramCost, type Snapshot } from 'bpf-linker-napi';
+import { collectProcessMetrics, EVENT_LOOP_TIMES } from '../common/process-metrics.js';
 import type { ContainerCounts } from './containers.js';
 import type { Format } from './exposition.js';
 import { BURST_EVERY_MS, BURST_MS } from './probe-costs.js';
@@ -20,11 +21,6 @@ export interface SelfState {
 
 /** prom-client times the event loop with a timer, which would cost more than everything else an idle exporter does. */
 const EVENT_LOOP_PRECISION_MS = 3_600_000;
-const EVENT_LOOP_TIMES = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'].map(
-  (what) => `nodejs_eventloop_lag_${what}_seconds`,
-);
-/** prom-client's gauges that end in `_total`, which `promtool check metrics` rightly refuses. */
-const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`);
 
 /** The exporter's metrics on itself, in a registry of their own. */
 export class SelfMetrics {
@@ -36,11 +32,8 @@ export class SelfMetrics {
     private readonly state: () => SelfState,
   ) {
     const registers = [this.#registry];
-    collectDefaultMetrics({
-      register: this.#registry,
-      eventLoopMonitoringPrecision: EVENT_LOOP_PRECISION_MS,
-    });
-    for (const name of [...EVENT_LOOP_TIMES, ...MISNAMED]) this.#registry.removeSingleMetric(name);
+    collectProcessMetrics(this.#registry, EVENT_LOOP_PRECISION_MS);
+    for (const name of EVENT_LOOP_TIMES) this.#registry.removeSingleMetric(name);
     this.#stages = new Histogram({
       name: 'kernscale_exporter_scrape_stage_seconds',
       help: 'Time one scrape spends in each stage.',
