@@ -1,9 +1,8 @@
 const DEFAULT_CAPACITY = 4096;
-const NOTHING = Buffer.alloc(0);
 
 /** Appends to a buffer that grows as needed: what the writers of both formats have in common. */
 export class ByteWriter {
-  protected bytes = NOTHING;
+  protected bytes = Buffer.alloc(0);
   /** Where the next byte goes. */
   protected end = 0;
 
@@ -15,10 +14,10 @@ export class ByteWriter {
     return this.end;
   }
 
-  /** What was written since the last time. */
+  /** What was written since the last time; what comes next goes into the rest of the same memory. */
   take(): Uint8Array {
     const taken = this.bytes.subarray(0, this.end);
-    this.bytes = NOTHING;
+    this.bytes = this.bytes.subarray(this.end);
     this.end = 0;
     return taken;
   }

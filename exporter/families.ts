@@ -1,6 +1,6 @@
 import { REASONS, STATES, type ContainerCounters, type Histogram, type PeerCounters } from 'bpf-linker-napi';
 import { isEmpty, type Family } from './exposition.js';
-import { LabelSet, NO_LABELS, remembered } from './labels.js';
+import { LabelSet, NO_LABELS, remembered, rememberedOf } from './labels.js';
 import type { ContainerIdentity } from './pods.js';
 
 /** One container's share of a scrape. */
@@ -48,7 +48,9 @@ const USER = new LabelSet({ mode: 'user' });
 const KERNEL = new LabelSet({ mode: 'kernel' });
 const peerLabels = remembered((peer) => new LabelSet({ peer: peer }));
 const blockIoLabels = remembered((op, device) => new LabelSet({ op: op, device: device }));
-const infoLabels = remembered((image, id) => new LabelSet({ image: image, container_id: id }));
+const infoLabels = rememberedOf(
+  ({ image, containerId }: ContainerIdentity) => new LabelSet({ image, container_id: containerId }),
+);
 
 /**
  * Bounds of the classic histograms without `--histograms.detail`, as exponents of two of a second or a byte. The time
@@ -71,8 +73,8 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     name: 'kernscale_container_info',
     help: 'A container that is measured; always 1.',
     type: 'gauge',
-    collect: ({ identity: { image, containerId, isRestOfPod } }, samples) => {
-      if (!isRestOfPod) samples.value(infoLabels(image, containerId), 1);
+    collect: ({ identity }, samples) => {
+      if (!identity.isRestOfPod) samples.value(infoLabels(identity), 1);
     },
   },
   {

@@ -47,3 +47,16 @@ export function remembered(labels: (...values: string[]) => LabelSet): (...value
     return set;
   };
 }
+
+/** Keeps the label sets of what goes on existing, for as long as it does. */
+export function rememberedOf<T extends object>(labels: (owner: T) => LabelSet): (owner: T) => LabelSet {
+  const known = new WeakMap<T, LabelSet>();
+  return (owner) => {
+    let set = known.get(owner);
+    if (set === undefined) {
+      set = labels(owner);
+      known.set(owner, set);
+    }
+    return set;
+  };
+}

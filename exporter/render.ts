@@ -1,6 +1,6 @@
 import { bucketLayout, type Format, type TextFormat } from './exposition.js';
 import { CONTAINER_FAMILIES, type ContainerFamily, type ContainerSeries, type Samples } from './families.js';
-import { LabelSet } from './labels.js';
+import { LabelSet, rememberedOf } from './labels.js';
 import { familyHead, type HistogramLayouts } from './metric-family.js';
 import { nativeLayout } from './native-histogram.js';
 import type { ContainerIdentity } from './pods.js';
@@ -24,9 +24,6 @@ const PIECE = 112 * 1024;
 const CAPACITY = 120 * 1024;
 const NOTHING = new Uint8Array();
 const NO_LAYOUTS: HistogramLayouts = { classic: bucketLayout([], 'text'), native: nativeLayout([0]) };
-
-/** A container's labels never change. */
-const identityLabels = new WeakMap<ContainerIdentity, LabelSet>();
 
 /** Renders all families of all containers, in pieces between which other work gets its turn; some are empty. */
 export function renderContainers(
@@ -104,12 +101,7 @@ function layoutsOf(
 }
 
 /** Those that every series of a container has. */
-export function labelsOf(identity: ContainerIdentity): LabelSet {
-  let labels = identityLabels.get(identity);
-  if (labels === undefined) {
-    const { namespace, pod, container, workload, workloadKind } = identity;
-    labels = new LabelSet({ namespace, pod, container, workload, workload_kind: workloadKind });
-    identityLabels.set(identity, labels);
-  }
-  return labels;
-}
+export const labelsOf = rememberedOf(
+  ({ namespace, pod, container, workload, workloadKind }: ContainerIdentity) =>
+    new LabelSet({ namespace, pod, container, workload, workload_kind: workloadKind }),
+);

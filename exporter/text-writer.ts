@@ -19,7 +19,7 @@ export class TextWriter extends ByteWriter {
 
   /**
    * A value at the end of a line, as text that a reader makes the same double of. Counts and sums of nanoseconds, which
-   * are nearly all there is, are written digit by digit: it takes a tenth of the time that any double takes.
+   * are nearly all there is, are written digit by digit: it takes a fraction of the time that any double takes.
    */
   value(value: number): void {
     this.reserve(LONGEST_NUMBER + 1);

@@ -11,13 +11,14 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { constants, gzipSync } from 'node:zlib';
+import { STATES, type State } from 'bpf-linker-napi';
 import { flag } from '../../common/flags.js';
 import { runMain } from '../../common/main.js';
 import type { ContainerSeries } from '../../exporter/families.js';
 import type { Format } from '../../exporter/exposition.js';
 import { renderContainers } from '../../exporter/render.js';
 import { Condenser } from '../../exporter/condense.js';
-import { busyCounters, DETAILED, identity, resultOf } from '../unit/exporter-fixtures.js';
+import { BOUNDS, busyCounters, DETAILED, identity, record, resultOf } from '../unit/exporter-fixtures.js';
 import { benchFlags, positive } from './flags.js';
 import { promClientRegistry } from './prom-client-peer.js';
 import { exporterRows } from './scrape-exporter.js';
@@ -30,9 +31,14 @@ const PEER = 'prom-client 15';
 function busyContainers(count: number): ContainerSeries[] {
   return Array.from({ length: count }, (_, index) => ({
     identity: identity({ pod: `checkout-6d4cf56db6-${index.toString(36).padStart(5, '0')}` }),
-    counters: busyCounters(index + 1),
+    counters: { ...busyCounters(index + 1), stateSeconds: nanoseconds(index + 1) },
     live: true,
   }));
+}
+
+/** Seconds with as many digits as the kernel's have. */
+function nanoseconds(slot: number): Record<State, number> {
+  return record(STATES, (_, index) => ((slot + index) * 12_345_678_901) / 1e9);
 }
 
 /** A busy node, and how it is exposed. */
@@ -149,12 +155,6 @@ function sizes(count: number, node: Subject): Row[] {
   const lines = text(node);
   const messages = Buffer.concat([...scrape(node, 'protobuf')]);
   const gzipped = (body: string | Buffer) => gzipSync(body, { level: constants.Z_BEST_SPEED }).length;
-  const histograms = lines.match(/^kernscale_.*_count\{/gm)!.length;
-  const classic = lines.match(/^kernscale_.*(_sum|_count|_bucket)\{/gm)!.length;
-  const all = lines.match(/^kernscale/gm)!.length;
-  const everyBound = text({ ...node, detail: true });
-  const withEveryBound = everyBound.match(/^kernscale_.*(_sum|_count|_bucket)\{/gm)!.length;
-  const detailed = everyBound.match(/^kernscale_.*_count\{/gm)!.length;
   const containers = `${count} containers`;
   return [
     row(
@@ -171,27 +171,27 @@ function sizes(count: number, node: Subject): Row[] {
       gzipped(lines) / 1e6,
       'text',
     ),
-    row(
-      `series of histograms, kept as native ones, ${containers}`,
-      'series',
-      histograms,
-      classic,
-      'classic histograms',
-    ),
-    row(
-      `series of all histograms, kept as native ones, ${containers}`,
-      'series',
-      detailed,
-      withEveryBound,
-      'classic histograms with every power of four',
-    ),
-    row(
-      `series of all metrics, histograms kept as native ones, ${containers}`,
-      'series',
-      all - classic + histograms,
-      all,
-      'classic histograms',
-    ),
+  ];
+}
+
+/** Series that Prometheus keeps of the histograms: one of a native histogram, one a line of a classic one. */
+function seriesOfHistograms(count: number, node: Subject): Row[] {
+  const condensed = text(node);
+  const detailed = text({ ...node, detail: true });
+  const linesIn = (exposition: string, suffix: string) =>
+    exposition.match(new RegExp(`^kernscale_\\w+(${suffix})\\{`, 'gm'))?.length ?? 0;
+  const native = (exposition: string) => linesIn(exposition, '_count');
+  const classic = (exposition: string) => linesIn(exposition, '_bucket|_sum|_count');
+  // Besides its finite bounds, a classic histogram has +Inf, sum and count.
+  const everyBound =
+    linesIn(detailed, '_seconds_count') * (BOUNDS.seconds.length + 3) +
+    linesIn(detailed, '_bytes_count') * (BOUNDS.bytes.length + 3);
+  const compare = (ours: number, theirs: number, bounds: string) =>
+    row(`series as native histograms, ${count} containers`, 'series', ours, theirs, `classic, ${bounds}`);
+  return [
+    compare(native(condensed), classic(condensed), 'the few bounds of the 80 lines'),
+    compare(native(detailed), classic(detailed), 'every second bound of the native ones'),
+    compare(native(detailed), everyBound, 'the same bounds as the native ones'),
   ];
 }
 
@@ -250,7 +250,7 @@ async function main(argv: readonly string[]): Promise<number> {
   for (const count of CONTAINERS) {
     const node = subject(count, detail);
     const [ours, peer] = [peakMegabytes('ours', count, detail), peakMegabytes('peer', count, detail)];
-    rows.push(...(await times(count, node)), ...sizes(count, node));
+    rows.push(...(await times(count, node)), ...sizes(count, node), ...seriesOfHistograms(count, node));
     rows.push(row(`peak memory of the process, ${count} containers`, 'MB', ours, peer, PEER));
   }
   rows.push(
