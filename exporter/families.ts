@@ -1,4 +1,12 @@
-import { REASONS, STATES, type ContainerCounters, type Histogram, type PeerCounters } from 'bpf-linker-napi';
+import {
+  BLOCK_OPS,
+  REASONS,
+  STATES,
+  type BlockOp,
+  type ContainerCounters,
+  type Histogram,
+  type PeerCounters,
+} from 'bpf-linker-napi';
 import { isEmpty, type Family } from './exposition.js';
 import { LabelSet, NO_LABELS, remembered, rememberedOf } from './labels.js';
 import type { ContainerIdentity } from './pods.js';
@@ -46,8 +54,11 @@ const STATE_LABELS = STATES.map((state) => ({ state, labels: new LabelSet({ stat
 const REASON_LABELS = REASONS.map((reason) => ({ reason, labels: new LabelSet({ reason }) }));
 const USER = new LabelSet({ mode: 'user' });
 const KERNEL = new LabelSet({ mode: 'kernel' });
-const peerLabels = remembered((peer) => new LabelSet({ peer: peer }));
-const blockIoLabels = remembered((op, device) => new LabelSet({ op: op, device: device }));
+const peerLabels = remembered((peer) => new LabelSet({ peer }));
+/** By operation. */
+const deviceLabels = Object.fromEntries(
+  BLOCK_OPS.map((op) => [op, remembered((device) => new LabelSet({ op, device }))]),
+) as Record<BlockOp, (device: string) => LabelSet>;
 const infoLabels = rememberedOf(
   ({ image, containerId }: ContainerIdentity) => new LabelSet({ image, container_id: containerId }),
 );
@@ -158,7 +169,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
     type: 'counter',
     program: 'block_rq_complete',
     collect: ({ counters: { blockIo } }, samples) => {
-      for (const { op, device, failures } of blockIo) samples.value(blockIoLabels(op, device), failures);
+      for (const { op, device, failures } of blockIo) samples.value(deviceLabels[op](device), failures);
     },
   },
   {
@@ -238,7 +249,7 @@ function blockIo(
     unit,
     coarse,
     collect: ({ counters }, samples) => {
-      for (const io of counters.blockIo) observed(samples, blockIoLabels(io.op, io.device), io[unit]);
+      for (const io of counters.blockIo) observed(samples, deviceLabels[io.op](io.device), io[unit]);
     },
   };
 }

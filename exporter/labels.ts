@@ -8,6 +8,7 @@ const MAX_REMEMBERED = 8192;
 export class LabelSet {
   #text: Uint8Array | undefined;
   #moreText: Uint8Array | undefined;
+  #lastText: Uint8Array | undefined;
   #protobuf: Uint8Array | undefined;
 
   constructor(readonly pairs: Readonly<Record<string, string | number>>) {}
@@ -19,7 +20,12 @@ export class LabelSet {
 
   /** The same as it stands after other labels. */
   get moreText(): Uint8Array {
-    return (this.#moreText ??= this === NO_LABELS ? this.text : Buffer.from(`,${labelText(this.pairs)}`));
+    return (this.#moreText ??= Buffer.from(this === NO_LABELS ? '' : `,${labelText(this.pairs)}`));
+  }
+
+  /** The same as it ends the labels, and what comes between them and a value. */
+  get lastText(): Uint8Array {
+    return (this.#lastText ??= Buffer.concat([this.moreText, Buffer.from('} ')]));
   }
 
   /** The label fields of a Metric message. */
@@ -34,15 +40,14 @@ export const NO_LABELS = new LabelSet({});
  * Keeps label sets that are asked for again with every scrape. Begins anew when there are too many, as peers that are
  * gone add up.
  */
-export function remembered(labels: (...values: string[]) => LabelSet): (...values: string[]) => LabelSet {
+export function remembered(labels: (value: string) => LabelSet): (value: string) => LabelSet {
   const known = new Map<string, LabelSet>();
-  return (...values) => {
-    const key = values.join('\n');
-    let set = known.get(key);
+  return (value) => {
+    let set = known.get(value);
     if (set === undefined) {
       if (known.size >= MAX_REMEMBERED) known.clear();
-      set = labels(...values);
-      known.set(key, set);
+      set = labels(value);
+      known.set(value, set);
     }
     return set;
   };

@@ -4,7 +4,6 @@ import type { Samples } from './families.js';
 import { NO_LABELS, type LabelSet } from './labels.js';
 import type { TextWriter } from './text-writer.js';
 
-const END_OF_LABELS = Buffer.from('} ');
 const INFINITE_BUCKET = endOfBucket('+Inf');
 
 /** Writes the samples of one family as lines, below its header if there are any. */
@@ -32,7 +31,7 @@ export class TextSamples implements Samples {
   }
 
   value(labels: LabelSet, value: number): void {
-    this.#line(this.#name, labels, END_OF_LABELS, value);
+    this.#line(this.#name, labels.lastText, value);
   }
 
   histogram(labels: LabelSet, { buckets, sum }: Histogram): void {
@@ -41,15 +40,29 @@ export class TextSamples implements Samples {
     let next = 0;
     for (let line = 0; line < lastBucket.length; line++) {
       while (next <= lastBucket[line]!) count += buckets[next++]!;
-      this.#line(this.#bucket, labels, this.#endsOfBuckets[line]!, count);
+      this.#bucketLine(labels, this.#endsOfBuckets[line]!, count);
     }
     while (next < buckets.length) count += buckets[next++]!;
-    this.#line(this.#bucket, labels, INFINITE_BUCKET, count);
-    this.#line(this.#sum, labels, END_OF_LABELS, sum);
-    this.#line(this.#count, labels, END_OF_LABELS, count);
+    this.#bucketLine(labels, INFINITE_BUCKET, count);
+    this.#line(this.#sum, labels.lastText, sum);
+    this.#line(this.#count, labels.lastText, count);
   }
 
-  #line(name: Uint8Array, labels: LabelSet, end: Uint8Array, value: number): void {
+  #bucketLine(labels: LabelSet, end: Uint8Array, count: number): void {
+    this.#begin(this.#bucket);
+    if (labels !== NO_LABELS) this.writer.encoded(labels.moreText);
+    this.writer.encoded(end);
+    this.writer.value(count);
+  }
+
+  #line(name: Uint8Array, end: Uint8Array, value: number): void {
+    this.#begin(name);
+    this.writer.encoded(end);
+    this.writer.value(value);
+  }
+
+  /** Up to the labels that the container has. */
+  #begin(name: Uint8Array): void {
     const { writer } = this;
     if (!this.#isBegun) {
       writer.text(familyHeader(this.family, this.format));
@@ -57,9 +70,6 @@ export class TextSamples implements Samples {
     }
     writer.encoded(name);
     writer.encoded(this.container.text);
-    writer.encoded(labels.moreText);
-    writer.encoded(end);
-    writer.value(value);
   }
 }
 
