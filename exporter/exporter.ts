@@ -89,7 +89,8 @@ export class Exporter {
   }
 
   /**
-   * Reads the kernel now, and renders in pieces between which other work of the process gets its turn.
+   * Reads the kernel now, and renders in pieces between which other work of the process gets its turn. A piece is valid
+   * until the next is asked for.
    *
    * @throws NativeError when the maps cannot be read
    */

@@ -25,7 +25,10 @@ const CAPACITY = 120 * 1024;
 const NOTHING = new Uint8Array();
 const NO_LAYOUTS: HistogramLayouts = { classic: bucketLayout([], 'text'), native: nativeLayout([0]) };
 
-/** Renders all families of all containers, in pieces between which other work gets its turn; some are empty. */
+/**
+ * Renders all families of all containers, in pieces between which other work gets its turn; some are empty. A piece is
+ * valid until the next is asked for.
+ */
 export function renderContainers(
   series: readonly ContainerSeries[],
   options: RenderOptions,

@@ -11,6 +11,13 @@ const GROUP_SIZE = 1e9;
 
 /** Writes lines of the text formats. */
 export class TextWriter extends ByteWriter {
+  /** What was written since the last time. It is valid until the next write, which goes into the same memory. */
+  override take(): Uint8Array {
+    const taken = this.bytes.subarray(0, this.end);
+    this.end = 0;
+    return taken;
+  }
+
   text(text: string): void {
     const size = Buffer.byteLength(text);
     this.reserve(size);

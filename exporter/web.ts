@@ -1,4 +1,4 @@
-import { pipeline, Readable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
 import Router from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
@@ -68,14 +68,36 @@ function metrics(context: Context, exporter: Exporter): void {
   context.set('Content-Type', CONTENT_TYPES[format]);
   context.vary('Accept');
   context.vary('Accept-Encoding');
-  const body = Readable.from(exporter.scrape(format));
+  const pieces = exporter.scrape(format);
   if (context.acceptsEncodings('gzip', 'identity') === 'gzip') {
     context.set('Content-Encoding', 'gzip');
     const gzip = createGzip({ level: constants.Z_BEST_SPEED });
-    // Destroys either side when the other ends early; koa reports what went wrong.
-    pipeline(body, gzip, () => undefined);
+    void feed(gzip, pieces);
     context.body = gzip;
   } else {
-    context.body = body;
+    context.body = Readable.from(copies(pieces));
   }
+}
+
+/** Has each piece compressed before it asks for the next. When the client goes away, koa destroys the stream. */
+async function feed(stream: Writable, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    for await (const piece of pieces) {
+      await new Promise<void>((resolve, reject) => {
+        stream.once('close', reject);
+        stream.write(piece, (error) => {
+          stream.off('close', reject);
+          if (error) reject(error);
+          else resolve();
+        });
+      });
+    }
+    stream.end();
+  } catch (error) {
+    stream.destroy(error as Error | undefined);
+  }
+}
+
+async function* copies(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) yield Buffer.from(piece);
 }

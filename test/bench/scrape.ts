@@ -31,7 +31,7 @@ const CONTAINERS = [110, 500];
 const PEER = 'prom-client 15';
 
 function text(node: Subject): string {
-  return Buffer.concat([...scrape(node, 'text')]).toString();
+  return Array.from(scrape(node, 'text'), (piece) => Buffer.from(piece).toString()).join('');
 }
 
 async function times(count: number, node: Subject): Promise<Row[]> {

@@ -218,7 +218,7 @@ export function rendered(
   format: Format,
   options: RenderOptions = DETAILED,
 ): Buffer {
-  return Buffer.concat([...renderContainers(series, options, format)]);
+  return Buffer.concat(Array.from(renderContainers(series, options, format), (piece) => Buffer.from(piece)));
 }
 
 /** An exporter that takes no profiles. */

@@ -106,7 +106,7 @@ describe('the exposition', () => {
       counters: counters(index),
       live: true,
     }));
-    const chunks = [...renderContainers(many, DETAILED, 'text')];
+    const chunks = Array.from(renderContainers(many, DETAILED, 'text'), (chunk) => Buffer.from(chunk));
     expect(chunks.length).to.be.greaterThan(3);
     for (const chunk of chunks) expect(chunk.length).to.be.below(128 * 1024);
     const text = Buffer.concat(chunks).toString();
