@@ -7,8 +7,9 @@ import {
   type Histogram,
   type PeerCounters,
 } from 'bpf-linker-napi';
+import { oncePer } from '../common/once.js';
 import { isEmpty, type Family } from './exposition.js';
-import { LabelSet, NO_LABELS, remembered, rememberedOf } from './labels.js';
+import { LabelSet, NO_LABELS, remembered } from './labels.js';
 import type { ContainerIdentity } from './pods.js';
 
 /** One container's share of a scrape. */
@@ -59,7 +60,7 @@ const peerLabels = remembered((peer) => new LabelSet({ peer }));
 const deviceLabels = Object.fromEntries(
   BLOCK_OPS.map((op) => [op, remembered((device) => new LabelSet({ op, device }))]),
 ) as Record<BlockOp, (device: string) => LabelSet>;
-const infoLabels = rememberedOf(
+const infoLabels = oncePer(
   ({ image, containerId }: ContainerIdentity) => new LabelSet({ image, container_id: containerId }),
 );
 

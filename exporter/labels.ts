@@ -52,16 +52,3 @@ export function remembered(labels: (value: string) => LabelSet): (value: string)
     return set;
   };
 }
-
-/** Keeps the label sets of what goes on existing, for as long as it does. */
-export function rememberedOf<T extends object>(labels: (owner: T) => LabelSet): (owner: T) => LabelSet {
-  const known = new WeakMap<T, LabelSet>();
-  return (owner) => {
-    let set = known.get(owner);
-    if (set === undefined) {
-      set = labels(owner);
-      known.set(owner, set);
-    }
-    return set;
-  };
-}

@@ -1,3 +1,4 @@
+import { oncePer } from '../common/once.js';
 import { parseQuantity } from '../common/quantity.js';
 import type { Container, ContainerStatus, Pod } from './pod.js';
 import { workloadOf } from '../common/workload.js';
@@ -19,17 +20,10 @@ export interface ContainerIdentity {
   readonly isRestOfPod?: true;
 }
 
-const seriesKeys = new WeakMap<ContainerIdentity, string>();
-
 /** The labels that tell one container's series from another's; the workload follows from them. */
-export function seriesKey(identity: ContainerIdentity): string {
-  let key = seriesKeys.get(identity);
-  if (key === undefined) {
-    key = `${identity.namespace}/${identity.pod}/${identity.container}`;
-    seriesKeys.set(identity, key);
-  }
-  return key;
-}
+export const seriesKey = oncePer(
+  ({ namespace, pod, container }: ContainerIdentity) => `${namespace}/${pod}/${container}`,
+);
 
 export interface PodIdentity {
   readonly namespace: string;

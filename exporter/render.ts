@@ -1,6 +1,7 @@
+import { oncePer } from '../common/once.js';
 import { bucketLayout, type Format, type TextFormat } from './exposition.js';
 import { CONTAINER_FAMILIES, type ContainerFamily, type ContainerSeries, type Samples } from './families.js';
-import { LabelSet, rememberedOf } from './labels.js';
+import { LabelSet } from './labels.js';
 import { familyHead, type HistogramLayouts } from './metric-family.js';
 import { nativeLayout } from './native-histogram.js';
 import type { ContainerIdentity } from './pods.js';
@@ -104,7 +105,7 @@ function layoutsOf(
 }
 
 /** Those that every series of a container has. */
-export const labelsOf = rememberedOf(
+export const labelsOf = oncePer(
   ({ namespace, pod, container, workload, workloadKind }: ContainerIdentity) =>
     new LabelSet({ namespace, pod, container, workload, workload_kind: workloadKind }),
 );

@@ -1,7 +1,7 @@
 import { parseKey, type Conclusion, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import { recordScaling } from '../core/behavior.js';
 import { inWords } from '../core/decide.js';
-import { oncePer } from '../core/once.js';
+import { oncePer } from '../../common/once.js';
 import { claim, type Claim } from '../loop/claims.js';
 import { concludeGroup } from '../loop/decide-group.js';
 import { freshnessSelectors } from '../loop/freshness.js';

@@ -1,6 +1,6 @@
 import { classify, type Classification } from './classify.js';
 import { weighObjective } from './objective.js';
-import { oncePer } from './once.js';
+import { oncePer } from '../../common/once.js';
 import { isAbsent, readSignal } from './reading.js';
 import { unansweredByPod } from './size-pods.js';
 import { size, usableRequest, type Sizing } from './size.js';

@@ -1,4 +1,4 @@
-import { oncePer } from './once.js';
+import { oncePer } from '../../common/once.js';
 import { isAbsent } from './reading.js';
 import { elapsed } from './time.js';
 import type { Condition, ConditionTrace, DecideStep, Reading, StepState, StepTrace } from './types.js';
