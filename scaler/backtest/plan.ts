@@ -1,5 +1,6 @@
 import { parser } from '@prometheus-io/lezer-promql';
 import type { SyntaxNode } from '@lezer/common';
+import { childrenOf, labelsIn } from '../promql/syntax.js';
 import { aggregate, and, clampMin, divide, type Aggregation, type Vector } from './vectors.js';
 
 /** Works out an expression from the answers to others. */
@@ -92,15 +93,4 @@ function conjunction(node: SyntaxNode, expr: string): Plan | undefined {
   const ignoring = modifier ? labelsIn(modifier, expr) : [];
   const [kept, needed] = [planNode(left!, expr), planNode(rest.at(-1)!, expr)];
   return (ask) => and(kept(ask), needed(ask), ignoring);
-}
-
-function labelsIn(modifier: SyntaxNode, expr: string): string[] {
-  const labels = modifier.getChild('GroupingLabels')?.getChildren('LabelName') ?? [];
-  return labels.map(({ from, to }) => expr.slice(from, to));
-}
-
-function childrenOf(node: SyntaxNode | null): SyntaxNode[] {
-  const children: SyntaxNode[] = [];
-  for (let child = node?.firstChild; child; child = child.nextSibling) children.push(child);
-  return children;
 }

@@ -2,6 +2,7 @@ import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
 import { errorCode } from '../../common/errors.js';
 import { parseDuration } from '../../common/duration.js';
+import { childrenOf, labelsIn } from '../promql/syntax.js';
 import { faultOfSelector, faultOfText } from './promql-selector.js';
 
 export interface PromqlFault {
@@ -83,8 +84,7 @@ export function labelsOf(expr: string): string[] | undefined {
   const modifier = top.getChild('AggregateModifier');
   if (!modifier) return [];
   if (!modifier.getChild('By')) return undefined;
-  const labels = modifier.getChild('GroupingLabels')?.getChildren('LabelName') ?? [];
-  return labels.map(({ from, to }) => expr.slice(from, to));
+  return labelsIn(modifier, expr);
 }
 
 function partsOf(expr: string, name: string, within: (node: SyntaxNode) => SyntaxNode | null): Part[] {
@@ -175,12 +175,6 @@ function typeOf(node: SyntaxNode): ValueType {
   }
   const called = node.getChild('FunctionIdentifier')?.firstChild?.name ?? '';
   return SCALAR_FUNCTIONS.includes(called) ? 'scalar' : 'vector';
-}
-
-function childrenOf(node: SyntaxNode | null): SyntaxNode[] {
-  const children: SyntaxNode[] = [];
-  for (let child = node?.firstChild; child; child = child.nextSibling) children.push(child);
-  return children;
 }
 
 function syntaxFault(expr: string, offset: number): PromqlFault {
