@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Probes, Snapshot } from 'bpf-linker-napi';
+import type { Probes, ProgramStatus, Snapshot } from 'bpf-linker-napi';
 import { errorMessage } from '../common/errors.js';
 import type { Logger } from '../common/log.js';
 import { CgroupTree } from './cgroup-tree.js';
@@ -19,6 +19,8 @@ export interface ExporterOptions {
     Probes,
     'programs' | 'blockIoAttribution' | 'track' | 'untrack' | 'read' | 'measure' | 'followCgroups'
   >;
+  /** What became of the BPF programs that take profiles; none where profiles are off. */
+  readonly profilePrograms: readonly ProgramStatus[];
   readonly bounds: RenderOptions['bounds'];
   /** Everything there is, in place of at most 80 lines per container. */
   readonly detail: boolean;
@@ -68,7 +70,7 @@ export class Exporter {
       containers: this.#table.counts(),
       podsKnown: this.#pods.size,
       watchRestarts: source.restarts,
-      programs: probes.programs,
+      programs: this.programs,
       blockIoAttribution: probes.blockIoAttribution,
       drops: this.#drops,
       costs: this.#costs.totals,
@@ -84,8 +86,9 @@ export class Exporter {
     return this.options.source.hasSynced;
   }
 
-  get programs(): Probes['programs'] {
-    return this.options.probes.programs;
+  /** All BPF programs, of the probes and of profiles. */
+  get programs(): readonly ProgramStatus[] {
+    return [...this.options.probes.programs, ...this.options.profilePrograms];
   }
 
   /**

@@ -21,6 +21,7 @@ import { findApi, isClusterGiven } from './find-api.js';
 import { parseExporterFlags, type ExporterFlags } from './flags.js';
 import { KubernetesSource, watchPods } from './kubernetes-source.js';
 import { openSampler, profileService } from './profile/service.js';
+import { logLimits } from './program-log.js';
 import type { Source } from './source.js';
 import { createApp } from './web.js';
 
@@ -56,6 +57,7 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
   const source = openSource();
   const exporter = new Exporter({
     probes,
+    profilePrograms: opened.programs,
     bounds: { seconds: TIME_BOUNDS_SECONDS, bytes: SIZE_BOUNDS_BYTES },
     detail: flags.histogramsDetail,
     cgroupRoot,
@@ -132,11 +134,7 @@ function cgroupRootOf(flags: ExporterFlags, log: Logger): string {
 /** One probe that fails is a warning and a metric; an exporter without any would only mislead. */
 function attach(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
   const probes = open(flags, cgroupRoot, log);
-  const limited = probes.programs.filter(({ attached, detail }) => !attached || detail !== '');
-  for (const { probe, program, attached, detail } of limited) {
-    if (attached) log.info({ probe, program, detail }, 'tells less on this kernel');
-    else log.warn({ probe, program, detail }, 'not attached');
-  }
+  logLimits(probes.programs, log);
   return probes;
 }
 

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { BLOCKIO_ATTRIBUTIONS, type Probes, type ProgramCost, type Snapshot } from 'bpf-linker-napi';
+import { BLOCKIO_ATTRIBUTIONS, type Probes, type ProgramCost, type ProgramStatus, type Snapshot } from 'bpf-linker-napi';
 import { collectProcessMetrics, EVENT_LOOP_TIMES } from '../common/process-metrics.js';
 import type { ContainerCounts } from './containers.js';
 import type { Format } from './exposition.js';
@@ -13,7 +13,7 @@ export interface SelfState {
   readonly containers: ContainerCounts;
   readonly podsKnown: number;
   readonly watchRestarts: number;
-  readonly programs: Probes['programs'];
+  readonly programs: readonly ProgramStatus[];
   readonly blockIoAttribution: Probes['blockIoAttribution'];
   readonly drops: Snapshot['drops'];
   readonly costs: readonly ProgramCost[];

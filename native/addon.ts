@@ -39,6 +39,7 @@ export interface RawSnapshot {
 }
 
 export interface RawProgram {
+  /** Of PROBES; the number after the last is the profile's. */
   readonly probe: number;
   readonly program: string;
   readonly attached: boolean;
@@ -56,12 +57,13 @@ export interface SamplerHandle {
 export interface SamplerAddon {
   openSampler(hz: number): SamplerHandle;
   closeSampler(handle: SamplerHandle): void;
+  samplerPrograms(handle: SamplerHandle): readonly RawProgram[];
   selectCgroups(handle: SamplerHandle, cgroupIds: BigUint64Array): void;
   runSampler(handle: SamplerHandle, on: boolean): void;
   takeSamples(handle: SamplerHandle): Buffer;
   /** A descriptor. */
   openMappings(handle: SamplerHandle): number;
-  /** A line for each address. */
+  /** A line for each address, or none at all. */
   nameAddresses(handle: SamplerHandle, addresses: BigUint64Array): Buffer;
   samplerCounts(handle: SamplerHandle): { runs: number; lost: number };
   /** A descriptor, or -errno. */

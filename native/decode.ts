@@ -1,11 +1,12 @@
 import { SIZE_BOUNDS_BYTES, TIME_BOUNDS_SECONDS } from './bounds.js';
-import type { RawMap, RawSnapshot } from './addon.js';
-import { BLOCK_OPS, REASONS, STATES } from './types.js';
+import type { RawMap, RawProgram, RawSnapshot } from './addon.js';
+import { BLOCK_OPS, PROBES, REASONS, STATES } from './types.js';
 import type {
   BlockIoCounters,
   ContainerCounters,
   Histogram,
   PeerCounters,
+  ProgramStatus,
   Reason,
   Snapshot,
   State,
@@ -39,6 +40,10 @@ const DROPS = [
 ] as const;
 
 const EMPTY: Histogram = { sum: 0, buckets: new Float64Array(TIME_BUCKETS) };
+
+export function decodeStatus({ probe, program, attached, detail }: RawProgram): ProgramStatus {
+  return { probe: PROBES[probe] ?? 'profile', program, attached, detail };
+}
 
 /** From the addon's buffers to counters per container, each of which is decoded when it is asked for. */
 export function decodeSnapshot(raw: RawSnapshot): Snapshot {

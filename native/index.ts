@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { loadAddon } from './addon.js';
 import type { Addon, Handle } from './addon.js';
-import { decodeSnapshot } from './decode.js';
+import { decodeSnapshot, decodeStatus } from './decode.js';
 import { NativeError } from './errors.js';
 import type { NativeErrorCode } from './errors.js';
 import { PROBES } from './types.js';
@@ -71,9 +71,7 @@ class LoadedProbes implements Probes {
         probes: PROBES.map((probe) => probes.includes(probe)),
       }),
     );
-    this.programs = addon
-      .programs(this.#handle)
-      .map(({ probe, ...status }) => ({ ...status, probe: PROBES[probe]! }));
+    this.programs = addon.programs(this.#handle).map(decodeStatus);
     this.blockIoAttribution = attributionOf(this.programs, addon.ownerIsBlkcg(this.#handle));
   }
 

@@ -4,8 +4,10 @@ import { promisify } from 'node:util';
 
 import { loadAddon } from './addon.js';
 import type { SamplerAddon, SamplerHandle } from './addon.js';
+import { decodeStatus } from './decode.js';
 import { NativeError } from './errors.js';
 import type { NativeErrorCode } from './errors.js';
+import type { ProgramStatus } from './types.js';
 
 const DEFAULT_HZ = 99;
 /** MAX_ADDRESSES of bpf/profile.h. */
@@ -48,15 +50,20 @@ export interface Mapping {
 
 export interface StackSampler {
   readonly hz: number;
+  /** What became of each program. Without `sample_stack` there are no samples. */
+  readonly programs: readonly ProgramStatus[];
   /** Takes samples of these cgroups, and what is below them, until `stop`; at most 256. */
   start(cgroupIds: readonly bigint[]): void;
   /** Goes on with other cgroups. */
   select(cgroupIds: readonly bigint[]): void;
   /** Samples since the last call. To be called a few times a second: the buffer holds a third of one. */
   take(): readonly StackSample[];
-  /** The executable mappings of the selected cgroups' processes, as they are now; read by another thread. */
+  /**
+   * The executable mappings of the selected cgroups' processes, as they are now; read by another thread. None without
+   * the program `list_mappings`.
+   */
   mappings(): Promise<readonly Mapping[]>;
-  /** The kernel's names of addresses of its own; undefined where it has none. */
+  /** The kernel's names of addresses of its own, without those that have none. Takes `name_address` or `list_names`. */
   kernelNames(addresses: readonly number[]): ReadonlyMap<number, string>;
   stop(): void;
   /** How often the program has run on any CPU, and how many samples found the buffer full. */
@@ -66,7 +73,7 @@ export interface StackSampler {
 
 /**
  * Loads what takes stack samples. Nothing runs before `start`; to be opened before the capabilities are dropped, and
- * works without any.
+ * works without any. A program that this kernel does not take is reported in `programs` and left out.
  *
  * @throws NativeError `NO_ADDON`, `NO_CAPABILITY`, `NO_BTF`, `LOAD_FAILED`
  */
@@ -85,6 +92,7 @@ export function openBelow(root: string, path: string): number | undefined {
 }
 
 class LoadedSampler implements StackSampler {
+  readonly programs: readonly ProgramStatus[];
   readonly #handle: SamplerHandle;
 
   constructor(
@@ -92,6 +100,7 @@ class LoadedSampler implements StackSampler {
     readonly hz: number,
   ) {
     this.#handle = named(() => addon.openSampler(hz));
+    this.programs = addon.samplerPrograms(this.#handle).map(decodeStatus);
   }
 
   start(cgroupIds: readonly bigint[]): void {
@@ -113,6 +122,7 @@ class LoadedSampler implements StackSampler {
   }
 
   async mappings(): Promise<readonly Mapping[]> {
+    if (!this.programs.some(({ program, attached }) => program === 'list_mappings' && attached)) return [];
     return decodeMappings(await readToEnd(named(() => this.addon.openMappings(this.#handle))));
   }
 

@@ -87,10 +87,11 @@ export const BLOCKIO_ATTRIBUTIONS = ['blkcg', 'submitter', 'issuer', 'none'] as 
 export type BlockIoAttribution = (typeof BLOCKIO_ATTRIBUTIONS)[number];
 
 export interface ProgramStatus {
-  readonly probe: ProbeName;
+  /** `profile`: it belongs to what takes stack samples, see `openStackSampler`. */
+  readonly probe: ProbeName | 'profile';
   readonly program: string;
   readonly attached: boolean;
-  /** Why it is not attached, or can tell less on this kernel, and which metric that costs; mostly empty. */
+  /** Why it is not attached, or can tell less on this kernel, and what that costs, by the metric's name; mostly empty. */
   readonly detail: string;
 }
 

@@ -104,7 +104,9 @@ export class Profiler {
   }
 
   #notes({ recording: { dropped }, lost }: Recorded): string[] {
-    const notes: string[] = [];
+    const notes = this.options.sampler.programs
+      .filter(({ attached }) => !attached)
+      .map(({ program, detail }) => `BPF program ${program}: ${detail}`);
     if (lost > 0) notes.push(`${lost} samples were lost, because there was no room for them`);
     if (dropped > 0)
       notes.push(`${dropped} samples are left out, because there were too many different stacks`);

@@ -35,10 +35,9 @@ struct {
 	__type(value, struct stack_sample);
 } scratch SEC(".maps");
 
-/* Kernel addresses to name; 0: none. */
+/* Kernel addresses for list_names; 0: none. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, MAX_ADDRESSES);
 	__type(key, __u32);
 	__type(value, __u64);
@@ -46,6 +45,10 @@ struct {
 
 __u64 runs;
 __u64 lost;
+
+/* The kernel address for name_address, and its name. */
+__u64 address;
+char name[MAX_KERNEL_NAME];
 
 /* The profiled cgroup that the thread is in or below; 0: none. */
 static __always_inline __u64 profiled_cgroup(struct task_struct *task)
@@ -142,14 +145,21 @@ int list_mappings(struct bpf_iter__task_vma *ctx)
 	return 0;
 }
 
-/* One line for each address. /proc/kallsyms shows its reader no addresses without CAP_SYSLOG; %ps needs nothing. */
-SEC("iter/bpf_map_elem")
-int name_addresses(struct bpf_iter__bpf_map_elem *ctx)
+/* /proc/kallsyms shows its reader no addresses without CAP_SYSLOG; %ps needs nothing, nor does running this (5.14+). */
+SEC("syscall")
+int name_address(void *ctx)
 {
-	__u64 *address = ctx->value;
+	return BPF_SNPRINTF(name, sizeof(name), "%ps", address);
+}
 
-	if (address && *address)
-		BPF_SEQ_PRINTF(ctx->meta->seq, "%ps\n", *address);
+/* The same in a line for each address, on a kernel that does not take the other. */
+SEC("iter/bpf_map_elem")
+int list_names(struct bpf_iter__bpf_map_elem *ctx)
+{
+	__u64 *value = ctx->value;
+
+	if (value && *value)
+		BPF_SEQ_PRINTF(ctx->meta->seq, "%ps\n", *value);
 	return 0;
 }
 

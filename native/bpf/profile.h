@@ -7,6 +7,8 @@
 #define MAX_FRAMES 127
 #define MAX_COMM 16
 #define MAX_MAPPED_PATH 512
+/* KSYM_NAME_LEN is 512 since Linux 6.1, and a module's name adds up to 58. */
+#define MAX_KERNEL_NAME 640
 /* Kernel addresses named in one pass, and containers in one profile. */
 #define MAX_ADDRESSES 1024
 #define MAX_PROFILED 256

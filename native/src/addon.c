@@ -68,26 +68,12 @@ static napi_value close_session(napi_env env, napi_callback_info info)
 	return close_handle(env, info, &probes_kind);
 }
 
-static napi_value list_programs(napi_env env, napi_callback_info info)
+static napi_value list_session_programs(napi_env env, napi_callback_info info)
 {
-	napi_value argument, result, entry, attached;
+	napi_value argument;
 	struct session *session = arguments(env, info, 1, &argument);
 
-	if (!session)
-		return NULL;
-	CHECK(napi_create_array_with_length(env, session->nr_programs, &result));
-	for (size_t i = 0; i < session->nr_programs; i++) {
-		const struct program_status *status = &session->programs[i];
-
-		CHECK(napi_create_object(env, &entry));
-		CHECK(napi_get_boolean(env, status->attached, &attached));
-		CHECK(napi_set_named_property(env, entry, "attached", attached));
-		if (!set_number(env, entry, "probe", status->probe) || !set_string(env, entry, "program", status->name) ||
-		    !set_string(env, entry, "detail", status->detail))
-			return NULL;
-		CHECK(napi_set_element(env, result, i, entry));
-	}
-	return result;
+	return session ? list_programs(env, &session->programs) : NULL;
 }
 
 static napi_value owner_is_blkcg(napi_env env, napi_callback_info info)
@@ -197,7 +183,7 @@ NAPI_MODULE_INIT()
 	const napi_property_descriptor functions[] = {
 		{ .utf8name = "open", .method = open_session, .attributes = napi_enumerable },
 		{ .utf8name = "close", .method = close_session, .attributes = napi_enumerable },
-		{ .utf8name = "programs", .method = list_programs, .attributes = napi_enumerable },
+		{ .utf8name = "programs", .method = list_session_programs, .attributes = napi_enumerable },
 		{ .utf8name = "ownerIsBlkcg", .method = owner_is_blkcg, .attributes = napi_enumerable },
 		{ .utf8name = "kernelMemory", .method = kernel_memory, .attributes = napi_enumerable },
 		{ .utf8name = "track", .method = track, .attributes = napi_enumerable },

@@ -93,6 +93,27 @@ static double seconds_now(void)
 	return now.tv_sec + now.tv_nsec * 1e-9;
 }
 
+/* [{attached, probe, program, detail}...] */
+napi_value list_programs(napi_env env, const struct programs *programs)
+{
+	napi_value result, entry, attached;
+
+	CHECK(napi_create_array_with_length(env, programs->count, &result));
+	for (size_t i = 0; i < programs->count; i++) {
+		const struct program_status *status = &programs->status[i];
+
+		CHECK(napi_create_object(env, &entry));
+		CHECK(napi_get_boolean(env, status->attached, &attached));
+		CHECK(napi_set_named_property(env, entry, "attached", attached));
+		if (!set_number(env, entry, "probe", status->program->probe) ||
+		    !set_string(env, entry, "program", status->program->name) ||
+		    !set_string(env, entry, "detail", status->detail))
+			return NULL;
+		CHECK(napi_set_element(env, result, i, entry));
+	}
+	return result;
+}
+
 napi_value read_all(napi_env env, napi_callback_info info)
 {
 	napi_value argument, result;
@@ -185,13 +206,13 @@ napi_value read_costs(napi_env env, napi_callback_info info)
 	if (!session)
 		return NULL;
 	CHECK(napi_create_array(env, &result));
-	for (size_t i = 0; i < session->nr_programs; i++) {
-		struct program_status *program = &session->programs[i];
+	for (size_t i = 0; i < session->programs.count; i++) {
+		struct program_status *program = &session->programs.status[i];
 
 		if (!program->attached || !costs_read(session, program, &cost))
 			continue;
 		CHECK(napi_create_object(env, &entry));
-		if (!set_string(env, entry, "program", program->name) || !set_number(env, entry, "runs", cost.runs) ||
+		if (!set_string(env, entry, "program", program->program->name) || !set_number(env, entry, "runs", cost.runs) ||
 		    !set_number(env, entry, "seconds", cost.nanoseconds * 1e-9))
 			return NULL;
 		CHECK(napi_set_element(env, result, length++, entry));

@@ -34,7 +34,7 @@ static const uint64_t *find_cost(const struct session *session, const char *prog
 
 bool costs_read(const struct session *session, struct program_status *program, struct program_cost *cost)
 {
-	const uint64_t *words = program->cost ?: find_cost(session, program->name);
+	const uint64_t *words = program->cost ?: find_cost(session, program->program->name);
 
 	program->cost = words;
 	if (words)

@@ -3,7 +3,6 @@
 #include "environment.h"
 
 #include <bpf/libbpf.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,16 +81,4 @@ bool io_controller_enabled(const char *cgroup_root)
 		if (!strcmp(word, "io"))
 			return true;
 	return false;
-}
-
-int load_undisturbed(struct bpf_object_skeleton *skeleton)
-{
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	error = bpf_object__load_skeleton(skeleton);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
 }

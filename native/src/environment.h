@@ -8,8 +8,6 @@
 
 #include "session.h"
 
-struct bpf_object_skeleton;
-
 /* False, with one sentence that says what to do, when BTF or a capability is missing. */
 bool environment_suffices(struct failure *failure);
 
@@ -21,11 +19,5 @@ uint16_t ephemeral_port_low(void);
 
 /* Whether containers of this hierarchy have blkcgs of their own: the io controller is enabled below the root. */
 bool io_controller_enabled(const char *cgroup_root);
-
-/*
- * Loads an opened object with signals held back: the verifier gives up (EAGAIN) when one is pending, which looks like a
- * program that the kernel refuses.
- */
-int load_undisturbed(struct bpf_object_skeleton *skeleton);
 
 #endif

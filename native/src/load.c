@@ -16,8 +16,7 @@
 #include "events.h"
 #include "kernscale.skel.h"
 #include "maps.h"
-#include "messages.h"
-#include "programs.h"
+#include "probe_programs.h"
 #include "session.h"
 
 static bool has_tracepoint(const struct btf *kernel, const char *tracepoint)
@@ -52,25 +51,6 @@ static const struct member *missing_member(const struct btf *kernel, const char 
 	return NULL;
 }
 
-static bool can_attach(const struct btf *kernel, const struct program *program)
-{
-	return !program->tracepoint || has_tracepoint(kernel, program->tracepoint);
-}
-
-/* Whether another program does the same work on this kernel. Where none can, the one that is preferred tells the loss. */
-static bool is_replaced(const struct btf *kernel, const struct program *program)
-{
-	if (program->instead_of)
-		return has_tracepoint(kernel, program->instead_of) || !can_attach(kernel, program);
-	if (can_attach(kernel, program))
-		return false;
-	for (size_t i = 0; i < nr_programs; i++)
-		if (programs[i].instead_of && !strcmp(programs[i].instead_of, program->tracepoint) &&
-		    can_attach(kernel, &programs[i]))
-			return true;
-	return false;
-}
-
 static bool is_wanted(const struct options *options, const struct program *program)
 {
 	if (program->events)
@@ -81,81 +61,52 @@ static bool is_wanted(const struct options *options, const struct program *progr
 /* Decides by the kernel's own type information, never by its version. */
 static void plan(struct session *session, const struct btf *kernel)
 {
-	for (size_t i = 0; i < nr_programs; i++) {
-		const struct program *program = &programs[i];
-		struct program_status *status = &session->programs[session->nr_programs];
+	struct programs *programs = &session->programs;
 
-		if (!is_wanted(&session->options, program) || is_replaced(kernel, program))
-			continue;
-		status->name = program->name;
-		status->probe = program->probe;
-		status->absent = program->absent;
-		status->member = missing_member(kernel, program->name);
-		status->wanted = can_attach(kernel, program);
-		session->nr_programs++;
-		if (!status->wanted)
-			tell_absence(status, "this kernel has no tracepoint %s", program->tracepoint);
+	for (size_t i = 0; i < nr_probe_programs; i++)
+		if (is_wanted(&session->options, &probe_programs[i]))
+			programs_add(programs, &probe_programs[i]);
+	for (size_t i = 0; i < programs->count; i++) {
+		struct program_status *status = &programs->status[i];
+		const char *tracepoint = status->program->tracepoint;
+
+		status->member = missing_member(kernel, status->program->name);
+		if (tracepoint && !has_tracepoint(kernel, tracepoint))
+			programs_leave_out(programs, status, "this kernel has no tracepoint %s", tracepoint);
 	}
 }
 
 static int configure(struct session *session)
 {
 	struct kernscale *skeleton = session->skeleton;
-	struct bpf_program *program;
-	int error = maps_set_bounds(skeleton, session->options.max_containers, session->shards);
 
 	skeleton->rodata->shards = session->shards;
 	skeleton->rodata->shards_shared = (uint32_t)libbpf_num_possible_cpus() > session->shards;
 	skeleton->rodata->ephemeral_low = ephemeral_port_low();
 	skeleton->rodata->owner_is_blkcg = session->owner_is_blkcg;
-
-	bpf_object__for_each_program(program, skeleton->obj) {
-		const struct program_status *status = program_status(session, bpf_program__name(program));
-
-		error |= bpf_program__set_autoload(program, status && status->wanted);
-	}
-	return error;
+	return maps_set_bounds(skeleton, session->options.max_containers, session->shards);
 }
 
-static int load_once(struct session *session)
+static struct bpf_object_skeleton *open_object(void *owner)
 {
-	int error;
+	struct session *session = owner;
 
 	session->skeleton = kernscale__open();
 	if (!session->skeleton)
-		return -errno;
-	error = configure(session) ?: load_undisturbed(session->skeleton->skeleton);
-	if (error) {
-		kernscale__destroy(session->skeleton);
-		session->skeleton = NULL;
-	}
-	return error;
+		return NULL;
+	errno = configure(session) ? EINVAL : 0;
+	return errno ? NULL : session->skeleton->skeleton;
 }
 
-/* libbpf loads all or nothing: leave out the program it names and try again. */
-static bool load(struct session *session, struct failure *failure)
+static void close_object(void *owner)
 {
-	for (size_t attempt = 0; attempt <= session->nr_programs; attempt++) {
-		size_t before = messages_count();
-		int error = load_once(session);
-		const char *name;
-		struct program_status *status;
+	struct session *session = owner;
 
-		if (!error)
-			return true;
-		name = messages_failed_program(before);
-		status = name ? program_status(session, name) : NULL;
-		if (!status || !status->wanted) {
-			fail(failure, "LOAD_FAILED", "the BPF programs cannot be loaded (%s): %s", strerror(-error),
-			     messages_last_warning());
-			return false;
-		}
-		status->wanted = false;
-		tell_absence(status, "refused by the kernel: %s", strerror(-error));
-	}
-	fail(failure, "LOAD_FAILED", "the kernel refuses every BPF program: %s", messages_last_warning());
-	return false;
+	kernscale__destroy(session->skeleton);
+	session->skeleton = NULL;
 }
+
+static const struct object probes_object = { .open = open_object, .close = close_object };
 
 /* Memory that is shared with the kernel, and NULL without. */
 static void *share(const struct bpf_map *map, size_t size)
@@ -225,7 +176,7 @@ struct session *session_open(const struct options *options, struct failure *fail
 	session->owner_is_blkcg = io_controller_enabled(options->cgroup_root);
 	plan(session, kernel);
 	btf__free(kernel);
-	if (load(session, failure) && map_memory(session, failure) && events_open(session, failure) &&
+	if (programs_load(&session->programs, &probes_object, session, failure) && map_memory(session, failure) && events_open(session, failure) &&
 	    session_attach(session, failure)) {
 		trim_memory();
 		return session;
@@ -244,17 +195,14 @@ void session_close(struct session *session)
 {
 	size_t slots = session->nr_slots;
 
-	for (size_t i = 0; i < session->nr_sample_links; i++)
-		bpf_link__destroy(session->sample_links[i]);
-	free(session->sample_links);
+	clocks_close(&session->samples);
 	events_close(session);
 	unshare_memory(session->rows, slots * session->shards * sizeof(struct row));
 	unshare_memory(session->settled, slots * sizeof(struct settled));
 	unshare_memory(session->peer_counts, slots * sizeof(uint64_t));
 	pool_close(&session->blockio);
 	pool_close(&session->peers);
-	if (session->skeleton)
-		kernscale__destroy(session->skeleton);
+	close_object(session);
 	free(session->tracked);
 	free(session->totals);
 	free(session->peers_in_use);

@@ -48,6 +48,7 @@ napi_value set_string(napi_env env, napi_value object, const char *name, const c
 napi_value set_number(napi_env env, napi_value object, const char *name, double number);
 
 /* Functions of answers.c. */
+napi_value list_programs(napi_env env, const struct programs *programs);
 napi_value read_all(napi_env env, napi_callback_info info);
 napi_value take_events(napi_env env, napi_callback_info info);
 napi_value time_programs(napi_env env, napi_callback_info info);

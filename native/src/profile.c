@@ -4,24 +4,21 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "clocks.h"
 #include "environment.h"
-#include "messages.h"
+#include "kernel_names.h"
 #include "profile.skel.h"
 
 struct sampler {
 	struct profile *skeleton;
-	struct bpf_link **clocks; /* one per CPU */
-	int *events;		  /* their perf events, owned by the links */
-	size_t nr_clocks;
+	struct programs programs;
+	uint32_t hz;
+	struct clocks clocks;
 	struct ring_buffer *ring;
-	uint64_t *addresses; /* shared with the kernel */
 	struct bytes bytes;
 };
 
@@ -36,103 +33,97 @@ static uint32_t ring_bytes(void)
 	return size;
 }
 
-static bool grow(struct bytes *bytes, size_t more)
-{
-	size_t capacity = bytes->capacity ?: 64 * 1024;
-	char *larger;
-
-	while (capacity < bytes->size + more)
-		capacity *= 2;
-	if (capacity == bytes->capacity)
-		return true;
-	larger = realloc(bytes->data, capacity);
-	if (!larger)
-		return false;
-	bytes->data = larger;
-	bytes->capacity = capacity;
-	return true;
-}
-
 static int keep(void *context, void *data, size_t size)
 {
 	struct bytes *bytes = context;
 	const uint64_t length = size;
+	char *room = bytes_room(bytes, sizeof(length) + size);
 
-	if (!grow(bytes, sizeof(length) + size))
+	if (!room)
 		return -ENOMEM;
-	memcpy(bytes->data + bytes->size, &length, sizeof(length));
-	memcpy(bytes->data + bytes->size + sizeof(length), data, size);
+	memcpy(room, &length, sizeof(length));
+	memcpy(room + sizeof(length), data, size);
 	bytes->size += sizeof(length) + size;
 	return 0;
 }
 
-/* libbpf starts what it attaches, so it is stopped at once. */
-static int add_clock(struct sampler *sampler, int cpu, uint32_t hz)
+static int attach_clocks(void *owner, struct bpf_program *program)
 {
-	int event = perf_event_on(cpu, hz);
-	struct bpf_link *link;
+	struct sampler *sampler = owner;
 
-	if (event < 0)
-		return errno == ENODEV ? 0 : -errno; /* possible, but offline */
-	link = bpf_program__attach_perf_event(sampler->skeleton->progs.sample_stack, event);
-	if (!link) {
-		int error = errno;
-
-		close(event);
-		return -error;
-	}
-	sampler->clocks[sampler->nr_clocks] = link;
-	sampler->events[sampler->nr_clocks++] = event;
-	return ioctl(event, PERF_EVENT_IOC_DISABLE, 0) ? -errno : 0;
+	return clocks_open(&sampler->clocks, program, sampler->hz, false);
 }
 
-static int add_clocks(struct sampler *sampler, uint32_t hz)
+/* There is nothing to attach: it can be run, or it is of no use. */
+static int try_naming(void *owner, struct bpf_program *program)
 {
-	int cpus = libbpf_num_possible_cpus(), error = 0;
+	struct sampler *sampler = owner;
+	const uint64_t any = 0;
 
-	sampler->clocks = calloc(cpus, sizeof(*sampler->clocks));
-	sampler->events = calloc(cpus, sizeof(*sampler->events));
-	if (!sampler->clocks || !sampler->events)
-		return -ENOMEM;
-	for (int cpu = 0; cpu < cpus && !error; cpu++)
-		error = add_clock(sampler, cpu, hz);
-	return error;
+	(void)program;
+	sampler->bytes.size = 0;
+	return names_by_call(sampler->skeleton, &any, 1, &sampler->bytes);
 }
 
-static int add_iterators(struct sampler *sampler)
+static int attach_names(void *owner, struct bpf_program *program)
 {
-	struct profile *skeleton = sampler->skeleton;
+	struct profile *skeleton = ((struct sampler *)owner)->skeleton;
 	union bpf_iter_link_info info = { .map.map_fd = bpf_map__fd(skeleton->maps.addresses) };
 	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
 
-	skeleton->links.list_mappings = bpf_program__attach_iter(skeleton->progs.list_mappings, NULL);
-	if (!skeleton->links.list_mappings)
-		return -errno;
-	skeleton->links.name_addresses = bpf_program__attach_iter(skeleton->progs.name_addresses, &options);
-	return skeleton->links.name_addresses ? 0 : -errno;
+	skeleton->links.list_names = bpf_program__attach_iter(program, &options);
+	return skeleton->links.list_names ? 0 : -errno;
 }
 
-static int load(struct sampler *sampler)
+static const struct program profile_programs[] = {
+	{ .name = "sample_stack", .probe = PROBE_PROFILE, .attach = attach_clocks, .absent = "no profiles" },
+	{ .name = "list_mappings",
+	  .probe = PROBE_PROFILE,
+	  .absent = "profiles do not tell the functions of programs, nor the files they are in" },
+	{ .name = "name_address",
+	  .probe = PROBE_PROFILE,
+	  .attach = try_naming,
+	  .absent = "profiles do not tell the functions of the kernel" },
+	{ .name = "list_names",
+	  .probe = PROBE_PROFILE,
+	  .instead_of = "name_address",
+	  .attach = attach_names,
+	  .absent = "profiles do not tell the functions of the kernel" },
+};
+
+static struct bpf_object_skeleton *open_object(void *owner)
 {
+	struct sampler *sampler = owner;
 	struct profile *skeleton = sampler->skeleton = profile__open();
-	int error;
 
 	if (!skeleton)
-		return -errno;
+		return NULL;
 	skeleton->rodata->page_size = sysconf(_SC_PAGESIZE);
-	error = bpf_map__set_max_entries(skeleton->maps.samples, ring_bytes()) ?: load_undisturbed(skeleton->skeleton);
-	if (error)
-		return error;
-	sampler->addresses = mmap(NULL, MAX_ADDRESSES * sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED,
-				  bpf_map__fd(skeleton->maps.addresses), 0);
-	sampler->ring = ring_buffer__new(bpf_map__fd(skeleton->maps.samples), keep, &sampler->bytes, NULL);
-	return sampler->addresses == MAP_FAILED || !sampler->ring ? -ENOMEM : 0;
+	errno = bpf_map__set_max_entries(skeleton->maps.samples, ring_bytes()) ? EINVAL : 0;
+	return errno ? NULL : skeleton->skeleton;
+}
+
+static void close_object(void *owner)
+{
+	struct sampler *sampler = owner;
+
+	profile__destroy(sampler->skeleton);
+	sampler->skeleton = NULL;
+}
+
+static const struct object profile_object = { .open = open_object, .close = close_object };
+
+static bool open_ring(struct sampler *sampler, struct failure *failure)
+{
+	sampler->ring = ring_buffer__new(bpf_map__fd(sampler->skeleton->maps.samples), keep, &sampler->bytes, NULL);
+	if (!sampler->ring)
+		fail(failure, "NO_MEMORY", "no memory for samples of stacks: %s", strerror(errno));
+	return sampler->ring;
 }
 
 struct sampler *sampler_open(uint32_t hz, struct failure *failure)
 {
 	struct sampler *sampler;
-	int error;
 
 	if (!environment_suffices(failure))
 		return NULL;
@@ -141,27 +132,29 @@ struct sampler *sampler_open(uint32_t hz, struct failure *failure)
 		fail(failure, "NO_MEMORY", "no memory for profiles");
 		return NULL;
 	}
-	error = load(sampler) ?: add_iterators(sampler) ?: add_clocks(sampler, hz);
-	if (!error)
-		return sampler;
-	fail(failure, "LOAD_FAILED", "this kernel takes no profiles (%s): %s", strerror(-error), messages_last_warning());
-	sampler_close(sampler);
-	return NULL;
+	sampler->hz = hz;
+	for (size_t i = 0; i < sizeof(profile_programs) / sizeof(profile_programs[0]); i++)
+		programs_add(&sampler->programs, &profile_programs[i]);
+	if (!programs_load(&sampler->programs, &profile_object, sampler, failure) || !open_ring(sampler, failure)) {
+		sampler_close(sampler);
+		return NULL;
+	}
+	programs_attach(&sampler->programs, sampler->skeleton->skeleton, sampler);
+	return sampler;
 }
 
 void sampler_close(struct sampler *sampler)
 {
-	for (size_t i = 0; i < sampler->nr_clocks; i++)
-		bpf_link__destroy(sampler->clocks[i]);
-	free(sampler->clocks);
-	free(sampler->events);
+	clocks_close(&sampler->clocks);
 	ring_buffer__free(sampler->ring);
-	if (sampler->addresses && sampler->addresses != MAP_FAILED)
-		munmap(sampler->addresses, MAX_ADDRESSES * sizeof(uint64_t));
-	if (sampler->skeleton)
-		profile__destroy(sampler->skeleton);
+	close_object(sampler);
 	free(sampler->bytes.data);
 	free(sampler);
+}
+
+const struct programs *sampler_programs(const struct sampler *sampler)
+{
+	return &sampler->programs;
 }
 
 int sampler_select(struct sampler *sampler, const uint64_t *cgroups, uint32_t count)
@@ -180,10 +173,7 @@ int sampler_select(struct sampler *sampler, const uint64_t *cgroups, uint32_t co
 
 int sampler_run(struct sampler *sampler, bool on)
 {
-	for (size_t i = 0; i < sampler->nr_clocks; i++)
-		if (ioctl(sampler->events[i], on ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0))
-			return -errno;
-	return 0;
+	return clocks_run(&sampler->clocks, on);
 }
 
 const struct bytes *sampler_take(struct sampler *sampler, int *error)
@@ -195,38 +185,25 @@ const struct bytes *sampler_take(struct sampler *sampler, int *error)
 
 int sampler_mappings(struct sampler *sampler)
 {
-	int iterator = bpf_iter_create(bpf_link__fd(sampler->skeleton->links.list_mappings));
+	int iterator;
 
+	if (!program_attached(&sampler->programs, "list_mappings"))
+		return -EOPNOTSUPP;
+	iterator = bpf_iter_create(bpf_link__fd(sampler->skeleton->links.list_mappings));
 	return iterator < 0 ? -errno : iterator;
 }
 
 const struct bytes *sampler_names(struct sampler *sampler, const uint64_t *addresses, uint32_t count, int *error)
 {
-	enum { CHUNK = 32 * 1024 };
-	struct bytes *bytes = &sampler->bytes;
-	int iterator = bpf_iter_create(bpf_link__fd(sampler->skeleton->links.name_addresses));
-	ssize_t got = iterator < 0 ? -1 : 1;
-
-	memset(sampler->addresses, 0, MAX_ADDRESSES * sizeof(uint64_t));
-	memcpy(sampler->addresses, addresses, (count < MAX_ADDRESSES ? count : MAX_ADDRESSES) * sizeof(uint64_t));
-	*error = iterator < 0 ? -errno : 0;
-	bytes->size = 0;
-	while (got > 0 && !*error) {
-		if (!grow(bytes, CHUNK)) {
-			*error = -ENOMEM;
-			break;
-		}
-		got = read(iterator, bytes->data + bytes->size, CHUNK);
-		if (got > 0)
-			bytes->size += got;
-		else if (got < 0 && (errno == EAGAIN || errno == EINTR))
-			got = 1;
-		else if (got < 0)
-			*error = -errno;
-	}
-	if (iterator >= 0)
-		close(iterator);
-	return *error ? NULL : bytes;
+	sampler->bytes.size = 0;
+	*error = 0;
+	if (count > MAX_ADDRESSES)
+		*error = -E2BIG;
+	else if (program_attached(&sampler->programs, "name_address"))
+		*error = names_by_call(sampler->skeleton, addresses, count, &sampler->bytes);
+	else if (program_attached(&sampler->programs, "list_names"))
+		*error = names_by_iterator(sampler->skeleton, addresses, count, &sampler->bytes);
+	return *error ? NULL : &sampler->bytes;
 }
 
 void sampler_counts(const struct sampler *sampler, uint64_t *runs, uint64_t *lost)

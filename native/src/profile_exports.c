@@ -48,6 +48,14 @@ static napi_value close_sampler(napi_env env, napi_callback_info info)
 	return close_handle(env, info, &sampler_kind);
 }
 
+static napi_value list_sampler_programs(napi_env env, napi_callback_info info)
+{
+	napi_value argument;
+	struct sampler *sampler = sampler_of(env, info, 1, &argument);
+
+	return sampler ? list_programs(env, sampler_programs(sampler)) : NULL;
+}
+
 /* The numbers of a BigUint64Array; they belong to it. */
 static napi_value get_numbers(napi_env env, napi_value array, uint64_t **numbers, size_t *length)
 {
@@ -180,6 +188,7 @@ napi_value sampler_exports(napi_env env, napi_value exports)
 	const napi_property_descriptor functions[] = {
 		{ .utf8name = "openSampler", .method = open_sampler, .attributes = napi_enumerable },
 		{ .utf8name = "closeSampler", .method = close_sampler, .attributes = napi_enumerable },
+		{ .utf8name = "samplerPrograms", .method = list_sampler_programs, .attributes = napi_enumerable },
 		{ .utf8name = "selectCgroups", .method = select_cgroups, .attributes = napi_enumerable },
 		{ .utf8name = "runSampler", .method = run_sampler, .attributes = napi_enumerable },
 		{ .utf8name = "takeSamples", .method = take_samples, .attributes = napi_enumerable },

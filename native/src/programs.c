@@ -1,132 +1,163 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "programs.h"
 
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-const struct program programs[] = {
-	{ .name = "sched_switch",
-	  .probe = PROBE_SCHEDULER,
-	  .tracepoint = "sched_switch",
-	  .absent = "no kernscale_state_seconds_total, kernscale_oncpu_seconds, kernscale_runqueue_seconds and "
-		    "kernscale_offcpu_seconds" },
-	{ .name = "sched_process_fork",
-	  .probe = PROBE_SCHEDULER,
-	  .always = true,
-	  .tracepoint = "sched_process_fork",
-	  .absent = "threads count from the next read on, in every metric" },
-	{ .name = "settle",
-	  .probe = PROBE_SCHEDULER,
-	  .always = true,
-	  .absent = "kernscale_state_seconds_total lacks what is unfinished, and threads older than the probe" },
-	{ .name = "sched_process_exec",
-	  .probe = PROBE_SCHEDULER,
-	  .always = true,
-	  .tracepoint = "sched_process_exec",
-	  .absent = "a program started by another thread than the first counts from the next read on" },
-	{ .name = "cgroup_attach_task",
-	  .probe = PROBE_SCHEDULER,
-	  .tracepoint = "cgroup_attach_task",
-	  .absent = "a thread moved between containers counts in the new one from its next switch or read on" },
-	{ .name = "io_uring_submit",
-	  .probe = PROBE_SCHEDULER,
-	  .tracepoint = "io_uring_submit_req",
-	  .absent = "threads waiting in io_uring count as idle in kernscale_state_seconds_total" },
-	{ .name = "io_uring_submit_sqe",
-	  .probe = PROBE_SCHEDULER,
-	  .tracepoint = "io_uring_submit_sqe",
-	  .instead_of = "io_uring_submit_req",
-	  .absent = "threads waiting in io_uring count as idle in kernscale_state_seconds_total" },
-	{ .name = "cgroup_created",
-	  .probe = PROBE_SCHEDULER,
-	  .events = true,
-	  .tracepoint = "cgroup_mkdir",
-	  .absent = "containers are measured from the next scan on" },
-	{ .name = "cgroup_removed",
-	  .probe = PROBE_SCHEDULER,
-	  .events = true,
-	  .tracepoint = "cgroup_rmdir",
-	  .absent = "containers are served until the next scan" },
-	{ .name = "sample", .probe = PROBE_SAMPLING, .absent = "no kernscale_cpu_samples_total" },
-	{ .name = "block_io_start",
-	  .probe = PROBE_BLOCKIO,
-	  .tracepoint = "block_io_start",
-	  .absent = "kernscale_blockio_seconds and kernscale_blockio_bytes know no owner but the request's blkcg" },
-	{ .name = "block_rq_issue",
-	  .probe = PROBE_BLOCKIO,
-	  .tracepoint = "block_rq_issue",
-	  .instead_of = "block_io_start",
-	  .absent = "kernscale_blockio_seconds and kernscale_blockio_bytes know no owner but the request's blkcg" },
-	{ .name = "block_rq_complete",
-	  .probe = PROBE_BLOCKIO,
-	  .tracepoint = "block_rq_complete",
-	  .absent = "no kernscale_blockio_seconds, kernscale_blockio_bytes and kernscale_blockio_failures_total" },
-	{ .name = "sock_send_length",
-	  .probe = PROBE_TCP,
-	  .tracepoint = "sock_send_length",
-	  .absent = "kernscale_tcp_serve_seconds and much of kernscale_tcp_wait_seconds is missing" },
-	{ .name = "net_dev_queue",
-	  .probe = PROBE_TCP,
-	  .tracepoint = "net_dev_queue",
-	  .instead_of = "sock_send_length",
-	  .absent = "kernscale_tcp_serve_seconds and much of kernscale_tcp_wait_seconds is missing" },
-	{ .name = "tcp_rcv_space_adjust",
-	  .probe = PROBE_TCP,
-	  .tracepoint = "tcp_rcv_space_adjust",
-	  .absent = "no kernscale_tcp_wait_seconds and no kernscale_tcp_serve_seconds" },
-	{ .name = "inet_sock_set_state",
-	  .probe = PROBE_TCP,
-	  .tracepoint = "inet_sock_set_state",
-	  .absent = "no kernscale_tcp_connections_total and kernscale_tcp_failures_total" },
-	{ .name = "tcp_retransmit",
-	  .probe = PROBE_TCP,
-	  .tracepoint = "tcp_retransmit_skb",
-	  .absent = "no kernscale_tcp_retransmits_total" },
-};
+#include "messages.h"
 
-const size_t nr_programs = sizeof(programs) / sizeof(programs[0]);
-
-const struct member members[] = {
-	{ .program = "sched_switch",
-	  .type = "cfs_rq",
-	  .name = "throttle_count",
-	  .other_type = "task_struct",
-	  .other_name = "throttled",
-	  .absent = "kernscale_state_seconds_total has no time in the state throttled" },
-	{ .program = "sched_switch",
-	  .type = "cfs_rq",
-	  .name = "throttled_clock_self_time",
-	  .other_type = "task_struct",
-	  .other_name = "throttled",
-	  .absent = "in kernscale_state_seconds_total, threads that wait already when the quota ends, or wake up after, "
-		    "are in the state runqueue" },
-};
-
-const size_t nr_members = sizeof(members) / sizeof(members[0]);
-
-struct program_status *program_status(struct session *session, const char *name)
+struct program_status *program_status(struct programs *programs, const char *name)
 {
-	for (size_t i = 0; i < session->nr_programs; i++)
-		if (!strcmp(session->programs[i].name, name))
-			return &session->programs[i];
+	for (size_t i = 0; i < programs->count; i++)
+		if (!strcmp(programs->status[i].program->name, name))
+			return &programs->status[i];
 	return NULL;
 }
 
-bool program_attached(struct session *session, const char *name)
+bool program_attached(struct programs *programs, const char *name)
 {
-	const struct program_status *status = program_status(session, name);
+	const struct program_status *status = program_status(programs, name);
 
 	return status && status->attached;
 }
 
-void tell_absence(struct program_status *status, const char *format, ...)
+void programs_add(struct programs *programs, const struct program *program)
 {
+	programs->status[programs->count++] =
+		(struct program_status){ .program = program, .wanted = !program->instead_of };
+}
+
+/* The program that does the work of another where the kernel does not take that one, or NULL. */
+static struct program_status *stand_in_of(struct programs *programs, const struct program_status *status)
+{
+	for (size_t i = 0; i < programs->count; i++) {
+		const char *preferred = programs->status[i].program->instead_of;
+
+		if (preferred && !strcmp(preferred, status->program->name))
+			return &programs->status[i];
+	}
+	return NULL;
+}
+
+static bool is_left_out(const struct program_status *status)
+{
+	return status->detail[0];
+}
+
+void programs_leave_out(struct programs *programs, struct program_status *status, const char *format, ...)
+{
+	struct program_status *stand_in = stand_in_of(programs, status);
 	char why[256];
 	va_list arguments;
 
 	va_start(arguments, format);
 	vsnprintf(why, sizeof(why), format, arguments);
 	va_end(arguments);
-	snprintf(status->detail, sizeof(status->detail), "%s: %s", why, status->absent);
+	snprintf(status->detail, sizeof(status->detail), "%s: %s", why, status->program->absent);
+	status->wanted = false;
+	if (stand_in && !is_left_out(stand_in))
+		stand_in->wanted = true;
+}
+
+/* The verifier gives up (EAGAIN) when a signal is pending, which looks like a program that the kernel refuses. */
+static int load_undisturbed(struct bpf_object_skeleton *skeleton)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	error = bpf_object__load_skeleton(skeleton);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
+static int load_once(struct programs *programs, const struct object *object, void *owner)
+{
+	struct bpf_object_skeleton *skeleton = object->open(owner);
+	struct bpf_program *program;
+	int error = 0;
+
+	if (!skeleton)
+		return -errno;
+	bpf_object__for_each_program(program, *skeleton->obj) {
+		const struct program_status *status = program_status(programs, bpf_program__name(program));
+
+		error |= bpf_program__set_autoload(program, status && status->wanted);
+	}
+	return error ?: load_undisturbed(skeleton);
+}
+
+/* What another program does is not missing. Where none can do it, the one that is preferred tells the loss. */
+static bool is_told(struct programs *programs, const struct program_status *status)
+{
+	const struct program_status *stand_in = stand_in_of(programs, status);
+
+	return status->wanted || !(status->program->instead_of || (stand_in && stand_in->wanted));
+}
+
+static void forget_replaced(struct programs *programs)
+{
+	struct programs told = {};
+
+	for (size_t i = 0; i < programs->count; i++)
+		if (is_told(programs, &programs->status[i]))
+			told.status[told.count++] = programs->status[i];
+	*programs = told;
+}
+
+/* libbpf loads all or nothing: leave out the program it names and try again. */
+bool programs_load(struct programs *programs, const struct object *object, void *owner, struct failure *failure)
+{
+	for (;;) {
+		size_t before = messages_count();
+		int error = load_once(programs, object, owner);
+		struct program_status *refused;
+		const char *name;
+
+		if (!error) {
+			forget_replaced(programs);
+			return true;
+		}
+		object->close(owner);
+		name = messages_failed_program(before);
+		refused = name ? program_status(programs, name) : NULL;
+		if (!refused || !refused->wanted) {
+			fail(failure, "LOAD_FAILED", "the BPF programs cannot be loaded (%s): %s", strerror(-error),
+			     messages_last_warning());
+			return false;
+		}
+		programs_leave_out(programs, refused, "refused by the kernel: %s", strerror(-error));
+	}
+}
+
+static int attach(const struct program *program, const struct bpf_object_skeleton *skeleton, void *owner)
+{
+	for (int i = 0; i < skeleton->prog_cnt; i++) {
+		const struct bpf_prog_skeleton *loaded = &skeleton->progs[i];
+
+		if (strcmp(loaded->name, program->name))
+			continue;
+		if (program->attach)
+			return program->attach(owner, *loaded->prog);
+		*loaded->link = bpf_program__attach(*loaded->prog);
+		return *loaded->link ? 0 : -errno;
+	}
+	return -ENOENT;
+}
+
+void programs_attach(struct programs *programs, const struct bpf_object_skeleton *skeleton, void *owner)
+{
+	for (size_t i = 0; i < programs->count; i++) {
+		struct program_status *status = &programs->status[i];
+		int error = status->wanted ? attach(status->program, skeleton, owner) : 0;
+
+		status->attached = status->wanted && !error;
+		if (error)
+			programs_leave_out(programs, status, "cannot attach: %s", strerror(-error));
+	}
 }

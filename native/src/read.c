@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "kernscale.skel.h"
-#include "programs.h"
 #include "session.h"
 
 /* To divide by: that gives the double nearest to the exact decimal, which a product with 1e-9 may miss. */
@@ -35,7 +34,7 @@ int session_settle(struct session *session)
 {
 	int error = 0;
 
-	if (program_attached(session, "settle")) {
+	if (program_attached(&session->programs, "settle")) {
 		session->skeleton->bss->settle_clock = 0;
 		/* The iterator takes this CPU's run-queue clock for now; passing through the scheduler refreshes it. */
 		sched_yield();

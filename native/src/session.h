@@ -8,31 +8,16 @@
 #include <stdint.h>
 
 #include "../bpf/layout.h"
+#include "clocks.h"
 #include "failure.h"
 #include "pools.h"
+#include "programs.h"
 
 struct kernscale; /* the skeleton bpftool generates */
-struct member;
-struct bpf_link;
 struct ring_buffer;
 struct watch;
 
-/* In the order of PROBES in ../types.ts. */
-enum probe { PROBE_SCHEDULER, PROBE_BLOCKIO, PROBE_SAMPLING, PROBE_TCP, NR_PROBES };
-
-#define MAX_PROGRAMS 24
 #define MAX_SHARDS 8
-
-struct program_status {
-	enum probe probe;
-	const char *name;
-	const char *absent;          /* what is lost without it */
-	const struct member *member; /* that the kernel lacks; NULL: it can tell everything */
-	bool wanted;
-	bool attached;
-	const uint64_t *cost; /* what it takes, as it counts that itself; NULL: not looked for yet */
-	char detail[512];
-};
 
 struct options {
 	bool probes[NR_PROBES];
@@ -81,10 +66,8 @@ struct totals {
 struct session {
 	struct kernscale *skeleton;
 	struct options options;
-	struct program_status programs[MAX_PROGRAMS];
-	size_t nr_programs;
-	struct bpf_link **sample_links; /* one per CPU */
-	size_t nr_sample_links;
+	struct programs programs;
+	struct clocks samples;
 
 	struct ring_buffer *ring; /* NULL: no cgroup events */
 	struct cgroup_event *events;
@@ -111,6 +94,9 @@ void session_close(struct session *session);
 /* Attaches what was loaded, and takes on the threads there are. False when nothing attaches. */
 bool session_attach(struct session *session, struct failure *failure);
 
+/* Has the program `sample` run at a clock's ticks on each CPU. 0 or -errno. */
+int session_attach_samples(void *session, struct bpf_program *program);
+
 /* The slot of the cgroup, or -1 and `failure`. */
 int64_t session_track(struct session *session, uint64_t cgroup, struct failure *failure);
 void session_untrack(struct session *session, uint64_t cgroup);
@@ -130,9 +116,5 @@ size_t session_write_slot(const struct session *session, uint32_t slot, double *
 
 /* Forgets peers of containers that are gone, and, near a bound, those that were quiet for long. */
 void session_age_peers(struct session *session);
-
-/* A clock of that CPU, not yet attached to anything. Its descriptor, or -1 and errno. */
-int perf_event_on(int cpu, uint32_t hz);
-
 
 #endif

@@ -87,6 +87,7 @@ describe('Prometheus with native histograms', function () {
     });
     exporter = new Exporter({
       probes: new WaitingProbes(statSync(container, { bigint: true }).ino),
+      profilePrograms: [],
       bounds: BOUNDS,
       detail: true,
       cgroupRoot: path.join(directory, 'cgroup'),

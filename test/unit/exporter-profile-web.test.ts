@@ -53,6 +53,7 @@ describe('GET /profile', () => {
   /** A sampler whose kernel side cannot be read. */
   const broken = {
     hz: 99,
+    programs: [],
     start: () => undefined,
     select: () => undefined,
     take: () => [],

@@ -62,6 +62,7 @@ describe('the exporter over HTTP', () => {
     });
     exporter = new Exporter({
       probes,
+      profilePrograms: [],
       bounds: BOUNDS,
       detail: false,
       cgroupRoot: path.join(directory, 'cgroup'),
@@ -210,6 +211,7 @@ describe('the exporter over HTTP', () => {
     waiting.stop();
     const early = new Exporter({
       probes: new HandMadeProbes(),
+      profilePrograms: [],
       bounds: BOUNDS,
       detail: false,
       cgroupRoot: directory,
