@@ -1,5 +1,11 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { BLOCKIO_ATTRIBUTIONS, type Probes, type ProgramCost, type ProgramStatus, type Snapshot } from 'bpf-linker-napi';
+import {
+  BLOCKIO_ATTRIBUTIONS,
+  type Probes,
+  type ProgramCost,
+  type ProgramStatus,
+  type Snapshot,
+} from 'bpf-linker-napi';
 import { collectProcessMetrics, EVENT_LOOP_TIMES } from '../common/process-metrics.js';
 import type { ContainerCounts } from './containers.js';
 import type { Format } from './exposition.js';

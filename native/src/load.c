@@ -176,8 +176,8 @@ struct session *session_open(const struct options *options, struct failure *fail
 	session->owner_is_blkcg = io_controller_enabled(options->cgroup_root);
 	plan(session, kernel);
 	btf__free(kernel);
-	if (programs_load(&session->programs, &probes_object, session, failure) && map_memory(session, failure) && events_open(session, failure) &&
-	    session_attach(session, failure)) {
+	if (programs_load(&session->programs, &probes_object, session, failure) && map_memory(session, failure) &&
+	    events_open(session, failure) && session_attach(session, failure)) {
 		trim_memory();
 		return session;
 	}

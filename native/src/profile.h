@@ -12,8 +12,8 @@
 struct sampler;
 
 /*
- * Loads and attaches; nothing runs before `sampler_run`. NULL and `failure` on error; programs that a kernel refuses are
- * noted and left out.
+ * Loads and attaches; nothing runs before `sampler_run`. NULL and `failure` on error; programs that a kernel refuses
+ * are noted and left out.
  */
 struct sampler *sampler_open(uint32_t hz, struct failure *failure);
 void sampler_close(struct sampler *sampler);

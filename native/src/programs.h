@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The programs of a BPF object, as data, and what becomes of each: which probe it belongs to, what it needs of the
- * kernel, what is lost without it. A kernel that refuses a program, as it is loaded or attached, costs that and no more.
+ * kernel, what is lost without it. A program that a kernel refuses, at loading or at attaching, costs what it gives and
+ * nothing else.
  */
 #ifndef KERNSCALE_PROGRAMS_H
 #define KERNSCALE_PROGRAMS_H
@@ -58,11 +59,14 @@ struct object {
 /* Puts a program on the list. It is wanted unless another is preferred. */
 void programs_add(struct programs *programs, const struct program *program);
 
-/* Does without a program, and notes why and what is lost. Until the object is loaded, another may do its work. */
+/*
+ * Does without a program, and notes why and what is lost. Before the object is loaded, another that does the same work
+ * becomes wanted in its place.
+ */
 void programs_leave_out(struct programs *programs, struct program_status *status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Loads the wanted programs, without those that the kernel refuses. False and `failure`: it does not take the object. */
+/* Loads the wanted programs, all but those that the kernel refuses. False and `failure`: it takes none at all. */
 bool programs_load(struct programs *programs, const struct object *object, void *owner, struct failure *failure);
 
 /* Attaches what was loaded, without what the kernel refuses. */

@@ -12,12 +12,11 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { gunzipSync } from 'node:zlib';
 import bcrypt from 'bcryptjs';
 import { expect } from 'chai';
-import { Profile } from 'pprof-format';
 import { openBelow, openStackSampler } from '../../native/index.js';
 import { eventually } from '../unit/loopback-api.js';
+import { decode } from './decoded-profile.js';
 import { ExporterProcess } from './exporter-process.js';
 import { buildTruth, requireKernel, Sandbox, type Group } from './harness.js';
 
@@ -254,11 +253,6 @@ function without(what: 'ptrace' | 'all else'): string[] {
 
 function sum(stacks: ReadonlyMap<string, number>, pattern: RegExp): number {
   return [...stacks].reduce((total, [stack, count]) => total + (pattern.test(stack) ? count : 0), 0);
-}
-
-function decode(compressed: Buffer): { profile: Profile; text: (index: number | bigint) => string } {
-  const profile = Profile.decode(gunzipSync(compressed));
-  return { profile, text: (index) => profile.stringTable.strings[Number(index)]! };
 }
 
 function has(program: string): boolean {

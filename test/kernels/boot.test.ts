@@ -38,6 +38,9 @@ describe(`the probes on the kernel of Debian ${KERNEL.suite}`, () => {
       'sample',
       'block_rq_complete',
       'net_dev_queue',
+      'sample_stack',
+      'list_mappings',
+      'name_address',
     ]);
     // What another program does in its place is not missing.
     expect(programs.filter(({ attached }) => !attached)).to.deep.equal([]);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { openProbes } from 'bpf-linker-napi';
+import { openProbes, openStackSampler } from 'bpf-linker-napi';
 import { CGROUP_ROOT } from './container.js';
 import type { Line } from './report.js';
 import { skippedRuns } from './skipped.js';
@@ -25,6 +25,9 @@ async function check(): Promise<void> {
   });
   try {
     tell({ programs: probes.programs });
+    const sampler = openStackSampler();
+    tell({ programs: sampler.programs });
+    sampler.close();
     await runTruths(probes, created, (truth) => {
       tell({ truth });
     });
