@@ -9,7 +9,7 @@ RUN apt-get update \
 	&& apt-get install -y --no-install-recommends gcc libc6-dev make \
 	&& rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY test/workloads .
+COPY sandbox/workloads .
 RUN make LDFLAGS=-static
 
 FROM scratch AS workloads

@@ -39,5 +39,5 @@ if [ -e /sys/kernel/btf/vmlinux ] || [ -e "$root/native/build/vmlinux.h" ]; then
 else
 	say 'leaving out the BPF programs: this kernel has no type information (/sys/kernel/btf/vmlinux)'
 fi
-build 'the demo workloads' "$root/test/workloads/build/.stamp" test/workloads -- make -C "$root/test/workloads"
-build TypeScript "$root/dist/.stamp" common exporter scaler grafana test native tsconfig.json tsconfig.base.json -- typescript
+build 'the demo workloads' "$root/sandbox/workloads/build/.stamp" sandbox/workloads -- make -C "$root/sandbox/workloads"
+build TypeScript "$root/dist/.stamp" common exporter scaler grafana sandbox test native tsconfig.json tsconfig.base.json -- typescript

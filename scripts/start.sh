@@ -3,7 +3,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-loop=$root/dist/test/loop/main.js
+loop=$root/dist/sandbox/loop/main.js
 case " $* " in
 *' --help '* | *' -h '*) [ -e "$loop" ] || set_up ;; # a question about flags should not have to wait for apt
 *) set_up ;;

@@ -8,7 +8,7 @@ import { runMain } from '../../common/main.js';
 import { decide } from '../../scaler/core/decide.js';
 import { EMPTY_HISTORY, type Neighbour, type WorkloadKey } from '../../scaler/core/types.js';
 import { surveyWaiters } from '../../scaler/core/waiters.js';
-import { at, edgeTo, neighbour, NOW, ruleFor, samplesOf } from '../unit/core-fixtures.js';
+import { at, edgeTo, neighbour, NOW, ruleFor, samplesOf } from '../unit/scaler/core/fixtures.js';
 import { benchFlags } from './flags.js';
 
 const WORKLOADS = 1000;

@@ -9,7 +9,7 @@ import {
 } from '../../exporter/families.js';
 import { NO_LABELS, type LabelSet } from '../../exporter/labels.js';
 import { labelsOf } from '../../exporter/render.js';
-import { BOUNDS } from '../unit/exporter-fixtures.js';
+import { BOUNDS } from '../unit/exporter/fixtures.js';
 
 type Labels = Readonly<Record<string, string | number>>;
 

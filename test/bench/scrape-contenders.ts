@@ -4,7 +4,7 @@ import { Condenser } from '../../exporter/condense.js';
 import type { Format } from '../../exporter/exposition.js';
 import type { ContainerSeries } from '../../exporter/families.js';
 import { renderContainers } from '../../exporter/render.js';
-import { busyCounters, DETAILED, identity, record, resultOf } from '../unit/exporter-fixtures.js';
+import { busyCounters, DETAILED, identity, record, resultOf } from '../unit/exporter/fixtures.js';
 import { promClientRegistry } from './prom-client-peer.js';
 import { median } from './scrape-rows.js';
 

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { constants, gzipSync } from 'node:zlib';
 import { flag } from '../../common/flags.js';
 import { runMain } from '../../common/main.js';
-import { BOUNDS } from '../unit/exporter-fixtures.js';
+import { BOUNDS } from '../unit/exporter/fixtures.js';
 import { benchFlags, positive } from './flags.js';
 import { promClientRegistry } from './prom-client-peer.js';
 import {

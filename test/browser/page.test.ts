@@ -8,7 +8,7 @@ import { decide } from '../../scaler/core/decide.js';
 import { EMPTY_HISTORY } from '../../scaler/core/types.js';
 import { DecisionRecords, type DecisionRecord } from '../../scaler/loop/records.js';
 import { createApp } from '../../scaler/web/app.js';
-import { at, ruleFor, samplesOf } from '../unit/core-fixtures.js';
+import { at, ruleFor, samplesOf } from '../unit/scaler/core/fixtures.js';
 
 /** Debian's, else Ubuntu's. */
 const CHROMIUM = existsSync('/usr/bin/chromium') ? '/usr/bin/chromium' : '/usr/bin/chromium-browser';

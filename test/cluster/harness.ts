@@ -4,7 +4,7 @@ import { request } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import { parse } from 'yaml';
-import { startCluster, type Cluster, type ClusterOptions } from './index.js';
+import { startCluster, type Cluster, type ClusterOptions } from '../../sandbox/cluster/index.js';
 
 /** The image whose files are this machine's. */
 export const HOST_IMAGE = { host: '/' };

@@ -6,9 +6,10 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { deployment, eventually, HOST_IMAGE, isAlive, kubectl } from './harness.js';
-import { startCluster, type Cluster } from './index.js';
-import { processesIn } from './kubelet/cgroup.js';
-import { cgroupMounts } from './kubelet/mounts.js';
+import { startCluster, type Cluster } from '../../sandbox/cluster/index.js';
+import { processesIn } from '../../sandbox/cluster/kubelet/cgroup.js';
+import { cgroupMounts } from '../../sandbox/cluster/kubelet/mounts.js';
+import { fromRoot } from '../../sandbox/paths.js';
 
 const NAMESPACE = '{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}';
 
@@ -75,7 +76,7 @@ describe('stand-in cluster: life and death', () => {
   });
 
   it('takes its pods along when it is killed, and the next one clears up', async () => {
-    const main = path.join(import.meta.dirname, 'main.ts');
+    const main = fromRoot('sandbox/cluster/main.ts');
     const child = fork(main, [], {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       execArgv: ['--import', 'tsx'],
@@ -101,7 +102,7 @@ describe('stand-in cluster: life and death', () => {
   it('says so where cgroups cannot be made', async () => {
     const mount = cgroupMounts().unified!;
     const readOnly = `mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"`;
-    const main = [process.execPath, '--import', 'tsx', path.join(import.meta.dirname, 'main.ts')];
+    const main = [process.execPath, '--import', 'tsx', fromRoot('sandbox/cluster/main.ts')];
     const run = promisify(execFile)('unshare', ['--mount', 'sh', '-c', readOnly, mount, ...main]);
     const { code, stderr } = (await run.catch((error: unknown) => error)) as { code: number; stderr: string };
     expect(stderr).to.match(/^cluster: cannot make cgroups; .* \[CGROUP_FORBIDDEN\]\n$/);
@@ -109,7 +110,7 @@ describe('stand-in cluster: life and death', () => {
   });
 
   it('ends in order on SIGTERM when run alone', async () => {
-    const main = path.join(import.meta.dirname, 'main.ts');
+    const main = fromRoot('sandbox/cluster/main.ts');
     const child = fork(main, [], {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       execArgv: ['--import', 'tsx'],

@@ -1,6 +1,6 @@
 import { AppsV1Api, CoreV1Api, type V1Pod } from '@kubernetes/client-node';
 import { deployment, eventually, kubeConfig, type DeploymentShape } from './harness.js';
-import type { Cluster } from './index.js';
+import type { Cluster } from '../../sandbox/cluster/index.js';
 
 export const namespace = 'shop';
 

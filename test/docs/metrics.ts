@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Registry } from 'prom-client';
 import { ScalerMetrics } from '../../scaler/loop/metrics.js';
 import { registerState, type StateSources } from '../../scaler/loop/state-metrics.js';
-import { fromRoot } from '../loop/paths.js';
-import { observedSelfMetrics } from '../unit/exporter-fixtures.js';
+import { fromRoot } from '../../sandbox/paths.js';
+import { observedSelfMetrics } from '../unit/exporter/fixtures.js';
 
 interface Metric {
   readonly name: string;

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { fromRoot } from '../loop/paths.js';
+import { fromRoot } from '../../sandbox/paths.js';
 import { cgroupRoot, requireKernel } from './harness.js';
 
 const MAIN = fromRoot('test/bench/probes/main.ts');

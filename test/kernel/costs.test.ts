@@ -4,7 +4,7 @@ import { openProbes, type Probes } from '../../native/index.js';
 import { added, accountsOf, only, programNames } from '../bench/probes/accounting.js';
 import { startBaseline, type Baseline } from '../bench/probes/baseline.js';
 import { Bench } from '../bench/probes/bench.js';
-import { fromRoot } from '../loop/paths.js';
+import { fromRoot } from '../../sandbox/paths.js';
 import { requireKernel } from './harness.js';
 
 const MILLISECONDS = 400;

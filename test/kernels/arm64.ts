@@ -3,7 +3,7 @@ import { copyFile, cp, mkdir, readFile, symlink, writeFile, rm } from 'node:fs/p
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
-import { fromRoot } from '../loop/paths.js';
+import { fromRoot } from '../../sandbox/paths.js';
 import { unpackPackages } from './archive.js';
 import type { GuestFile } from './initramfs.js';
 import type { KernelChoice } from './kernels.js';

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { KernscaleError } from '../../common/errors.js';
-import { fromRoot } from '../loop/paths.js';
+import { fromRoot } from '../../sandbox/paths.js';
 import { writeInitramfs, type GuestFile } from './initramfs.js';
 import type { Kernel } from './packages.js';
 import type { Userland } from './userland.js';

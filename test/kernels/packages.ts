@@ -3,7 +3,7 @@ import { access, copyFile, mkdir, readdir, readFile, rename, rm, writeFile } fro
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { KernscaleError } from '../../common/errors.js';
-import { fromRoot } from '../loop/paths.js';
+import { fromRoot } from '../../sandbox/paths.js';
 import { unpackPackages } from './archive.js';
 import type { Architecture, KernelChoice } from './kernels.js';
 import { loadOrder, moduleIndex } from './modules.js';

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { access } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { KernscaleError } from '../../common/errors.js';
-import { fromRoot } from '../loop/paths.js';
+import { fromRoot } from '../../sandbox/paths.js';
 import type { GuestFile } from './initramfs.js';
 
 const run = promisify(execFile);

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cgroupMounts } from '../cluster/kubelet/mounts.js';
+import { cgroupMounts } from '../../sandbox/cluster/kubelet/mounts.js';
 import { all, heldBy } from '../kernel/bpf-census.js';
-import { RUN_DIRECTORY_PREFIX } from './leftovers.js';
-import { fromRoot } from './paths.js';
+import { RUN_DIRECTORY_PREFIX } from '../../sandbox/loop/leftovers.js';
+import { fromRoot } from '../../sandbox/paths.js';
 
 /** Everything a run of the loop could leave on a machine, as names; the difference of two is what it left. */
 export function census(): Set<string> {
@@ -19,7 +19,7 @@ export function leftSince(before: ReadonlySet<string>): string[] {
 /** Programs of this checkout, and whatever was told about the directory of a run. */
 const OURS = [
   fromRoot('dist/'),
-  fromRoot('test/workloads/build/'),
+  fromRoot('sandbox/workloads/build/'),
   fromRoot('.cache/'),
   RUN_DIRECTORY_PREFIX,
 ];

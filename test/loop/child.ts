@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fromRoot } from './paths.js';
+import { fromRoot } from '../../sandbox/paths.js';
 
 /** `npm start`, without the set-up, as a child process. */
 export interface LoopChild {
@@ -14,7 +14,7 @@ export interface LoopChild {
 }
 
 export function runLoop(args: readonly string[]): LoopChild {
-  const child = spawn(process.execPath, [fromRoot('dist/test/loop/main.js'), ...args], {
+  const child = spawn(process.execPath, [fromRoot('dist/sandbox/loop/main.js'), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

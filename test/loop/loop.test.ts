@@ -7,9 +7,9 @@ import { expect } from 'chai';
 import { census, leftSince } from './census.js';
 import { eventually, runLoop, type LoopChild } from './child.js';
 import { dashboardQueries } from './dashboards.js';
-import { fromRoot, PROMETHEUS } from './paths.js';
-import { preflight } from './preflight.js';
-import type { Verdict } from './scenarios.js';
+import { fromRoot, PROMETHEUS } from '../../sandbox/paths.js';
+import { preflight } from '../../sandbox/loop/preflight.js';
+import type { Verdict } from '../../sandbox/loop/scenarios.js';
 
 interface DecisionRecord {
   workload: string;

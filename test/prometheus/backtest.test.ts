@@ -16,7 +16,7 @@ import { PrometheusClient } from '../../scaler/promql/client.js';
 import { TestCluster } from '../../scaler/rule-tests/cluster.js';
 import { loadRuleFiles } from '../../scaler/rules/load.js';
 import { builtInSignals, podSignals } from '../../scaler/rules/signals.js';
-import { kernscale, type Ended } from '../unit/kernscale-command.js';
+import { kernscale, type Ended } from '../unit/scaler/kernscale-command.js';
 import { PastPrometheus, type PastSeries } from './history.js';
 
 /** Begins a block of Prometheus', so that one is enough. */

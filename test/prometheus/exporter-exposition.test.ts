@@ -6,8 +6,8 @@ import {
   identity,
   observedSelfMetrics,
   rendered,
-} from '../unit/exporter-fixtures.js';
-import { PROMTOOL } from '../loop/paths.js';
+} from '../unit/exporter/fixtures.js';
+import { PROMTOOL } from '../../sandbox/paths.js';
 
 describe('promtool check metrics', () => {
   it('has nothing to say about the exporter’s exposition', async () => {

@@ -15,7 +15,7 @@ import type { Pod } from '../../exporter/pod.js';
 import { knownPod, type KnownPod } from '../../exporter/pods.js';
 import { createApp } from '../../exporter/web.js';
 import { builtInSignals } from '../../scaler/rules/signals.js';
-import { BOUNDS, busyCounters, HandMadeProbes, NO_PROFILES } from '../unit/exporter-fixtures.js';
+import { BOUNDS, busyCounters, HandMadeProbes, NO_PROFILES } from '../unit/exporter/fixtures.js';
 import { eventually, LoopbackApi } from '../unit/loopback-api.js';
 import { ScrapingPrometheus } from './scraping-prometheus.js';
 

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { PROMETHEUS, PROMTOOL } from '../loop/paths.js';
-import { reservePort, type Reservation } from '../loop/ports.js';
+import { PROMETHEUS, PROMTOOL } from '../../sandbox/paths.js';
+import { reservePort, type Reservation } from '../../sandbox/loop/ports.js';
 
 const run = promisify(execFile);
 const READY_TIMEOUT_MS = 60_000;

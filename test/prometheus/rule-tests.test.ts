@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { DecisionRecord } from '../../scaler/loop/records.js';
-import { kernscale, type Ended } from '../unit/kernscale-command.js';
+import { kernscale, type Ended } from '../unit/scaler/kernscale-command.js';
 
 const RULES = `groups:
   - name: shop

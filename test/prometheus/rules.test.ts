@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { stringify } from 'yaml';
 import { builtInSignals, podSignals } from '../../scaler/rules/signals.js';
-import { PROMTOOL } from '../loop/paths.js';
+import { PROMTOOL } from '../../sandbox/paths.js';
 
 const run = promisify(execFile);
 const WEB = 'namespace="shop", workload="web", workload_kind="Deployment"';

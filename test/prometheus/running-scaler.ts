@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { DecisionRecord } from '../../scaler/loop/records.js';
-import { fromRoot } from '../loop/paths.js';
+import { fromRoot } from '../../sandbox/paths.js';
 import { eventually } from '../unit/loopback-api.js';
-import { start, untilReady, type Program, type Running } from '../loop/process.js';
+import { start, untilReady, type Program, type Running } from '../../sandbox/loop/process.js';
 
 const GRACE_MS = 2000;
 

@@ -6,7 +6,7 @@ import { workloadKey } from '../../scaler/core/types.js';
 import { ClusterView } from '../../scaler/kubernetes/cluster.js';
 import { LeaderElection } from '../../scaler/kubernetes/leader.js';
 import { ScaleClient } from '../../scaler/kubernetes/scale.js';
-import { startCluster, type Cluster } from '../cluster/index.js';
+import { startCluster, type Cluster } from '../../sandbox/cluster/index.js';
 import { eventually } from '../unit/loopback-api.js';
 import { shop } from './scaler-harness.js';
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { PROMETHEUS } from '../loop/paths.js';
+import { PROMETHEUS } from '../../sandbox/paths.js';
 
 export type Labels = Readonly<Record<string, string>>;
 

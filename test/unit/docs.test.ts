@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { EXPORTED } from '../../scaler/rules/known-metrics.js';
 import { metricsPage } from '../docs/metrics.js';
-import { fromRoot } from '../loop/paths.js';
+import { fromRoot } from '../../sandbox/paths.js';
 
 describe('docs/metrics.md', () => {
   it('is what exporter and scaler say about themselves (npm run metrics)', async () => {

@@ -4,12 +4,13 @@ import { readdir, readFile } from 'node:fs/promises';
 import { Agent, get } from 'node:http';
 import { promisify } from 'node:util';
 import { text } from 'node:stream/consumers';
+import { fromRoot } from '../../sandbox/paths.js';
 
 const run = promisify(execFile);
-const BUILD = new URL('build/', import.meta.url).pathname;
+const BUILD = fromRoot('sandbox/workloads/build/');
 
 export async function build(): Promise<void> {
-  await run('make', ['-C', new URL('.', import.meta.url).pathname]);
+  await run('make', ['-C', fromRoot('sandbox/workloads')]);
 }
 
 /** A running demo server. */

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cgroupRoot } from '../../kernel/harness.js';
-import { fromRoot } from '../../loop/paths.js';
+import { fromRoot } from '../../../sandbox/paths.js';
 import { Processes } from './processes.js';
 
 const BUILD = fromRoot('test/bench/probes/build');

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Addon, Handle } from '../../../native/addon.js';
 import { PROBES, type ProbeName } from '../../../native/types.js';
-import { fromRoot } from '../../loop/paths.js';
+import { fromRoot } from '../../../sandbox/paths.js';
 import { accountsOf, only, programNames, type Accounts } from './accounting.js';
 import { built, type Bench } from './bench.js';
 import { KernscaleError } from '../../../common/errors.js';

@@ -9,7 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { KernscaleError } from '../../../common/errors.js';
 import { commandLine, flag, parseFlags } from '../../../common/flags.js';
 import { runMain, terminationSignal } from '../../../common/main.js';
-import { fromRoot } from '../../loop/paths.js';
+import { fromRoot } from '../../../sandbox/paths.js';
 import { positive } from '../flags.js';
 import { Bench } from './bench.js';
 import { EVENT_COSTS } from './event-costs.js';

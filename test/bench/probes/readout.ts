@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { fromRoot } from '../../loop/paths.js';
+import { fromRoot } from '../../../sandbox/paths.js';
 import { MANY, MOST, type Bench } from './bench.js';
 import { openAddon } from './contenders.js';
 import type { Measure } from './measure.js';

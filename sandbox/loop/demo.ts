@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, parseAllDocuments, stringify } from 'yaml';
+import { parseDuration } from '../../common/duration.js';
+import { parseQuantity } from '../../common/quantity.js';
+import { fromRoot } from '../paths.js';
+import type { CpuTruth } from './scenarios.js';
+
+/** The image of the demo's containers; the stand-in cluster runs its programs from where they were built. */
+export const WORKLOAD_IMAGE = 'kernscale-workloads:dev';
+
+const DIRECTORY = fromRoot('manifests/demo');
+const CHAIN_LOAD = 'loadgen-chain';
+/** HPA's meaning of the target in the demo's rule for `cpu`: this part of the request should be used. */
+const TARGET_UTILIZATION = 0.7;
+
+interface Manifest {
+  kind: string;
+  metadata: { name: string; namespace?: string };
+  spec?: {
+    template?: { spec: { containers: { command: string[]; resources: { requests: { cpu: string } } }[] } };
+  };
+}
+
+export interface DemoManifests {
+  /** Everything but the clients of `chain`, as one YAML stream. */
+  readonly atStart: string;
+  readonly chainLoad: string;
+}
+
+/** The demo's manifests, in the order in which `kubectl apply -k manifests/demo` would send them. */
+export function demoManifests(): DemoManifests {
+  const manifests = read();
+  const isChainLoad = ({ metadata }: Manifest) => metadata.name === CHAIN_LOAD;
+  return {
+    atStart: toYaml(manifests.filter((manifest) => !isChainLoad(manifest))),
+    chainLoad: toYaml(manifests.filter(isChainLoad)),
+  };
+}
+
+/**
+ * The replicas that `cpu` needs, computed from the manifests: requests/s × CPU seconds per request, over the
+ * share of one pod's request that its rule wants used.
+ */
+export function cpuTruth(chainFrom: number): CpuTruth {
+  const manifests = read();
+  const perRequest = parseDuration(argument(manifests, 'cpu', 'burn'));
+  const perPod = parseQuantity(container(manifests, 'cpu').resources.requests.cpu) * TARGET_UTILIZATION;
+  const replicas = (rate: number) => Math.ceil((rate * perRequest) / perPod);
+  const own = Number(argument(manifests, 'loadgen-cpu', 'rate'));
+  const chain = Number(argument(manifests, CHAIN_LOAD, 'rate'));
+  return { alone: replicas(own), withChain: replicas(own + chain), chainFrom };
+}
+
+interface Kustomization {
+  namespace: string;
+  resources: string[];
+}
+
+/** Services come before the pods that find them through their environment, as kustomize orders kinds. */
+function read(): Manifest[] {
+  const text = (name: string) => readFileSync(join(DIRECTORY, name), 'utf8');
+  const { namespace, resources } = parse(text('kustomization.yaml')) as Kustomization;
+  const order = ['Namespace', 'Service', 'Deployment'];
+  const rank = ({ kind }: Manifest) => order.indexOf(kind);
+  return resources
+    .flatMap((name) => parseAllDocuments(text(name)).map((document) => document.toJS() as Manifest))
+    .map((manifest) => (manifest.kind === 'Namespace' ? manifest : inNamespace(manifest, namespace)))
+    .toSorted((a, b) => rank(a) - rank(b));
+}
+
+function inNamespace(manifest: Manifest, namespace: string): Manifest {
+  return { ...manifest, metadata: { ...manifest.metadata, namespace } };
+}
+
+function toYaml(manifests: readonly Manifest[]): string {
+  return manifests.map((manifest) => stringify(manifest)).join('---\n');
+}
+
+function container(manifests: readonly Manifest[], deployment: string) {
+  const found = manifests.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === deployment);
+  return found!.spec!.template!.spec.containers[0]!;
+}
+
+function argument(manifests: readonly Manifest[], deployment: string, name: string): string {
+  const prefix = `--${name}=`;
+  return container(manifests, deployment)
+    .command.find((word) => word.startsWith(prefix))!
+    .slice(prefix.length);
+}

@@ -1,0 +1,286 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { RequestOptions } from 'node:https';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import { pino } from 'pino';
+import { KernscaleError } from '../../../common/errors.js';
+import { ServiceAccountAccess } from '../../../common/kubernetes-access.js';
+import { loadKubeConfig } from '../../../common/kubeconfig.js';
+import { watchResource, type Watched } from '../../../common/kubernetes-watch.js';
+import { eventually, LoopbackApi, type ApiObject } from '../loopback-api.js';
+
+const pod = (name: string, extra: Record<string, unknown> = {}): ApiObject => ({
+  metadata: { namespace: 'shop', name },
+  ...extra,
+});
+
+describe('a watched resource', () => {
+  let directory: string;
+  let api: LoopbackApi;
+  let watched: Watched<ApiObject>;
+  let logged: { level: number; msg: string }[];
+
+  beforeEach(async () => {
+    directory = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
+    logged = [];
+    api = new LoopbackApi();
+    await api.start();
+  });
+
+  afterEach(async () => {
+    watched.stop();
+    await api.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  function watch(user?: Record<string, string>): void {
+    const file = path.join(directory, 'kubeconfig');
+    writeFileSync(file, api.kubeconfig(user));
+    watched = watchResource<ApiObject>({
+      config: loadKubeConfig(file),
+      path: '/api/v1/pods',
+      fieldSelector: 'spec.nodeName=n1',
+      labelSelector: 'app=x',
+      log: pino({ level: 'debug' }, { write: (line) => logged.push(JSON.parse(line) as (typeof logged)[0]) }),
+      retrySeconds: { min: 0.02, max: 0.1 },
+    });
+  }
+
+  const names = () =>
+    watched
+      .list()
+      .map((object) => object.metadata.name)
+      .sort();
+  const warnings = () => logged.filter(({ level }) => level >= 40).map(({ msg }) => msg);
+
+  it('lists, then follows additions, changes and deletions', async () => {
+    api.put(pod('a'));
+    watch();
+    expect(watched.hasSynced).to.equal(false);
+    await watched.synced;
+    expect(watched.hasSynced).to.equal(true);
+    expect(names()).to.deep.equal(['a']);
+    let changes = 0;
+    watched.onChange(() => changes++);
+    await eventually('watching', () => api.watching === 1);
+    api.put(pod('b'));
+    api.put(pod('a', { spec: { x: 1 } }));
+    api.delete('shop', 'b');
+    await eventually('three changes', () => changes === 3);
+    expect(watched.list()).to.have.length(1);
+    expect(watched.list()[0]).to.deep.include({ spec: { x: 1 } });
+  });
+
+  it('asks for its selectors, bookmarks and the API server’s cache, with the token', async () => {
+    watch();
+    await eventually('watching', () => api.watching === 1);
+    const [list, follow] = api.requests;
+    expect(list!.url.pathname).to.equal('/api/v1/pods');
+    expect(Object.fromEntries(list!.url.searchParams)).to.deep.equal({
+      resourceVersion: '0',
+      fieldSelector: 'spec.nodeName=n1',
+      labelSelector: 'app=x',
+    });
+    expect(list!.authorization).to.equal('Bearer secret');
+    expect(follow!.url.searchParams.get('allowWatchBookmarks')).to.equal('true');
+    expect(Number(follow!.url.searchParams.get('timeoutSeconds'))).to.be.within(150, 300);
+  });
+
+  for (const how of ['end', 'reset'] as const) {
+    it(`resumes after a watch's ${how} from the last bookmark, without a new list or a warning`, async () => {
+      watch();
+      await eventually('watching', () => api.watching === 1);
+      api.bookmark();
+      await eventually('bookmark seen', () => {
+        if (api.watching === 1) api.cut(how);
+        return api.requests.at(-1)!.url.searchParams.get('resourceVersion') === '101';
+      });
+      await eventually('watching again', () => api.watching === 1);
+      api.put(pod('late'));
+      await eventually('late', () => names().includes('late'));
+      expect(api.lists).to.equal(1);
+      expect(warnings()).to.deep.equal([]);
+    });
+  }
+
+  it('lists again after 410 and forgets what is gone', async () => {
+    api.put(pod('a'));
+    watch();
+    await eventually('watching', () => api.watching === 1);
+    api.cut('end');
+    api.delete('shop', 'a');
+    api.put(pod('b'));
+    api.compact();
+    await eventually('b alone', () => names().join() === 'b');
+    expect(watched.lists).to.equal(2);
+    const relist = api.requests.filter(({ url }) => !url.searchParams.has('watch')).at(-1)!;
+    expect(relist.url.searchParams.has('resourceVersion')).to.equal(false);
+    expect(warnings()).to.deep.equal([]);
+  });
+
+  it('lists again when the server will have nothing to do with its version, but not all the time', async () => {
+    watch();
+    await eventually('watching', () => api.watching === 1);
+    api.refuseWatchesWith = 400;
+    api.cut('end');
+    await eventually('a new list', () => watched.lists === 2);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(watched.lists, 'no more than the back-off allows').to.be.lessThan(25);
+    api.refuseWatchesWith = undefined;
+    api.put(pod('a'));
+    await eventually('a', () => names().join() === 'a');
+    expect(warnings()).to.deep.equal([]);
+  });
+
+  it('keeps its version while it may not watch for a moment', async () => {
+    watch();
+    await eventually('watching', () => api.watching === 1);
+    api.refuseWatchesWith = 401;
+    api.cut('end');
+    await eventually('a warning', () => warnings().length === 1);
+    api.refuseWatchesWith = undefined;
+    api.put(pod('a'));
+    await eventually('a', () => names().join() === 'a');
+    expect(watched.lists).to.equal(1);
+  });
+
+  it('waits for an API that is down at start and says so once', async () => {
+    await api.stop();
+    watch();
+    await eventually('a warning', () => warnings().length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(watched.restarts).to.be.greaterThan(2);
+    expect(warnings()).to.deep.equal(['cannot watch, using what is known and retrying']);
+    api.put(pod('a'));
+    await api.start();
+    await watched.synced;
+    expect(names()).to.deep.equal(['a']);
+    expect(logged.filter(({ msg }) => msg === 'the Kubernetes API is back')).to.have.length(1);
+  });
+
+  it('keeps what it knows through an outage', async () => {
+    api.put(pod('a'));
+    watch();
+    await eventually('watching', () => api.watching === 1);
+    await api.stop();
+    await eventually('a warning', () => warnings().length === 1);
+    expect(names()).to.deep.equal(['a']);
+    api.put(pod('b'));
+    await api.start();
+    await eventually('b', () => names().join() === 'a,b');
+    expect(api.lists).to.equal(1);
+  });
+
+  it('keeps what it knows while the server answers errors', async () => {
+    api.put(pod('a'));
+    watch();
+    await eventually('watching', () => api.watching === 1);
+    api.failWith = 500;
+    api.cut('reset');
+    await eventually('a warning', () => warnings().length === 1);
+    expect(logged.find(({ level }) => level >= 40)).to.have.property(
+      'error',
+      'the Kubernetes API answered 500 Internal Server Error: told to fail',
+    );
+    expect(names()).to.deep.equal(['a']);
+    api.failWith = undefined;
+    await eventually('watching again', () => api.watching === 1);
+  });
+
+  it('survives a garbled watch line', async () => {
+    watch();
+    await eventually('watching', () => api.watching === 1);
+    api.raw('{"type":"ADDED","obj');
+    await eventually('a new watch', () => watched.restarts === 1 && api.watching === 1);
+    api.put(pod('a'));
+    await eventually('a', () => names().join() === 'a');
+  });
+
+  it('stops at once, also while the server stays silent', async () => {
+    api.silent = true;
+    watch();
+    await eventually('asked', () => api.requests.length === 1);
+    watched.stop();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(api.requests).to.have.length(1);
+    expect(logged).to.deep.equal([]);
+  });
+
+  it('reads the token from the kubeconfig’s token file', async () => {
+    writeFileSync(path.join(directory, 'token'), 'from-file\n');
+    watch({ tokenFile: 'token' });
+    await watched.synced;
+    expect(api.requests[0]!.authorization).to.equal('Bearer from-file');
+  });
+});
+
+describe('the access of a service account', () => {
+  it('reads token and certificates again for each request, because they are rotated', async () => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
+    const { KUBERNETES_SERVICE_HOST } = process.env;
+    try {
+      process.env['KUBERNETES_SERVICE_HOST'] = 'fd00::1';
+      const access = new ServiceAccountAccess(directory);
+      expect(access.getCurrentCluster().server).to.match(/^https:\/\/\[fd00::1]:\d+$/);
+      for (const token of ['first', 'second']) {
+        writeFileSync(path.join(directory, 'token'), `${token}\n`);
+        writeFileSync(path.join(directory, 'ca.crt'), `authority of the ${token}`);
+        const options: RequestOptions = { headers: { accept: 'application/json' } };
+        await access.applyToHTTPSOptions(options);
+        expect(options.headers).to.deep.equal({
+          accept: 'application/json',
+          Authorization: `Bearer ${token}`,
+        });
+        expect(String(options.ca)).to.equal(`authority of the ${token}`);
+      }
+    } finally {
+      if (KUBERNETES_SERVICE_HOST === undefined) delete process.env['KUBERNETES_SERVICE_HOST'];
+      else process.env['KUBERNETES_SERVICE_HOST'] = KUBERNETES_SERVICE_HOST;
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
+
+describe('loadKubeConfig', () => {
+  const codeOf = (run: () => unknown): unknown => {
+    try {
+      run();
+    } catch (error) {
+      return error instanceof KernscaleError ? error.code : error;
+    }
+    return undefined;
+  };
+
+  it('names a file that is missing, garbled or without a cluster', () => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
+    try {
+      const file = path.join(directory, 'config');
+      expect(codeOf(() => loadKubeConfig(file))).to.equal('KUBECONFIG_INVALID');
+      for (const text of ['', 'a: [', '{}', 'clusters: [{name: c}]']) {
+        writeFileSync(file, text);
+        expect(
+          codeOf(() => loadKubeConfig(file)),
+          text,
+        ).to.equal('KUBECONFIG_INVALID');
+      }
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
+  it('says what to do when nothing is configured', () => {
+    const { HOME, KUBECONFIG, KUBERNETES_SERVICE_HOST } = process.env;
+    process.env['HOME'] = '/nonexistent';
+    delete process.env['KUBECONFIG'];
+    delete process.env['KUBERNETES_SERVICE_HOST'];
+    try {
+      expect(codeOf(() => loadKubeConfig())).to.equal('KUBECONFIG_MISSING');
+    } finally {
+      Object.assign(process.env, { HOME });
+      if (KUBECONFIG !== undefined) process.env['KUBECONFIG'] = KUBECONFIG;
+      if (KUBERNETES_SERVICE_HOST !== undefined)
+        process.env['KUBERNETES_SERVICE_HOST'] = KUBERNETES_SERVICE_HOST;
+    }
+  });
+});

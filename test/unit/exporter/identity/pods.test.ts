@@ -1,0 +1,139 @@
+import { expect } from 'chai';
+import { KernscaleError } from '../../../../common/errors.js';
+import { parseQuantity } from '../../../../common/quantity.js';
+import type { Pod } from '../../../../exporter/pod.js';
+import { indexPods, knownPod } from '../../../../exporter/pods.js';
+
+const status = (name: string, containerID: string, before?: string) => ({
+  name,
+  containerID,
+  ...(before && { lastState: { terminated: { containerID: before } } }),
+});
+
+const POD: Pod = {
+  metadata: { namespace: 'shop', name: 'db-0', uid: 'uid-1' },
+  spec: {
+    initContainers: [{ name: 'init', image: 'busybox' }],
+    containers: [
+      {
+        name: 'db',
+        image: 'postgres:17',
+        resources: { requests: { cpu: '250m' }, limits: { cpu: '1.5' } },
+      },
+      { name: 'sidecar', image: 'envoy', resources: { limits: { cpu: '2' } } },
+    ],
+    ephemeralContainers: [{ name: 'debug', image: 'alpine' }],
+  },
+  status: {
+    containerStatuses: [status('db', 'containerd://aa', 'containerd://a0'), status('sidecar', 'cri-o://bb')],
+    initContainerStatuses: [status('init', 'docker://cc')],
+    ephemeralContainerStatuses: [status('debug', 'containerd://dd')],
+  },
+};
+
+describe('indexPods', () => {
+  const containers = indexPods([POD].map(knownPod)).get('uid-1')!.containers;
+
+  it('knows every kind of container by its id, and the instance before a restart', () => {
+    const names = [...containers].map(([id, { container }]) => [id, container]);
+    expect(Object.fromEntries(names)).to.deep.equal({
+      '': '',
+      aa: 'db',
+      a0: 'db',
+      bb: 'sidecar',
+      cc: 'init',
+      dd: 'debug',
+    });
+  });
+
+  it('takes image and CPU from the spec; an absent request is the limit', () => {
+    expect(containers.get('aa')).to.deep.equal({
+      namespace: 'shop',
+      pod: 'db-0',
+      container: 'db',
+      workload: 'db-0',
+      workloadKind: 'Pod',
+      image: 'postgres:17',
+      containerId: 'containerd://aa',
+      cpuRequest: 0.25,
+      cpuLimit: 1.5,
+    });
+    expect(containers.get('bb')).to.include({ cpuRequest: 2, cpuLimit: 2 });
+    expect(containers.get('cc')).to.include({ cpuRequest: undefined, cpuLimit: undefined });
+  });
+
+  it('knows a static pod by the hash of its manifest', () => {
+    const annotations = { 'kubernetes.io/config.hash': 'hash', 'kubernetes.io/config.mirror': 'hash' };
+    const index = indexPods([{ ...POD, metadata: { ...POD.metadata, annotations } }].map(knownPod));
+    expect([...index.keys()]).to.deep.equal(['hash']);
+  });
+
+  it('knows a pod by its uid although its template was copied from a static pod, or names another', () => {
+    const annotations = {
+      'kubernetes.io/config.hash': 'uid-of-another',
+      'kubernetes.io/config.source': 'file',
+    };
+    const index = indexPods([{ ...POD, metadata: { ...POD.metadata, annotations } }].map(knownPod));
+    expect([...index.keys()]).to.deep.equal(['uid-1']);
+  });
+
+  it('gives the rest of a pod what the pod requests as a whole and no container for itself', () => {
+    const requested = (cpu: string) => {
+      const spec = {
+        resources: { requests: { cpu } },
+        containers: [{ name: 'db', resources: { requests: { cpu: '250m' } } }, { name: 'helper' }],
+        initContainers: [
+          { name: 'sidecar', restartPolicy: 'Always', resources: { limits: { cpu: '500m' } } },
+          { name: 'init', resources: { requests: { cpu: '4' } } },
+        ],
+      };
+      return indexPods([{ ...POD, spec }].map(knownPod))
+        .get('uid-1')!
+        .containers.get('')!.cpuRequest;
+    };
+    expect(requested('2')).to.equal(1.25);
+    expect(requested('750m')).to.equal(0);
+    expect(requested('1.05'), 'no rest of binary fractions').to.equal(0.3);
+    expect(containers.get('')!.cpuRequest).to.equal(undefined);
+  });
+
+  it('knows what the rest of a pod belongs to, also of one that has no containers yet', () => {
+    const rest = { container: '', image: '', containerId: '', cpuRequest: undefined, cpuLimit: undefined };
+    expect(containers.get('')).to.deep.equal({
+      ...rest,
+      namespace: 'shop',
+      pod: 'db-0',
+      workload: 'db-0',
+      workloadKind: 'Pod',
+      isRestOfPod: true,
+    });
+    const index = indexPods([{ metadata: {} }, { metadata: { uid: 'x' } }].map(knownPod));
+    expect([...index.get('x')!.containers.keys()]).to.deep.equal(['']);
+  });
+});
+
+describe('parseQuantity', () => {
+  for (const [text, value] of [
+    ['200m', 0.2],
+    ['1', 1],
+    ['1.5', 1.5],
+    ['.5', 0.5],
+    ['2e3', 2000],
+    ['100u', 1e-4],
+    ['12500000n', 0.0125],
+    ['2k', 2000],
+    ['1Ki', 1024],
+    ['64Mi', 67_108_864],
+    ['-1', -1],
+  ] as const) {
+    it(`reads ${text}`, () => {
+      expect(parseQuantity(text)).to.equal(value);
+    });
+  }
+
+  for (const text of ['', 'm', '1 m', '1mm', '1K', 'cpu', '1e', '0x10']) {
+    it(`refuses "${text}"`, () => {
+      expect(() => parseQuantity(text)).to.throw(KernscaleError, 'is not a quantity');
+    });
+  }
+});

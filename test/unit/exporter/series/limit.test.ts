@@ -1,0 +1,234 @@
+import {
+  BLOCK_OPS,
+  REASONS,
+  STATES,
+  type BlockIoCounters,
+  type ContainerCounters,
+  type Histogram,
+  type PeerCounters,
+} from 'bpf-linker-napi';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { Condenser, MAX_LINES } from '../../../../exporter/condense.js';
+import { peerSince } from '../../../../exporter/counters.js';
+import { PeerFold } from '../../../../exporter/peer-fold.js';
+import {
+  BOUNDS,
+  BY_DEFAULT,
+  counters,
+  histogram,
+  identity,
+  record,
+  rendered,
+  resultOf,
+} from '../fixtures.js';
+
+const CONTAINER = identity({ cpuRequest: 0.5, cpuLimit: 1 });
+
+/** Seconds apart, so that the ranking of peers moves between two scrapes. */
+const SCRAPE_SECONDS = 15;
+
+function samplesOf(text: string): Map<string, number> {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(lines.map((line) => [line.replace(/ [^ ]*$/, ''), Number(line.split(' ').at(-1))]));
+}
+
+function scrape(condenser: Condenser, all: ContainerCounters, now: number): Map<string, number> {
+  const series = resultOf(condenser.condense([{ identity: CONTAINER, counters: all, live: true }], now));
+  return samplesOf(rendered(series, 'text', BY_DEFAULT).toString());
+}
+
+function histograms(bounds: readonly number[] = BOUNDS.seconds): fc.Arbitrary<Histogram> {
+  const bucket = fc.oneof(fc.constant(0), fc.nat(1e6));
+  return fc
+    .array(bucket, { minLength: bounds.length + 1, maxLength: bounds.length + 1 })
+    .map((buckets) => ({ buckets: Float64Array.from(buckets), sum: buckets.reduce((a, b) => a + b, 0) / 8 }));
+}
+
+function peers(max: number): fc.Arbitrary<PeerCounters[]> {
+  const one = fc.record({
+    peer: fc.oneof(
+      fc.constant('other'),
+      fc.nat(99).map((n) => `10.0.0.${n}:80`),
+    ),
+    wait: histograms(),
+    overlapped: fc.nat(9),
+    connections: fc.nat(9),
+    failures: fc.nat(9),
+    retransmits: fc.nat(9),
+  });
+  return fc.uniqueArray(one, { selector: ({ peer }) => peer, maxLength: max });
+}
+
+function blockIo(): fc.Arbitrary<BlockIoCounters[]> {
+  const one = fc.record({
+    device: fc.constantFrom('vda', 'vdb', 'nvme0n1', '8:16'),
+    op: fc.constantFrom(...BLOCK_OPS),
+    seconds: histograms(),
+    bytes: histograms(BOUNDS.bytes),
+    failures: fc.nat(9),
+  });
+  return fc.uniqueArray(one, { selector: ({ device, op }) => `${device} ${op}` });
+}
+
+function anyCounters(): fc.Arbitrary<ContainerCounters> {
+  const reasons = fc.tuple(...REASONS.map(() => histograms()));
+  return fc
+    .tuple(histograms(), histograms(), histograms(), reasons, blockIo(), peers(70))
+    .map(([oncpu, runqueue, tcpServe, offcpu, io, all]) =>
+      counters(1, {
+        oncpu,
+        runqueue,
+        tcpServe,
+        offcpu: record(REASONS, (_, index) => offcpu[index]!),
+        blockIo: io,
+        peers: all,
+      }),
+    );
+}
+
+/** Busy with every reason, operation, device and peer there can be. */
+function fullest(): ContainerCounters {
+  const seconds = histogram(BOUNDS.seconds);
+  return counters(1, {
+    oncpu: seconds,
+    runqueue: seconds,
+    tcpServe: seconds,
+    offcpu: record(REASONS, () => seconds),
+    blockIo: ['vda', 'vdb', 'vdc'].flatMap((device) =>
+      BLOCK_OPS.map((op) => ({
+        device,
+        op,
+        seconds,
+        bytes: histogram(BOUNDS.bytes, BOUNDS.bytes),
+        failures: 1,
+      })),
+    ),
+    peers: Array.from({ length: 64 }, (_, index) => peer(`10.0.0.${index}:80`, index)),
+  });
+}
+
+function peer(name: string, seconds: number, connections = 1): PeerCounters {
+  const wait = histogram(seconds === 0 ? [] : [seconds]);
+  return { peer: name, wait, overlapped: 0, connections, failures: 0, retransmits: 0 };
+}
+
+describe('lines per container', () => {
+  it('are at most 80, whatever the container does', () => {
+    fc.assert(
+      fc.property(fc.array(anyCounters(), { minLength: 1, maxLength: 4 }), (snapshots) => {
+        const condenser = new Condenser();
+        for (const [index, all] of snapshots.entries()) {
+          expect(scrape(condenser, all, index * SCRAPE_SECONDS).size).to.be.at.most(MAX_LINES);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('are 80 when it does everything, with two peers by name', () => {
+    const samples = [...scrape(new Condenser(), fullest(), 0).keys()];
+    expect(samples).to.have.length(MAX_LINES);
+    const named = samples.filter((line) => line.startsWith('kernscale_tcp_connections_total'));
+    expect(named.map((line) => /peer="([^"]*)"/.exec(line)![1])).to.deep.equal([
+      '10.0.0.63:80',
+      '10.0.0.62:80',
+      'other',
+    ]);
+  });
+
+  it('leave room for more peers where there is nothing else', () => {
+    const { peers: all } = fullest();
+    const samples = [...scrape(new Condenser(), counters(1, { peers: all }), 0).keys()];
+    expect(samples.filter((line) => line.startsWith('kernscale_tcp_connections_total'))).to.have.length(10);
+    expect(samples.length).to.be.at.most(MAX_LINES);
+  });
+});
+
+describe('what is condensed', () => {
+  it('keeps every state, and the device of a container that uses one', () => {
+    const io = fullest().blockIo.filter(({ device }) => device === 'vda');
+    const samples = [...scrape(new Condenser(), counters(1, { blockIo: io }), 0).keys()].join('\n');
+    for (const state of STATES) expect(samples).to.include(`state="${state}"`);
+    expect(samples).to.include('op="read",device="vda"').and.to.include('op="write",device="vda"');
+    expect(samples).not.to.include('op="flush"');
+  });
+
+  it('adds up the devices of a container that uses several', () => {
+    const samples = scrape(new Condenser(), fullest(), 0);
+    const reads = [...samples].filter(([line]) => /^kernscale_blockio_seconds_count.*op="read"/.test(line));
+    expect(reads.map(([line, value]) => [/device="(\w+)"/.exec(line)![1], value])).to.deep.equal([
+      ['all', 3 * BOUNDS.seconds.length],
+    ]);
+  });
+});
+
+describe('peers without a name of their own', () => {
+  const waits = (all: readonly PeerCounters[]) =>
+    Object.fromEntries(all.map((one) => [one.peer, +one.wait.sum.toFixed(9)]));
+
+  it('are as they are while there is room', () => {
+    const fold = new PeerFold();
+    const all = [peer('a', 1), peer('b', 2)];
+    expect(fold.fold(all, 2, 0)).to.deep.equal(all);
+  });
+
+  it('are `other`, which goes on when one of them becomes the longest wait', () => {
+    const fold = new PeerFold();
+    expect(waits(fold.fold([peer('a', 8), peer('b', 4), peer('c', 2)], 2, 0))).to.deep.equal({
+      a: 8,
+      other: 6,
+    });
+    // c is slow now, but not yet twice as slow as a was.
+    const second = fold.fold([peer('a', 8), peer('b', 4), peer('c', 12)], 2, 15);
+    expect(waits(second)).to.deep.equal({ a: 8, other: 16 });
+    const third = fold.fold([peer('a', 9), peer('b', 5), peer('c', 32)], 2, 30);
+    expect(waits(third)).to.deep.equal({ c: 32, other: 18 });
+  });
+
+  it('outrank a peer that was waited for in former days', () => {
+    const fold = new PeerFold();
+    fold.fold([peer('old', 60), peer('b', 0), peer('c', 0)], 2, 0);
+    const hours = 3 * 3600;
+    const named = fold.fold([peer('old', 60.1), peer('b', 2), peer('c', 0)], 2, hours);
+    expect(waits(named)).to.deep.equal({ b: 2, other: 0.1 });
+  });
+
+  it('never make a counter go backwards, and lose nothing', () => {
+    const growths = fc.array(fc.array(fc.nat(50), { minLength: 6, maxLength: 6 }), {
+      minLength: 1,
+      maxLength: 12,
+    });
+    fc.assert(
+      fc.property(growths, fc.integer({ min: 2, max: 7 }), (steps, rows) => {
+        const fold = new PeerFold();
+        const sums = [0, 0, 0, 0, 0, 0];
+        let before = new Map<string, number>();
+        let counted = 0;
+        for (const [index, step] of steps.entries()) {
+          step.forEach((grown, at) => (sums[at]! += grown));
+          const names = sums.map((sum, at) => ({ ...peer(`p${at}`, 0), wait: { ...histogram([]), sum } }));
+          const after = new Map(
+            fold.fold(names, rows, index * SCRAPE_SECONDS).map((one) => [one.peer, one.wait.sum]),
+          );
+          expect(after.size).to.be.at.most(rows);
+          for (const [name, sum] of after) {
+            expect(sum).to.be.at.least(before.get(name) ?? 0);
+            // A series that was not there a scrape ago begins: nothing is lost, its growth is seen from here on.
+            counted += before.has(name) ? sum - before.get(name)! : 0;
+          }
+          before = after;
+        }
+        expect(counted).to.be.at.most(sums.reduce((a, b) => a + b, 0));
+      }),
+    );
+  });
+
+  it('count anew when the kernel has forgotten them meanwhile', () => {
+    expect(peerSince(peer('a', 1, 1), peer('a', 8, 5))).to.deep.equal(peer('a', 1, 1));
+    const fold = new PeerFold();
+    fold.fold([peer('a', 8), peer('b', 4), peer('c', 2)], 2, 0);
+    fold.fold([peer('a', 8)], 2, 15);
+    expect(waits(fold.fold([peer('a', 8), peer('b', 1)], 2, 30))).to.deep.equal({ a: 8, other: 7 });
+  });
+});

@@ -1,0 +1,56 @@
+import { createServer, type Server } from 'node:net';
+import { expect } from 'chai';
+import { reservePort } from '../../../../sandbox/loop/ports.js';
+
+/** Out of the range of ports that the kernel hands out by itself. */
+const WANTED = 21_300;
+
+async function listenOn(port: number, host: string): Promise<Server> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      resolve(server);
+    });
+  });
+}
+
+async function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
+}
+
+describe('ports of the loop', () => {
+  it('gives two that ask at the same time different ports', async () => {
+    const reservations = await Promise.all(Array.from({ length: 8 }, () => reservePort(WANTED)));
+    try {
+      expect(new Set(reservations.map(({ port }) => port))).to.have.length(8);
+    } finally {
+      await Promise.all(reservations.map((reservation) => reservation.release()));
+    }
+  });
+
+  it('leaves 127.0.0.1 free for the program that the port is for', async () => {
+    const reservation = await reservePort(WANTED);
+    try {
+      await close(await listenOn(reservation.port, '127.0.0.1'));
+    } finally {
+      await reservation.release();
+    }
+  });
+
+  it('goes past a port that somebody listens on, and takes it once it is free', async () => {
+    const first = await reservePort(WANTED);
+    await first.release();
+    const squatter = await listenOn(first.port, '127.0.0.1');
+    const second = await reservePort(WANTED);
+    await close(squatter);
+    const third = await reservePort(WANTED);
+    await Promise.all([second.release(), third.release()]);
+    expect(second.port).to.be.greaterThan(first.port);
+    expect(third.port).to.equal(first.port);
+  });
+});

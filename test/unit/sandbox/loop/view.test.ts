@@ -1,0 +1,104 @@
+import { stripVTControlCharacters } from 'node:util';
+import { expect } from 'chai';
+import { renderNews, renderScreen, type Row, type Screen } from '../../../../sandbox/loop/view.js';
+
+const ROW: Row = {
+  workload: 'cpu',
+  replicas: 4,
+  readyReplicas: 2,
+  decision: { bound: 'cpu', reason: 'it needs 0.5 cores' },
+};
+
+function screen(changes: Partial<Screen> = {}): Screen {
+  return {
+    elapsedSeconds: 12,
+    rows: [ROW],
+    states: [
+      { workload: 'cpu', state: 'oncpu', threads: 0.25 },
+      { workload: 'cpu', state: 'throttled', threads: 0.75 },
+      { workload: 'cpu', state: 'idle', threads: 0 },
+      { workload: 'disk', state: 'disk', threads: 3 },
+    ],
+    scalerAnswers: true,
+    addresses: ['decisions http://127.0.0.1:5001/'],
+    notice: '',
+    ...changes,
+  };
+}
+
+const PLAIN = { columns: 100, rows: 24, colour: false };
+
+describe('the live view', () => {
+  it('shows replicas, what the threads do, and the decision in words', () => {
+    const text = renderScreen(screen(), PLAIN).join('\n');
+    expect(text).to.contain('cpu       2 of 4    ████▒▒▒▒▒▒▒▒▒▒▒▒ 0.75 throttled, 0.25 on CPU');
+    expect(text).to.contain('cpu: it needs 0.5 cores');
+    expect(text).to.contain('decisions http://127.0.0.1:5001/');
+  });
+
+  it('says that there is no data instead of showing an empty bar', () => {
+    expect(renderScreen(screen({ states: undefined }), PLAIN).join('\n')).to.contain(
+      'Prometheus does not answer',
+    );
+    expect(renderScreen(screen({ states: [] }), PLAIN).join('\n')).to.contain('no measurements');
+  });
+
+  it('shows replicas without a decision while the scaler does not answer', () => {
+    const text = renderScreen(screen({ scalerAnswers: false }), PLAIN).join('\n');
+    expect(text).to.contain('2 of 4').and.contain('the scaler does not answer');
+    expect(text).not.to.contain('it needs 0.5 cores');
+  });
+
+  it('speaks of rest only where there is nothing else', () => {
+    const idle = [{ workload: 'cpu', state: 'idle', threads: 2 }];
+    expect(renderScreen(screen({ states: idle }), PLAIN).join('\n')).to.contain('2.00 idle');
+  });
+
+  const WORKLOADS = ['cpu', 'disk', 'chain', 'lock', 'idle'];
+  const FULL = screen({
+    rows: WORKLOADS.map((workload) => ({
+      ...ROW,
+      workload,
+      decision: { bound: 'cpu', reason: `${workload} holds ${'for a reason '.repeat(15)}`.trim() },
+    })),
+    states: WORKLOADS.flatMap((workload) =>
+      ['oncpu', 'runqueue', 'throttled'].map((state) => ({ workload, state, threads: 0.3 })),
+    ),
+    addresses: ['decisions', 'metrics', 'Prometheus', 'cluster'].map((name) => name.padEnd(90, '.')),
+    notice: 'the clients of chain begin: '.padEnd(90, '.'),
+  });
+
+  for (const [columns, rows] of [
+    [40, 24],
+    [80, 24],
+    [120, 50],
+    [200, 12],
+  ] as const) {
+    it(`fits ${columns} by ${rows}, in colour or without`, () => {
+      const plain = renderScreen(FULL, { columns, rows, colour: false });
+      const coloured = renderScreen(FULL, { columns, rows, colour: true });
+      expect(plain.length).to.be.below(rows);
+      for (const line of plain) expect(line.length).to.be.at.most(columns);
+      expect(coloured.map(stripVTControlCharacters)).to.deep.equal(plain);
+      expect(coloured).not.to.deep.equal(plain);
+      expect(plain.join('\n')).to.contain('the clients of chain begin');
+    });
+  }
+
+  it('tells the whole of a decision where there is room, and keeps every line in its place', () => {
+    const tall = { ...PLAIN, rows: 40 };
+    const text = renderScreen(FULL, tall).map((line) => line.trim());
+    expect(text.join(' ')).to.contain(FULL.rows[4]!.decision!.reason);
+    const terse = { ...FULL, notice: '', rows: FULL.rows.map((row) => ({ ...row, decision: undefined })) };
+    const places = (lines: string[]) =>
+      WORKLOADS.map((name) => lines.findIndex((line) => line.startsWith(name)));
+    expect(places(renderScreen(terse, tall))).to.deep.equal(places(text));
+  });
+
+  it('tells news as one plain line', () => {
+    expect(renderNews(ROW)).to.equal('cpu    2 of 4  cpu: it needs 0.5 cores');
+    expect(renderNews({ ...ROW, readyReplicas: 4, decision: undefined })).to.equal(
+      'cpu    4  no decision yet',
+    );
+  });
+});

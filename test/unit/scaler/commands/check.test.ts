@@ -1,0 +1,67 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { kernscale } from '../kernscale-command.js';
+
+describe('the kernscale command', () => {
+  let folder: string;
+  let broken: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'kernscale-check-'));
+    broken = join(folder, 'broken.yaml');
+    await writeFile(broken, 'groups:\n  - nam: shop\n    rules: []\n');
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it('checks good rule files, those that are shipped among them, without a warning', async () => {
+    const { status, stdout, stderr } = await kernscale('check', 'rules/scaling', 'rules/scaling/examples');
+    expect(stderr).to.equal('');
+    expect(status).to.equal(0);
+    expect(stdout).to.match(/^SUCCESS: \d+ rules? found\n$/);
+  });
+
+  it('says everything that is wrong, and fails', async () => {
+    const { status, stdout, stderr } = await kernscale('check', broken);
+    expect(status).to.equal(1);
+    expect(stdout).to.equal('');
+    expect(stderr).to.equal(
+      `${broken}:2:5: name is missing; it must be a text [RULE_MISSING_FIELD]\n` +
+        `${broken}:2:5: unknown field "nam"; did you mean "name"? [RULE_UNKNOWN_FIELD]\n` +
+        'FAILED: 2 errors\n',
+    );
+  });
+
+  it('warns of what is hardly meant, and fails on it only when told to', async () => {
+    const file = join(folder, 'doubtful.yaml');
+    await writeFile(file, 'groups: [{ name: shop, window: 5s, rules: [] }]\n');
+    const warned = await kernscale('check', file);
+    expect(warned).to.deep.equal({
+      status: 0,
+      stdout: 'SUCCESS: 0 rules found, 1 warning\n',
+      stderr: `${file}:1:32: warning: group "shop": a window of 5s is shorter than two scrapes (one every 5 s) and finds nothing; make it 20s [LINT_SHORT_WINDOW]\n`,
+    });
+    expect((await kernscale('check', '--lint-fatal', file)).status).to.equal(3);
+    expect((await kernscale('check', '--lint=none', '--lint-fatal', file)).stderr).to.equal('');
+  });
+
+  it('prints one JSON object when asked to', async () => {
+    const { status, stdout } = await kernscale('check', '--json', broken);
+    expect(status).to.equal(1);
+    const { errors } = JSON.parse(stdout) as { errors: { code: string; line: number }[] };
+    expect(errors).to.have.lengthOf(2);
+    expect(errors[0]).to.include({ code: 'RULE_MISSING_FIELD', line: 2, column: 5 });
+  });
+
+  it('refuses a command or flag that it does not know in one sentence', async () => {
+    expect(await kernscale('chekc', broken)).to.deep.equal({
+      status: 2,
+      stdout: '',
+      stderr:
+        'kernscale: unknown command "chekc"; known: check, test, explain, backtest, simulate; --help tells more [BAD_COMMAND]\n',
+    });
+    const { status, stderr } = await kernscale('check', '--jsno', broken);
+    expect(status).to.equal(2);
+    expect(stderr).to.match(/^kernscale: .*--jsno.*\n$/);
+  });
+});

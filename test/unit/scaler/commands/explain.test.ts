@@ -1,0 +1,109 @@
+import { expect } from 'chai';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { listen, type Listening } from '../../../../common/http.js';
+import { decide } from '../../../../scaler/core/decide.js';
+import type { Rule, Samples } from '../../../../scaler/core/types.js';
+import { EMPTY_HISTORY } from '../../../../scaler/core/types.js';
+import { toRecord } from '../../../../scaler/loop/record.js';
+import { DecisionRecords } from '../../../../scaler/loop/records.js';
+import { createApp } from '../../../../scaler/web/app.js';
+import { at, edgeTo, keyOf, neighbour, NOW, ruleFor, samplesOf } from '../core/fixtures.js';
+import { kernscale, type Ended } from '../kernscale-command.js';
+
+const CPU_BOUND = samplesOf({ replicas: 2 }, { cpu: at(4) });
+const WAITING = samplesOf(
+  { edges: [edgeTo('cart', 0.9), { peer: '8.8.8.8:53', to: { type: 'external' }, wait: at(0.1) }] },
+  { wait: at(0.9), lock: { absent: 'missing', text: 'no series' } },
+);
+
+function record(records: DecisionRecords, rule: Rule, samples: Samples): void {
+  const group = { name: 'shop', file: 'rules.yaml', interval: 10, signals: {}, podSignals: {}, rules: [] };
+  const neighbourhood = new Map([neighbour('cart', CPU_BOUND), neighbour('web', WAITING)]);
+  const decision = decide(rule, { ...samples, neighbourhood }, EMPTY_HISTORY, NOW);
+  const claim = { key: keyOf(rule.scale), group, rule };
+  records.put(toRecord(claim, decision, { outcome: rule.dryRun ? 'dry_run' : 'unchanged' }));
+}
+
+/** The scaler's HTTP surface over decisions of the real core. */
+async function serve(problems: readonly string[]): Promise<Listening> {
+  const records = new DecisionRecords();
+  const wait = { ...ruleFor('web').decide.find(({ bound }) => bound === 'dependency')!, for: 0 };
+  record(records, ruleFor('cart', { dryRun: true }), CPU_BOUND);
+  record(records, ruleFor('web', { decide: [wait] }), WAITING);
+  const app = createApp({
+    records,
+    book: { groups: [], ruleCount: 2, errors: [], reload: () => Promise.resolve(true) },
+    claims: () => new Map(),
+    registry: new Registry(),
+    problems: () => problems,
+    leads: () => true,
+    unready: () => undefined,
+    log: pino({ level: 'silent' }),
+  });
+  return listen(app, ['127.0.0.1:0']);
+}
+
+describe('kernscale explain', () => {
+  let server: Listening;
+  let url: string;
+  before(async () => {
+    server = await serve(['Group "shop": Prometheus is slow.']);
+    url = server.urls[0]!;
+  });
+  after(() => server.close());
+
+  const explain = (...argv: string[]): Promise<Ended> => kernscale('explain', `--scaler.url=${url}`, ...argv);
+
+  it('tells class, evidence, sizes stage by stage and what became of it, without colours into a pipe', async () => {
+    const { status, stdout, stderr } = await explain('cart');
+    expect({ status, stderr }).to.deep.equal({ status: 0, stderr: '' });
+    const lines = stdout.split('\n');
+    expect(lines[0]).to.match(
+      /^shop\/Deployment\/cart: rule "cart" of group "shop", 1 to 20 replicas, decided /,
+    );
+    expect(lines[1]).to.match(
+      /^Scaling up from 2 to 6 replicas: cpu demand of 4 cores is 2\.86 times the target/,
+    );
+    expect(stdout).to.match(/^ {2}cpu +4, 0 s old$/m);
+    expect(stdout).to.match(/^ {2}cpu +matched \(target 2\.86, asked above 1\): scale$/m);
+    expect(stdout).to.match(/^ {2}raw: demand over target +2 → 6$/m);
+    expect(stdout).to.match(/^ {2}clamped to min and max +6$/m);
+    expect(stdout).to.contain('The replicas were not changed: the rule is a dry run.');
+    expect(stdout).to.contain('Prometheus is slow');
+    expect(stdout).not.to.contain('\x1b');
+  });
+
+  it('tells the path walked and the candidates rejected', async () => {
+    const { stdout } = await explain('shop/Deployment/web');
+    expect(stdout).to.contain('Path walked: shop/Deployment/web → shop/Deployment/cart\n');
+    expect(stdout).to.match(/^ {2}bottleneck shop\/Deployment\/cart \(cpu, 90 % of the waiting\): /m);
+    expect(stdout).to.match(/^ {2}rejected 8\.8\.8\.8:53 \(external, 10 % of the waiting\): /m);
+    expect(stdout).to.contain('What would change it\n  an end to this: wait 0.9 (above 0.5)');
+  });
+
+  it('prints the record when asked to', async () => {
+    const { stdout } = await explain('--json', 'shop/web');
+    expect(JSON.parse(stdout)).to.include({ workload: 'web', bound: 'dependency', replicas: 2 });
+  });
+
+  it('names the nearest workload for one that it does not know', async () => {
+    const { status, stderr } = await explain('shop/crat');
+    expect(status).to.equal(1);
+    expect(stderr).to.equal(
+      'kernscale: no rule has decided on "shop/crat"; did you mean "shop/cart"? [TARGET_UNKNOWN]\n',
+    );
+  });
+
+  it('says in one sentence when no scaler answers', async () => {
+    const nobody = await kernscale('explain', '--scaler.url=http://127.0.0.1:1', 'cart');
+    expect(nobody.status).to.equal(1);
+    expect(nobody.stderr).to.match(
+      /^kernscale: no scaler answers at .*ECONNREFUSED.*\[SCALER_UNREACHABLE\]\n$/,
+    );
+    const wrong = await kernscale('explain', '--scaler.url=127.0.0.1:1', 'cart');
+    expect(wrong.stderr).to.match(/^kernscale: "127\.0\.0\.1:1" is not the address .*\[SCALER_URL\]\n$/);
+    const elsewhere = await kernscale('explain', `--scaler.url=${url}/elsewhere`, 'cart');
+    expect(elsewhere.stderr).to.match(/answered HTTP 404 \[SCALER_ANSWER\]\n$/);
+  });
+});

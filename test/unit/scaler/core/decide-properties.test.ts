@@ -1,0 +1,281 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { decide } from '../../../../scaler/core/decide.js';
+import {
+  EMPTY_HISTORY,
+  type Decision,
+  type History,
+  type Reading,
+  type Rule,
+  type Samples,
+} from '../../../../scaler/core/types.js';
+import { fillBehavior } from '../../../../scaler/rules/defaults.js';
+import { at, keyOf, NOW, ruleFor, samplesOf } from './fixtures.js';
+
+const window = fc.constantFrom(0, 5, 15, 60, 300);
+const policies = fc.array(
+  fc.record({
+    type: fc.constantFrom('Pods' as const, 'Percent' as const),
+    value: fc.integer({ min: 1, max: 200 }),
+    periodSeconds: fc.constantFrom(5, 15, 60),
+  }),
+  { minLength: 1, maxLength: 3 },
+);
+const scalingRules = fc.record({
+  stabilizationWindowSeconds: window,
+  selectPolicy: fc.constantFrom('Max' as const, 'Min' as const, 'Disabled' as const),
+  policies,
+  tolerance: fc.constantFrom(0, 0.05, 0.1, 0.5),
+});
+const rules: fc.Arbitrary<Rule> = fc
+  .record({
+    min: fc.integer({ min: 1, max: 10 }),
+    room: fc.integer({ min: 0, max: 30 }),
+    up: scalingRules,
+    down: scalingRules,
+  })
+  .map(({ min, room, up, down }) =>
+    ruleFor('web', {
+      minReplicas: min,
+      maxReplicas: min + room,
+      behavior: fillBehavior({ scaleUp: up, scaleDown: down }),
+    }),
+  );
+const amount = fc.double({ min: 0, max: 50, noNaN: true });
+const share = fc.double({ min: 0, max: 1, noNaN: true });
+const signals = fc.record({ cpu: amount, blockio: share, wait: share, lock: share });
+const rounds = fc.array(fc.record({ signals, replicas: fc.option(fc.integer({ min: 1, max: 50 })) }), {
+  minLength: 1,
+  maxLength: 12,
+});
+const absence: fc.Arbitrary<Reading> = fc.oneof(
+  fc.constantFrom('missing', 'stale', 'partial', 'nan', 'error').map((absent) => ({
+    absent: absent as 'missing',
+    text: 'for a test',
+  })),
+  fc.constantFrom(NaN, Infinity, -1).map((value) => at(value)),
+  fc.constant(at(0, NOW - 3600)),
+);
+
+type Signals = Record<'cpu' | 'blockio' | 'wait' | 'lock', number>;
+
+function sampled(
+  values: Signals,
+  replicas: number,
+  now: number,
+  changes: Record<string, Reading> = {},
+): Samples {
+  const readings = Object.entries({ ...values, request: 1, pods: replicas }).map(([name, value]) => [
+    name,
+    at(value, now),
+  ]);
+  return samplesOf(
+    { replicas },
+    { ...(Object.fromEntries(readings) as Record<string, Reading>), ...changes },
+  );
+}
+
+interface Run {
+  readonly decisions: readonly Decision[];
+  readonly history: History;
+  readonly replicas: number;
+}
+
+/** Runs rounds 10 s apart that end before `end`, each on what the last one decided. */
+function run(
+  rule: Rule,
+  inputs: readonly { signals: Signals; replicas: number | null }[],
+  start = rule.minReplicas,
+  history = EMPTY_HISTORY,
+  end = NOW,
+): Run {
+  let state = { history, replicas: start };
+  const decisions = inputs.map(({ signals: values, replicas: manual }, index) => {
+    const now = end - 10 * (inputs.length - index);
+    const decision = decide(rule, sampled(values, manual ?? state.replicas, now), state.history, now);
+    state = { history: decision.history, replicas: decision.replicas };
+    return decision;
+  });
+  return { decisions, ...state };
+}
+
+/** Runs rounds from NOW on, on a workload that nobody else scales. */
+function expectNoScaleDownWithinWindow(
+  rule: Rule,
+  inputs: readonly { signals: Signals }[],
+  start: number,
+  history: History,
+): void {
+  const alone = inputs.map(({ signals: values }) => ({ signals: values, replicas: null }));
+  const from = Math.min(start, rule.maxReplicas);
+  const end = NOW + 10 * inputs.length;
+  for (const { replicas, trace } of run(rule, alone, from, history, end).decisions) {
+    if (trace.at - NOW >= rule.behavior!.scaleDown.stabilizationWindowSeconds) break;
+    expect(replicas).to.be.at.least(from);
+  }
+}
+
+describe('every decision', () => {
+  it('is within minReplicas and maxReplicas', () => {
+    fc.assert(
+      fc.property(rules, rounds, (rule, inputs) => {
+        for (const { replicas } of run(rule, inputs).decisions) {
+          expect(replicas).to.be.within(rule.minReplicas, rule.maxReplicas);
+        }
+      }),
+    );
+  });
+
+  it('never scales down on data that is absent, stale, partial or no number', () => {
+    const name = fc.constantFrom('cpu', 'blockio', 'wait', 'lock', 'request', 'pods');
+    fc.assert(
+      fc.property(rules, rounds, signals, name, absence, (rule, inputs, values, broken, reading) => {
+        const { history, replicas } = run(rule, inputs);
+        const samples = sampled(values, replicas, NOW, { [broken]: reading });
+        expect(decide(rule, samples, history, NOW).replicas).to.be.at.least(replicas);
+      }),
+    );
+  });
+
+  it('never scales down while pods are not measured, nor what somebody waits on', () => {
+    fc.assert(
+      fc.property(rules, rounds, signals, fc.boolean(), (rule, inputs, values, waited) => {
+        const { history, replicas } = run(rule, inputs);
+        const samples = waited
+          ? { ...sampled(values, replicas, NOW), waitedOnBy: [keyOf('front')] }
+          : sampled(values, replicas, NOW, { pods: at(replicas - 1) });
+        expect(decide(rule, samples, history, NOW).replicas).to.be.at.least(replicas);
+      }),
+    );
+  });
+
+  it('never scales up what has been disk-bound for its time', () => {
+    fc.assert(
+      fc.property(rules, rounds, signals, (rule, inputs, values) => {
+        const { history, replicas } = run(rule, inputs);
+        const disk = { ...values, blockio: 0.9 };
+        const first = decide(rule, sampled(disk, replicas, NOW), history, NOW);
+        const then = decide(rule, sampled(disk, first.replicas, NOW + 20), first.history, NOW + 20);
+        expect(then.bound).to.equal('disk');
+        expect(then.replicas).to.equal(first.replicas);
+      }),
+    );
+  });
+
+  it('grows with the load', () => {
+    fc.assert(
+      fc.property(rules, rounds, amount, amount, (rule, inputs, one, other) => {
+        const { history, replicas } = run(rule, inputs);
+        const decided = [Math.min(one, other), Math.max(one, other)].map((cpu) => {
+          const samples = sampled({ cpu, blockio: 0, wait: 0, lock: 0 }, replicas, NOW);
+          return decide(rule, samples, history, NOW).replicas;
+        });
+        expect(decided[0]).to.be.at.most(decided[1]!);
+      }),
+    );
+  });
+
+  it('keeps the replicas while the load stays inside the tolerance', () => {
+    fc.assert(
+      fc.property(rules, fc.array(fc.integer({ min: -99, max: 99 }), { maxLength: 20 }), (rule, wobble) => {
+        const replicas = rule.maxReplicas;
+        const { up, down } = {
+          up: rule.behavior!.scaleUp.tolerance,
+          down: rule.behavior!.scaleDown.tolerance,
+        };
+        const inputs = wobble.map((part) => {
+          const ratio = 1 + (part / 100) * (part > 0 ? up : down);
+          // HPA counts whole percents of the request, cut off: the middle of one stays clear of the ends.
+          const percent = Math.min(
+            Math.max(Math.ceil(70 * ratio), Math.ceil(70 * (1 - down))),
+            Math.floor(70 * (1 + up)),
+          );
+          return {
+            signals: { cpu: ((percent + 0.5) / 100) * replicas, blockio: 0, wait: 0, lock: 0 },
+            replicas: null,
+          };
+        });
+        for (const decision of run(rule, inputs, replicas).decisions)
+          expect(decision.replicas).to.equal(replicas);
+      }),
+    );
+  });
+
+  it('follows from its arguments alone and leaves them as they were', () => {
+    fc.assert(
+      fc.property(rules, rounds, signals, (rule, inputs, values) => {
+        const { history, replicas } = run(rule, inputs);
+        const samples = sampled(values, replicas, NOW);
+        const before = JSON.stringify({ rule, samples, history });
+        const decision = decide(rule, samples, history, NOW);
+        expect(JSON.stringify({ rule, samples, history })).to.equal(before);
+        expect(decide(rule, samples, history, NOW)).to.deep.equal(decision);
+      }),
+    );
+  });
+
+  it('goes on after a restart with its history as if it had never stopped', () => {
+    fc.assert(
+      fc.property(rules, rounds, rounds, (rule, before, after) => {
+        const stopped = run(rule, before);
+        const restored = JSON.parse(JSON.stringify(stopped.history)) as History;
+        const end = NOW + 10 * after.length;
+        const never = run(rule, after, stopped.replicas, stopped.history, end);
+        expect(run(rule, after, stopped.replicas, restored, end)).to.deep.equal(never);
+      }),
+    );
+  });
+
+  it('does not scale down before a full window has passed since its start', () => {
+    fc.assert(
+      fc.property(rules, rounds, fc.integer({ min: 1, max: 40 }), (rule, inputs, start) => {
+        expectNoScaleDownWithinWindow(rule, inputs, Math.max(start, rule.minReplicas), EMPTY_HISTORY);
+      }),
+    );
+  });
+
+  it('does not scale down before a full window of data has passed since an outage', () => {
+    const name = fc.constantFrom('cpu', 'blockio', 'wait', 'lock', 'request', 'pods');
+    fc.assert(
+      fc.property(rules, rounds, name, absence, rounds, (rule, before, broken, reading, after) => {
+        const { history, replicas } = run(rule, before);
+        const start = NOW - 5;
+        const calm = { cpu: 0, blockio: 0, wait: 0, lock: 0 };
+        const outage = sampled(calm, replicas, start, { [broken]: reading });
+        const during = decide(rule, outage, history, start);
+        expectNoScaleDownWithinWindow(rule, after, during.replicas, during.history);
+      }),
+    );
+  });
+
+  it('raises the floor only, where data is missing', () => {
+    const name = fc.constantFrom('cpu', 'blockio', 'wait', 'lock', 'pods');
+    fc.assert(
+      fc.property(rules, rounds, signals, name, absence, (rule, inputs, values, broken, reading) => {
+        const { history, replicas } = run(rule, inputs);
+        const { stages, noScaleDown } = decide(
+          rule,
+          sampled(values, replicas, NOW, { [broken]: reading }),
+          history,
+          NOW,
+        ).trace;
+        expect(noScaleDown).to.have.lengthOf.at.least(1);
+        expect(stages.floor).to.equal(Math.max(stages.objective, replicas));
+        const whole = decide(rule, sampled(values, replicas, NOW), history, NOW).trace;
+        if (whole.noScaleDown.length === 0) expect(whole.stages.floor).to.equal(whole.stages.objective);
+      }),
+    );
+  });
+
+  it('gives a reason in one line and a history that does not grow without end', () => {
+    fc.assert(
+      fc.property(rules, signals, (rule, values) => {
+        const inputs = Array.from({ length: 80 }, () => ({ signals: values, replicas: null }));
+        const { decisions, history } = run(rule, inputs);
+        for (const { reason } of decisions) expect(reason).to.match(/^(Holding|Scaling) [^\n]+[^.\s]$/);
+        expect(history.recommendations.length).to.be.at.most(33);
+      }),
+      { numRuns: 30 },
+    );
+  });
+});

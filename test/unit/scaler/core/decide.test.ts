@@ -1,0 +1,277 @@
+import { expect } from 'chai';
+import { decide } from '../../../../scaler/core/decide.js';
+import {
+  EMPTY_HISTORY,
+  type History,
+  type Reading,
+  type Rule,
+  type Samples,
+} from '../../../../scaler/core/types.js';
+import { fillBehavior } from '../../../../scaler/rules/defaults.js';
+import { at, edgeTo, keyOf, NOW, neighbour, ruleFor, samplesOf } from './fixtures.js';
+
+const immediately = fillBehavior({ scaleDown: { stabilizationWindowSeconds: 0 } });
+
+/** Decides every 10 s on the same samples, with time stamps that move along; the last decision. */
+function decideFor(seconds: number, rule: Rule, samples: Samples, history = EMPTY_HISTORY, from = NOW) {
+  let decision = decide(rule, samples, history, from);
+  for (let now = from + 10; now <= from + seconds; now += 10) {
+    decision = decide(rule, moved(samples, now), decision.history, now);
+  }
+  return decision;
+}
+
+/** The same samples, measured at another time. */
+function moved(samples: Samples, timestamp: number): Samples {
+  const signals = Object.entries(samples.signals).map(([name, reading]) => [
+    name,
+    'absent' in reading ? reading : { ...reading, timestamp },
+  ]);
+  return { ...samples, signals: Object.fromEntries(signals) as Samples['signals'] };
+}
+
+describe('decide', () => {
+  it('reaches the size that the demand calls for in one step', () => {
+    // Ten pods' worth of demand, most of it waiting for a CPU.
+    const decision = decide(ruleFor('web'), samplesOf({ replicas: 5 }, { cpu: at(7) }), EMPTY_HISTORY, NOW);
+    expect(decision).to.include({ replicas: 10, bound: 'cpu', action: 'scale' });
+    expect(decision.reason).to.equal(
+      'Scaling up from 5 to 10 replicas: cpu demand of 7 cores is 2 times the target of 0.7 cores per pod',
+    );
+  });
+
+  it('leaves a workload alone inside the tolerance, both ends included', () => {
+    for (const cpu of [1.26, 1.4, 1.54]) {
+      const decision = decide(ruleFor('web'), samplesOf({}, { cpu: at(cpu) }), EMPTY_HISTORY, NOW);
+      expect(decision.replicas, `${cpu} cores`).to.equal(2);
+    }
+    expect(decide(ruleFor('web'), samplesOf({}, { cpu: at(1.57) }), EMPTY_HISTORY, NOW).replicas).to.equal(3);
+  });
+
+  it('scales an idle workload down after a full window, down to minReplicas', () => {
+    const idle = samplesOf({ replicas: 8 }, { cpu: at(0) });
+    const waiting = decideFor(290, ruleFor('web'), idle);
+    expect(waiting.replicas).to.equal(8);
+    expect(waiting.reason).to.equal(
+      'Holding at 8 replicas: cpu demand of 0 cores is 0 times the target of 0.7 cores per pod and calls for 0, ' +
+        'but 8 and more were recommended in the last 300 s',
+    );
+    const decision = decideFor(300, ruleFor('web'), idle);
+    expect(decision.replicas).to.equal(1);
+    expect(decision.bound).to.equal('none');
+    expect(decision.trace.binding).to.equal('minReplicas');
+  });
+
+  it('holds what is disk-bound, though it asks for CPU as well', () => {
+    const disk = samplesOf({}, { blockio: at(0.6), cpu: at(9) });
+    expect(decideFor(10, ruleFor('web'), disk).bound, 'before its time').to.equal('cpu');
+    const decision = decideFor(20, ruleFor('web'), disk);
+    expect(decision).to.include({ replicas: 2, bound: 'disk', action: 'hold' });
+    expect(decision.reason).to.equal(
+      'Holding at 2 replicas: disk-bound, blockio 0.6 (above 0.4) for 20 s; more replicas would only add contention',
+    );
+  });
+
+  const HELD: [demand: string, cores: Reading, then: RegExp][] = [
+    ['more', at(2.8), /; its demand alone would call for 4 replicas$/],
+    ['more than are allowed', at(21), /; its demand alone would call for 30 replicas, maxReplicas is 20$/],
+    ['fewer', at(0.7), /; its demand alone would call for 1 replica$/],
+    ['fewer than are allowed', at(0), /; its demand alone would call for 0 replicas, minReplicas is 1$/],
+    ['as many', at(1.45), /; its demand alone would call for no other number$/],
+    ['nobody knows how many', { absent: 'nan', text: 'NaN' }, /; its demand is not known$/],
+  ];
+  for (const [demand, cores, then] of HELD) {
+    it(`says of what is held that its demand calls for ${demand}`, () => {
+      const { trace } = decideFor(20, ruleFor('web'), samplesOf({}, { blockio: at(0.6), cpu: cores }));
+      expect(trace.binding).to.equal('hold');
+      expect(trace.wouldChange).to.match(/^an end to this: blockio 0\.6 \(above 0\.4\) for 20 s; /);
+      expect(trace.wouldChange).to.match(then);
+    });
+  }
+
+  it('holds what is lock-bound', () => {
+    const decision = decideFor(20, ruleFor('web'), samplesOf({}, { lock: at(0.8), cpu: at(0.2) }));
+    expect(decision).to.include({ replicas: 2, bound: 'lock', action: 'hold' });
+  });
+
+  it('goes on matching for keepFor after the conditions ceased', () => {
+    const rule = ruleFor('web', {
+      decide: [
+        { bound: 'disk', when: { blockio: { above: 0.4 } }, for: 0, keepFor: 60, action: 'hold', maxHops: 4 },
+      ],
+    });
+    const { history } = decide(rule, samplesOf({}, { blockio: at(0.6) }), EMPTY_HISTORY, NOW);
+    const calm = moved(samplesOf({}, { cpu: at(9) }), NOW + 60);
+    expect(decide(rule, calm, history, NOW + 59).bound).to.equal('disk');
+    expect(decide(rule, calm, history, NOW + 60).bound).to.equal('none');
+  });
+
+  it('starts the time of a step anew when its conditions cease', () => {
+    const disk = samplesOf({}, { blockio: at(0.6) });
+    const { history } = decideFor(10, ruleFor('web'), disk);
+    const calm = decide(ruleFor('web'), samplesOf({}, { blockio: at(0.1) }), history, NOW + 15);
+    expect(decideFor(10, ruleFor('web'), disk, calm.history, NOW + 20).bound).to.equal('none');
+  });
+
+  describe('when data is not what it should be', () => {
+    const low = { cpu: at(0.1) };
+    const rule = ruleFor('web', { behavior: immediately });
+    const cases: [string, Record<string, Reading>][] = [
+      ['missing', { lock: { absent: 'missing', text: 'no series' } }],
+      ['an error', { wait: { absent: 'error', text: 'Prometheus answered 503' } }],
+      ['partial', { blockio: { absent: 'partial', text: 'a store did not answer' } }],
+      ['stale', { request: at(1, NOW - 46) }],
+      ['from the future', { blockio: at(0, NOW + 60) }],
+      ['NaN', { wait: at(NaN) }],
+      ['infinite', { lock: at(Infinity) }],
+      ['negative', { blockio: at(-1) }],
+      ['measured on too few pods', { pods: at(1) }],
+      ['of unknown coverage', { pods: { absent: 'missing', text: 'no series' } }],
+    ];
+    for (const [name, signals] of cases) {
+      it(`does not scale down: ${name}`, () => {
+        const decision = decide(rule, samplesOf({}, { ...low, ...signals }), EMPTY_HISTORY, NOW);
+        expect(decision.replicas).to.equal(2);
+        expect(decision.trace.noScaleDown).to.have.lengthOf(1);
+      });
+    }
+
+    it('does scale down when nothing is wrong with it', () => {
+      expect(decide(rule, samplesOf({}, low), EMPTY_HISTORY, NOW).replicas).to.equal(1);
+    });
+
+    it('does not need pods where the rule is not told how many were measured', () => {
+      const signals = { ...samplesOf({}, low).signals };
+      delete signals['pods'];
+      expect(decide(rule, { ...samplesOf(), signals }, EMPTY_HISTORY, NOW).replicas).to.equal(1);
+    });
+
+    it('still scales up on what is there', () => {
+      const samples = samplesOf({}, { cpu: at(4), lock: { absent: 'missing', text: 'no series' } });
+      expect(decide(rule, samples, EMPTY_HISTORY, NOW).replicas).to.equal(6);
+    });
+
+    it('says what is absent when there is nothing to act on', () => {
+      const samples = samplesOf({}, { cpu: { absent: 'error', text: 'nothing listens at 127.0.0.1:9090' } });
+      const decision = decide(rule, samples, EMPTY_HISTORY, NOW);
+      expect(decision).to.include({ replicas: 2, bound: 'unknown', action: 'hold' });
+      expect(decision.trace.binding).to.equal('noData');
+      expect(decision.reason).to.equal(
+        'Holding at 2 replicas: no data to act on (cpu could not be had: nothing listens at 127.0.0.1:9090)',
+      );
+    });
+
+    it('asks for a CPU request where a percentage of it is the target', () => {
+      const decision = decide(rule, samplesOf({}, { request: at(0) }), EMPTY_HISTORY, NOW);
+      expect(decision.replicas).to.equal(2);
+      expect(decision.reason).to.contain('its pods request no CPU');
+    });
+
+    it('waits for a full window of data after an outage before it scales down', () => {
+      const calm = samplesOf({ replicas: 8 }, { cpu: at(0.1) });
+      const outage = samplesOf({ replicas: 8 }, { cpu: { absent: 'error', text: 'refused' } });
+      const rule300 = ruleFor('web');
+      const before = decideFor(290, rule300, calm);
+      const during = decideFor(100, rule300, outage, before.history, NOW + 300);
+      const after = NOW + 410;
+      const freshly = moved(calm, after);
+      expect(decideFor(290, rule300, freshly, during.history, after).replicas).to.equal(8);
+      expect(decideFor(300, rule300, freshly, during.history, after).replicas).to.equal(1);
+    });
+
+    it('scales up at once after an outage, whatever the window against scaling up', () => {
+      const slow = ruleFor('web', {
+        behavior: fillBehavior({ scaleUp: { stabilizationWindowSeconds: 60 } }),
+      });
+      const busy = samplesOf({}, { cpu: at(4) });
+      const before = decideFor(60, slow, busy);
+      expect(before.replicas).to.equal(6);
+      const outage = samplesOf({}, { cpu: { absent: 'error', text: 'refused' } });
+      const { historyIfNotApplied } = before;
+      const during = decide(slow, outage, historyIfNotApplied, NOW + 70);
+      const after = moved(busy, NOW + 80);
+      expect(decide(slow, after, during.history, NOW + 80).replicas).to.equal(6);
+    });
+  });
+
+  describe('at the edges of its range', () => {
+    it('keeps its hands off a workload at zero', () => {
+      const decision = decide(ruleFor('web'), samplesOf({ replicas: 0 }), EMPTY_HISTORY, NOW);
+      expect(decision.replicas).to.equal(0);
+      expect(decision.trace.binding).to.equal('scalingDisabled');
+    });
+
+    it('goes to minReplicas and maxReplicas whatever is measured', () => {
+      const nothing = { cpu: { absent: 'missing', text: 'no series' } } as const;
+      const rule = ruleFor('web', { minReplicas: 3, maxReplicas: 5 });
+      expect(decide(rule, samplesOf({ replicas: 1 }, nothing), EMPTY_HISTORY, NOW).replicas).to.equal(3);
+      expect(decide(rule, samplesOf({ replicas: 9 }, nothing), EMPTY_HISTORY, NOW).replicas).to.equal(5);
+    });
+  });
+
+  it('does not count a change that was not applied against the policies', () => {
+    const rule = ruleFor('web', {
+      behavior: fillBehavior({ scaleUp: { policies: [{ type: 'Pods', value: 1, periodSeconds: 60 }] } }),
+    });
+    const busy = samplesOf({}, { cpu: at(7) });
+    const first = decide(rule, busy, EMPTY_HISTORY, NOW);
+    expect(first.replicas).to.equal(3);
+    expect(decide(rule, busy, first.historyIfNotApplied, NOW).replicas).to.equal(3);
+    const applied = decide(rule, { ...busy, replicas: 3 }, first.history, NOW);
+    expect(applied.replicas).to.equal(3);
+    expect(applied.trace.binding).to.equal('scaleUpLimit');
+  });
+
+  it('sizes by averageValue in the unit of any signal', () => {
+    const rule = ruleFor('worker', { target: { signal: 'queue', averageValue: 30 }, decide: [] });
+    const decision = decide(rule, samplesOf({}, { queue: at(100) }), EMPTY_HISTORY, NOW);
+    expect(decision.replicas).to.equal(4);
+  });
+
+  it('is not tipped over a ceiling by what floating point leaves behind', () => {
+    const rule = ruleFor('web', { target: { signal: 'cpu', averageValue: 0.07 } });
+    expect(decide(rule, samplesOf({}, { cpu: at(0.1 + 0.2 + 0.4) }), EMPTY_HISTORY, NOW).replicas).to.equal(
+      6,
+    );
+    expect(
+      decide(rule, samplesOf({ replicas: 6 }, { cpu: at(0.1 + 0.2 + 0.4) }), EMPTY_HISTORY, NOW).replicas,
+    ).to.equal(10);
+  });
+
+  it('does not scale down what somebody waits on', () => {
+    const rule = ruleFor('db', { behavior: immediately });
+    const samples = samplesOf({ waitedOnBy: [keyOf('web')] }, { cpu: at(0.1) });
+    const decision = decide(rule, samples, EMPTY_HISTORY, NOW);
+    expect(decision.replicas).to.equal(2);
+    expect(decision.trace.noScaleDown).to.deep.equal(['shop/Deployment/web is held up and waits on it']);
+  });
+
+  it('holds a waiter and names the bottleneck', () => {
+    const neighbourhood = new Map([neighbour('db', samplesOf({}, { cpu: at(5) }))]);
+    const samples = samplesOf({ neighbourhood, edges: [edgeTo('db', 1.8)] }, { wait: at(0.9), cpu: at(0.1) });
+    const decision = decideFor(
+      20,
+      ruleFor('web', { behavior: immediately, maxReplicas: 2, minReplicas: 2 }),
+      samples,
+    );
+    expect(decision).to.include({ replicas: 2, bound: 'dependency', action: 'follow' });
+    expect(decision.trace.walk?.culprit?.peer).to.equal(keyOf('db'));
+    expect(decision.trace.wouldChange).to.match(
+      /; its demand alone would call for 1 replica, minReplicas is 2$/,
+    );
+  });
+
+  it('scales a waiter whose own demand exceeds its target', () => {
+    const samples = samplesOf({ edges: [edgeTo('db', 1.8)] }, { wait: at(0.9), cpu: at(2.8) });
+    expect(decideFor(20, ruleFor('web'), samples)).to.include({ replicas: 4, bound: 'cpu' });
+  });
+
+  it('keeps a history that survives JSON', () => {
+    const busy = samplesOf({}, { cpu: at(7), blockio: at(0.6) });
+    const { history } = decideFor(10, ruleFor('web'), busy);
+    const restored = JSON.parse(JSON.stringify(history)) as History;
+    expect(decide(ruleFor('web'), busy, restored, NOW + 20)).to.deep.equal(
+      decide(ruleFor('web'), busy, history, NOW + 20),
+    );
+  });
+});

@@ -1,0 +1,84 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { decide } from '../../../../scaler/core/decide.js';
+import { EMPTY_HISTORY, type Reading } from '../../../../scaler/core/types.js';
+import { fillBehavior } from '../../../../scaler/rules/defaults.js';
+import { at, NOW, ruleFor, samplesOf } from './fixtures.js';
+
+const LATENCY = 'latency_p99';
+const RULE = ruleFor('web', {
+  objective: { latency: 0.05, quantile: 0.99, signal: LATENCY },
+  behavior: fillBehavior({ scaleDown: { stabilizationWindowSeconds: 0 } }),
+  maxAge: { [LATENCY]: 45 },
+});
+
+function decideAt(cpu: number, latency: Reading, rule = RULE) {
+  return decide(rule, samplesOf({}, { cpu: at(cpu), [LATENCY]: latency }), EMPTY_HISTORY, NOW);
+}
+
+const nobody: Reading = { absent: 'missing', text: 'no series' };
+
+describe('a latency objective', () => {
+  it('holds replicas while it is kept, though demand is over target', () => {
+    const decision = decideAt(4, at(0.02));
+    expect(decision).to.include({ replicas: 2, bound: 'cpu' });
+    expect(decision.trace.binding).to.equal('objective');
+    expect(decision.reason).to.equal(
+      'Holding at 2 replicas: cpu demand of 4 cores is 2.86 times the target of 0.7 cores per pod and calls for 6, ' +
+        'but 99 % of requests are answered within 20 ms, which keeps the objective of 50 ms',
+    );
+    expect(decision.trace.wouldChange).to.equal('a latency above 50 ms');
+  });
+
+  it('lets demand decide once it is missed', () => {
+    const decision = decideAt(4, at(0.08));
+    expect(decision.replicas).to.equal(6);
+    expect(decision.reason).to.match(/per pod; 99 % .* within 80 ms, which misses the objective of 50 ms$/);
+  });
+
+  it('adds nothing where CPU is not what makes it slow', () => {
+    expect(decideAt(1.4, at(3)).replicas).to.equal(2);
+  });
+
+  it('does not take replicas away while it is missed', () => {
+    expect(decideAt(0.1, at(0.02)).replicas).to.equal(1);
+    const decision = decideAt(0.1, at(0.08));
+    expect(decision.replicas).to.equal(2);
+    expect(decision.trace.noScaleDown[0]).to.contain('misses the objective');
+  });
+
+  it('gates nothing when nobody is served, and says so', () => {
+    for (const latency of [nobody, at(NaN)]) {
+      const decision = decideAt(4, latency);
+      expect(decision.replicas).to.equal(6);
+      expect(decision.reason).to.contain('so the objective gates nothing');
+      expect(decideAt(0.1, latency).replicas).to.equal(1);
+    }
+  });
+
+  it('gates nothing when it cannot be measured, but then replicas do not shrink', () => {
+    const failures: Reading[] = [
+      { absent: 'error', text: '503' },
+      { absent: 'partial', text: 'w' },
+      at(0.02, NOW - 60),
+    ];
+    for (const latency of failures) {
+      expect(decideAt(4, latency).replicas).to.equal(6);
+      expect(decideAt(0.1, latency).replicas).to.equal(2);
+    }
+  });
+
+  it('only ever lowers growth and shrinking, against the same rule without it', () => {
+    const without = ruleFor('web', { behavior: RULE.behavior });
+    const amount = fc.double({ min: 0, max: 20, noNaN: true });
+    const latency = fc.double({ min: 0, max: 0.2 });
+    fc.assert(
+      fc.property(amount, latency, (cpu, seconds) => {
+        const gated = decideAt(cpu, at(seconds)).replicas;
+        const free = decideAt(cpu, at(seconds), without).replicas;
+        expect(Math.abs(gated - 2)).to.be.at.most(Math.abs(free - 2));
+        if (seconds > 0.05) expect(gated).to.equal(Math.max(free, 2));
+      }),
+    );
+  });
+});

@@ -1,0 +1,153 @@
+import { expect } from 'chai';
+import { decide } from '../../../../scaler/core/decide.js';
+import { classifyPods } from '../../../../scaler/core/pod-classes.js';
+import { EMPTY_HISTORY, type Pod, type Samples } from '../../../../scaler/core/types.js';
+import { fillBehavior } from '../../../../scaler/rules/defaults.js';
+import { at, NOW, ruleFor, samplesOf } from './fixtures.js';
+
+const RULE = ruleFor('web', {
+  behavior: fillBehavior({ scaleDown: { stabilizationWindowSeconds: 0 } }),
+  windows: { cpu: 60 },
+});
+
+function pod(name: string, changes: Partial<Pod> = {}): Pod {
+  return {
+    name,
+    phase: 'Running',
+    ready: 'True',
+    startedAt: NOW - 3600,
+    readySince: NOW - 3590,
+    deleted: false,
+    containers: [{ name: 'app', request: 0.2 }],
+    ...changes,
+  };
+}
+
+/** Ready ten seconds after its start, and not any more since a moment ago. */
+function unready(name: string): Pod {
+  return pod(name, { ready: 'False', startedAt: NOW - 120, readySince: NOW - 30 });
+}
+
+function measured(
+  pods: readonly Pod[],
+  cpu: Readonly<Record<string, number>>,
+  starved: Readonly<Record<string, number>> = {},
+): Samples {
+  const total = Object.values(cpu).reduce((sum, value) => sum + value, 0);
+  const podSignals = { cpu: new Map(Object.entries(cpu)), starved: new Map(Object.entries(starved)) };
+  const samples = samplesOf({ replicas: pods.length }, { cpu: at(total), request: at(0.2) });
+  return { ...samples, pods, podSignals };
+}
+
+function decideOn(samples: Samples, rule = RULE) {
+  return decide(rule, samples, EMPTY_HISTORY, NOW);
+}
+
+describe('sizing by pods', () => {
+  it('counts pods as HPA does: ready ones with a sample', () => {
+    const pods = [pod('a'), pod('b'), pod('failed', { phase: 'Failed' }), pod('going', { deleted: true })];
+    const cpu = { a: 0.28, b: 0.28, failed: 9, going: 9 };
+    const decision = decideOn({ ...measured(pods, cpu), replicas: 2 });
+    expect(decision.replicas).to.equal(4);
+    expect(decision.trace.sizing).to.deep.include({ demand: 0.56, ratio: 2 });
+    expect(decision.trace.sizing?.targetPerPod).to.be.closeTo(0.14, 1e-9);
+  });
+
+  it('leaves out what a pod burns to start up, so that a roll-out does not overshoot', () => {
+    const starting = pod('b', { ready: 'False', startedAt: NOW - 20, readySince: NOW - 20 });
+    const decision = decideOn(measured([pod('a'), starting], { a: 0.15, b: 1 }));
+    expect(decision.replicas).to.equal(2);
+    expect(decision.trace.sizing?.pods).to.deep.equal({ counted: 1, unready: 1, missing: 0, starved: 0 });
+  });
+
+  it('takes a pod without a sample to carry what would change least', () => {
+    const pods = [pod('a'), pod('b')];
+    expect(decideOn(measured(pods, { a: 0.2 })).trace.sizing?.ratio, 'up: nothing').to.be.below(1);
+    const down = decideOn(measured(pods, { a: 0.05 }));
+    expect(down.replicas, 'down: all of its request').to.equal(2);
+  });
+
+  it('never scales down on fewer pods than there are replicas', () => {
+    const notYet = pod('b', { ready: 'False', startedAt: NOW - 20, readySince: NOW - 20 });
+    const decision = decideOn(measured([pod('a'), notYet, pod('c')], { a: 0.01, b: 0.01, c: 0.01 }));
+    expect(decision.replicas).to.equal(3);
+    expect(decision.trace.noScaleDown).to.deep.equal(['only 2 of 3 pods count so far']);
+  });
+
+  it('does not scale up below the target while a roll-out has more pods than replicas', () => {
+    const pods = ['a', 'b', 'c', 'd'].map((name) => pod(name));
+    const samples = measured(pods, { a: 0.11, b: 0.11, c: 0.11, d: 0.11 });
+    const decision = decideOn({ ...samples, replicas: 3 });
+    expect(decision.trace.sizing?.ratio).to.be.closeTo(0.786, 1e-3);
+    expect(decision.replicas).to.equal(3);
+  });
+
+  it('asks for the request of every container, or of the pod', () => {
+    const bare = pod('b', { containers: [{ name: 'app', request: 0.2 }, { name: 'proxy' }] });
+    const decision = decideOn(measured([pod('a'), bare], { a: 0.1, b: 0.1 }));
+    expect(decision.trace.binding).to.equal('noData');
+    expect(decision.trace.steps.find(({ bound }) => bound === 'cpu')?.outcome).to.equal('unknown');
+    const whole = { ...bare, request: 0.4 };
+    expect(decideOn(measured([pod('a'), whole], { a: 0.28, b: 0.56 })).replicas).to.equal(4);
+  });
+
+  it('holds where a number is beyond what Kubernetes counts', () => {
+    const decision = decideOn(measured([pod('a')], { a: 1e9 }));
+    expect(decision.replicas).to.equal(1);
+    expect(decision.trace.binding).to.equal('noData');
+  });
+
+  it('takes the demand of the workload where the pods are not known', () => {
+    const { podSignals, ...samples } = measured([pod('a'), pod('b')], { a: 0.28, b: 0.28 });
+    expect(podSignals).to.have.property('cpu');
+    expect(decideOn(samples).replicas).to.equal(4);
+  });
+
+  it('takes it too where the demand by pod could not be had, but does not scale down on it', () => {
+    const lost = { absent: 'error', text: 'HTTP 503' } as const;
+    for (const signal of ['cpu', 'starved']) {
+      const busy = measured([pod('a'), pod('b')], { a: 0.28, b: 0.28 });
+      const up = decideOn({ ...busy, podSignals: { ...busy.podSignals, [signal]: lost } });
+      expect(up.replicas).to.equal(4);
+      const calm = measured([pod('a'), pod('b')], { a: 0, b: 0 });
+      expect(decideOn(calm).replicas).to.equal(1);
+      const down = decideOn({ ...calm, podSignals: { ...calm.podSignals, [signal]: lost } });
+      expect(down.replicas).to.equal(2);
+      expect(down.trace.noScaleDown).to.deep.equal([`${signal} by pod could not be had: HTTP 503`]);
+    }
+  });
+
+  it('sizes to a value by the pods that are ready', () => {
+    const rule = { ...RULE, target: { signal: 'age', value: 10 } };
+    const pods = [pod('a'), pod('b'), pod('c', { ready: 'False' })];
+    const samples = { ...measured(pods, { a: 0, b: 0, c: 0 }), signals: { age: at(25) } };
+    const decision = decideOn({ ...samples, replicas: 3 }, { ...rule, decide: [] });
+    expect(decision.replicas).to.equal(5);
+    expect(decision.reason).to.equal(
+      'Scaling up from 3 to 5 replicas: age of 25 is 2.5 times the target of 10',
+    );
+  });
+});
+
+describe('a pod that is unready for want of CPU', () => {
+  const cpu = { a: 0.6, b: 0.6 };
+  const starved = { a: 0.66, b: 0.66 };
+  const pods = [unready('a'), unready('b')];
+
+  it('counts at its measured demand, where HPA stands still', () => {
+    expect(decideOn(measured(pods, cpu)).trace.binding, 'HPA').to.equal('noData');
+    const decision = decideOn(measured(pods, cpu, starved));
+    expect(decision.replicas).to.equal(6);
+    expect(decision.reason).to.contain('2 of them unready for want of CPU');
+  });
+
+  it('does not when it was never ready: starting up is no load', () => {
+    const never = pod('a', { ready: 'False', startedAt: NOW - 60, readySince: NOW - 59 });
+    const classes = classifyPods([never], new Map([['a', { timestamp: NOW, window: 60 }]]), {
+      now: NOW,
+      isCpu: true,
+      starved: new Set(['a']),
+    });
+    expect(classes.unready).to.deep.equal(['a']);
+  });
+});

@@ -1,0 +1,191 @@
+import { expect } from 'chai';
+import { decide } from '../../../../scaler/core/decide.js';
+import {
+  EMPTY_HISTORY,
+  type Decision,
+  type Edge,
+  type History,
+  type Neighbour,
+  type Reading,
+  type WorkloadKey,
+} from '../../../../scaler/core/types.js';
+import { surveyWaiters } from '../../../../scaler/core/waiters.js';
+import { fillBehavior } from '../../../../scaler/rules/defaults.js';
+import { at, edgeTo, keyOf, NOW, ruleFor, samplesOf } from './fixtures.js';
+
+/** Two pods of a core each, at 70 %: 4.2 cores are three times the target. */
+const OVERLOADED = { cpu: at(4.2) };
+const IDLE = { cpu: at(0.1) };
+const WAITS = { cpu: at(0.2), wait: at(0.9) };
+const MISSING: Reading = { absent: 'missing', text: 'no series' };
+const OUTSIDE: Edge = { peer: '203.0.113.7:443', to: { type: 'external' }, wait: at(1) };
+const RULE = { behavior: fillBehavior({ scaleDown: { stabilizationWindowSeconds: 0 } }) };
+/** Every step's conditions have held for longer than its `for`. */
+const HELD: History = {
+  ...EMPTY_HISTORY,
+  recommendations: [{ replicas: 1, at: NOW - 10 }],
+  steps: Object.fromEntries(['0:disk', '2:dependency', '3:lock'].map((step) => [step, { since: NOW - 60 }])),
+};
+
+interface Member {
+  readonly signals?: Readonly<Record<string, Reading>>;
+  readonly edges?: readonly Edge[];
+  readonly unmanaged?: true;
+}
+type Fleet = Readonly<Record<string, Member>>;
+
+/** One round over a fleet of two-pod workloads, as the live loop takes it. */
+function decideFleet(fleet: Fleet): ReadonlyMap<string, Decision> {
+  const around = new Map<WorkloadKey, Neighbour>();
+  for (const [name, { signals = {}, edges = [], unmanaged }] of Object.entries(fleet)) {
+    const rule = unmanaged ? {} : { rule: ruleFor(name, RULE) };
+    around.set(keyOf(name), { ...rule, samples: samplesOf({ edges }, signals), history: HELD });
+  }
+  const { walks, waitedOnBy } = surveyWaiters(around, NOW);
+  const decisions = new Map<string, Decision>();
+  for (const [key, { rule, samples, history }] of around) {
+    if (!rule) continue;
+    const walk = walks.get(key);
+    const known = { neighbourhood: around, ...(walk && { walk }), waitedOnBy: waitedOnBy.get(key) ?? [] };
+    decisions.set(rule.scale, decide(rule, { ...samples, ...known }, history, NOW));
+  }
+  return decisions;
+}
+
+interface Expected {
+  /** What `web` waits on in the end; undefined: nothing explains it. */
+  readonly culprit?: string;
+  readonly bound?: string;
+  readonly path?: readonly string[];
+  readonly confidence: number;
+  /** Peer → a part of why it was passed over. */
+  readonly rejected?: Readonly<Record<string, string>>;
+  /** Replicas of each workload that does not keep its two. */
+  readonly scaled?: Readonly<Record<string, number>>;
+}
+
+const CASES: [what: string, fleet: Fleet, expected: Expected][] = [
+  [
+    'several hops',
+    {
+      web: { signals: WAITS, edges: [edgeTo('api', 1)] },
+      api: { signals: WAITS, edges: [edgeTo('cart', 1)] },
+      cart: { signals: WAITS, edges: [edgeTo('db', 1)] },
+      db: { signals: OVERLOADED },
+    },
+    { culprit: 'db', bound: 'cpu', path: ['web', 'api', 'cart', 'db'], confidence: 1, scaled: { db: 6 } },
+  ],
+  [
+    'fan-out with shares',
+    {
+      web: { signals: WAITS, edges: [edgeTo('db', 3), edgeTo('cache', 1)] },
+      db: { signals: OVERLOADED },
+      cache: { signals: { cpu: at(2.8) } },
+    },
+    {
+      culprit: 'db',
+      path: ['web', 'db'],
+      confidence: 0.75,
+      rejected: { cache: 'only 25 % of the waiting leads to it' },
+      scaled: { db: 6, cache: 4 },
+    },
+  ],
+  [
+    'a cycle',
+    {
+      web: { signals: WAITS, edges: [edgeTo('api', 1)] },
+      api: { signals: WAITS, edges: [edgeTo('web', 1)] },
+    },
+    { confidence: 0, rejected: { web: 'it is on the path already' } },
+  ],
+  [
+    'a database that two share, and that its disk holds up',
+    {
+      web: { signals: WAITS, edges: [edgeTo('db', 1)] },
+      api: { signals: WAITS, edges: [edgeTo('db', 1)] },
+      db: { signals: { ...OVERLOADED, blockio: at(0.9) } },
+    },
+    { culprit: 'db', bound: 'disk', path: ['web', 'db'], confidence: 1 },
+  ],
+  [
+    'two waiters on one bottleneck, which is sized once, by its own ratio',
+    {
+      web: { signals: WAITS, edges: [edgeTo('db', 5)] },
+      api: { signals: WAITS, edges: [edgeTo('db', 5)] },
+      db: { signals: OVERLOADED },
+    },
+    { culprit: 'db', bound: 'cpu', confidence: 1, scaled: { db: 6 } },
+  ],
+  [
+    'a peer outside the cluster',
+    { web: { signals: WAITS, edges: [OUTSIDE] } },
+    { culprit: OUTSIDE.peer, bound: 'external', confidence: 1 },
+  ],
+  [
+    'a peer without a rule',
+    { web: { signals: WAITS, edges: [edgeTo('db', 1)] }, db: { signals: OVERLOADED, unmanaged: true } },
+    { culprit: 'db', bound: 'unmanaged', path: ['web', 'db'], confidence: 1 },
+  ],
+  [
+    'a peer that its disk holds up',
+    { web: { signals: WAITS, edges: [edgeTo('db', 1)] }, db: { signals: { ...IDLE, blockio: at(0.9) } } },
+    { culprit: 'db', bound: 'disk', confidence: 1 },
+  ],
+  [
+    'a peer that a lock holds up',
+    { web: { signals: WAITS, edges: [edgeTo('db', 1)] }, db: { signals: { ...IDLE, lock: at(0.9) } } },
+    { culprit: 'db', bound: 'lock', confidence: 1 },
+  ],
+  [
+    'evidence on one side only: the peer says that it is idle',
+    { web: { signals: WAITS, edges: [edgeTo('db', 1)] }, db: { signals: IDLE } },
+    { confidence: 0, rejected: { db: 'nothing of its own holds it up' } },
+  ],
+  [
+    'evidence on one side only: of the peer nothing is measured',
+    {
+      web: { signals: WAITS, edges: [edgeTo('db', 1)] },
+      db: { signals: { cpu: MISSING, blockio: MISSING } },
+    },
+    { confidence: 0, rejected: { db: 'it cannot be judged without' } },
+  ],
+  [
+    'evidence on one side only: it waits, but no connection of it is measured',
+    { web: { signals: WAITS }, db: { signals: OVERLOADED } },
+    { confidence: 0, rejected: { web: 'it waits, but on no peer that is measured' }, scaled: { db: 6 } },
+  ],
+];
+
+const nameOf = (peer: string): string => peer.replace('shop/Deployment/', '');
+
+describe('a workload that waits', () => {
+  for (const [what, fleet, expected] of CASES) {
+    it(`finds what holds it up, and only that is scaled: ${what}`, () => {
+      const decisions = decideFleet(fleet);
+      const web = decisions.get('web')!;
+      expect(web).to.include({ bound: 'dependency', action: 'follow', replicas: 2 });
+      const { culprit, path, confidence, rejected } = web.trace.walk!;
+      expect(culprit && nameOf(culprit.peer)).to.equal(expected.culprit);
+      expect(confidence).to.equal(expected.confidence);
+      if (expected.bound) expect(culprit?.bound).to.equal(expected.bound);
+      if (expected.path) expect(path.map(nameOf)).to.deep.equal(expected.path);
+      for (const [peer, why] of Object.entries(expected.rejected ?? {})) {
+        expect(rejected.find((candidate) => nameOf(candidate.peer) === peer)?.why).to.contain(why);
+      }
+      if (expected.culprit) expect(web.reason).to.contain(`the bottleneck is ${culprit!.peer}`);
+      for (const [name, { replicas }] of decisions) {
+        expect(replicas, name).to.equal(expected.scaled?.[name] ?? 2);
+      }
+    });
+  }
+
+  it('keeps what it waits on as it is, which would go down alone', () => {
+    const alone = decideFleet({ db: { signals: IDLE } }).get('db')!;
+    expect(alone.replicas).to.equal(1);
+    const db = decideFleet({ web: { signals: WAITS, edges: [edgeTo('db', 1)] }, db: { signals: IDLE } }).get(
+      'db',
+    )!;
+    expect(db.replicas).to.equal(2);
+    expect(db.trace.noScaleDown).to.deep.equal(['shop/Deployment/web is held up and waits on it']);
+  });
+});

@@ -1,0 +1,257 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { EMPTY_HISTORY, type Edge, type Neighbourhood, type Samples } from '../../../../scaler/core/types.js';
+import { Dependencies } from '../../../../scaler/core/dependencies.js';
+import { surveyWaiters } from '../../../../scaler/core/waiters.js';
+import { walk } from '../../../../scaler/core/walk.js';
+import { at, edgeTo, keyOf, NOW, neighbour, ruleFor, samplesOf } from './fixtures.js';
+
+const WAITS = { wait: at(0.9), cpu: at(0.2) };
+const OVERLOADED = { cpu: at(4.2) };
+
+/** Walks from `web`, which waits on `edges`. */
+function walkFrom(edges: Samples['edges'], neighbourhood: Neighbourhood, maxHops = 4) {
+  const samples = samplesOf({ edges }, WAITS);
+  const dependencies = new Dependencies(neighbourhood, NOW);
+  return walk({ key: keyOf('web'), rule: ruleFor('web'), samples }, dependencies, maxHops);
+}
+
+function waiting(name: string, ...edges: Edge[]) {
+  return neighbour(name, samplesOf({ edges }, WAITS));
+}
+
+describe('the walk along dependencies', () => {
+  it('finds an overloaded peer', () => {
+    const found = walkFrom([edgeTo('db', 2)], new Map([neighbour('db', samplesOf({}, OVERLOADED))]));
+    expect(found.culprit).to.deep.equal({
+      peer: keyOf('db'),
+      path: [keyOf('web'), keyOf('db')],
+      share: 1,
+      bound: 'cpu',
+      why: 'its own demand is 3 times its target',
+    });
+    expect(found.confidence).to.equal(1);
+  });
+
+  it('goes on through peers that wait themselves', () => {
+    const around = new Map([
+      waiting('api', edgeTo('cart', 1)),
+      waiting('cart', edgeTo('db', 1)),
+      neighbour('db', samplesOf({}, OVERLOADED)),
+    ]);
+    const found = walkFrom([edgeTo('api', 1)], around);
+    expect(found.path).to.deep.equal(['web', 'api', 'cart', 'db'].map(keyOf));
+    expect(found.waitedOn).to.have.members(['api', 'cart', 'db'].map(keyOf));
+  });
+
+  it('stops after maxHops and says so', () => {
+    const around = new Map([waiting('api', edgeTo('db', 1)), neighbour('db', samplesOf({}, OVERLOADED))]);
+    const found = walkFrom([edgeTo('api', 1)], around, 1);
+    expect(found.culprit).to.equal(undefined);
+    expect(found.rejected[0]?.why).to.contain('maxHops');
+  });
+
+  it('ends in a cycle', () => {
+    const around = new Map([waiting('api', edgeTo('web', 1))]);
+    const found = walkFrom([edgeTo('api', 1)], around);
+    expect(found.culprit).to.equal(undefined);
+    expect(found.rejected).to.have.lengthOf(1);
+    expect(found.rejected[0]).to.include({ peer: keyOf('web'), bound: 'cycle' });
+    expect(found.waitedOn).to.deep.equal([keyOf('api')]);
+  });
+
+  it('finds the way out of a cycle', () => {
+    const around = new Map([
+      waiting('api', edgeTo('web', 1), edgeTo('db', 3)),
+      neighbour('db', samplesOf({}, OVERLOADED)),
+    ]);
+    const found = walkFrom([edgeTo('api', 1)], around);
+    expect(found.culprit?.peer).to.equal(keyOf('db'));
+    expect(found.confidence).to.equal(0.75);
+  });
+
+  it('shares the waiting out, and adds up what several ways lead to', () => {
+    // Half of the waiting goes by two ways to the database, the other half to an overloaded cache.
+    const around = new Map([
+      waiting('api', edgeTo('db', 1)),
+      waiting('cart', edgeTo('db', 1)),
+      neighbour('db', samplesOf({}, { blockio: at(0.9) })),
+      neighbour('cache', samplesOf({}, OVERLOADED)),
+    ]);
+    const found = walkFrom([edgeTo('api', 3), edgeTo('cart', 3), edgeTo('cache', 4)], around);
+    expect(found.culprit).to.include({ peer: keyOf('db'), bound: 'disk', share: 0.6 });
+    expect(found.rejected).to.have.lengthOf(1);
+    expect(found.rejected[0]).to.include({ peer: keyOf('cache'), share: 0.4 });
+    expect(found.rejected[0]?.why).to.contain('only 40 % of the waiting leads to it');
+  });
+
+  it('passes over a healthy peer', () => {
+    const found = walkFrom([edgeTo('db', 10)], new Map([neighbour('db', samplesOf())]));
+    expect(found.culprit).to.equal(undefined);
+    expect(found.explained).to.equal(false);
+    expect(found.rejected[0]).to.include({
+      bound: 'none',
+      why: 'nothing of its own holds it up: its demand is 1 times its target',
+    });
+  });
+
+  it('does not blame a peer on which hardly anything is waited', () => {
+    const around = new Map([neighbour('db', samplesOf()), neighbour('cache', samplesOf({}, OVERLOADED))]);
+    const found = walkFrom([edgeTo('db', 95), edgeTo('cache', 5)], around);
+    expect(found.culprit).to.equal(undefined);
+    expect(found.waitedOn).to.deep.equal([keyOf('db')]);
+  });
+
+  it('names a peer outside the cluster', () => {
+    const outside: Edge = { peer: '203.0.113.7:443', to: { type: 'external' }, wait: at(1) };
+    const found = walkFrom([outside], new Map());
+    expect(found.culprit).to.include({ peer: '203.0.113.7:443', bound: 'external' });
+    expect(found.waitedOn).to.deep.equal([]);
+  });
+
+  it('names an address of no one workload', () => {
+    const to = { type: 'unresolved', text: 'Service shop/db has no pods' } as const;
+    const found = walkFrom([{ peer: '10.0.0.9:80', to, wait: at(1) }], new Map());
+    expect(found.culprit).to.include({ peer: '10.0.0.9:80', why: 'Service shop/db has no pods' });
+  });
+
+  it('names a peer that no rule scales, by the thresholds of the waiter', () => {
+    const [key, { samples, history }] = neighbour('db', samplesOf({}, { blockio: at(0.9) }));
+    const found = walkFrom([edgeTo('db', 1)], new Map([[key, { samples, history }]]));
+    expect(found.culprit).to.include({
+      bound: 'disk',
+      why: 'it is disk-bound itself (blockio 0.9); no rule scales it',
+    });
+  });
+
+  it('looks behind a peer that no rule scales and that waits itself', () => {
+    const [key, { samples, history }] = waiting('proxy', edgeTo('db', 1));
+    const around = new Map([[key, { samples, history }], neighbour('db', samplesOf({}, OVERLOADED))]);
+    expect(walkFrom([edgeTo('proxy', 1)], around).culprit?.peer).to.equal(keyOf('db'));
+  });
+
+  it('does not judge a peer without its data', () => {
+    const blind = samplesOf({}, { cpu: { absent: 'missing', text: 'no series' } });
+    const found = walkFrom([edgeTo('db', 1)], new Map([neighbour('db', blind)]));
+    expect(found.culprit).to.equal(undefined);
+    expect(found.rejected[0]?.why).to.equal('it cannot be judged without cpu');
+  });
+
+  it('says so when it is not known whom the waiter waits on', () => {
+    for (const edges of [[], { absent: 'error', text: 'refused' } as const]) {
+      const found = walkFrom(edges, new Map());
+      expect(found.path).to.deep.equal([keyOf('web')]);
+      expect(found.rejected).to.have.lengthOf(1);
+    }
+  });
+
+  it('leaves edges that are too old out', () => {
+    const old: Edge = { ...edgeTo('db', 1), wait: at(1, NOW - 46) };
+    const found = walkFrom([old, edgeTo('api', 1)], new Map([neighbour('api', samplesOf({}, OVERLOADED))]));
+    expect(found.culprit).to.include({ peer: keyOf('api'), share: 1 });
+  });
+
+  it('ends on a dense graph of waiters', () => {
+    const names = Array.from({ length: 60 }, (_, index) => `w${index}`);
+    const edges = names.map((name) => edgeTo(name, 1));
+    const around = new Map(names.map((name) => waiting(name, ...edges)));
+    const found = walkFrom(edges, around, 16);
+    expect(found.culprit).to.equal(undefined);
+  });
+});
+
+describe('a wait that is explained', () => {
+  const db = (cpu: number) => new Map([neighbour('db', samplesOf({}, { cpu: at(cpu) }))]);
+
+  it('is one on a peer that works for it, and has room to', () => {
+    const found = walkFrom([edgeTo('db', 2)], db(1.2));
+    expect(found.culprit).to.equal(undefined);
+    expect(found.explained).to.equal(true);
+    expect(found.rejected[0]?.why).to.equal(
+      'nothing of its own holds it up: its demand is 0.857 times its target, ' +
+        'and its own work of 1.2 cores explains the waiting',
+    );
+  });
+
+  it('is not one on a peer that does little for it: a pool that is too small, or a hung peer', () => {
+    expect(walkFrom([edgeTo('db', 2)], db(0.9)).explained).to.equal(false);
+    expect(walkFrom([edgeTo('db', 2)], db(0)).explained).to.equal(false);
+  });
+
+  it('is not one that the peer would have to work for several waiters for', () => {
+    const around = new Map([...db(1.2), waiting('web', edgeTo('db', 2)), waiting('other', edgeTo('db', 2))]);
+    expect(walkFrom([edgeTo('db', 2)], around).explained).to.equal(false);
+  });
+
+  it('is not one on a peer that cannot be judged, nor on one that does not answer any more', () => {
+    const blind = new Map([neighbour('db', samplesOf({}, { lock: { absent: 'missing', text: '' } }))]);
+    expect(walkFrom([edgeTo('db', 2)], blind).explained).to.equal(false);
+    const found = walkFrom([edgeTo('db', 2), edgeTo('hung', 0)], db(1.2));
+    expect(found.explained).to.equal(false);
+    expect(found.waitedOn).to.have.members([keyOf('db'), keyOf('hung')]);
+  });
+
+  it('protects a peer from which no answer comes at all', () => {
+    const found = walkFrom([edgeTo('hung', 0)], new Map([neighbour('hung', samplesOf({}, { cpu: at(0) }))]));
+    expect(found.waitedOn).to.deep.equal([keyOf('hung')]);
+    expect(found.rejected.map(({ why }) => why)).to.include('it waits, but on no peer that is measured');
+  });
+});
+
+describe('surveyWaiters', () => {
+  const held = { steps: { '2:dependency': { since: NOW - 60 } } };
+
+  it('tells for each workload who waits on it, at any depth', () => {
+    const [web, webEntry] = waiting('web', edgeTo('api', 1));
+    const [api, apiEntry] = waiting('api', edgeTo('db', 1));
+    const around = new Map([
+      [web, { ...webEntry, history: { ...EMPTY_HISTORY, ...held } }],
+      [api, { ...apiEntry, history: { ...EMPTY_HISTORY, ...held } }],
+      neighbour('db', samplesOf({}, { cpu: at(0.1) })),
+    ]);
+    const { waitedOnBy: waiters } = surveyWaiters(around, NOW);
+    expect(waiters.get(keyOf('db'))).to.have.members([web, api]);
+    expect(waiters.get(api)).to.deep.equal([web]);
+    expect(waiters.has(web)).to.equal(false);
+  });
+
+  it('leaves out who waits too little or not long enough', () => {
+    const around = new Map([waiting('web', edgeTo('db', 1)), neighbour('db', samplesOf())]);
+    expect(surveyWaiters(around, NOW).waitedOnBy.size).to.equal(0);
+  });
+});
+
+describe('what one round works out once', () => {
+  const NAMES = ['a', 'bb', 'ccc', 'dddd', 'eeeee', 'ffffff'];
+  const state = fc.record({
+    cpu: fc.constantFrom(0, 0.2, 1.4, 4),
+    blockio: fc.constantFrom(0, 0.9),
+    wait: fc.constantFrom(0, 0.9, 0.9),
+    managed: fc.boolean(),
+    edges: fc.array(fc.tuple(fc.constantFrom(...NAMES), fc.constantFrom(0, 0.1, 1, 5)), { maxLength: 5 }),
+  });
+  const fleet = fc.array(state, { minLength: NAMES.length, maxLength: NAMES.length });
+
+  it('is what every waiter would find alone', () => {
+    fc.assert(
+      fc.property(fleet, (states) => {
+        const around = new Map(
+          states.map(({ cpu, blockio, wait, managed, edges }, index) => {
+            const signals = { cpu: at(cpu), blockio: at(blockio), wait: at(wait) };
+            const samples = samplesOf(
+              { edges: edges.map(([name, seconds]) => edgeTo(name, seconds)) },
+              signals,
+            );
+            const [key, { rule, ...found }] = neighbour(NAMES[index]!, samples);
+            const history = { ...EMPTY_HISTORY, steps: { '2:dependency': { since: NOW - 60 } } };
+            return [key, { ...found, history, ...(managed && rule ? { rule } : {}) }] as const;
+          }),
+        );
+        for (const [key, walked] of surveyWaiters(around, NOW).walks) {
+          const { rule, samples } = around.get(key)!;
+          expect(walk({ key, rule: rule!, samples }, new Dependencies(around, NOW), 4)).to.deep.equal(walked);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,175 @@
+import { expect } from 'chai';
+import type { Endpoint } from '../../../../scaler/kubernetes/topology.js';
+import { ask } from '../../../../scaler/loop/ask.js';
+import type { Answers } from '../../../../scaler/loop/answers.js';
+import { assemble } from '../../../../scaler/loop/assemble.js';
+import { freshnessQueries } from '../../../../scaler/loop/freshness.js';
+import { tabulate } from '../../../../scaler/loop/signal-table.js';
+import type { QueryResult, VectorSample } from '../../../../scaler/promql/response.js';
+
+const NOW = 1_700_000_000;
+const CART = 'shop/Deployment/cart';
+const cart = { namespace: 'shop', workload: 'cart', workload_kind: 'Deployment' };
+const HEARTBEAT = freshnessQueries('kernscale_oncpu_seconds_sum')[0]!;
+
+function vector(...samples: [labels: Record<string, string>, value: number][]): QueryResult {
+  const toSample = ([labels, value]: (typeof samples)[number]): VectorSample => ({
+    labels,
+    value,
+    timestamp: NOW,
+  });
+  return { ok: true, samples: samples.map(toSample) };
+}
+
+const fresh = vector([cart, NOW - 7]);
+
+function answers(signals: Record<string, [QueryResult, ...QueryResult[]]>): Answers {
+  const entries = Object.entries(signals).map(
+    ([name, [result, ...freshness]]) => [name, { result, freshness }] as const,
+  );
+  return { signals: new Map(entries), evaluatedAt: NOW };
+}
+
+function assembled(
+  signals: Record<string, [QueryResult, ...QueryResult[]]>,
+  resolve?: (peer: string) => Endpoint | undefined,
+) {
+  const replicas = (): number => 3;
+  return assemble(tabulate(answers(signals)), { resolve, replicas }, [CART]).get(CART)!;
+}
+
+describe('assemble', () => {
+  it('gives a value the time of its scrape, not that of the query', () => {
+    expect(assembled({ cpu: [vector([cart, 0.5]), fresh] })).to.deep.include({
+      replicas: 3,
+      signals: { cpu: { value: 0.5, timestamp: NOW - 7 } },
+    });
+  });
+
+  it('takes the oldest of several sources, and whole-signal sources for every workload', () => {
+    const { signals } = assembled({
+      queue: [vector([cart, 9]), fresh, vector([{ job: 'rabbit' }, NOW - 30])],
+    });
+    expect(signals['queue']).to.deep.equal({ value: 9, timestamp: NOW - 30 });
+  });
+
+  const absences: [what: string, answer: [QueryResult, ...QueryResult[]], absent: string][] = [
+    ['no series for the workload', [vector(), fresh], 'missing'],
+    ['a value without a scrape behind it', [vector([cart, 0.5]), vector()], 'stale'],
+    ['two series for one workload', [vector([cart, 1], [{ ...cart, pod: 'a' }, 2]), fresh], 'error'],
+    ['warnings', [{ ok: false, failure: 'partial', message: 'w' }, fresh], 'partial'],
+    ['no Prometheus', [{ ok: false, failure: 'unreachable', message: 'refused' }, fresh], 'error'],
+    ['no age', [vector([cart, 1]), { ok: false, failure: 'timeout', message: 't' }], 'error'],
+  ];
+  for (const [what, answer, absent] of absences) {
+    it(`calls ${what} ${absent}, never a zero`, () => {
+      expect(assembled({ cpu: answer }).signals['cpu']).to.include({ absent });
+    });
+  }
+
+  it('says of an answer without the labels of a workload what it lacks', () => {
+    const unnamed = vector([{ job: 'rabbit' }, 9], [{ namespace: 'shop', workload: 'cart' }, 3]);
+    expect(assembled({ queue: [unnamed, fresh] }).signals['queue']).to.deep.equal({
+      absent: 'missing',
+      text: 'no series; 2 of the answer lack namespace, workload or workload_kind',
+    });
+  });
+
+  it('includes workloads that only an answer names, and ignores series that name none', () => {
+    const other = { ...cart, workload: 'db' };
+    const all = assemble(
+      tabulate(answers({ cpu: [vector([other, 1], [{ job: 'x' }, 5]), vector()] })),
+      { resolve: undefined, replicas: () => undefined },
+      [CART],
+    );
+    expect([...all.keys()]).to.deep.equal([CART, 'shop/Deployment/db']);
+  });
+
+  describe('edges', () => {
+    const workload = (name: string) => ({ namespace: 'shop', kind: 'Deployment', name });
+    const services: Record<string, Endpoint> = {
+      '10.96.0.1:80': { service: 'shop/db', workloads: [workload('db')] },
+      '10.96.0.2:80': { service: 'shop/two', workloads: [workload('a'), workload('b')] },
+      '10.96.0.3:80': { service: 'shop/none', workloads: [] },
+    };
+    const typeOf = (peer: string, resolve: ((peer: string) => Endpoint | undefined) | undefined) => {
+      const { edges } = assembled({ edges: [vector([{ ...cart, peer }, 0.5]), fresh] }, resolve);
+      if ('absent' in edges) throw new Error(edges.text);
+      return edges[0]?.to;
+    };
+    const known = (peer: string): Endpoint | undefined => services[peer];
+
+    it('lead to the one workload behind an address', () => {
+      expect(typeOf('10.96.0.1:80', known)).to.deep.equal({
+        type: 'workload',
+        workload: 'shop/Deployment/db',
+      });
+    });
+
+    it('are unresolved, with the reason, when that is not one workload', () => {
+      expect(typeOf('10.96.0.2:80', known)).to.have.property(
+        'text',
+        'Service shop/two has pods of several workloads',
+      );
+      expect(typeOf('10.96.0.3:80', known)).to.have.property('text', 'Service shop/none has no pods');
+      expect(typeOf('other', known)).to.have.property('type', 'unresolved');
+    });
+
+    it('are external only when the cluster is known', () => {
+      expect(typeOf('8.8.8.8:443', known)).to.deep.equal({ type: 'external' });
+      expect(typeOf('8.8.8.8:443', undefined)).to.have.property('type', 'unresolved');
+    });
+
+    it('are none for a workload that is scraped and waits on nobody', () => {
+      expect(assembled({ edges: [vector(), fresh] }).edges).to.deep.equal([]);
+    });
+
+    it('are absent when nothing is known about them', () => {
+      expect(assembled({ edges: [vector(), vector()] }).edges).to.include({ absent: 'stale' });
+      expect(assembled({ edges: [{ ok: false, failure: 'http', message: '502' }] }).edges).to.include({
+        absent: 'error',
+      });
+      expect(assembled({}).edges).to.include({ absent: 'missing' });
+    });
+  });
+});
+
+describe('freshnessQueries', () => {
+  it('asks once for all metrics of the exporter, whatever their matchers and ranges', () => {
+    const expr =
+      'sum by (workload) (rate(kernscale_tcp_wait_seconds_sum[1m] offset 5m) / kernscale:demand{a="b"})';
+    expect(freshnessQueries(expr)).to.deep.equal([HEARTBEAT]);
+  });
+
+  it('asks for each metric of somebody else', () => {
+    expect(freshnessQueries('queue{q="a"} / on () avg_over_time(workers[5m])')).to.deep.equal([
+      'max by (namespace, workload, workload_kind) (timestamp(queue{q="a"}))',
+      'max by (namespace, workload, workload_kind) (timestamp(workers))',
+    ]);
+  });
+
+  it('has nothing to ask about a constant', () => {
+    expect(freshnessQueries('vector(1)')).to.deep.equal([]);
+  });
+});
+
+describe('ask', () => {
+  it('evaluates every distinct expression once, all at one time', async () => {
+    const asked: [string, number][] = [];
+    const query = (expr: string, time: number): Promise<QueryResult> => {
+      asked.push([expr, time]);
+      return Promise.resolve(vector());
+    };
+    const { signals } = await ask(
+      query,
+      { cpu: 'kernscale_a', blockio: 'kernscale_b', wait: 'kernscale_a' },
+      NOW,
+    );
+    expect(asked).to.have.deep.members([
+      ['kernscale_a', NOW],
+      ['kernscale_b', NOW],
+      [HEARTBEAT, NOW],
+    ]);
+    expect([...signals.keys()]).to.deep.equal(['cpu', 'blockio', 'wait']);
+  });
+});

@@ -1,0 +1,98 @@
+import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import { pino } from 'pino';
+import { decide } from '../../../../scaler/core/decide.js';
+import { EMPTY_HISTORY } from '../../../../scaler/core/types.js';
+import { AuditLog } from '../../../../scaler/loop/audit-log.js';
+import { toRecord } from '../../../../scaler/loop/record.js';
+import type { DecisionRecord } from '../../../../scaler/loop/records.js';
+import { at, keyOf, NOW, ruleFor, samplesOf } from '../core/fixtures.js';
+import { parseRules } from '../../../../scaler/rules/load.js';
+import { SHORTEST } from '../rules/fixtures.js';
+
+const [GROUP] = parseRules('rules.yaml', SHORTEST).groups;
+
+/** What is recorded of a decision on this CPU demand, in cores. */
+function recordOf(cpu: number): DecisionRecord {
+  const rule = ruleFor('web');
+  const decision = decide(rule, samplesOf({}, { cpu: at(cpu) }), EMPTY_HISTORY, NOW);
+  const outcome = decision.replicas === 2 ? 'unchanged' : 'applied';
+  return toRecord({ key: keyOf('web'), group: GROUP!, rule }, decision, { outcome });
+}
+
+describe('the audit log', () => {
+  let directory: string;
+  let file: string;
+  const silent = pino({ level: 'silent' });
+  beforeEach(() => {
+    directory = mkdtempSync(path.join(tmpdir(), 'kernscale-audit-'));
+    file = path.join(directory, 'audit.jsonl');
+  });
+  afterEach(() => {
+    rmSync(directory, { recursive: true });
+  });
+
+  const linesOf = (name: string): unknown[] =>
+    readFileSync(name, 'utf8')
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as unknown);
+
+  it('has every decision as one line, whole, acted on or not', () => {
+    const audit = new AuditLog({ file, changesOnly: false }, silent);
+    const [quiet, up] = [recordOf(1.4), recordOf(4.2)];
+    audit.write(quiet, undefined);
+    audit.write(quiet, quiet);
+    audit.write(up, quiet);
+    expect(linesOf(file)).to.deep.equal(JSON.parse(JSON.stringify([quiet, quiet, up])));
+    const [, , last] = linesOf(file) as DecisionRecord[];
+    expect(last).to.include({ workload: 'web', bound: 'cpu', replicas: 6, outcome: 'applied' });
+    expect(last!.trace.stages).to.include({ raw: 6, clamped: 6 });
+    expect(last!.trace.inputs.find(({ signal }) => signal === 'cpu')).to.include({
+      value: 4.2,
+      ageSeconds: 0,
+    });
+  });
+
+  it('leaves out what repeats the decision before, where only changes are wanted', () => {
+    const audit = new AuditLog({ file, changesOnly: true }, silent);
+    const [quiet, up] = [recordOf(1.4), recordOf(4.2)];
+    audit.write(quiet, undefined);
+    audit.write(up, quiet);
+    audit.write(quiet, up);
+    audit.write(quiet, quiet);
+    expect((linesOf(file) as DecisionRecord[]).map(({ replicas }) => replicas)).to.deep.equal([6, 2]);
+  });
+
+  it('goes on in a new file once the old one was moved away, and adds to one that is there', () => {
+    const audit = new AuditLog({ file, changesOnly: false }, silent);
+    audit.write(recordOf(1.4), undefined);
+    renameSync(file, `${file}.1`);
+    audit.write(recordOf(1.4), undefined);
+    audit.reopen();
+    audit.write(recordOf(4.2), undefined);
+    expect(linesOf(`${file}.1`)).to.have.lengthOf(2);
+    new AuditLog({ file, changesOnly: false }, silent).write(recordOf(1.4), undefined);
+    expect(linesOf(file)).to.have.lengthOf(2);
+  });
+
+  it('is refused where it cannot be written', () => {
+    const nowhere = path.join(directory, 'none', 'audit.jsonl');
+    expect(() => new AuditLog({ file: nowhere, changesOnly: false }, silent))
+      .to.throw(nowhere)
+      .with.property('code', 'AUDIT_LOG');
+  });
+
+  it('says so when lines are lost, and goes on', async () => {
+    const errors: string[] = [];
+    const log = pino({ level: 'error' }, { write: (line) => errors.push(line) });
+    const audit = new AuditLog({ file: '/dev/full', changesOnly: false }, log);
+    audit.write(recordOf(1.4), undefined);
+    audit.write(recordOf(1.4), undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(errors).to.have.lengthOf(1);
+    expect(errors[0]).to.contain('decisions are missing from it').and.contain('ENOSPC');
+  });
+});

@@ -1,0 +1,165 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import type { Logger } from '../../../../common/log.js';
+import type { History, Rule } from '../../../../scaler/core/types.js';
+import { Histories, type Memory } from '../../../../scaler/loop/histories.js';
+import { HistoryFile } from '../../../../scaler/loop/history-file.js';
+
+const NOW = 1_700_000_000.25;
+const INTERVAL = 10;
+
+const DECIDE: Rule['decide'] = [
+  { bound: 'disk', when: { blockio: { above: 0.4 } }, for: 20, keepFor: 60, action: 'hold', maxHops: 4 },
+];
+const HISTORY: History = {
+  recommendations: [
+    { replicas: 3, at: NOW - 20, assumed: true },
+    { replicas: 2, at: NOW - 10.5 },
+  ],
+  scaleUps: [{ change: 2, at: NOW - 100, outdated: true }],
+  scaleDowns: [{ change: 1, at: NOW - 50, outdated: false }],
+  steps: { '0:disk': { since: NOW - 30, lastMatch: NOW - 10.5 }, '1:lock': {} },
+  dataGap: false,
+};
+const MEMORY: Memory = { workload: 'shop/Deployment/cart', decide: DECIDE, history: HISTORY };
+
+describe('HistoryFile', () => {
+  let directory: string;
+  let file: string;
+  let warnings: { code: string; error: string }[];
+  const log = {
+    info: () => undefined,
+    warn: (warning: { code: string; error: string }) => warnings.push(warning),
+  } as unknown as Logger;
+
+  beforeEach(() => {
+    directory = mkdtempSync(path.join(tmpdir(), 'kernscale-history-'));
+    file = path.join(directory, 'history.json');
+    warnings = [];
+  });
+
+  afterEach(() => {
+    rmSync(directory, { recursive: true });
+  });
+
+  async function written(memories: readonly Memory[] = [MEMORY]): Promise<string> {
+    await new HistoryFile(file, log).write(
+      () => memories,
+      () => NOW,
+    );
+    return readFileSync(file, 'utf8');
+  }
+
+  const read = (secondsLater = 5): Promise<readonly Memory[]> =>
+    new HistoryFile(file, log).read(NOW + secondsLater, INTERVAL);
+
+  it('gives back what was written, to decide with under the same rule', async () => {
+    await written();
+    const histories = new Histories();
+    histories.restore(await read());
+    expect(histories.get(MEMORY.workload, { decide: structuredClone(DECIDE) } as Rule)).to.deep.equal(
+      HISTORY,
+    );
+    const edited = [{ ...DECIDE[0]!, for: 30 }];
+    expect(histories.get(MEMORY.workload, { decide: edited } as unknown as Rule)).to.deep.equal({
+      ...HISTORY,
+      steps: {},
+    });
+    expect(warnings).to.deep.equal([]);
+    expect(readdirSync(directory)).to.deep.equal(['history.json']);
+  });
+
+  it('takes only a long pause for an outage', async () => {
+    await written();
+    const gapAfter = async (seconds: number) => (await read(seconds))[0]!.history.dataGap;
+    expect(await gapAfter(5)).to.equal(false);
+    expect(await gapAfter(60)).to.equal(false);
+    expect(await gapAfter(60 + INTERVAL + 1)).to.equal(true);
+    expect(await gapAfter(3600)).to.equal(true);
+  });
+
+  it('starts without a past and a word where there is no file', async () => {
+    expect(await read()).to.deep.equal([]);
+    expect(warnings).to.deep.equal([]);
+  });
+
+  const edit = (change: (content: { workloads: { history: Record<string, unknown> }[] }) => void) => {
+    return (text: string): string => {
+      const content = JSON.parse(text) as { workloads: { history: Record<string, unknown> }[] };
+      change(content);
+      return JSON.stringify(content);
+    };
+  };
+  const BAD: [what: string, text: (good: string) => string, why: RegExp][] = [
+    ['an empty file', () => '', /JSON/],
+    ['half a file', (good) => good.slice(0, good.length / 2), /JSON/],
+    ['something else', () => '[1, 2]', /version undefined, not 1/],
+    ['null', () => 'null', /version undefined, not 1/],
+    ['another version', (good) => good.replace('"version":1', '"version":2'), /version 2, not 1/],
+    [
+      'replicas that are none',
+      edit(({ workloads }) => (workloads[0]!.history['recommendations'] = [{ replicas: -1, at: 5 }])),
+      /workloads\.0\.history\.recommendations\.0\.replicas/,
+    ],
+    [
+      'a history without its timers',
+      edit(({ workloads }) => delete workloads[0]!.history['steps']),
+      /workloads\.0\.history\.steps/,
+    ],
+  ];
+  for (const [what, text, why] of BAD) {
+    it(`starts without a past, and warns, on ${what}`, async () => {
+      writeFileSync(file, text(await written()));
+      expect(await read()).to.deep.equal([]);
+      expect(warnings).to.have.length(1);
+      expect(warnings[0]).to.include({ code: 'HISTORY_UNREADABLE', file });
+      expect(warnings[0]!.error).to.match(why);
+    });
+  }
+
+  it('does not believe a file from the future', async () => {
+    await written();
+    expect(await read(-4)).to.have.length(1);
+    expect(await read(-60)).to.deep.equal([]);
+    expect(warnings[0]!.error).to.include('compare the clocks');
+  });
+
+  it('warns of a file that is a folder, and of one that cannot be written, once', async () => {
+    mkdirSync(file);
+    expect(await read()).to.deep.equal([]);
+    const unwritable = new HistoryFile(path.join(directory, 'none', 'history.json'), log);
+    for (let i = 0; i < 2; i++) {
+      await unwritable.write(
+        () => [],
+        () => NOW,
+      );
+    }
+    expect(warnings.map(({ code }) => code)).to.deep.equal(['HISTORY_UNREADABLE', 'HISTORY_UNWRITABLE']);
+  });
+
+  it('writes one time for all who come while it writes, the newest state last', async () => {
+    const histories = new HistoryFile(file, log);
+    let asked = 0;
+    const write = (): Promise<void> =>
+      histories.write(
+        () => [{ ...MEMORY, workload: String(++asked) }],
+        () => NOW,
+      );
+    const first = write();
+    await Promise.resolve();
+    await Promise.all([first, write(), write(), write()]);
+    expect(asked).to.equal(2);
+    expect((await read())[0]!.workload).to.equal('2');
+    expect(existsSync(`${file}.tmp`)).to.equal(false);
+  });
+});

@@ -1,0 +1,300 @@
+import { expect } from 'chai';
+import { KernscaleError } from '../../../../common/errors.js';
+import { EMPTY_HISTORY, type Decision, type Rule } from '../../../../scaler/core/types.js';
+import type { WatchedWorkload } from '../../../../scaler/kubernetes/cluster.js';
+import { apply } from '../../../../scaler/loop/apply.js';
+import { claim } from '../../../../scaler/loop/claims.js';
+import { Histories } from '../../../../scaler/loop/histories.js';
+import { toEvent } from '../../../../scaler/loop/record.js';
+import { DecisionRecords, isChange, type DecisionRecord } from '../../../../scaler/loop/records.js';
+import { isGone, readReplicas } from '../../../../scaler/loop/replicas.js';
+import { Ticker } from '../../../../scaler/loop/ticker.js';
+import { parseRules } from '../../../../scaler/rules/load.js';
+import type { RuleGroup } from '../../../../scaler/rules/types.js';
+
+function groupsOf(text: string): readonly RuleGroup[] {
+  const { groups, errors } = parseRules('rules.yaml', text);
+  expect(errors).to.deep.equal([]);
+  return groups;
+}
+
+function deployment(name: string, labels: Record<string, string> = {}, namespace = 'shop'): WatchedWorkload {
+  return {
+    ref: { apiVersion: 'apps/v1', kind: 'Deployment', namespace, name },
+    uid: name,
+    labels,
+    replicas: 2,
+  };
+}
+
+function record(extra: Partial<DecisionRecord>): DecisionRecord {
+  return {
+    group: 'g',
+    scale: 'cart',
+    apiVersion: 'apps/v1',
+    namespace: 'shop',
+    workload: 'cart',
+    workloadKind: 'Deployment',
+    at: 1000,
+    bound: 'cpu',
+    action: 'scale',
+    currentReplicas: 2,
+    replicas: 2,
+    minReplicas: 1,
+    maxReplicas: 5,
+    reason: 'because',
+    dryRun: false,
+    applied: extra.outcome === 'applied',
+    outcome: 'unchanged',
+    labels: {},
+    annotations: {},
+    trace: {} as Decision['trace'],
+    ...extra,
+  };
+}
+
+describe('claim', () => {
+  const groups = groupsOf(`groups:
+  - name: fleet
+    rules:
+      - scale: backend
+        match: {kind: Deployment, namespace: shop, selector: {matchLabels: {tier: backend}}}
+        maxReplicas: 5
+      - scale: others
+        match:
+          kind: Deployment
+          selector:
+            matchExpressions:
+              - {key: tier, operator: NotIn, values: [frontend]}
+              - {key: kernscale, operator: DoesNotExist}
+        maxReplicas: 3
+  - name: named
+    rules:
+      - scale: cart
+        scaleTargetRef: {kind: Deployment, namespace: shop, name: cart}
+        maxReplicas: 9
+`);
+  const owners = (workloads: readonly WatchedWorkload[]): Record<string, string> =>
+    Object.fromEntries([...claim(groups, workloads)].map(([key, { rule }]) => [key, rule.scale]));
+
+  it('prefers the rule that names the workload, then the first fleet rule that matches', () => {
+    const backend = { tier: 'backend' };
+    expect(owners([deployment('cart', backend), deployment('mail', backend), deployment('x')])).to.deep.equal(
+      {
+        'shop/Deployment/cart': 'cart',
+        'shop/Deployment/mail': 'backend',
+        'shop/Deployment/x': 'others',
+      },
+    );
+  });
+
+  it('follows namespace, kind and every operator of a selector', () => {
+    const database = deployment('db');
+    const set = { ...database, ref: { ...database.ref, kind: 'StatefulSet' } };
+    const excluded = [set, deployment('web', { tier: 'frontend' }), deployment('off', { kernscale: 'no' })];
+    expect(owners(excluded)).to.deep.equal({ 'shop/Deployment/cart': 'cart' });
+    expect(owners([deployment('y', { tier: 'backend' }, 'other')])).to.include({
+      'other/Deployment/y': 'others',
+    });
+  });
+
+  it('claims a named workload also while it is not there', () => {
+    expect(owners([])).to.deep.equal({ 'shop/Deployment/cart': 'cart' });
+  });
+});
+
+describe('readReplicas', () => {
+  const rollout = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', namespace: 'shop', name: 'r' };
+  const asked: string[] = [];
+  const scales = {
+    get: (target: { name: string }) => {
+      asked.push(target.name);
+      if (target.name === 'gone') return Promise.reject(new KernscaleError('API_NOT_FOUND', 'gone'));
+      return Promise.resolve({ replicas: 7, uid: 'u', resourceVersion: '1' });
+    },
+  };
+
+  it('asks only for kinds that are not watched', async () => {
+    const cluster = { synced: true, workloads: () => [deployment('cart')] };
+    const missing = { ...rollout, name: 'gone' };
+    const found = await readReplicas(cluster, scales, [deployment('cart').ref, rollout, missing]);
+    expect(asked).to.deep.equal(['r', 'gone']);
+    expect(found.known.get('shop/Deployment/cart')?.replicas).to.equal(2);
+    expect(found.known.get('shop/Rollout/r')?.replicas).to.equal(7);
+    expect(isGone(found.unknown.get('shop/Rollout/gone'))).to.equal(true);
+  });
+
+  it('does not call a workload gone before the cluster is known', async () => {
+    const ref = deployment('late').ref;
+    const read = async (synced: boolean) =>
+      (await readReplicas({ synced, workloads: () => [] }, scales, [ref])).unknown.get(
+        'shop/Deployment/late',
+      );
+    expect(isGone(await read(false))).to.equal(false);
+    expect(isGone(await read(true))).to.equal(true);
+  });
+});
+
+describe('apply', () => {
+  const rule = groupsOf(`groups:
+  - name: g
+    rules: [{scale: cart, scaleTargetRef: {kind: Deployment, namespace: shop, name: cart}, maxReplicas: 9}]
+`)[0]!.rules[0] as Rule;
+  const decision = { replicas: 5, trace: { currentReplicas: 2 } } as Decision;
+  const scalesAt = (replicas: number, set: () => Promise<never> | undefined = () => undefined) => {
+    const written: [number, string][] = [];
+    return {
+      written,
+      get: () => Promise.resolve({ replicas, resourceVersion: '42', uid: 'u' }),
+      set: async (_target: unknown, wanted: number, version: string) => {
+        await set();
+        written.push([wanted, version]);
+        return { replicas: wanted, resourceVersion: '43', uid: 'u' };
+      },
+    };
+  };
+
+  it('writes against the version that it read', async () => {
+    const scales = scalesAt(2);
+    expect(await apply(scales, rule, decision, true)).to.deep.equal({ outcome: 'applied' });
+    expect(scales.written).to.deep.equal([[5, '42']]);
+  });
+
+  it('yields to whoever set other replicas since the decision', async () => {
+    const scales = scalesAt(3);
+    expect(await apply(scales, rule, decision, true)).to.have.property('outcome', 'conflict');
+    expect(scales.written).to.deep.equal([]);
+  });
+
+  it('writes nothing when nothing changes, in a dry run, and while another leads', async () => {
+    const scales = scalesAt(2);
+    const same = { ...decision, replicas: 2 };
+    expect(await apply(scales, rule, same, true)).to.deep.equal({ outcome: 'unchanged' });
+    expect(await apply(scales, { ...rule, dryRun: true }, decision, true)).to.deep.equal({
+      outcome: 'dry_run',
+    });
+    expect(await apply(scales, rule, decision, false)).to.deep.equal({ outcome: 'not_leader' });
+    expect(scales.written).to.deep.equal([]);
+  });
+
+  it('tells a conflict from a failure', async () => {
+    const failing = (code: string) => scalesAt(2, () => Promise.reject(new KernscaleError(code, 'no')));
+    expect(await apply(failing('API_CONFLICT'), rule, decision, true)).to.have.property(
+      'outcome',
+      'conflict',
+    );
+    expect(await apply(failing('API_FORBIDDEN'), rule, decision, true)).to.deep.equal({
+      outcome: 'failed',
+      error: { code: 'API_FORBIDDEN', message: 'no' },
+    });
+  });
+});
+
+describe('DecisionRecords', () => {
+  it('keeps the last record of each workload, and those that change something', () => {
+    const records = new DecisionRecords();
+    records.put(record({}));
+    records.put(record({ at: 1001, bound: 'disk', action: 'hold' }));
+    records.put(record({ at: 1002, bound: 'disk', action: 'hold' }));
+    records.put(record({ at: 1003, replicas: 4, outcome: 'applied' }));
+    expect(records.list().map(({ at }) => at)).to.deep.equal([1003]);
+    expect(records.changes().map(({ at }) => at)).to.deep.equal([1003, 1001]);
+  });
+
+  it('is bounded', () => {
+    const records = new DecisionRecords();
+    for (let at = 0; at < 600; at++) records.put(record({ at, outcome: 'applied' }));
+    expect(records.changes()).to.have.length(500);
+    expect(records.changes()[0]?.at).to.equal(599);
+  });
+
+  it('forgets what no rule scales any more', () => {
+    const records = new DecisionRecords();
+    records.put(record({}));
+    expect(records.retain(() => true)).to.deep.equal([]);
+    expect(records.retain(() => false)).to.have.length(1);
+    expect(records.list()).to.deep.equal([]);
+  });
+
+  it('calls a repeated dry run no change', () => {
+    const dry = record({ outcome: 'dry_run', replicas: 4 });
+    expect(isChange(dry, undefined)).to.equal(true);
+    expect(isChange(dry, dry)).to.equal(false);
+  });
+});
+
+describe('toEvent', () => {
+  const up = record({ replicas: 4, outcome: 'applied' });
+  const failed = record({
+    replicas: 4,
+    outcome: 'failed',
+    error: { code: 'API_FORBIDDEN', message: 'no right' },
+  });
+  const held = record({ bound: 'disk', action: 'hold' });
+
+  it('tells of changes', () => {
+    expect(toEvent(up, undefined)).to.deep.equal({
+      type: 'Normal',
+      reason: 'ScaledUp',
+      message: '2 → 4 replicas: because',
+    });
+    expect(toEvent(record({ replicas: 1, outcome: 'applied' }), up)).to.include({ reason: 'ScaledDown' });
+  });
+
+  it('tells of a failure once', () => {
+    expect(toEvent(failed, up)).to.include({ type: 'Warning', reason: 'ScaleFailed' });
+    expect(toEvent(failed, failed)).to.equal(undefined);
+  });
+
+  it('tells when something begins to hold a workload', () => {
+    expect(toEvent(held, up)).to.include({ reason: 'Held' });
+    expect(toEvent(held, held)).to.equal(undefined);
+    expect(toEvent(record({}), up)).to.equal(undefined);
+  });
+});
+
+describe('Histories', () => {
+  const decide: Rule['decide'] = [
+    { bound: 'disk', when: { blockio: { above: 0.4 } }, for: 20, keepFor: 0, action: 'hold', maxHops: 4 },
+  ];
+  const rule = { decide } as unknown as Rule;
+  const history = {
+    ...EMPTY_HISTORY,
+    steps: { '0:disk': { since: 5 } },
+    recommendations: [{ replicas: 3, at: 9 }],
+  };
+
+  it('survive a reload of an unchanged rule, and lose only the timers of edited steps', () => {
+    const histories = new Histories();
+    histories.set('k', rule, history);
+    expect(histories.get('k', structuredClone(rule))).to.equal(history);
+    const edited = { decide: [{ ...decide[0]!, for: 30 }] } as unknown as Rule;
+    expect(histories.get('k', edited)).to.deep.equal({ ...history, steps: {} });
+    histories.retain((workload) => workload !== 'k');
+    expect(histories.get('k', rule)).to.equal(EMPTY_HISTORY);
+  });
+});
+
+describe('Ticker', () => {
+  it('never lets rounds overlap, and reports those left out', async () => {
+    let running = 0;
+    let most = 0;
+    let rounds = 0;
+    let missed = 0;
+    const ticker = new Ticker(
+      async () => {
+        most = Math.max(most, ++running);
+        rounds++;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        running--;
+      },
+      () => missed++,
+    );
+    ticker.start(0.02);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await ticker.stop();
+    expect({ most, running }).to.deep.equal({ most: 1, running: 0 });
+    expect(rounds).to.be.within(2, 5);
+    expect(missed).to.be.greaterThan(2);
+  });
+});

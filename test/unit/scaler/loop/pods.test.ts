@@ -1,0 +1,108 @@
+import { expect } from 'chai';
+import type { V1Pod } from '@kubernetes/client-node';
+import { podsByWorkload } from '../../../../scaler/kubernetes/pods.js';
+import { assemble, type PodSurroundings } from '../../../../scaler/loop/assemble.js';
+import { tabulate } from '../../../../scaler/loop/signal-table.js';
+import type { Pod } from '../../../../scaler/core/types.js';
+
+const CART = 'shop/Deployment/cart';
+const LABELS = { namespace: 'shop', workload: 'cart', workload_kind: 'Deployment' };
+const NOW = 1_700_000_000;
+
+/** As a watch hands it over: times are text. */
+const onTheWire = {
+  metadata: {
+    namespace: 'shop',
+    name: 'cart-7d4-x',
+    labels: { 'pod-template-hash': '7d4' },
+    ownerReferences: [{ kind: 'ReplicaSet', name: 'cart-7d4', controller: true }],
+    deletionTimestamp: '2023-11-14T22:13:20Z',
+  },
+  spec: {
+    containers: [{ name: 'app', resources: { requests: { cpu: '200m' } } }, { name: 'bare' }],
+    initContainers: [
+      { name: 'proxy', restartPolicy: 'Always', resources: { requests: { cpu: '50m' } } },
+      { name: 'migrate', resources: { requests: { cpu: '4' } } },
+    ],
+    resources: { requests: { cpu: '1' } },
+  },
+  status: {
+    phase: 'Running',
+    startTime: '2023-11-14T22:13:10Z',
+    conditions: [
+      { type: 'Initialized', status: 'True' },
+      { type: 'Ready', status: 'False', lastTransitionTime: '2023-11-14T22:13:20Z' },
+    ],
+  },
+} as unknown as V1Pod;
+
+describe('podsByWorkload', () => {
+  it('reads of a pod what sizing needs, sidecars among its containers', () => {
+    expect(podsByWorkload([onTheWire]).get(CART)).to.deep.equal([
+      {
+        name: 'cart-7d4-x',
+        phase: 'Running',
+        ready: 'False',
+        readySince: NOW,
+        startedAt: NOW - 10,
+        deleted: true,
+        request: 1,
+        containers: [{ name: 'app', request: 0.2 }, { name: 'bare' }, { name: 'proxy', request: 0.05 }],
+      },
+    ]);
+  });
+
+  it('makes do with a pod that nothing is known of yet', () => {
+    const bare = { metadata: { namespace: 'shop', name: 'lone' } };
+    const expected = { name: 'lone', phase: 'Unknown', deleted: false, containers: [] };
+    expect(podsByWorkload([bare]).get('shop/Pod/lone')).to.deep.equal([expected]);
+  });
+});
+
+describe('signals by pod', () => {
+  const pods: Pod[] = [{ name: 'a', phase: 'Running', deleted: false, containers: [] }];
+
+  function table(name: string, samples: Record<string, number>) {
+    const answer = Object.entries(samples).map(([pod, value]) => ({
+      labels: { ...LABELS, pod },
+      value,
+      timestamp: NOW,
+    }));
+    const signals = new Map([[name, { result: { ok: true, samples: answer } as const, freshness: [] }]]);
+    return tabulate({ signals, evaluatedAt: NOW });
+  }
+
+  it('are a named absence where they were asked for and not answered, or not for the workload', () => {
+    const text = 'HTTP 503';
+    const failed = { result: { ok: false, failure: 'http', message: text } as const, freshness: [] };
+    const lost = tabulate({ signals: new Map([['cpu', failed]]), evaluatedAt: NOW });
+    const absent = assembled({ of: () => pods, signals: lost }, { a: 1 }).podSignals?.['cpu'];
+    expect(absent).to.deep.equal({ absent: 'error', text });
+    const missing = assembled({ of: () => pods, signals: table('cpu', {}) }, { a: 1 }).podSignals?.['cpu'];
+    expect(missing).to.deep.equal({ absent: 'missing', text: 'no series' });
+  });
+
+  function assembled(known: PodSurroundings | undefined, samples: Record<string, number>) {
+    const surroundings = { resolve: undefined, replicas: () => 2, pods: known };
+    return assemble(table('queue', samples), surroundings, [CART]).get(CART)!;
+  }
+
+  it('are summed up for the workload, and kept by pod where the pods are known', () => {
+    const found = assembled({ of: () => pods, signals: table('cpu', { a: 0.1 }) }, { a: 1, b: 2 });
+    expect(found.signals).to.deep.equal({ queue: { value: 3, timestamp: NOW } });
+    expect(found.pods).to.equal(pods);
+    expect(found.podSignals?.['queue']).to.deep.equal(
+      new Map([
+        ['a', 1],
+        ['b', 2],
+      ]),
+    );
+    expect(found.podSignals?.['cpu']).to.deep.equal(new Map([['a', 0.1]]));
+  });
+
+  it('are only summed up where they are not', () => {
+    const found = assembled(undefined, { a: 1, b: 2 });
+    expect(found.signals['queue']).to.include({ value: 3 });
+    expect(found).not.to.have.any.keys('pods', 'podSignals');
+  });
+});

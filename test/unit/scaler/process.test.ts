@@ -1,0 +1,269 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import bcrypt from 'bcryptjs';
+import { expect } from 'chai';
+import { eventually } from '../loopback-api.js';
+
+const ROOT = path.resolve(import.meta.dirname, '../../..');
+
+const rules = (name: string, extra = ''): string => `groups:
+  - name: ${name}
+    rules:
+      - scale: cart
+        scaleTargetRef: {kind: Deployment, namespace: shop, name: cart}
+        maxReplicas: 5
+${extra}`;
+
+/** A kubeconfig of a cluster that nobody can reach. */
+const NOWHERE = JSON.stringify({
+  clusters: [{ name: 'c', cluster: { server: 'https://127.0.0.1:1' } }],
+  users: [{ name: 'u', user: { token: 'secret' } }],
+  contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+  'current-context': 'x',
+});
+
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+describe('kernscale-scaler, the process', function () {
+  this.timeout(30_000);
+  let directory: string;
+  let rulesFile: string;
+  const children: ChildProcess[] = [];
+
+  beforeEach(() => {
+    directory = mkdtempSync(path.join(tmpdir(), 'kernscale-scaler-'));
+    rulesFile = path.join(directory, 'rules.yaml');
+    writeFileSync(rulesFile, rules('shop'));
+    writeFileSync(path.join(directory, 'kubeconfig'), NOWHERE);
+  });
+
+  afterEach(async () => {
+    for (const child of children.splice(0)) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+    rmSync(directory, { recursive: true });
+  });
+
+  function launch(...args: string[]): { child: ChildProcess; ended: Promise<Ended> } {
+    const base = [`--rules=${rulesFile}`, `--kubernetes.kubeconfig=${directory}/kubeconfig`];
+    const nowhere = ['--prometheus.url=http://127.0.0.1:1', '--web.listen-address=127.0.0.1:0'];
+    const command = ['--import=tsx', path.join(ROOT, 'scaler/main.ts'), ...base, ...nowhere, ...args];
+    const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'] });
+    children.push(child);
+    const output = { stdout: '', stderr: '' };
+    child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
+    const ended = once(child, 'close').then(() => ({ code: child.exitCode, ...output }));
+    return { child, ended };
+  }
+
+  /** Starts the service and answers its address, which it logs. */
+  async function serve(
+    ...args: string[]
+  ): Promise<{ child: ChildProcess; ended: Promise<Ended>; url: string }> {
+    const launched = launch('--log.format=json', ...args);
+    let log = '';
+    launched.child.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    await eventually(`an address in ${log}`, () => log.includes('"urls"'), 10_000);
+    const url = /"urls":\["([^"]+)"/.exec(log)?.[1] ?? '';
+    return { ...launched, url };
+  }
+
+  async function groups(url: string): Promise<string[]> {
+    const answer = (await (await fetch(`${url}/api/v1/rules`)).json()) as { groups: { name: string }[] };
+    return answer.groups.map(({ name }) => name);
+  }
+
+  it('says what is wrong with a flag, without a stack', async () => {
+    const { code, stderr } = await launch('--promteheus.url=x').ended;
+    expect(code).to.equal(1);
+    expect(stderr).to.match(
+      /^kernscale-scaler: unknown option '--promteheus\.url=x'.*--prometheus\.url.*\n$/,
+    );
+  });
+
+  it('refuses an address of Prometheus that cannot be one', async () => {
+    const { code, stderr } = await launch('--prometheus.url=prometheus:9090').ended;
+    expect(code).to.equal(1);
+    expect(stderr.trim().split('\n')).to.have.length(1);
+  });
+
+  it('serves who the web configuration lets in, and refuses one that is not good', async () => {
+    const file = path.join(directory, 'web.yaml');
+    writeFileSync(file, `basic_auth_users: {ann: ${bcrypt.hashSync('secret', 4)}}`);
+    const { url } = await serve(`--web.config.file=${file}`);
+    const authorization = `Basic ${btoa('ann:secret')}`;
+    expect((await fetch(`${url}/metrics`)).status).to.equal(401);
+    expect((await fetch(`${url}/metrics`, { headers: { authorization } })).status).to.equal(200);
+    writeFileSync(file, 'basic_auth: {}');
+    const { code, stderr } = await launch(`--web.config.file=${file}`).ended;
+    expect(code).to.equal(1);
+    expect(stderr).to.equal(
+      `kernscale-scaler: ${file}:1:1: unknown field "basic_auth" in the file [WEB_CONFIG_INVALID]\n`,
+    );
+  });
+
+  it('prints every error of the rules with its place', async () => {
+    writeFileSync(rulesFile, rules('shop', '        minReplica: 2\n        maxReplicaz: 3\n'));
+    const { code, stderr } = await launch().ended;
+    expect(code).to.equal(1);
+    expect(stderr.trim().split('\n')).to.have.length(2);
+    expect(stderr).to.include(`${rulesFile}:7:9: group "shop", rule "cart": unknown field "minReplica"`);
+  });
+
+  it('checks the rules and ends', async () => {
+    const { code, stdout, stderr } = await launch('--config.check').ended;
+    expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' });
+    expect(stdout).to.equal('The rules are good; groups: 1, rules: 1.\n');
+  });
+
+  it('says that its port is busy', async () => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { code, stderr } = await launch(`--web.listen-address=127.0.0.1:${port}`, '--log.level=error')
+      .ended;
+    server.close();
+    expect(code).to.equal(1);
+    expect(stderr).to.match(/^kernscale-scaler: another process is listening on .*\[PORT_BUSY\]\n$/);
+  });
+
+  it('starts without Prometheus and without the API server, is not ready, and says so', async () => {
+    const { url, child } = await serve();
+    expect((await fetch(`${url}/-/healthy`)).status).to.equal(200);
+    expect((await fetch(`${url}/-/ready`)).status).to.equal(503);
+    await eventually(
+      'the problems',
+      async () => {
+        const { status } = (await (await fetch(`${url}/api/v1/decisions`)).json()) as {
+          status: { problems: string[] };
+        };
+        const problems = status.problems.join();
+        return problems.includes('Prometheus cannot be reached') && problems.includes('shop/Deployment/cart');
+      },
+      10_000,
+    );
+    expect(child.exitCode).to.equal(null);
+  });
+
+  it('starts without a past, and warns, when its file of the past is broken', async () => {
+    const file = path.join(directory, 'history.json');
+    writeFileSync(file, '{"version": 1, "workl');
+    const { child, ended } = await serve(`--history.file=${file}`);
+    await eventually('a good file', () => readFileSync(file, 'utf8').startsWith('{"version":1,"savedAt":'));
+    child.kill('SIGTERM');
+    const { code, stderr } = await ended;
+    expect(code).to.equal(0);
+    const warning = stderr.split('\n').find((line) => line.includes('HISTORY_UNREADABLE'));
+    expect(JSON.parse(warning!)).to.include({ level: 'warn', file, msg: 'starting without a past' });
+  });
+
+  it('does not write the file of the past while another process leads', async () => {
+    const file = path.join(directory, 'history.json');
+    const follower = ['--leader-elect', '--leader-elect.namespace=shop', `--history.file=${file}`];
+    const { url } = await serve(...follower);
+    const rounds = async (): Promise<number> => {
+      const text = await (await fetch(`${url}/metrics`)).text();
+      return Number(/kernscale_rule_group_duration_seconds_count\{group="shop"\} (\d+)/.exec(text)?.[1] ?? 0);
+    };
+    await eventually('a round', async () => (await rounds()) > 0, 10_000);
+    expect(existsSync(file)).to.equal(false);
+  });
+
+  it('ends within a second of SIGTERM', async () => {
+    const { child, ended } = await serve();
+    const begun = performance.now();
+    child.kill('SIGTERM');
+    expect((await ended).code).to.equal(0);
+    expect(performance.now() - begun).to.be.below(1000);
+  });
+
+  it('serves the page with a policy that allows nothing foreign', async () => {
+    const { url } = await serve();
+    const page = await fetch(url);
+    expect(page.headers.get('content-type')).to.equal('text/html; charset=utf-8');
+    expect(page.headers.get('content-security-policy')).to.include("default-src 'self'");
+    const text = await page.text();
+    expect(text).to.not.match(/(src|href)="(https?:)?\/\//);
+    for (const [, file = ''] of text.matchAll(/(?:src|href)="([^"]+\.(?:js|css|svg))"/g)) {
+      expect((await fetch(`${url}/${file}`)).status, file).to.equal(200);
+    }
+    expect((await fetch(`${url}/nothing`)).status).to.equal(404);
+    expect((await fetch(`${url}/-/reload`)).status).to.equal(405);
+  });
+
+  describe('reloads its rules', () => {
+    it('on request, and keeps the good ones when the new ones are bad', async () => {
+      const { url } = await serve();
+      writeFileSync(rulesFile, rules('other'));
+      expect((await fetch(`${url}/-/reload`, { method: 'POST' })).status).to.equal(200);
+      expect(await groups(url)).to.deep.equal(['other']);
+      writeFileSync(rulesFile, rules('third', '        oops: 1\n'));
+      const refused = await fetch(`${url}/-/reload`, { method: 'POST' });
+      expect(refused.status).to.equal(500);
+      expect(await refused.text()).to.include(`${rulesFile}:7:9: `);
+      expect(await groups(url)).to.deep.equal(['other']);
+      expect(await (await fetch(`${url}/metrics`)).text()).to.match(
+        /kernscale_config_last_reload_successful 0/,
+      );
+    });
+
+    it('when the file changes', async () => {
+      const { url } = await serve();
+      writeFileSync(rulesFile, rules('edited'));
+      await eventually('the new rules', async () => (await groups(url))[0] === 'edited');
+    });
+
+    it('when a file changes that only a pattern names', async () => {
+      const file = path.join(directory, 'shop.rules');
+      writeFileSync(file, rules('shop'));
+      rulesFile = path.join(directory, '*.rules');
+      const { url } = await serve();
+      writeFileSync(file, rules('edited'));
+      await eventually('the new rules', async () => (await groups(url))[0] === 'edited');
+    });
+
+    it('on SIGHUP', async () => {
+      const { url, child } = await serve();
+      writeFileSync(rulesFile, rules('hup'));
+      child.kill('SIGHUP');
+      await eventually('the new rules', async () => (await groups(url))[0] === 'hup');
+    });
+
+    it('when a ConfigMap is swapped', async () => {
+      const mount = path.join(directory, 'mount');
+      for (const version of ['one', 'two']) {
+        mkdirSync(path.join(mount, `..${version}`), { recursive: true });
+        writeFileSync(path.join(mount, `..${version}`, 'rules.yaml'), rules(version));
+      }
+      symlinkSync('..one', path.join(mount, '..data'));
+      symlinkSync('..data/rules.yaml', path.join(mount, 'rules.yaml'));
+      rulesFile = mount;
+      const { url } = await serve();
+      expect(await groups(url)).to.deep.equal(['one']);
+      symlinkSync('..two', path.join(mount, '..data_tmp'));
+      renameSync(path.join(mount, '..data_tmp'), path.join(mount, '..data'));
+      await eventually('the new rules', async () => (await groups(url))[0] === 'two');
+    });
+  });
+});

@@ -1,0 +1,251 @@
+import { expect } from 'chai';
+import { formatRuleError, parseRules } from '../../../../scaler/rules/load.js';
+import { errorsOf, REF, ruleOf, ruleWith, SHORTEST } from './fixtures.js';
+
+describe('an error in a rule file', () => {
+  const cases: [what: string, text: string, ...errors: string[]][] = [
+    [
+      'misspelt field',
+      ruleWith('minReplica: 2'),
+      'RULE_UNKNOWN_FIELD 7:9 unknown field "minReplica"; did you mean "minReplicas"?',
+    ],
+    [
+      'misspelt field deep down',
+      ruleWith('behavior: {scaleUp: {stabilisationWindowSeconds: 3}}'),
+      'RULE_UNKNOWN_FIELD 7:30 unknown field "stabilisationWindowSeconds" in behavior.scaleUp; did you mean "stabilizationWindowSeconds"?',
+    ],
+    [
+      'unknown field like no other',
+      SHORTEST.replace('    rules:', '    colour: red\n    rules:'),
+      'RULE_UNKNOWN_FIELD 3:5 unknown field "colour"; known are name, interval, window, signals, rules',
+    ],
+    [
+      'missing field',
+      SHORTEST.replace(/ *maxReplicas.*\n/, ''),
+      'RULE_MISSING_FIELD 4:9 maxReplicas is missing; it must be a number',
+    ],
+    [
+      'wrong type',
+      ruleWith('minReplicas: "2"'),
+      'RULE_WRONG_TYPE 7:22 minReplicas must be a number, not "2"',
+    ],
+    [
+      'fraction of a replica',
+      ruleWith('minReplicas: 2.5'),
+      'RULE_WRONG_TYPE 7:22 minReplicas must be a whole number, not 2.5',
+    ],
+    [
+      'zero replicas, at which a workload has no signals',
+      ruleWith('minReplicas: 0'),
+      'RULE_OUT_OF_RANGE 7:22 minReplicas must be at least 1, not 0',
+    ],
+    [
+      'limits crossed',
+      ruleWith('minReplicas: 21'),
+      'RULE_CONFLICT 7:22 minReplicas 21 is above maxReplicas 20',
+    ],
+    [
+      'wrong choice',
+      ruleWith('behavior: {scaleUp: {selectPolicy: max}}'),
+      'RULE_WRONG_VALUE 7:44 behavior.scaleUp.selectPolicy must be "Max" or "Min" or "Disabled", not "max"; did you mean "Max"?',
+    ],
+    [
+      'duration without a unit',
+      ruleWith('decide: [{bound: disk, when: {blockio: {above: 0.4}}, for: 20, action: hold}]'),
+      'RULE_WRONG_TYPE 7:68 decide[0].for must be a duration such as 90s, 5m or 1h30m, not 20',
+    ],
+    [
+      'unknown signal',
+      ruleWith('decide: [{bound: disk, when: {blckio: {above: 0.4}}, action: hold}]'),
+      'RULE_UNKNOWN_SIGNAL 7:39 no signal is named "blckio"; did you mean "blockio"?',
+    ],
+    [
+      'condition without a limit',
+      ruleWith('decide: [{bound: disk, when: {blockio: {}}, action: hold}]'),
+      'RULE_MISSING_FIELD 7:48 the condition on blockio needs above or below',
+    ],
+    [
+      'condition that nothing meets',
+      ruleWith('decide: [{bound: disk, when: {blockio: {above: 0.4, below: 0.4}}, action: hold}]'),
+      'RULE_CONFLICT 7:48 nothing is above 0.4 and below 0.4',
+    ],
+    [
+      'percentage of the request of what is not CPU',
+      ruleWith('target: {signal: wait, averageUtilization: 70}'),
+      'RULE_CONFLICT 7:17 target needs averageValue or value: averageUtilization is a share of the CPU request, and "wait" is not CPU',
+    ],
+    [
+      'nothing to scale',
+      SHORTEST.replace(REF, 'minReplicas: 1'),
+      'RULE_MISSING_FIELD 4:9 nothing to scale: name one workload with scaleTargetRef, or many with match',
+    ],
+    [
+      'two things to scale',
+      ruleWith('match: {kind: Deployment}'),
+      'RULE_CONFLICT 7:9 scaleTargetRef and match exclude each other; keep one',
+    ],
+    [
+      'kind of an API that is not named',
+      SHORTEST.replace('Deployment', 'Rollout'),
+      'RULE_MISSING_FIELD 5:25 scaleTargetRef.apiVersion is missing; only Deployment and StatefulSet go without it (apps/v1)',
+    ],
+    [
+      'name used twice',
+      `${SHORTEST}      - scale: web\n        scaleTargetRef: {kind: Deployment, namespace: shop, name: db}\n        maxReplicas: 3\n`,
+      'RULE_DUPLICATE_NAME 7:16 the name "web" is taken by another rule of this group; choose another',
+    ],
+    [
+      'keys given twice, with what else is wrong',
+      ruleWith('maxReplicas: 3', 'target: {signal: cpu, signal: cpu}', 'minReplica: 1'),
+      'RULE_DUPLICATE_KEY 7:9 the key "maxReplicas" stands in line 6 already; keep one',
+      'RULE_DUPLICATE_KEY 8:31 the key "signal" stands in line 8 already; keep one',
+      'RULE_UNKNOWN_FIELD 9:9 unknown field "minReplica"; did you mean "minReplicas"?',
+    ],
+    [
+      'workload scaled twice, with what else is wrong',
+      `${SHORTEST}      - {scale: db, ${REF}, maxReplica: 3}\n`,
+      'RULE_MISSING_FIELD 7:9 maxReplicas is missing; it must be a number',
+      'RULE_DUPLICATE_TARGET 7:9 shop/Deployment/web is scaled by the rule at r.yaml:4 already; keep one of the two',
+      'RULE_UNKNOWN_FIELD 7:85 unknown field "maxReplica"; did you mean "maxReplicas"?',
+    ],
+    [
+      'group named twice, in another document',
+      `${SHORTEST}---\n${SHORTEST.replaceAll('web', 'db')}`,
+      'RULE_DUPLICATE_NAME 9:11 the name "shop" is taken by another group of this file; choose another',
+    ],
+    [
+      'number that is none',
+      ruleWith('minReplicas: .nan'),
+      'RULE_WRONG_TYPE 7:22 minReplicas must be a number, not NaN',
+    ],
+    [
+      'latency without a unit, quantile out of range',
+      ruleWith('objective: {latency: 50, quantile: 1}'),
+      'RULE_WRONG_TYPE 7:30 objective.latency must be a duration such as 90s, 5m or 1h30m, not 50',
+      'RULE_OUT_OF_RANGE 7:44 objective.quantile must be below 1, not 1',
+    ],
+    [
+      'duration that is missing',
+      ruleWith('objective: {}'),
+      'RULE_MISSING_FIELD 7:20 objective.latency is missing; it must be a duration such as 90s, 5m or 1h30m',
+    ],
+    [
+      'empty list',
+      ruleWith('behavior: {scaleUp: {policies: []}}'),
+      'RULE_OUT_OF_RANGE 7:40 behavior.scaleUp.policies must not be empty',
+    ],
+    [
+      'text without end where a list was expected',
+      `groups: ${'x'.repeat(1000)}\n`,
+      `RULE_WRONG_TYPE 1:9 groups must be a list, not "${'x'.repeat(59)}…`,
+    ],
+    [
+      'selector that Kubernetes would refuse',
+      SHORTEST.replace(
+        REF,
+        'match: {kind: Deployment, selector: {matchExpressions: [{key: a, operator: In}, {key: b, operator: Exists, values: [c]}]}}',
+      ),
+      'RULE_MISSING_FIELD 5:65 operator In needs values',
+      'RULE_CONFLICT 5:124 operator Exists goes without values',
+    ],
+    [
+      'kind in lower case',
+      SHORTEST.replace('Deployment', 'deployment'),
+      'RULE_MISSING_FIELD 5:25 scaleTargetRef.apiVersion is missing; only Deployment and StatefulSet go without it (apps/v1); did you mean "Deployment"?',
+    ],
+    [
+      'rule that is none',
+      'groups:\n  - name: shop\n    rules:\n      -\n',
+      'RULE_WRONG_TYPE 4:8 the rule must be a mapping, not null',
+    ],
+    ['no list of groups', 'groups: shop\n', 'RULE_WRONG_TYPE 1:9 groups must be a list, not "shop"'],
+    ['no mapping at all', 'shop\n', 'RULE_WRONG_TYPE 1:1 the file must be a mapping, not "shop"'],
+  ];
+  for (const [what, text, ...errors] of cases) {
+    it(`is located and explained: ${what}`, () => {
+      expect(errorsOf(text)).to.deep.equal(errors);
+    });
+  }
+
+  it('does not hide the others', () => {
+    const text = ruleWith('minReplicas: 30', 'dryrun: yes', 'target: {signal: cpuu}', 'labels: [a]');
+    expect(parseRules('r.yaml', text).errors.map(({ code }) => code)).to.deep.equal([
+      'RULE_CONFLICT',
+      'RULE_UNKNOWN_FIELD',
+      'RULE_CONFLICT',
+      'RULE_UNKNOWN_SIGNAL',
+      'RULE_WRONG_TYPE',
+    ]);
+  });
+
+  it('reads as file:line:column with its group and rule', () => {
+    const [error] = parseRules('rules/shop.yaml', ruleWith('minReplica: 2')).errors;
+    expect(formatRuleError(error!)).to.equal(
+      'rules/shop.yaml:7:9: group "shop", rule "web": unknown field "minReplica"; did you mean "minReplicas"?',
+    );
+  });
+});
+
+describe('PromQL in a rule file', () => {
+  const BARE = 'the expression gives a bare number; a signal is one number per workload';
+  const RANGE = 'a range of samples stands where one value is needed; put it into rate()';
+  const withExpr = (expr: string) =>
+    SHORTEST.replace('    rules:', `    signals:\n      cpu: {expr: ${expr}}\n    rules:`);
+  const cases: [expr: string, error: string][] = [
+    ["'sum(rate(x[1m])'", '4:35 signal "cpu": the PromQL ends too early: something is missing at its end'],
+    ["'summ(x)'", '4:20 signal "cpu": PromQL has no function "summ"'],
+    ["'sum(x) ! y'", '4:27 signal "cpu": the PromQL cannot be read from character 8 on, at "! y"'],
+    [
+      "'x[5m]'",
+      '4:20 signal "cpu": the expression gives a range of samples; put it into rate() or another function over time',
+    ],
+    ['"1"', '4:20 signal "cpu": the expression gives a bare number; a signal is one number per workload'],
+    ["'-(time() + 1)'", `4:20 signal "cpu": ${BARE}`],
+    ["'scalar(x)'", `4:20 signal "cpu": ${BARE}`],
+    ["'rate(x)'", '4:20 signal "cpu": rate() needs a range of samples, such as [5m]'],
+    ["'sum(x[5m])'", `4:24 signal "cpu": ${RANGE}`],
+    ["'abs((x[5m] offset 1h))'", `4:25 signal "cpu": ${RANGE}`],
+    ["'x[5m] + 1'", `4:20 signal "cpu": ${RANGE}`],
+    [`'x{a=~"("}'`, '4:25 signal "cpu": this is no regular expression'],
+    ["'x{a!~`*b`}'", '4:25 signal "cpu": this is no regular expression'],
+    [`'x{a=~"b[c"}'`, '4:25 signal "cpu": this is no regular expression'],
+    [`'x{a=~"b\\.c"}'`, '4:27 signal "cpu": PromQL has no escape \\.; write \\\\. for a backslash'],
+    [`'x{a=~"(?!b).*"}'`, '4:25 signal "cpu": this is no regular expression'],
+    [`'x{a=~"[z-a]"}'`, '4:25 signal "cpu": this is no regular expression'],
+    ["'{}'", '4:20 signal "cpu": this selects every series there is; name a metric or a label'],
+    [
+      `'sum({a=~".*", b!~"c", d=""})'`,
+      '4:24 signal "cpu": this selects every series there is; name a metric or a label',
+    ],
+    ["'rate(x[5m + 1m])'", '4:25 signal "cpu": a range must be a duration, such as [5m] or [1h30m]'],
+  ];
+  for (const [expr, error] of cases) {
+    it(`is checked: ${expr}`, () => {
+      expect(errorsOf(withExpr(expr))).to.deep.equal([`RULE_PROMQL ${error}`]);
+    });
+  }
+
+  const good: [expr: string, seconds: number][] = [
+    ['rate(x[300])', 300],
+    ['rate(x[1h30m] offset 1w) > bool time()', 5400],
+    ['quantile_over_time(0.9, (rate(x[5m])[1h:1m]) @ end())', 3600],
+    ['predict_linear(x[5m], 60) or vector(0)', 300],
+    ['-x + 1', 0],
+    ['{a=~".+"}', 0],
+    ['{"queue.length"}', 0],
+    [String.raw`x{a=~"(?i)b|[[:alpha:]]", b=~"\\Q(\\E", c=~"^*d", e=~` + '`\\d{2,}`, f!=""}', 0],
+    [String.raw`x{a="\u00e9\n\"q\""}`, 0],
+  ];
+  for (const [expr, seconds] of good) {
+    it(`may be ${expr}`, () => {
+      expect(ruleOf(withExpr(`'${expr}'`)).windows['cpu']).to.equal(seconds);
+    });
+  }
+
+  it('needs an expression where no built-in signal has the name', () => {
+    const text = SHORTEST.replace('    rules:', '    signals: {blckio: {maxAge: 1m}}\n    rules:');
+    expect(errorsOf(text)).to.deep.equal([
+      'RULE_MISSING_FIELD 3:23 signal "blckio" has no expr and is none of the built-in ones; did you mean "blockio"?',
+    ]);
+  });
+});
