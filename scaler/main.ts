@@ -5,7 +5,7 @@ import { runMain, terminationSignal } from '../common/main.js';
 import { packageVersion } from '../common/version.js';
 import { parseScalerFlags } from './flags.js';
 import { AuditLog } from './loop/audit-log.js';
-import { RuleBook } from './loop/rule-book.js';
+import { RuleManager } from './rules/rule-manager.js';
 import { Service } from './service.js';
 
 await runMain('kernscale-scaler', async (argv) => {
@@ -13,7 +13,7 @@ await runMain('kernscale-scaler', async (argv) => {
   const flags = parseScalerFlags(argv, version);
   if (!flags) return 0;
   const log = createLogger(flags.log);
-  const book = new RuleBook(flags.rules, log);
+  const book = new RuleManager(flags.rules, log);
   if (!(await book.reload())) {
     process.stderr.write(`${book.errors.join('\n')}\n`);
     return 1;

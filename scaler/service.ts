@@ -12,12 +12,12 @@ import { EventWriter } from './kubernetes/events.js';
 import { LeaderElection } from './kubernetes/leader.js';
 import { ScaleClient } from './kubernetes/scale.js';
 import type { AuditLog } from './loop/audit-log.js';
-import { claim } from './loop/claims.js';
+import { assign } from './loop/assignments.js';
 import { Histories } from './loop/histories.js';
 import { HistoryFile } from './loop/history-file.js';
 import { ScalerMetrics } from './loop/metrics.js';
 import { DecisionRecords } from './loop/records.js';
-import type { RuleBook } from './loop/rule-book.js';
+import type { RuleManager } from './rules/rule-manager.js';
 import { Scaler } from './loop/scaler.js';
 import { registerState } from './loop/state-metrics.js';
 import { PrometheusClient } from './promql/client.js';
@@ -32,7 +32,7 @@ const DRAIN_MS = 500;
 export interface ServiceOptions {
   readonly flags: ScalerFlags;
   readonly config: KubeConfig;
-  readonly book: RuleBook;
+  readonly book: RuleManager;
   readonly version: string;
   readonly audit?: AuditLog;
   readonly log: Logger;
@@ -145,7 +145,7 @@ export class Service {
     return createApp({
       records: this.#records,
       book,
-      claims: () => claim(book.groups, this.#cluster.workloads()),
+      assignments: () => assign(book.groups, this.#cluster.workloads()),
       registry: this.#metrics.registry,
       problems: () => [...book.errors, ...this.#scaler.problems()],
       leads: this.#leads,

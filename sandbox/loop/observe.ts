@@ -18,7 +18,7 @@ export interface Observed {
 interface DecisionRecord {
   namespace: string;
   workload: string;
-  bound: string;
+  class: string;
   action: string;
   reason: string;
   trace?: { walk?: { path: string[] } };
@@ -59,6 +59,6 @@ async function fetchDecisions(scalerUrl: string): Promise<DecisionRecord[] | und
   }
 }
 
-function observed({ bound, action, reason, trace }: DecisionRecord): ObservedDecision {
+function observed({ class: bound, action, reason, trace }: DecisionRecord): ObservedDecision {
   return { bound, action, reason, path: (trace?.walk?.path ?? []).map((key) => key.split('/').at(-1)!) };
 }

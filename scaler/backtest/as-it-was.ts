@@ -2,7 +2,7 @@ import type { RuleGroup } from '../rules/types.js';
 import type { Conclusion, Decision, RuleSettings, WorkloadKey } from '../core/types.js';
 import { inWords } from '../core/decide.js';
 import { DEFAULT_DOWN_WINDOW } from '../core/stabilise.js';
-import type { Claim } from '../loop/claims.js';
+import type { Assignment } from '../loop/assignments.js';
 import { fetchPast, type PastOptions } from './run.js';
 import { Replay } from './replay.js';
 
@@ -10,10 +10,13 @@ import { Replay } from './replay.js';
 const RUN_UP = 60;
 
 export interface AsItWas {
-  /** Every workload that a rule names, or claims and that Prometheus knows. */
+  /** Every workload that a rule names, or assignments and that Prometheus knows. */
   readonly workloads: readonly WorkloadKey[];
   /** Of those whose replicas are known. */
-  readonly decisions: ReadonlyMap<WorkloadKey, { readonly claim: Claim; readonly decision: Decision }>;
+  readonly decisions: ReadonlyMap<
+    WorkloadKey,
+    { readonly assignment: Assignment; readonly decision: Decision }
+  >;
 }
 
 /**
@@ -31,18 +34,18 @@ export async function decideAsItWas(
 ): Promise<AsItWas> {
   const count = Math.ceil(memoryOf(options.groups) / interval) + 1;
   const grid = { from: at - (count - 1) * interval, step: interval, count };
-  const last = new Map<WorkloadKey, { claim: Claim; conclusion: Conclusion }>();
+  const last = new Map<WorkloadKey, { assignment: Assignment; conclusion: Conclusion }>();
   const replay = new Replay(
     options.groups,
     count,
     () => true,
-    (claim, conclusion) => {
-      last.set(claim.key, { claim, conclusion });
+    (assignment, conclusion) => {
+      last.set(assignment.key, { assignment, conclusion });
     },
   );
   for await (const chunk of fetchPast({ ...options, grid })) replay.run(chunk);
-  const decisions = [...last].map(([key, { claim, conclusion }]) => {
-    return [key, { claim, decision: inWords(claim.rule, conclusion) }] as const;
+  const decisions = [...last].map(([key, { assignment, conclusion }]) => {
+    return [key, { assignment, decision: inWords(assignment.rule, conclusion) }] as const;
   });
   return { workloads: replay.workloads(), decisions: new Map(decisions) };
 }

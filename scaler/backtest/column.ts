@@ -78,16 +78,16 @@ export class Column {
  * A signal of the past as the live loop sees one of the present.
  *
  * @param ages when its `freshnessSelectors` were scraped
- * @param claimed workloads that are looked at whether they have a value or not: to find them again costs more than to
+ * @param assigned workloads that are looked at whether they have a value or not: to find them again costs more than to
  *   decide on them
  */
 export function signalTable(
   values: Column,
   ages: readonly Column[],
   cursor: Cursor,
-  claimed: ReadonlyMap<WorkloadKey, unknown>,
+  assigned: ReadonlyMap<WorkloadKey, unknown>,
 ): SignalTable {
-  const others = values.everyWorkload().filter((key) => !claimed.has(key));
+  const others = values.everyWorkload().filter((key) => !assigned.has(key));
   return {
     workloads: () => values.workloads(others),
     samples: (workload) => values.samples(workload),

@@ -31,7 +31,7 @@ function toJson(timeline: Timeline, grid: Grid) {
     changes,
     proposed: Array.from(proposed, known),
     actual: Array.from(actual, known),
-    bound: Array.from(proposed, (_, index) => timeline.boundAt(index) || null),
+    class: Array.from(proposed, (_, index) => timeline.classAt(index) || null),
     gap: Array.from(gaps),
   };
 }

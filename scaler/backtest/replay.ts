@@ -2,7 +2,7 @@ import { parseKey, type Conclusion, type ScaleTargetRef, type WorkloadKey } from
 import { recordScaling } from '../core/behavior.js';
 import { inWords } from '../core/decide.js';
 import { oncePer } from '../../common/once.js';
-import { claim, type Claim } from '../loop/claims.js';
+import { assign, type Assignment } from '../loop/assignments.js';
 import { concludeGroup } from '../loop/decide-group.js';
 import { freshnessSelectors } from '../loop/freshness.js';
 import { Histories } from '../loop/histories.js';
@@ -43,7 +43,7 @@ export class Replay {
   readonly #replicas = new Map<WorkloadKey, number>();
   readonly #timelines = new Map<WorkloadKey, Timeline>();
   readonly #workloads = new Set<WorkloadKey>();
-  #claims: ReadonlyMap<WorkloadKey, Claim> = new Map();
+  #assignments: ReadonlyMap<WorkloadKey, Assignment> = new Map();
   /** How many times are done. */
   #done = 0;
 
@@ -58,10 +58,10 @@ export class Replay {
     private readonly groups: readonly RuleGroup[],
     private readonly length: number,
     private readonly wanted: (workload: WorkloadKey) => boolean,
-    private readonly asItWas?: (claim: Claim, conclusion: Conclusion) => void,
+    private readonly asItWas?: (assignment: Assignment, conclusion: Conclusion) => void,
   ) {}
 
-  /** Every workload that a rule names, or claims and that was seen. */
+  /** Every workload that a rule names, or assignments and that was seen. */
   workloads(): WorkloadKey[] {
     return [...this.#timelines.keys()];
   }
@@ -76,9 +76,9 @@ export class Replay {
     const cursor = { index: 0, at: from };
     const columns = oncePer((answer: Answer) => new Column('series' in answer ? answer.series : [], cursor));
     const actual = columns(chunk.actual);
-    this.#claim(actual.everyWorkload());
+    this.#assign(actual.everyWorkload());
     const rounds = this.groups.map((group) => ({
-      own: [...this.#claims.values()].filter((claimed) => claimed.group === group),
+      own: [...this.#assignments.values()].filter((assigned) => assigned.group === group),
       tables: this.#tables(group, chunk, columns, cursor),
     }));
     for (; cursor.index < count; cursor.index++, this.#done++) {
@@ -88,7 +88,7 @@ export class Replay {
     }
   }
 
-  #claim(seen: readonly WorkloadKey[]): void {
+  #assign(seen: readonly WorkloadKey[]): void {
     for (const key of seen) this.#workloads.add(key);
     const kinds = apiVersions(this.groups);
     const workloads = [...this.#workloads].filter(this.wanted).flatMap((key) => {
@@ -101,9 +101,9 @@ export class Replay {
         replicas: 0,
       }));
     });
-    const claims = [...claim(this.groups, workloads)].filter(([key]) => this.wanted(key));
-    this.#claims = new Map(claims);
-    for (const [key, { group, rule }] of claims) {
+    const assignments = [...assign(this.groups, workloads)].filter(([key]) => this.wanted(key));
+    this.#assignments = new Map(assignments);
+    for (const [key, { group, rule }] of assignments) {
       if (this.#timelines.has(key)) continue;
       const { scale, minReplicas, maxReplicas } = rule;
       const timeline = new Timeline(key, group.name, scale, minReplicas, maxReplicas, this.length);
@@ -124,7 +124,7 @@ export class Replay {
         const partial = [answer, ...ages].find((one) => 'partial' in one);
         if (partial) return [signal, absentTable({ absent: 'partial', text: partial.partial })];
         const [values, ...times] = [answer, ...ages].map(columns);
-        const table = signalTable(values!, times, cursor, this.#claims);
+        const table = signalTable(values!, times, cursor, this.#assignments);
         return [signal, signal === PODS ? this.#asIfProposed(table, columns(chunk.actual)) : table];
       }),
     );
@@ -156,7 +156,7 @@ export class Replay {
   }
 
   #follow(key: WorkloadKey, before: number, replicas: number, at: number): void {
-    const rule = this.#claims.get(key)?.rule;
+    const rule = this.#assignments.get(key)?.rule;
     if (!rule || before === replicas) return;
     const history = recordScaling(this.#histories.get(key, rule), rule.behavior, before, replicas, at);
     this.#histories.set(key, rule, history);
@@ -164,25 +164,25 @@ export class Replay {
   }
 
   #round(
-    own: readonly Claim[],
+    own: readonly Assignment[],
     tables: ReadonlyMap<string, SignalTable>,
     peersAt: PeersAt,
     { index, at }: Cursor,
   ): void {
     const conclusions = concludeGroup(own, {
-      claims: this.#claims,
+      assignments: this.#assignments,
       tables,
       surroundings: { resolve: peersAt(index), replicas: (key) => this.#replicas.get(key) },
       histories: this.#histories,
       known: (key) => this.#replicas.has(key),
       now: at,
     });
-    for (const { claim: made, conclusion } of conclusions) this.#apply(made, conclusion);
+    for (const { assignment: made, conclusion } of conclusions) this.#apply(made, conclusion);
   }
 
-  #apply(made: Claim, conclusion: Conclusion): void {
+  #apply(made: Assignment, conclusion: Conclusion): void {
     const { key, rule } = made;
-    const { replicas, bound, trace } = conclusion;
+    const { replicas, class: workloadClass, trace } = conclusion;
     if (this.asItWas) {
       this.#histories.set(key, rule, conclusion.historyIfNotApplied);
       this.asItWas(made, conclusion);
@@ -194,13 +194,13 @@ export class Replay {
     this.#histories.set(key, rule, conclusion.history);
     this.#replicas.set(key, replicas);
     timeline.proposed[index] = replicas;
-    timeline.setBound(index, bound);
+    timeline.setClass(index, workloadClass);
     if (timeline.actual[index] === UNKNOWN || trace.inputs.some(({ absent }) => absent !== undefined)) {
       timeline.gaps[index] = 1;
     }
     if (replicas === from) return;
     const { reason } = inWords(rule, conclusion);
-    timeline.changes.push({ at: trace.at, from, to: replicas, bound, reason });
+    timeline.changes.push({ at: trace.at, from, to: replicas, class: workloadClass, reason });
   }
 }
 

@@ -61,8 +61,8 @@ function weight({ from, to, proposed, actual }: Disagreement): number {
   return (to - from) * Math.abs(proposed - actual);
 }
 
-function momentLine({ from, to, proposed, actual, bound }: Disagreement): string {
-  return `    ${timeText(from)}  for ${spanText(to - from)}: ${proposed} proposed, ${actual} actual (${bound})`;
+function momentLine({ from, to, proposed, actual, class: workloadClass }: Disagreement): string {
+  return `    ${timeText(from)}  for ${spanText(to - from)}: ${proposed} proposed, ${actual} actual (${workloadClass})`;
 }
 
 function gapLines({ gaps }: Summary, paint: Paint): string[] {

@@ -20,8 +20,8 @@ export interface Disagreement {
   /** Where they were furthest apart. */
   readonly proposed: number;
   readonly actual: number;
-  /** What bound the workload there. */
-  readonly bound: string;
+  /** Class of the workload there. */
+  readonly class: string;
 }
 
 export interface Gap {
@@ -107,5 +107,5 @@ function furthest(timeline: Timeline, { from, to }: Run): Omit<Disagreement, 'fr
     const distance = Math.abs(proposed[index]! - actual[index]!);
     if (distance > Math.abs(proposed[widest]! - actual[widest]!)) widest = index;
   }
-  return { proposed: proposed[widest]!, actual: actual[widest]!, bound: timeline.boundAt(widest) };
+  return { proposed: proposed[widest]!, actual: actual[widest]!, class: timeline.classAt(widest) };
 }

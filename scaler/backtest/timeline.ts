@@ -9,7 +9,7 @@ export interface Change {
   readonly at: number;
   readonly from: number;
   readonly to: number;
-  readonly bound: string;
+  readonly class: string;
   readonly reason: string;
 }
 
@@ -22,8 +22,8 @@ export class Timeline {
   /** 1 where data that the rule needs was absent, so that it did not scale down. */
   readonly gaps: Uint8Array;
   readonly changes: Change[] = [];
-  readonly #bounds: Uint8Array;
-  readonly #boundNames: string[] = [''];
+  readonly #classes: Uint8Array;
+  readonly #classNames: string[] = [''];
 
   constructor(
     readonly workload: WorkloadKey,
@@ -37,17 +37,17 @@ export class Timeline {
     this.proposed = new Int32Array(length).fill(UNKNOWN);
     this.actual = new Int32Array(length).fill(UNKNOWN);
     this.gaps = new Uint8Array(length);
-    this.#bounds = new Uint8Array(length);
+    this.#classes = new Uint8Array(length);
   }
 
-  /** What bound the workload; empty where nothing was decided. */
-  boundAt(index: number): string {
-    return this.#boundNames[this.#bounds[index]!]!;
+  /** Class of the workload; empty where nothing was decided. */
+  classAt(index: number): string {
+    return this.#classNames[this.#classes[index]!]!;
   }
 
-  setBound(index: number, bound: string): void {
-    let number = this.#boundNames.indexOf(bound);
-    if (number < 0) number = this.#boundNames.push(bound) - 1;
-    this.#bounds[index] = number;
+  setClass(index: number, workloadClass: string): void {
+    let number = this.#classNames.indexOf(workloadClass);
+    if (number < 0) number = this.#classNames.push(workloadClass) - 1;
+    this.#classes[index] = number;
   }
 }

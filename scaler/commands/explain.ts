@@ -100,7 +100,7 @@ async function explainFromPrometheus(
     const message = `Prometheus does not know how many replicas ${key} had at ${timeText(at)}; --actual says where it looks`;
     throw new KernscaleError('REPLICAS_UNKNOWN', message);
   }
-  const record = recommended(made.claim, made.decision);
+  const record = recommended(made.assignment, made.decision);
   print(record, flags, (paint) => [
     `${heading(record)}, as it was at ${timeText(at)}`,
     ...tellDecision(record, paint),

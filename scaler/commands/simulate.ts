@@ -4,7 +4,7 @@ import { KernscaleError } from '../../common/errors.js';
 import { parseQuantity } from '../../common/quantity.js';
 import { workloadKey } from '../core/types.js';
 import { latencySignal, builtInSignals } from '../rules/signals.js';
-import type { Claim } from '../loop/claims.js';
+import type { Assignment } from '../loop/assignments.js';
 import { suggestion } from '../rules/nearest.js';
 import { bindRule } from '../rules/resolve.js';
 import type { RuleGroup } from '../rules/types.js';
@@ -55,24 +55,24 @@ export async function simulate(argv: readonly string[]): Promise<number> {
   }
   const groups = await loadRulesOrTell(command.args);
   if (!groups) return 1;
-  const claim = choose(groups, flags.rule);
+  const assignment = choose(groups, flags.rule);
   const { cpu, lock, disk, wait, request, limit, threads, startup, load, replicas } = flags;
   const length = flags.for ?? load.at(-1)!.from + AFTERMATH;
   if (!(length > 0 && length <= LONGEST)) throw wrong('--for must be longer than 0s and at most 7d');
   const rounds = run({
-    claim,
+    assignment,
     work: { cpu, lock, disk, wait },
     pod: { request, limit, threads, startup },
     load,
-    signals: ownSignals(claim, flags.signal ?? []),
-    replicas: replicas ?? claim.rule.minReplicas,
+    signals: ownSignals(assignment, flags.signal ?? []),
+    replicas: replicas ?? assignment.rule.minReplicas,
     length,
   });
-  if (flags.json) process.stdout.write(`${JSON.stringify(toJson(claim, rounds))}\n`);
+  if (flags.json) process.stdout.write(`${JSON.stringify(toJson(assignment, rounds))}\n`);
   else {
     const { isTTY, columns } = process.stdout;
     const width = isTTY ? (columns || DEFAULT_COLUMNS) - 8 : DEFAULT_COLUMNS - 8;
-    process.stdout.write(`${report(claim, rounds, width, painter(process.stdout)).join('\n')}\n`);
+    process.stdout.write(`${report(assignment, rounds, width, painter(process.stdout)).join('\n')}\n`);
   }
   return 0;
 }
@@ -123,7 +123,7 @@ function wholeFrom(least: number): (text: string) => number {
 }
 
 /** The rule to run, and a workload for it. */
-function choose(groups: readonly RuleGroup[], name: string | undefined): Claim {
+function choose(groups: readonly RuleGroup[], name: string | undefined): Assignment {
   const all = groups.flatMap((group) => group.rules.map((rule) => ({ group, rule })));
   const found = name === undefined ? all : all.filter(({ rule }) => rule.scale === name);
   const names = all.map(({ rule }) => rule.scale);
@@ -141,7 +141,10 @@ function choose(groups: readonly RuleGroup[], name: string | undefined): Claim {
 }
 
 /** What the model does not know must be given. */
-function ownSignals({ group, rule }: Claim, given: readonly string[]): Record<string, Profile | 'backlog'> {
+function ownSignals(
+  { group, rule }: Assignment,
+  given: readonly string[],
+): Record<string, Profile | 'backlog'> {
   const signals = Object.fromEntries(given.map(parseSignal));
   const known = [
     ...Object.keys(builtInSignals('1m')),
@@ -174,25 +177,27 @@ function parseSignal(text: string): [string, Profile | 'backlog'] {
   }
 }
 
-function toJson(claim: Claim, rounds: readonly Round[]) {
+function toJson(assignment: Assignment, rounds: readonly Round[]) {
   return {
-    workload: claim.key,
-    group: claim.group.name,
-    rule: claim.rule.scale,
+    workload: assignment.key,
+    group: assignment.group.name,
+    rule: assignment.rule.scale,
     caveat: CAVEAT,
-    summary: summarize(claim, rounds),
-    rounds: rounds.map(({ at, load, ready, step, decision: { replicas, bound, action, reason, trace } }) => {
-      return {
-        at,
-        load,
-        ready,
-        ...step,
-        currentReplicas: trace.currentReplicas,
-        replicas,
-        bound,
-        action,
-        reason,
-      };
-    }),
+    summary: summarize(assignment, rounds),
+    rounds: rounds.map(
+      ({ at, load, ready, step, decision: { replicas, class: workloadClass, action, reason, trace } }) => {
+        return {
+          at,
+          load,
+          ready,
+          ...step,
+          currentReplicas: trace.currentReplicas,
+          replicas,
+          class: workloadClass,
+          action,
+          reason,
+        };
+      },
+    ),
   };
 }

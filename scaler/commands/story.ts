@@ -4,7 +4,7 @@ import type { Paint } from './paint.js';
 
 /** The parts of a decision record that its story needs. */
 export interface Told {
-  readonly bound: string;
+  readonly class: string;
   readonly reason: string;
   readonly trace: Trace;
 }
@@ -28,15 +28,15 @@ const OUTCOMES: Record<StepTrace['outcome'], string> = {
 };
 
 /** Tells a decision from what was measured to what would change it, a line each. */
-export function tellDecision({ bound, reason, trace }: Told, paint: Paint): string[] {
+export function tellDecision({ class: workloadClass, reason, trace }: Told, paint: Paint): string[] {
   const heading = (text: string): string => paint('cyan', text);
-  const { inputs, steps, stages, currentReplicas, binding, wouldChange } = trace;
+  const { inputs, steps, stages, currentReplicas, bindingConstraint, wouldChange } = trace;
   return [
     paint('bold', reason),
     heading('Measured'),
     ...table(inputs.map(({ signal, ...input }) => [signal, inputText(input, paint)])),
-    heading(`Class: ${bound}`),
-    ...table(steps.map((step) => [step.bound, stepText(step, paint)])),
+    heading(`Class: ${workloadClass}`),
+    ...table(steps.map((step) => [step.class, stepText(step, paint)])),
     ...walkLines(trace, paint),
     heading('Replicas'),
     ...table([
@@ -50,7 +50,7 @@ export function tellDecision({ bound, reason, trace }: Told, paint: Paint): stri
             : `${before} → ${paint('bold', String(stages[stage]))}`,
         ];
       }),
-      ['decided by', binding === 'none' ? 'demand' : binding],
+      ['decided by', bindingConstraint === 'none' ? 'demand' : bindingConstraint],
     ]),
     ...(wouldChange === '' ? [] : [heading('What would change it'), `  ${wouldChange}`]),
   ];
@@ -79,16 +79,18 @@ function conditionText({ signal, value, above, below }: ConditionTrace): string 
 
 function walkLines({ walk }: Trace, paint: Paint): string[] {
   if (!walk) return [];
-  const { path, culprit, rejected } = walk;
+  const { path, bottleneck, rejected } = walk;
   return [
     paint('cyan', `Path walked: ${path.join(' → ')}`),
-    ...(culprit ? [paint('green', `  bottleneck ${candidateText(culprit)}`)] : ['  no bottleneck found']),
+    ...(bottleneck
+      ? [paint('green', `  bottleneck ${candidateText(bottleneck)}`)]
+      : ['  no bottleneck found']),
     ...rejected.map((candidate) => `  rejected ${candidateText(candidate)}`),
   ];
 }
 
-function candidateText({ peer, share, bound, why }: Candidate): string {
-  return `${peer} (${bound}, ${percent(share)} of the waiting): ${why}`;
+function candidateText({ peer, share, class: workloadClass, why }: Candidate): string {
+  return `${peer} (${workloadClass}, ${percent(share)} of the waiting): ${why}`;
 }
 
 function table(rows: readonly (readonly [string, string])[]): string[] {

@@ -76,8 +76,8 @@ function trace(
   holds: boolean | undefined,
   now: number,
 ): StepTrace {
-  const { bound, action } = step;
-  const traced = { bound, action, outcome: outcomeOf(step, state, holds, now), evidence };
+  const { bound: workloadClass, action } = step;
+  const traced = { class: workloadClass, action, outcome: outcomeOf(step, state, holds, now), evidence };
   return state.since === undefined ? traced : { ...traced, heldSeconds: elapsed(state.since, now) };
 }
 

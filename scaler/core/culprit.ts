@@ -7,7 +7,7 @@ import type { Neighbour, Neighbourhood, Peer, Rule, StepTrace } from './types.js
 export interface Verdict {
   /** `culprit`: it explains the wait. `waits`: it waits itself, look behind it. `cleared`: it explains nothing. */
   readonly kind: 'culprit' | 'waits' | 'cleared';
-  readonly bound: string;
+  readonly class: string;
   readonly why: string;
   /** CPU that a cleared peer asks for. */
   readonly cores?: number;
@@ -29,13 +29,13 @@ function judgeManaged(neighbour: Neighbour, rule: Rule, now: number): Verdict {
   if (step) return judgeClass(step, describe(step, assessment));
   if (assessment.missing.length > 0) {
     const names = assessment.missing.map(({ signal }) => signal).join(', ');
-    return { kind: 'cleared', bound: 'unknown', why: `it cannot be judged without ${names}` };
+    return { kind: 'cleared', class: 'unknown', why: `it cannot be judged without ${names}` };
   }
   const { sizing } = assessment;
   const load = isAbsent(sizing) ? '' : `: its demand is ${round(sizing.trace.ratio)} times its target`;
   const cpu = readSignal(neighbour.samples, 'cpu', rule, now);
   const cores = isAbsent(cpu) ? 0 : cpu.value;
-  return { kind: 'cleared', bound: 'none', why: `nothing of its own holds it up${load}`, cores };
+  return { kind: 'cleared', class: 'none', why: `nothing of its own holds it up${load}`, cores };
 }
 
 function judgeUnmanaged(neighbour: Neighbour, waiterRule: Rule, now: number): Verdict {
@@ -53,7 +53,7 @@ function active({ classification }: Assessment): StepTrace | undefined {
 }
 
 function judgeClass(step: StepTrace, why: string): Verdict {
-  return { kind: step.action === 'follow' ? 'waits' : 'culprit', bound: step.bound, why };
+  return { kind: step.action === 'follow' ? 'waits' : 'culprit', class: step.class, why };
 }
 
 function describe(step: StepTrace, { sizing }: Assessment): string {
@@ -62,9 +62,9 @@ function describe(step: StepTrace, { sizing }: Assessment): string {
   }
   const [first] = step.evidence;
   const share = first?.value === undefined ? '' : ` (${first.signal} ${round(first.value)})`;
-  return step.action === 'follow' ? `it waits itself${share}` : `it is ${step.bound}-bound itself${share}`;
+  return step.action === 'follow' ? `it waits itself${share}` : `it is ${step.class}-bound itself${share}`;
 }
 
-function culprit(bound: string, why: string): Verdict {
-  return { kind: 'culprit', bound, why };
+function culprit(workloadClass: string, why: string): Verdict {
+  return { kind: 'culprit', class: workloadClass, why };
 }

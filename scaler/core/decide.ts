@@ -9,7 +9,7 @@ import { DEFAULT_DOWN_WINDOW, remember } from './stabilise.js';
 import { elapsed } from './time.js';
 import type {
   Absent,
-  Binding,
+  BindingConstraint,
   Conclusion,
   Decision,
   History,
@@ -49,7 +49,7 @@ interface Situation {
 /** What a path through the decision comes to. */
 export interface Outcome {
   readonly stages: StagesTrace;
-  readonly binding: Binding;
+  readonly bindingConstraint: BindingConstraint;
   /** Before a change of replicas is recorded. */
   readonly history: History;
 }
@@ -71,10 +71,10 @@ export function conclude(rule: Rule, samples: Samples, history: History, now: nu
   const situation = survey(rule, samples, history, now);
   const outcome = settle(situation);
   const replicas = outcome.stages.clamped;
-  const { bound, action } = classOf(situation);
+  const { class: workloadClass, action } = classOf(situation);
   return {
     replicas,
-    bound,
+    class: workloadClass,
     action,
     trace: traceOf(situation, outcome),
     history: recordScaling(outcome.history, rule.behavior, samples.replicas, replicas, now),
@@ -83,8 +83,8 @@ export function conclude(rule: Rule, samples: Samples, history: History, now: nu
 }
 
 export function inWords(rule: Rule, conclusion: Conclusion): Decision {
-  const { bound, action, trace } = conclusion;
-  const { reason, wouldChange } = explain(rule, { bound, action, ...trace });
+  const { class: workloadClass, action, trace } = conclusion;
+  const { reason, wouldChange } = explain(rule, { class: workloadClass, action, ...trace });
   return { ...conclusion, reason, trace: { ...trace, wouldChange } };
 }
 
@@ -175,25 +175,25 @@ function missingInputs(missing: Assessment['missing']): string[] {
 function settle(situation: Situation): Outcome {
   const { rule, samples, history, assessment } = situation;
   const current = samples.replicas;
-  if (current === 0) return { stages: allAt(0), binding: 'scalingDisabled', history };
+  if (current === 0) return { stages: allAt(0), bindingConstraint: 'scalingDisabled', history };
   const inRange = outOfRange(rule, current);
   if (inRange !== undefined) {
-    const binding = inRange < current ? 'maxReplicas' : 'minReplicas';
-    return { stages: { ...allAt(current), clamped: inRange }, binding, history };
+    const bindingConstraint = inRange < current ? 'maxReplicas' : 'minReplicas';
+    return { stages: { ...allAt(current), clamped: inRange }, bindingConstraint, history };
   }
   const { step } = assessment.classification;
   if (step?.action === 'hold') return hold(situation, 'hold');
   if (step?.action === 'follow' && !situation.walk?.explained) return hold(situation, 'dependency');
-  if (isAbsent(assessment.sizing)) return { stages: allAt(current), binding: 'noData', history };
+  if (isAbsent(assessment.sizing)) return { stages: allAt(current), bindingConstraint: 'noData', history };
   return scale(situation, assessment.sizing);
 }
 
 /** To hold is to recommend what there is: it takes a full window after it before replicas go down. */
-function hold({ rule, samples, history, now }: Situation, binding: 'hold' | 'dependency'): Outcome {
+function hold({ rule, samples, history, now }: Situation, bindingConstraint: 'hold' | 'dependency'): Outcome {
   const current = samples.replicas;
   return {
     stages: allAt(current),
-    binding,
+    bindingConstraint,
     history: recommend(history, rule, { replicas: current, at: now }),
   };
 }
@@ -215,11 +215,11 @@ function scale(situation: Situation, sizing: Sizing): Outcome {
     rateLimited: normalised.rateLimited,
     clamped: normalised.replicas,
   };
-  return { stages, binding: bindingOf(stages, sizing), history: normalised.history };
+  return { stages, bindingConstraint: bindingConstraintOf(stages, sizing), history: normalised.history };
 }
 
 /** The last stage that changed the number decided it. */
-function bindingOf(stages: StagesTrace, sizing: Sizing): Binding {
+function bindingConstraintOf(stages: StagesTrace, sizing: Sizing): BindingConstraint {
   const { raw, tolerance, objective, floor, stabilised, rateLimited, clamped } = stages;
   if (clamped !== rateLimited) return clamped < rateLimited ? 'maxReplicas' : 'minReplicas';
   if (rateLimited !== stabilised) return rateLimited < stabilised ? 'scaleUpLimit' : 'scaleDownLimit';
@@ -241,18 +241,18 @@ function allAt(replicas: number): StagesTrace {
   };
 }
 
-function classOf({ assessment, walk: walked }: Situation): Pick<Decision, 'bound' | 'action'> {
+function classOf({ assessment, walk: walked }: Situation): Pick<Decision, 'class' | 'action'> {
   const { classification, missing, sizing } = assessment;
   const { step } = classification;
-  if (step) return { bound: step.bound, action: walked?.explained ? 'scale' : step.action };
+  if (step) return { class: step.bound, action: walked?.explained ? 'scale' : step.action };
   return missing.length > 0 || isAbsent(sizing)
-    ? { bound: 'unknown', action: 'hold' }
-    : { bound: 'none', action: 'scale' };
+    ? { class: 'unknown', action: 'hold' }
+    : { class: 'none', action: 'scale' };
 }
 
 function traceOf(
   { rule, samples, now, assessment, walk: walked, noScaleDown }: Situation,
-  { stages, binding }: Outcome,
+  { stages, bindingConstraint }: Outcome,
 ): Conclusion['trace'] {
   const { inputs, sizing, objective, classification } = assessment;
   return {
@@ -267,10 +267,10 @@ function traceOf(
     objective,
     noScaleDown,
     stages,
-    binding,
+    bindingConstraint,
   };
 }
 
-function walkTrace({ path, culprit, confidence, explained, rejected }: Walk) {
-  return { path, ...(culprit ? { culprit } : {}), confidence, explained, rejected };
+function walkTrace({ path, bottleneck, confidence, explained, rejected }: Walk) {
+  return { path, ...(bottleneck ? { bottleneck } : {}), confidence, explained, rejected };
 }

@@ -5,7 +5,7 @@ import { DEFAULT_DOWN_WINDOW } from './stabilise.js';
 import type { ConditionTrace, Decision, Rule, SizingTrace, Trace, WalkTrace } from './types.js';
 
 /** A decision but for its words. */
-export type Unexplained = Omit<Trace, 'wouldChange'> & Pick<Decision, 'bound' | 'action'>;
+export type Unexplained = Omit<Trace, 'wouldChange'> & Pick<Decision, 'class' | 'action'>;
 
 export interface Explanation {
   readonly reason: string;
@@ -34,15 +34,15 @@ function gateText({ objective }: Unexplained): string {
 }
 
 function because(rule: Rule, decision: Unexplained): string {
-  const { binding, stages, noScaleDown, sizing, currentReplicas } = decision;
+  const { bindingConstraint, stages, noScaleDown, sizing, currentReplicas } = decision;
   const load = sizing ? loadOf(sizing) : '';
-  switch (binding) {
+  switch (bindingConstraint) {
     case 'scalingDisabled':
       return 'scaling is off while a workload is at zero; set replicas by hand to switch it on again';
     case 'noData':
       return `no data to act on (${noScaleDown.join('; ')})`;
     case 'hold':
-      return `${decision.bound}-bound, ${evidenceOf(decision)}${futility(decision.bound)}`;
+      return `${decision.class}-bound, ${evidenceOf(decision)}${futility(decision.class)}`;
     case 'dependency':
       return `waiting on others, ${evidenceOf(decision)}; ${trail(decision.walk)}`;
     case 'noScaleDown':
@@ -60,8 +60,8 @@ function because(rule: Rule, decision: Unexplained): string {
       return `${load} and calls for ${stages.stabilised}, but ${policiesOf(decision)} allow ${stages.rateLimited} now`;
     case 'minReplicas':
     case 'maxReplicas':
-      if (!sizing || stages.raw === currentReplicas) return `${binding} is ${stages.clamped}`;
-      return `${load} and calls for ${stages.stabilised}, but ${binding} is ${stages.clamped}`;
+      if (!sizing || stages.raw === currentReplicas) return `${bindingConstraint} is ${stages.clamped}`;
+      return `${load} and calls for ${stages.stabilised}, but ${bindingConstraint} is ${stages.clamped}`;
     case 'none':
       return load;
   }
@@ -89,9 +89,9 @@ function podsOf({ pods }: SizingTrace): string {
     .join('');
 }
 
-function evidenceOf({ steps, bound }: Unexplained): string {
+function evidenceOf({ steps, class: workloadClass }: Unexplained): string {
   const step = steps.find(
-    (it) => it.bound === bound && (it.outcome === 'matched' || it.outcome === 'keeping'),
+    (it) => it.class === workloadClass && (it.outcome === 'matched' || it.outcome === 'keeping'),
   );
   const parts = step?.evidence.map(conditionText) ?? [];
   const held = step?.heldSeconds ? ` for ${Math.round(step.heldSeconds)} s` : '';
@@ -115,9 +115,9 @@ function futility(bound: string): string {
 
 function trail(walk: WalkTrace | undefined): string {
   if (!walk) return '';
-  const { culprit, path, confidence, rejected } = walk;
-  if (culprit) {
-    return `the bottleneck is ${culprit.peer} (${culprit.why}), ${percent(confidence)} of the waiting leads to it by ${path.join(' → ')}`;
+  const { bottleneck, path, confidence, rejected } = walk;
+  if (bottleneck) {
+    return `the bottleneck is ${bottleneck.peer} (${bottleneck.why}), ${percent(confidence)} of the waiting leads to it by ${path.join(' → ')}`;
   }
   const [heaviest] = rejected;
   if (!heaviest) return 'no peer explains it';
@@ -133,12 +133,12 @@ function recommended({ behavior }: Rule, { stages: { floor, stabilised } }: Unex
   return `only ${stabilised} and less were recommended throughout the last ${window} s`;
 }
 
-function policiesOf({ binding }: Unexplained): string {
-  return binding === 'scaleUpLimit' ? 'the scaleUp policies' : 'the scaleDown policies';
+function policiesOf({ bindingConstraint }: Unexplained): string {
+  return bindingConstraint === 'scaleUpLimit' ? 'the scaleUp policies' : 'the scaleDown policies';
 }
 
 function wouldChange(rule: Rule, decision: Unexplained): string {
-  switch (decision.binding) {
+  switch (decision.bindingConstraint) {
     case 'scalingDisabled':
       return 'replicas above 0, set by hand';
     case 'noData':
@@ -156,7 +156,7 @@ function wouldChange(rule: Rule, decision: Unexplained): string {
       return 'the next period of the policies';
     case 'minReplicas':
     case 'maxReplicas':
-      return `another ${decision.binding}`;
+      return `another ${decision.bindingConstraint}`;
     case 'tolerance':
     case 'unmeasuredPods':
     case 'none':

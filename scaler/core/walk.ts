@@ -90,7 +90,7 @@ function arrivals(trails: readonly Trail[], findings: Findings): Iterable<Arriva
       if (share < MIN_TRAIL && !known) continue;
       if (path.includes(peer)) {
         const why = 'it is on the path already';
-        add(findings.rejected, { peer, path: [...path, peer], share, bound: 'cycle', why });
+        add(findings.rejected, { peer, path: [...path, peer], share, class: 'cycle', why });
       } else if (!known) {
         reached.set(peer, { peer, to, path: [...path, peer], largest: share, share, seconds });
       } else {
@@ -107,20 +107,20 @@ function arrivals(trails: readonly Trail[], findings: Findings): Iterable<Arriva
 }
 
 function noteUnmeasured({ path, share, waits }: Trail, { rejected, shares, silent }: Findings): void {
-  const end = { peer: path.at(-1)!, path, share, bound: 'unknown' };
+  const end = { peer: path.at(-1)!, path, share, class: 'unknown' };
   if (isAbsent(waits)) {
     add(rejected, { ...end, why: `whom it waits on is not known: ${waits.text}` });
     return;
   }
   for (const { peer, text } of waits.unknown) {
-    add(rejected, { peer, path: [...path, peer], share: 0, bound: 'unknown', why: text });
+    add(rejected, { peer, path: [...path, peer], share: 0, class: 'unknown', why: text });
   }
   for (const { peer, to } of waits.silent) {
     if (path.includes(peer)) continue;
     silent.add(peer);
     if (to.type === 'workload') shares.set(peer, Math.max(MIN_SHARE, shares.get(peer) ?? 0));
     const why = 'it has not answered lately, for want of questions or because it hangs';
-    add(rejected, { peer, path: [...path, peer], share: 0, bound: 'unknown', why });
+    add(rejected, { peer, path: [...path, peer], share: 0, class: 'unknown', why });
   }
   if (waits.measured.length === 0) {
     add(rejected, { ...end, why: 'it waits, but on no peer that is measured' });
@@ -129,17 +129,17 @@ function noteUnmeasured({ path, share, waits }: Trail, { rejected, shares, silen
 
 function file(arrival: Arrival, verdict: Verdict, dependencies: Dependencies, findings: Findings): void {
   const { peer, path, share, seconds } = arrival;
-  const { kind, bound, why, cores = 0 } = verdict;
+  const { kind, class: workloadClass, why, cores = 0 } = verdict;
   if (kind === 'culprit') {
-    add(findings.candidates, { peer, path, share, bound, why });
+    add(findings.candidates, { peer, path, share, class: workloadClass, why });
   } else if (kind === 'waits') {
     const limit = `${why}, and the walk ends after ${path.length - 1} hops (maxHops)`;
-    add(findings.rejected, { peer, path, share, bound, why: limit });
-  } else if (cores >= MIN_WORK * Math.max(seconds, dependencies.waitedOn(peer)) && bound === 'none') {
+    add(findings.rejected, { peer, path, share, class: workloadClass, why: limit });
+  } else if (cores >= MIN_WORK * Math.max(seconds, dependencies.waitedOn(peer)) && workloadClass === 'none') {
     findings.explained += share;
     const work = `${why}, and its own work of ${round(cores)} cores explains the waiting`;
-    add(findings.rejected, { peer, path, share, bound, why: work });
-  } else add(findings.rejected, { peer, path, share, bound, why });
+    add(findings.rejected, { peer, path, share, class: workloadClass, why: work });
+  } else add(findings.rejected, { peer, path, share, class: workloadClass, why });
 }
 
 /** Adds up the shares of a peer that is met on several ways; its path is that of the largest one. */
@@ -152,17 +152,17 @@ function add(into: Map<string, Candidate>, candidate: Candidate): void {
 function conclude(start: WorkloadKey, findings: Findings): Walk {
   const { candidates, rejected, shares, silent } = findings;
   const [best, ...others] = [...candidates.values()].sort(byShare);
-  const culprit = best && best.share >= MIN_SHARE ? best : undefined;
-  const outranked = (culprit ? others : [...candidates.values()]).map((candidate) => ({
+  const bottleneck = best && best.share >= MIN_SHARE ? best : undefined;
+  const outranked = (bottleneck ? others : [...candidates.values()]).map((candidate) => ({
     ...candidate,
     why: `${candidate.why}, but only ${percent(candidate.share)} of the waiting leads to it`,
   }));
   const passedOver = [...outranked, ...rejected.values()].sort(byShare);
   return {
-    path: culprit?.path ?? passedOver[0]?.path ?? [start],
-    ...(culprit ? { culprit } : {}),
-    confidence: culprit?.share ?? 0,
-    explained: !culprit && silent.size === 0 && findings.explained >= 1 - MIN_SHARE,
+    path: bottleneck?.path ?? passedOver[0]?.path ?? [start],
+    ...(bottleneck ? { bottleneck } : {}),
+    confidence: bottleneck?.share ?? 0,
+    explained: !bottleneck && silent.size === 0 && findings.explained >= 1 - MIN_SHARE,
     rejected: passedOver,
     waitedOn: [...shares].filter(([key, share]) => share >= MIN_SHARE && key !== start).map(([key]) => key),
   };

@@ -1,6 +1,6 @@
 import type { Decision } from '../core/types.js';
 import { apply } from './apply.js';
-import type { Claim } from './claims.js';
+import type { Assignment } from './assignments.js';
 import { toRecord } from './record.js';
 import type { DecisionRecord } from './records.js';
 import type { RoundSources } from './round.js';
@@ -12,14 +12,14 @@ export interface ActSources extends Pick<RoundSources, 'histories' | 'records'> 
 
 /** Applies a decision, and remembers it as applied or not. */
 export async function act(
-  claim: Claim,
+  assignment: Assignment,
   decision: Decision,
   { scales, histories, records }: ActSources,
   leads: boolean,
 ): Promise<{ readonly record: DecisionRecord; readonly previous: DecisionRecord | undefined }> {
-  const applied = await apply(scales, claim.rule, decision, leads);
+  const applied = await apply(scales, assignment.rule, decision, leads);
   const done = applied.outcome === 'applied' || applied.outcome === 'unchanged';
-  histories.set(claim.key, claim.rule, done ? decision.history : decision.historyIfNotApplied);
-  const record = toRecord(claim, decision, applied);
+  histories.set(assignment.key, assignment.rule, done ? decision.history : decision.historyIfNotApplied);
+  const record = toRecord(assignment, decision, applied);
   return { record, previous: records.put(record) };
 }

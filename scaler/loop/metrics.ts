@@ -66,14 +66,14 @@ export class ScalerMetrics {
 
   decided(record: DecisionRecord): void {
     const labels = ruleLabels(record);
-    const { binding, inputs } = record.trace;
+    const { bindingConstraint, inputs } = record.trace;
     this.#evaluations.inc(labels);
     if (record.replicas !== record.currentReplicas) {
       const direction = record.replicas > record.currentReplicas ? 'up' : 'down';
       this.#scales.inc({ direction, outcome: record.outcome });
-    } else if (binding !== 'none') {
-      this.#holdReasons.add(binding);
-      this.#holds.inc({ ...labels, reason: binding });
+    } else if (bindingConstraint !== 'none') {
+      this.#holdReasons.add(bindingConstraint);
+      this.#holds.inc({ ...labels, reason: bindingConstraint });
     }
     if (inputs.every(({ absent }) => absent === undefined)) this.#lastSuccess.set(labels, record.at);
   }

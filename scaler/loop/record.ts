@@ -1,20 +1,20 @@
 import type { Decision } from '../core/types.js';
 import type { WorkloadEvent } from '../kubernetes/events.js';
 import type { Applied } from './apply.js';
-import type { Claim } from './claims.js';
+import type { Assignment } from './assignments.js';
 import type { DecisionRecord } from './records.js';
 
 /** A record but for what became of the decision. */
 export type Recommended = Omit<DecisionRecord, 'applied' | keyof Applied>;
 
 /** The record that a decision leaves, with what became of it. */
-export function toRecord(claim: Claim, decision: Decision, applied: Applied): DecisionRecord {
-  return { ...recommended(claim, decision), applied: applied.outcome === 'applied', ...applied };
+export function toRecord(assignment: Assignment, decision: Decision, applied: Applied): DecisionRecord {
+  return { ...recommended(assignment, decision), applied: applied.outcome === 'applied', ...applied };
 }
 
-export function recommended({ group, rule }: Claim, decision: Decision): Recommended {
+export function recommended({ group, rule }: Assignment, decision: Decision): Recommended {
   const { apiVersion, namespace, name, kind } = rule.scaleTargetRef;
-  const { replicas, bound, action, reason, trace } = decision;
+  const { replicas, class: workloadClass, action, reason, trace } = decision;
   return {
     group: group.name,
     scale: rule.scale,
@@ -23,7 +23,7 @@ export function recommended({ group, rule }: Claim, decision: Decision): Recomme
     workload: name,
     workloadKind: kind,
     at: trace.at,
-    bound,
+    class: workloadClass,
     action,
     currentReplicas: trace.currentReplicas,
     replicas,
@@ -55,6 +55,6 @@ export function toEvent(
     if (previous?.error?.code === error?.code) return undefined;
     return { type: 'Warning', reason: 'ScaleFailed', message: `${change}: ${error?.message ?? 'failed'}` };
   }
-  const heldAnew = record.action !== 'scale' && previous !== undefined && record.bound !== previous.bound;
+  const heldAnew = record.action !== 'scale' && previous !== undefined && record.class !== previous.class;
   return heldAnew ? { type: 'Normal', reason: 'Held', message: record.reason } : undefined;
 }

@@ -28,7 +28,7 @@ export interface DecisionRecord {
   readonly workloadKind: string;
   /** Seconds since the epoch. */
   readonly at: number;
-  readonly bound: string;
+  readonly class: string;
   readonly action: Decision['action'];
   readonly currentReplicas: number;
   readonly replicas: number;
@@ -80,8 +80,8 @@ export class DecisionRecords {
   }
 
   /** Forgets the last decisions about workloads that no rule scales any more, and answers them. */
-  retain(claimed: (workload: WorkloadKey) => boolean): DecisionRecord[] {
-    const gone = [...this.#last].filter(([key]) => !claimed(key));
+  retain(assigned: (workload: WorkloadKey) => boolean): DecisionRecord[] {
+    const gone = [...this.#last].filter(([key]) => !assigned(key));
     for (const [key] of gone) this.#last.delete(key);
     return gone.map(([, record]) => record);
   }
@@ -92,7 +92,7 @@ export function isChange(record: DecisionRecord, previous: DecisionRecord | unde
   if (record.outcome === 'applied') return true;
   if (!previous) return record.outcome !== 'unchanged';
   return (
-    record.bound !== previous.bound ||
+    record.class !== previous.class ||
     record.outcome !== previous.outcome ||
     record.replicas !== previous.replicas
   );

@@ -5,7 +5,7 @@ import type { Topology } from '../kubernetes/topology.js';
 import type { RuleGroup } from '../rules/types.js';
 import { ask, type Query } from './ask.js';
 import type { Answers } from './answers.js';
-import type { Claim } from './claims.js';
+import type { Assignment } from './assignments.js';
 import { decideGroup } from './decide-group.js';
 import type { Histories } from './histories.js';
 import type { DecisionRecords } from './records.js';
@@ -33,7 +33,7 @@ export interface RoundSources {
 
 /** A decision that is still to be acted on. */
 export interface Decided {
-  readonly claim: Claim;
+  readonly assignment: Assignment;
   /** Of the workload's object. */
   readonly uid: string;
   readonly decision: Decision;
@@ -50,10 +50,10 @@ export interface RoundResult {
 /** One round of a group: asks for everything once, then decides on each of its workloads; changes nothing. */
 export async function runRound(
   group: RuleGroup,
-  claims: ReadonlyMap<WorkloadKey, Claim>,
+  assignments: ReadonlyMap<WorkloadKey, Assignment>,
   sources: RoundSources,
 ): Promise<RoundResult> {
-  const own = [...claims.values()].filter((claim) => claim.group === group);
+  const own = [...assignments.values()].filter((assignment) => assignment.group === group);
   const [answers, replicas] = await Promise.all([
     ask(sources.query, expressionsOf(group, sources), sources.clock() - sources.queryOffset),
     readReplicas(
@@ -68,7 +68,7 @@ export async function runRound(
   const { tables, podTables } = split(tabulate(answers));
   const lastKnown = new Map(records.list().map((record) => [record.trace.workload, record.currentReplicas]));
   const decisions = decideGroup(own, {
-    claims,
+    assignments,
     tables,
     surroundings: {
       resolve: topology && ((peer) => topology.resolve(peer)),
@@ -78,7 +78,11 @@ export async function runRound(
     histories,
     known: (key) => replicas.known.has(key),
     now: sources.clock(),
-  }).map(({ claim, decision }) => ({ claim, decision, uid: replicas.known.get(claim.key)!.uid }));
+  }).map(({ assignment, decision }) => ({
+    assignment,
+    decision,
+    uid: replicas.known.get(assignment.key)!.uid,
+  }));
   const gone = [...replicas.unknown].filter(([, error]) => isGone(error)).map(([key]) => key);
   return { decisions, problems: problemsOf(answers, replicas), gone: new Set(gone) };
 }

@@ -6,7 +6,7 @@ import type { ScaleClient } from '../kubernetes/scale.js';
 import type { RuleGroup } from '../rules/types.js';
 import { act } from './act.js';
 import type { AuditLog } from './audit-log.js';
-import { claim } from './claims.js';
+import { assign } from './assignments.js';
 import type { ScalerMetrics } from './metrics.js';
 import { toEvent } from './record.js';
 import { isChange, type DecisionRecord } from './records.js';
@@ -91,10 +91,10 @@ export class Scaler {
     if (!group) return;
     const started = performance.now();
     try {
-      const claims = claim(this.#groups, cluster.workloads());
-      const result = await runRound(group, claims, this.options);
+      const assignments = assign(this.#groups, cluster.workloads());
+      const result = await runRound(group, assignments, this.options);
       await Promise.all(result.decisions.map((decided) => this.#limit(() => this.#act(decided))));
-      this.#forget((key) => claims.has(key) && !result.gone.has(key));
+      this.#forget((key) => assignments.has(key) && !result.gone.has(key));
       this.#report(key, result.problems);
       await this.options.keep?.();
     } catch (error) {
@@ -103,24 +103,32 @@ export class Scaler {
     metrics.roundEnded(group.name, (performance.now() - started) / 1000);
   }
 
-  async #act({ claim, uid, decision }: Decided): Promise<void> {
+  async #act({ assignment, uid, decision }: Decided): Promise<void> {
     const { metrics, leads, audit } = this.options;
-    const { record, previous } = await act(claim, decision, this.options, leads());
+    const { record, previous } = await act(assignment, decision, this.options, leads());
     metrics.decided(record);
     audit?.write(record, previous);
     if (isChange(record, previous)) this.#log(record);
     const event = toEvent(record, previous);
     if (!event || !leads()) return;
     this.options.events
-      .write({ target: claim.rule.scaleTargetRef, uid, at: record.at, ...event })
+      .write({ target: assignment.rule.scaleTargetRef, uid, at: record.at, ...event })
       .catch((error: unknown) => {
         this.options.log.debug({ error: errorMessage(error) }, 'event not written');
       });
   }
 
   #log(record: DecisionRecord): void {
-    const { namespace, workload, currentReplicas: from, replicas: to, bound, outcome, error } = record;
-    const fields = { namespace, workload, from, to, bound, outcome, reason: record.reason };
+    const {
+      namespace,
+      workload,
+      currentReplicas: from,
+      replicas: to,
+      class: workloadClass,
+      outcome,
+      error,
+    } = record;
+    const fields = { namespace, workload, from, to, class: workloadClass, outcome, reason: record.reason };
     if (error) this.options.log.warn({ ...fields, ...error }, 'not scaled');
     else this.options.log.info(fields, record.applied ? 'scaled' : 'decided');
   }
@@ -128,7 +136,7 @@ export class Scaler {
   #forget(keep: (workload: string) => boolean): void {
     const { cluster, records, histories, metrics } = this.options;
     for (const record of records.retain(keep)) metrics.forget(record);
-    // Before, nobody can tell which workloads the rules of a fleet claim.
+    // Before, nobody can tell which workloads the rules of a fleet assignment.
     if (cluster.synced) histories.retain(keep);
   }
 

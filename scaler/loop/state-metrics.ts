@@ -75,11 +75,11 @@ function registerRecords(registry: Registry, records: DecisionRecords): void {
   perRule('kernscale_rule_max_replicas', 'Upper limit of the rule.', (record) => record.maxReplicas);
   gauge(
     registry,
-    'kernscale_rule_bound',
-    'What the workload is bound by.',
-    [...RULE_LABELS, 'bound'],
+    'kernscale_rule_class',
+    'Class of the workload: the label class names what it is bound by.',
+    [...RULE_LABELS, 'class'],
     (g) => {
-      for (const record of records.list()) g.set({ ...ruleLabels(record), bound: record.bound }, 1);
+      for (const record of records.list()) g.set({ ...ruleLabels(record), class: record.class }, 1);
     },
   );
 }

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { parseDuration } from '../../common/duration.js';
 import { parseKey } from '../core/types.js';
-import { claim } from '../loop/claims.js';
+import { assign } from '../loop/assignments.js';
 import { parseDocuments, type Path, type RuleDocument } from '../rules/document.js';
 import { readFiles } from '../rules/files.js';
 import { findingsOf, type Finding } from '../rules/issues.js';
@@ -128,7 +128,7 @@ function checkTest(
 function scaledBy(groups: readonly RuleGroup[], { workloads }: RawTest): Map<string, string[]> {
   const scaled = new Map<string, string[]>();
   for (const { rules } of groups) for (const { scale } of rules) scaled.set(scale, []);
-  for (const { key, rule } of claim(groups, new TestCluster(workloads).view.workloads()).values()) {
+  for (const { key, rule } of assign(groups, new TestCluster(workloads).view.workloads()).values()) {
     if (Object.hasOwn(workloads, key)) scaled.get(rule.scale)?.push(key);
   }
   return scaled;

@@ -1,7 +1,7 @@
 import { parseDuration } from '../../common/duration.js';
 import type { Query } from '../loop/ask.js';
 import { act } from '../loop/act.js';
-import { claim } from '../loop/claims.js';
+import { assign } from '../loop/assignments.js';
 import { freshnessQueries } from '../loop/freshness.js';
 import { Histories } from '../loop/histories.js';
 import { DecisionRecords, type DecisionRecord } from '../loop/records.js';
@@ -67,9 +67,9 @@ async function decideAll(
   const memory = { histories: new Histories(), records: new DecisionRecords() };
   for (const { at, group } of rounds) {
     const sources = { query, cluster, scales, ...memory, clock: () => at, queryOffset: 0 };
-    const { decisions } = await runRound(group, claim(groups, cluster.workloads()), sources);
+    const { decisions } = await runRound(group, assign(groups, cluster.workloads()), sources);
     for (const decided of decisions) {
-      made.push((await act(decided.claim, decided.decision, { scales, ...memory }, true)).record);
+      made.push((await act(decided.assignment, decided.decision, { scales, ...memory }, true)).record);
     }
   }
   return made;
@@ -83,9 +83,9 @@ function judge(expected: Expectation, records: readonly DecisionRecord[]): Verdi
 
 function differences({ exp_bound, exp_replicas, exp_reason }: Expectation, got: DecisionRecord): string[] {
   return [
-    ...(exp_bound === undefined || exp_bound === got.bound
+    ...(exp_bound === undefined || exp_bound === got.class
       ? []
-      : [`bound: expected ${exp_bound}, got ${got.bound}`]),
+      : [`bound: expected ${exp_bound}, got ${got.class}`]),
     ...(exp_replicas === undefined || exp_replicas === got.replicas
       ? []
       : [`replicas: expected ${exp_replicas}, got ${got.replicas}`]),

@@ -23,7 +23,7 @@ const VALUES = [
   'kernscale_probe_run_seconds_total',
   'kernscale_probe_runs_total',
   'kernscale_promql_queries_total',
-  'kernscale_rule_bound',
+  'kernscale_rule_class',
   'kernscale_rule_current_replicas',
   'kernscale_rule_desired_replicas',
   'kernscale_rule_evaluations_total',

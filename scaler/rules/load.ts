@@ -200,11 +200,11 @@ function targetsOf(document: RuleDocument): Target[] {
 
 /** Two rules for one workload would undo each other's decisions. */
 function sharedTargets(targets: readonly Target[]): RuleError[] {
-  const claims = new Map<WorkloadKey, Position>();
+  const assignments = new Map<WorkloadKey, Position>();
   return targets.flatMap(({ key, ...place }): RuleError[] => {
-    const first = claims.get(key);
+    const first = assignments.get(key);
     if (!first) {
-      claims.set(key, place);
+      assignments.set(key, place);
       return [];
     }
     const message = `${key} is scaled by the rule at ${first.file}:${first.line} already; keep one of the two`;

@@ -4,7 +4,7 @@ import { summarise } from '../backtest/summary.js';
 import { Timeline } from '../backtest/timeline.js';
 import type { Paint } from '../commands/paint.js';
 import { count, milliseconds, round } from '../core/format.js';
-import type { Claim } from '../loop/claims.js';
+import type { Assignment } from '../loop/assignments.js';
 import type { Round } from './run.js';
 
 export const CAVEAT =
@@ -24,7 +24,7 @@ export interface Summary {
 }
 
 /** Decided replicas, and pods that serve, as a backtest shows proposed and actual ones. */
-function timelineOf({ key, group, rule }: Claim, rounds: readonly Round[]): Timeline {
+function timelineOf({ key, group, rule }: Assignment, rounds: readonly Round[]): Timeline {
   const { scale, minReplicas, maxReplicas } = rule;
   const timeline = new Timeline(key, group.name, scale, minReplicas, maxReplicas, rounds.length);
   for (const [index, { decision, ready }] of rounds.entries()) {
@@ -34,9 +34,9 @@ function timelineOf({ key, group, rule }: Claim, rounds: readonly Round[]): Time
   return timeline;
 }
 
-export function summarize(claim: Claim, rounds: readonly Round[]): Summary {
-  const step = claim.group.interval;
-  const { proposed } = summarise(timelineOf(claim, rounds), { from: 0, step, count: rounds.length });
+export function summarize(assignment: Assignment, rounds: readonly Round[]): Summary {
+  const step = assignment.group.interval;
+  const { proposed } = summarise(timelineOf(assignment, rounds), { from: 0, step, count: rounds.length });
   const asked = rounds.reduce((sum, { load }) => sum + load * step, 0);
   const waiting = rounds.at(-1)!.step.backlog;
   return {
@@ -47,13 +47,21 @@ export function summarize(claim: Claim, rounds: readonly Round[]): Summary {
 }
 
 /** What a simulation came to, for people. @param columns width of the plot; 0: none */
-export function report(claim: Claim, rounds: readonly Round[], columns: number, paint: Paint): string[] {
-  const { rule, group, key } = claim;
-  const { answered, worstLatency, replicaHours, highest, ups, downs, reversals } = summarize(claim, rounds);
+export function report(
+  assignment: Assignment,
+  rounds: readonly Round[],
+  columns: number,
+  paint: Paint,
+): string[] {
+  const { rule, group, key } = assignment;
+  const { answered, worstLatency, replicaHours, highest, ups, downs, reversals } = summarize(
+    assignment,
+    rounds,
+  );
   const title = `${key}: rule "${rule.scale}" of group "${group.name}", ${rule.minReplicas} to ${count(rule.maxReplicas, 'replica')}`;
   const drawn =
     columns > 0
-      ? [...plot(timelineOf(claim, rounds), columns), paint('dim', legend('decided', 'ready'))]
+      ? [...plot(timelineOf(assignment, rounds), columns), paint('dim', legend('decided', 'ready'))]
       : [];
   return [
     paint('bold', title),
@@ -66,7 +74,7 @@ export function report(claim: Claim, rounds: readonly Round[], columns: number, 
   ];
 }
 
-const HEAD = ['after', 'load/s', 'ready', 'replicas', 'waiting', 'latency', 'bound', 'why'];
+const HEAD = ['after', 'load/s', 'ready', 'replicas', 'waiting', 'latency', 'class', 'why'];
 
 /** The rounds that differ from the one before. */
 function table(rounds: readonly Round[]): string[] {
@@ -85,13 +93,13 @@ function table(rounds: readonly Round[]): string[] {
 function isNews({ decision, load }: Round, before: Round | undefined): boolean {
   return (
     decision.replicas !== decision.trace.currentReplicas ||
-    decision.bound !== before?.decision.bound ||
+    decision.class !== before?.decision.class ||
     load !== before.load
   );
 }
 
 function row({ at, load, ready, step, decision }: Round): string[] {
-  const { replicas, bound, reason, trace } = decision;
+  const { replicas, class: workloadClass, reason, trace } = decision;
   const from = trace.currentReplicas;
   return [
     spanText(at),
@@ -100,7 +108,7 @@ function row({ at, load, ready, step, decision }: Round): string[] {
     from === replicas ? String(replicas) : `${from} → ${replicas}`,
     String(Math.round(step.backlog)),
     step.latency === undefined ? '-' : latencyText(step.latency),
-    bound,
+    workloadClass,
     reason,
   ];
 }

@@ -1,5 +1,5 @@
 import type { Decision, WorkloadKey } from '../core/types.js';
-import type { Claim } from '../loop/claims.js';
+import type { Assignment } from '../loop/assignments.js';
 import { decideGroup } from '../loop/decide-group.js';
 import { Histories } from '../loop/histories.js';
 import type { SignalTable } from '../loop/signal-table.js';
@@ -11,7 +11,7 @@ const TICK = 1;
 const PEER = 'peer';
 
 export interface Scenario {
-  readonly claim: Claim;
+  readonly assignment: Assignment;
   readonly work: Work;
   readonly pod: PodModel & {
     /** CPU request, cores. */
@@ -43,15 +43,15 @@ export interface Round {
 
 /** Runs a rule against the model of a workload, round by round, with the code of the live loop. */
 export function simulate(scenario: Scenario): Round[] {
-  const { claim, length, load } = scenario;
+  const { assignment, length, load } = scenario;
   const fleet = new Fleet(scenario);
   const histories = new Histories();
   const rounds: Round[] = [];
   for (let at = 0; at <= length; at += TICK) {
     const step = fleet.tick(at);
-    if (at % claim.group.interval >= TICK) continue;
-    const [decided] = decideGroup([claim], {
-      claims: new Map([[claim.key, claim]]),
+    if (at % assignment.group.interval >= TICK) continue;
+    const [decided] = decideGroup([assignment], {
+      assignments: new Map([[assignment.key, assignment]]),
       tables: fleet.tables(at),
       surroundings: { resolve: () => undefined, replicas: () => fleet.replicas },
       histories,
@@ -59,7 +59,7 @@ export function simulate(scenario: Scenario): Round[] {
       now: at,
     });
     const { decision } = decided!;
-    histories.set(claim.key, claim.rule, decision.history);
+    histories.set(assignment.key, assignment.rule, decision.history);
     rounds.push({ at, load: valueAt(load, at), ready: fleet.ready(at), step, decision });
     fleet.scaleTo(decision.replicas, at);
   }
@@ -100,15 +100,15 @@ class Fleet {
 
   /** The signals of the rule's group, as Prometheus would answer. */
   tables(at: number): Map<string, SignalTable> {
-    const { group, key } = this.scenario.claim;
+    const { group, key } = this.scenario.assignment;
     return new Map(
       Object.keys(group.signals).map((signal) => [signal, table(key, at, signal, this.#value(signal, at))]),
     );
   }
 
   #value(signal: string, at: number): number {
-    const { pod, signals, claim } = this.scenario;
-    const window = claim.rule.windows[signal] || TICK;
+    const { pod, signals, assignment } = this.scenario;
+    const window = assignment.rule.windows[signal] || TICK;
     const own = signals[signal];
     if (own === 'backlog') return this.#steps.at(-1)!.backlog;
     if (own) return valueAt(own, at);
@@ -129,7 +129,7 @@ class Fleet {
       case 'request':
         return pod.request;
       case 'pods':
-        return this.#olderThan(claim.rule.windows['cpu'] ?? 0, at);
+        return this.#olderThan(assignment.rule.windows['cpu'] ?? 0, at);
       default:
         return this.#latency(window);
     }

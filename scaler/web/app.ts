@@ -3,9 +3,9 @@ import Koa, { type Context, type Next } from 'koa';
 import type { Registry } from 'prom-client';
 import { errorCode, errorMessage } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
-import type { Claim } from '../loop/claims.js';
+import type { Assignment } from '../loop/assignments.js';
 import type { DecisionRecord, DecisionRecords } from '../loop/records.js';
-import type { RuleBook } from '../loop/rule-book.js';
+import type { RuleManager } from '../rules/rule-manager.js';
 import { readStaticFiles } from './static.js';
 
 /** The scraper or the browser went away; that is its business. */
@@ -19,8 +19,8 @@ const SECURITY_HEADERS = {
 
 export interface WebSources {
   readonly records: DecisionRecords;
-  readonly book: Pick<RuleBook, 'groups' | 'ruleCount' | 'errors' | 'reload'>;
-  readonly claims: () => ReadonlyMap<string, Claim>;
+  readonly book: Pick<RuleManager, 'groups' | 'ruleCount' | 'errors' | 'reload'>;
+  readonly assignments: () => ReadonlyMap<string, Assignment>;
   readonly registry: Registry;
   /** Sentences for people about what is wrong now. */
   readonly problems: () => readonly string[];
@@ -55,7 +55,7 @@ async function secure(context: Context, next: Next): Promise<void> {
   await next();
 }
 
-function apiRoutes(router: Router, { records, book, claims, problems, leads }: WebSources): void {
+function apiRoutes(router: Router, { records, book, assignments, problems, leads }: WebSources): void {
   router.get('/api/v1/decisions', (context) => {
     context.set('Cache-Control', 'no-store');
     context.body = {
@@ -74,7 +74,7 @@ function apiRoutes(router: Router, { records, book, claims, problems, leads }: W
   router.get('/api/v1/rules', (context) => {
     context.body = {
       groups: book.groups,
-      targets: [...claims().values()].map(({ key, group, rule }) => ({
+      targets: [...assignments().values()].map(({ key, group, rule }) => ({
         workload: key,
         group: group.name,
         scale: rule.scale,
@@ -105,8 +105,18 @@ function operationRoutes(router: Router, { registry, unready, book }: WebSources
 
 /** A record without its trace and what is copied from its rule. */
 function summary(record: DecisionRecord) {
-  const { group, scale, namespace, workload, workloadKind, at, bound, action } = record;
+  const { group, scale, namespace, workload, workloadKind, at, class: workloadClass, action } = record;
   const { currentReplicas, replicas, reason, applied, outcome, error } = record;
   const identity = { group, scale, namespace, workload, workloadKind, at };
-  return { ...identity, bound, action, currentReplicas, replicas, reason, applied, outcome, error };
+  return {
+    ...identity,
+    class: workloadClass,
+    action,
+    currentReplicas,
+    replicas,
+    reason,
+    applied,
+    outcome,
+    error,
+  };
 }

@@ -12,7 +12,7 @@ import { runInNewContext } from 'node:vm';
 import { runMain } from '../../common/main.js';
 import { flag } from '../../common/flags.js';
 import type { Pod } from '../../scaler/core/types.js';
-import { claim } from '../../scaler/loop/claims.js';
+import { assign } from '../../scaler/loop/assignments.js';
 import { freshnessQueries } from '../../scaler/loop/freshness.js';
 import { Histories } from '../../scaler/loop/histories.js';
 import { DecisionRecords } from '../../scaler/loop/records.js';
@@ -155,14 +155,14 @@ class Bench {
   ours(): Promise<Cost> {
     return this.#cost(async () => {
       const { cluster, histories, records } = this.#sources;
-      const claims = claim([this.#group], cluster.workloads());
-      const { decisions, problems } = await runRound(this.#group, claims, this.#sources);
+      const assignments = assign([this.#group], cluster.workloads());
+      const { decisions, problems } = await runRound(this.#group, assignments, this.#sources);
       assert.deepEqual(problems, []);
       assert.equal(decisions.length, workloadCount);
-      for (const { claim: claimed, decision } of decisions) {
+      for (const { assignment: assigned, decision } of decisions) {
         assert.deepEqual(decision.trace.sizing?.pods, { counted: PODS, unready: 0, missing: 0, starved: 0 });
-        histories.set(claimed.key, claimed.rule, decision.historyIfNotApplied);
-        records.put(toRecord(claimed, decision, { outcome: 'dry_run' }));
+        histories.set(assigned.key, assigned.rule, decision.historyIfNotApplied);
+        records.put(toRecord(assigned, decision, { outcome: 'dry_run' }));
       }
     });
   }

@@ -27,12 +27,20 @@ function record(workload: string, demand: number): DecisionRecord {
   const fresh = Object.entries({ cpu: demand, request: 1, pods: 2, blockio: 0, wait: 0, lock: 0 });
   const signals = Object.fromEntries(fresh.map(([signal, value]) => [signal, at(value, now)]));
   const samples = samplesOf({}, signals);
-  const { replicas, bound, action, reason, trace } = decide(rule, samples, EMPTY_HISTORY, now);
+  const { replicas, class: workloadClass, action, reason, trace } = decide(rule, samples, EMPTY_HISTORY, now);
   const { apiVersion, namespace, kind } = rule.scaleTargetRef;
   const { minReplicas, maxReplicas, dryRun, labels, annotations } = rule;
   return {
     ...{ group: 'shop', scale: workload, apiVersion, namespace, workload, workloadKind: kind, at: now },
-    ...{ bound, action, currentReplicas: samples.replicas, replicas, minReplicas, maxReplicas, reason },
+    ...{
+      class: workloadClass,
+      action,
+      currentReplicas: samples.replicas,
+      replicas,
+      minReplicas,
+      maxReplicas,
+      reason,
+    },
     ...{ dryRun, labels, annotations, trace, applied: false, outcome: 'unchanged' },
   };
 }
@@ -55,7 +63,7 @@ describe("the scaler's page in a browser", function () {
     const app = createApp({
       records,
       book: { groups: [], ruleCount: 1, errors: [], reload: () => Promise.resolve(true) },
-      claims: () => new Map(),
+      assignments: () => new Map(),
       registry: new Registry(),
       problems: () => [],
       leads: () => true,

@@ -8,7 +8,7 @@ import { ACTUAL } from '../../scaler/backtest/run.js';
 import type { Summary } from '../../scaler/backtest/summary.js';
 import { act } from '../../scaler/loop/act.js';
 import type { Query } from '../../scaler/loop/ask.js';
-import { claim } from '../../scaler/loop/claims.js';
+import { assign } from '../../scaler/loop/assignments.js';
 import { Histories } from '../../scaler/loop/histories.js';
 import { DecisionRecords } from '../../scaler/loop/records.js';
 import { runRound } from '../../scaler/loop/round.js';
@@ -32,7 +32,7 @@ interface Answer {
     readonly workload: string;
     readonly proposed: readonly (number | null)[];
     readonly actual: readonly (number | null)[];
-    readonly bound: readonly (string | null)[];
+    readonly class: readonly (string | null)[];
     readonly gap: readonly number[];
     readonly changes: readonly { readonly at: number; readonly to: number; readonly reason: string }[];
     readonly summary: Summary;
@@ -126,7 +126,7 @@ describe('kernscale backtest', function () {
     expect(web?.summary.disagreements).to.have.lengthOf(1);
     expect(web?.summary.disagreements[0]).to.include({ proposed: 6, actual: 2 });
     expect(web?.changes[0]?.reason).to.match(/^Scaling up from 2 to /);
-    expect(disk?.bound[at(1200)]).to.equal('disk');
+    expect(disk?.class[at(1200)]).to.equal('disk');
     expect(new Set(disk?.proposed)).to.deep.equal(new Set([2]));
   });
 
@@ -187,13 +187,13 @@ describe('kernscale backtest', function () {
       const at = START + 300 + 15 * round;
       const query: Query = (expr, time) => client.query(expr, time);
       const sources = { query, cluster, scales, ...memory, clock: () => at, queryOffset: 0 };
-      const { decisions } = await runRound(group, claim(groups, cluster.workloads()), sources);
-      for (const { claim: made, decision } of decisions) {
+      const { decisions } = await runRound(group, assign(groups, cluster.workloads()), sources);
+      for (const { assignment: made, decision } of decisions) {
         await act(made, decision, { scales, ...memory }, true);
         const replayed = workloads.find(({ workload: key }) => key === made.key)!;
-        expect([decision.replicas, decision.bound], `${made.key} at ${at - START} s`).to.deep.equal([
+        expect([decision.replicas, decision.class], `${made.key} at ${at - START} s`).to.deep.equal([
           replayed.proposed[round],
-          replayed.bound[round],
+          replayed.class[round],
         ]);
       }
     }
@@ -258,7 +258,7 @@ describe('kernscale backtest', function () {
     const { trace, ...record } = JSON.parse(disk.stdout) as {
       trace: { at: number; steps: { heldSeconds?: number }[] };
     };
-    expect(record).to.deep.include({ bound: 'disk', currentReplicas: 2, replicas: 2 });
+    expect(record).to.deep.include({ class: 'disk', currentReplicas: 2, replicas: 2 });
     expect(record).not.to.have.property('outcome');
     expect(trace.at).to.equal(START + 1200);
     expect(trace.steps[0]?.heldSeconds).to.be.at.least(300);

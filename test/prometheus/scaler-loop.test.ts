@@ -55,7 +55,7 @@ describe('scaler with a real Prometheus', function () {
   it('scales a workload up to what its demand needs, in one step', async () => {
     const record = await scaler.untilDecision('busy', ({ outcome }) => outcome === 'applied');
     // 0.65 cores over 70 % of 0.2 cores is 4.6 pods, far enough from a whole number for a busy machine.
-    expect(record).to.include({ bound: 'cpu', action: 'scale', currentReplicas: 2, replicas: 5 });
+    expect(record).to.include({ class: 'cpu', action: 'scale', currentReplicas: 2, replicas: 5 });
     expect(await harness.replicas('busy')).to.equal(5);
   });
 
@@ -67,7 +67,7 @@ describe('scaler with a real Prometheus', function () {
 
   it('holds what it has no data about, and says so', async () => {
     const record = await scaler.untilDecision('unseen', () => true);
-    expect(record).to.include({ bound: 'unknown', replicas: 3, outcome: 'unchanged' });
+    expect(record).to.include({ class: 'unknown', replicas: 3, outcome: 'unchanged' });
     expect(record.trace.inputs.find(({ signal }) => signal === 'cpu')).to.include({ absent: 'missing' });
     expect(await harness.replicas('unseen')).to.equal(3);
   });
@@ -124,7 +124,7 @@ describe('scaler with a real Prometheus', function () {
     harness.metrics.failing = true;
     const record = await scaler.untilDecision('slow', (seen) => cpu(seen)?.absent === 'stale');
     harness.metrics.failing = false;
-    expect(record).to.include({ bound: 'unknown', replicas: 3 });
+    expect(record).to.include({ class: 'unknown', replicas: 3 });
     expect(cpu(record)?.text).to.equal('it is not being scraped any more');
     expect(await harness.replicas('slow')).to.equal(3);
     await scaler.untilDecision('slow', (seen) => cpu(seen)?.value !== undefined);
@@ -135,7 +135,7 @@ describe('scaler with a real Prometheus', function () {
     process.kill(harness.prometheus.pid, 'SIGKILL');
     await harness.prometheus.exited;
     const record = await scaler.untilDecision('busy', ({ trace }) => trace.inputs[0]?.absent === 'error');
-    expect(record).to.include({ bound: 'unknown', replicas: 5, outcome: 'unchanged' });
+    expect(record).to.include({ class: 'unknown', replicas: 5, outcome: 'unchanged' });
     expect(record.reason).to.include('Prometheus cannot be reached');
     const { status } = (await (await fetch(`${scaler.url}/api/v1/decisions`)).json()) as {
       status: { problems: string[] };

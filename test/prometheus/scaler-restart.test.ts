@@ -50,7 +50,10 @@ describe('scaler that is killed and started again', function () {
       const flag = `--history.file=${harness.directory}/${name}.history.json`;
       const flags = name === 'forgetful' ? [] : [flag];
       scalers[name] = await harness.startScaler(name, rulesFor(name), ...flags);
-      await scalers[name].untilDecision(`${name}-calm`, ({ bound }) => bound === 'none');
+      await scalers[name].untilDecision(
+        `${name}-calm`,
+        ({ class: workloadClass }) => workloadClass === 'none',
+      );
     });
     await Promise.all(started);
     for (const name of SCALERS) {
@@ -85,7 +88,7 @@ describe('scaler that is killed and started again', function () {
     return {
       down: first('calm', ({ applied, replicas }) => applied && replicas === 1),
       secondUp: first('busy', ({ applied, replicas }) => applied && replicas === 4),
-      held: first('stuck', ({ bound }) => bound === 'lock'),
+      held: first('stuck', ({ class: workloadClass }) => workloadClass === 'lock'),
     };
   }
 

@@ -7,7 +7,7 @@ import type { WorkloadKey } from './workload.js';
 export interface Conclusion {
   readonly replicas: number;
   /** The class: `bound` of the step that matched, `none` when none did, `unknown` when data to tell is absent. */
-  readonly bound: string;
+  readonly class: string;
   /** What the class calls for. Whether replicas change is `replicas` against `trace.currentReplicas`. */
   readonly action: StepAction;
   readonly trace: Omit<Trace, 'wouldChange'>;
@@ -36,7 +36,7 @@ export interface Trace {
   /** Why this round must not scale down, one clause each; empty when it may. */
   readonly noScaleDown: readonly string[];
   readonly stages: StagesTrace;
-  readonly binding: Binding;
+  readonly bindingConstraint: BindingConstraint;
   /** What would have to change for another decision. */
   readonly wouldChange: string;
 }
@@ -58,7 +58,7 @@ export interface ConditionTrace extends Condition {
 }
 
 export interface StepTrace {
-  readonly bound: string;
+  readonly class: string;
   readonly action: StepAction;
   /** `pending`: holds, but not yet `for` its time. `keeping`: held until less than `keepFor` ago. */
   readonly outcome: 'matched' | 'keeping' | 'pending' | 'no' | 'unknown';
@@ -70,7 +70,7 @@ export interface StepTrace {
 export interface WalkTrace {
   /** From the waiter to the culprit, or to where the trail ends. */
   readonly path: readonly string[];
-  readonly culprit?: Candidate;
+  readonly bottleneck?: Candidate;
   /** The part of the waiter's waiting that leads to the culprit, 0..1. */
   readonly confidence: number;
   /** Whether the peers work as they should, and their work accounts for the waiting: nothing is a bottleneck. */
@@ -90,7 +90,7 @@ export interface Candidate {
   /** The part of the waiter's waiting that leads here, 0..1. */
   readonly share: number;
   /** Its class; `external`, `unresolved` and `unmanaged` for peers that no rule scales. */
-  readonly bound: string;
+  readonly class: string;
   /** A clause that says why it is or is not the culprit. */
   readonly why: string;
 }
@@ -135,7 +135,7 @@ export interface StagesTrace {
 }
 
 /** The constraint that decided the outcome. */
-export type Binding =
+export type BindingConstraint =
   | 'none'
   | 'scalingDisabled'
   | 'noData'

@@ -36,7 +36,7 @@ function createRow() {
     range: element('small'),
     segments: PARTS.map((part) => element('i', part)),
     signals: element('span', 'quiet'),
-    bound: element('span', 'bound'),
+    class: element('span', 'class'),
     reason: element('span'),
     path: element('small'),
     when: element('small'),
@@ -51,7 +51,7 @@ function createRow() {
     name,
     element('td', 'replicas', row.replicas, row.range),
     element('td', 'threads', bar, row.signals),
-    element('td', '', row.bound),
+    element('td', '', row.class),
     element(
       'td',
       '',
@@ -72,8 +72,8 @@ function updateRow(row, record, now) {
   setText(row.replicas, changed ? `${record.currentReplicas} → ${record.replicas}` : `${record.replicas}`);
   setText(row.range, `${record.minReplicas} to ${record.maxReplicas}`);
   updateThreads(row, trace.inputs);
-  setText(row.bound, record.bound);
-  row.bound.dataset.bound = record.bound;
+  setText(row.class, record.class);
+  row.class.dataset.class = record.class;
   setText(row.reason, record.reason);
   const path = trace.walk?.path ?? [];
   setText(row.path, path.length > 1 ? `Path: ${path.map(shortName).join(' → ')}` : '');
@@ -107,10 +107,12 @@ function updateTrace(list, trace) {
   const { stages } = trace;
   const lines = [
     ...trace.inputs.map(inputText),
-    ...trace.steps.map(({ bound, action, outcome }) => `step ${bound}: ${outcome} (${action})`),
+    ...trace.steps.map(
+      ({ class: workloadClass, action, outcome }) => `step ${workloadClass}: ${outcome} (${action})`,
+    ),
     `replicas: raw ${stages.raw}, after tolerance ${stages.tolerance}, objective ${stages.objective}, floor ${stages.floor}, ` +
       `stabilised ${stages.stabilised}, rate-limited ${stages.rateLimited}, clamped ${stages.clamped}`,
-    `decided by: ${trace.binding}`,
+    `decided by: ${trace.bindingConstraint}`,
     ...trace.noScaleDown.map((why) => `not scaled down: ${why}`),
     ...(trace.walk?.rejected ?? []).map(({ peer, why }) => `not the cause: ${shortName(peer)}: ${why}`),
     `another decision would need: ${trace.wouldChange}`,

@@ -21,8 +21,8 @@ function record(records: DecisionRecords, rule: Rule, samples: Samples): void {
   const group = { name: 'shop', file: 'rules.yaml', interval: 10, signals: {}, podSignals: {}, rules: [] };
   const neighbourhood = new Map([neighbour('cart', CPU_BOUND), neighbour('web', WAITING)]);
   const decision = decide(rule, { ...samples, neighbourhood }, EMPTY_HISTORY, NOW);
-  const claim = { key: keyOf(rule.scale), group, rule };
-  records.put(toRecord(claim, decision, { outcome: rule.dryRun ? 'dry_run' : 'unchanged' }));
+  const assignment = { key: keyOf(rule.scale), group, rule };
+  records.put(toRecord(assignment, decision, { outcome: rule.dryRun ? 'dry_run' : 'unchanged' }));
 }
 
 /** The scaler's HTTP surface over decisions of the real core. */
@@ -34,7 +34,7 @@ async function serve(problems: readonly string[]): Promise<Listening> {
   const app = createApp({
     records,
     book: { groups: [], ruleCount: 2, errors: [], reload: () => Promise.resolve(true) },
-    claims: () => new Map(),
+    assignments: () => new Map(),
     registry: new Registry(),
     problems: () => problems,
     leads: () => true,
@@ -84,7 +84,7 @@ describe('kernscale explain', () => {
 
   it('prints the record when asked to', async () => {
     const { stdout } = await explain('--json', 'shop/web');
-    expect(JSON.parse(stdout)).to.include({ workload: 'web', bound: 'dependency', replicas: 2 });
+    expect(JSON.parse(stdout)).to.include({ workload: 'web', class: 'dependency', replicas: 2 });
   });
 
   it('names the nearest workload for one that it does not know', async () => {

@@ -156,7 +156,7 @@ describe('every decision', () => {
         const disk = { ...values, blockio: 0.9 };
         const first = decide(rule, sampled(disk, replicas, NOW), history, NOW);
         const then = decide(rule, sampled(disk, first.replicas, NOW + 20), first.history, NOW + 20);
-        expect(then.bound).to.equal('disk');
+        expect(then.class).to.equal('disk');
         expect(then.replicas).to.equal(first.replicas);
       }),
     );

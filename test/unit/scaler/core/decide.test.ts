@@ -34,7 +34,7 @@ describe('decide', () => {
   it('reaches the size that the demand calls for in one step', () => {
     // Ten pods' worth of demand, most of it waiting for a CPU.
     const decision = decide(ruleFor('web'), samplesOf({ replicas: 5 }, { cpu: at(7) }), EMPTY_HISTORY, NOW);
-    expect(decision).to.include({ replicas: 10, bound: 'cpu', action: 'scale' });
+    expect(decision).to.include({ replicas: 10, class: 'cpu', action: 'scale' });
     expect(decision.reason).to.equal(
       'Scaling up from 5 to 10 replicas: cpu demand of 7 cores is 2 times the target of 0.7 cores per pod',
     );
@@ -58,15 +58,15 @@ describe('decide', () => {
     );
     const decision = decideFor(300, ruleFor('web'), idle);
     expect(decision.replicas).to.equal(1);
-    expect(decision.bound).to.equal('none');
-    expect(decision.trace.binding).to.equal('minReplicas');
+    expect(decision.class).to.equal('none');
+    expect(decision.trace.bindingConstraint).to.equal('minReplicas');
   });
 
   it('holds what is disk-bound, though it asks for CPU as well', () => {
     const disk = samplesOf({}, { blockio: at(0.6), cpu: at(9) });
-    expect(decideFor(10, ruleFor('web'), disk).bound, 'before its time').to.equal('cpu');
+    expect(decideFor(10, ruleFor('web'), disk).class, 'before its time').to.equal('cpu');
     const decision = decideFor(20, ruleFor('web'), disk);
-    expect(decision).to.include({ replicas: 2, bound: 'disk', action: 'hold' });
+    expect(decision).to.include({ replicas: 2, class: 'disk', action: 'hold' });
     expect(decision.reason).to.equal(
       'Holding at 2 replicas: disk-bound, blockio 0.6 (above 0.4) for 20 s; more replicas would only add contention',
     );
@@ -83,7 +83,7 @@ describe('decide', () => {
   for (const [demand, cores, then] of HELD) {
     it(`says of what is held that its demand calls for ${demand}`, () => {
       const { trace } = decideFor(20, ruleFor('web'), samplesOf({}, { blockio: at(0.6), cpu: cores }));
-      expect(trace.binding).to.equal('hold');
+      expect(trace.bindingConstraint).to.equal('hold');
       expect(trace.wouldChange).to.match(/^an end to this: blockio 0\.6 \(above 0\.4\) for 20 s; /);
       expect(trace.wouldChange).to.match(then);
     });
@@ -91,7 +91,7 @@ describe('decide', () => {
 
   it('holds what is lock-bound', () => {
     const decision = decideFor(20, ruleFor('web'), samplesOf({}, { lock: at(0.8), cpu: at(0.2) }));
-    expect(decision).to.include({ replicas: 2, bound: 'lock', action: 'hold' });
+    expect(decision).to.include({ replicas: 2, class: 'lock', action: 'hold' });
   });
 
   it('goes on matching for keepFor after the conditions ceased', () => {
@@ -102,15 +102,15 @@ describe('decide', () => {
     });
     const { history } = decide(rule, samplesOf({}, { blockio: at(0.6) }), EMPTY_HISTORY, NOW);
     const calm = moved(samplesOf({}, { cpu: at(9) }), NOW + 60);
-    expect(decide(rule, calm, history, NOW + 59).bound).to.equal('disk');
-    expect(decide(rule, calm, history, NOW + 60).bound).to.equal('none');
+    expect(decide(rule, calm, history, NOW + 59).class).to.equal('disk');
+    expect(decide(rule, calm, history, NOW + 60).class).to.equal('none');
   });
 
   it('starts the time of a step anew when its conditions cease', () => {
     const disk = samplesOf({}, { blockio: at(0.6) });
     const { history } = decideFor(10, ruleFor('web'), disk);
     const calm = decide(ruleFor('web'), samplesOf({}, { blockio: at(0.1) }), history, NOW + 15);
-    expect(decideFor(10, ruleFor('web'), disk, calm.history, NOW + 20).bound).to.equal('none');
+    expect(decideFor(10, ruleFor('web'), disk, calm.history, NOW + 20).class).to.equal('none');
   });
 
   describe('when data is not what it should be', () => {
@@ -154,8 +154,8 @@ describe('decide', () => {
     it('says what is absent when there is nothing to act on', () => {
       const samples = samplesOf({}, { cpu: { absent: 'error', text: 'nothing listens at 127.0.0.1:9090' } });
       const decision = decide(rule, samples, EMPTY_HISTORY, NOW);
-      expect(decision).to.include({ replicas: 2, bound: 'unknown', action: 'hold' });
-      expect(decision.trace.binding).to.equal('noData');
+      expect(decision).to.include({ replicas: 2, class: 'unknown', action: 'hold' });
+      expect(decision.trace.bindingConstraint).to.equal('noData');
       expect(decision.reason).to.equal(
         'Holding at 2 replicas: no data to act on (cpu could not be had: nothing listens at 127.0.0.1:9090)',
       );
@@ -198,7 +198,7 @@ describe('decide', () => {
     it('keeps its hands off a workload at zero', () => {
       const decision = decide(ruleFor('web'), samplesOf({ replicas: 0 }), EMPTY_HISTORY, NOW);
       expect(decision.replicas).to.equal(0);
-      expect(decision.trace.binding).to.equal('scalingDisabled');
+      expect(decision.trace.bindingConstraint).to.equal('scalingDisabled');
     });
 
     it('goes to minReplicas and maxReplicas whatever is measured', () => {
@@ -219,7 +219,7 @@ describe('decide', () => {
     expect(decide(rule, busy, first.historyIfNotApplied, NOW).replicas).to.equal(3);
     const applied = decide(rule, { ...busy, replicas: 3 }, first.history, NOW);
     expect(applied.replicas).to.equal(3);
-    expect(applied.trace.binding).to.equal('scaleUpLimit');
+    expect(applied.trace.bindingConstraint).to.equal('scaleUpLimit');
   });
 
   it('sizes by averageValue in the unit of any signal', () => {
@@ -254,8 +254,8 @@ describe('decide', () => {
       ruleFor('web', { behavior: immediately, maxReplicas: 2, minReplicas: 2 }),
       samples,
     );
-    expect(decision).to.include({ replicas: 2, bound: 'dependency', action: 'follow' });
-    expect(decision.trace.walk?.culprit?.peer).to.equal(keyOf('db'));
+    expect(decision).to.include({ replicas: 2, class: 'dependency', action: 'follow' });
+    expect(decision.trace.walk?.bottleneck?.peer).to.equal(keyOf('db'));
     expect(decision.trace.wouldChange).to.match(
       /; its demand alone would call for 1 replica, minReplicas is 2$/,
     );
@@ -263,7 +263,7 @@ describe('decide', () => {
 
   it('scales a waiter whose own demand exceeds its target', () => {
     const samples = samplesOf({ edges: [edgeTo('db', 1.8)] }, { wait: at(0.9), cpu: at(2.8) });
-    expect(decideFor(20, ruleFor('web'), samples)).to.include({ replicas: 4, bound: 'cpu' });
+    expect(decideFor(20, ruleFor('web'), samples)).to.include({ replicas: 4, class: 'cpu' });
   });
 
   it('keeps a history that survives JSON', () => {

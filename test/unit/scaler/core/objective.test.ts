@@ -21,8 +21,8 @@ const nobody: Reading = { absent: 'missing', text: 'no series' };
 describe('a latency objective', () => {
   it('holds replicas while it is kept, though demand is over target', () => {
     const decision = decideAt(4, at(0.02));
-    expect(decision).to.include({ replicas: 2, bound: 'cpu' });
-    expect(decision.trace.binding).to.equal('objective');
+    expect(decision).to.include({ replicas: 2, class: 'cpu' });
+    expect(decision.trace.bindingConstraint).to.equal('objective');
     expect(decision.reason).to.equal(
       'Holding at 2 replicas: cpu demand of 4 cores is 2.86 times the target of 0.7 cores per pod and calls for 6, ' +
         'but 99 % of requests are answered within 20 ms, which keeps the objective of 50 ms',

@@ -85,8 +85,10 @@ describe('sizing by pods', () => {
   it('asks for the request of every container, or of the pod', () => {
     const bare = pod('b', { containers: [{ name: 'app', request: 0.2 }, { name: 'proxy' }] });
     const decision = decideOn(measured([pod('a'), bare], { a: 0.1, b: 0.1 }));
-    expect(decision.trace.binding).to.equal('noData');
-    expect(decision.trace.steps.find(({ bound }) => bound === 'cpu')?.outcome).to.equal('unknown');
+    expect(decision.trace.bindingConstraint).to.equal('noData');
+    expect(
+      decision.trace.steps.find(({ class: workloadClass }) => workloadClass === 'cpu')?.outcome,
+    ).to.equal('unknown');
     const whole = { ...bare, request: 0.4 };
     expect(decideOn(measured([pod('a'), whole], { a: 0.28, b: 0.56 })).replicas).to.equal(4);
   });
@@ -94,7 +96,7 @@ describe('sizing by pods', () => {
   it('holds where a number is beyond what Kubernetes counts', () => {
     const decision = decideOn(measured([pod('a')], { a: 1e9 }));
     expect(decision.replicas).to.equal(1);
-    expect(decision.trace.binding).to.equal('noData');
+    expect(decision.trace.bindingConstraint).to.equal('noData');
   });
 
   it('takes the demand of the workload where the pods are not known', () => {
@@ -135,7 +137,7 @@ describe('a pod that is unready for want of CPU', () => {
   const pods = [unready('a'), unready('b')];
 
   it('counts at its measured demand, where HPA stands still', () => {
-    expect(decideOn(measured(pods, cpu)).trace.binding, 'HPA').to.equal('noData');
+    expect(decideOn(measured(pods, cpu)).trace.bindingConstraint, 'HPA').to.equal('noData');
     const decision = decideOn(measured(pods, cpu, starved));
     expect(decision.replicas).to.equal(6);
     expect(decision.reason).to.contain('2 of them unready for want of CPU');

@@ -54,8 +54,8 @@ function decideFleet(fleet: Fleet): ReadonlyMap<string, Decision> {
 
 interface Expected {
   /** What `web` waits on in the end; undefined: nothing explains it. */
-  readonly culprit?: string;
-  readonly bound?: string;
+  readonly bottleneck?: string;
+  readonly class?: string;
   readonly path?: readonly string[];
   readonly confidence: number;
   /** Peer → a part of why it was passed over. */
@@ -73,7 +73,7 @@ const CASES: [what: string, fleet: Fleet, expected: Expected][] = [
       cart: { signals: WAITS, edges: [edgeTo('db', 1)] },
       db: { signals: OVERLOADED },
     },
-    { culprit: 'db', bound: 'cpu', path: ['web', 'api', 'cart', 'db'], confidence: 1, scaled: { db: 6 } },
+    { bottleneck: 'db', class: 'cpu', path: ['web', 'api', 'cart', 'db'], confidence: 1, scaled: { db: 6 } },
   ],
   [
     'fan-out with shares',
@@ -83,7 +83,7 @@ const CASES: [what: string, fleet: Fleet, expected: Expected][] = [
       cache: { signals: { cpu: at(2.8) } },
     },
     {
-      culprit: 'db',
+      bottleneck: 'db',
       path: ['web', 'db'],
       confidence: 0.75,
       rejected: { cache: 'only 25 % of the waiting leads to it' },
@@ -105,7 +105,7 @@ const CASES: [what: string, fleet: Fleet, expected: Expected][] = [
       api: { signals: WAITS, edges: [edgeTo('db', 1)] },
       db: { signals: { ...OVERLOADED, blockio: at(0.9) } },
     },
-    { culprit: 'db', bound: 'disk', path: ['web', 'db'], confidence: 1 },
+    { bottleneck: 'db', class: 'disk', path: ['web', 'db'], confidence: 1 },
   ],
   [
     'two waiters on one bottleneck, which is sized once, by its own ratio',
@@ -114,27 +114,27 @@ const CASES: [what: string, fleet: Fleet, expected: Expected][] = [
       api: { signals: WAITS, edges: [edgeTo('db', 5)] },
       db: { signals: OVERLOADED },
     },
-    { culprit: 'db', bound: 'cpu', confidence: 1, scaled: { db: 6 } },
+    { bottleneck: 'db', class: 'cpu', confidence: 1, scaled: { db: 6 } },
   ],
   [
     'a peer outside the cluster',
     { web: { signals: WAITS, edges: [OUTSIDE] } },
-    { culprit: OUTSIDE.peer, bound: 'external', confidence: 1 },
+    { bottleneck: OUTSIDE.peer, class: 'external', confidence: 1 },
   ],
   [
     'a peer without a rule',
     { web: { signals: WAITS, edges: [edgeTo('db', 1)] }, db: { signals: OVERLOADED, unmanaged: true } },
-    { culprit: 'db', bound: 'unmanaged', path: ['web', 'db'], confidence: 1 },
+    { bottleneck: 'db', class: 'unmanaged', path: ['web', 'db'], confidence: 1 },
   ],
   [
     'a peer that its disk holds up',
     { web: { signals: WAITS, edges: [edgeTo('db', 1)] }, db: { signals: { ...IDLE, blockio: at(0.9) } } },
-    { culprit: 'db', bound: 'disk', confidence: 1 },
+    { bottleneck: 'db', class: 'disk', confidence: 1 },
   ],
   [
     'a peer that a lock holds up',
     { web: { signals: WAITS, edges: [edgeTo('db', 1)] }, db: { signals: { ...IDLE, lock: at(0.9) } } },
-    { culprit: 'db', bound: 'lock', confidence: 1 },
+    { bottleneck: 'db', class: 'lock', confidence: 1 },
   ],
   [
     'evidence on one side only: the peer says that it is idle',
@@ -163,16 +163,16 @@ describe('a workload that waits', () => {
     it(`finds what holds it up, and only that is scaled: ${what}`, () => {
       const decisions = decideFleet(fleet);
       const web = decisions.get('web')!;
-      expect(web).to.include({ bound: 'dependency', action: 'follow', replicas: 2 });
-      const { culprit, path, confidence, rejected } = web.trace.walk!;
-      expect(culprit && nameOf(culprit.peer)).to.equal(expected.culprit);
+      expect(web).to.include({ class: 'dependency', action: 'follow', replicas: 2 });
+      const { bottleneck, path, confidence, rejected } = web.trace.walk!;
+      expect(bottleneck && nameOf(bottleneck.peer)).to.equal(expected.bottleneck);
       expect(confidence).to.equal(expected.confidence);
-      if (expected.bound) expect(culprit?.bound).to.equal(expected.bound);
+      if (expected.class) expect(bottleneck?.class).to.equal(expected.class);
       if (expected.path) expect(path.map(nameOf)).to.deep.equal(expected.path);
       for (const [peer, why] of Object.entries(expected.rejected ?? {})) {
         expect(rejected.find((candidate) => nameOf(candidate.peer) === peer)?.why).to.contain(why);
       }
-      if (expected.culprit) expect(web.reason).to.contain(`the bottleneck is ${culprit!.peer}`);
+      if (expected.bottleneck) expect(web.reason).to.contain(`the bottleneck is ${bottleneck!.peer}`);
       for (const [name, { replicas }] of decisions) {
         expect(replicas, name).to.equal(expected.scaled?.[name] ?? 2);
       }

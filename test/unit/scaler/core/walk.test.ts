@@ -23,11 +23,11 @@ function waiting(name: string, ...edges: Edge[]) {
 describe('the walk along dependencies', () => {
   it('finds an overloaded peer', () => {
     const found = walkFrom([edgeTo('db', 2)], new Map([neighbour('db', samplesOf({}, OVERLOADED))]));
-    expect(found.culprit).to.deep.equal({
+    expect(found.bottleneck).to.deep.equal({
       peer: keyOf('db'),
       path: [keyOf('web'), keyOf('db')],
       share: 1,
-      bound: 'cpu',
+      class: 'cpu',
       why: 'its own demand is 3 times its target',
     });
     expect(found.confidence).to.equal(1);
@@ -47,16 +47,16 @@ describe('the walk along dependencies', () => {
   it('stops after maxHops and says so', () => {
     const around = new Map([waiting('api', edgeTo('db', 1)), neighbour('db', samplesOf({}, OVERLOADED))]);
     const found = walkFrom([edgeTo('api', 1)], around, 1);
-    expect(found.culprit).to.equal(undefined);
+    expect(found.bottleneck).to.equal(undefined);
     expect(found.rejected[0]?.why).to.contain('maxHops');
   });
 
   it('ends in a cycle', () => {
     const around = new Map([waiting('api', edgeTo('web', 1))]);
     const found = walkFrom([edgeTo('api', 1)], around);
-    expect(found.culprit).to.equal(undefined);
+    expect(found.bottleneck).to.equal(undefined);
     expect(found.rejected).to.have.lengthOf(1);
-    expect(found.rejected[0]).to.include({ peer: keyOf('web'), bound: 'cycle' });
+    expect(found.rejected[0]).to.include({ peer: keyOf('web'), class: 'cycle' });
     expect(found.waitedOn).to.deep.equal([keyOf('api')]);
   });
 
@@ -66,7 +66,7 @@ describe('the walk along dependencies', () => {
       neighbour('db', samplesOf({}, OVERLOADED)),
     ]);
     const found = walkFrom([edgeTo('api', 1)], around);
-    expect(found.culprit?.peer).to.equal(keyOf('db'));
+    expect(found.bottleneck?.peer).to.equal(keyOf('db'));
     expect(found.confidence).to.equal(0.75);
   });
 
@@ -79,7 +79,7 @@ describe('the walk along dependencies', () => {
       neighbour('cache', samplesOf({}, OVERLOADED)),
     ]);
     const found = walkFrom([edgeTo('api', 3), edgeTo('cart', 3), edgeTo('cache', 4)], around);
-    expect(found.culprit).to.include({ peer: keyOf('db'), bound: 'disk', share: 0.6 });
+    expect(found.bottleneck).to.include({ peer: keyOf('db'), class: 'disk', share: 0.6 });
     expect(found.rejected).to.have.lengthOf(1);
     expect(found.rejected[0]).to.include({ peer: keyOf('cache'), share: 0.4 });
     expect(found.rejected[0]?.why).to.contain('only 40 % of the waiting leads to it');
@@ -87,10 +87,10 @@ describe('the walk along dependencies', () => {
 
   it('passes over a healthy peer', () => {
     const found = walkFrom([edgeTo('db', 10)], new Map([neighbour('db', samplesOf())]));
-    expect(found.culprit).to.equal(undefined);
+    expect(found.bottleneck).to.equal(undefined);
     expect(found.explained).to.equal(false);
     expect(found.rejected[0]).to.include({
-      bound: 'none',
+      class: 'none',
       why: 'nothing of its own holds it up: its demand is 1 times its target',
     });
   });
@@ -98,28 +98,28 @@ describe('the walk along dependencies', () => {
   it('does not blame a peer on which hardly anything is waited', () => {
     const around = new Map([neighbour('db', samplesOf()), neighbour('cache', samplesOf({}, OVERLOADED))]);
     const found = walkFrom([edgeTo('db', 95), edgeTo('cache', 5)], around);
-    expect(found.culprit).to.equal(undefined);
+    expect(found.bottleneck).to.equal(undefined);
     expect(found.waitedOn).to.deep.equal([keyOf('db')]);
   });
 
   it('names a peer outside the cluster', () => {
     const outside: Edge = { peer: '203.0.113.7:443', to: { type: 'external' }, wait: at(1) };
     const found = walkFrom([outside], new Map());
-    expect(found.culprit).to.include({ peer: '203.0.113.7:443', bound: 'external' });
+    expect(found.bottleneck).to.include({ peer: '203.0.113.7:443', class: 'external' });
     expect(found.waitedOn).to.deep.equal([]);
   });
 
   it('names an address of no one workload', () => {
     const to = { type: 'unresolved', text: 'Service shop/db has no pods' } as const;
     const found = walkFrom([{ peer: '10.0.0.9:80', to, wait: at(1) }], new Map());
-    expect(found.culprit).to.include({ peer: '10.0.0.9:80', why: 'Service shop/db has no pods' });
+    expect(found.bottleneck).to.include({ peer: '10.0.0.9:80', why: 'Service shop/db has no pods' });
   });
 
   it('names a peer that no rule scales, by the thresholds of the waiter', () => {
     const [key, { samples, history }] = neighbour('db', samplesOf({}, { blockio: at(0.9) }));
     const found = walkFrom([edgeTo('db', 1)], new Map([[key, { samples, history }]]));
-    expect(found.culprit).to.include({
-      bound: 'disk',
+    expect(found.bottleneck).to.include({
+      class: 'disk',
       why: 'it is disk-bound itself (blockio 0.9); no rule scales it',
     });
   });
@@ -127,13 +127,13 @@ describe('the walk along dependencies', () => {
   it('looks behind a peer that no rule scales and that waits itself', () => {
     const [key, { samples, history }] = waiting('proxy', edgeTo('db', 1));
     const around = new Map([[key, { samples, history }], neighbour('db', samplesOf({}, OVERLOADED))]);
-    expect(walkFrom([edgeTo('proxy', 1)], around).culprit?.peer).to.equal(keyOf('db'));
+    expect(walkFrom([edgeTo('proxy', 1)], around).bottleneck?.peer).to.equal(keyOf('db'));
   });
 
   it('does not judge a peer without its data', () => {
     const blind = samplesOf({}, { cpu: { absent: 'missing', text: 'no series' } });
     const found = walkFrom([edgeTo('db', 1)], new Map([neighbour('db', blind)]));
-    expect(found.culprit).to.equal(undefined);
+    expect(found.bottleneck).to.equal(undefined);
     expect(found.rejected[0]?.why).to.equal('it cannot be judged without cpu');
   });
 
@@ -148,7 +148,7 @@ describe('the walk along dependencies', () => {
   it('leaves edges that are too old out', () => {
     const old: Edge = { ...edgeTo('db', 1), wait: at(1, NOW - 46) };
     const found = walkFrom([old, edgeTo('api', 1)], new Map([neighbour('api', samplesOf({}, OVERLOADED))]));
-    expect(found.culprit).to.include({ peer: keyOf('api'), share: 1 });
+    expect(found.bottleneck).to.include({ peer: keyOf('api'), share: 1 });
   });
 
   it('ends on a dense graph of waiters', () => {
@@ -156,7 +156,7 @@ describe('the walk along dependencies', () => {
     const edges = names.map((name) => edgeTo(name, 1));
     const around = new Map(names.map((name) => waiting(name, ...edges)));
     const found = walkFrom(edges, around, 16);
-    expect(found.culprit).to.equal(undefined);
+    expect(found.bottleneck).to.equal(undefined);
   });
 });
 
@@ -165,7 +165,7 @@ describe('a wait that is explained', () => {
 
   it('is one on a peer that works for it, and has room to', () => {
     const found = walkFrom([edgeTo('db', 2)], db(1.2));
-    expect(found.culprit).to.equal(undefined);
+    expect(found.bottleneck).to.equal(undefined);
     expect(found.explained).to.equal(true);
     expect(found.rejected[0]?.why).to.equal(
       'nothing of its own holds it up: its demand is 0.857 times its target, ' +

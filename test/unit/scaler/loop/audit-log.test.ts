@@ -48,7 +48,7 @@ describe('the audit log', () => {
     audit.write(up, quiet);
     expect(linesOf(file)).to.deep.equal(JSON.parse(JSON.stringify([quiet, quiet, up])));
     const [, , last] = linesOf(file) as DecisionRecord[];
-    expect(last).to.include({ workload: 'web', bound: 'cpu', replicas: 6, outcome: 'applied' });
+    expect(last).to.include({ workload: 'web', class: 'cpu', replicas: 6, outcome: 'applied' });
     expect(last!.trace.stages).to.include({ raw: 6, clamped: 6 });
     expect(last!.trace.inputs.find(({ signal }) => signal === 'cpu')).to.include({
       value: 4.2,

@@ -3,7 +3,7 @@ import { KernscaleError } from '../../../../common/errors.js';
 import { EMPTY_HISTORY, type Decision, type Rule } from '../../../../scaler/core/types.js';
 import type { WatchedWorkload } from '../../../../scaler/kubernetes/cluster.js';
 import { apply } from '../../../../scaler/loop/apply.js';
-import { claim } from '../../../../scaler/loop/claims.js';
+import { assign } from '../../../../scaler/loop/assignments.js';
 import { Histories } from '../../../../scaler/loop/histories.js';
 import { toEvent } from '../../../../scaler/loop/record.js';
 import { DecisionRecords, isChange, type DecisionRecord } from '../../../../scaler/loop/records.js';
@@ -36,7 +36,7 @@ function record(extra: Partial<DecisionRecord>): DecisionRecord {
     workload: 'cart',
     workloadKind: 'Deployment',
     at: 1000,
-    bound: 'cpu',
+    class: 'cpu',
     action: 'scale',
     currentReplicas: 2,
     replicas: 2,
@@ -53,7 +53,7 @@ function record(extra: Partial<DecisionRecord>): DecisionRecord {
   };
 }
 
-describe('claim', () => {
+describe('assignment', () => {
   const groups = groupsOf(`groups:
   - name: fleet
     rules:
@@ -75,7 +75,7 @@ describe('claim', () => {
         maxReplicas: 9
 `);
   const owners = (workloads: readonly WatchedWorkload[]): Record<string, string> =>
-    Object.fromEntries([...claim(groups, workloads)].map(([key, { rule }]) => [key, rule.scale]));
+    Object.fromEntries([...assign(groups, workloads)].map(([key, { rule }]) => [key, rule.scale]));
 
   it('prefers the rule that names the workload, then the first fleet rule that matches', () => {
     const backend = { tier: 'backend' };
@@ -98,7 +98,7 @@ describe('claim', () => {
     });
   });
 
-  it('claims a named workload also while it is not there', () => {
+  it('assignments a named workload also while it is not there', () => {
     expect(owners([])).to.deep.equal({ 'shop/Deployment/cart': 'cart' });
   });
 });
@@ -194,8 +194,8 @@ describe('DecisionRecords', () => {
   it('keeps the last record of each workload, and those that change something', () => {
     const records = new DecisionRecords();
     records.put(record({}));
-    records.put(record({ at: 1001, bound: 'disk', action: 'hold' }));
-    records.put(record({ at: 1002, bound: 'disk', action: 'hold' }));
+    records.put(record({ at: 1001, class: 'disk', action: 'hold' }));
+    records.put(record({ at: 1002, class: 'disk', action: 'hold' }));
     records.put(record({ at: 1003, replicas: 4, outcome: 'applied' }));
     expect(records.list().map(({ at }) => at)).to.deep.equal([1003]);
     expect(records.changes().map(({ at }) => at)).to.deep.equal([1003, 1001]);
@@ -230,7 +230,7 @@ describe('toEvent', () => {
     outcome: 'failed',
     error: { code: 'API_FORBIDDEN', message: 'no right' },
   });
-  const held = record({ bound: 'disk', action: 'hold' });
+  const held = record({ class: 'disk', action: 'hold' });
 
   it('tells of changes', () => {
     expect(toEvent(up, undefined)).to.deep.equal({

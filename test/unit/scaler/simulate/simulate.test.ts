@@ -6,7 +6,7 @@ import { kernscale, type Ended } from '../kernscale-command.js';
 
 interface Answer {
   readonly summary: { readonly highest: number; readonly answered: number; readonly reversals: number };
-  readonly rounds: readonly { readonly at: number; readonly replicas: number; readonly bound: string }[];
+  readonly rounds: readonly { readonly at: number; readonly replicas: number; readonly class: string }[];
 }
 
 const FLEET = 'rules/scaling/default.yaml';
@@ -100,10 +100,10 @@ describe('kernscale simulate', function () {
   it('never grows what is held up by a disk, and never grows what waits', async () => {
     const disk = await answer(FLEET, '--disk=30ms');
     expect(disk.summary.highest).to.equal(2);
-    expect(disk.rounds.at(-1)?.bound).to.equal('disk');
+    expect(disk.rounds.at(-1)?.class).to.equal('disk');
     const waiting = await answer(FLEET, '--cpu=2ms', '--wait=300ms');
     expect(waiting.summary.highest).to.equal(2);
-    expect(waiting.rounds.at(-1)?.bound).to.equal('dependency');
+    expect(waiting.rounds.at(-1)?.class).to.equal('dependency');
   });
 
   it('grows by a signal of the rule itself, such as the requests that wait', async () => {

@@ -2,19 +2,19 @@ import { statSync, watch, type FSWatcher } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorMessage } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
-import { standsFor } from '../rules/files.js';
-import { formatRuleError, loadRuleFiles } from '../rules/load.js';
-import type { RuleGroup } from '../rules/types.js';
+import { standsFor } from './files.js';
+import { formatRuleError, loadRuleFiles } from './load.js';
+import type { RuleGroup } from './types.js';
 
 /** An editor and a ConfigMap's symlink swap touch a folder several times for one change. */
-const SETTLE_MS = 250;
+const DEBOUNCE_MS = 250;
 
 /** The rules in force: read at start, read again on demand and when a file changes, replaced as a whole or not at all. */
-export class RuleBook {
+export class RuleManager {
   #groups: readonly RuleGroup[] = [];
   #errors: readonly string[] = [];
   #watchers: FSWatcher[] = [];
-  #settling: NodeJS.Timeout | undefined;
+  #debounce: NodeJS.Timeout | undefined;
   #reloading = Promise.resolve(true);
 
   #listener: (() => void) | undefined;
@@ -71,13 +71,13 @@ export class RuleBook {
   }
 
   close(): void {
-    clearTimeout(this.#settling);
+    clearTimeout(this.#debounce);
     for (const watcher of this.#watchers.splice(0)) watcher.close();
   }
 
   #changed(): void {
-    clearTimeout(this.#settling);
-    this.#settling = setTimeout(() => void this.reload(), SETTLE_MS);
+    clearTimeout(this.#debounce);
+    this.#debounce = setTimeout(() => void this.reload(), DEBOUNCE_MS);
   }
 
   async #load(): Promise<boolean> {

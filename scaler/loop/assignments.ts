@@ -3,7 +3,7 @@ import type { WatchedWorkload } from '../kubernetes/cluster.js';
 import type { LabelSelector, LabelSelectorRequirement, RuleGroup, WorkloadMatch } from '../rules/types.js';
 
 /** A workload and the one rule that scales it. */
-export interface Claim {
+export interface Assignment {
   readonly key: WorkloadKey;
   readonly group: RuleGroup;
   readonly rule: Rule;
@@ -13,14 +13,14 @@ export interface Claim {
  * Gives every workload to at most one rule: to the rule that names it, else to the first fleet rule that it matches,
  * in the order of the files. Two rules that scale one workload would fight.
  */
-export function claim(
+export function assign(
   groups: readonly RuleGroup[],
   workloads: readonly WatchedWorkload[],
-): ReadonlyMap<WorkloadKey, Claim> {
-  const claims = new Map<WorkloadKey, Claim>();
+): ReadonlyMap<WorkloadKey, Assignment> {
+  const assignments = new Map<WorkloadKey, Assignment>();
   const add = (group: RuleGroup, rule: Rule): void => {
     const key = workloadKey(rule.scaleTargetRef);
-    if (!claims.has(key)) claims.set(key, { key, group, rule });
+    if (!assignments.has(key)) assignments.set(key, { key, group, rule });
   };
   for (const group of groups) {
     for (const rule of group.rules) if ('scaleTargetRef' in rule) add(group, rule);
@@ -33,7 +33,7 @@ export function claim(
       }
     }
   }
-  return claims;
+  return assignments;
 }
 
 function matches(
