@@ -7,34 +7,34 @@ import type { ProgramCost } from './types.js';
 
 declare const brand: unique symbol;
 
-/** The addon's opaque handle of one set of loaded programs. */
+/** The addon's opaque handle of one session: a set of loaded programs. */
 export interface Handle {
   readonly [brand]: never;
 }
 
-/** The entries of one hash map. Buckets are packed: the first that is not empty, how many follow, and these. */
-export interface RawMap {
-  /** As the kernel lays them out (`bpf/layout.h`). */
+/** The entries of one pool. Buckets are packed: index of the first that is not empty, how many follow, and these. */
+export interface RawPool {
+  /** In the layout of `bpf/layout.h`. */
   readonly keys: Uint8Array;
-  /** What the values begin with, if it is a name. */
+  /** Name of each entry, if entries have one. */
   readonly names: Uint8Array;
-  /** Where each entry begins in `values`. */
+  /** Start of each entry in `values`. */
   readonly offsets: Uint32Array;
   /** Nanoseconds, bytes, counts; then packed buckets. */
   readonly values: Float64Array;
 }
 
 export interface RawSnapshot {
-  /** How long it took to credit the threads' unfinished time. */
-  readonly settleSeconds: number;
+  /** Duration of the flush. */
+  readonly flushSeconds: number;
   /** Slot 0, then every tracked slot. */
   readonly slots: Int32Array;
-  /** Per slot: where its totals begin in `values`, then where each of its histograms does, 0 for an empty one. */
+  /** Per slot, positions in `values`: start of its counts, then start of each histogram, 0 for an empty one. */
   readonly offsets: Uint32Array;
   /** Seconds and counts; a histogram is its sum and its packed buckets. */
   readonly values: Float64Array;
-  readonly blockIo: RawMap;
-  readonly peers: RawMap;
+  readonly blockIo: RawPool;
+  readonly peers: RawPool;
   readonly drops: BigUint64Array;
 }
 
@@ -74,7 +74,7 @@ export interface Addon extends SamplerAddon {
   open(options: {
     cgroupRoot: string;
     maxContainers: number;
-    /** 0: as many as suit the machine. */
+    /** 0: chosen by the number of CPUs. */
     shards: number;
     sampleHz: number;
     cgroupEvents: boolean;
@@ -84,24 +84,24 @@ export interface Addon extends SamplerAddon {
   /** Bytes of all maps, computed from their definitions. */
   kernelMemory(cpus: number, maxContainers: number): number;
   programs(handle: Handle): readonly RawProgram[];
-  /** Whether requests carry the cgroup that they are to be billed to. */
+  /** True if block requests are billed to their blkcg. */
   ownerIsBlkcg(handle: Handle): boolean;
   track(handle: Handle, cgroupId: bigint): number;
   untrack(handle: Handle, cgroupId: bigint): void;
   read(handle: Handle): RawSnapshot;
-  /** Answers the capabilities that stay, as bits. */
+  /** Returns the capabilities that stay, as bits. */
   dropCapabilities(handle: Handle, keep: bigint): bigint;
-  /** Calls the function, from the event loop, when there are events to take. */
-  watchEvents(handle: Handle, tell: () => void): void;
-  /** Cgroups that came and went since the last call: whether removed, id, parent's id, name. */
+  /** Calls the listener, from the event loop, when there are events to take. */
+  watchEvents(handle: Handle, listener: () => void): void;
+  /** Cgroups created and removed since the last call: removed or not, id, parent's id, name. */
   takeEvents(handle: Handle): {
     lost: number;
     events: readonly (readonly [boolean, bigint, bigint, string])[];
   };
-  /** Whether each program takes its own time from now on. */
+  /** Turns on or off that each program measures its own run time. */
   timePrograms(handle: Handle, on: boolean): void;
   costs(handle: Handle): readonly ProgramCost[];
-  /** What libbpf said since the last call: its level (0 warn, 1 info, 2 debug) and the text. */
+  /** Messages of libbpf since the last call: level (0 warn, 1 info, 2 debug) and text. */
   takeMessages(): readonly (readonly [number, string])[];
 }
 

@@ -1,5 +1,5 @@
 import { SIZE_BOUNDS_BYTES, TIME_BOUNDS_SECONDS } from './bounds.js';
-import type { RawMap, RawProgram, RawSnapshot } from './addon.js';
+import type { RawPool, RawProgram, RawSnapshot } from './addon.js';
 import { BLOCK_OPS, PROBES, REASONS, STATES } from './types.js';
 import type {
   BlockIoCounters,
@@ -14,13 +14,13 @@ import type {
 
 const TIME_BUCKETS = TIME_BOUNDS_SECONDS.length + 1;
 const SIZE_BUCKETS = SIZE_BOUNDS_BYTES.length + 1;
-const REASON_SERIES = REASONS.map((reason) => ({ reason, series: STATES.indexOf(reason) }));
+const REASON_HISTOGRAMS = REASONS.map((reason) => ({ reason, number: STATES.indexOf(reason) }));
 const ONCPU = STATES.indexOf('oncpu');
 const RUNQUEUE = STATES.indexOf('runqueue');
 const TCP_SERVE = STATES.length;
-/** In `offsets`: the totals, the states' series, serving. */
+/** Elements of `offsets` per slot: its counts, the states' histograms, tcpServe. */
 const OFFSETS = 1 + STATES.length + 1;
-/** To divide by: that gives the double nearest to the exact decimal, which a product with 1e-9 may miss. */
+/** A divisor: it yields the double nearest to the exact decimal, which a product with 1e-9 may miss. */
 const NANOSECONDS = 1e9;
 /** MAX_DEVICE_NAME in bpf/layout.h. */
 const NAME_BYTES = 32;
@@ -45,18 +45,18 @@ export function decodeStatus({ probe, program, attached, detail }: RawProgram): 
   return { probe: PROBES[probe] ?? 'profile', program, attached, detail };
 }
 
-/** From the addon's buffers to counters per container, each of which is decoded when it is asked for. */
+/** Decodes the addon's buffers to counters per container, each on first access. */
 export function decodeSnapshot(raw: RawSnapshot): Snapshot {
   const blockIo = new Entries(raw.blockIo.keys, 12, (key, entry) => decodeBlockIo(raw.blockIo, key, entry));
   const peers = new Entries(raw.peers.keys, 24, (key, entry) => decodePeer(raw.peers, key, entry));
   return {
     containers: Array.from(raw.slots, (slot, index) => new SlotCounters(slot, index, raw, blockIo, peers)),
     drops: Object.fromEntries(DROPS.map((name, i) => [name, Number(raw.drops[i])])),
-    settleSeconds: raw.settleSeconds,
+    flushSeconds: raw.flushSeconds,
   };
 }
 
-/** One slot's part of a snapshot. */
+/** Counters of one slot in a snapshot. */
 class SlotCounters implements ContainerCounters {
   #stateSeconds: Record<State, number> | undefined;
   #offcpu: Record<Reason, Histogram> | undefined;
@@ -92,11 +92,11 @@ class SlotCounters implements ContainerCounters {
   }
 
   get tcpServeOverlapped(): number {
-    return this.#total(STATES.length + 2);
+    return this.#count(STATES.length + 2);
   }
 
   get samples(): { readonly user: number; readonly kernel: number } {
-    return { user: this.#total(STATES.length), kernel: this.#total(STATES.length + 1) };
+    return { user: this.#count(STATES.length), kernel: this.#count(STATES.length + 1) };
   }
 
   get blockIo(): readonly BlockIoCounters[] {
@@ -109,28 +109,28 @@ class SlotCounters implements ContainerCounters {
 
   #readStates(): Record<State, number> {
     const seconds = {} as Record<State, number>;
-    for (let index = 0; index < STATES.length; index++) seconds[STATES[index]!] = this.#total(index);
+    for (let index = 0; index < STATES.length; index++) seconds[STATES[index]!] = this.#count(index);
     return seconds;
   }
 
   #readReasons(): Record<Reason, Histogram> {
     const histograms = {} as Record<Reason, Histogram>;
-    for (const { reason, series } of REASON_SERIES) histograms[reason] = this.#histogram(series);
+    for (const { reason, number } of REASON_HISTOGRAMS) histograms[reason] = this.#histogram(number);
     return histograms;
   }
 
-  #total(number: number): number {
+  #count(number: number): number {
     return this.raw.values[this.raw.offsets[this.index * OFFSETS]! + number]!;
   }
 
-  #histogram(series: number): Histogram {
+  #histogram(number: number): Histogram {
     const { values, offsets } = this.raw;
-    const offset = offsets[this.index * OFFSETS + 1 + series]!;
+    const offset = offsets[this.index * OFFSETS + 1 + number]!;
     return offset === 0 ? EMPTY : { sum: values[offset]!, buckets: unpack(values, offset + 1, TIME_BUCKETS) };
   }
 }
 
-/** About as many buckets as one container has: together they cost a third of what they cost one by one. */
+/** About as many buckets as one container has: allocated together they cost a third of what they cost one by one. */
 const CHUNK = 512;
 let chunk = new Float64Array(CHUNK);
 let taken = 0;
@@ -144,7 +144,7 @@ function zeros(length: number): Float64Array {
   return chunk.subarray(taken - length, taken);
 }
 
-/** Buckets as the addon packs them: the first that is not empty, how many follow, and these. */
+/** Unpacks buckets: index of the first that is not empty, how many follow, and these. */
 function unpack(values: Float64Array, offset: number, length: number): Float64Array {
   const buckets = zeros(length);
   const first = values[offset]!;
@@ -153,7 +153,7 @@ function unpack(values: Float64Array, offset: number, length: number): Float64Ar
   return buckets;
 }
 
-/** The entries of a hash map, whose keys begin with the slot, by slot. */
+/** Entries of a pool, whose keys begin with the slot, by slot. */
 class Entries<T> {
   #bySlot: Map<number, number[]> | undefined;
 
@@ -185,8 +185,8 @@ class Entries<T> {
   }
 }
 
-/** struct blockio_key, struct blockio_value */
-function decodeBlockIo({ values, offsets, names }: RawMap, key: DataView, entry: number): BlockIoCounters {
+/** struct blockio_entry in bpf/layout.h */
+function decodeBlockIo({ values, offsets, names }: RawPool, key: DataView, entry: number): BlockIoCounters {
   const start = offsets[entry]!;
   const times = start + 3;
   const sizes = times + 2 + values[times + 1]!;
@@ -199,7 +199,7 @@ function decodeBlockIo({ values, offsets, names }: RawMap, key: DataView, entry:
   };
 }
 
-/** The kernel's name, as it was at the first request: the device may be gone. */
+/** The kernel's name at the first request, because the device may be gone; `major:minor` without one. */
 function deviceName(key: DataView, name: Uint8Array): string {
   const end = name.indexOf(0);
   if (end > 0) return String.fromCharCode(...name.subarray(0, end));
@@ -207,8 +207,8 @@ function deviceName(key: DataView, name: Uint8Array): string {
   return `${device >>> 20}:${device & 0xfffff}`;
 }
 
-/** struct peer_key, struct peer_value */
-function decodePeer({ values, offsets }: RawMap, key: DataView, entry: number): PeerCounters {
+/** struct peer_entry in bpf/layout.h */
+function decodePeer({ values, offsets }: RawPool, key: DataView, entry: number): PeerCounters {
   const start = offsets[entry]!;
   return {
     peer: formatPeer(key),

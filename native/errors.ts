@@ -1,11 +1,12 @@
 /**
  * - `NO_ADDON`: the addon is not built, or its libraries are missing.
- * - `NO_BTF`, `NO_CAPABILITY`: the machine cannot run BPF programs of this kind, or not for this process.
- * - `LOAD_FAILED`, `ATTACH_FAILED`: the kernel refuses all of them.
+ * - `NO_BTF`, `NO_CAPABILITY`: the kernel lacks type information, or the process a capability.
+ * - `LOAD_FAILED`, `ATTACH_FAILED`: the kernel refuses all programs.
  * - `SLOTS_FULL`, `NO_MEMORY`: a bound was reached.
  * - `READ_FAILED`: a map could not be read.
- * - `PRIVILEGES_KEPT`: a thread of this process does not give up its capabilities.
- * - `CLOSED`, `BAD_ARGUMENT`: the caller's mistake.
+ * - `PRIVILEGES_KEPT`: a thread of this process does not drop its capabilities.
+ * - `CLOSED`, `BAD_ARGUMENT`: an error of the caller.
+ * - `NAPI_FAILED`: Node.js refuses a call of the addon.
  */
 export type NativeErrorCode =
   | 'NO_ADDON'
@@ -21,7 +22,7 @@ export type NativeErrorCode =
   | 'BAD_ARGUMENT'
   | 'NAPI_FAILED';
 
-/** One sentence that says what is wrong and what to do; libbpf's own words are the `cause`. */
+/** An error of the addon: one sentence on what is wrong and what to do; libbpf's messages are the `cause`. */
 export class NativeError extends Error {
   override readonly name = 'NativeError';
 

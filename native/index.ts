@@ -30,18 +30,17 @@ const CAPABILITIES: Readonly<Record<Capability, bigint>> = { CAP_BPF: 39n, CAP_S
 const LEVELS = ['warn', 'info', 'debug'] as const;
 
 /**
- * Loads and attaches the BPF programs. A program that this kernel cannot run is reported in `programs` and left
- * out.
+ * Loads and attaches the BPF programs. A program that this kernel refuses is left out and reported in `programs`.
  *
- * @throws NativeError `NO_ADDON`, `NO_CAPABILITY`, `NO_BTF`; `LOAD_FAILED` or `ATTACH_FAILED` when none runs
+ * @throws NativeError `NO_ADDON`, `NO_CAPABILITY`, `NO_BTF`; `LOAD_FAILED` or `ATTACH_FAILED` if no program runs
  */
 export function openProbes(options: OpenOptions): Probes {
   return new LoadedProbes(loadAddon(), options);
 }
 
 /**
- * Bytes of kernel memory that the maps take, computed from their definitions, nothing being loaded. It is what the
- * kernel accounts (6.4+); threads and sockets beyond the flat arrays have storage of their own besides.
+ * Computes the bytes of kernel memory that the maps take, as the kernel accounts them (6.4+), without loading them.
+ * Excludes task and socket storage, which is allocated for threads and sockets beyond the flat arrays.
  *
  * @param maxContainers - as given to `openProbes`
  */
@@ -140,7 +139,7 @@ class LoadedProbes implements Probes {
     return this.#call(() => this.#addon.costs(this.#handle));
   }
 
-  /** The programs are timed as long as anybody measures. */
+  /** Programs are timed while at least one measurement runs. */
   #time(measuring: 1 | -1): void {
     this.#measuring += measuring;
     this.#call(() => {
@@ -148,7 +147,7 @@ class LoadedProbes implements Probes {
     });
   }
 
-  /** Runs native work; hands on what libbpf said meanwhile, and makes the addon's errors ours. */
+  /** Runs native work, passes on libbpf's messages, and converts the addon's errors to NativeError. */
   #call<T>(work: () => T): T {
     try {
       const result = work();

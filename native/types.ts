@@ -1,4 +1,4 @@
-/** What a thread can be doing; at every instant it is in exactly one state. */
+/** Thread states; at every instant a thread is in exactly one. */
 export const STATES = [
   'oncpu',
   'runqueue',
@@ -13,7 +13,7 @@ export const STATES = [
 ] as const;
 export type State = (typeof STATES)[number];
 
-/** Why a thread is blocked: every state but the three in which it has work to do on a CPU. */
+/** Blocked reasons: all states but the three in which a thread has work for a CPU. */
 export const REASONS = ['disk', 'network', 'lock', 'ipc', 'sleep', 'idle', 'other'] as const;
 export type Reason = (typeof REASONS)[number];
 
@@ -24,25 +24,25 @@ export const BLOCK_OPS = ['read', 'write', 'flush', 'discard'] as const;
 export type BlockOp = (typeof BLOCK_OPS)[number];
 
 /**
- * A kernel histogram: `buckets[i]` observations v with bounds[i-1] < v <= bounds[i] (not cumulative), the
- * last one above every bound. `sum` is exact, in the base unit of the metric (seconds or bytes).
+ * Histogram as the kernel counts it: `buckets[i]` is the number of observations v with bounds[i-1] < v <= bounds[i] (not
+ * cumulative), and the last one those above every bound. `sum` is exact, in the metric's base unit (seconds or bytes).
  */
 export interface Histogram {
   readonly buckets: Float64Array;
   readonly sum: number;
 }
 
-/** Everything one container did since it was tracked; all values only ever grow. */
+/** Counters of one container since it is tracked; no value ever decreases. */
 export interface ContainerCounters {
   readonly slot: number;
-  /** Thread-seconds per state, intervals that are not finished included. */
+  /** Thread-seconds per state, in-flight intervals included. */
   readonly stateSeconds: Readonly<Record<State, number>>;
   readonly oncpu: Histogram;
   readonly runqueue: Histogram;
   readonly offcpu: Readonly<Record<Reason, Histogram>>;
-  /** Server side: request received to first byte of the answer; its count is requests served. */
+  /** Server side: request received to first byte of the response; its count is requests served. */
   readonly tcpServe: Histogram;
-  /** How many of `tcpServe` were measured with several requests in flight on one connection. */
+  /** Observations of `tcpServe` made while several requests were outstanding on one connection. */
   readonly tcpServeOverlapped: number;
   readonly samples: { readonly user: number; readonly kernel: number };
   readonly blockIo: readonly BlockIoCounters[];
@@ -50,11 +50,11 @@ export interface ContainerCounters {
 }
 
 /**
- * Requests as the device served them, which /proc/diskstats counts too: the parts of what was split each, what was
- * merged as one. A flush moves no bytes, so it is in `seconds` only; a failed request is in `failures` only.
+ * Block requests as the device sees them, and as /proc/diskstats counts them: split requests once per part, merged ones
+ * once in total. A flush moves no bytes, so it is in `seconds` only; a failed request is in `failures` only.
  */
 export interface BlockIoCounters {
-  /** The kernel's name of the whole disk (`vda`, `nvme0n1`), also for requests to one of its partitions. */
+  /** The kernel's name of the whole disk (`vda`, `nvme0n1`), for requests to its partitions too. */
   readonly device: string;
   readonly op: BlockOp;
   readonly seconds: Histogram;
@@ -63,13 +63,13 @@ export interface BlockIoCounters {
 }
 
 export interface PeerCounters {
-  /** `ip:port` as the process sees it (`[v6]:port`), or `other` for peers beyond the bound. */
+  /** `ip:port` as the process sees it (`[v6]:port`), or `other` for peers beyond the limit. */
   readonly peer: string;
-  /** Client side: last byte of a request sent to first byte of the answer. */
+  /** Client side: last byte of a request sent to first byte of the response. */
   readonly wait: Histogram;
   /**
-   * How many of `wait` were measured with several requests in flight on one connection: their sum is right if
-   * each answer belongs to one request, their distribution is that of answers in order.
+   * Observations of `wait` made while several requests were outstanding on one connection: their sum is right if each
+   * response belongs to one request, their distribution is that of responses in order.
    */
   readonly overlapped: number;
   readonly connections: number;
@@ -78,10 +78,10 @@ export interface PeerCounters {
 }
 
 /**
- * Who a block request is billed to. `blkcg`: the cgroup that dirtied the pages or asked for them, as the io
- * controller keeps it on cgroup2. `submitter`: the thread that handed the request in, so that buffered writeback,
- * which a kernel thread does, is nobody's. `issuer`: before Linux 6.5, the thread that passed it to the device, at
- * times a kernel thread in the submitter's place. `none`: no one.
+ * Owner that block requests are billed to. `blkcg`: the cgroup that dirtied or read the pages, as the io controller
+ * records it on cgroup2. `submitter`: the thread that submitted the request; buffered writeback, which a kernel thread
+ * submits, is untracked. `issuer`: before Linux 6.5, the thread that passed the request to the device, sometimes a
+ * kernel thread. `none`: all requests are untracked.
  */
 export const BLOCKIO_ATTRIBUTIONS = ['blkcg', 'submitter', 'issuer', 'none'] as const;
 export type BlockIoAttribution = (typeof BLOCKIO_ATTRIBUTIONS)[number];
@@ -91,26 +91,26 @@ export interface ProgramStatus {
   readonly probe: ProbeName | 'profile';
   readonly program: string;
   readonly attached: boolean;
-  /** Why it is not attached, or can tell less on this kernel, and what that costs, by the metric's name; mostly empty. */
+  /** Reason why it is not attached or is limited on this kernel, and the metric that lacks; usually empty. */
   readonly detail: string;
 }
 
-/** How often one program ran while it was timed. */
+/** Runs of one program while it was timed. */
 export interface ProgramCost {
   readonly program: string;
   readonly runs: number;
-  /** Time spent in those runs, less what looking at the clock takes. */
+  /** Time spent in those runs, less the cost of the clock reads. */
   readonly seconds: number;
 }
 
 /** All programs, timed together. */
 export interface Costs {
-  /** For how long. */
+  /** Length of the measurement. */
   readonly seconds: number;
   readonly programs: readonly ProgramCost[];
 }
 
-/** A cgroup2 directory that appeared or went away. Its id is never used again. */
+/** A cgroup2 directory that was created or removed. Ids are never reused. */
 export interface CgroupEvent {
   readonly kind: 'created' | 'removed';
   readonly cgroupId: bigint;
@@ -118,78 +118,78 @@ export interface CgroupEvent {
   readonly name: string;
 }
 
-/** What became of the machine's cgroups since the last time, in order. */
+/** Cgroups created and removed since the last report, in order. */
 export interface CgroupEvents {
   readonly events: readonly CgroupEvent[];
-  /** How many more there were, for which the buffer had no room: only a scan tells what became of those. */
+  /** Events dropped because the buffer was full; only a scan finds those cgroups. */
   readonly lost: number;
 }
 
 export interface Snapshot {
-  /** One entry per tracked slot, and slot 0 for everything that is not tracked. */
+  /** One entry per tracked slot, and slot 0 for everything untracked. */
   readonly containers: readonly ContainerCounters[];
-  /** Observations lost or folded since load, by cause (`threads_full`, `peers_full`, …). */
+  /** Observations dropped or folded since load, by cause (`threads_full`, `peers_full`, …). */
   readonly drops: Readonly<Record<string, number>>;
-  /** How long it took to credit unfinished time: it grows with the machine's threads, not with containers. */
-  readonly settleSeconds: number;
+  /** Duration of the flush, which grows with the threads of the machine, not with containers. */
+  readonly flushSeconds: number;
 }
 
 export interface OpenOptions {
-  /** Where cgroup2 is mounted; identifies containers by the inode of their directory. */
+  /** Mount point of cgroup2; containers are identified by the inodes of their directories. */
   readonly cgroupRoot: string;
   /** Probes to load; all by default. */
   readonly probes?: readonly ProbeName[];
-  /** Containers tracked at once, slot 0 not counted. Default 1024. */
+  /** Bound on containers tracked at once, slot 0 not counted. Default 1024. */
   readonly maxContainers?: number;
   /**
-   * Rows of counters per container: 1, 2, 4 or 8. By default one per CPU up to eight. Fewer than CPUs save memory
-   * and cost an atomic addition each, about 25 ns per context switch.
+   * Shards per slot: 1, 2, 4 or 8. By default one per CPU up to eight. Fewer shards than CPUs save memory and cost
+   * atomic additions, about 25 ns per context switch.
    */
   readonly shards?: 1 | 2 | 4 | 8;
   /** Instruction-pointer samples per second and CPU. Default 99. */
   readonly sampleHz?: number;
-  /** Keeps what becomes of cgroups from now on for `followCgroups`. Default false. */
+  /** Records created and removed cgroups for `followCgroups`. Default false. */
   readonly cgroupEvents?: boolean;
-  /** Every message of libbpf, with the verifier's log when a program is refused. */
+  /** Receives all messages of libbpf, with the verifier's log when a program is refused. */
   readonly onMessage?: (level: 'warn' | 'info' | 'debug', message: string) => void;
 }
 
-/** What a process may go on holding: see `Probes.dropCapabilities`. */
+/** Capabilities that a process may keep: see `Probes.dropCapabilities`. */
 export type Capability = 'CAP_BPF' | 'CAP_SYS_PTRACE';
 
-/** Loaded and attached BPF programs. They live no longer than this process. */
+/** Loaded and attached BPF programs, which the kernel removes when this process ends. */
 export interface Probes {
   readonly programs: readonly ProgramStatus[];
-  /** What is in force here; undefined when block I/O is not measured. */
+  /** Attribution in force on this host; undefined if block I/O is not measured. */
   readonly blockIoAttribution: BlockIoAttribution | undefined;
   /**
-   * Bills the cgroup, and its descendants that are not tracked themselves, to a slot of its own.
-   * Tracking an id twice answers the same slot.
+   * Bills the cgroup, and its descendants that are not tracked themselves, to a slot of its own. Tracking an id again
+   * returns the same slot.
    *
    * @throws NativeError `SLOTS_FULL`
    */
   track(cgroupId: bigint): number;
-  /** Frees the cgroup's slot; its counters are gone. Unknown ids are ignored. */
+  /** Frees the cgroup's slot and discards its counters. Ignores unknown ids. */
   untrack(cgroupId: bigint): void;
   /**
-   * Gives up, for good, every capability of every thread of this process but those to keep. The programs stay
-   * attached and everything goes on working. Answers the capabilities that stay: what the process has of `keep`,
-   * and CAP_BPF, which reading needs, before Linux 5.19 where unprivileged bpf(2) is disabled.
+   * Drops, irrevocably, all capabilities of all threads of this process except those to keep. The programs stay
+   * attached, and reading still works. Returns the capabilities that stay: those of `keep` that the process has, and
+   * CAP_BPF where reading needs it: before Linux 5.19, if unprivileged bpf(2) is disabled.
    *
    * @throws NativeError `PRIVILEGES_KEPT`
    */
   dropCapabilities(keep?: readonly Capability[]): readonly Capability[];
   /**
-   * Tells within 100 ms of cgroups that come and go, and first of those since the opening: a scan that follows the call
-   * misses none. Takes the place of an earlier listener. Nothing is told if the programs `cgroup_created` and
-   * `cgroup_removed` are not attached.
+   * Reports created and removed cgroups within 100 ms, beginning with those since the opening, so that a scan after the
+   * call misses none. Replaces an earlier listener. Reports nothing unless the programs `cgroup_created` and
+   * `cgroup_removed` are attached.
    */
   followCgroups(listener: (events: CgroupEvents) => void): void;
   /** Reads all maps in one pass. @throws NativeError `CLOSED` */
   read(): Snapshot;
   /**
-   * Lets the programs time themselves for so long, at three looks at the clock a run, and answers what they did
-   * meanwhile. Needs no capability. @throws NativeError `CLOSED`
+   * Has the programs measure their own run time for that long, at three clock reads per run, and returns their runs and
+   * time. Needs no capability. @throws NativeError `CLOSED`
    */
   measure(milliseconds: number): Promise<Costs>;
   /** Detaches and unloads; safe to call twice. */

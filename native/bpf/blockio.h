@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
-/* Latency, size and failures of requests to block devices, by device, operation and owner. */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* The blockio probe: latency, size and failures of block requests by owner, device and operation. */
 #ifndef KERNSCALE_BLOCKIO_H
 #define KERNSCALE_BLOCKIO_H
 
@@ -7,8 +7,8 @@
 #include "threads.h"
 
 /*
- * With the io controller on cgroup2, a request's blkcg is the cgroup that dirtied the pages or asked for them.
- * On hybrid hosts it is a v1 cgroup, and the owner is whoever submitted the request.
+ * True where the io controller is on cgroup2: a request's blkcg is then the cgroup that dirtied or read the pages. On
+ * hybrid hosts it is a v1 cgroup, and the owner is the request's submitter. Set before loading.
  */
 const volatile bool owner_is_blkcg = false;
 
@@ -16,10 +16,10 @@ struct bio___blkcg {
 	struct blkcg_gq *bi_blkg;
 } __attribute__((preserve_access_index));
 
-/* Since 6.12; macros before. */
+/* An enum since 6.12, macros before. */
 enum rqf_flags___bits { __RQF_FLUSH_SEQ___bits = 1 };
 
-/* By slot, device and operation. Bound: four per container on average, set before loading. */
+/* The pool's entries; those from `blockio_end` on were never used. Bound: four per container, set before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -28,6 +28,7 @@ struct {
 	__type(value, struct blockio_entry);
 } blockio SEC(".maps");
 
+/* Key -> position in `blockio`. Same bound. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
@@ -35,17 +36,19 @@ struct {
 	__type(value, __u32);
 } blockio_index SEC(".maps");
 
+/* Free positions, pushed by user space. Same bound. */
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK);
 	__uint(max_entries, 1);
 	__type(value, __u32);
-} blockio_freed SEC(".maps");
+} blockio_free SEC(".maps");
 
-__u32 blockio_fresh; /* entries never taken begin here */
+__u32 blockio_end;
 
+/* A request in flight. */
 struct pending {
-	__u64 request; /* 0: free */
-	__u32 slot;    /* of whoever submitted it */
+	__u64 request; /* address of its struct request; 0: free */
+	__u32 slot;    /* of its submitter */
 	__u32 bytes;   /* completed so far */
 };
 
@@ -55,11 +58,11 @@ struct pending_line {
 	struct pending requests[PENDING_PER_LINE];
 };
 
-#define MAX_PENDING_LINES 1024 /* a power of two: 4096 requests, above the queue depths of a machine's disks */
+#define MAX_PENDING_LINES 1024 /* a power of two: 4,096 requests, more than the queue depths of a machine's disks */
 
 /*
- * What is known of each request in flight, by the request struct's address. Where five in flight share a line, one
- * is forgotten, which is counted: among 256 in flight that happens once in a hundred times.
+ * Requests in flight, by a hash of the struct's address. A fifth request in one line overwrites the first, which is
+ * counted as a drop: with 256 requests in flight that affects one in a hundred.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -68,15 +71,15 @@ struct {
 	__type(value, struct pending_line);
 } pending SEC(".maps");
 
-static hot struct pending_line *line_of(struct request *request)
+static __always_inline struct pending_line *pending_line(struct request *request)
 {
-	/* Structs are at least 256 bytes apart. */
+	/* The structs are at least 256 bytes apart. */
 	__u32 line = ((lower_half(request) >> 8) * 0x9e3779b1) >> 16 & (MAX_PENDING_LINES - 1);
 
 	return bpf_map_lookup_elem(&pending, &line);
 }
 
-static hot struct pending *find_pending(struct pending_line *line, struct request *request)
+static __always_inline struct pending *find_pending(struct pending_line *line, struct request *request)
 {
 	for (int i = 0; line && i < PENDING_PER_LINE; i++)
 		if (line->requests[i].request == (__u64)request)
@@ -84,22 +87,23 @@ static hot struct pending *find_pending(struct pending_line *line, struct reques
 	return NULL;
 }
 
-static hot void count_in_flight(__u32 slot, __s64 change)
+static __always_inline void count_in_flight(__u32 slot, __s64 change)
 {
 	__s64 *requests = bpf_map_lookup_elem(&block_requests, &slot);
 
-	/* A slot that was freed meanwhile starts again from zero. */
+	/* A slot that was freed in between has started again from zero. */
 	if (requests && (change > 0 || *requests > 0))
 		__sync_fetch_and_add(requests, change);
 }
 
-/* A struct whose last request was merged into another is still in its place: that request never completed. */
-static hot struct pending *make_pending(struct pending_line *line, struct request *request)
+/* Reuses the entry of a struct whose last request was merged into another and so never completed. */
+static __always_inline struct pending *make_pending(struct pending_line *line, struct request *request)
 {
 	struct pending *found = find_pending(line, request);
 
 	for (int i = 0; !found && i < PENDING_PER_LINE; i++)
-		if (!line->requests[i].request && !__sync_val_compare_and_swap(&line->requests[i].request, 0, (__u64)request))
+		if (!line->requests[i].request &&
+		    !__sync_val_compare_and_swap(&line->requests[i].request, 0, (__u64)request))
 			return &line->requests[i];
 	if (!found)
 		found = &line->requests[0];
@@ -108,9 +112,9 @@ static hot struct pending *make_pending(struct pending_line *line, struct reques
 	return found;
 }
 
-static hot void remember_submitter(struct request *request)
+static __always_inline void add_request(struct request *request)
 {
-	struct pending_line *line = line_of(request);
+	struct pending_line *line = pending_line(request);
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *thread = find_thread(task);
 	struct pending *made;
@@ -125,10 +129,10 @@ static hot void remember_submitter(struct request *request)
 		block_requests_counted = true;
 }
 
-/* The request struct may be another request's afterwards. */
-static hot struct pending take_pending(struct request *request)
+/* Removes and returns the entry, because the struct request is reused by other requests. */
+static __always_inline struct pending take_pending(struct request *request)
 {
-	struct pending *found = find_pending(line_of(request), request);
+	struct pending *found = find_pending(pending_line(request), request);
 	struct pending taken = {};
 
 	if (found) {
@@ -141,35 +145,35 @@ static hot struct pending take_pending(struct request *request)
 	return taken;
 }
 
-/* In the submitter's own context (6.5+). */
+/* Runs in the submitter's context (6.5+). */
 SEC("tp_btf/block_io_start")
 int BPF_PROG(block_io_start, struct request *request)
 {
-	remember_submitter(request);
+	add_request(request);
 	return 0;
 }
 
-/* Before 6.5: often the submitter's context, sometimes a kworker's. */
+/* Before 6.5: usually in the submitter's context, sometimes in a kworker's. */
 SEC("tp_btf/block_rq_issue")
 int BPF_PROG(block_rq_issue, struct request *request)
 {
-	remember_submitter(request);
+	add_request(request);
 	return 0;
 }
 
-static hot __u32 owner_slot(struct request *request, __u32 submitter)
+static __always_inline __u32 owner_slot(struct request *request, __u32 submitter)
 {
 	struct bio___blkcg *bio = (void *)request->bio;
 	__u32 slot = 0;
 
 	if (owner_is_blkcg && bio && bpf_core_field_exists(bio->bi_blkg))
 		slot = find_slot(bio->bi_blkg->blkcg->css.cgroup);
-	/* Or an ancestor of the containers: the io controller is not enabled down to them. */
+	/* Slot 0: the io controller is enabled only for an ancestor of the containers. */
 	return slot ?: submitter;
 }
 
-/* In the terms of /proc/diskstats, which counts the same requests. `bytes`: of the whole request. */
-static hot int operation(struct request *request, __u32 bytes)
+/* Operation as /proc/diskstats, which counts the same requests, has it; -1: not counted. `bytes`: whole request. */
+static __always_inline int operation(struct request *request, __u32 bytes)
 {
 	const __u32 mask = 0xff, read = 0, write = 1, discard = 3, secure_erase = 5, zone_append = 7, zeroes = 9;
 	__u64 flags = request->cmd_flags;
@@ -178,7 +182,7 @@ static hot int operation(struct request *request, __u32 bytes)
 	case read:
 		return BLOCK_READ;
 	case write:
-		return bytes ? BLOCK_WRITE : BLOCK_FLUSH; /* what an fsync ends in: a write of nothing */
+		return bytes ? BLOCK_WRITE : BLOCK_FLUSH; /* an fsync ends in a write of no bytes */
 	case zone_append:
 	case zeroes:
 		return BLOCK_WRITE;
@@ -186,16 +190,16 @@ static hot int operation(struct request *request, __u32 bytes)
 	case secure_erase:
 		return BLOCK_DISCARD;
 	default:
-		/* Driver commands, zone management, and the flushes that the block layer makes of several askers'. */
+		/* Driver commands, zone management, and the flushes that the block layer shares between requests. */
 		return -1;
 	}
 }
 
 /*
- * A write that asks for a flush before or after it, on a device that has none built in, is cut into up to three
- * steps. Its data completes first, with this flag; then the request itself, without, and with no bytes left.
+ * True for a step of a write that the block layer splits because it requests a flush that the device does not do in
+ * one command. The data completes first, with this flag; then the request itself, without the flag and without bytes.
  */
-static hot bool is_step_of_flush(struct request *request)
+static __always_inline bool is_step_of_flush(struct request *request)
 {
 	const __u32 before_enum = 1 << 4;
 
@@ -204,33 +208,33 @@ static hot bool is_step_of_flush(struct request *request)
 	return request->rq_flags & before_enum;
 }
 
-static hot struct blockio_entry *find_blockio(struct blockio_key *key)
+static __always_inline struct blockio_entry *find_blockio(struct blockio_key *key)
 {
-	__u32 *place = bpf_map_lookup_elem(&blockio_index, key);
+	__u32 *position = bpf_map_lookup_elem(&blockio_index, key);
 
-	return place ? bpf_map_lookup_elem(&blockio, place) : NULL;
+	return position ? bpf_map_lookup_elem(&blockio, position) : NULL;
 }
 
 static __noinline struct blockio_entry *add_blockio(struct blockio_key *key, struct gendisk *disk)
 {
 	struct blockio_entry *entry;
-	__u32 place;
+	__u32 position;
 
 	if (!key)
 		return NULL;
-	entry = take_entry(&blockio, &blockio_freed, &blockio_fresh, &place);
+	entry = allocate_entry(&blockio, &blockio_free, &blockio_end, &position);
 	if (!entry) {
 		count_drop(DROP_BLOCKIO_FULL);
 		return NULL;
 	}
 	entry->key = *key;
 	BPF_CORE_READ_STR_INTO(&entry->device, disk, disk_name);
-	if (publish_entry((struct entry *)entry, &blockio_index, key, &blockio_freed, &place))
+	if (publish_entry((struct entry *)entry, &blockio_index, key, &blockio_free, &position))
 		return entry;
 	return find_blockio(key);
 }
 
-static hot void count_success(struct blockio_entry *entry, __u64 started, __u32 bytes)
+static __always_inline void count_success(struct blockio_entry *entry, __u64 started, __u32 bytes)
 {
 	__u64 length;
 
@@ -239,7 +243,7 @@ static hot void count_success(struct blockio_entry *entry, __u64 started, __u32 
 		__sync_fetch_and_add(&entry->size_buckets[size_bucket(bytes)], 1);
 	}
 	if (!started) {
-		/* Accounting is off for this queue (queue/iostats): there is no start to measure from. */
+		/* Accounting is off for this queue (queue/iostats): the request has no start time. */
 		count_drop(DROP_BLOCKIO_NO_START);
 		return;
 	}
@@ -248,7 +252,7 @@ static hot void count_success(struct blockio_entry *entry, __u64 started, __u32 
 	__sync_fetch_and_add(&entry->time_buckets[time_bucket(length)], 1);
 }
 
-/* Requests come here as the device saw them: what was split counts for each part, what was merged counts once. */
+/* Sees requests as the device does: split requests count once per part, merged ones once in total. */
 SEC("tp_btf/block_rq_complete")
 int BPF_PROG(block_rq_complete, struct request *request, blk_status_t error, unsigned int bytes)
 {
@@ -260,7 +264,7 @@ int BPF_PROG(block_rq_complete, struct request *request, blk_status_t error, uns
 	if (!disk || operation(request, 0) < 0)
 		return 0;
 	if (bytes < request->__data_len || is_step_of_flush(request)) {
-		part = find_pending(line_of(request), request);
+		part = find_pending(pending_line(request), request);
 		if (part)
 			part->bytes += bytes;
 		return 0;

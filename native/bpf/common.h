@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
-/* Maps, configuration and helpers that every probe shares. */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Configuration, maps and helpers that all programs share. */
 #ifndef KERNSCALE_COMMON_H
 #define KERNSCALE_COMMON_H
 
@@ -10,23 +10,22 @@
 #include <bpf/bpf_endian.h>
 
 #include "layout.h"
-#include "timing.h"
 
-#define hot __always_inline
+/* Written by user space before loading, so that the verifier removes the branches not taken. */
+const volatile __u32 shards = 1;            /* shards per slot: 1 to 8, a power of two when CPUs share them */
+const volatile bool shards_shared = false;  /* several CPUs write one shard: additions must be atomic */
+const volatile __u16 ephemeral_low = 32768; /* the host's net.ipv4.ip_local_port_range, for kernels of unknown layout */
 
-/* Set by user space before loading; the verifier then drops the branches not taken. */
-const volatile __u32 shards = 1;             /* rows per slot: 1 .. 8, a power of two when shared */
-const volatile bool shards_shared = false;   /* several CPUs write one row: additions must be atomic */
-const volatile __u16 ephemeral_low = 32768;  /* our own net.ipv4.ip_local_port_range; for unknown kernels */
-
-/* Raised by user space after every change of `slots`: cached slots of an older generation are looked up anew. */
+/* Incremented by user space after every change of `slots`: slots cached in an older generation are looked up again. */
 __u32 generation = 1;
+
+/* Dropped observations by cause, since load. Written by all programs, read by user space. */
 __u64 drops[NR_DROPS];
 
-/* The run-queue clock to which the iterator last settled every thread; 0 starts a new pass. */
-__u64 settle_clock;
+/* Run-queue clock up to which flush_threads credited every thread last; user space writes 0 before each pass. */
+__u64 flush_clock;
 
-/* cgroup id -> slot. Bound: the containers tracked at once, set before loading. */
+/* Cgroup id -> slot. Bound: tracked containers, set before loading. Written by user space. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
@@ -34,16 +33,16 @@ struct {
 	__type(value, __u32);
 } slots SEC(".maps");
 
-/* [slot x shard], slot 0 being everything untracked. Bound: (containers + 1) x shards, set before loading. */
+/* [slot x shard]; slot 0 is everything untracked. Bound: (containers + 1) x shards, set before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct row);
-} rows SEC(".maps");
+	__type(value, struct shard);
+} counters SEC(".maps");
 
-/* Requests sent on client connections and not answered yet. Bound: containers + 1, set before loading. */
+/* Client connections with an outstanding request, per slot. Bound: containers + 1, set before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -51,7 +50,7 @@ struct {
 	__type(value, __s64);
 } outstanding SEC(".maps");
 
-/* Block requests submitted by the container and not completed. Bound: containers + 1, set before loading. */
+/* Block requests in flight, per slot of their submitter. Bound: containers + 1, set before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -59,23 +58,53 @@ struct {
 	__type(value, __s64);
 } block_requests SEC(".maps");
 
-bool block_requests_counted; /* set by the first one */
+bool block_requests_counted; /* set by the first block request: the block I/O probe is loaded */
 
-static hot void count_drop(enum drop cause)
+static __always_inline void count_drop(enum drop cause)
 {
 	__sync_fetch_and_add(&drops[cause], 1);
 }
 
-static hot struct row *find_row(__u32 slot, __u32 cpu)
+static __always_inline struct shard *find_shard(__u32 slot, __u32 cpu)
 {
-	__u32 shard = shards_shared ? cpu & (shards - 1) : cpu;
-	__u32 index = slot * shards + shard;
+	__u32 number = shards_shared ? cpu & (shards - 1) : cpu;
+	__u32 index = slot * shards + number;
 
-	return bpf_map_lookup_elem(&rows, &index);
+	return bpf_map_lookup_elem(&counters, &index);
 }
 
-/* The verifier forbids arithmetic on pointers to kernel objects, but not on half of one. */
-static hot __u64 lower_half(const void *pointer)
+/* A plain addition suffices where only sched_switch writes, with interrupts off, and the CPU has a shard of its own. */
+#define add_to(counter, value)                                     \
+	do {                                                       \
+		if (shards_shared)                                 \
+			__sync_fetch_and_add(&(counter), (value)); \
+		else                                               \
+			(counter) += (value);                      \
+	} while (0)
+
+extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
+
+/*
+ * Reads of kernel memory. Where the kernel has bpf_rdonly_cast (6.2, a35b9af4ec2c) they are the verifier's typed loads
+ * (2 ns), elsewhere helper calls (15 ns); the verifier removes the branch that this kernel cannot take.
+ * The value of the inner statement expression has the member's type without its qualifiers.
+ */
+#define typed(type, pointer)                                                                                  \
+	((type *)(bpf_rdonly_cast ? bpf_rdonly_cast((const void *)(pointer), bpf_core_type_id_kernel(type)) : \
+				    (void *)(pointer)))
+#define peek(pointer, member)                                          \
+	({                                                             \
+		typeof(({ (pointer)->member; })) value__;              \
+                                                                       \
+		if (bpf_rdonly_cast)                                   \
+			value__ = (pointer)->member;                   \
+		else                                                   \
+			BPF_CORE_READ_INTO(&value__, pointer, member); \
+		value__;                                               \
+	})
+
+/* The verifier forbids arithmetic on pointers to kernel objects, but not on their lower half. */
+static __always_inline __u64 lower_half(const void *pointer)
 {
 	__u64 half;
 
@@ -83,28 +112,19 @@ static hot __u64 lower_half(const void *pointer)
 	return half;
 }
 
-/* Only the sched_switch program writes a CPU's scheduler series, with interrupts off. */
-#define add_to(counter, value)                                             \
-	do {                                                               \
-		if (shards_shared)                                         \
-			__sync_fetch_and_add(&(counter), (value));         \
-		else                                                       \
-			(counter) += (value);                              \
-	} while (0)
-
-/* A bound that the compiler knows already, kept for the verifier, which does not. */
-#define AT_MOST(value, limit)                                       \
-	({                                                          \
-		barrier_var(value);                                 \
-		(value) < (limit) ? (value) : (limit);              \
+/* Clamps a value for the verifier where the compiler, which knows the limit already, would drop the check. */
+#define AT_MOST(value, limit)                          \
+	({                                             \
+		barrier_var(value);                    \
+		(value) < (limit) ? (value) : (limit); \
 	})
 
-/* By a de Bruijn sequence: where intervals vary, the branches of a search would be guessed wrong. 0 for 0. */
-static hot __u32 log2_floor(__u32 value)
+/* By a de Bruijn sequence: the branches of a search mispredict where intervals vary. Returns 0 for 0. */
+static __always_inline __u32 log2_floor(__u32 value)
 {
 	static const __u8 logarithms[32] = {
-		0, 9, 1, 10, 13, 21, 2, 29, 11, 14, 16, 18, 22, 25, 3, 30,
-		8, 12, 20, 28, 15, 17, 24, 7, 19, 27, 23, 6, 26, 5, 4, 31,
+		0, 9,  1,  10, 13, 21, 2,  29, 11, 14, 16, 18, 22, 25, 3, 30,
+		8, 12, 20, 28, 15, 17, 24, 7,  19, 27, 23, 6,  26, 5,  4, 31,
 	};
 
 	value |= value >> 1;
@@ -115,7 +135,7 @@ static hot __u32 log2_floor(__u32 value)
 	return logarithms[(__u32)(value * 0x07c4acddU) >> 27];
 }
 
-/* floor(10^9 * 2^exp): an integer number of nanoseconds is <= 2^exp s just when it is <= this. */
+/* floor(10^9 * 2^exp): an integer number of nanoseconds is <= 2^exp s exactly when it is <= this. */
 #define BOUND(exp) ((1000000000ULL << TIME_MAX_EXP) >> (TIME_MAX_EXP - (exp)))
 
 static const __u64 time_bounds_ns[32] = {
@@ -125,12 +145,12 @@ static const __u64 time_bounds_ns[32] = {
 };
 
 /*
- * The bucket with the smallest upper bound that is not below the value, exactly, and without a division or a branch
- * that depends on it: 10^9 lies between 2^29 and 2^30, so floor(log2(ns)) leaves two candidates and a comparison picks.
+ * Index of the bucket with the smallest upper bound >= the value, exact, without a division or a branch that depends
+ * on the value: 10^9 lies between 2^29 and 2^30, so floor(log2(ns)) leaves two candidates and one comparison decides.
  */
-static hot __u32 time_bucket(__u64 ns)
+static __always_inline __u32 time_bucket(__u64 ns)
 {
-	const __u32 below = 29 + TIME_MIN_EXP; /* log2 of the nanoseconds that the first bound could start with */
+	const __u32 below = 29 + TIME_MIN_EXP; /* floor(log2) of the first upper bound in nanoseconds */
 	const __u32 last = NR_TIME_BUCKETS - 1;
 	__u32 guess, bucket;
 
@@ -141,7 +161,7 @@ static hot __u32 time_bucket(__u64 ns)
 	return AT_MOST(bucket, last);
 }
 
-static hot __u32 size_bucket(__u32 bytes)
+static __always_inline __u32 size_bucket(__u32 bytes)
 {
 	const __u32 last = NR_SIZE_BUCKETS - 1;
 	__u32 bucket;
@@ -151,5 +171,62 @@ static hot __u32 size_bucket(__u32 bytes)
 	bucket = log2_floor(bytes - 1) + 1 - SIZE_MIN_EXP;
 	return AT_MOST(bucket, last);
 }
+
+/*
+ * Each program's run time, measured by itself: the kernel's own BPF statistics need CAP_SYS_ADMIN, which the exporter
+ * does not have. Off except for short bursts; a program then pays for one load of the flag.
+ *
+ * Written by user space. In .data, beside `generation`, which sched_switch reads anyway.
+ */
+bool timing_enabled SEC(".data");
+
+/* In a section of their own, where user space finds them by the program's name. */
+#define DEFINE_COST(program) __u64 cost_##program[COST_WORDS] SEC(".data.costs") __attribute__((aligned(64)))
+
+static __always_inline __u64 start_timing(void)
+{
+	__u64 before, now;
+
+	if (!timing_enabled)
+		return 0;
+	before = bpf_ktime_get_ns();
+	now = bpf_ktime_get_ns();
+	/* Later by the cost of the clock read that will end the measurement. */
+	return now + (now - before);
+}
+
+static __always_inline void stop_timing(__u64 started, __u64 *cost)
+{
+	if (!started)
+		return;
+	__sync_fetch_and_add(&cost[COST_RUNS], 1);
+	__sync_fetch_and_add(&cost[COST_NANOSECONDS], bpf_ktime_get_ns() - started);
+}
+
+#define timed(program, work)                          \
+	({                                            \
+		__u64 started = start_timing();       \
+		int result = (work);                  \
+                                                      \
+		stop_timing(started, cost_##program); \
+		result;                               \
+	})
+
+/* libbpf's BPF_PROG plus timing, so that no program of this object can be left untimed. */
+/* clang-format off */
+#undef BPF_PROG
+#define BPF_PROG(name, args...)                                                 \
+	name(unsigned long long *ctx);                                          \
+	DEFINE_COST(name);                                                      \
+	static __always_inline int ____##name(unsigned long long *ctx, ##args); \
+	int name(unsigned long long *ctx)                                       \
+	{                                                                       \
+		_Pragma("GCC diagnostic push")                                  \
+		_Pragma("GCC diagnostic ignored \"-Wint-conversion\"")          \
+		return timed(name, ____##name(___bpf_ctx_cast(args)));          \
+		_Pragma("GCC diagnostic pop")                                   \
+	}                                                                       \
+	static __always_inline int ____##name(unsigned long long *ctx, ##args)
+/* clang-format on */
 
 #endif

@@ -1,12 +1,13 @@
-// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
-/* One object, so that the probes share their maps; user space drops the programs that a kernel cannot run. */
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * All programs in one object, one header per probe, so that probes share maps. User space leaves out the programs that
+ * a kernel refuses.
+ */
 #include "scheduler.h"
-#include "settle.h"
-#include "moves.h"
 #include "uring.h"
 #include "sampling.h"
 #include "blockio.h"
 #include "tcp.h"
-#include "cgroups.h"
+#include "cgroup_events.h"
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
+char LICENSE[] SEC("license") = "GPL";

@@ -1,9 +1,9 @@
-/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
-/* What the kernel side writes and the user side reads: the one place where both agree on memory. */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Memory layout shared by the BPF programs, which write it, and the addon, which reads it. */
 #ifndef KERNSCALE_LAYOUT_H
 #define KERNSCALE_LAYOUT_H
 
-/* In the order of STATES in ../types.ts. */
+/* Thread states, in the order of STATES in ../types.ts. */
 enum thread_state {
 	STATE_ONCPU,
 	STATE_RUNQUEUE,
@@ -19,41 +19,41 @@ enum thread_state {
 };
 
 /*
- * Upper bounds 2^-20 s (954 ns) to 2^6 s (64 s), then +Inf. Powers of two of a second, so that the bounds are
- * those of a Prometheus native histogram of schema 0.
+ * Upper bounds 2^-20 s (954 ns) to 2^6 s (64 s), then +Inf. Powers of two of a second are the bounds of a Prometheus
+ * native histogram of schema 0.
  */
 #define TIME_MIN_EXP (-20)
 #define TIME_MAX_EXP 6
 #define NR_TIME_BUCKETS (TIME_MAX_EXP - TIME_MIN_EXP + 2)
 
-/* Upper bounds 2^9 (one sector) to 2^26 bytes (64 MiB), then +Inf. */
+/* Upper bounds 2^9 bytes (one sector) to 2^26 bytes (64 MiB), then +Inf. */
 #define SIZE_MIN_EXP 9
 #define SIZE_MAX_EXP 26
 #define NR_SIZE_BUCKETS (SIZE_MAX_EXP - SIZE_MIN_EXP + 2)
 
 /*
- * Time in one state: 128 bytes, two cache lines, so that one transition touches two lines and no more.
- * `total_ns` grows by what the settling iterator has not credited yet, `sum_ns` by whole finished intervals.
- * Bucket counters are 32 bits wide: user space reads often enough to see each wrap.
+ * Time in one state, in nanoseconds: 128 bytes, two cache lines, so that a state change touches two lines only.
+ * `total_ns` plus the flushed time of the slot includes in-flight intervals; `sum_ns` has finished intervals only.
+ * Bucket counters wrap at 2^32; user space reads often enough to see each wrap.
  */
-struct series {
+struct time_histogram {
 	unsigned long long total_ns;
 	unsigned long long sum_ns;
 	unsigned int buckets[NR_TIME_BUCKETS];
 };
 
-/* One container's row on one shard (one CPU, or several on large machines). */
-struct row {
-	struct series states[NR_STATES];
-	struct series tcp_serve;
+/* One copy of a slot's counters, written by one CPU or, on large machines, by several. */
+struct shard {
+	struct time_histogram states[NR_STATES];
+	struct time_histogram tcp_serve;
 	unsigned long long samples_user;
 	unsigned long long samples_kernel;
 	unsigned long long tcp_serve_overlapped;
-	unsigned long long reserved[5]; /* rounds the row up to whole cache lines: no false sharing */
+	unsigned long long reserved[5]; /* rounds the shard up to whole cache lines: no false sharing */
 };
 
-/* Unfinished time credited by the settling iterator; only one reader runs it at a time. */
-struct settled {
+/* Time of in-flight intervals credited by flush_threads, in nanoseconds; one reader at a time runs it. */
+struct flushed {
 	unsigned long long total_ns[NR_STATES];
 };
 
@@ -61,16 +61,16 @@ struct settled {
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, NR_BLOCK_OPS };
 
 /*
- * What entries of a pool (pool.h) begin with; the key follows `use`, and its first word is the slot. `use` is 0 for
- * one that is free, and otherwise a number that no other entry ever had, or ENTRY_RETIRED.
+ * Common start of all entries of a pool (pool.h). The key follows `id`, and its first word is the slot. `id` is 0 for
+ * a free entry, ENTRY_DRAINING, or a number that no other entry has ever had.
  */
 struct entry {
-	unsigned int use;
+	unsigned int id;
 	unsigned int slot;
 };
 
-/* Nobody finds it any more, but who found it a moment ago may still write to it. */
-#define ENTRY_RETIRED (~0U)
+/* Evicted: lookups no longer find the entry, but a program that found it earlier may still write to it. */
+#define ENTRY_DRAINING (~0U)
 
 struct blockio_key {
 	unsigned int slot;
@@ -78,9 +78,10 @@ struct blockio_key {
 	unsigned int op;
 };
 
+/* Block requests of one slot, device and operation; buckets are not cumulative. */
 #define MAX_DEVICE_NAME 32
 struct blockio_entry {
-	unsigned int use;
+	unsigned int id;
 	struct blockio_key key;
 	char device[MAX_DEVICE_NAME];
 	unsigned long long failures;
@@ -90,7 +91,7 @@ struct blockio_entry {
 	unsigned long long size_buckets[NR_SIZE_BUCKETS];
 };
 
-/* `family` 0 stands for the peers beyond a container's bound. */
+/* `family` 0 stands for all peers beyond a container's limit. */
 struct peer_key {
 	unsigned int slot;
 	unsigned short port;
@@ -98,11 +99,12 @@ struct peer_key {
 	unsigned char address[16];
 };
 
+/* Client side of all connections from one slot to one peer. */
 struct peer_entry {
-	unsigned int use;
+	unsigned int id;
 	struct peer_key key;
 	unsigned long long sum_ns;
-	unsigned long long last_seen; /* settling clock at its last event */
+	unsigned long long last_seen; /* flush_clock at its last event */
 	unsigned long long overlapped;
 	unsigned long long connections;
 	unsigned long long failures;
@@ -110,14 +112,14 @@ struct peer_entry {
 	unsigned long long buckets[NR_TIME_BUCKETS];
 };
 
-/* Peers told apart per container; the rest is folded into `other` and counted. */
+/* Peers with an entry of their own per container; all others share the entry `other` and are counted as dropped. */
 #define MAX_PEERS_PER_SLOT 64
 
-/* What the pools hold per container on average; their bounds are these times the containers tracked. */
+/* Average entries per container: the bound of a pool is this number times the tracked containers. */
 #define BLOCKIO_PER_CONTAINER 4
 #define PEERS_PER_CONTAINER 4
 
-/* In the order of DROPS in ../index.ts. */
+/* Causes of dropped observations, in the order of DROPS in ../decode.ts. */
 enum drop {
 	DROP_THREADS_FULL,
 	DROP_CONNECTIONS_FULL,
@@ -128,15 +130,15 @@ enum drop {
 	DROP_EVENTS_FULL,
 	DROP_SWITCHES_MISSED,
 	DROP_MESSAGES_MISSED,
-	DROP_RUNS_SKIPPED, /* counted by the kernel itself: read from the programs, not from `drops` */
+	DROP_RUNS_SKIPPED, /* counted by the kernel per program, not in `drops` */
 	NR_DROPS,
 };
 
-/* What one program did while it was timed: a cache line, so that programs do not disturb each other. */
+/* Words of one program's own accounting; padded to a cache line so that programs do not disturb each other. */
 enum cost { COST_RUNS, COST_NANOSECONDS, COST_WORDS = 8 };
 
-/* A cgroup appeared or went away. */
-#define MAX_CGROUP_NAME 256 /* NAME_MAX, and the 0 at the end */
+/* A cgroup directory that was created or removed. */
+#define MAX_CGROUP_NAME 256 /* NAME_MAX and the terminating zero */
 struct cgroup_event {
 	unsigned long long id, parent;
 	unsigned int removed;

@@ -1,40 +1,44 @@
-/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Pools: entries with a key in a flat array that user space reads without a system call, and a hash map that finds an
- * entry's place by its key. Who keeps a place needs no second search, as long as the entry's `use` is what it was.
+ * Pools: keyed entries in a flat array that user space maps and reads without system calls, beside a hash map, the
+ * index, that maps a key to an entry's position. A cached position is valid as long as the entry's `id` is unchanged.
  *
- * Entries are taken here and given back by user space, which retires them first (src/pools.c).
+ * Programs allocate entries; user space evicts and frees them (src/pool.c).
  */
 #ifndef KERNSCALE_POOL_H
 #define KERNSCALE_POOL_H
 
 #include "common.h"
 
-#define NO_PLACE (~0U)
+#define NO_POSITION (~0U)
 
-/* Of every pool: `use` of the entry taken last. */
-__u32 last_use;
+/* `id` of the entry allocated last, in any pool. */
+__u32 last_entry_id;
 
-/* An entry that user space gave back, or the first one never taken. NULL: there is none. */
-static hot void *take_entry(void *entries, void *freed, __u32 *fresh, __u32 *place)
+/* An entry from the free list, or the first one never used before; NULL when the pool is full. */
+static __always_inline void *allocate_entry(void *entries, void *free_list, __u32 *end, __u32 *position)
 {
-	if (!bpf_map_pop_elem(freed, place))
-		return bpf_map_lookup_elem(entries, place);
-	*place = *fresh;
-	if (!bpf_map_lookup_elem(entries, place))
+	if (!bpf_map_pop_elem(free_list, position))
+		return bpf_map_lookup_elem(entries, position);
+	*position = *end;
+	if (!bpf_map_lookup_elem(entries, position))
 		return NULL;
-	*place = __sync_fetch_and_add(fresh, 1);
-	return bpf_map_lookup_elem(entries, place);
+	*position = __sync_fetch_and_add(end, 1);
+	return bpf_map_lookup_elem(entries, position);
 }
 
-/* Lets user space see an entry of which the key is written, and programs find it. False: somebody else was faster. */
-static hot bool publish_entry(struct entry *entry, void *index, const void *key, void *freed, __u32 *place)
+/*
+ * Makes an entry with a complete key visible to user space and to lookups. False, and the entry is free again, when
+ * another CPU published the same key first.
+ */
+static __always_inline bool publish_entry(struct entry *entry, void *index, const void *key, void *free_list,
+					  __u32 *position)
 {
-	__sync_lock_test_and_set(&entry->use, __sync_fetch_and_add(&last_use, 1) + 1);
-	if (!bpf_map_update_elem(index, key, place, BPF_NOEXIST))
+	__sync_lock_test_and_set(&entry->id, __sync_fetch_and_add(&last_entry_id, 1) + 1);
+	if (!bpf_map_update_elem(index, key, position, BPF_NOEXIST))
 		return true;
-	entry->use = 0;
-	bpf_map_push_elem(freed, place, BPF_ANY);
+	entry->id = 0;
+	bpf_map_push_elem(free_list, position, BPF_ANY);
 	return false;
 }
 

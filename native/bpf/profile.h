@@ -30,7 +30,7 @@ struct mapping {
 	unsigned long long end;
 	unsigned long long offset; /* of `start` in the file, in bytes */
 	unsigned long long inode;  /* 0: no file */
-	unsigned int device;	   /* kernel dev_t: 12 bits major, 20 bits minor */
+	unsigned int device;       /* kernel dev_t: 12 bits major, 20 bits minor */
 	unsigned int pid;
 	unsigned int path_size;
 	unsigned int reserved;

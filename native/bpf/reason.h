@@ -1,14 +1,13 @@
-/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Why a thread is blocked, read from the thread itself when it leaves the CPU: the system call it is in, that
- * call's arguments, and what kind of file they name. No system call is hooked: a hook would slow down every one.
+ * Blocked reason of a thread, derived when it leaves the CPU from the system call it is in, that call's arguments, and
+ * the kind of file they name. No system call is hooked, because a hook would slow down every call.
  *
- * Where the kernel cannot tell, the answer is the state that cannot cause a wrong scale-up.
+ * Where the kernel does not tell, the reason is the one that cannot cause a wrong scale-up.
  */
 #ifndef KERNSCALE_REASON_H
 #define KERNSCALE_REASON_H
 
-#include "common.h"
 #include "threads.h"
 #include "sockets.h"
 #include "syscalls.h"
@@ -24,35 +23,35 @@
 #define FUSE_SUPER_MAGIC 0x65735546
 
 #define TASK_STOPPED_OR_TRACED (4 | 8)
-#define TASK_FROZEN 0x8000 /* by the freezer of cgroup v1, or for a suspended machine (6.1+) */
-#define JOBCTL_TRAP_FREEZE (1 << 23) /* by cgroup.freeze of cgroup2: a container that is paused */
+#define TASK_FROZEN 0x8000           /* freezer of cgroup v1, or system suspend (6.1+) */
+#define JOBCTL_TRAP_FREEZE (1 << 23) /* cgroup.freeze of cgroup2: a paused container */
 #define TASK_UNINTERRUPTIBLE 2
-#define PF_USER_WORKER 0x00004000 /* io_uring and vhost workers; PF_IO_WORKER is another bit before 6.4 */
+#define PF_USER_WORKER 0x00004000 /* io_uring and vhost workers; before 6.4 PF_IO_WORKER, another bit */
 #define PF_KTHREAD 0x00200000
 
-static hot bool in_iowait(struct task_struct *task)
+static __always_inline bool in_iowait(struct task_struct *task)
 {
 	return BPF_CORE_READ_BITFIELD(task, in_iowait);
 }
 
-/* Waiting for events of many files: for an answer if one is due, else for work. */
-static hot enum thread_state multiplexed(__u32 slot)
+/* Wait for events of many files: for a response if one is outstanding, else for work. */
+static __always_inline enum thread_state waiting_for_events(__u32 slot)
 {
-	__s64 *due = bpf_map_lookup_elem(&outstanding, &slot);
+	__s64 *requests = bpf_map_lookup_elem(&outstanding, &slot);
 
-	return slot && due && *due > 0 ? STATE_NETWORK : STATE_IDLE;
+	return slot && requests && *requests > 0 ? STATE_NETWORK : STATE_IDLE;
 }
 
-/* Waiting for asynchronous requests that other threads may have made: of the disk if it has any of the container's. */
-static hot enum thread_state completions(__u32 slot)
+/* Wait for asynchronous I/O that any thread may have submitted: disk if the container has block requests in flight. */
+static __always_inline enum thread_state waiting_for_completions(__u32 slot)
 {
 	__s64 *requests = bpf_map_lookup_elem(&block_requests, &slot);
 
-	return requests && *requests > 0 ? STATE_DISK : multiplexed(slot);
+	return requests && *requests > 0 ? STATE_DISK : waiting_for_events(slot);
 }
 
-/* eventfd, timerfd and their kin share one inode: only the name tells them apart. */
-static hot enum thread_state waiting_on_anonymous(struct file *file, __u32 slot)
+/* eventfd, timerfd and the like share one inode; only the dentry's name tells them apart. */
+static __always_inline enum thread_state waiting_on_anonymous(struct file *file, __u32 slot)
 {
 	char name[8] = {};
 	struct dentry *entry = peek(file, f_path.dentry);
@@ -62,12 +61,12 @@ static hot enum thread_state waiting_on_anonymous(struct file *file, __u32 slot)
 		return STATE_SLEEP;
 	if (name[1] == 'e' && name[6] == 'f') /* [eventfd] */
 		return STATE_IPC;
-	if (name[1] == 'e' && name[6] == 'p') /* [eventpoll], which one can poll */
-		return multiplexed(slot);
+	if (name[1] == 'e' && name[6] == 'p') /* [eventpoll], inside another poll */
+		return waiting_for_events(slot);
 	return STATE_IDLE; /* [signalfd], inotify, [fanotify] */
 }
 
-static hot struct file *find_file(struct task_struct *task, __u32 fd)
+static __always_inline struct file *find_file(struct task_struct *task, __u32 fd)
 {
 	struct fdtable *table = task->files->fdt;
 	struct files_struct *array;
@@ -75,30 +74,31 @@ static hot struct file *find_file(struct task_struct *task, __u32 fd)
 	if (fd >= table->max_fds)
 		return NULL;
 	/*
-	 * An element of `struct file **` read as a member of a type the verifier knows: files_struct ends in an
-	 * array of such pointers.
+	 * Reads an element of `struct file **` as a member of a type the verifier knows: files_struct ends in an array
+	 * of such pointers.
 	 */
-	array = typed(struct files_struct, (__u64)(table->fd + fd) - bpf_core_field_offset(struct files_struct, fd_array));
+	array = typed(struct files_struct,
+		      (__u64)(table->fd + fd) - bpf_core_field_offset(struct files_struct, fd_array));
 	return peek(array, fd_array[0]);
 }
 
-/* Disks are waited for without regard to signals. What else looks like a file is a process' (FUSE) or /proc's. */
-static hot enum thread_state waiting_on_regular(struct super_block *filesystem, __u32 state)
+/* Waits for a disk are uninterruptible. Other waits on a regular file are for a FUSE process, or in /proc. */
+static __always_inline enum thread_state waiting_on_regular(struct super_block *filesystem, __u32 state)
 {
 	if (state & TASK_UNINTERRUPTIBLE)
 		return STATE_DISK;
 	return peek(filesystem, s_magic) == FUSE_SUPER_MAGIC ? STATE_IPC : STATE_IDLE;
 }
 
-static hot enum thread_state waiting_on_fd(struct task_struct *task, __u32 slot, __u32 fd, enum direction direction,
-					   __u32 state)
+static __always_inline enum thread_state waiting_on_fd(struct task_struct *task, __u32 slot, __u32 fd,
+						       enum direction direction, __u32 state)
 {
 	struct file *file = find_file(task, fd);
 	struct inode *inode;
 	struct super_block *filesystem;
 	__u16 mode;
 
-	/* Also of another file than this one: sendfile's source, a mapped buffer. */
+	/* Possibly for another file than this one: sendfile's source, a mapped buffer. */
 	if (in_iowait(task))
 		return STATE_DISK;
 	if (!file)
@@ -113,16 +113,16 @@ static hot enum thread_state waiting_on_fd(struct task_struct *task, __u32 slot,
 		return STATE_DISK;
 	if (mode == S_IFCHR)
 		return STATE_IDLE;
-	/* Anonymous inodes have had no type, and since 6.17 are regular files. */
+	/* Anonymous inodes have no type before 6.17, and are regular files since. */
 	filesystem = peek(inode, i_sb);
 	if (peek(filesystem, s_magic) == ANON_INODE_FS_MAGIC)
 		return waiting_on_anonymous(file, slot);
 	return waiting_on_regular(filesystem, state);
 }
 
-/* Out of a pipe into a socket: the pipe is but a buffer, and was filled before. */
-static hot enum thread_state waiting_in_splice(struct task_struct *task, __u32 slot, __u32 from, __u32 to,
-					       __u32 state)
+/* From a pipe into a socket, the pipe is only a buffer that was filled before: the wait is for the socket. */
+static __always_inline enum thread_state waiting_in_splice(struct task_struct *task, __u32 slot, __u32 from, __u32 to,
+							   __u32 state)
 {
 	enum thread_state reason = waiting_on_fd(task, slot, from, READS, state);
 
@@ -131,8 +131,9 @@ static hot enum thread_state waiting_in_splice(struct task_struct *task, __u32 s
 	return reason;
 }
 
-/* poll() of one file is how runtimes wait with a time-out: as good as a read of that file. */
-static hot enum thread_state waiting_in_poll(struct task_struct *task, struct pt_regs *regs, __u32 slot, __u32 state)
+/* Runtimes poll() a single file to read it with a time-out: that wait is the same as the read. */
+static __always_inline enum thread_state waiting_in_poll(struct task_struct *task, struct pt_regs *regs, __u32 slot,
+							 __u32 state)
 {
 	__u64 fds = SYSCALL_ARG1(regs);
 	__u64 count = SYSCALL_ARG2(regs);
@@ -143,14 +144,14 @@ static hot enum thread_state waiting_in_poll(struct task_struct *task, struct pt
 		return STATE_SLEEP;
 	if (count > 1 || task != bpf_get_current_task_btf() ||
 	    bpf_probe_read_user(&pollfd, sizeof(pollfd), (void *)fds))
-		return multiplexed(slot);
+		return waiting_for_events(slot);
 	if (pollfd.fd < 0)
 		return STATE_SLEEP;
 	return waiting_on_fd(task, slot, pollfd.fd, pollfd.events & poll_in ? READS : WRITES, state);
 }
 
-/* A lock's semaphore is given back when its holder dies (SEM_UNDO); one that counts work must not be. */
-static hot enum thread_state waiting_in_semop(struct task_struct *task, __u64 operations)
+/* SEM_UNDO, which releases a semaphore when its holder dies, marks a lock; a semaphore that counts work omits it. */
+static __always_inline enum thread_state waiting_in_semop(struct task_struct *task, __u64 operations)
 {
 	const short undo = 0x1000;
 	struct sembuf first = {};
@@ -161,17 +162,18 @@ static hot enum thread_state waiting_in_semop(struct task_struct *task, __u64 op
 }
 
 /*
- * A page fault, or a change of the address space: of the disk, or queued for the address space's lock; with regard to
- * signals, of another thread that supplies the page (userfaultfd).
+ * Wait in a page fault or a change of the address space: for a disk, for the address space's lock, or, if
+ * interruptible, for another thread that supplies the page (userfaultfd).
  */
-static hot enum thread_state waiting_for_memory(struct task_struct *task, __u32 state)
+static __always_inline enum thread_state waiting_for_memory(struct task_struct *task, __u32 state)
 {
 	if (in_iowait(task))
 		return STATE_DISK;
 	return state & TASK_UNINTERRUPTIBLE ? STATE_LOCK : STATE_IPC;
 }
 
-static hot enum thread_state waiting_in_syscall(struct task_struct *task, struct thread *thread, __u32 slot, __u32 state)
+static __always_inline enum thread_state waiting_in_syscall(struct task_struct *task, struct thread *thread, __u32 slot,
+							    __u32 state)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	__u64 number = SYSCALL_NUMBER(regs);
@@ -190,11 +192,11 @@ static hot enum thread_state waiting_in_syscall(struct task_struct *task, struct
 	case WAITS_FUTEX:
 		return waiting_in_futex(task, regs);
 	case WAITS_EPOLL:
-		return multiplexed(slot);
+		return waiting_for_events(slot);
 	case WAITS_POLL:
 		return waiting_in_poll(task, regs, slot, state);
 	case WAITS_SELECT:
-		return first == 0 ? STATE_SLEEP : multiplexed(slot);
+		return first == 0 ? STATE_SLEEP : waiting_for_events(slot);
 	case WAITS_SLEEP:
 		return STATE_SLEEP;
 	case WAITS_WORK:
@@ -202,10 +204,10 @@ static hot enum thread_state waiting_in_syscall(struct task_struct *task, struct
 	case WAITS_DISK:
 		return STATE_DISK;
 	case WAITS_FILES:
-		/* Of the disk, its file system's journal, a directory's lock; with regard to signals, of a FIFO's peer. */
+		/* Uninterruptible: disk, journal or directory lock. Interruptible: the other end of a FIFO. */
 		return state & TASK_UNINTERRUPTIBLE ? STATE_DISK : STATE_IPC;
 	case WAITS_CLOSE:
-		/* With regard to signals, for the peer to take what was sent (SO_LINGER). */
+		/* Interruptible: SO_LINGER waits for the peer to receive what was sent. */
 		return state & TASK_UNINTERRUPTIBLE ? STATE_DISK : STATE_NETWORK;
 	case WAITS_LOCK:
 		return STATE_LOCK;
@@ -216,18 +218,19 @@ static hot enum thread_state waiting_in_syscall(struct task_struct *task, struct
 	case WAITS_MEMORY:
 		return waiting_for_memory(task, state);
 	case WAITS_AIO:
-		return block_requests_counted ? completions(slot) : STATE_DISK;
+		return block_requests_counted ? waiting_for_completions(slot) : STATE_DISK;
 	case WAITS_URING:
-		/* in_iowait says nothing here: the kernel sets it for whoever waits for a completion. */
+		/* in_iowait tells nothing here: the kernel sets it during any wait for a completion. */
 		if (!thread->uring_reason)
-			return completions(slot);
-		return thread->uring_reason == STATE_NETWORK ? multiplexed(slot) : thread->uring_reason;
+			return waiting_for_completions(slot);
+		return thread->uring_reason == STATE_NETWORK ? waiting_for_events(slot) : thread->uring_reason;
 	default:
 		return in_iowait(task) ? STATE_DISK : STATE_OTHER;
 	}
 }
 
-static hot enum thread_state reason_of(struct task_struct *task, struct thread *thread, __u32 slot, __u32 state)
+static __always_inline enum thread_state blocked_reason(struct task_struct *task, struct thread *thread, __u32 slot,
+							__u32 state)
 {
 	if (task->flags & (PF_KTHREAD | PF_USER_WORKER))
 		return in_iowait(task) ? STATE_DISK : STATE_IDLE;

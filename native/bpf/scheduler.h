@@ -1,21 +1,23 @@
-/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Every instant of every thread: on a CPU, waiting for one, out of quota, or blocked for a reason.
+ * The scheduler probe: every instant of every thread in one state, on a CPU, waiting for one, out of quota, or blocked
+ * for a reason.
  *
- * One program on sched_switch sees both ends of every state; there is no hook on wake-ups, because the kernel
- * itself notes when a thread became runnable (sched_info, kept for /proc/PID/schedstat). Intervals that are not
- * finished are credited by an iterator over all threads that user space runs before it reads:
- * see docs/probes.md for why.
+ * One program on sched_switch sees both ends of every state. Nothing is attached to wake-ups, because the kernel itself
+ * records when a thread became runnable (sched_info, kept for /proc/PID/schedstat). In-flight intervals are credited
+ * by flush_threads, which user space runs before it reads. docs/probes.md explains why.
  */
 #ifndef KERNSCALE_SCHEDULER_H
 #define KERNSCALE_SCHEDULER_H
 
+#include "flush.h"
 #include "reason.h"
 #include "states.h"
 
 #define TASK_DEAD 0x80
 
-static hot void arrive(struct row *row, struct thread *thread, struct task_struct *task, __u64 now)
+/* Counts the states that end as the thread gets a CPU. */
+static __always_inline void switch_in(struct shard *shard, struct thread *thread, struct task_struct *task, __u64 now)
 {
 	__u32 state = thread->state;
 	__u64 runnable, contending;
@@ -28,71 +30,72 @@ static hot void arrive(struct row *row, struct thread *thread, struct task_struc
 			state = STATE_OTHER;
 		}
 		if (state != STATE_RUNQUEUE)
-			finish(row, state, thread->since, thread->settled, runnable);
+			add_interval(shard, state, thread->since, thread->flushed_until, runnable);
 		if (contending > runnable)
-			finish(row, STATE_THROTTLED, runnable, thread->settled, contending);
+			add_interval(shard, STATE_THROTTLED, runnable, thread->flushed_until, contending);
 	} else {
-		/* Its first run: it has been waiting since it was created. */
+		/* First run: the thread has been waiting since it was created. */
 		contending = task->sched_info.last_queued ?: now;
 	}
-	finish(row, STATE_RUNQUEUE, contending, thread->settled, now);
-	begin(thread, STATE_ONCPU, now);
+	add_interval(shard, STATE_RUNQUEUE, contending, thread->flushed_until, now);
+	begin_state(thread, STATE_ONCPU, now);
 }
 
 /*
- * Kernels may keep some switches from tracing programs (a program that is running already, a task that is exempt).
- * A thread that got its CPU unseen is repaired: the kernel noted when.
+ * Repairs a missed switch-in from the time that the kernel recorded for it. Kernels hide some switches from tracing
+ * programs: while a program is running already, or for an exempt task.
  */
-static __noinline void arrive_belatedly(struct row *row, struct thread *thread, struct task_struct *task)
+static __noinline void repair_switch_in(struct shard *shard, struct thread *thread, struct task_struct *task)
 {
 	count_drop(DROP_SWITCHES_MISSED);
-	if (row && thread && task)
-		arrive(row, thread, task, later(thread->since, task->sched_info.last_arrival));
+	if (shard && thread && task)
+		switch_in(shard, thread, task, later(thread->since, task->sched_info.last_arrival));
 }
 
-static hot void leave_cpu(struct task_struct *task, bool preempted, __u32 task_state, __u64 now, __u32 cpu)
+static __always_inline void on_switch_out(struct task_struct *task, bool preempted, __u32 task_state, __u64 now,
+					  __u32 cpu)
 {
 	struct thread *thread = find_thread(task);
-	struct row *row;
+	struct shard *shard;
 	__u32 slot;
 
 	if (!thread)
 		return;
 	slot = thread_slot(thread, task);
-	row = find_row(slot, cpu);
-	if (row && thread->since) {
+	shard = find_shard(slot, cpu);
+	if (shard && thread->since) {
 		if (thread->state != STATE_ONCPU)
-			arrive_belatedly(row, thread, task);
-		finish(row, STATE_ONCPU, thread->since, thread->settled, now);
+			repair_switch_in(shard, thread, task);
+		add_interval(shard, STATE_ONCPU, thread->since, thread->flushed_until, now);
 	}
 
 	if (task_state & TASK_DEAD) {
 		end_thread(thread);
 	} else {
 		if (waits_may_be_throttled())
-			remember_quota(thread, task, now);
+			save_throttle_clock(thread, task, now);
 		if (!preempted && task_state) {
-			thread->base = task->sched_info.run_delay;
-			begin(thread, reason_of(task, thread, slot, task_state), now);
+			thread->run_delay = task->sched_info.run_delay;
+			begin_state(thread, blocked_reason(task, thread, slot, task_state), now);
 		} else if (is_throttled(task)) {
-			remember_quota(thread, task, now);
-			begin(thread, STATE_THROTTLED, now);
+			save_throttle_clock(thread, task, now);
+			begin_state(thread, STATE_THROTTLED, now);
 		} else {
-			begin(thread, STATE_RUNQUEUE, now);
+			begin_state(thread, STATE_RUNQUEUE, now);
 		}
 	}
 }
 
-static hot void enter_cpu(struct task_struct *task, __u64 now, __u32 cpu)
+static __always_inline void on_switch_in(struct task_struct *task, __u64 now, __u32 cpu)
 {
 	struct thread *thread = find_thread(task);
-	struct row *row;
+	struct shard *shard;
 
 	if (!thread)
 		return;
-	row = find_row(thread_slot(thread, task), cpu);
-	if (row)
-		arrive(row, thread, task, now);
+	shard = find_shard(thread_slot(thread, task), cpu);
+	if (shard)
+		switch_in(shard, thread, task, now);
 }
 
 SEC("tp_btf/sched_switch")
@@ -103,17 +106,113 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 
 	/* Every CPU's idle task has pid 0. */
 	if (prev->pid)
-		leave_cpu(prev, preempt, prev_state, now, cpu);
+		on_switch_out(prev, preempt, prev_state, now, cpu);
 	if (next->pid)
-		enter_cpu(next, now, cpu);
+		on_switch_in(next, now, cpu);
 	return 0;
 }
 
-/* Threads get their place here, not in sched_switch, where allocating is slow and, before 6.4, unsafe. */
+/* Creates a thread's record here, because allocation in sched_switch is slow and, before 6.4, unsafe. */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct *child)
 {
 	make_thread(child, true);
+	return 0;
+}
+
+/*
+ * Moves a thread's record to its new pid: a thread that is not its process's first gets the first one's pid on exec.
+ * The state since the last switch, such as the wait for the other threads to end, is repaired if it was missed.
+ */
+static __always_inline void rekey_thread(struct task_struct *task, __u32 old_pid)
+{
+	struct thread *before = thread_table_entry(old_pid);
+	struct thread *thread;
+	struct shard *shard;
+
+	if (!before || before->pid != old_pid)
+		return; /* task storage, which stays with the task */
+	thread = make_thread(task, false);
+	if (thread) {
+		thread->since = before->since;
+		thread->flushed_until = before->flushed_until;
+		thread->run_delay = before->run_delay;
+		thread->throttle_clock = before->throttle_clock;
+		thread->throttle_cfs_rq = before->throttle_cfs_rq;
+		thread->state = before->state;
+		thread->uring_reason = before->uring_reason;
+		shard = find_shard(thread_slot(thread, task), bpf_get_smp_processor_id());
+		if (thread->since && thread->since < task->sched_info.last_arrival)
+			repair_switch_in(shard, thread, task);
+	}
+	end_thread(before);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(sched_process_exec, struct task_struct *task, pid_t old_pid)
+{
+	if (task->pid != old_pid)
+		rekey_thread(task, old_pid);
+	return 0;
+}
+
+/* Migration of a process's threads to another cgroup; its thread list does not change meanwhile. */
+struct migration {
+	struct list_head *threads, *next;
+	__u64 now;
+	__u32 slot; /* of the destination cgroup */
+};
+
+/* Flushes a thread to the slot it leaves: a blocked thread may not run, and look up its slot, for a long time. */
+static __always_inline void migrate_thread(__u32 pid, const struct migration *migration)
+{
+	struct thread *thread = thread_table_entry(pid);
+	struct flushed *total;
+	__u32 state, slot;
+	__u64 from;
+
+	if (!thread || thread->pid != pid)
+		return;
+	slot = thread->slot;
+	state = thread->state;
+	total = bpf_map_lookup_elem(&flushed, &slot);
+	if (total && thread->since && state < NR_STATES) {
+		from = claim_interval(thread, migration->now);
+		if (from)
+			credit(total, state, from, migration->now);
+	}
+	thread->slot = migration->slot;
+}
+
+static long migrate_next_thread(__u32 index, struct migration *migration)
+{
+	struct list_head *node = migration->next;
+	struct task_struct *task = container_of(node, struct task_struct, thread_node);
+
+	if (node == migration->threads)
+		return 1;
+	migrate_thread(BPF_CORE_READ(task, pid), migration);
+	migration->next = BPF_CORE_READ(node, next);
+	return 0;
+}
+
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(cgroup_attach_task, struct cgroup *cgroup, const char *path, struct task_struct *task, bool all_threads)
+{
+	struct signal_struct *process = task->signal;
+	struct migration migration = {};
+
+	if (!is_unified(cgroup))
+		return 0;
+	migration.now = runqueue_clock(bpf_get_current_task_btf());
+	migration.slot = find_slot(cgroup);
+	if (!all_threads) {
+		migrate_thread(task->pid, &migration);
+		return 0;
+	}
+	migration.threads = (void *)process + bpf_core_field_offset(struct signal_struct, thread_head);
+	migration.next = BPF_CORE_READ(process, thread_head.next);
+	bpf_loop(THREAD_TABLE_SIZE, migrate_next_thread, &migration, 0);
 	return 0;
 }
 

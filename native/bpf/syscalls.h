@@ -1,11 +1,11 @@
-/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
-/* What a thread blocked in a system call waits for, as data. */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* What a thread waits for when it blocks in a system call: one table row per system call. */
 #ifndef KERNSCALE_SYSCALLS_H
 #define KERNSCALE_SYSCALLS_H
 
 #include <asm/unistd.h>
 
-#define NR_SYSCALLS 512 /* beyond the last one of any architecture: 470 in Linux 6.18 */
+#define NR_SYSCALLS 512 /* above the last number of any architecture: 470 in Linux 6.18 */
 
 #if defined(__TARGET_ARCH_x86)
 #define SYSCALL_NUMBER(regs) ((regs)->orig_ax)
@@ -24,23 +24,23 @@
 #endif
 
 enum waits {
-	WAITS_UNKNOWN, /* anything that should not block, or blocks on something of its own */
-	WAITS_READ,    /* the first argument is a file, waited on for data */
-	WAITS_WRITE,   /* the first argument is a file, waited on for room */
-	WAITS_SPLICE,  /* from the first file to the third argument's */
+	WAITS_UNKNOWN, /* does not block, or blocks for a reason not listed here */
+	WAITS_READ,    /* the first argument is a file to read from */
+	WAITS_WRITE,   /* the first argument is a file to write to */
+	WAITS_SPLICE,  /* the first argument is the source file, the third the destination */
 	WAITS_FUTEX,
 	WAITS_EPOLL,
 	WAITS_POLL,
 	WAITS_SELECT,
 	WAITS_SLEEP,
-	WAITS_WORK,   /* for a connection, a signal, a child */
+	WAITS_WORK, /* a connection, a signal, a child */
 	WAITS_DISK,
-	WAITS_FILES, /* names, opens or changes a file */
+	WAITS_FILES, /* looks up, opens or changes a file */
 	WAITS_CLOSE,
 	WAITS_LOCK,
 	WAITS_SEMOP,
 	WAITS_IPC,
-	WAITS_MEMORY, /* changes the address space, or leaves it: its lock, or the disk */
+	WAITS_MEMORY, /* changes or frees the address space: its lock, or the disk */
 	WAITS_AIO,
 	WAITS_URING,
 };
@@ -73,8 +73,8 @@ static const __u8 syscall_waits[NR_SYSCALLS] = {
 	[__NR_connect] = WAITS_WRITE,
 
 	[__NR_futex] = WAITS_FUTEX,
-	[__NR_futex_waitv] = WAITS_WORK, /* what Windows programs wait for: events, mostly */
-	[455] = WAITS_WORK,              /* futex_wait (6.7), which names no owner: not told from parking */
+	[__NR_futex_waitv] = WAITS_WORK, /* Wine's emulation of Windows objects: mostly events */
+	[455] = WAITS_WORK,              /* futex_wait (6.7), which names no owner: may be parking */
 
 	[__NR_epoll_pwait] = WAITS_EPOLL,
 	[__NR_epoll_pwait2] = WAITS_EPOLL,
@@ -83,13 +83,13 @@ static const __u8 syscall_waits[NR_SYSCALLS] = {
 
 	[__NR_nanosleep] = WAITS_SLEEP,
 	[__NR_clock_nanosleep] = WAITS_SLEEP,
-	[__NR_restart_syscall] = WAITS_SLEEP, /* a wait with a time-out goes on after the thread was stopped */
+	[__NR_restart_syscall] = WAITS_SLEEP, /* resumes a wait with a time-out after the thread was stopped */
 
 	[__NR_accept] = WAITS_WORK,
 	[__NR_accept4] = WAITS_WORK,
 	[__NR_wait4] = WAITS_WORK,
 	[__NR_waitid] = WAITS_WORK,
-	[__NR_clone] = WAITS_WORK, /* with CLONE_VFORK, for the child to start its program */
+	[__NR_clone] = WAITS_WORK, /* with CLONE_VFORK, until the child calls exec */
 	[__NR_clone3] = WAITS_WORK,
 	[__NR_rt_sigsuspend] = WAITS_WORK,
 	[__NR_rt_sigtimedwait] = WAITS_WORK,
@@ -165,14 +165,14 @@ static const __u8 syscall_waits[NR_SYSCALLS] = {
 	[__NR_mlock2] = WAITS_MEMORY,
 	[__NR_mlockall] = WAITS_MEMORY,
 	[__NR_process_madvise] = WAITS_MEMORY,
-	[__NR_exit] = WAITS_MEMORY, /* gives the address space up */
+	[__NR_exit] = WAITS_MEMORY, /* frees the address space */
 	[__NR_exit_group] = WAITS_MEMORY,
 
 	[__NR_io_getevents] = WAITS_AIO,
 	[__NR_io_pgetevents] = WAITS_AIO,
 	[__NR_io_uring_enter] = WAITS_URING,
 
-/* Calls that newer architectures never had. */
+/* System calls that newer architectures do not have. */
 #ifdef __NR_epoll_wait
 	[__NR_epoll_wait] = WAITS_EPOLL,
 	[__NR_poll] = WAITS_POLL,

@@ -1,137 +1,108 @@
-/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Where TCP connections are watched: when data was given to one, when a process takes data from one, and when one
- * changes its state.
+ * The tcp probe: data given to a connection, data taken from it, and changes of its state.
  *
- * What a process takes is seen by tcp_rcv_space_adjust, which every way of receiving comes through (recv, io_uring,
- * splice, zero copy), under the socket's lock and before its clock moves on: the clock still shows when the data
- * arrived. What it gives is seen by sock_send_length; before 6.3, which has none, by net_dev_queue. Both only make
- * us look how far the socket's byte counters have moved, so that a run which the kernel skipped is noticed.
+ * Received data is seen by tcp_rcv_space_adjust, which all ways of receiving call (recv, io_uring, splice, zero copy)
+ * under the socket's lock and before the socket's clock advances, so that the clock shows when the data arrived. Sent
+ * data is seen by sock_send_length or, before 6.3, by net_dev_queue. Both programs compare the socket's sequence
+ * numbers with those of the last run, which reveals runs that the kernel skipped.
  */
 #ifndef KERNSCALE_TCP_H
 #define KERNSCALE_TCP_H
 
 #include "turnaround.h"
 
-#define TCP_ESTABLISHED 1
-#define TCP_SYN_SENT 2
-#define TCP_SYN_RECV 3
-#define TCP_FIN_WAIT1 4
-#define TCP_CLOSE 7
-#define TCP_CLOSE_WAIT 8
-#define SHUTDOWN_MASK 3 /* both directions: closed */
-
-/* The most that one packet takes on: a longer answer may have begun long before the call that sent it ended. */
+/* Largest packet: a longer response may have begun long before the call that sent it returned. */
 #define PACKET_BYTES 65536
 
-static hot struct tcp_sock *tcp_of(struct sock *sk)
-{
-	return bpf_rdonly_cast ? typed(struct tcp_sock, sk) : bpf_skc_to_tcp_sock(sk);
-}
-
-static hot bool is_tcp(struct sock *sk)
-{
-	const __u16 stream = 1; /* SOCK_STREAM; raw and netlink sockets have protocol numbers of their own choice */
-
-	return sk->sk_protocol == IPPROTO_TCP && sk->sk_type == stream;
-}
-
-static hot void look(struct connection *connection, struct tcp_sock *tcp)
+static __always_inline void note_sequences(struct connection *connection, struct tcp_sock *tcp)
 {
 	connection->sent = tcp->write_seq;
 	connection->received = tcp->copied_seq;
 	connection->arrived = tcp->rcv_nxt;
 }
 
-static hot struct connection *open_connection(struct sock *sk, struct connection *connection)
+static __always_inline struct connection *open_connection(struct sock *sk, struct connection *connection)
 {
 	struct tcp_sock *tcp = tcp_of(sk);
 
 	if (connection && tcp)
-		look(connection, tcp);
+		note_sequences(connection, tcp);
 	return connection;
 }
 
-/* A connection older than the probe: from its next message on. */
+static __noinline struct connection *make_connection(struct sock *sk, enum role role)
+{
+	struct connection *connection = claim_table_entry(sk);
+	__u64 socket;
+
+	if (!connection)
+		connection = bpf_sk_storage_get(&connection_storage, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!connection) {
+		count_drop(DROP_CONNECTIONS_FULL);
+		return NULL;
+	}
+	set_awaiting(connection, false);
+	socket = connection->socket;
+	__builtin_memset(connection, 0, sizeof(*connection));
+	connection->socket = socket;
+	connection->role = role;
+	connection->peer_position = NO_POSITION;
+	if (role == ROLE_CLIENT)
+		read_peer(sk, &connection->peer);
+	return connection;
+}
+
+/* Gives the table entry up to the next socket that needs it. */
+static __always_inline void close_connection(struct connection *connection)
+{
+	connection->socket |= CLOSED;
+}
+
+/* Starts the record of a connection older than the probe, whose role is inferred, at its next message. */
 static __noinline struct connection *adopt_connection(struct sock *sk)
 {
-	struct connection *connection = open_connection(sk, make_connection(sk, guess_role(sk)));
+	struct connection *connection =
+		open_connection(sk, make_connection(sk, was_accepted(sk) ? ROLE_SERVER : ROLE_CLIENT));
 
 	if (connection)
 		connection_slot(connection);
 	return connection;
 }
 
-static hot void count_wait(struct connection *connection, struct turnaround turnaround)
+static __always_inline void client_sent(struct connection *connection, struct tcp_sock *tcp, __u32 bytes)
 {
-	struct peer_entry *peer = find_peer(connection);
-
-	if (!peer)
-		return;
-	if (turnaround.us >= 0) {
-		__sync_fetch_and_add(&peer->sum_ns, turnaround.us * 1000);
-		__sync_fetch_and_add(&peer->buckets[time_bucket(turnaround.us * 1000)], 1);
-	}
-	if (turnaround.ambiguous)
-		__sync_fetch_and_add(&peer->overlapped, 1);
-}
-
-static hot void count_serve(struct connection *connection, struct turnaround turnaround)
-{
-	struct row *row = find_row(connection->slot, bpf_get_smp_processor_id());
-
-	if (!row)
-		return;
-	/* Process context: another thread of the container may run here half way through. */
-	if (turnaround.us >= 0) {
-		__sync_fetch_and_add(&row->tcp_serve.sum_ns, turnaround.us * 1000);
-		__sync_fetch_and_add(&row->tcp_serve.buckets[time_bucket(turnaround.us * 1000)], 1);
-	}
-	if (turnaround.ambiguous)
-		__sync_fetch_and_add(&row->tcp_serve_overlapped, 1);
-}
-
-/* A question or an answer passed unseen: what is open now is unknown. FINs move the counters too, later on. */
-static hot void resynchronise(struct connection *connection)
-{
-	count_drop(DROP_MESSAGES_MISSED);
-	forget_questions(connection);
-	set_due(connection, false);
-}
-
-static hot void ask(struct connection *connection, struct tcp_sock *tcp, __u32 bytes)
-{
-	/* The clock has moved on when the question is acknowledged already; then it is noted when that was sent. */
+	/* An acknowledgement has advanced the clock; the request was sent at the last transmission. */
 	bool acknowledged = tcp->snd_una == tcp->write_seq;
 
-	if (!connection->open)
-		connection->question_start = connection->sent;
+	if (!connection->nr_outstanding)
+		connection->request_start = connection->sent;
 	if (!acknowledged)
-		connection->arrived = tcp->rcv_nxt; /* none of it can be the answer */
-	on_question(connection, acknowledged ? tcp->first_tx_mstamp : tcp->tcp_mstamp, bytes);
+		connection->arrived = tcp->rcv_nxt; /* nothing received so far can be the response */
+	on_request(connection, acknowledged ? tcp->first_tx_mstamp : tcp->tcp_mstamp, bytes);
 }
 
-static hot void serve(struct connection *connection, struct tcp_sock *tcp, __u32 bytes)
+static __always_inline void server_sent(struct connection *connection, struct tcp_sock *tcp, __u32 bytes)
 {
 	__u64 now = tcp->tcp_mstamp, first_sent = tcp->first_tx_mstamp;
 	struct turnaround turnaround;
 
-	if (!connection->open) {
+	if (!connection->nr_outstanding) {
 		turnaround = on_continuation(connection, now, SEPARATE_US);
 	} else {
-		/* The call has returned, maybe long after the first byte went; what was acknowledged is no more known. */
+		/* The call may return long after the first byte left, and acknowledged data has no send time. */
 		if (bytes > PACKET_BYTES && (__s32)(tcp->snd_una - connection->sent) > 0)
 			connection->uncertain = true;
-		if (!connection->overlapping && first_sent > connection->questions[0] && first_sent < now)
+		if (!connection->overlapping && first_sent > connection->requests[0] && first_sent < now)
 			now = first_sent;
-		turnaround = on_answer(connection, now);
+		turnaround = on_response(connection, now);
 	}
 	if (turnaround.us >= 0 || turnaround.ambiguous)
 		count_serve(connection, turnaround);
 }
 
-/* The socket was given data to send. */
-static hot int on_sent(struct sock *sk, struct connection *connection)
+/* Compares what was sent and received since the last run. */
+static __always_inline int on_sent(struct sock *sk, struct connection *connection)
 {
 	struct tcp_sock *tcp = tcp_of(sk);
 	__u32 bytes, received;
@@ -147,9 +118,9 @@ static hot int on_sent(struct sock *sk, struct connection *connection)
 		resynchronise(connection);
 	}
 	if (connection->role == ROLE_CLIENT)
-		ask(connection, tcp, bytes);
+		client_sent(connection, tcp, bytes);
 	else
-		serve(connection, tcp, bytes);
+		server_sent(connection, tcp, bytes);
 	connection->sent += bytes;
 	return 0;
 }
@@ -167,7 +138,7 @@ int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags)
 	return connection ? on_sent(sk, connection) : 0;
 }
 
-/* For kernels without the above. Runs for every packet, also of softirqs: who pays is left to the receiving side. */
+/* For kernels without sock_send_length. Runs for every packet, also in softirqs: receiving updates the slot. */
 SEC("tp_btf/net_dev_queue")
 int BPF_PROG(net_dev_queue, struct sk_buff *skb)
 {
@@ -178,14 +149,14 @@ int BPF_PROG(net_dev_queue, struct sk_buff *skb)
 	if (!sk)
 		return 0;
 	state = sk->__sk_common.skc_state;
-	/* Others send no data, or are no whole sockets. */
+	/* In other states a socket sends no data, or is not a full socket. */
 	if ((state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT) || !is_tcp(sk))
 		return 0;
 	connection = find_connection(sk);
 	return connection ? on_sent(sk, connection) : 0;
 }
 
-static hot void hear(struct sock *sk, struct connection *connection, struct tcp_sock *tcp)
+static __always_inline void client_received(struct sock *sk, struct connection *connection, struct tcp_sock *tcp)
 {
 	bool is_new = (__s32)(connection->received - connection->arrived) > 0;
 	__u32 sent = tcp->write_seq;
@@ -193,38 +164,40 @@ static hot void hear(struct sock *sk, struct connection *connection, struct tcp_
 
 	connection->arrived = tcp->rcv_nxt;
 	if (sent != connection->sent && sk->__sk_common.skc_state == TCP_ESTABLISHED) {
-		/* Asked unseen, or the answer was faster than the run that would have noted the question. */
-		if (!connection->open) {
-			connection->question_start = connection->sent;
-			on_question(connection, tcp->first_tx_mstamp, sent - connection->sent);
+		/* The request was missed, or the response overtook the run that would have recorded it. */
+		if (!connection->nr_outstanding) {
+			connection->request_start = connection->sent;
+			on_request(connection, tcp->first_tx_mstamp, sent - connection->sent);
 		}
 		connection->sent = sent;
 	}
 	if (!is_new && !connection->overlapping)
-		return; /* the rest of what was there already when the question was asked, or at the last look */
-	/* Before the peer has any of a question it cannot answer it: this belongs to something earlier. */
-	if (connection->open && !connection->overlapping && (__s32)(tcp->snd_una - connection->question_start) <= 0) {
+		return; /* the rest of what had arrived before the request or at the last run */
+	/* The peer cannot respond to a request of which it has nothing: this belongs to an earlier one. */
+	if (connection->nr_outstanding && !connection->overlapping &&
+	    (__s32)(tcp->snd_una - connection->request_start) <= 0) {
 		connection->uncertain = true;
 		return;
 	}
-	if (connection->open)
-		turnaround = on_answer(connection, tcp->tcp_mstamp);
+	if (connection->nr_outstanding)
+		turnaround = on_response(connection, tcp->tcp_mstamp);
 	else
 		turnaround = on_continuation(connection, tcp->tcp_mstamp, SEPARATE_US + (tcp->srtt_us >> 2));
 	if (turnaround.us >= 0 || turnaround.ambiguous)
 		count_wait(connection, turnaround);
 }
 
-static hot void be_asked(struct sock *sk, struct connection *connection, struct tcp_sock *tcp, __u32 bytes)
+static __always_inline void server_received(struct sock *sk, struct connection *connection, struct tcp_sock *tcp,
+					    __u32 bytes)
 {
 	__u32 sent = tcp->write_seq;
 
 	if (sent != connection->sent && sk->__sk_common.skc_state == TCP_ESTABLISHED) {
 		connection->sent = sent;
-		if (connection->open)
+		if (connection->nr_outstanding)
 			resynchronise(connection);
 	}
-	on_question(connection, tcp->tcp_mstamp, bytes);
+	on_request(connection, tcp->tcp_mstamp, bytes);
 }
 
 SEC("tp_btf/tcp_rcv_space_adjust")
@@ -244,21 +217,21 @@ int BPF_PROG(tcp_rcv_space_adjust, struct sock *sk)
 	connection->received += bytes;
 	connection_slot(connection);
 	if (connection->role == ROLE_CLIENT)
-		hear(sk, connection, tcp);
+		client_received(sk, connection, tcp);
 	else
-		be_asked(sk, connection, tcp, bytes);
+		server_received(sk, connection, tcp, bytes);
 	return 0;
 }
 
-static hot void on_client_state(struct sock *sk, struct connection *connection, int from, int to)
+static __always_inline void on_client_state(struct sock *sk, struct connection *connection, int from, int to)
 {
 	struct peer_entry *peer;
 	bool gave_up = to == TCP_FIN_WAIT1 && sk->sk_shutdown == SHUTDOWN_MASK;
 
-	/* Connected. Or what has not arrived before the peer's end of data, or before our own close(), never will. */
+	/* Connected, or no response can arrive any more: after the peer's end of data, or our own close(). */
 	if (to == TCP_ESTABLISHED || to == TCP_CLOSE || to == TCP_CLOSE_WAIT || gave_up)
-		set_due(connection, false);
-	/* A connection attempt that ends, even by a time-out of the process' own, or an end that is an error. */
+		set_awaiting(connection, false);
+	/* Counts a connection, a failed attempt (even by the process's own time-out), or an end by an error. */
 	if (to != TCP_ESTABLISHED && !(to == TCP_CLOSE && (from == TCP_SYN_SENT || sk->sk_err)))
 		return;
 	refresh_slot(connection, sk);
@@ -279,11 +252,11 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int from, int to)
 	if (!is_tcp(sk))
 		return 0;
 	if (to == TCP_SYN_SENT) {
-		/* Only here is the current task sure to be the one that connects. */
+		/* Only here the current task is certainly the one that connects. */
 		connection = make_connection(sk, ROLE_CLIENT);
 		if (connection) {
 			connection_slot(connection);
-			set_due(connection, true);
+			set_awaiting(connection, true);
 		}
 	} else if (from == TCP_SYN_SENT && to == TCP_ESTABLISHED) {
 		connection = open_connection(sk, find_connection(sk) ?: make_connection(sk, ROLE_CLIENT));

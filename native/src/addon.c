@@ -1,28 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The Node-API face: plain functions over an opaque handle; ../index.ts makes them a typed interface. */
+/* The addon: opens and closes sessions, and exports all functions, for which ../index.ts is the typed interface. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "maps.h"
 #include "messages.h"
 #include "napi.h"
-#include "privileges.h"
 #include "profile.h"
 
-static void close_probes(void *session)
+static void close_native_session(void *session)
 {
+	end_watch(session);
 	session_close(session);
-}
-
-static const struct handle_kind probes_kind = {
-	.tag = { 0x6b65726e7363616cULL, 0x652d68616e646c65ULL },
-	.name = "set of probes",
-	.close = close_probes,
-};
-
-struct session *arguments(napi_env env, napi_callback_info info, size_t wanted, napi_value *values)
-{
-	return handle_argument(env, info, &probes_kind, wanted, values);
 }
 
 static napi_value get_options(napi_env env, napi_value object, struct options *options)
@@ -60,18 +49,19 @@ static napi_value open_session(napi_env env, napi_callback_info info)
 	if (!get_options(env, argument, &options))
 		return NULL;
 	session = session_open(&options, &failure);
-	return session ? new_handle(env, &probes_kind, session) : throw(env, failure.code, failure.message);
+	return session ? new_handle(env, &session_kind, session, close_native_session) :
+			 throw(env, failure.code, failure.message);
 }
 
 static napi_value close_session(napi_env env, napi_callback_info info)
 {
-	return close_handle(env, info, &probes_kind);
+	return close_handle(env, info, &session_kind);
 }
 
 static napi_value list_session_programs(napi_env env, napi_callback_info info)
 {
 	napi_value argument;
-	struct session *session = arguments(env, info, 1, &argument);
+	struct session *session = session_argument(env, info, 1, &argument);
 
 	return session ? list_programs(env, &session->programs) : NULL;
 }
@@ -79,7 +69,7 @@ static napi_value list_session_programs(napi_env env, napi_callback_info info)
 static napi_value owner_is_blkcg(napi_env env, napi_callback_info info)
 {
 	napi_value argument, result;
-	struct session *session = arguments(env, info, 1, &argument);
+	struct session *session = session_argument(env, info, 1, &argument);
 
 	if (!session)
 		return NULL;
@@ -99,7 +89,7 @@ static napi_value track(napi_env env, napi_callback_info info)
 {
 	napi_value values[2], result;
 	struct failure failure = {};
-	struct session *session = arguments(env, info, 2, values);
+	struct session *session = session_argument(env, info, 2, values);
 	uint64_t cgroup;
 	int64_t slot;
 
@@ -115,7 +105,7 @@ static napi_value track(napi_env env, napi_callback_info info)
 static napi_value untrack(napi_env env, napi_callback_info info)
 {
 	napi_value values[2];
-	struct session *session = arguments(env, info, 2, values);
+	struct session *session = session_argument(env, info, 2, values);
 	uint64_t cgroup;
 
 	if (session && get_cgroup(env, values[1], &cgroup))
@@ -141,25 +131,7 @@ static napi_value kernel_memory(napi_env env, napi_callback_info info)
 	return result;
 }
 
-/* Answers the capabilities that stay, as bits. */
-static napi_value drop_capabilities(napi_env env, napi_callback_info info)
-{
-	napi_value values[2], result;
-	struct failure failure = {};
-	struct session *session = arguments(env, info, 2, values);
-	uint64_t wanted, kept;
-	bool lossless;
-
-	if (!session)
-		return NULL;
-	CHECK(napi_get_value_bigint_uint64(env, values[1], &wanted, &lossless));
-	if (!privileges_drop(session, wanted, &kept, &failure))
-		return throw(env, failure.code, failure.message);
-	CHECK(napi_create_bigint_uint64(env, kept, &result));
-	return result;
-}
-
-/* [[level, text]...] of everything libbpf said since the last call. */
+/* [[level, text]...] of libbpf's messages since the last call. */
 static napi_value take_messages(napi_env env, napi_callback_info info)
 {
 	napi_value result, entry, value;
@@ -188,7 +160,7 @@ NAPI_MODULE_INIT()
 		{ .utf8name = "kernelMemory", .method = kernel_memory, .attributes = napi_enumerable },
 		{ .utf8name = "track", .method = track, .attributes = napi_enumerable },
 		{ .utf8name = "untrack", .method = untrack, .attributes = napi_enumerable },
-		{ .utf8name = "read", .method = read_all, .attributes = napi_enumerable },
+		{ .utf8name = "read", .method = read_snapshot, .attributes = napi_enumerable },
 		{ .utf8name = "dropCapabilities", .method = drop_capabilities, .attributes = napi_enumerable },
 		{ .utf8name = "watchEvents", .method = watch_events, .attributes = napi_enumerable },
 		{ .utf8name = "takeEvents", .method = take_events, .attributes = napi_enumerable },

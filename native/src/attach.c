@@ -31,7 +31,7 @@ bool session_attach(struct session *session, struct failure *failure)
 
 	programs_attach(programs, session->skeleton->skeleton, session);
 	session->skeleton->bss->switches_seen = program_attached(programs, "sched_switch");
-	session_settle(session);
+	session_flush(session);
 
 	for (size_t i = 0; i < programs->count; i++) {
 		struct program_status *status = &programs->status[i];

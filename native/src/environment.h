@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the machine offers, asked before libbpf would fail in its own words. */
+/* Checks of the host that explain a failure better than libbpf would. */
 #ifndef KERNSCALE_ENVIRONMENT_H
 #define KERNSCALE_ENVIRONMENT_H
 
@@ -8,16 +8,16 @@
 
 #include "session.h"
 
-/* False, with one sentence that says what to do, when BTF or a capability is missing. */
+/* False and `failure` if BTF or a capability is missing. */
 bool environment_suffices(struct failure *failure);
 
-/* The hexadecimal number of a field (`CapEff`) of a /proc/.../status file; 0 when there is none. */
+/* Hexadecimal value of a field (`CapEff`) of a /proc/.../status file; 0 if there is none. */
 uint64_t status_mask(const char *path, const char *field);
 
 /* First port of net.ipv4.ip_local_port_range. */
 uint16_t ephemeral_port_low(void);
 
-/* Whether containers of this hierarchy have blkcgs of their own: the io controller is enabled below the root. */
+/* True if the io controller is enabled below the root of this hierarchy: containers then have their own blkcgs. */
 bool io_controller_enabled(const char *cgroup_root);
 
 #endif

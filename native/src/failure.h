@@ -1,13 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why something was refused, in one sentence and a stable code. */
 #ifndef KERNSCALE_FAILURE_H
 #define KERNSCALE_FAILURE_H
 
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Why something was refused: a stable code, and one sentence that says what to do. */
 struct failure {
 	const char *code; /* a string constant; NULL: no failure */
 	char message[1024];
 };
 
-void fail(struct failure *failure, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static inline __attribute__((format(printf, 3, 4))) void fail(struct failure *failure, const char *code,
+							      const char *format, ...)
+{
+	va_list arguments;
+
+	failure->code = code;
+	va_start(arguments, format);
+	vsnprintf(failure->message, sizeof(failure->message), format, arguments);
+	va_end(arguments);
+}
 
 #endif

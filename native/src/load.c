@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "environment.h"
-#include "events.h"
 #include "kernscale.skel.h"
 #include "maps.h"
 #include "probe_programs.h"
@@ -124,9 +123,9 @@ static bool open_pools(struct session *session)
 	struct kernscale *skeleton = session->skeleton;
 
 	return pool_open(&session->blockio, &blockio, skeleton->maps.blockio, skeleton->maps.blockio_index,
-			 skeleton->maps.blockio_freed, &skeleton->bss->blockio_fresh) &&
+			 skeleton->maps.blockio_free, &skeleton->bss->blockio_end) &&
 	       pool_open(&session->peers, &peers, skeleton->maps.peers, skeleton->maps.peers_index,
-			 skeleton->maps.peers_freed, &skeleton->bss->peers_fresh);
+			 skeleton->maps.peers_free, &skeleton->bss->peers_end);
 }
 
 static bool map_memory(struct session *session, struct failure *failure)
@@ -134,14 +133,14 @@ static bool map_memory(struct session *session, struct failure *failure)
 	struct kernscale *skeleton = session->skeleton;
 	size_t slots = session->nr_slots;
 
-	session->rows = share(skeleton->maps.rows, slots * session->shards * sizeof(struct row));
-	session->settled = share(skeleton->maps.settled, slots * sizeof(struct settled));
+	session->counters = share(skeleton->maps.counters, slots * session->shards * sizeof(struct shard));
+	session->flushed = share(skeleton->maps.flushed, slots * sizeof(struct flushed));
 	session->peer_counts = share(skeleton->maps.peer_counts, slots * sizeof(uint64_t));
 	session->tracked = calloc(slots, sizeof(*session->tracked));
 	session->totals = calloc(slots, sizeof(*session->totals));
-	session->peers_in_use = calloc(slots * PEERS_PER_CONTAINER, sizeof(*session->peers_in_use));
-	if (session->rows && session->settled && session->peer_counts && session->tracked && session->totals &&
-	    session->peers_in_use && open_pools(session))
+	session->sorted_peers = calloc(slots * PEERS_PER_CONTAINER, sizeof(*session->sorted_peers));
+	if (session->counters && session->flushed && session->peer_counts && session->tracked && session->totals &&
+	    session->sorted_peers && open_pools(session))
 		return true;
 	fail(failure, "NO_MEMORY", "no memory for %u containers", session->options.max_containers);
 	return false;
@@ -177,7 +176,7 @@ struct session *session_open(const struct options *options, struct failure *fail
 	plan(session, kernel);
 	btf__free(kernel);
 	if (programs_load(&session->programs, &probes_object, session, failure) && map_memory(session, failure) &&
-	    events_open(session, failure) && session_attach(session, failure)) {
+	    session_open_events(session, failure) && session_attach(session, failure)) {
 		trim_memory();
 		return session;
 	}
@@ -196,15 +195,15 @@ void session_close(struct session *session)
 	size_t slots = session->nr_slots;
 
 	clocks_close(&session->samples);
-	events_close(session);
-	unshare_memory(session->rows, slots * session->shards * sizeof(struct row));
-	unshare_memory(session->settled, slots * sizeof(struct settled));
+	session_close_events(session);
+	unshare_memory(session->counters, slots * session->shards * sizeof(struct shard));
+	unshare_memory(session->flushed, slots * sizeof(struct flushed));
 	unshare_memory(session->peer_counts, slots * sizeof(uint64_t));
 	pool_close(&session->blockio);
 	pool_close(&session->peers);
 	close_object(session);
 	free(session->tracked);
 	free(session->totals);
-	free(session->peers_in_use);
+	free(session->sorted_peers);
 	free(session);
 }

@@ -15,21 +15,21 @@ uint32_t maps_default_shards(uint32_t cpus)
 
 int maps_set_bounds(struct kernscale *skeleton, uint32_t containers, uint32_t shards)
 {
-	uint32_t slots = containers + 1; /* slot 0 is everything else */
+	uint32_t slots = containers + 1; /* slot 0 is everything untracked */
 	int error = 0;
 
 	error |= bpf_map__set_max_entries(skeleton->maps.slots, containers);
-	error |= bpf_map__set_max_entries(skeleton->maps.rows, slots * shards);
-	error |= bpf_map__set_max_entries(skeleton->maps.settled, slots);
+	error |= bpf_map__set_max_entries(skeleton->maps.counters, slots * shards);
+	error |= bpf_map__set_max_entries(skeleton->maps.flushed, slots);
 	error |= bpf_map__set_max_entries(skeleton->maps.outstanding, slots);
 	error |= bpf_map__set_max_entries(skeleton->maps.block_requests, slots);
 	error |= bpf_map__set_max_entries(skeleton->maps.peer_counts, slots);
 	error |= bpf_map__set_max_entries(skeleton->maps.peers, slots * PEERS_PER_CONTAINER);
 	error |= bpf_map__set_max_entries(skeleton->maps.peers_index, slots * PEERS_PER_CONTAINER);
-	error |= bpf_map__set_max_entries(skeleton->maps.peers_freed, slots * PEERS_PER_CONTAINER);
+	error |= bpf_map__set_max_entries(skeleton->maps.peers_free, slots * PEERS_PER_CONTAINER);
 	error |= bpf_map__set_max_entries(skeleton->maps.blockio, slots * BLOCKIO_PER_CONTAINER);
 	error |= bpf_map__set_max_entries(skeleton->maps.blockio_index, slots * BLOCKIO_PER_CONTAINER);
-	error |= bpf_map__set_max_entries(skeleton->maps.blockio_freed, slots * BLOCKIO_PER_CONTAINER);
+	error |= bpf_map__set_max_entries(skeleton->maps.blockio_free, slots * BLOCKIO_PER_CONTAINER);
 	return error;
 }
 
@@ -47,12 +47,13 @@ static int64_t next_power_of_two(int64_t value)
 	return power;
 }
 
-/* kernel/bpf/hashtab.c: elements are allocated with the map, and one more for each CPU. */
+/* kernel/bpf/hashtab.c: all elements are allocated with the map, and one more per CPU. */
 static int64_t hash_memory(int64_t entries, uint32_t cpus, uint32_t key, uint32_t value)
 {
 	const int64_t element = 48, bucket = 16; /* struct htab_elem, struct bucket */
 
-	return (entries + cpus) * (element + round_up(key, 8) + round_up(value, 8)) + next_power_of_two(entries) * bucket;
+	return (entries + cpus) * (element + round_up(key, 8) + round_up(value, 8)) +
+	       next_power_of_two(entries) * bucket;
 }
 
 static int64_t array_memory(const struct bpf_map *map)
@@ -61,7 +62,7 @@ static int64_t array_memory(const struct bpf_map *map)
 
 	if (!(bpf_map__map_flags(map) & BPF_F_MMAPABLE))
 		return size;
-	return getpagesize() + round_up(size, getpagesize()); /* the map's own struct has the first page */
+	return getpagesize() + round_up(size, getpagesize()); /* the first page is struct bpf_array */
 }
 
 static int64_t memory_of(const struct bpf_map *map, uint32_t cpus)

@@ -6,7 +6,13 @@
 
 struct handle {
 	const struct handle_kind *kind;
-	void *thing; /* NULL once closed */
+	void *native; /* NULL once closed */
+	void (*close)(void *native);
+};
+
+const struct handle_kind session_kind = {
+	.tag = { 0x6b65726e7363616cULL, 0x652d68616e646c65ULL },
+	.name = "set of probes",
 };
 
 napi_value throw(napi_env env, const char *code, const char *message)
@@ -33,31 +39,31 @@ napi_value set_number(napi_env env, napi_value object, const char *name, double 
 	return object;
 }
 
-static void close_thing(struct handle *handle)
+static void close_native(struct handle *handle)
 {
-	if (handle->thing)
-		handle->kind->close(handle->thing);
-	handle->thing = NULL;
+	if (handle->native)
+		handle->close(handle->native);
+	handle->native = NULL;
 }
 
 static void free_handle(napi_env env, void *data, void *hint)
 {
 	(void)env;
 	(void)hint;
-	close_thing(data);
+	close_native(data);
 	free(data);
 }
 
-napi_value new_handle(napi_env env, const struct handle_kind *kind, void *thing)
+napi_value new_handle(napi_env env, const struct handle_kind *kind, void *native, void (*close)(void *native))
 {
 	struct handle *handle = malloc(sizeof(*handle));
 	napi_value object;
 
 	if (!handle) {
-		kind->close(thing);
+		close(native);
 		return throw(env, "NO_MEMORY", "no memory");
 	}
-	*handle = (struct handle){ kind, thing };
+	*handle = (struct handle){ kind, native, close };
 	if (napi_create_object(env, &object) != napi_ok ||
 	    napi_wrap(env, object, handle, free_handle, NULL, NULL) != napi_ok) {
 		free_handle(env, handle, NULL);
@@ -95,11 +101,16 @@ void *handle_argument(napi_env env, napi_callback_info info, const struct handle
 
 	if (!handle)
 		return NULL;
-	if (!handle->thing) {
+	if (!handle->native) {
 		snprintf(message, sizeof(message), "the %s is closed", kind->name);
 		throw(env, "CLOSED", message);
 	}
-	return handle->thing;
+	return handle->native;
+}
+
+struct session *session_argument(napi_env env, napi_callback_info info, size_t wanted, napi_value *values)
+{
+	return handle_argument(env, info, &session_kind, wanted, values);
 }
 
 napi_value close_handle(napi_env env, napi_callback_info info, const struct handle_kind *kind)
@@ -108,6 +119,6 @@ napi_value close_handle(napi_env env, napi_callback_info info, const struct hand
 	struct handle *handle = first_argument(env, info, kind, 1, &argument);
 
 	if (handle)
-		close_thing(handle);
+		close_native(handle);
 	return NULL;
 }

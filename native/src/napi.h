@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the functions given to JavaScript share. */
+/* Helpers for functions that JavaScript calls, and the list of those functions. */
 #ifndef KERNSCALE_NAPI_H
 #define KERNSCALE_NAPI_H
 
@@ -7,7 +7,7 @@
 
 #include "session.h"
 
-/* Every Node-API call that can fail: on failure leave with the exception it has pending, or one made here. */
+/* Wraps a Node-API call that can fail: returns NULL with its exception pending, or with one made here. */
 #define CHECK(call)                                                          \
 	do {                                                                 \
 		if ((call) != napi_ok) {                                     \
@@ -20,41 +20,53 @@
 		}                                                            \
 	} while (0)
 
-/* Leaves an exception with that code pending; answers NULL, for `return throw(...)`. */
+/* Leaves an exception with that code pending; returns NULL, for `return throw(...)`. */
 napi_value throw(napi_env env, const char *code, const char *message);
 
-/* An object of JavaScript's that stands for something of ours, until that is closed or the object collected. */
+/* A kind of JavaScript object that wraps a native one. */
 struct handle_kind {
-	napi_type_tag tag;     /* tells ours from anybody else's wrapped object */
-	const char *name;      /* for messages */
-	void (*close)(void *); /* what it stands for */
+	napi_type_tag tag; /* tells our objects from those that other addons wrap */
+	const char *name;  /* for messages */
 };
 
-/* Takes `thing` over: it is closed when no handle can be made for it. */
-napi_value new_handle(napi_env env, const struct handle_kind *kind, void *thing);
+/* Sessions. */
+extern const struct handle_kind session_kind;
 
-/* What the first of `wanted` arguments stands for, or NULL with an exception pending. */
+/*
+ * Wraps `native` in an object, which closes it when it is collected, or by close_handle. Takes ownership: `native` is
+ * closed if the object cannot be made.
+ */
+napi_value new_handle(napi_env env, const struct handle_kind *kind, void *native, void (*close)(void *native));
+
+/* Native object in the first of `wanted` arguments, or NULL with an exception pending. */
 void *handle_argument(napi_env env, napi_callback_info info, const struct handle_kind *kind, size_t wanted,
 		      napi_value *values);
 
-/* Closes what the only argument stands for, unless it is closed already. */
+/* The same for a session. */
+struct session *session_argument(napi_env env, napi_callback_info info, size_t wanted, napi_value *values);
+
+/* Closes the native object in the only argument, unless it is closed already. */
 napi_value close_handle(napi_env env, napi_callback_info info, const struct handle_kind *kind);
 
-/* The open session behind the first of `wanted` arguments, or NULL with an exception pending. */
-struct session *arguments(napi_env env, napi_callback_info info, size_t wanted, napi_value *values);
-
-/* Set a property; NULL with an exception pending when that fails. */
+/* Set a property; NULL with an exception pending on failure. */
 napi_value set_string(napi_env env, napi_value object, const char *name, const char *text);
 napi_value set_number(napi_env env, napi_value object, const char *name, double number);
 
-/* Functions of answers.c. */
-napi_value list_programs(napi_env env, const struct programs *programs);
-napi_value read_all(napi_env env, napi_callback_info info);
+/* snapshot.c */
+napi_value read_snapshot(napi_env env, napi_callback_info info);
+
+/* cgroup_events.c */
+napi_value watch_events(napi_env env, napi_callback_info info);
 napi_value take_events(napi_env env, napi_callback_info info);
+/* Stops the listener that watch_events has set, if any. */
+void end_watch(struct session *session);
+
+/* program_stats.c; statuses are [{attached, probe, program, detail}...] */
+napi_value list_programs(napi_env env, const struct programs *programs);
 napi_value time_programs(napi_env env, napi_callback_info info);
 napi_value read_costs(napi_env env, napi_callback_info info);
 
-/* Of watch.c. */
-napi_value watch_events(napi_env env, napi_callback_info info);
+/* privileges.c */
+napi_value drop_capabilities(napi_env env, napi_callback_info info);
 
 #endif

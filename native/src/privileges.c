@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Capabilities belong to threads, and only a thread itself can give up its own. V8's and libuv's threads exist before
- * the programs are loaded, so each of them is interrupted to do it, as glibc does for setuid(2): with the same signal,
- * the only one that no thread can have blocked (pthread_sigmask leaves it out, and Node.js blocks all others in one).
+ * Drops capabilities that only loading and attaching needed. Capabilities belong to threads, and only a thread itself
+ * can drop its own. The threads of V8 and libuv exist before the programs are loaded, so a signal interrupts each of
+ * them to do it, as glibc does for setuid(2). It is the same signal, the only one that no thread can have blocked:
+ * pthread_sigmask leaves it out, and Node.js blocks all others in one thread.
  */
 #define _GNU_SOURCE
-#include "privileges.h"
-
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <dirent.h>
@@ -24,13 +23,14 @@
 
 #include "environment.h"
 #include "kernscale.skel.h"
+#include "napi.h"
 
 #define SIGSETXID 33 /* nptl/internal-signals.h */
 
 enum {
-	ANSWER_POLL_US = 50,
-	ANSWER_POLLS = 40000, /* two seconds */
-	MAX_PASSES = 8,       /* a thread that was just started inherits from one that may not have been reached yet */
+	POLL_US = 50,
+	MAX_POLLS = 40000, /* two seconds */
+	MAX_PASSES = 8,    /* a new thread inherits capabilities from one that may not have been reached yet */
 };
 
 /* As rt_sigaction(2) takes it on x86-64 and arm64; glibc's sigaction refuses this signal. */
@@ -41,10 +41,10 @@ struct kernel_sigaction {
 	uint64_t mask;
 };
 
-static _Atomic uint64_t keep;
-static atomic_int answered; /* thread that has confined itself */
+static _Atomic uint64_t keep;    /* capabilities that stay, as bits */
+static atomic_int last_confined; /* thread that has confined itself last */
 
-/* Runs in signal handlers: system calls only. What fails is seen by who reads the thread's status afterwards. */
+/* Runs in signal handlers: system calls only. Failures show in the thread's status, which the caller reads. */
 static void confine_this_thread(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -67,7 +67,7 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 	(void)context;
 	if (info->si_code == SI_TKILL && info->si_pid == getpid()) {
 		confine_this_thread();
-		atomic_store(&answered, gettid());
+		atomic_store(&last_confined, gettid());
 	}
 	errno = saved;
 }
@@ -84,8 +84,8 @@ static void *try_without(void *map)
 }
 
 /*
- * Before Linux 5.19 (c8644cd0efe7) kernel.unprivileged_bpf_disabled forbids all of bpf(2), maps that are open included,
- * without CAP_BPF. A thread that has nothing to lose finds out.
+ * Capabilities that reading maps needs. Before Linux 5.19 (c8644cd0efe7) kernel.unprivileged_bpf_disabled forbids all
+ * of bpf(2) without CAP_BPF, even for open maps. A thread started for the purpose tries it.
  */
 static uint64_t needed_to_read(const struct session *session)
 {
@@ -112,24 +112,24 @@ static bool is_gone(pid_t thread)
 	return syscall(SYS_tgkill, getpid(), thread, 0) && errno == ESRCH;
 }
 
-/* False when the thread does not answer in time. */
+/* False if the thread does not confine itself in time. */
 static bool confine(pid_t thread)
 {
-	atomic_store(&answered, 0);
+	atomic_store(&last_confined, 0);
 	if (thread == gettid()) {
 		confine_this_thread();
 		return true;
 	}
 	syscall(SYS_tgkill, getpid(), thread, SIGSETXID);
-	for (int polls = 0; polls < ANSWER_POLLS; polls++) {
-		if (atomic_load(&answered) == thread || is_gone(thread))
+	for (int polls = 0; polls < MAX_POLLS; polls++) {
+		if (atomic_load(&last_confined) == thread || is_gone(thread))
 			return true;
-		usleep(ANSWER_POLL_US);
+		usleep(POLL_US);
 	}
 	return false;
 }
 
-/* Confines every thread that is not yet: answers how many those were; -1 and the thread when one cannot be. */
+/* Confines all threads that are not confined yet. Returns their number, or -1 and the thread that stays unconfined. */
 static int confine_all(pid_t *stubborn)
 {
 	DIR *threads = opendir("/proc/self/task");
@@ -154,7 +154,12 @@ static int confine_all(pid_t *stubborn)
 	return count;
 }
 
-bool privileges_drop(const struct session *session, uint64_t wanted, uint64_t *kept, struct failure *failure)
+/*
+ * Leaves every thread of the process without capabilities, without a bounding set (where CAP_SETPCAP allows) and with
+ * no_new_privs. `*kept` is what reading the maps needs on this kernel, and what the process has of `wanted`. False and
+ * `failure` if a thread keeps more.
+ */
+static bool drop_privileges(const struct session *session, uint64_t wanted, uint64_t *kept, struct failure *failure)
 {
 	struct kernel_sigaction before, ours;
 	int found = -1;
@@ -162,7 +167,7 @@ bool privileges_drop(const struct session *session, uint64_t wanted, uint64_t *k
 
 	*kept = (needed_to_read(session) | wanted) & status_mask("/proc/thread-self/status", "CapPrm");
 	atomic_store(&keep, *kept);
-	/* glibc's own action has the flags and the restorer that ours needs; its handler is put back. */
+	/* Our action copies the flags and the restorer of glibc's own, which is restored afterwards. */
 	if (!syscall(SYS_rt_sigaction, SIGSETXID, NULL, &before, sizeof(before.mask))) {
 		ours = before;
 		ours.handler = on_signal;
@@ -176,4 +181,22 @@ bool privileges_drop(const struct session *session, uint64_t wanted, uint64_t *k
 	else if (found)
 		fail(failure, "PRIVILEGES_KEPT", "cannot reach every thread of this process to drop its capabilities");
 	return !found;
+}
+
+/* (handle, capabilities to keep, as bits): returns those that stay, as bits. */
+napi_value drop_capabilities(napi_env env, napi_callback_info info)
+{
+	napi_value values[2], result;
+	struct failure failure = {};
+	struct session *session = session_argument(env, info, 2, values);
+	uint64_t wanted, kept;
+	bool lossless;
+
+	if (!session)
+		return NULL;
+	CHECK(napi_get_value_bigint_uint64(env, values[1], &wanted, &lossless));
+	if (!drop_privileges(session, wanted, &kept, &failure))
+		return throw(env, failure.code, failure.message);
+	CHECK(napi_create_bigint_uint64(env, kept, &result));
+	return result;
 }

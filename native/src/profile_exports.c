@@ -21,7 +21,6 @@ static void close_stack_sampler(void *sampler)
 static const struct handle_kind sampler_kind = {
 	.tag = { 0x6b65726e7363616cULL, 0x652d73616d706c65ULL },
 	.name = "stack sampler",
-	.close = close_stack_sampler,
 };
 
 static struct sampler *sampler_of(napi_env env, napi_callback_info info, size_t wanted, napi_value *values)
@@ -40,7 +39,8 @@ static napi_value open_sampler(napi_env env, napi_callback_info info)
 	CHECK(napi_get_cb_info(env, info, &count, &argument, NULL, NULL));
 	CHECK(napi_get_value_uint32(env, argument, &hz));
 	sampler = sampler_open(hz, &failure);
-	return sampler ? new_handle(env, &sampler_kind, sampler) : throw(env, failure.code, failure.message);
+	return sampler ? new_handle(env, &sampler_kind, sampler, close_stack_sampler) :
+			 throw(env, failure.code, failure.message);
 }
 
 static napi_value close_sampler(napi_env env, napi_callback_info info)

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which cgroup is billed to which slot, and the life of a slot. */
+/* Assignment of cgroups to slots, and the flush that also ends the draining of slots. */
+#define _GNU_SOURCE
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <stdlib.h>
+#include <errno.h>
+#include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernscale.skel.h"
+#include "programs.h"
 #include "session.h"
 
-static void invalidate_caches(struct session *session)
+/* Has programs look up again the slots that they cache. */
+static void invalidate_cached_slots(struct session *session)
 {
 	__atomic_add_fetch(&session->skeleton->data->generation, 1, __ATOMIC_SEQ_CST);
 }
@@ -29,30 +34,53 @@ static uint32_t find_cgroup(const struct session *session, uint64_t cgroup)
 	return 0;
 }
 
-static void retire_entries_of(struct pool *pool, uint32_t slot)
-{
-	for (uint32_t place = 0; place < pool_end(pool); place++) {
-		struct entry *entry = pool_entry(pool, place);
-
-		if (entry->slot == slot && entry_in_use(entry))
-			pool_retire(pool, entry);
-	}
-}
-
-static void wipe(struct session *session, uint32_t slot)
+/* Resets the counters of a slot that another cgroup has used. */
+static void reset_slot(struct session *session, uint32_t slot)
 {
 	struct kernscale *skeleton = session->skeleton;
 	size_t first = (size_t)slot * session->shards;
 	uint64_t none = 0;
 
-	memset(&session->rows[first], 0, session->shards * sizeof(struct row));
-	memset(&session->settled[slot], 0, sizeof(struct settled));
+	memset(&session->counters[first], 0, session->shards * sizeof(struct shard));
+	memset(&session->flushed[slot], 0, sizeof(struct flushed));
 	memset(&session->totals[slot], 0, sizeof(struct totals));
 	bpf_map_update_elem(bpf_map__fd(skeleton->maps.outstanding), &slot, &none, BPF_ANY);
 	bpf_map_update_elem(bpf_map__fd(skeleton->maps.block_requests), &slot, &none, BPF_ANY);
 	session->peer_counts[slot] = 0;
-	retire_entries_of(&session->blockio, slot);
-	retire_entries_of(&session->peers, slot);
+	pool_evict_slot(&session->blockio, slot);
+	pool_evict_slot(&session->peers, slot);
+}
+
+static int iterate_threads(struct session *session)
+{
+	char ignored[64];
+	int iterator = bpf_iter_create(bpf_link__fd(session->skeleton->links.flush_threads));
+	ssize_t got;
+
+	if (iterator < 0)
+		return -errno;
+	do
+		got = read(iterator, ignored, sizeof(ignored));
+	while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
+	close(iterator);
+	return got < 0 ? -errno : 0;
+}
+
+int session_flush(struct session *session)
+{
+	int error = 0;
+
+	if (program_attached(&session->programs, "flush_threads")) {
+		session->skeleton->bss->flush_clock = 0;
+		/* The iterator takes this CPU's run-queue clock as the present; yielding refreshes it. */
+		sched_yield();
+		error = iterate_threads(session);
+	}
+	/* The iterator has refreshed the slot of every thread: no thread caches a draining slot any more. */
+	for (uint32_t slot = 1; !error && slot < session->nr_slots; slot++)
+		if (session->tracked && session->tracked[slot].use == SLOT_DRAINING)
+			session->tracked[slot].use = SLOT_FREE;
+	return error;
 }
 
 int64_t session_track(struct session *session, uint64_t cgroup, struct failure *failure)
@@ -62,8 +90,8 @@ int64_t session_track(struct session *session, uint64_t cgroup, struct failure *
 	if (slot)
 		return slot;
 	slot = find_use(session, SLOT_FREE);
-	if (!slot && find_use(session, SLOT_RETIRED)) {
-		session_settle(session);
+	if (!slot && find_use(session, SLOT_DRAINING)) {
+		session_flush(session);
 		slot = find_use(session, SLOT_FREE);
 	}
 	if (!slot) {
@@ -72,13 +100,13 @@ int64_t session_track(struct session *session, uint64_t cgroup, struct failure *
 		return -1;
 	}
 	if (session->tracked[slot].cgroup)
-		wipe(session, slot);
+		reset_slot(session, slot);
 	if (bpf_map_update_elem(bpf_map__fd(session->skeleton->maps.slots), &cgroup, &slot, BPF_ANY)) {
 		fail(failure, "SLOTS_FULL", "the kernel has no room for cgroup %llu", (unsigned long long)cgroup);
 		return -1;
 	}
 	session->tracked[slot] = (struct tracked){ .cgroup = cgroup, .use = SLOT_USED };
-	invalidate_caches(session);
+	invalidate_cached_slots(session);
 	return slot;
 }
 
@@ -89,6 +117,6 @@ void session_untrack(struct session *session, uint64_t cgroup)
 	if (!slot)
 		return;
 	bpf_map_delete_elem(bpf_map__fd(session->skeleton->maps.slots), &cgroup);
-	session->tracked[slot].use = SLOT_RETIRED;
-	invalidate_caches(session);
+	session->tracked[slot].use = SLOT_DRAINING;
+	invalidate_cached_slots(session);
 }

@@ -8,7 +8,7 @@ import { cgroupRoot, countersOf, describeStates, measure, total } from './harnes
 import type { Window, Workload } from './harness.js';
 import { useKernel } from './suite.js';
 
-/** Threads that share a place in the probe's flat array (MAX_PLACES in native/bpf/threads.h). */
+/** Threads that share an entry of the probe's thread table (THREAD_TABLE_SIZE in native/bpf/threads.h). */
 const PLACES = 32_768;
 const PID_MAX = '/proc/sys/kernel/pid_max';
 
@@ -42,7 +42,7 @@ describe('conservation of thread time', () => {
     }
   }
 
-  it('holds for two sets of probes at once, also where CPUs share rows by atomic additions', async () => {
+  it('holds for two sets of probes at once, also where CPUs share shards by atomic additions', async () => {
     const group = kernel.sandbox.group();
     const workload = await group.run('lives', ['3', '7']);
     await beside({ shards: 1 }, async (other) => {
@@ -107,7 +107,7 @@ describe('conservation of thread time', () => {
     expect(after.offcpu.sleep.sum, 'sleeps of 10 ms').to.be.at.most(1.1 * lived);
   });
 
-  it('holds for two threads that want one place', async () => {
+  it('holds for two threads that share a table entry', async () => {
     const pidMax = readFileSync(PID_MAX, 'utf8').trim();
     const group = kernel.sandbox.group();
     try {
@@ -116,7 +116,7 @@ describe('conservation of thread time', () => {
       const { states, wall } = await measure(kernel.probes, group, () => sleep(1_000));
       expect(total(states) / wall, describeStates(states)).to.be.closeTo(3, 0.03);
       expect(states.idle / wall, describeStates(states)).to.be.closeTo(2, 0.03);
-      // The one that was second gets the place of the one that was first.
+      // The one that was second gets the table entry of the one that was first.
       const after = await measure(kernel.probes, group, async () => {
         workload.tell('end');
         await workload.line();

@@ -156,15 +156,15 @@ describe('tcp probe against programs that keep their own time', () => {
     expectUnmarked(seen);
   });
 
-  it('is exact for connections of which two want one place', async () => {
-    // Of 400 sockets and 4096 places, some twenty.
+  it('is exact for connections of which two share a table entry', async () => {
+    // Of 400 sockets and 4,096 entries, some twenty.
     const seen = await exchange({ server: 'blocking', client: 'many', count: 400, delay: 1 });
     expect(seen.wait.connections).to.equal(200);
     expectTruth(seen);
     expectUnmarked(seen);
   });
 
-  it('is exact for more connections than there are places, one after the other', async () => {
+  it('is exact for more connections than there are table entries, one after the other', async () => {
     const seen = await exchange({ server: 'half', client: 'half', count: 3_000, delay: 0 });
     expect(seen.wait).to.include({ connections: 3_001, failures: 0 });
     expectTruth(seen);

@@ -34,7 +34,7 @@ describe(`the probes on the kernel of Debian ${KERNEL.suite}`, () => {
     const names = programs.map(({ program }) => program);
     expect(names).to.include.members([
       'sched_switch',
-      'settle',
+      'flush_threads',
       'sample',
       'block_rq_complete',
       'net_dev_queue',

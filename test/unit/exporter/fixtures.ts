@@ -200,7 +200,7 @@ export class HandMadeProbes implements Pick<
   }
 
   read(): Snapshot {
-    return { containers: [counters(0), ...this.counters.values()], drops: this.drops, settleSeconds: 0 };
+    return { containers: [counters(0), ...this.counters.values()], drops: this.drops, flushSeconds: 0 };
   }
 }
 

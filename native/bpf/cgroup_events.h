@@ -1,18 +1,18 @@
-/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
-/* Tells user space of cgroups that come and go, so that a new container is tracked at once. */
-#ifndef KERNSCALE_CGROUPS_H
-#define KERNSCALE_CGROUPS_H
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Reports created and removed cgroups to user space, so that a new container is tracked at once. */
+#ifndef KERNSCALE_CGROUP_EVENTS_H
+#define KERNSCALE_CGROUP_EVENTS_H
 
 #include "threads.h"
 
-/* Bound: about 220 events that user space has not fetched yet; more are counted, and make it scan. */
+/* Bound: about 220 events that user space has not fetched; further ones are dropped, and make user space scan. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 64 * 1024);
 } cgroup_events SEC(".maps");
 
-/* By its parent, and not by its path: that begins at the hierarchy's root, which a mount of a part of it hides. */
-static hot int tell(struct cgroup *cgroup, bool removed)
+/* Identifies the cgroup by its parent: its path starts at the hierarchy's root, which a mount of a subtree hides. */
+static __always_inline int report_cgroup(struct cgroup *cgroup, bool removed)
 {
 	struct cgroup_event *event;
 
@@ -34,13 +34,13 @@ static hot int tell(struct cgroup *cgroup, bool removed)
 SEC("tp_btf/cgroup_mkdir")
 int BPF_PROG(cgroup_created, struct cgroup *cgroup)
 {
-	return tell(cgroup, false);
+	return report_cgroup(cgroup, false);
 }
 
 SEC("tp_btf/cgroup_rmdir")
 int BPF_PROG(cgroup_removed, struct cgroup *cgroup)
 {
-	return tell(cgroup, true);
+	return report_cgroup(cgroup, true);
 }
 
 #endif

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pool.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "kernscale.skel.h"
+#include "session.h"
+
+#define MAX_HISTOGRAMS (sizeof((struct shape){}.buckets) / sizeof((struct shape){}.buckets[0]))
+
+/* Near a bound, peers quiet for this long are evicted, longest first. */
+#define QUIET_NS (10 * 60 * 1000000000ULL)
+#define NEAR_BOUND(bound) ((bound) / 4 * 3)
+
+static size_t most_values(const struct shape *shape)
+{
+	size_t most = shape->words;
+
+	for (size_t i = 0; i < MAX_HISTOGRAMS && shape->buckets[i]; i++)
+		most += 2 + shape->buckets[i];
+	return most;
+}
+
+bool pool_open(struct pool *pool, const struct shape *shape, const struct bpf_map *entries, const struct bpf_map *index,
+	       const struct bpf_map *free_list, const uint32_t *end)
+{
+	size_t bound = bpf_map__max_entries(entries), entry_size = bpf_map__value_size(entries);
+	void *memory = mmap(NULL, bound * entry_size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(entries), 0);
+
+	*pool = (struct pool){
+		.index = bpf_map__fd(index),
+		.free_list = bpf_map__fd(free_list),
+		.end = end,
+		.bound = bound,
+		.key_size = bpf_map__key_size(index),
+		.entry_size = entry_size,
+		.shape = *shape,
+		.memory = memory == MAP_FAILED ? NULL : memory,
+		.read = {
+			.keys = malloc(bound * bpf_map__key_size(index)),
+			.names = malloc(bound * shape->name_size + 1),
+			.offsets = malloc(bound * sizeof(uint32_t)),
+			.values = malloc(bound * most_values(shape) * sizeof(double)),
+		},
+	};
+	return pool->memory && pool->read.keys && pool->read.names && pool->read.offsets && pool->read.values;
+}
+
+void pool_close(struct pool *pool)
+{
+	if (pool->memory)
+		munmap(pool->memory, pool->bound * pool->entry_size);
+	free(pool->read.keys);
+	free(pool->read.names);
+	free(pool->read.offsets);
+	free(pool->read.values);
+}
+
+/* End of the positions that were ever in use. */
+static uint32_t pool_end(const struct pool *pool)
+{
+	uint32_t end = __atomic_load_n(pool->end, __ATOMIC_RELAXED);
+
+	return end < pool->bound ? end : pool->bound;
+}
+
+static struct entry *pool_entry(const struct pool *pool, uint32_t position)
+{
+	return (struct entry *)(pool->memory + position * pool->entry_size);
+}
+
+static bool entry_in_use(const struct entry *entry)
+{
+	uint32_t id = __atomic_load_n(&entry->id, __ATOMIC_ACQUIRE);
+
+	return id && id != ENTRY_DRAINING;
+}
+
+static double *write_buckets(double *out, const uint64_t *buckets, size_t length)
+{
+	size_t first = 0, end = length;
+
+	while (first < end && !buckets[first])
+		first++;
+	while (end > first && !buckets[end - 1])
+		end--;
+	*out++ = first;
+	*out++ = end - first;
+	for (size_t i = first; i < end; i++)
+		*out++ = buckets[i];
+	return out;
+}
+
+static double *write_value(double *out, const struct shape *shape, const uint64_t *value)
+{
+	for (size_t word = 0; word < shape->words; word++)
+		*out++ = *value++;
+	for (size_t i = 0; i < MAX_HISTOGRAMS && shape->buckets[i]; value += shape->buckets[i++])
+		out = write_buckets(out, value, shape->buckets[i]);
+	return out;
+}
+
+void pool_read(struct pool *pool)
+{
+	size_t key_size = pool->key_size, name_size = pool->shape.name_size, word = sizeof(uint64_t);
+	size_t name_offset = (sizeof(uint32_t) + key_size + word - 1) / word * word;
+	struct entries *read = &pool->read;
+	double *out = read->values;
+
+	read->count = 0;
+	for (uint32_t position = 0, end = pool_end(pool); position < end; position++) {
+		const struct entry *entry = pool_entry(pool, position);
+		const char *name = (const char *)entry + name_offset;
+
+		if (!entry_in_use(entry))
+			continue;
+		memcpy(read->keys + read->count * key_size, &entry->slot, key_size);
+		memcpy(read->names + read->count * name_size, name, name_size);
+		read->offsets[read->count++] = out - read->values;
+		out = write_value(out, &pool->shape, (const uint64_t *)(name + name_size));
+	}
+	read->length = out - read->values;
+}
+
+static void evict(struct pool *pool, struct entry *entry)
+{
+	bpf_map_delete_elem(pool->index, &entry->slot);
+	__atomic_store_n(&entry->id, ENTRY_DRAINING, __ATOMIC_RELEASE);
+	pool->draining++;
+}
+
+void pool_evict_slot(struct pool *pool, uint32_t slot)
+{
+	for (uint32_t position = 0; position < pool_end(pool); position++) {
+		struct entry *entry = pool_entry(pool, position);
+
+		if (entry->slot == slot && entry_in_use(entry))
+			evict(pool, entry);
+	}
+}
+
+void pool_free_drained(struct pool *pool)
+{
+	for (uint32_t position = 0, end = pool_end(pool); pool->draining && position < end; position++) {
+		struct entry *entry = pool_entry(pool, position);
+
+		if (entry->id != ENTRY_DRAINING)
+			continue;
+		memset(entry, 0, pool->entry_size);
+		bpf_map_update_elem(pool->free_list, NULL, &position, BPF_ANY);
+		pool->draining--;
+	}
+}
+
+static int by_last_seen(const void *a, const void *b)
+{
+	const struct peer_entry *left = *(struct peer_entry *const *)a, *right = *(struct peer_entry *const *)b;
+
+	return (left->last_seen > right->last_seen) - (left->last_seen < right->last_seen);
+}
+
+static void evict_peer(struct session *session, struct peer_entry *peer)
+{
+	if (peer->key.family)
+		__atomic_sub_fetch(&session->peer_counts[peer->key.slot], 1, __ATOMIC_RELAXED);
+	evict(&session->peers, (struct entry *)peer);
+}
+
+static bool is_near_bound(const struct session *session, uint32_t slot)
+{
+	return session->peer_counts[slot] >= NEAR_BOUND(MAX_PEERS_PER_SLOT);
+}
+
+static void make_room(struct session *session, struct peer_entry **peers, uint32_t count)
+{
+	uint64_t now = session->skeleton->bss->flush_clock;
+	uint32_t left = count;
+
+	qsort(peers, count, sizeof(*peers), by_last_seen);
+	for (uint32_t i = 0; i < count && now > peers[i]->last_seen + QUIET_NS; i++) {
+		bool near_bound =
+			left >= NEAR_BOUND(session->peers.bound) || is_near_bound(session, peers[i]->key.slot);
+
+		if (!near_bound || !peers[i]->key.family)
+			continue;
+		evict_peer(session, peers[i]);
+		left--;
+	}
+}
+
+void session_evict_peers(struct session *session)
+{
+	struct peer_entry **peers = session->sorted_peers;
+	uint32_t count = 0;
+	bool near_bound = false;
+
+	for (uint32_t position = 0; position < pool_end(&session->peers); position++) {
+		struct peer_entry *peer = (struct peer_entry *)pool_entry(&session->peers, position);
+		uint32_t slot = peer->key.slot;
+
+		if (!entry_in_use((struct entry *)peer))
+			continue;
+		if (slot && session->tracked[slot].use == SLOT_FREE) {
+			evict_peer(session, peer);
+			continue;
+		}
+		near_bound |= is_near_bound(session, slot);
+		peers[count++] = peer;
+	}
+	if (near_bound || count >= NEAR_BOUND(session->peers.bound))
+		make_room(session, peers, count);
+}

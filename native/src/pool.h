@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The user side of ../bpf/pool.h: reads, evicts and frees entries. */
+#ifndef KERNSCALE_SRC_POOL_H
+#define KERNSCALE_SRC_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../bpf/layout.h"
+
+struct bpf_map;
+
+/* Layout of an entry after its key: a name, words, then the buckets of its histograms one after the other. */
+struct shape {
+	size_t name_size, words;
+	size_t buckets[2];
+};
+
+/* The entries in use at the last read. The memory is kept: fresh pages cost more than what is read into them. */
+struct entries {
+	uint32_t count;
+	char *keys, *names;
+	uint32_t *offsets; /* start of each entry in `values` */
+	double *values;    /* the words, then per histogram its packed buckets: index of the first, how many, these */
+	size_t length;     /* of `values` */
+};
+
+struct pool {
+	int index, free_list; /* map descriptors */
+	const uint32_t *end;  /* shared with the kernel; positions below it are in use, draining or free */
+	uint32_t bound, draining;
+	size_t key_size, entry_size;
+	struct shape shape;
+	char *memory; /* shared with the kernel */
+	struct entries read;
+};
+
+/* Opens the pool of loaded maps. False without memory. */
+bool pool_open(struct pool *pool, const struct shape *shape, const struct bpf_map *entries, const struct bpf_map *index,
+	       const struct bpf_map *free_list, const uint32_t *end);
+void pool_close(struct pool *pool);
+
+/* Updates `pool->read`. */
+void pool_read(struct pool *pool);
+
+/* Evicts all entries of the slot. They drain: a program that found one earlier may still write to it. */
+void pool_evict_slot(struct pool *pool, uint32_t slot);
+
+/* Frees the entries that were evicted before the last flush, to which no program can write any more. */
+void pool_free_drained(struct pool *pool);
+
+#endif

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Snapshot encoding: sums up the maps and packs them into a few typed arrays, which ../decode.ts reads. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kernscale.skel.h"
+#include "napi.h"
+
+/* A divisor: it yields the double nearest to the exact decimal, which a product with 1e-9 may miss. */
+static const double NANOSECONDS = 1e9;
+
+static const struct time_histogram *histogram_of(const struct shard *shard, int number)
+{
+	return number < NR_STATES ? &shard->states[number] : &shard->tcp_serve;
+}
+
+/* Buckets of shards wrap: their sum less the total, modulo 2^32, is what was added since the last read. */
+static void add_buckets(struct histogram *total, const struct shard *shards, uint32_t nr_shards, int number)
+{
+	for (uint32_t i = 0; i < NR_TIME_BUCKETS; i++) {
+		uint32_t added = -(uint32_t)total->buckets[i];
+
+		for (uint32_t shard = 0; shard < nr_shards; shard++)
+			added += __atomic_load_n(&histogram_of(&shards[shard], number)->buckets[i], __ATOMIC_RELAXED);
+		if (!added)
+			continue;
+		total->buckets[i] += added;
+		if (!total->end || i < total->first)
+			total->first = i;
+		if (i >= total->end)
+			total->end = i + 1;
+	}
+}
+
+static void add_histograms(struct totals *totals, const struct shard *shards, uint32_t nr_shards)
+{
+	uint32_t changed = 0;
+
+	for (int i = 0; i < NR_HISTOGRAMS; i++) {
+		uint64_t sum_ns = 0;
+		uint32_t lowest = 0;
+
+		for (uint32_t shard = 0; shard < nr_shards; shard++) {
+			sum_ns += __atomic_load_n(&histogram_of(&shards[shard], i)->sum_ns, __ATOMIC_RELAXED);
+			lowest += __atomic_load_n(&histogram_of(&shards[shard], i)->buckets[0], __ATOMIC_RELAXED);
+		}
+		if (sum_ns != totals->sum_ns[i] || lowest != totals->lowest[i])
+			changed |= 1U << i;
+		else if (!(totals->changed & 1U << i))
+			continue;
+		totals->sum_ns[i] = sum_ns;
+		totals->lowest[i] = lowest;
+		add_buckets(&totals->histograms[i], shards, nr_shards, i);
+	}
+	totals->changed = changed;
+	totals->observed |= changed;
+}
+
+static void add_counts(struct session *session, uint32_t slot)
+{
+	const struct shard *shards = &session->counters[(size_t)slot * session->shards];
+	uint64_t total_ns[NR_STATES], user = 0, kernel = 0, overlapped = 0;
+	double *counts = session->totals[slot].counts;
+
+	memcpy(total_ns, session->flushed[slot].total_ns, sizeof(total_ns));
+	for (uint32_t shard = 0; shard < session->shards; shard++) {
+		for (int state = 0; state < NR_STATES; state++)
+			total_ns[state] += shards[shard].states[state].total_ns;
+		user += shards[shard].samples_user;
+		kernel += shards[shard].samples_kernel;
+		overlapped += shards[shard].tcp_serve_overlapped;
+	}
+	for (int state = 0; state < NR_STATES; state++)
+		*counts++ = total_ns[state] / NANOSECONDS;
+	*counts++ = user;
+	*counts++ = kernel;
+	*counts++ = overlapped;
+}
+
+/* Updates the totals of a slot. Returns the number of doubles that write_slot will write. */
+static size_t read_slot(struct session *session, uint32_t slot)
+{
+	struct totals *totals = &session->totals[slot];
+	size_t length = NR_COUNTS;
+
+	add_counts(session, slot);
+	add_histograms(totals, &session->counters[(size_t)slot * session->shards], session->shards);
+	for (int i = 0; i < NR_HISTOGRAMS; i++)
+		if (totals->observed & 1U << i)
+			length += 3 + totals->histograms[i].end - totals->histograms[i].first;
+	return length;
+}
+
+/*
+ * Writes the counts of a slot and its histograms that are not empty to `values[start]` and on: a sum and packed buckets
+ * (index of the first that is not empty, how many follow, these). Writes the start of each histogram to `offsets`, 0
+ * for an empty one. Returns the start of the next slot.
+ */
+static size_t write_slot(const struct session *session, uint32_t slot, double *values, size_t start, uint32_t *offsets)
+{
+	const struct totals *totals = &session->totals[slot];
+	size_t next = start + NR_COUNTS;
+
+	memcpy(&values[start], totals->counts, sizeof(totals->counts));
+	for (int i = 0; i < NR_HISTOGRAMS; i++) {
+		const struct histogram *histogram = &totals->histograms[i];
+		bool observed = totals->observed & 1U << i;
+
+		offsets[i] = observed ? next : 0;
+		if (!observed)
+			continue;
+		values[next++] = totals->sum_ns[i] / NANOSECONDS;
+		values[next++] = histogram->first;
+		values[next++] = histogram->end - histogram->first;
+		for (uint32_t bucket = histogram->first; bucket < histogram->end; bucket++)
+			values[next++] = histogram->buckets[bucket];
+	}
+	return next;
+}
+
+/* Creates a typed array as a property; `*data` is its memory. */
+static napi_value new_array(napi_env env, napi_value object, const char *name, napi_typedarray_type type, size_t size,
+			    size_t length, void **data)
+{
+	napi_value buffer, array;
+
+	CHECK(napi_create_arraybuffer(env, size * length, data, &buffer));
+	CHECK(napi_create_typedarray(env, type, length, buffer, 0, &array));
+	CHECK(napi_set_named_property(env, object, name, array));
+	return array;
+}
+
+static bool is_in_use(const struct session *session, uint32_t slot)
+{
+	return !slot || session->tracked[slot].use == SLOT_USED;
+}
+
+static napi_value read_slots(napi_env env, struct session *session, napi_value result)
+{
+	uint32_t used = 0, *offsets;
+	size_t length = 0;
+	int32_t *slots;
+	double *values;
+
+	for (uint32_t slot = 0; slot < session->nr_slots; slot++) {
+		if (!is_in_use(session, slot))
+			continue;
+		used++;
+		length += read_slot(session, slot);
+	}
+	if (!new_array(env, result, "slots", napi_int32_array, sizeof(*slots), used, (void **)&slots) ||
+	    !new_array(env, result, "offsets", napi_uint32_array, sizeof(*offsets), (size_t)used * (1 + NR_HISTOGRAMS),
+		       (void **)&offsets) ||
+	    !new_array(env, result, "values", napi_float64_array, sizeof(*values), length, (void **)&values))
+		return NULL;
+	length = 0;
+	for (uint32_t slot = 0; slot < session->nr_slots; slot++) {
+		if (!is_in_use(session, slot))
+			continue;
+		*slots++ = slot;
+		*offsets++ = length;
+		length = write_slot(session, slot, values, length, offsets);
+		offsets += NR_HISTOGRAMS;
+	}
+	return result;
+}
+
+static napi_value copy_array(napi_env env, napi_value object, const char *name, napi_typedarray_type type, size_t size,
+			     size_t length, const void *from)
+{
+	void *to;
+
+	if (!new_array(env, object, name, type, size, length, &to))
+		return NULL;
+	memcpy(to, from, length * size);
+	return object;
+}
+
+static napi_value read_pool(napi_env env, napi_value result, const char *name, struct pool *pool)
+{
+	const struct entries *read = &pool->read;
+	napi_value object;
+
+	pool_read(pool);
+	CHECK(napi_create_object(env, &object));
+	if (!copy_array(env, object, "keys", napi_uint8_array, 1, read->count * pool->key_size, read->keys) ||
+	    !copy_array(env, object, "names", napi_uint8_array, 1, read->count * pool->shape.name_size, read->names) ||
+	    !copy_array(env, object, "offsets", napi_uint32_array, sizeof(uint32_t), read->count, read->offsets) ||
+	    !copy_array(env, object, "values", napi_float64_array, sizeof(double), read->length, read->values))
+		return NULL;
+	CHECK(napi_set_named_property(env, result, name, object));
+	return result;
+}
+
+static double seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec * 1e-9;
+}
+
+napi_value read_snapshot(napi_env env, napi_callback_info info)
+{
+	napi_value argument, result;
+	struct session *session = session_argument(env, info, 1, &argument);
+	double started = seconds_now();
+	uint64_t *drops;
+	int error;
+
+	if (!session)
+		return NULL;
+	error = session_flush(session);
+	if (error)
+		return throw(env, "READ_FAILED", strerror(-error));
+	CHECK(napi_create_object(env, &result));
+	pool_free_drained(&session->blockio);
+	pool_free_drained(&session->peers);
+	if (!set_number(env, result, "flushSeconds", seconds_now() - started) || !read_slots(env, session, result) ||
+	    !read_pool(env, result, "blockIo", &session->blockio) ||
+	    !read_pool(env, result, "peers", &session->peers) ||
+	    !new_array(env, result, "drops", napi_biguint64_array, 8, NR_DROPS, (void **)&drops))
+		return NULL;
+	memcpy(drops, session->skeleton->bss->drops, NR_DROPS * sizeof(*drops));
+	drops[DROP_RUNS_SKIPPED] = session_skipped_runs(session);
+	session_evict_peers(session);
+	return result;
+}
