@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /* Programs that do nothing, one a hook that loads come by: what a hook, and the kernel's accounting of a run, costs. */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -46,4 +46,4 @@ int nothing_sample(void *context)
 	return 0;
 }
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
+char LICENSE[] SEC("license") = "GPL";
