@@ -15,8 +15,7 @@ static const char *upstream_text;
 static int64_t timeout_ns = 5LL * NS_PER_S;
 static const struct flag flags[] = {
 	{ "upstream", "HOST:PORT to ask; $CPU_SERVICE_HOST:$CPU_SERVICE_PORT", FLAG_TEXT, .text = &upstream_text },
-	{ "timeout", "longest wait for the connection, and for the answer (5s)", FLAG_DURATION,
-	  .number = &timeout_ns },
+	{ "timeout", "longest wait for the connection, and for the answer (5s)", FLAG_DURATION, .number = &timeout_ns },
 	{ 0 },
 };
 

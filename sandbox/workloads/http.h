@@ -22,8 +22,8 @@ struct http_buffer {
 };
 
 enum http_target {
-	HTTP_WORK,      /* GET / */
-	HTTP_HEALTH,    /* GET /healthz */
+	HTTP_WORK,   /* GET / */
+	HTTP_HEALTH, /* GET /healthz */
 	HTTP_NOT_FOUND,
 	HTTP_NOT_ALLOWED,
 };

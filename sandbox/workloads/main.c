@@ -13,7 +13,9 @@ enum { KINDS = sizeof(kinds) / sizeof(kinds[0]), MAX_FLAGS = 8 };
 
 static const char *listen_text;
 static const struct flag listen_flag = {
-	"listen", "HOST:PORT to listen on; $POD_IP:8080, or 0.0.0.0:8080 without POD_IP", FLAG_TEXT,
+	"listen",
+	"HOST:PORT to listen on; $POD_IP:8080, or 0.0.0.0:8080 without POD_IP",
+	FLAG_TEXT,
 	.text = &listen_text,
 };
 

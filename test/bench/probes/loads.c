@@ -111,7 +111,8 @@ static void converse(int member)
 	if (member > 0 && send(peer, message, sizeof(message), 0) < 0)
 		die("send");
 	for (;; counters[member].operations++)
-		if (recv(peer, message, sizeof(message), MSG_WAITALL) <= 0 || send(peer, message, sizeof(message), 0) < 0)
+		if (recv(peer, message, sizeof(message), MSG_WAITALL) <= 0 ||
+		    send(peer, message, sizeof(message), 0) < 0)
 			die("converse");
 }
 

@@ -44,7 +44,8 @@ __attribute__((noreturn)) static void serve(double delay, bool low)
 	ready(bind_by_number(fd, low));
 	for (;;) {
 		socklen_t length = sizeof(peer);
-		long bytes = check(recvfrom(fd, message, sizeof(message), 0, (struct sockaddr *)&peer, &length), "recvfrom");
+		long bytes =
+			check(recvfrom(fd, message, sizeof(message), 0, (struct sockaddr *)&peer, &length), "recvfrom");
 
 		if (delay > 0)
 			sleep_seconds(delay);

@@ -41,13 +41,16 @@ __attribute__((noreturn)) static void serve(int fd, bool stream)
 	for (;;) {
 		bytes = check(recvfrom(fd, message, sizeof(message), 0, (struct sockaddr *)&peer, &length), "recvfrom");
 		sleep_seconds(0.02);
-		check(sendto(fd, message, bytes, 0, stream ? NULL : (struct sockaddr *)&peer, stream ? 0 : length), "sendto");
+		check(sendto(fd, message, bytes, 0, stream ? NULL : (struct sockaddr *)&peer, stream ? 0 : length),
+		      "sendto");
 	}
 }
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(80) };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				       .sin_port = htons(80) };
 	bool stream = argc == 2 && is_mode(argv[1], "tcp");
 	int type = stream ? SOCK_STREAM : SOCK_DGRAM, server, client;
 	char message[64] = "";

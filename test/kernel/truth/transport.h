@@ -110,7 +110,8 @@ static inline ssize_t uring(int opcode, int fd, void *bytes, size_t length)
 	size_t cq_size = params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe);
 	size_t size = sq_size > cq_size ? sq_size : cq_size;
 	char *queues = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
-	struct io_uring_sqe *request = mmap(NULL, sizeof(*request), PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
+	struct io_uring_sqe *request =
+		mmap(NULL, sizeof(*request), PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
 	ssize_t result;
 
 	if (queues == MAP_FAILED || request == MAP_FAILED)
@@ -183,7 +184,9 @@ static inline socklen_t loopback(struct sockaddr_storage *address, const char *f
 
 	memset(address, 0, sizeof(*address));
 	if (is_mode(family, "ipv6")) {
-		*v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+		*v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
+					     .sin6_port = htons(port),
+					     .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 		return sizeof(*v6);
 	}
 	*v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };

@@ -110,7 +110,9 @@ __attribute__((noreturn)) static void read_disk(const char *path)
 	check(fd = open(path, O_RDONLY | O_DIRECT), path);
 	ready(0);
 	for (;;) {
-		struct io_uring_sqe request = { .opcode = IORING_OP_READ, .fd = fd, .addr = (uintptr_t)block, .len = BLOCK };
+		struct io_uring_sqe request = {
+			.opcode = IORING_OP_READ, .fd = fd, .addr = (uintptr_t)block, .len = BLOCK
+		};
 
 		request.off = (uint64_t)(random() % BLOCKS) * BLOCK;
 		if (perform(request) != BLOCK)
@@ -164,7 +166,9 @@ __attribute__((noreturn)) static void read_registered(void)
 static void receive_in_time(struct io_uring_sqe receive)
 {
 	struct __kernel_timespec length = { .tv_sec = 10 };
-	struct io_uring_sqe timeout = { .opcode = IORING_OP_TIMEOUT, .fd = -1, .addr = (uintptr_t)&length, .user_data = 1 };
+	struct io_uring_sqe timeout = {
+		.opcode = IORING_OP_TIMEOUT, .fd = -1, .addr = (uintptr_t)&length, .user_data = 1
+	};
 	struct io_uring_sqe removal = { .opcode = IORING_OP_TIMEOUT_REMOVE, .fd = -1, .addr = timeout.user_data };
 
 	add(receive);

@@ -38,10 +38,10 @@ void in_threads(int count, void *(*body)(void *), void *argument);
 pid_t beside(void (*body)(int), int argument);
 
 /* Counts the time a statement takes as blocked. */
-#define BLOCKED(statement)                                    \
-	do {                                                  \
-		double entered = now();                       \
-		statement;                                    \
+#define BLOCKED(statement)                                     \
+	do {                                                   \
+		double entered = now();                        \
+		statement;                                     \
 		add(&truth->blocked_seconds, now() - entered); \
 	} while (0)
 

@@ -82,6 +82,7 @@ static void park(void)
 	in_threads(4, await_work, &pool);
 }
 
+/* clang-format off */
 const struct kind thread_kinds[] = {
 	{ "burn", NULL, burn },
 	{ "share", NULL, share_a_cpu },
@@ -90,3 +91,4 @@ const struct kind thread_kinds[] = {
 	{ "park", NULL, park },
 	{ 0 },
 };
+/* clang-format on */
