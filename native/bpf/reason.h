@@ -172,17 +172,33 @@ static __always_inline enum thread_state waiting_for_memory(struct task_struct *
 	return state & TASK_UNINTERRUPTIBLE ? STATE_LOCK : STATE_IPC;
 }
 
+/* in_iowait tells nothing here: the kernel sets it during any wait for a completion. */
+static __always_inline enum thread_state waiting_in_uring(struct thread *thread, __u32 slot)
+{
+	if (!thread->uring_reason)
+		return waiting_for_completions(slot);
+	return thread->uring_reason == STATE_NETWORK ? waiting_for_events(slot) : thread->uring_reason;
+}
+
+/* Wait in a system call that looks up, opens, changes or closes a file. */
+static __always_inline enum thread_state waiting_in_file_call(enum waits waits, __u32 state)
+{
+	/* Disk, journal or directory lock. */
+	if (state & TASK_UNINTERRUPTIBLE)
+		return STATE_DISK;
+	/* SO_LINGER: the peer has to receive what was sent. Else the other end of a FIFO. */
+	return waits == WAITS_CLOSE ? STATE_NETWORK : STATE_IPC;
+}
+
 static __always_inline enum thread_state waiting_in_syscall(struct task_struct *task, struct thread *thread, __u32 slot,
 							    __u32 state)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	__u64 number = SYSCALL_NUMBER(regs);
-	__u64 first = SYSCALL_ARG1(regs);
+	__u64 number = SYSCALL_NUMBER(regs), first = SYSCALL_ARG1(regs);
+	/* Outside a system call the number is -1: a page fault. */
+	enum waits waits = number < NR_SYSCALLS ? syscall_waits[number] : WAITS_MEMORY;
 
-	if (number >= NR_SYSCALLS)
-		return waiting_for_memory(task, state);
-
-	switch (syscall_waits[number]) {
+	switch (waits) {
 	case WAITS_READ:
 		return waiting_on_fd(task, slot, first, READS, state);
 	case WAITS_WRITE:
@@ -204,11 +220,8 @@ static __always_inline enum thread_state waiting_in_syscall(struct task_struct *
 	case WAITS_DISK:
 		return STATE_DISK;
 	case WAITS_FILES:
-		/* Uninterruptible: disk, journal or directory lock. Interruptible: the other end of a FIFO. */
-		return state & TASK_UNINTERRUPTIBLE ? STATE_DISK : STATE_IPC;
 	case WAITS_CLOSE:
-		/* Interruptible: SO_LINGER waits for the peer to receive what was sent. */
-		return state & TASK_UNINTERRUPTIBLE ? STATE_DISK : STATE_NETWORK;
+		return waiting_in_file_call(waits, state);
 	case WAITS_LOCK:
 		return STATE_LOCK;
 	case WAITS_SEMOP:
@@ -220,10 +233,7 @@ static __always_inline enum thread_state waiting_in_syscall(struct task_struct *
 	case WAITS_AIO:
 		return block_requests_counted ? waiting_for_completions(slot) : STATE_DISK;
 	case WAITS_URING:
-		/* in_iowait tells nothing here: the kernel sets it during any wait for a completion. */
-		if (!thread->uring_reason)
-			return waiting_for_completions(slot);
-		return thread->uring_reason == STATE_NETWORK ? waiting_for_events(slot) : thread->uring_reason;
+		return waiting_in_uring(thread, slot);
 	default:
 		return in_iowait(task) ? STATE_DISK : STATE_OTHER;
 	}
