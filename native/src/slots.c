@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Assignment of cgroups to slots, and the flush that also ends the draining of slots. */
-#define _GNU_SOURCE
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Snapshot encoding: sums up the maps and packs them into a few typed arrays, which ../decode.ts reads. */
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
