@@ -284,7 +284,7 @@ export async function measureSlot(
   slot: number,
   work: () => Promise<unknown>,
 ): Promise<Window> {
-  probes.read(); // settles what was before, so that the first read that counts is quick
+  probes.read(); // flushes what was before, so that the first read that counts is quick
   const before = readQuickly(probes, slot);
   await work();
   const after = readQuickly(probes, slot);

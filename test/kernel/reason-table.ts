@@ -42,7 +42,7 @@ interface Report {
 }
 
 const WINDOW_MS = 3_000;
-const SETTLE_MS = 300;
+const PAUSE_MS = 300;
 const START_TIMEOUT_MS = 60_000;
 /** Of the time blocked, what must be under the true reason, and what may be under none. */
 const SHARE = 0.95;
@@ -62,7 +62,7 @@ export function testTruth(rows: readonly Row[]): void {
       sandbox = new Sandbox();
       const wave = rows.filter((row) => (row.computes ?? false) === computes && !isMissing(row));
       const running = await startAll(wave, sandbox, kernel.probes, measured);
-      await sleep(SETTLE_MS);
+      await sleep(PAUSE_MS);
       await measureAll(running, kernel.probes, measured);
       await sandbox.stop();
     });
@@ -133,7 +133,7 @@ async function measureAll(
   const first = read();
   await sleep(WINDOW_MS);
   const last = read();
-  await sleep(SETTLE_MS); // for reports of waits that were going on
+  await sleep(PAUSE_MS); // for reports of waits that were going on
   for (const { row, slot, reports } of running) {
     const waited =
       reports.length === 0 ? undefined : waitedAt(reports, last.at) - waitedAt(reports, first.at);

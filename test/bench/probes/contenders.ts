@@ -12,7 +12,7 @@ export const SAMPLE_HZ = 99;
 const READY_TIMEOUT_MS = 20_000;
 const READY_POLL_MS = 50;
 /** From the first program that runs to the last one attached. */
-const SETTLED_MS = 100;
+const ATTACHING_MS = 100;
 
 /** Attached programs and what they cost so far. */
 export interface Attached {
@@ -103,7 +103,7 @@ export function tool(name: string, argv: readonly string[] = name.split(' ')): C
         await bench.pause(READY_POLL_MS);
         await provoke();
       }
-      await bench.pause(SETTLED_MS);
+      await bench.pause(ATTACHING_MS);
       return {
         accounts: () => accountsOf(running.pid),
         detach: async () => {
