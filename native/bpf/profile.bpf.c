@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
  * Stacks of a few containers, on request. An object of its own: where profiles are not enabled, nothing of it is loaded.
  * User space has given up its capabilities when a profile is asked for, so what it would need them for is done here:
@@ -163,4 +163,4 @@ int list_names(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
+char LICENSE[] SEC("license") = "GPL";

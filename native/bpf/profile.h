@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /* What the stack sampler writes and the user side reads. */
 #ifndef KERNSCALE_PROFILE_H
 #define KERNSCALE_PROFILE_H

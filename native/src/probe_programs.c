@@ -102,8 +102,9 @@ const struct member members[] = {
 	  .name = "throttled_clock_self_time",
 	  .other_type = "task_struct",
 	  .other_name = "throttled",
-	  .absent = "in kernscale_state_seconds_total, threads that wait already when the quota ends, or wake up after, "
-		    "are in the state runqueue" },
+	  .absent =
+		  "in kernscale_state_seconds_total, threads that wait already when the quota ends, or wake up after, "
+		  "are in the state runqueue" },
 };
 
 const size_t nr_members = sizeof(members) / sizeof(members[0]);
