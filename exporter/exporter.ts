@@ -2,16 +2,16 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Probes, ProgramStatus, Snapshot } from 'bpf-linker-napi';
 import { errorMessage } from '../common/errors.js';
 import type { Logger } from '../common/log.js';
-import { CgroupTree } from './cgroup-tree.js';
-import { Condenser } from './condense.js';
-import { ContainerTable, type ContainerPolicy } from './containers.js';
-import { TRAILERS, type Format } from './exposition.js';
-import type { ContainerSeries } from './families.js';
-import type { PodIdentity } from './pods.js';
+import { CgroupTree } from './cgroups/tree.js';
+import { Condenser } from './series/limit.js';
+import { ContainerTable, type ContainerPolicy } from './series/containers.js';
+import { TRAILERS, type Format } from './exposition/format.js';
+import type { ContainerSeries } from './series/families.js';
+import type { PodIdentity } from './identity/pods.js';
 import { ProbeCosts } from './probe-costs.js';
-import { renderContainers, type RenderOptions } from './render.js';
+import { renderContainers, type RenderOptions } from './series/render.js';
 import { SelfMetrics, type Stage } from './self-metrics.js';
-import type { Source } from './source.js';
+import type { Source } from './identity/source.js';
 
 export interface ExporterOptions {
   /** Opened with `cgroupEvents`. */

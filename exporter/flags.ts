@@ -13,7 +13,7 @@ import {
   webConfigFlag,
 } from '../common/flags.js';
 import type { LogOptions } from '../common/log.js';
-import { SOURCES, type SourceChoice } from './detect.js';
+import { SOURCES, type SourceChoice } from './identity/detect.js';
 import type { EngineSockets } from './host/source.js';
 
 export interface ExporterFlags {

@@ -14,15 +14,15 @@ import { createLogger, type Logger } from '../common/log.js';
 import { runMain, terminationSignal } from '../common/main.js';
 import { packageVersion } from '../common/version.js';
 import type { WebConfigFile } from '../common/web-config-file.js';
-import { findCgroupMount } from './cgroup-mount.js';
-import { detectSource, type DetectedSource } from './detect.js';
+import { findCgroupMount } from './cgroups/mount.js';
+import { detectSource, type DetectedSource } from './identity/detect.js';
 import { Exporter } from './exporter.js';
-import { findApi, isClusterGiven } from './find-api.js';
+import { findApi, isClusterGiven } from './identity/find-api.js';
 import { parseExporterFlags, type ExporterFlags } from './flags.js';
-import { KubernetesSource, watchPods } from './kubernetes-source.js';
+import { KubernetesSource, watchPods } from './identity/kubernetes.js';
 import { openSampler, profileService } from './profile/service.js';
 import { logLimits } from './program-log.js';
-import type { Source } from './source.js';
+import type { Source } from './identity/source.js';
 import { createApp } from './web.js';
 
 /** Until then V8 may shrink its heap: starting, and reading the first list of pods, leave much behind. */

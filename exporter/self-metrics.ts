@@ -7,10 +7,10 @@ import {
   type Snapshot,
 } from 'bpf-linker-napi';
 import { collectProcessMetrics, EVENT_LOOP_TIMES } from '../common/process-metrics.js';
-import type { ContainerCounts } from './containers.js';
-import type { Format } from './exposition.js';
+import type { ContainerCounts } from './series/containers.js';
+import type { Format } from './exposition/format.js';
 import { BURST_EVERY_MS, BURST_MS } from './probe-costs.js';
-import { renderMetric, type JsonMetric } from './prom-client.js';
+import { renderMetric, type JsonMetric } from './exposition/prom-client.js';
 
 export type Stage = 'read' | 'join' | 'render';
 

@@ -5,7 +5,7 @@ import Koa, { type Context, type Next } from 'koa';
 import { errorCode, errorMessage } from '../common/errors.js';
 import type { Logger } from '../common/log.js';
 import type { Exporter } from './exporter.js';
-import { CONTENT_TYPES, type Format } from './exposition.js';
+import { CONTENT_TYPES, type Format } from './exposition/format.js';
 import { landingPage } from './landing.js';
 import { answerProfile, type ProfileService } from './profile/route.js';
 

@@ -1,4 +1,4 @@
-import type { CgroupKey } from '../source.js';
+import type { CgroupKey } from '../identity/source.js';
 
 /** What a host's cgroup path says about the systemd unit or the container it belongs to. */
 export interface HostCgroup extends CgroupKey {

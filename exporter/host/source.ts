@@ -1,7 +1,7 @@
 import { errorMessage } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
-import type { ContainerIdentity, PodIdentity } from '../pods.js';
-import type { CgroupKey, Source } from '../source.js';
+import type { ContainerIdentity, PodIdentity } from '../identity/pods.js';
+import type { CgroupKey, Source } from '../identity/source.js';
 import type { EngineContainer } from './engine.js';
 import { parseHostPath, type HostCgroup } from './path.js';
 import { unitIdentity } from './unit.js';

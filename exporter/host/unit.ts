@@ -1,4 +1,4 @@
-import type { ContainerIdentity } from '../pods.js';
+import type { ContainerIdentity } from '../identity/pods.js';
 
 /**
  * Names a systemd unit by its cgroup's path: the slice, or the user whose it is, stands for the namespace, and

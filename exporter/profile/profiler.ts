@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { StackSample, StackSampler } from 'bpf-linker-napi';
 import { KernscaleError } from '../../common/errors.js';
-import type { Unfinished } from './finish.js';
+import type { Unfinished } from './worker.js';
 import { ModuleTable } from './modules.js';
 import { Recorder, type Recording } from './recording.js';
 import type { ProfileRequest } from './request.js';
@@ -178,7 +178,7 @@ class Run {
 
 /** Lets a thread of its own find the names and write the profile. */
 async function finish(unfinished: Unfinished): Promise<Uint8Array> {
-  const worker = new Worker(new URL('./finish.js', import.meta.url), {
+  const worker = new Worker(new URL('./worker.js', import.meta.url), {
     workerData: unfinished,
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
     // The addon opens files that are closed here, of which Node.js warns.

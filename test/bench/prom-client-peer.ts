@@ -1,14 +1,14 @@
 import type { Histogram } from 'bpf-linker-napi';
 import { Registry, type Metric } from 'prom-client';
-import { bucketLayout, type BucketLayout } from '../../exporter/exposition.js';
+import { bucketLayout, type BucketLayout } from '../../exporter/exposition/format.js';
 import {
   CONTAINER_FAMILIES,
   type ContainerFamily,
   type ContainerSeries,
   type Samples,
-} from '../../exporter/families.js';
-import { NO_LABELS, type LabelSet } from '../../exporter/labels.js';
-import { labelsOf } from '../../exporter/render.js';
+} from '../../exporter/series/families.js';
+import { NO_LABELS, type LabelSet } from '../../exporter/exposition/labels.js';
+import { labelsOf } from '../../exporter/series/render.js';
 import { BOUNDS } from '../unit/exporter/fixtures.js';
 
 type Labels = Readonly<Record<string, string | number>>;

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { STATES, type State } from 'bpf-linker-napi';
-import { Condenser } from '../../exporter/condense.js';
-import type { Format } from '../../exporter/exposition.js';
-import type { ContainerSeries } from '../../exporter/families.js';
-import { renderContainers } from '../../exporter/render.js';
+import { Condenser } from '../../exporter/series/limit.js';
+import type { Format } from '../../exporter/exposition/format.js';
+import type { ContainerSeries } from '../../exporter/series/families.js';
+import { renderContainers } from '../../exporter/series/render.js';
 import { busyCounters, DETAILED, identity, record, resultOf } from '../unit/exporter/fixtures.js';
 import { promClientRegistry } from './prom-client-peer.js';
 import { median } from './scrape-rows.js';

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openProbes, type CgroupEvents, type Probes } from 'bpf-linker-napi';
 import { expect } from 'chai';
 import { pino } from 'pino';
-import { CgroupTree } from '../../exporter/cgroup-tree.js';
+import { CgroupTree } from '../../exporter/cgroups/tree.js';
 import { parseHostPath } from '../../exporter/host/path.js';
 import { eventually } from '../unit/loopback-api.js';
 import { ExporterProcess } from './exporter-process.js';

@@ -16,7 +16,7 @@ import { release, tmpdir } from 'node:os';
 import path from 'node:path';
 import bcrypt from 'bcryptjs';
 import { expect } from 'chai';
-import { findCgroupMount } from '../../exporter/cgroup-mount.js';
+import { findCgroupMount } from '../../exporter/cgroups/mount.js';
 import { eventually, LoopbackApi } from '../unit/loopback-api.js';
 import { ExporterProcess, stop } from './exporter-process.js';
 import { requireKernel } from './harness.js';

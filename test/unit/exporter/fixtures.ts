@@ -8,12 +8,12 @@ import {
   type Snapshot,
 } from 'bpf-linker-napi';
 import { KernscaleError } from '../../../common/errors.js';
-import type { CgroupIdentity } from '../../../exporter/cgroup-path.js';
-import type { Format } from '../../../exporter/exposition.js';
-import type { ContainerSeries } from '../../../exporter/families.js';
-import type { ContainerIdentity, PodIdentity } from '../../../exporter/pods.js';
+import type { CgroupIdentity } from '../../../exporter/cgroups/path.js';
+import type { Format } from '../../../exporter/exposition/format.js';
+import type { ContainerSeries } from '../../../exporter/series/families.js';
+import type { ContainerIdentity, PodIdentity } from '../../../exporter/identity/pods.js';
 import type { ProfileService } from '../../../exporter/profile/route.js';
-import { renderContainers, type RenderOptions } from '../../../exporter/render.js';
+import { renderContainers, type RenderOptions } from '../../../exporter/series/render.js';
 import { SelfMetrics } from '../../../exporter/self-metrics.js';
 
 /** Bounds as the kernel side has them: 2^-20 to 2^6 seconds, 2^9 to 2^26 bytes. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { KernscaleError } from '../../../../common/errors.js';
-import { cgroup2MountPoints, findCgroupMount } from '../../../../exporter/cgroup-mount.js';
+import { cgroup2MountPoints, findCgroupMount } from '../../../../exporter/cgroups/mount.js';
 
 const PURE = '30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate';
 const HYBRID = `31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { parseCgroupPath, parsePodPath } from '../../../../exporter/cgroup-path.js';
+import { parseCgroupPath, parsePodPath } from '../../../../exporter/cgroups/path.js';
 
 const ID = '5f2b6a0c9d8e7f6a5b4c3d2e1f00112233445566778899aabbccddeeff001122';
 const OTHER = '00000000000000000000000000000000000000000000000000000000000000ff';

@@ -4,9 +4,9 @@ import path from 'node:path';
 import type { CgroupEvent, CgroupEvents } from 'bpf-linker-napi';
 import { expect } from 'chai';
 import { pino } from 'pino';
-import { parseCgroupPath, parsePodPath } from '../../../../exporter/cgroup-path.js';
-import { CgroupTree } from '../../../../exporter/cgroup-tree.js';
-import type { Source } from '../../../../exporter/source.js';
+import { parseCgroupPath, parsePodPath } from '../../../../exporter/cgroups/path.js';
+import { CgroupTree } from '../../../../exporter/cgroups/tree.js';
+import type { Source } from '../../../../exporter/identity/source.js';
 import { eventually } from '../../loopback-api.js';
 
 const POD = 'kubepods.slice/kubepods-pod0b4e9e2a_6f2d_4c1b_9d59_6f2f2c0d7e11.slice';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { formatBound, labelText } from '../../../../exporter/exposition.js';
-import { TextWriter } from '../../../../exporter/text-writer.js';
+import { formatBound, labelText } from '../../../../exporter/exposition/format.js';
+import { TextWriter } from '../../../../exporter/exposition/writers.js';
 
 /** A message as it is on the wire: what each field number carried, in order. */
 export type Message = ReadonlyMap<number, readonly (bigint | number | Uint8Array)[]>;

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { bucketLayout } from '../../../../exporter/exposition.js';
-import { writeKernelHistogram } from '../../../../exporter/metric-family.js';
-import { nativeLayout } from '../../../../exporter/native-histogram.js';
-import { ProtobufWriter } from '../../../../exporter/protobuf.js';
+import { bucketLayout } from '../../../../exporter/exposition/format.js';
+import { writeKernelHistogram } from '../../../../exporter/exposition/protobuf.js';
+import { nativeLayout } from '../../../../exporter/exposition/histogram.js';
+import { ProtobufWriter } from '../../../../exporter/exposition/protobuf-writer.js';
 import {
   BOUNDS,
   busyCounters,

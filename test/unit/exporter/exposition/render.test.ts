@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { bucketLayout, labelText, type TextFormat } from '../../../../exporter/exposition.js';
-import type { ContainerSeries } from '../../../../exporter/families.js';
-import { Condenser } from '../../../../exporter/condense.js';
-import { renderContainers, type RenderOptions } from '../../../../exporter/render.js';
-import { NO_LABELS } from '../../../../exporter/labels.js';
-import { TextSamples } from '../../../../exporter/text-samples.js';
-import { TextWriter } from '../../../../exporter/text-writer.js';
+import { bucketLayout, labelText, type TextFormat } from '../../../../exporter/exposition/format.js';
+import type { ContainerSeries } from '../../../../exporter/series/families.js';
+import { Condenser } from '../../../../exporter/series/limit.js';
+import { renderContainers, type RenderOptions } from '../../../../exporter/series/render.js';
+import { NO_LABELS } from '../../../../exporter/exposition/labels.js';
+import { TextSamples } from '../../../../exporter/exposition/text.js';
+import { TextWriter } from '../../../../exporter/exposition/writers.js';
 import {
   BOUNDS,
   busyCounters,

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { KernscaleError } from '../../../../common/errors.js';
 import { parseQuantity } from '../../../../common/quantity.js';
-import type { Pod } from '../../../../exporter/pod.js';
-import { indexPods, knownPod } from '../../../../exporter/pods.js';
+import type { Pod } from '../../../../exporter/identity/pod.js';
+import { indexPods, knownPod } from '../../../../exporter/identity/pods.js';
 
 const status = (name: string, containerID: string, before?: string) => ({
   name,

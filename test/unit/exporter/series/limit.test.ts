@@ -9,9 +9,9 @@ import {
 } from 'bpf-linker-napi';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { Condenser, MAX_LINES } from '../../../../exporter/condense.js';
-import { peerSince } from '../../../../exporter/counters.js';
-import { PeerFold } from '../../../../exporter/peer-fold.js';
+import { Condenser, MAX_LINES } from '../../../../exporter/series/limit.js';
+import { peerSince } from '../../../../exporter/series/counters.js';
+import { PeerFold } from '../../../../exporter/series/peer-fold.js';
 import {
   BOUNDS,
   BY_DEFAULT,

@@ -7,10 +7,10 @@ import {
   type Histogram,
   type PeerCounters,
 } from 'bpf-linker-napi';
-import { oncePer } from '../common/once.js';
-import { isEmpty, type Family } from './exposition.js';
-import { LabelSet, NO_LABELS, remembered } from './labels.js';
-import type { ContainerIdentity } from './pods.js';
+import { oncePer } from '../../common/once.js';
+import { isEmpty, type Family } from '../exposition/format.js';
+import { LabelSet, NO_LABELS, remembered } from '../exposition/labels.js';
+import type { ContainerIdentity } from '../identity/pods.js';
 
 /** One container's share of a scrape. */
 export interface ContainerSeries {

@@ -1,5 +1,5 @@
-import { labelText } from './exposition.js';
-import { labelPairs } from './metric-family.js';
+import { labelText } from './format.js';
+import { labelPairs } from './protobuf.js';
 
 /** More than the kernel side has peers (4 per container) and devices. */
 const MAX_REMEMBERED = 8192;

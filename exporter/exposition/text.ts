@@ -1,8 +1,8 @@
 import type { Histogram } from 'bpf-linker-napi';
-import { familyHeader, type BucketLayout, type Family, type TextFormat } from './exposition.js';
-import type { Samples } from './families.js';
+import { familyHeader, type BucketLayout, type Family, type TextFormat } from './format.js';
+import type { Samples } from '../series/families.js';
 import { NO_LABELS, type LabelSet } from './labels.js';
-import type { TextWriter } from './text-writer.js';
+import type { TextWriter } from './writers.js';
 
 const INFINITE_BUCKET = endOfBucket('+Inf');
 

@@ -1,4 +1,4 @@
-import type { CgroupKey } from './source.js';
+import type { CgroupKey } from '../identity/source.js';
 
 export type Qos = 'Guaranteed' | 'Burstable' | 'BestEffort';
 export type Runtime = 'containerd' | 'cri-o' | 'docker';

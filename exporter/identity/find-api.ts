@@ -1,4 +1,4 @@
-import { inPod, ServiceAccountAccess, type ApiAccess } from '../common/kubernetes-access.js';
+import { inPod, ServiceAccountAccess, type ApiAccess } from '../../common/kubernetes-access.js';
 
 /** Somebody has said which cluster is meant; `~/.kube/config` alone may be about any. */
 export function isClusterGiven(file?: string): boolean {
@@ -12,6 +12,6 @@ export function isClusterGiven(file?: string): boolean {
  */
 export async function findApi(file?: string): Promise<ApiAccess> {
   if (file === undefined && inPod()) return new ServiceAccountAccess();
-  const { loadKubeConfig } = await import('../common/kubeconfig.js');
+  const { loadKubeConfig } = await import('../../common/kubeconfig.js');
   return loadKubeConfig(file);
 }

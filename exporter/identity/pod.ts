@@ -1,4 +1,4 @@
-import type { OwnerReference } from '../common/workload.js';
+import type { OwnerReference } from '../../common/workload.js';
 
 /**
  * What the exporter reads of a pod, as it stands on the wire (timestamps are strings there, unlike in

@@ -1,7 +1,7 @@
-import { oncePer } from '../common/once.js';
-import { parseQuantity } from '../common/quantity.js';
+import { oncePer } from '../../common/once.js';
+import { parseQuantity } from '../../common/quantity.js';
 import type { Container, ContainerStatus, Pod } from './pod.js';
-import { workloadOf } from '../common/workload.js';
+import { workloadOf } from '../../common/workload.js';
 
 /** Everything the exporter says about a container besides what the kernel measured. */
 export interface ContainerIdentity {

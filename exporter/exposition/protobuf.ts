@@ -1,7 +1,7 @@
 import type { Histogram } from 'bpf-linker-napi';
-import type { BucketLayout, Family } from './exposition.js';
-import { nativeBuckets, type NativeLayout } from './native-histogram.js';
-import { ProtobufWriter } from './protobuf.js';
+import type { BucketLayout, Family } from './format.js';
+import { nativeBuckets, type NativeLayout } from './histogram.js';
+import { ProtobufWriter } from './protobuf-writer.js';
 
 /*
  * Messages of package io.prometheus.client and the numbers of their fields, from metrics.proto in

@@ -5,10 +5,10 @@ import {
   type Family,
   type Format,
   type TextFormat,
-} from './exposition.js';
-import { familyHead, labelPairs, writeClassicHistogram, writeValue } from './metric-family.js';
-import { ProtobufWriter } from './protobuf.js';
-import { TextWriter } from './text-writer.js';
+} from './format.js';
+import { familyHead, labelPairs, writeClassicHistogram, writeValue } from './protobuf.js';
+import { ProtobufWriter } from './protobuf-writer.js';
+import { TextWriter } from './writers.js';
 
 type Labels = Readonly<Record<string, string | number>>;
 

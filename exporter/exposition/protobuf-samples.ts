@@ -1,8 +1,8 @@
 import type { Histogram } from 'bpf-linker-napi';
-import type { Samples } from './families.js';
+import type { Samples } from '../series/families.js';
 import { NO_LABELS, type LabelSet } from './labels.js';
-import { writeKernelHistogram, writeValue, type HistogramLayouts } from './metric-family.js';
-import type { ProtobufWriter } from './protobuf.js';
+import { writeKernelHistogram, writeValue, type HistogramLayouts } from './protobuf.js';
+import type { ProtobufWriter } from './protobuf-writer.js';
 
 /** Writes the samples of one family as the metrics of a MetricFamily message. */
 export class ProtobufSamples implements Samples {

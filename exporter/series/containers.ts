@@ -1,10 +1,10 @@
 import type { ContainerCounters, Probes, Snapshot } from 'bpf-linker-napi';
-import { errorCode } from '../common/errors.js';
+import { errorCode } from '../../common/errors.js';
 import { statesOnly } from './counters.js';
 import type { ContainerSeries } from './families.js';
-import { seriesKey, type ContainerIdentity, type PodIdentity } from './pods.js';
-import { RetiredContainers } from './retired.js';
-import type { CgroupKey } from './source.js';
+import { seriesKey, type ContainerIdentity, type PodIdentity } from '../identity/pods.js';
+import { RetiredContainers } from './terminated.js';
+import type { CgroupKey } from '../identity/source.js';
 
 export interface ContainerPolicy {
   /** Containers of these namespaces are not measured. */

@@ -1,9 +1,9 @@
 import type { BlockIoCounters, BlockOp, ContainerCounters, Histogram } from 'bpf-linker-napi';
 import { addBlockIo } from './counters.js';
-import { isEmpty } from './exposition.js';
+import { isEmpty } from '../exposition/format.js';
 import { COARSE, type ContainerSeries } from './families.js';
 import { PeerFold } from './peer-fold.js';
-import { seriesKey } from './pods.js';
+import { seriesKey } from '../identity/pods.js';
 
 /** What one container may cost a scrape without `--histograms.detail`. */
 export const MAX_LINES = 80;

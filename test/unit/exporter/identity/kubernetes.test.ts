@@ -5,8 +5,8 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 import { loadKubeConfig } from '../../../../common/kubeconfig.js';
 import type { Watched } from '../../../../common/kubernetes-watch.js';
-import { watchPods } from '../../../../exporter/kubernetes-source.js';
-import type { KnownPod } from '../../../../exporter/pods.js';
+import { watchPods } from '../../../../exporter/identity/kubernetes.js';
+import type { KnownPod } from '../../../../exporter/identity/pods.js';
 import { eventually, LoopbackApi } from '../../loopback-api.js';
 
 describe('the pods of a node', () => {

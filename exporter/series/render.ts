@@ -1,14 +1,14 @@
-import { oncePer } from '../common/once.js';
-import { bucketLayout, type Format, type TextFormat } from './exposition.js';
+import { oncePer } from '../../common/once.js';
+import { bucketLayout, type Format, type TextFormat } from '../exposition/format.js';
 import { CONTAINER_FAMILIES, type ContainerFamily, type ContainerSeries, type Samples } from './families.js';
-import { LabelSet } from './labels.js';
-import { familyHead, type HistogramLayouts } from './metric-family.js';
-import { nativeLayout } from './native-histogram.js';
-import type { ContainerIdentity } from './pods.js';
-import { ProtobufSamples } from './protobuf-samples.js';
-import { ProtobufWriter } from './protobuf.js';
-import { TextSamples } from './text-samples.js';
-import { TextWriter } from './text-writer.js';
+import { LabelSet } from '../exposition/labels.js';
+import { familyHead, type HistogramLayouts } from '../exposition/protobuf.js';
+import { nativeLayout } from '../exposition/histogram.js';
+import type { ContainerIdentity } from '../identity/pods.js';
+import { ProtobufSamples } from '../exposition/protobuf-samples.js';
+import { ProtobufWriter } from '../exposition/protobuf-writer.js';
+import { TextSamples } from '../exposition/text.js';
+import { TextWriter } from '../exposition/writers.js';
 
 export interface RenderOptions {
   /** BPF programs that are attached; families of the others are left out. */

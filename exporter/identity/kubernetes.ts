@@ -1,7 +1,7 @@
-import type { ApiAccess } from '../common/kubernetes-access.js';
-import { watchResource, type Watched } from '../common/kubernetes-watch.js';
-import type { Logger } from '../common/log.js';
-import { parseCgroupPath, parsePodPath } from './cgroup-path.js';
+import type { ApiAccess } from '../../common/kubernetes-access.js';
+import { watchResource, type Watched } from '../../common/kubernetes-watch.js';
+import type { Logger } from '../../common/log.js';
+import { parseCgroupPath, parsePodPath } from '../cgroups/path.js';
 import type { Pod } from './pod.js';
 import { indexPods, knownPod, type KnownPod, type PodIdentity } from './pods.js';
 import type { CgroupKey, Source } from './source.js';

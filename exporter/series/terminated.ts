@@ -1,8 +1,8 @@
 import type { ContainerCounters } from 'bpf-linker-napi';
 import { addCounters } from './counters.js';
 import type { ContainerSeries } from './families.js';
-import { seriesKey, type ContainerIdentity } from './pods.js';
-import type { CgroupKey } from './source.js';
+import { seriesKey, type ContainerIdentity } from '../identity/pods.js';
+import type { CgroupKey } from '../identity/source.js';
 
 /** A container whose cgroup is gone, with its final values. */
 export interface Ended {

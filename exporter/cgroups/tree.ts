@@ -1,8 +1,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import type { CgroupEvents, Probes } from 'bpf-linker-napi';
-import { errorCode, errorMessage } from '../common/errors.js';
-import type { Logger } from '../common/log.js';
-import type { CgroupKey, Source } from './source.js';
+import { errorCode, errorMessage } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
+import type { CgroupKey, Source } from '../identity/source.js';
 
 /** What the kernel tells is complete; a scan repairs what nobody has thought of. */
 const REPAIR_MS = 300_000;

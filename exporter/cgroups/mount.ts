@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { errorMessage, KernscaleError } from '../common/errors.js';
+import { errorMessage, KernscaleError } from '../../common/errors.js';
 
 export interface CgroupMount {
   mountPoint: string;
