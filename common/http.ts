@@ -1,7 +1,8 @@
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type Koa from 'koa';
-import { errorCode, KernscaleError } from './errors.js';
+import { errorCode, errorMessage, KernscaleError } from './errors.js';
+import type { Logger } from './log.js';
 import type { WebConfigFile } from './web-config-file.js';
 import { createWebServer } from './web-server.js';
 
@@ -13,6 +14,9 @@ const CHECK_MS = 1000;
 const IDLE_MS = 120_000;
 /** What a request may still take when the process was told to end. */
 const DRAIN_MS = 500;
+
+/** Codes of a client that has disconnected, which is no error of the service. */
+const GONE_CLIENT = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']);
 
 export interface Listening {
   /** One base URL per listen address, with the port that was really bound. */
@@ -60,6 +64,14 @@ export async function listen(
   }
   const scheme = web?.current().tls ? 'https' : 'http';
   return { urls: servers.map(({ server }) => urlOf(server, scheme)), close: () => closeAll(servers) };
+}
+
+/** Logs requests that fail, unless the client has disconnected. */
+export function reportErrors(app: Koa, log: Logger): void {
+  app.on('error', (error: unknown) => {
+    if (GONE_CLIENT.has(errorCode(error) ?? '')) return;
+    log.error({ error: errorMessage(error) }, 'cannot serve a request');
+  });
 }
 
 /** Splits `[host]:port`; an empty host means every interface. */

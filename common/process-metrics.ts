@@ -1,41 +1,69 @@
-import { collectDefaultMetrics, type Gauge, type Registry } from 'prom-client';
+import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
+import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 
-/** prom-client's gauges that end in `_total`, which `promtool check metrics` rightly refuses. */
+/** prom-client's gauges that end in `_total`, which `promtool check metrics` refuses. */
 const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`);
-/** Gauges of the event loop's lag, as a timer sees it. */
-export const EVENT_LOOP_TIMES = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'].map(
-  (what) => `nodejs_eventloop_lag_${what}_seconds`,
-);
-const MEAN_LAG = 'nodejs_eventloop_lag_mean_seconds';
+/** Keeps prom-client's own timer for the lag, which cannot be switched off, from waking the process. */
+const NEVER_MS = 3_600_000;
+const NS_PER_SECOND = 1e9;
 
-/**
- * Registers what prom-client tells of any Node.js process, but for what it tells wrongly.
- *
- * @param eventLoopPrecisionMs how often the lag of the event loop is looked at
- */
-export function collectProcessMetrics(registry: Registry, eventLoopPrecisionMs: number): void {
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: eventLoopPrecisionMs });
-  for (const name of MISNAMED) registry.removeSingleMetric(name);
-  leaveOutEmptyLag(registry);
+const LAGS: Readonly<Record<string, (lag: IntervalHistogram) => number>> = {
+  min: ({ min }) => min,
+  max: ({ max }) => max,
+  mean: ({ mean }) => mean,
+  stddev: ({ stddev }) => stddev,
+  p50: (lag) => lag.percentile(50),
+  p90: (lag) => lag.percentile(90),
+  p99: (lag) => lag.percentile(99),
+};
+
+export interface ProcessMetricsOptions {
+  /** Exports the lag of the event loop, sampled at this interval. The timer takes CPU time even when idle. */
+  readonly eventLoopLagMs?: number;
+}
+
+/** Registers the metrics of a Node.js process. */
+export function collectProcessMetrics(
+  registry: Registry,
+  { eventLoopLagMs }: ProcessMetricsOptions = {},
+): void {
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: NEVER_MS });
+  for (const name of [...MISNAMED, ...Object.keys(LAGS).map(lagName)]) registry.removeSingleMetric(name);
+  if (eventLoopLagMs !== undefined) registerLag(registry, eventLoopLagMs);
+}
+
+/** Registers the version of the running program: always 1. */
+export function registerBuildInfo(registry: Registry, program: string, version: string): void {
+  new Gauge({
+    name: 'kernscale_build_info',
+    help: 'Version of the running program; always 1.',
+    labelNames: ['version', 'program'],
+    registers: [registry],
+  }).set({ version, program }, 1);
 }
 
 /**
- * prom-client empties its histogram of lags each time it is asked. Right after that, or after the start, Node.js tells
- * of no observations a minimum of 2^63 ns and a mean that is not a number.
+ * Registers the lag in place of prom-client's gauges, which report a minimum of 2^63 ns and a mean that is not a number
+ * while there is no sample. Each scrape starts the samples over.
  */
-function leaveOutEmptyLag(registry: Registry): void {
-  const mean = gaugeOf(registry, MEAN_LAG);
-  const getMean = mean.get.bind(mean);
-  for (const gauge of EVENT_LOOP_TIMES.map((name) => gaugeOf(registry, name))) {
-    const get = gauge.get.bind(gauge);
-    gauge.get = async () => {
-      const isEmpty = (await getMean()).values.some(({ value }) => Number.isNaN(value));
-      const metric = await get();
-      return isEmpty ? { ...metric, values: [] } : metric;
-    };
+function registerLag(registry: Registry, resolution: number): void {
+  const lag = monitorEventLoopDelay({ resolution });
+  lag.enable();
+  const last = Object.keys(LAGS).at(-1);
+  for (const [statistic, valueOf] of Object.entries(LAGS)) {
+    new Gauge({
+      name: lagName(statistic),
+      help: `Lag of the event loop since the last scrape (${statistic}).`,
+      registers: [registry],
+      collect() {
+        if (lag.count === 0) this.remove();
+        else this.set(valueOf(lag) / NS_PER_SECOND);
+        if (statistic === last) lag.reset();
+      },
+    });
   }
 }
 
-function gaugeOf(registry: Registry, name: string): Gauge {
-  return registry.getSingleMetric(name) as Gauge;
+function lagName(statistic: string): string {
+  return `nodejs_eventloop_lag_${statistic}_seconds`;
 }

@@ -3,15 +3,13 @@ import type { Probes, ProgramStatus, Snapshot } from 'bpf-linker-napi';
 import { errorMessage } from '../common/errors.js';
 import type { Logger } from '../common/log.js';
 import { CgroupTree } from './cgroups/tree.js';
-import { Condenser } from './series/limit.js';
-import { ContainerTable, type ContainerPolicy } from './series/containers.js';
-import { TRAILERS, type Format } from './exposition/format.js';
+import { type Format, TRAILERS } from './exposition/format.js';
+import type { PodIdentity, Source } from './identity/source.js';
+import { ProbeCosts, SelfMetrics, type Stage } from './self-metrics.js';
+import { type ContainerPolicy, ContainerTable } from './series/containers.js';
 import type { ContainerSeries } from './series/families.js';
-import type { PodIdentity } from './identity/pods.js';
-import { ProbeCosts } from './probe-costs.js';
+import { SeriesLimiter } from './series/limit.js';
 import { renderContainers, type RenderOptions } from './series/render.js';
-import { SelfMetrics, type Stage } from './self-metrics.js';
-import type { Source } from './identity/source.js';
 
 export interface ExporterOptions {
   /** Opened with `cgroupEvents`. */
@@ -22,9 +20,9 @@ export interface ExporterOptions {
   /** What became of the BPF programs that take profiles; none where profiles are off. */
   readonly profilePrograms: readonly ProgramStatus[];
   readonly bounds: RenderOptions['bounds'];
-  /** Everything there is, in place of at most 80 lines per container. */
+  /** Exports everything instead of at most 80 lines per container. */
   readonly detail: boolean;
-  /** Where cgroup2 is mounted. */
+  /** Mount point of cgroup2. */
   readonly cgroupRoot: string;
   readonly source: Source;
   readonly policy: ContainerPolicy;
@@ -32,25 +30,25 @@ export interface ExporterOptions {
   readonly log: Logger;
 }
 
-/** What changes with time alone is looked at this often, beside each scrape. */
+/** Interval of updates that depend on time alone, in addition to each scrape. */
 const TICK_MS = 10_000;
-/** Dead containers give back their slots this long after their end: a machine that makes many needs them. */
-const RETIRE_MS = 1000;
-/** Without both of them, nothing is told of some of the cgroups. */
+/** Delay after which ended containers free their slots, which a node that starts many containers needs soon. */
+const TERMINATE_MS = 1000;
+/** The kernel reports every cgroup only if both programs are attached. */
 const CGROUP_PROGRAMS = ['cgroup_created', 'cgroup_removed'];
-/** The kernel's bucket counters are 32 bits wide: they are read often enough to see them wrap. */
-const READ_AT_LEAST_SECONDS = 60;
+/** Longest time between two reads. The kernel's bucket counters have 32 bits, and a wrap must not go unseen. */
+const MAX_READ_AGE_SECONDS = 60;
 
-/** Keeps containers, pods and kernel slots in step, and turns a snapshot into an exposition. */
+/** Reconciles containers, pods and kernel slots, and renders snapshots. */
 export class Exporter {
   readonly #table: ContainerTable;
   readonly #tree: CgroupTree;
   readonly #costs: ProbeCosts;
   readonly #self: SelfMetrics;
-  readonly #condenser = new Condenser();
+  readonly #limiter = new SeriesLimiter();
   readonly #attached: ReadonlySet<string>;
   readonly #tick: NodeJS.Timeout;
-  #retire: NodeJS.Timeout | undefined;
+  #termination: NodeJS.Timeout | undefined;
   #drops: Snapshot['drops'] = {};
   #pods: ReadonlyMap<string, PodIdentity> = new Map();
   #lastRead = 0;
@@ -61,9 +59,9 @@ export class Exporter {
       probes.programs.filter(({ attached }) => attached).map(({ program }) => program),
     );
     this.#table = new ContainerTable(probes, policy);
-    const told = CGROUP_PROGRAMS.every((program) => this.#attached.has(program)) ? probes : undefined;
-    this.#tree = new CgroupTree(cgroupRoot, source.parse, told, log, () => {
-      this.#keepInStep();
+    const events = CGROUP_PROGRAMS.every((program) => this.#attached.has(program)) ? probes : undefined;
+    this.#tree = new CgroupTree(cgroupRoot, source.parse, events, log, () => {
+      this.#reconcile();
     });
     this.#costs = new ProbeCosts(probes, log);
     this.#self = new SelfMetrics(version, () => ({
@@ -76,12 +74,12 @@ export class Exporter {
       costs: this.#costs.totals,
     }));
     this.#tick = setInterval(() => {
-      this.#keepInStep();
+      this.#reconcile();
     }, TICK_MS);
     this.#refresh();
   }
 
-  /** Probes are attached and what runs on this node is known: what is served from now on is complete. */
+  /** True once the containers of this node are known: every scrape from then on is complete. */
   get ready(): boolean {
     return this.options.source.hasSynced;
   }
@@ -93,7 +91,7 @@ export class Exporter {
 
   /**
    * Reads the kernel now, and renders in pieces between which other work of the process gets its turn. A piece is valid
-   * until the next is asked for.
+   * until the next is requested.
    *
    * @throws NativeError when the maps cannot be read
    */
@@ -104,7 +102,7 @@ export class Exporter {
     return this.#render(series, format);
   }
 
-  /** Names of a pod's running containers by their cgroups. @param container - one of them; all by default */
+  /** Returns the names of a pod's running containers by cgroup. @param container - one of them; all by default */
   cgroupsOf(namespace: string, pod: string, container?: string): ReadonlyMap<bigint, string> {
     return this.#table.cgroupsOf(namespace, pod, container);
   }
@@ -112,7 +110,7 @@ export class Exporter {
   /** Stops following cgroups; the caller closes the probes and the watch. */
   close(): void {
     clearInterval(this.#tick);
-    clearTimeout(this.#retire);
+    clearTimeout(this.#termination);
     this.#costs.close();
     this.#tree.close();
   }
@@ -131,10 +129,10 @@ export class Exporter {
     yield TRAILERS[format];
   }
 
-  /** The containers' families; an empty piece tells that time has passed. */
+  /** Renders the containers' families; an empty piece only gives other work its turn. */
   *#pieces(series: readonly ContainerSeries[], format: Format): Generator<Uint8Array> {
     const { bounds, detail } = this.options;
-    const exposed = detail ? series : yield* this.#condenser.condense(series, now());
+    const exposed = detail ? series : yield* this.#limiter.limit(series, now());
     yield* renderContainers(exposed, { programs: this.#attached, bounds, detail }, format);
   }
 
@@ -147,29 +145,29 @@ export class Exporter {
     this.#table.observe(this.#tree.containers, now());
   }
 
-  /** Also when nobody scrapes. */
-  #keepInStep(): void {
+  /** Runs without scrapes, too. */
+  #reconcile(): void {
     this.#attempt(() => {
       this.#refresh();
-      const due = now() - this.#lastRead >= READ_AT_LEAST_SECONDS;
-      if (this.#table.hasEnded || due) this.#retireSoon();
+      const due = now() - this.#lastRead >= MAX_READ_AGE_SECONDS;
+      if (this.#table.hasEnded || due) this.#terminateSoon();
     });
   }
 
-  #retireSoon(): void {
-    this.#retire ??= setTimeout(() => {
-      this.#retire = undefined;
+  #terminateSoon(): void {
+    this.#termination ??= setTimeout(() => {
+      this.#termination = undefined;
       this.#attempt(() => {
-        this.#table.retire(this.#read(), now());
+        this.#table.terminate(this.#read(), now());
       });
-    }, RETIRE_MS);
+    }, TERMINATE_MS);
   }
 
   #attempt(work: () => void): void {
     try {
       work();
     } catch (error) {
-      this.options.log.error({ error: errorMessage(error) }, 'cannot follow containers');
+      this.options.log.error({ error: errorMessage(error) }, 'cannot update containers');
     }
   }
 
@@ -190,7 +188,7 @@ export class Exporter {
   }
 }
 
-/** Seconds on a clock that only goes forward. */
+/** Seconds on a monotonic clock. */
 function now(): number {
   return performance.now() / 1000;
 }

@@ -13,8 +13,8 @@ import {
   webConfigFlag,
 } from '../common/flags.js';
 import type { LogOptions } from '../common/log.js';
-import { SOURCES, type SourceChoice } from './identity/detect.js';
 import type { EngineSockets } from './host/source.js';
+import { type SourceChoice, SOURCES } from './identity/source.js';
 
 export interface ExporterFlags {
   readonly listenAddresses: readonly string[];
@@ -26,12 +26,12 @@ export interface ExporterFlags {
   readonly kubeconfig: string | undefined;
   readonly ignoreNamespaces: RegExp;
   readonly keepDeadSeconds: number;
-  /** Pods and containers that are measured one by one; each takes memory in the kernel. */
+  /** Pods and containers that are tracked; each takes memory in the kernel. */
   readonly maxContainers: number;
   readonly histogramsDetail: boolean;
-  /** Only check the configuration and say what is wrong. */
+  /** Checks the configuration and exits. */
   readonly checkOnly: boolean;
-  /** Undefined: profiles are for clients that authenticate themselves. */
+  /** Undefined: clients that authenticate can take profiles. */
   readonly profile: boolean | undefined;
   readonly cgroupfs: string | undefined;
   readonly procfs: string;
@@ -39,7 +39,7 @@ export interface ExporterFlags {
 }
 
 /**
- * @returns undefined when only help or the version was asked for
+ * @returns undefined when only help or the version was requested
  * @throws KernscaleError `BAD_FLAG`
  */
 export function parseExporterFlags(argv: readonly string[], version: string): ExporterFlags | undefined {
@@ -49,7 +49,8 @@ export function parseExporterFlags(argv: readonly string[], version: string): Ex
   ]);
   if (!options) return undefined;
   const probes = PROBES.filter((probe) => options[`probe.${probe}`] === true);
-  if (probes.length === 0) throw new KernscaleError('BAD_FLAG', 'every probe is switched off; leave one on');
+  if (probes.length === 0)
+    throw new KernscaleError('BAD_FLAG', 'every probe is switched off; leave at least one on');
   return {
     listenAddresses: options['web.listenAddress'] as string[],
     webConfigFile: options['web.config.file'] as string | undefined,
@@ -77,7 +78,7 @@ export function parseExporterFlags(argv: readonly string[], version: string): Ex
 export function exporterCommand(version: string): Command {
   const command = commandLine(
     'kernscale-exporter',
-    'Measures what the threads of every workload on this node are doing, and serves it to Prometheus.',
+    'Exports thread states and requests of every workload on this node to Prometheus.',
   ).version(version, '--version', 'Show the version');
   const options = [
     listenFlag(':5000'),
@@ -104,7 +105,7 @@ function sourceFlags(): Option[] {
     ).choices([...SOURCES]),
     flag('--host.docker-socket <file>', "Where Docker's API listens", '/run/docker.sock'),
     flag('--host.podman-socket <file>', "Where podman's API listens", '/run/podman/podman.sock'),
-    // The kubelet takes the host's name for its own in lower case (pkg/util/node, `GetHostname`).
+    // The kubelet's default is the host name in lower case (pkg/util/node, `GetHostname`).
     flag('--kubernetes.node-name <name>', 'This node in the Kubernetes API').default(
       process.env['NODE_NAME'] ?? hostname().toLowerCase(),
       'NODE_NAME, else the host name',
@@ -137,7 +138,7 @@ function expositionFlags(): Option[] {
     ),
     new Option('--no-histograms.detail', 'At most 80 lines per container (default)'),
     new Option('--profile', 'Answer /profile to everybody; default: to clients that authenticate themselves'),
-    new Option('--no-profile', 'Answer /profile to nobody, and load nothing for it'),
+    new Option('--no-profile', 'Do not serve /profile, and load nothing for it'),
   ];
 }
 
@@ -151,7 +152,7 @@ function probeFlags(): Option[] {
   ]);
 }
 
-/** commander takes any value of a switch's variable for "on"; `KERNSCALE_PROBE_TCP=false` must mean off. */
+/** commander reads any value of a switch's variable as "on", but `KERNSCALE_PROBE_TCP=false` must mean off. */
 function switchEnvironment(): string[] {
   return SWITCHES.flatMap((name) => {
     const value = process.env[environmentVariable(`--${name}`)];
@@ -160,14 +161,14 @@ function switchEnvironment(): string[] {
   });
 }
 
-/** The kernel keeps the slot of a thread in 16 bits; memory is what bounds it before. */
+/** The kernel stores the slot of a thread in 16 bits; memory is the tighter bound. */
 function slots(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= 16_384) return count;
   throw new KernscaleError('BAD_FLAG', `"${text}" is not a whole number from 1 to 16384`);
 }
 
-/** Prometheus anchors its regular expressions; so do we. */
+/** Anchors the expression, as Prometheus does. */
 function anchored(text: string): RegExp {
   try {
     return new RegExp(`^(?:${text})$`);

@@ -7,6 +7,7 @@ import {
   TIME_BOUNDS_SECONDS,
   type Capability,
   type Probes,
+  type ProgramStatus,
 } from 'bpf-linker-napi';
 import { KernscaleError } from '../common/errors.js';
 import { listen } from '../common/http.js';
@@ -15,17 +16,14 @@ import { runMain, terminationSignal } from '../common/main.js';
 import { packageVersion } from '../common/version.js';
 import type { WebConfigFile } from '../common/web-config-file.js';
 import { findCgroupMount } from './cgroups/mount.js';
-import { detectSource, type DetectedSource } from './identity/detect.js';
 import { Exporter } from './exporter.js';
-import { findApi, isClusterGiven } from './identity/find-api.js';
-import { parseExporterFlags, type ExporterFlags } from './flags.js';
+import { type ExporterFlags, parseExporterFlags } from './flags.js';
 import { KubernetesSource, watchPods } from './identity/kubernetes.js';
-import { openSampler, profileService } from './profile/service.js';
-import { logLimits } from './program-log.js';
-import type { Source } from './identity/source.js';
+import { type DetectedSource, detectSource, findApi, hasCluster, type Source } from './identity/source.js';
+import { openSampler, profileService } from './profile/route.js';
 import { createApp } from './web.js';
 
-/** Until then V8 may shrink its heap: starting, and reading the first list of pods, leave much behind. */
+/** Time until V8 stops shrinking its heap: startup and the first list of pods leave much garbage. */
 const STARTED_MS = 60_000;
 
 await runMain('kernscale-exporter', async (argv) => {
@@ -36,10 +34,10 @@ await runMain('kernscale-exporter', async (argv) => {
   return 0;
 });
 
-/** Reads every file that the flags name, and touches nothing else. */
+/** Reads every file that the flags name, and changes nothing. */
 async function check(flags: ExporterFlags): Promise<void> {
   await webConfigOf(flags, createLogger(flags.log));
-  if (flags.source !== 'host' && isClusterGiven(flags.kubeconfig)) await findApi(flags.kubeconfig);
+  if (flags.source !== 'host' && hasCluster(flags.kubeconfig)) await findApi(flags.kubeconfig);
   process.stdout.write('The configuration is good.\n');
 }
 
@@ -48,11 +46,12 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
   const stopped = terminationSignal();
   const web = await webConfigOf(flags, log);
   const cgroupRoot = cgroupRootOf(flags, log);
-  const { choice, why } = detectSource(flags.source, isClusterGiven(flags.kubeconfig), cgroupRoot);
+  const { choice, reason } = detectSource(flags.source, hasCluster(flags.kubeconfig), cgroupRoot);
   const openSource = await sourceOf(choice, flags, log);
   const probes = attach(flags, cgroupRoot, log);
   const profiling = (): boolean => flags.profile ?? web?.authenticates ?? false;
   const opened = openSampler(profiling(), log);
+  logLimits(opened.programs, log);
   const capabilities = dropCapabilities(probes, opened.sampler ? ['CAP_SYS_PTRACE'] : []);
   const source = openSource();
   const exporter = new Exporter({
@@ -66,7 +65,7 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
     version,
     log,
   });
-  const profiles = profileService(opened, profiling, exporter, {
+  const profiles = profileService(opened, profiling, (...of) => exporter.cgroupsOf(...of), {
     readsFiles: capabilities.includes('CAP_SYS_PTRACE'),
     procfs: flags.procfs,
   });
@@ -74,7 +73,7 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
     const server = await listen(createApp(exporter, profiles, version, log), flags.listenAddresses, web);
     const { urls } = server;
     log.info(
-      { version, urls, cgroupRoot, source: choice, why, node: flags.nodeName, capabilities },
+      { version, urls, cgroupRoot, source: choice, reason, node: flags.nodeName, capabilities },
       'serving',
     );
     setTimeout(keepHeap, STARTED_MS).unref();
@@ -89,16 +88,16 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
 }
 
 /**
- * Whenever a process has been quiet for some seconds, V8 collects all garbage up to three times to give memory back
- * (its "memory reducer"). After each scrape that would cost more than the scrape, for memory that the next one needs.
+ * Stops V8's memory reducer, which collects all garbage up to three times when a process has been idle for some seconds.
+ * After each scrape that would cost more than the scrape, for memory that the next one needs.
  */
 function keepHeap(): void {
   setFlagsFromString('--no-memory-reducer');
 }
 
 /**
- * Configuration errors come out here, before the kernel is touched; requests begin when the source is opened. Loads
- * only the source that is wanted, because each takes memory.
+ * Loads the chosen source. Configuration errors surface here, before the kernel is touched; requests begin when the
+ * source is opened. Only the chosen module is loaded, because each takes memory.
  */
 async function sourceOf(
   choice: DetectedSource['choice'],
@@ -113,7 +112,7 @@ async function sourceOf(
   return () => new KubernetesSource(watchPods(config, flags.nodeName, log));
 }
 
-/** What reads the file takes 20 MB: it is loaded only when there is one. */
+/** Parsing the file takes 20 MB, so the module is loaded only if there is one. */
 async function webConfigOf(flags: ExporterFlags, log: Logger): Promise<WebConfigFile | undefined> {
   if (flags.webConfigFile === undefined) return undefined;
   const { openWebConfig } = await import('../common/web-config-file.js');
@@ -125,13 +124,21 @@ function cgroupRootOf(flags: ExporterFlags, log: Logger): string {
   if (!wholeHierarchy) {
     log.warn(
       { mountPoint },
-      "this cgroup2 mount shows only our own container; mount the host's /sys/fs/cgroup and name it with --path.cgroupfs",
+      "this cgroup2 mount shows only the exporter's own container; mount the host's /sys/fs/cgroup and set --path.cgroupfs",
     );
   }
   return mountPoint;
 }
 
-/** One probe that fails is a warning and a metric; an exporter without any would only mislead. */
+/** Logs the BPF programs that are missing or limited on this kernel, and what is lost. */
+function logLimits(programs: readonly ProgramStatus[], log: Logger): void {
+  for (const { probe, program, attached, detail } of programs) {
+    if (!attached) log.warn({ probe, program, detail }, 'not attached');
+    else if (detail !== '') log.info({ probe, program, detail }, 'attached with limits on this kernel');
+  }
+}
+
+/** A probe that fails is a warning and a metric; without any probe the exporter ends, because it has nothing to export. */
 function attach(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
   const probes = open(flags, cgroupRoot, log);
   logLimits(probes.programs, log);
@@ -156,7 +163,7 @@ function dropCapabilities(probes: Probes, keep: readonly Capability[]): readonly
   return inOneSentence(() => probes.dropCapabilities(keep));
 }
 
-/** What libbpf said, the verifier's log perhaps, has been logged; the sentence is what ends the process. */
+/** Reduces an error of the addon to one sentence: libbpf's messages, such as the verifier's log, are logged already. */
 function inOneSentence<T>(work: () => T): T {
   try {
     return work();

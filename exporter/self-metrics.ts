@@ -1,20 +1,22 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import {
   BLOCKIO_ATTRIBUTIONS,
+  type Costs,
   type Probes,
   type ProgramCost,
   type ProgramStatus,
   type Snapshot,
 } from 'bpf-linker-napi';
-import { collectProcessMetrics, EVENT_LOOP_TIMES } from '../common/process-metrics.js';
-import type { ContainerCounts } from './series/containers.js';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { errorMessage } from '../common/errors.js';
+import type { Logger } from '../common/log.js';
+import { collectProcessMetrics, registerBuildInfo } from '../common/process-metrics.js';
 import type { Format } from './exposition/format.js';
-import { BURST_EVERY_MS, BURST_MS } from './probe-costs.js';
-import { renderMetric, type JsonMetric } from './exposition/prom-client.js';
+import { renderRegistry } from './exposition/prom-client.js';
+import type { ContainerCounts } from './series/containers.js';
 
 export type Stage = 'read' | 'join' | 'render';
 
-/** What the exporter knows about itself at the time of a scrape. */
+/** State of the exporter at the time of a scrape. */
 export interface SelfState {
   readonly containers: ContainerCounts;
   readonly podsKnown: number;
@@ -25,10 +27,11 @@ export interface SelfState {
   readonly costs: readonly ProgramCost[];
 }
 
-/** prom-client times the event loop with a timer, which would cost more than everything else an idle exporter does. */
-const EVENT_LOOP_PRECISION_MS = 3_600_000;
+/** One percent of the time: timing costs little, and covers every program often enough. */
+const BURST_MS = 50;
+const BURST_EVERY_MS = 5000;
 
-/** The exporter's metrics on itself, in a registry of their own. */
+/** Metrics of the exporter itself, in a registry of their own. */
 export class SelfMetrics {
   readonly #registry = new Registry();
   readonly #stages: Histogram<'stage'>;
@@ -38,21 +41,16 @@ export class SelfMetrics {
     private readonly state: () => SelfState,
   ) {
     const registers = [this.#registry];
-    collectProcessMetrics(this.#registry, EVENT_LOOP_PRECISION_MS);
-    for (const name of EVENT_LOOP_TIMES) this.#registry.removeSingleMetric(name);
+    // Without the event loop's lag: its timer takes more CPU time than everything else in an idle exporter.
+    collectProcessMetrics(this.#registry);
+    registerBuildInfo(this.#registry, 'kernscale-exporter', version);
     this.#stages = new Histogram({
       name: 'kernscale_exporter_scrape_stage_seconds',
-      help: 'Time one scrape spends in each stage.',
+      help: 'Duration of each stage of a scrape.',
       labelNames: ['stage'],
       buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
       registers,
     });
-    new Gauge({
-      name: 'kernscale_build_info',
-      help: 'The running version; always 1.',
-      labelNames: ['version', 'node_version'],
-      registers,
-    }).set({ version, node_version: process.version }, 1);
     this.#addProbes();
     this.#addCosts();
     this.#addContainers();
@@ -62,9 +60,8 @@ export class SelfMetrics {
     this.#stages.observe({ stage }, seconds);
   }
 
-  async render(format: Format): Promise<Uint8Array> {
-    const metrics = (await this.#registry.getMetricsAsJSON()) as unknown as readonly JsonMetric[];
-    return Buffer.concat(metrics.map((metric) => renderMetric(metric, format)));
+  render(format: Format): Promise<Uint8Array> {
+    return renderRegistry(this.#registry, format);
   }
 
   #addProbes(): void {
@@ -72,7 +69,7 @@ export class SelfMetrics {
     const registers = [this.#registry];
     new Gauge({
       name: 'kernscale_probe_attached',
-      help: 'Whether a BPF program is attached.',
+      help: '1 if the BPF program is attached, else 0.',
       labelNames: ['probe', 'program'],
       registers,
       collect() {
@@ -83,7 +80,7 @@ export class SelfMetrics {
     });
     new Gauge({
       name: 'kernscale_probe_blockio_attribution',
-      help: 'Who block requests are billed to: 1 for the attribution in force, 0 for the others.',
+      help: 'How block requests are attributed to cgroups: 1 for the attribution in force, 0 for the others.',
       labelNames: ['attribution'],
       registers,
       collect() {
@@ -96,7 +93,7 @@ export class SelfMetrics {
     });
     new Counter({
       name: 'kernscale_probe_drops_total',
-      help: 'Observations lost or folded in the kernel, by cause.',
+      help: 'Observations dropped or folded in the kernel, by cause.',
       labelNames: ['cause'],
       registers,
       collect() {
@@ -109,10 +106,10 @@ export class SelfMetrics {
   #addCosts(): void {
     const { state } = this;
     const registers = [this.#registry];
-    const bursts = `${BURST_MS} ms, every ${BURST_EVERY_MS / 1000} s or so, in which each run is timed`;
+    const bursts = `bursts of ${BURST_MS} ms, about every ${BURST_EVERY_MS / 1000} s, in which each run is timed`;
     new Counter({
       name: 'kernscale_probe_run_seconds_total',
-      help: `CPU time that a BPF program takes, estimated from bursts of ${bursts}.`,
+      help: `CPU time of a BPF program, estimated from ${bursts}.`,
       labelNames: ['program'],
       registers,
       collect() {
@@ -122,7 +119,7 @@ export class SelfMetrics {
     });
     new Counter({
       name: 'kernscale_probe_runs_total',
-      help: `Runs of a BPF program, estimated from bursts of ${bursts}.`,
+      help: `Runs of a BPF program, estimated from ${bursts}.`,
       labelNames: ['program'],
       registers,
       collect() {
@@ -138,8 +135,8 @@ export class SelfMetrics {
     new Gauge({
       name: 'kernscale_exporter_containers',
       help:
-        'Containers by what becomes of them: exported, unknown to the API yet, ignored, folded for want of ' +
-        'a slot, or retired and served for the last time.',
+        'Containers by state: exported, unknown to the API, ignored, folded because every slot is taken, or ' +
+        'terminated and still exported.',
       labelNames: ['state'],
       registers,
       collect() {
@@ -148,7 +145,7 @@ export class SelfMetrics {
     });
     new Gauge({
       name: 'kernscale_exporter_pods',
-      help: 'Pods on this node that the Kubernetes API has told of.',
+      help: 'Pods on this node that are known from the Kubernetes API.',
       registers,
       collect() {
         this.set(state().podsKnown);
@@ -156,7 +153,7 @@ export class SelfMetrics {
     });
     new Counter({
       name: 'kernscale_exporter_watch_restarts_total',
-      help: 'Watch requests to the Kubernetes API that ended or failed and were made again.',
+      help: 'Watch requests to the Kubernetes API that ended or failed and were restarted.',
       registers,
       collect() {
         this.reset();
@@ -164,4 +161,64 @@ export class SelfMetrics {
       },
     });
   }
+}
+
+/**
+ * Estimates the total cost of the BPF programs. The kernel times them in short bursts, and a burst stands for all the time
+ * since the one before. Bursts start at random, so that a periodic load cannot hide from them.
+ */
+export class ProbeCosts {
+  #totals: readonly ProgramCost[] = [];
+  #covered = performance.now();
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(
+    private readonly probes: Pick<Probes, 'measure'>,
+    private readonly log: Logger,
+  ) {
+    void this.#burst();
+  }
+
+  /** Empty until the first burst has ended. */
+  get totals(): readonly ProgramCost[] {
+    return this.#totals;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #burst(): Promise<void> {
+    try {
+      const costs = await this.probes.measure(BURST_MS);
+      const now = performance.now();
+      this.#totals = addBurst(this.#totals, costs, (now - this.#covered) / 1000);
+      this.#covered = now;
+    } catch (error) {
+      if (!this.#isClosed)
+        this.log.error({ error: errorMessage(error) }, 'cannot measure the cost of the probes');
+    }
+    if (this.#isClosed) return;
+    const delay = BURST_EVERY_MS * (0.5 + Math.random());
+    this.#timer = setTimeout(() => void this.#burst(), delay).unref();
+  }
+}
+
+/** Adds a burst that stands for so many seconds. Counters never decrease, whatever the clock's noise. */
+export function addBurst(
+  totals: readonly ProgramCost[],
+  burst: Costs,
+  seconds: number,
+): readonly ProgramCost[] {
+  const scale = seconds / burst.seconds;
+  return burst.programs.map((cost) => {
+    const before = totals.find(({ program }) => program === cost.program);
+    return {
+      program: cost.program,
+      runs: (before?.runs ?? 0) + scale * cost.runs,
+      seconds: (before?.seconds ?? 0) + scale * Math.max(0, cost.seconds),
+    };
+  });
 }

@@ -2,22 +2,18 @@ import { Readable, type Writable } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
 import Router from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
-import { errorCode, errorMessage } from '../common/errors.js';
+import { reportErrors } from '../common/http.js';
 import type { Logger } from '../common/log.js';
 import type { Exporter } from './exporter.js';
 import { CONTENT_TYPES, type Format } from './exposition/format.js';
-import { landingPage } from './landing.js';
-import { answerProfile, type ProfileService } from './profile/route.js';
+import { type ProfileService, serveProfile } from './profile/route.js';
 
-/** What can be answered, in the order of preference when the client has none. */
+/** Media types, most preferred first. */
 const OFFERS: readonly (readonly [type: string, format: Format])[] = [
   ['text/plain;version=0.0.4', 'text'],
   ['application/openmetrics-text;version=1.0.0', 'openmetrics'],
   ['application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited', 'protobuf'],
 ];
-
-/** The scraper went away; that is its business. */
-const GONE_CLIENT = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']);
 
 /** The exporter's HTTP surface. */
 export function createApp(exporter: Exporter, profiles: ProfileService, version: string, log: Logger): Koa {
@@ -33,28 +29,25 @@ export function createApp(exporter: Exporter, profiles: ProfileService, version:
   router.get('/metrics', (context) => {
     metrics(context, exporter);
   });
-  router.get('/profile', (context) => answerProfile(context, profiles, log));
+  router.get('/profile', (context) => serveProfile(context, profiles, log));
   router.get('/-/healthy', (context) => {
     context.body = 'kernscale-exporter is healthy.\n';
   });
   router.get('/-/ready', (context) => {
     context.status = exporter.ready ? 200 : 503;
-    context.body = exporter.ready ? 'kernscale-exporter is ready.\n' : 'The list of pods is not in yet.\n';
+    context.body = exporter.ready ? 'kernscale-exporter is ready.\n' : 'Waiting for the list of pods.\n';
   });
   const app = new Koa();
   app.use(ignoreParameters);
-  app.on('error', (error: unknown) => {
-    if (GONE_CLIENT.has(errorCode(error) ?? '')) return;
-    log.error({ error: errorMessage(error) }, 'cannot answer a request');
-  });
+  reportErrors(app, log);
   app.use(router.routes());
   app.use(router.allowedMethods());
   return app;
 }
 
 /**
- * Prometheus 3 says after each type how it wants names escaped, others name the charset that we answer in anyway. As
- * parameters these would keep every type from matching.
+ * Drops the escaping scheme that Prometheus 3 adds to each media type, and the charset that others add: neither changes
+ * the response, but a parameter would keep every type from matching.
  */
 function ignoreParameters({ headers }: Context, next: Next): Promise<void> {
   const { accept } = headers;
@@ -79,7 +72,7 @@ function metrics(context: Context, exporter: Exporter): void {
   }
 }
 
-/** Has each piece compressed before it asks for the next. When the client goes away, koa destroys the stream. */
+/** Compresses each piece before it requests the next. When the client disconnects, koa destroys the stream. */
 async function feed(stream: Writable, pieces: AsyncIterable<Uint8Array>): Promise<void> {
   try {
     for await (const piece of pieces) {
@@ -100,4 +93,33 @@ async function feed(stream: Writable, pieces: AsyncIterable<Uint8Array>): Promis
 
 async function* copies(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const piece of pieces) yield Buffer.from(piece);
+}
+
+/** Page for a browser at the exporter's address. */
+function landingPage(version: string, exporter: Pick<Exporter, 'programs' | 'ready'>): string {
+  const rows = exporter.programs.map(
+    ({ probe, program, attached, detail }) =>
+      `<tr><td>${escape(probe)}</td><td>${escape(program)}</td>` +
+      `<td>${attached ? 'attached' : 'not attached'}${detail === '' ? '' : `: ${escape(detail)}`}</td></tr>`,
+  );
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Kernscale exporter</title>
+<style>
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 48rem; margin: 3rem auto; padding: 0 1rem; color: #1d2433 }
+  table { border-collapse: collapse } td { padding: .2rem 1.5rem .2rem 0; border-bottom: 1px solid #dde2ea }
+  @media (prefers-color-scheme: dark) { body { background: #12161f; color: #dde2ea } a { color: #8ab4ff } }
+</style>
+<h1>Kernscale exporter</h1>
+<p>Version ${escape(version)}. Thread states of every workload on this node.</p>
+<p><a href="/metrics">Metrics</a> · <a href="/-/healthy">Health</a> ·
+<a href="/-/ready">${exporter.ready ? 'Ready' : 'Not ready: waiting for the list of pods'}</a></p>
+<table>${rows.join('\n')}</table>
+</html>
+`;
+}
+
+function escape(text: string): string {
+  return text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
 }

@@ -4,19 +4,18 @@ import { errorMessage, KernscaleError } from '../../common/errors.js';
 
 export interface CgroupMount {
   mountPoint: string;
-  /** False when the mount shows only the part of the hierarchy that belongs to our own container. */
+  /** False if the mount shows only the part of the hierarchy below our own container. */
   wholeHierarchy: boolean;
 }
 
-/** kernfs numbers the root directory of every hierarchy 1 (fs/kernfs/dir.c, `kernfs_create_root`). */
+/** kernfs gives the root directory of every hierarchy inode 1 (fs/kernfs/dir.c, `kernfs_create_root`). */
 const ROOT_INODE = 1;
 
 /**
- * Finds where cgroup2 is mounted: on a pure host usually /sys/fs/cgroup, on a hybrid one
- * /sys/fs/cgroup/unified, in a pod wherever the host's hierarchy was mounted.
+ * Finds the mount of cgroup2: usually /sys/fs/cgroup, on a hybrid host /sys/fs/cgroup/unified, in a pod any directory.
  *
- * @param procfs where procfs is mounted
- * @param below only consider mounts at or below this directory
+ * @param procfs mount point of procfs
+ * @param below considers only mounts at or below this directory
  * @throws KernscaleError `CGROUP2_MISSING`
  */
 export function findCgroupMount(procfs: string, below?: string): CgroupMount {
@@ -32,7 +31,7 @@ export function findCgroupMount(procfs: string, below?: string): CgroupMount {
   );
 }
 
-/** The mount points of cgroup2 in the text of a mountinfo file (proc_pid_mountinfo(5)), in its order. */
+/** Returns the mount points of cgroup2 in a mountinfo file (proc_pid_mountinfo(5)), in its order. */
 export function cgroup2MountPoints(mountinfo: string): string[] {
   const points: string[] = [];
   for (const line of mountinfo.split('\n')) {
@@ -43,7 +42,7 @@ export function cgroup2MountPoints(mountinfo: string): string[] {
   return points;
 }
 
-/** mountinfo writes space, tab, newline and backslash as three octal digits. */
+/** mountinfo escapes space, tab, newline and backslash as three octal digits. */
 function unescape(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 }

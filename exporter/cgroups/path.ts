@@ -1,42 +1,37 @@
-import type { CgroupKey } from '../identity/source.js';
-
-export type Qos = 'Guaranteed' | 'Burstable' | 'BestEffort';
-export type Runtime = 'containerd' | 'cri-o' | 'docker';
-
-/** What a kubelet's cgroup path says about the container it belongs to. */
-export interface CgroupIdentity {
-  /** The pod's uid; for a static pod the hash of its manifest, which its mirror pod carries as an annotation. */
+/** Key of a cgroup's identity. */
+export interface CgroupKey {
+  /** The pod's uid; for a static pod the hash of its manifest; on a host without pods the unit's path. */
   readonly podUid: string;
+  /** Empty for a cgroup that is not a container's. */
   readonly containerId: string;
-  /** Undefined under the cgroupfs driver, whose names do not tell. */
-  readonly runtime: Runtime | undefined;
-  readonly qos: Qos;
+  /** True for a pod's own cgroup. It is measured for what runs in it outside of its containers. */
+  readonly isPod?: true;
 }
 
-const QOS: Record<string, Qos> = { burstable: 'Burstable', besteffort: 'BestEffort' };
-const RUNTIMES: Record<string, Runtime> = { 'cri-containerd': 'containerd', crio: 'cri-o', docker: 'docker' };
+/** Reads a path below the root of the hierarchy. Returns undefined for a cgroup that only groups others. */
+export type ParsePath = (path: string) => CgroupKey | undefined;
 
 /** systemd driver: `kubepods-burstable-pod<uid>.slice`, below any `--cgroup-root`; `-` in the uid becomes `_`. */
-const POD_SLICE = /^(?:.+-)?kubepods(?:-(burstable|besteffort))?-pod([0-9A-Za-z_]+)\.slice$/;
+const POD_SLICE = /^(?:.+-)?kubepods(?:-(?:burstable|besteffort))?-pod([0-9A-Za-z_]+)\.slice$/;
 /** cgroupfs driver: `pod<uid>` in `kubepods` or `kubepods/burstable`. */
 const POD_DIRECTORY = /^pod([0-9A-Za-z-]+)$/;
 const KUBEPODS = /^(?:.+-)?kubepods$/;
+const QOS = /^(?:burstable|besteffort)$/;
 /** A runtime with the cgroupfs driver under a kubelet with the systemd one: all in one name. */
 const MIXED = /^(.+\.slice):cri-containerd:([0-9a-f]{64})$/;
-const SCOPE = /^(cri-containerd|crio|docker)-([0-9a-f]{64})\.scope$/;
-const PLAIN = /^(?:(crio)-)?([0-9a-f]{64})$/;
+const CONTAINER = /^(?:(?:cri-containerd|crio|docker)-([0-9a-f]{64})\.scope|(?:crio-)?([0-9a-f]{64}))$/;
 
 /**
- * Reads the identity of a container from the path of its cgroup or of any cgroup within it. Where one
- * kubelet runs inside another's container, the innermost pod is meant.
+ * Reads the container from the path of its cgroup or of any cgroup within it. Where one kubelet runs inside another's
+ * container, the innermost pod counts.
  *
  * @returns undefined for any path that is not in a container of a pod
  */
-export function parseCgroupPath(path: string): CgroupIdentity | undefined {
+export function parseCgroupPath(path: string): CgroupKey | undefined {
   const names = path.split('/');
   for (let at = names.length - 1; at >= 0; at--) {
-    const identity = containerAt(names, at);
-    if (identity) return identity;
+    const container = containerAt(names, at);
+    if (container) return container;
   }
   return undefined;
 }
@@ -48,37 +43,31 @@ export function parseCgroupPath(path: string): CgroupIdentity | undefined {
  */
 export function parsePodPath(path: string): CgroupKey | undefined {
   const names = path.split('/');
-  const pod = podSlice(names.at(-1)!) ?? podDirectory(names, names.length - 1);
-  return pod && { podUid: pod.podUid, containerId: '', isPod: true };
+  const podUid = podAt(names, names.length - 1);
+  return podUid === undefined ? undefined : { podUid, containerId: '', isPod: true };
 }
 
-function containerAt(names: readonly string[], at: number): CgroupIdentity | undefined {
+function containerAt(names: readonly string[], at: number): CgroupKey | undefined {
   const name = names[at]!;
-  const mixed = MIXED.exec(name);
-  if (mixed) {
-    const pod = podSlice(mixed[1]!);
-    return pod && { ...pod, containerId: mixed[2]!, runtime: 'containerd' };
-  }
-  const container = SCOPE.exec(name) ?? PLAIN.exec(name);
-  const pod = container && (podSlice(names[at - 1] ?? '') ?? podDirectory(names, at - 1));
-  if (!pod) return undefined;
-  return { ...pod, containerId: container[2]!, runtime: RUNTIMES[container[1] ?? ''] };
+  const [, slice, mixedId] = MIXED.exec(name) ?? [];
+  if (slice !== undefined) return keyOf(podOfSlice(slice), mixedId);
+  const [, scopeId, plainId] = CONTAINER.exec(name) ?? [];
+  return keyOf(podAt(names, at - 1), scopeId ?? plainId);
 }
 
-type Pod = Pick<CgroupIdentity, 'podUid' | 'qos'>;
-
-function podSlice(name: string): Pod | undefined {
-  const match = POD_SLICE.exec(name);
-  if (!match) return undefined;
-  return { podUid: match[2]!.replaceAll('_', '-'), qos: QOS[match[1] ?? ''] ?? 'Guaranteed' };
+function keyOf(podUid: string | undefined, containerId: string | undefined): CgroupKey | undefined {
+  return podUid === undefined || containerId === undefined ? undefined : { podUid, containerId };
 }
 
-function podDirectory(names: readonly string[], at: number): Pod | undefined {
-  const match = POD_DIRECTORY.exec(names[at] ?? '');
-  if (!match) return undefined;
-  const podUid = match[1]!;
-  const parent = names[at - 1] ?? '';
-  if (KUBEPODS.test(parent)) return { podUid, qos: 'Guaranteed' };
-  const qos = QOS[parent];
-  return qos && KUBEPODS.test(names[at - 2] ?? '') ? { podUid, qos } : undefined;
+/** Returns the uid of the pod whose own cgroup is at this level. */
+function podAt(names: readonly string[], at: number): string | undefined {
+  const name = names[at] ?? '';
+  const slice = podOfSlice(name);
+  if (slice !== undefined) return slice;
+  const parent = QOS.test(names[at - 1] ?? '') ? at - 2 : at - 1;
+  return KUBEPODS.test(names[parent] ?? '') ? POD_DIRECTORY.exec(name)?.[1] : undefined;
+}
+
+function podOfSlice(name: string): string | undefined {
+  return POD_SLICE.exec(name)?.[1]?.replaceAll('_', '-');
 }

@@ -2,37 +2,37 @@ import { readdirSync, statSync } from 'node:fs';
 import type { CgroupEvents, Probes } from 'bpf-linker-napi';
 import { errorCode, errorMessage } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
-import type { CgroupKey, Source } from '../identity/source.js';
+import type { CgroupKey, ParsePath } from './path.js';
 
-/** What the kernel tells is complete; a scan repairs what nobody has thought of. */
+/** Interval of scans where the kernel reports every change: they repair what went wrong for unforeseen reasons. */
 const REPAIR_MS = 300_000;
-/** Where the kernel does not tell, or a scan has failed. */
+/** Interval of scans where the kernel reports no changes, and delay after a scan has failed. */
 const SCAN_MS = 1000;
 
 /**
- * Knows the cgroups below a cgroup2 mount that are measured one by one: from a scan, and from then on by what the kernel
- * tells. It names a new cgroup by its parent, so that it does not matter which part of the hierarchy the mount shows.
+ * Follows the cgroups below a cgroup2 mount that are measured one by one: by a scan, and after it by the kernel's events.
+ * The path of a new cgroup derives from its parent's, so any part of the hierarchy may be mounted.
  */
 export class CgroupTree {
   /** Containers and pods, by the inode of the cgroup's directory, which is the kernel's cgroup id. */
   readonly containers = new Map<bigint, CgroupKey>();
-  /** Paths, below the mount, of cgroups that are no containers: whatever a container contains is part of it. */
+  /** Paths, below the mount, of cgroups that are not containers: everything in a container is part of it. */
   readonly #groups = new Map<bigint, string>();
   #changed = false;
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param probes what the kernel tells; undefined: it cannot
+   * @param probes source of the kernel's events; undefined where the programs for them are not attached
    * @throws when the mount cannot be read
    */
   constructor(
     private readonly mountPoint: string,
-    private readonly parse: Source['parse'],
+    private readonly parse: ParsePath,
     private readonly probes: Pick<Probes, 'followCgroups'> | undefined,
     private readonly log: Logger,
     private readonly onChange: () => void,
   ) {
-    // In this order: what happens during the scan is told after it.
+    // In this order, so that changes during the scan are reported after it.
     probes?.followCgroups((events) => {
       this.#follow(events);
     });
@@ -63,13 +63,13 @@ export class CgroupTree {
     }, milliseconds);
   }
 
-  /** What cannot be read now (too many open files, say) is read by the next scan. */
+  /** A failure (too many open files, for example) is left to the next scan. */
   #repair(): void {
     try {
       this.#scan();
       this.#scanIn(this.probes ? REPAIR_MS : SCAN_MS);
     } catch (error) {
-      this.log.warn({ error: errorMessage(error) }, 'cannot scan cgroups');
+      this.log.warn({ error: errorMessage(error) }, 'cannot scan cgroups; retrying');
       this.#scanIn(SCAN_MS);
     }
   }
@@ -112,7 +112,7 @@ export class CgroupTree {
   }
 }
 
-/** The inodes of a cgroup's children by name; none when it has gone meanwhile. */
+/** Returns the inodes of a cgroup's children by name; none if the cgroup is gone. */
 function subdirectories(path: string): Map<string, bigint> {
   const inodes = new Map<string, bigint>();
   try {

@@ -1,35 +1,35 @@
-import {
-  familyHeader,
-  formatBound,
-  labelText,
-  type Family,
-  type Format,
-  type TextFormat,
-} from './format.js';
-import { familyHead, labelPairs, writeClassicHistogram, writeValue } from './protobuf.js';
-import { ProtobufWriter } from './protobuf-writer.js';
-import { TextWriter } from './writers.js';
+import type { MetricObjectWithValues, MetricValueWithName, Registry } from 'prom-client';
+import { type Family, type Format, NOTHING, type TextFormat } from './format.js';
+import { formatBound } from './histogram.js';
+import { labelPairs, type Labels, labelText } from './labels.js';
+import { familyHead, writeClassicHistogram, writeValue } from './protobuf.js';
+import { familyHeader } from './text.js';
+import { ProtobufWriter, TextWriter } from './writers.js';
 
-type Labels = Readonly<Record<string, string | number>>;
+type Value = MetricValueWithName<string> & { readonly labels: Labels };
 
-/** A metric as prom-client's `getMetricsAsJSON` has it; a histogram's lines are values of their own. */
-export interface JsonMetric extends Family {
-  readonly values: readonly JsonValue[];
+interface Metric extends Family {
+  /** A histogram has one value per line. */
+  readonly values: readonly Value[];
 }
 
-interface JsonValue {
-  readonly metricName?: string;
-  readonly labels: Labels;
-  readonly value: number;
+/** Renders a registry in our formats: prom-client has one format per registry, and not protobuf. */
+export async function renderRegistry(registry: Registry, format: Format): Promise<Uint8Array> {
+  const metrics = await registry.getMetricsAsJSON();
+  return Buffer.concat(metrics.map((metric) => renderMetric(typed(metric), format)));
 }
 
-/** prom-client cannot render one registry in several formats; its values in ours it can. */
-export function renderMetric(metric: JsonMetric, format: Format): Uint8Array {
-  if (metric.values.length === 0) return new Uint8Array();
+/** prom-client's declarations say that `type` is an enum; it is the name. */
+function typed(metric: MetricObjectWithValues<MetricValueWithName<string>>): Metric {
+  return metric as unknown as Metric;
+}
+
+function renderMetric(metric: Metric, format: Format): Uint8Array {
+  if (metric.values.length === 0) return NOTHING;
   return format === 'protobuf' ? messageOf(metric) : linesOf(metric, format);
 }
 
-function linesOf(metric: JsonMetric, format: TextFormat): Uint8Array {
+function linesOf(metric: Metric, format: TextFormat): Uint8Array {
   const { name, values } = metric;
   const writer = new TextWriter();
   writer.text(familyHeader(metric, format));
@@ -42,8 +42,8 @@ function linesOf(metric: JsonMetric, format: TextFormat): Uint8Array {
   return writer.take();
 }
 
-/** The metric as a delimited MetricFamily message. */
-function messageOf(metric: JsonMetric): Uint8Array {
+/** Returns the metric as a delimited MetricFamily message. */
+function messageOf(metric: Metric): Uint8Array {
   const { type, values } = metric;
   const writer = new ProtobufWriter();
   if (type === 'histogram') writeHistograms(writer, metric);
@@ -52,8 +52,8 @@ function messageOf(metric: JsonMetric): Uint8Array {
   return Buffer.concat([familyHead(metric, metrics.length), metrics]);
 }
 
-function writeHistograms(writer: ProtobufWriter, { name, values }: JsonMetric): void {
-  const series = new Map<string, { labels: Labels; values: JsonValue[] }>();
+function writeHistograms(writer: ProtobufWriter, { name, values }: Metric): void {
+  const series = new Map<string, { labels: Labels; values: Value[] }>();
   for (const value of values) {
     const labels = Object.fromEntries(Object.entries(value.labels).filter(([label]) => label !== 'le'));
     const key = labelText(labels);

@@ -1,16 +1,16 @@
 import type { Histogram } from 'bpf-linker-napi';
-import type { BucketLayout, Family } from './format.js';
-import { nativeBuckets, type NativeLayout } from './histogram.js';
-import { ProtobufWriter } from './protobuf-writer.js';
+import type { Family, Samples } from './format.js';
+import { type ClassicLayout, nativeBuckets, type NativeLayout } from './histogram.js';
+import { type LabelSet, NO_LABELS } from './labels.js';
+import { ProtobufWriter } from './writers.js';
 
 /*
- * Messages of package io.prometheus.client and the numbers of their fields, from metrics.proto in
+ * Field numbers of the messages of package io.prometheus.client, from metrics.proto in
  * https://github.com/prometheus/client_model.
  */
 const METRIC_TYPE = { counter: 0, gauge: 1, histogram: 4 } as const;
 const FAMILY = { name: 1, help: 2, type: 3, metric: 4 } as const;
-const METRIC = { label: 1, gauge: 2, counter: 3, histogram: 7 } as const;
-const LABEL = { name: 1, value: 2 } as const;
+const METRIC = { gauge: 2, counter: 3, histogram: 7 } as const;
 const VALUE = 1;
 const HISTOGRAM = {
   sampleCount: 1,
@@ -25,7 +25,7 @@ const HISTOGRAM = {
 const BUCKET = { cumulativeCount: 1, upperBound: 2 } as const;
 const SPAN = { offset: 1, length: 2 } as const;
 
-/** What stands before the metrics of a family in a delimited stream: the length of the message, and its head. */
+/** Head of a family in a delimited stream, which its metrics follow: the length of the message and its first fields. */
 export function familyHead({ name, help, type }: Family, metricBytes: number): Uint8Array {
   const fields = new ProtobufWriter(256);
   fields.string(FAMILY.name, name);
@@ -36,17 +36,6 @@ export function familyHead({ name, help, type }: Family, metricBytes: number): U
   delimited.varint(head.length + metricBytes);
   delimited.encoded(head);
   return delimited.take();
-}
-
-export function labelPairs(labels: Readonly<Record<string, string | number>>): Uint8Array {
-  const writer = new ProtobufWriter(256);
-  for (const [name, value] of Object.entries(labels)) {
-    writer.message(METRIC.label, () => {
-      writer.string(LABEL.name, name);
-      writer.string(LABEL.value, String(value));
-    });
-  }
-  return writer.take();
 }
 
 export function writeValue(
@@ -62,7 +51,7 @@ export function writeValue(
   });
 }
 
-/** A classic histogram: an upper bound and the count of all observations up to it, but for +Inf. */
+/** A classic histogram: cumulative counts of every bucket but +Inf. */
 export interface ClassicHistogram {
   readonly count: number;
   readonly sum: number;
@@ -82,23 +71,8 @@ export function writeClassicHistogram(
 }
 
 export interface HistogramLayouts {
-  readonly classic: BucketLayout;
+  readonly classic: ClassicLayout;
   readonly native: NativeLayout;
-}
-
-/** Both kinds of buckets in one message: the scraper's configuration decides which of them it keeps. */
-export function writeKernelHistogram(
-  writer: ProtobufWriter,
-  labels: readonly Uint8Array[],
-  histogram: Histogram,
-  layouts: HistogramLayouts,
-): void {
-  writeMetric(writer, labels, () => {
-    writer.message(METRIC.histogram, () => {
-      writeClassicFields(writer, classicHistogram(histogram, layouts.classic));
-      writeNativeFields(writer, histogram, layouts.native);
-    });
-  });
 }
 
 function writeMetric(writer: ProtobufWriter, labels: readonly Uint8Array[], write: () => void): void {
@@ -132,7 +106,7 @@ function writeNativeFields(writer: ProtobufWriter, histogram: Histogram, layout:
   writer.packedDeltas(HISTOGRAM.positiveDelta, counts);
 }
 
-function classicHistogram({ buckets, sum }: Histogram, layout: BucketLayout): ClassicHistogram {
+function classicHistogram({ buckets, sum }: Histogram, layout: ClassicLayout): ClassicHistogram {
   let count = 0;
   let next = 0;
   const exposed = layout.upperBound.map((bound, index) => {
@@ -141,4 +115,31 @@ function classicHistogram({ buckets, sum }: Histogram, layout: BucketLayout): Cl
   });
   while (next < buckets.length) count += buckets[next++]!;
   return { count, sum, buckets: exposed };
+}
+
+/** Writes the samples of one family as the metrics of a MetricFamily message. */
+export class ProtobufSamples implements Samples {
+  container = NO_LABELS;
+
+  /** @param valueType type of the values, in a family without histograms */
+  constructor(
+    private readonly writer: ProtobufWriter,
+    private readonly valueType: 'counter' | 'gauge',
+    private readonly layouts: HistogramLayouts,
+  ) {}
+
+  value(labels: LabelSet, value: number): void {
+    writeValue(this.writer, this.valueType, [this.container.protobuf, labels.protobuf], value);
+  }
+
+  /** Writes both kinds of buckets into one message: the scraper's configuration decides which of them it keeps. */
+  histogram(labels: LabelSet, histogram: Histogram): void {
+    const { writer, layouts } = this;
+    writeMetric(writer, [this.container.protobuf, labels.protobuf], () => {
+      writer.message(METRIC.histogram, () => {
+        writeClassicFields(writer, classicHistogram(histogram, layouts.classic));
+        writeNativeFields(writer, histogram, layouts.native);
+      });
+    });
+  }
 }

@@ -1,12 +1,12 @@
 import type { Histogram } from 'bpf-linker-napi';
-import { familyHeader, type BucketLayout, type Family, type TextFormat } from './format.js';
-import type { Samples } from '../series/families.js';
-import { NO_LABELS, type LabelSet } from './labels.js';
+import type { Family, Samples, TextFormat } from './format.js';
+import type { ClassicLayout } from './histogram.js';
+import { type LabelSet, NO_LABELS } from './labels.js';
 import type { TextWriter } from './writers.js';
 
 const INFINITE_BUCKET = endOfBucket('+Inf');
 
-/** Writes the samples of one family as lines, below its header if there are any. */
+/** Writes the samples of one family as lines. The header precedes the first of them. */
 export class TextSamples implements Samples {
   container = NO_LABELS;
   readonly #name: Uint8Array;
@@ -19,7 +19,7 @@ export class TextSamples implements Samples {
   constructor(
     private readonly writer: TextWriter,
     private readonly family: Family,
-    private readonly layout: BucketLayout,
+    private readonly layout: ClassicLayout,
     private readonly format: TextFormat,
   ) {
     const { name } = family;
@@ -61,7 +61,7 @@ export class TextSamples implements Samples {
     this.writer.value(value);
   }
 
-  /** Up to the labels that the container has. */
+  /** Begins a line, up to and including the container's labels. */
   #begin(name: Uint8Array): void {
     const { writer } = this;
     if (!this.#isBegun) {
@@ -75,4 +75,15 @@ export class TextSamples implements Samples {
 
 function endOfBucket(le: string): Uint8Array {
   return Buffer.from(`,le="${le}"} `);
+}
+
+/** Returns the HELP and TYPE lines of a family. */
+export function familyHeader({ name, help, type }: Family, format: TextFormat): string {
+  const openMetrics = format === 'openmetrics';
+  // In OpenMetrics the suffix belongs to the sample, not to the family.
+  const family = openMetrics && type === 'counter' ? name.replace(/_total$/, '') : name;
+  const text = help.replace(openMetrics ? /[\\"\n]/g : /[\\\n]/g, (char) =>
+    char === '\n' ? '\\n' : `\\${char}`,
+  );
+  return `# HELP ${family} ${text}\n# TYPE ${family} ${type}\n`;
 }

@@ -1,17 +1,61 @@
-import { ByteWriter } from './byte-writer.js';
+const DEFAULT_CAPACITY = 4096;
 
 const NEWLINE = 0x0a;
 const DOT = 0x2e;
 const ZERO = 0x30;
-/** Of a number below 2^53, and more than the sign, point and exponent of any other. */
+/** Length of a number below 2^53, and more than the sign, point and exponent of any other. */
 const LONGEST_NUMBER = 32;
-/** Digits that are written at once: as many as a 32-bit integer holds for sure, and as a second has nanoseconds. */
+/** Digits written at once: a 32-bit integer always holds as many, and a second has as many of nanoseconds. */
 const GROUP = 9;
 const GROUP_SIZE = 1e9;
 
+/** Wire types of the Protocol Buffers encoding (https://protobuf.dev/programming-guides/encoding/). */
+const VARINT = 0;
+const FIXED64 = 1;
+const DELIMITED = 2;
+const LONGEST_VARINT = 10;
+
+/** Appends to a buffer that grows as needed. */
+class ByteWriter {
+  protected bytes = Buffer.alloc(0);
+  /** Where the next byte goes. */
+  protected end = 0;
+
+  /** @param capacity bytes expected between one `take` and the next */
+  constructor(private readonly capacity = DEFAULT_CAPACITY) {}
+
+  /** Number of bytes that `take` would return. */
+  get length(): number {
+    return this.end;
+  }
+
+  /** Returns what was written since the last call. Later writes go into the rest of the same memory. */
+  take(): Uint8Array {
+    const taken = this.bytes.subarray(0, this.end);
+    this.bytes = this.bytes.subarray(this.end);
+    this.end = 0;
+    return taken;
+  }
+
+  /** Appends bytes that are encoded already. */
+  encoded(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.bytes.set(bytes, this.end);
+    this.end += bytes.length;
+  }
+
+  protected reserve(size: number): void {
+    const needed = this.end + size;
+    if (needed <= this.bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.capacity, 2 * needed));
+    this.bytes.copy(larger, 0, 0, this.end);
+    this.bytes = larger;
+  }
+}
+
 /** Writes lines of the text formats. */
 export class TextWriter extends ByteWriter {
-  /** What was written since the last time. It is valid until the next write, which goes into the same memory. */
+  /** Returns what was written since the last call. Valid until the next write, which goes into the same memory. */
   override take(): Uint8Array {
     const taken = this.bytes.subarray(0, this.end);
     this.end = 0;
@@ -25,8 +69,8 @@ export class TextWriter extends ByteWriter {
   }
 
   /**
-   * A value at the end of a line, as text that a reader makes the same double of. Counts and sums of nanoseconds, which
-   * are nearly all there is, are written digit by digit: it takes a fraction of the time that any double takes.
+   * Ends a line with a value, as text that a reader parses into the same double. Counts and sums of nanoseconds, which
+   * nearly all values are, are written digit by digit: this takes a fraction of the time that formatting a double takes.
    */
   value(value: number): void {
     this.reserve(LONGEST_NUMBER + 1);
@@ -38,7 +82,7 @@ export class TextWriter extends ByteWriter {
     this.bytes[this.end++] = NEWLINE;
   }
 
-  /** As seconds. */
+  /** Writes nanoseconds as seconds. */
   #nanoseconds(count: number): void {
     this.#whole(Math.floor(count / GROUP_SIZE));
     this.bytes[this.end++] = DOT;
@@ -57,7 +101,7 @@ export class TextWriter extends ByteWriter {
     this.#digits(value, count);
   }
 
-  /** The last `count` digits, leading zeros included. */
+  /** Writes the last `count` digits, leading zeros included. */
   #digits(value: number, count: number): void {
     const start = this.end;
     let rest = value | 0;
@@ -70,7 +114,85 @@ export class TextWriter extends ByteWriter {
   }
 }
 
-export function formatValue(value: number): string {
+function formatValue(value: number): string {
   if (value === Infinity) return '+Inf';
   return value === -Infinity ? '-Inf' : String(value);
+}
+
+/** Writes the fields of Protocol Buffers messages. Integers are exact up to 2^53, signed ones up to ±2^52. */
+export class ProtobufWriter extends ByteWriter {
+  uint(field: number, value: number): void {
+    this.#tag(field, VARINT);
+    this.varint(value);
+  }
+
+  sint(field: number, value: number): void {
+    this.#tag(field, VARINT);
+    this.varint(zigzag(value));
+  }
+
+  double(field: number, value: number): void {
+    this.#tag(field, FIXED64);
+    this.reserve(8);
+    this.end = this.bytes.writeDoubleLE(value, this.end);
+  }
+
+  string(field: number, text: string): void {
+    const size = Buffer.byteLength(text);
+    this.#tag(field, DELIMITED);
+    this.varint(size);
+    this.reserve(size);
+    this.end += this.bytes.write(text, this.end);
+  }
+
+  /** Writes a packed repeated sint64: the first value, then the difference of each value from the one before. */
+  packedDeltas(field: number, values: ArrayLike<number>): void {
+    this.message(field, () => {
+      for (let at = 0; at < values.length; at++) this.varint(zigzag(values[at]! - (values[at - 1] ?? 0)));
+    });
+  }
+
+  /** Writes a field whose content `write` writes. */
+  message(field: number, write: () => void): void {
+    this.#tag(field, DELIMITED);
+    this.reserve(1);
+    const start = ++this.end;
+    write();
+    const size = this.end - start;
+    if (size >= 0x80) {
+      // The length takes more than the one byte reserved for it.
+      const extra = varintLength(size) - 1;
+      this.reserve(extra);
+      this.bytes.copyWithin(start + extra, start, this.end);
+    }
+    this.end = start - 1;
+    this.varint(size);
+    this.end += size;
+  }
+
+  /** Writes a number without a field, as it precedes each message of a delimited stream. */
+  varint(value: number): void {
+    this.reserve(LONGEST_VARINT);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.bytes[this.end++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.bytes[this.end++] = rest;
+  }
+
+  #tag(field: number, wireType: number): void {
+    this.varint(field * 8 + wireType);
+  }
+}
+
+/** Maps small numbers of either sign to small unsigned ones. */
+function zigzag(value: number): number {
+  return value < 0 ? -2 * value - 1 : 2 * value;
+}
+
+function varintLength(value: number): number {
+  let length = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++;
+  return length;
 }

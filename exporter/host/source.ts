@@ -1,12 +1,11 @@
 import { errorMessage } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
-import type { ContainerIdentity, PodIdentity } from '../identity/pods.js';
-import type { CgroupKey, Source } from '../identity/source.js';
+import type { CgroupKey } from '../cgroups/path.js';
+import type { ContainerIdentity, PodIdentity, Source } from '../identity/source.js';
 import type { EngineContainer } from './engine.js';
-import { parseHostPath, type HostCgroup } from './path.js';
-import { unitIdentity } from './unit.js';
+import { type HostCgroup, parseHostPath, unitIdentity } from './path.js';
 
-/** Where the engines listen for Docker's API. */
+/** Unix sockets of the engines that serve Docker's API. */
 export interface EngineSockets {
   readonly docker: string;
   readonly podman: string;
@@ -15,14 +14,14 @@ export interface EngineSockets {
 interface Entry {
   readonly cgroup: HostCgroup;
   identity: ContainerIdentity | undefined;
-  /** When its engine is to be asked for its name, in ms since 1970; undefined: not at all. */
-  askAt: number | undefined;
+  /** Time of the next request to its engine, in ms since 1970; undefined if there is none. */
+  inspectAt: number | undefined;
 }
 
-/** An engine that was just installed, or is being restarted, is asked again. */
-const ASK_AGAIN_MS = 30_000;
+/** Delay before a failed request is retried: an engine may be restarting. */
+const RETRY_MS = 30_000;
 
-/** Names systemd units by their cgroups' paths, and containers by what their engine says. */
+/** Names systemd units by their cgroups' paths, and containers as their engine does. */
 export class HostSource implements Source {
   readonly hasSynced = true;
   readonly restarts = 0;
@@ -44,7 +43,7 @@ export class HostSource implements Source {
     for (const key of found) {
       if (!this.#entries.has(key)) this.#add(key);
     }
-    this.#ask();
+    this.#inspectDue();
     if (this.#changed) {
       this.#changed = false;
       this.#identities = new Map([...this.#entries].map(([key, entry]) => [key, podOf(entry)]));
@@ -62,38 +61,42 @@ export class HostSource implements Source {
     this.#entries.set(key, {
       cgroup,
       identity: unit ? unitIdentity(key) : undefined,
-      askAt: unit ? undefined : 0,
+      inspectAt: unit ? undefined : 0,
     });
     this.#changed = true;
   }
 
-  #ask(): void {
+  #inspectDue(): void {
     const now = Date.now();
     for (const entry of this.#entries.values()) {
-      if (entry.askAt === undefined || entry.askAt > now) continue;
-      entry.askAt = now + ASK_AGAIN_MS;
+      if (entry.inspectAt === undefined || entry.inspectAt > now) continue;
+      entry.inspectAt = now + RETRY_MS;
       void this.#name(entry);
     }
   }
 
-  /** An engine that does not answer leaves its container the name that everybody gives it then: its short id. */
+  /** Falls back to the container's short id if its engine does not respond. */
   async #name(entry: Entry): Promise<void> {
     const { engine, containerId } = entry.cgroup;
     if (engine === undefined) return;
     if (engine === 'other') {
       entry.identity = containerIdentity(entry.cgroup, undefined);
-      entry.askAt = undefined;
+      entry.inspectAt = undefined;
     } else {
       try {
-        // What checks an engine's answer takes 13 MB: it is loaded only where there is a container to ask for.
+        // Validating the response takes 13 MB, so the module is loaded only where there is a container to inspect.
         const { inspectContainer } = await import('./engine.js');
         entry.identity = containerIdentity(
           entry.cgroup,
           await inspectContainer(this.sockets[engine], containerId),
         );
-        entry.askAt = undefined;
+        entry.inspectAt = undefined;
       } catch (error) {
-        if (!entry.identity) this.log.warn({ error: errorMessage(error) }, 'container without a name');
+        if (!entry.identity)
+          this.log.warn(
+            { error: errorMessage(error) },
+            'cannot inspect a container; its short id is its name',
+          );
         entry.identity ??= containerIdentity(entry.cgroup, undefined);
       }
     }
@@ -106,7 +109,7 @@ function podOf({ cgroup, identity }: Entry): PodIdentity {
   return { namespace: identity?.namespace ?? '', containers };
 }
 
-/** Containers that Compose made are known by their project and service; all replicas of it are one workload. */
+/** Names a container of Compose by its project and service; all replicas of a service are one workload. */
 function containerIdentity(
   { engine = 'other', containerId }: HostCgroup,
   known: EngineContainer | undefined,

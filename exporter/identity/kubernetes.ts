@@ -1,14 +1,13 @@
 import type { ApiAccess } from '../../common/kubernetes-access.js';
 import { watchResource, type Watched } from '../../common/kubernetes-watch.js';
 import type { Logger } from '../../common/log.js';
-import { parseCgroupPath, parsePodPath } from '../cgroups/path.js';
-import type { Pod } from './pod.js';
-import { indexPods, knownPod, type KnownPod, type PodIdentity } from './pods.js';
-import type { CgroupKey, Source } from './source.js';
+import { parseCgroupPath, type ParsePath, parsePodPath } from '../cgroups/path.js';
+import { indexPods, knownPod, type KnownPod, type Pod } from './pods.js';
+import type { PodIdentity, Source } from './source.js';
 
 /**
- * Follows the pods of one node. A node without any is most likely another node's name: field selectors match exactly
- * or, without a word, not at all.
+ * Watches the pods of one node. If there are none, the node's name is most likely wrong: a field selector that matches
+ * nothing is no error.
  */
 export function watchPods(config: ApiAccess, nodeName: string, log: Logger): Watched<KnownPod> {
   const fieldSelector = `spec.nodeName=${nodeName}`;
@@ -23,15 +22,15 @@ export function watchPods(config: ApiAccess, nodeName: string, log: Logger): Wat
     if (pods.list().length > 0) return;
     log.warn(
       { node: nodeName },
-      'the API knows no pod on this node; --kubernetes.node-name gives its name there',
+      'the API server has no pod on this node; set --kubernetes.node-name to its name in the API',
     );
   });
   return pods;
 }
 
-/** Names containers by this node's pods as the API server lists them. */
+/** Names containers by the pods of this node in the Kubernetes API. */
 export class KubernetesSource implements Source {
-  readonly parse = (path: string): CgroupKey | undefined => parseCgroupPath(path) ?? parsePodPath(path);
+  readonly parse: ParsePath = (path) => parseCgroupPath(path) ?? parsePodPath(path);
   #identities: ReadonlyMap<string, PodIdentity> = new Map();
   #stale = true;
 

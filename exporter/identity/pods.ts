@@ -1,34 +1,51 @@
-import { oncePer } from '../../common/once.js';
 import { parseQuantity } from '../../common/quantity.js';
-import type { Container, ContainerStatus, Pod } from './pod.js';
-import { workloadOf } from '../../common/workload.js';
+import { workloadOf, type OwnerReference } from '../../common/workload.js';
+import type { ContainerIdentity, PodIdentity } from './source.js';
 
-/** Everything the exporter says about a container besides what the kernel measured. */
-export interface ContainerIdentity {
-  readonly namespace: string;
-  readonly pod: string;
-  readonly container: string;
-  readonly workload: string;
-  readonly workloadKind: string;
-  readonly image: string;
-  /** As the kubelet reports it, `containerd://<64 hex>`. */
-  readonly containerId: string;
-  /** Cores, undefined when the pod's author set none. */
-  readonly cpuRequest: number | undefined;
-  readonly cpuLimit: number | undefined;
-  /** No container, but what runs in a pod outside of those that are known. */
-  readonly isRestOfPod?: true;
+/** The part of a pod that the exporter reads, as it is on the wire: timestamps are strings, unlike in client-node. */
+export interface Pod {
+  readonly metadata: PodMetadata;
+  readonly spec?: {
+    /** Pod-level resources (Kubernetes 1.34 and newer). */
+    readonly resources?: Resources;
+    readonly containers?: readonly Container[];
+    readonly initContainers?: readonly Container[];
+    readonly ephemeralContainers?: readonly Container[];
+  };
+  readonly status?: {
+    readonly containerStatuses?: readonly ContainerStatus[];
+    readonly initContainerStatuses?: readonly ContainerStatus[];
+    readonly ephemeralContainerStatuses?: readonly ContainerStatus[];
+  };
 }
 
-/** The labels that tell one container's series from another's; the workload follows from them. */
-export const seriesKey = oncePer(
-  ({ namespace, pod, container }: ContainerIdentity) => `${namespace}/${pod}/${container}`,
-);
+interface PodMetadata {
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly uid?: string;
+  readonly creationTimestamp?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly ownerReferences?: readonly OwnerReference[];
+}
 
-export interface PodIdentity {
-  readonly namespace: string;
-  /** By container id as it stands in cgroup names, without the runtime's prefix; empty: the rest of the pod. */
-  readonly containers: ReadonlyMap<string, ContainerIdentity>;
+interface Container {
+  readonly name: string;
+  readonly image?: string;
+  readonly resources?: Resources;
+  /** `Always` for an init container that is a sidecar. */
+  readonly restartPolicy?: string;
+}
+
+interface Resources {
+  readonly requests?: Readonly<Record<string, string>>;
+  readonly limits?: Readonly<Record<string, string>>;
+}
+
+interface ContainerStatus {
+  readonly name: string;
+  readonly containerID?: string;
+  readonly lastState?: { readonly terminated?: { readonly containerID?: string } };
 }
 
 const REST_OF_POD = {
@@ -39,11 +56,11 @@ const REST_OF_POD = {
   isRestOfPod: true,
 } as const;
 
-/** All that is kept of a pod: the rest of what the API server tells would take twenty times the memory. */
+/** The part of a pod that is kept: a whole pod takes twenty times the memory. */
 export interface KnownPod {
   /**
-   * What names it in cgroup paths: its uid, or for a static pod the hash of its manifest. Only mirror pods, which nobody
-   * but the node may create (the NodeRestriction admission), are taken at their annotation's word.
+   * The pod's name in cgroup paths: its uid, or for a static pod the hash of its manifest. The API server accepts the
+   * annotation of a mirror pod from that pod's node only (NodeRestriction admission).
    */
   readonly key: string | undefined;
   readonly identity: PodIdentity;
@@ -57,7 +74,7 @@ export function knownPod(pod: Pod): KnownPod {
   };
 }
 
-/** By what names them in cgroup paths. */
+/** Indexes pods by their name in cgroup paths. */
 export function indexPods(pods: readonly KnownPod[]): Map<string, PodIdentity> {
   return new Map(pods.flatMap(({ key, identity }) => (key === undefined ? [] : [[key, identity]])));
 }
@@ -98,7 +115,7 @@ interface Instance {
   containerId: string;
 }
 
-/** The running instance of every container and, after a restart, the one before it. */
+/** Returns the running instance of every container and, after a restart, the one before it. */
 function containerInstances(status: Pod['status']): Instance[] {
   const statuses: ContainerStatus[] = [
     ...(status?.containerStatuses ?? []),
@@ -114,10 +131,10 @@ function containerInstances(status: Pod['status']): Instance[] {
   });
 }
 
-/** The finest that a quantity can be. */
+/** Finest unit of a quantity. */
 const NANO = 1e9;
 
-/** What a pod requests as a whole and none of its containers for itself, so that the sum is what the pod requests. */
+/** Returns what a pod requests beyond its containers, so that the sum is what the pod as a whole requests. */
 function requestBeyondContainers(spec: Pod['spec']): number | undefined {
   const whole = cores(spec?.resources?.requests?.['cpu']);
   if (whole === undefined) return undefined;
@@ -129,7 +146,7 @@ function requestBeyondContainers(spec: Pod['spec']): number | undefined {
 
 function cpuResources(container: Container | undefined) {
   const cpuLimit = cores(container?.resources?.limits?.['cpu']);
-  // The API server fills in an absent request with the limit; a static pod's manifest may lack it.
+  // The API server sets an absent request to the limit; a static pod's manifest may lack it.
   return { cpuRequest: cores(container?.resources?.requests?.['cpu']) ?? cpuLimit, cpuLimit };
 }
 

@@ -1,13 +1,13 @@
 /**
- * Function names and build id of an ELF file, as elf(5) describes it. The files belong to whoever runs in the
- * container, and are read by a process with privileges: hence here, where nothing can be read out of bounds, and not
- * with a C library. 64 bits and little endian only, as are all machines that Kernscale runs on.
+ * Reads function names and the build id of an ELF file (elf(5)). Files of containers are untrusted input of a privileged
+ * process, so they are parsed in TypeScript, where nothing is read out of bounds, and not by a C library. 64 bits and
+ * little endian only, as all machines that Kernscale runs on.
  */
 
 /** Reads `length` bytes at an offset of a file; fewer at its end. */
 export type ReadAt = (offset: number, length: number) => Buffer;
 
-/** A stretch of the file. */
+/** A range of the file. */
 interface Extent {
   readonly type: number;
   readonly offset: number;
@@ -19,13 +19,13 @@ interface Segment extends Extent {
 }
 
 interface SymbolTable extends Extent {
-  /** Offset of the names. */
+  /** Offset of the string table. */
   readonly strings: number;
 }
 
 interface Candidate {
   readonly start: number;
-  /** Offsets of the names that the function has. */
+  /** Offsets of the function's names. */
   readonly names: readonly number[];
 }
 
@@ -35,7 +35,7 @@ const SECTION_BYTES = 64;
 const SYMBOL_BYTES = 24;
 const MAX_SEGMENTS = 64;
 const MAX_SECTIONS = 4096;
-/** Two and a half million functions. */
+/** 2.8 million functions. */
 const MAX_SYMBOLS_BYTES = 64 * 1024 * 1024;
 const MAX_NOTES_BYTES = 64 * 1024;
 const MAX_NAME_BYTES = 1024;
@@ -51,9 +51,9 @@ const STT_GNU_IFUNC = 10;
 const NT_GNU_BUILD_ID = 3;
 
 export class Elf {
-  /** In hexadecimal; empty when it has none. */
+  /** Hexadecimal; empty if the file has none. */
   readonly buildId: string;
-  /** Only the functions that other files may call still have names. */
+  /** True if only exported functions have names. */
   readonly isStripped: boolean;
   readonly #segments: readonly Segment[];
   readonly #symbols: SymbolTable | undefined;
@@ -81,13 +81,13 @@ export class Elf {
     return isElf && header[4] === 2 && header[5] === 1 ? new Elf(read, header) : undefined;
   }
 
-  /** The address that the file itself gives to a byte of it; undefined when it is never loaded. */
+  /** Returns the virtual address of an offset in the file; undefined if it is never loaded. */
   addressOf(offset: number): number | undefined {
     const segment = this.#segments.find((one) => one.offset <= offset && offset < one.offset + one.size);
     return segment && offset - segment.offset + segment.address;
   }
 
-  /** The names of the functions around addresses of the file. */
+  /** Returns the names of the functions that contain these virtual addresses. */
   functionsAt(addresses: readonly number[]): ReadonlyMap<number, string> {
     const names = new Map<number, string>();
     if (!this.#symbols) return names;
@@ -125,7 +125,7 @@ export class Elf {
   }
 }
 
-/** The function that begins last is the innermost; those that begin at the same address are one. */
+/** The function that begins last is the innermost; those that begin at the same address are aliases. */
 function consider(found: Map<number, Candidate>, address: number, start: number, name: number): void {
   const known = found.get(address);
   if (known === undefined || start > known.start) found.set(address, { start, names: [name] });
@@ -133,7 +133,7 @@ function consider(found: Map<number, Candidate>, address: number, start: number,
     found.set(address, { start, names: [...known.names, name] });
 }
 
-/** Of `__libc_read`, `__read` and `read`, the one a programmer writes. */
+/** Picks the name that a programmer writes: `read` of `__libc_read`, `__read` and `read`. */
 function bestName(names: readonly string[]): string {
   const rank = (name: string) => /^_*/.exec(name)![0].length * MAX_NAME_BYTES + name.length;
   return names.reduce((best, name) => (rank(name) < rank(best) ? name : best));
@@ -196,7 +196,7 @@ function records(table: Buffer, size: number): Buffer[] {
   );
 }
 
-/** A 64-bit number; what is beyond 2^53 is no offset or address of a program, and loses nothing worth having. */
+/** Reads a 64-bit number. Offsets and addresses of programs are below 2^53, so they are exact. */
 function word(buffer: Buffer, at: number): number {
   return buffer.readUInt32LE(at) + buffer.readUInt32LE(at + 4) * 2 ** 32;
 }

@@ -1,23 +1,22 @@
 import { closeSync, fstatSync, readFileSync, readSync } from 'node:fs';
 import { openBelow } from 'bpf-linker-napi';
 import type { ReadAt } from './elf.js';
-import type { Module } from './modules.js';
+import type { Module } from './recording.js';
 
 const MAX_TEXT_BYTES = 64 * 1024 * 1024;
-/** Processes that are tried for a file: enough that one of them is still there. */
+/** Processes to try for a file: enough that one of them still runs. */
 const MAX_TRIED = 32;
 
-/** A file that is open. */
-export interface OpenFile {
+interface OpenFile {
   readonly read: ReadAt;
   readonly size: number;
   readonly inode: bigint;
 }
 
-/** Files as processes in containers see them, of whatever user: which takes CAP_SYS_PTRACE. */
+/** Files as processes in containers see them. Reading those of other users takes CAP_SYS_PTRACE. */
 export class ProcessFiles {
   /**
-   * @param procfs where procfs is mounted, which must show the host's processes
+   * @param procfs mount point of a procfs that shows the host's processes
    * @param pids processes of the same containers, the newest last
    */
   constructor(
@@ -26,9 +25,9 @@ export class ProcessFiles {
   ) {}
 
   /**
-   * Opens a file for as long as `work` takes.
+   * Opens a file while `work` runs.
    *
-   * @returns undefined when it cannot be opened, or is no ordinary file
+   * @returns undefined when the file cannot be opened, or is not a regular file
    */
   with<T>(pid: number, path: string, work: (file: OpenFile) => T): T | undefined {
     const file = openBelow(`${this.procfs}/${pid}/root`, path);
@@ -42,7 +41,7 @@ export class ProcessFiles {
     }
   }
 
-  /** The file that a module is of, unless another has taken its place since. Of a process that ended, others have it. */
+  /** Opens the file of a module, unless it was replaced. If its process has ended, another process is tried. */
   withModule<T>({ pid, path, inode }: Module, work: (file: OpenFile) => T): T | undefined {
     if (path === '') return undefined;
     for (const one of new Set([pid, ...this.pids.slice(-MAX_TRIED).reverse()])) {
@@ -52,16 +51,16 @@ export class ProcessFiles {
     return undefined;
   }
 
-  /** What the process has written for perf; a process in a container knows itself by another number. */
+  /** Reads the process' map for perf. Its name has the pid of the process' own PID namespace. */
   perfMap(pid: number): string | undefined {
-    const known = this.#ownPid(pid);
-    if (known === undefined) return undefined;
-    return this.with(pid, `/tmp/perf-${known}.map`, ({ read, size }) =>
+    const own = this.#ownPid(pid);
+    if (own === undefined) return undefined;
+    return this.with(pid, `/tmp/perf-${own}.map`, ({ read, size }) =>
       read(0, Math.min(size, MAX_TEXT_BYTES)).toString('utf8'),
     );
   }
 
-  /** Its process id in its own PID namespace. */
+  /** Returns the process id in the process' own PID namespace. */
   #ownPid(pid: number): string | undefined {
     try {
       return /^NSpid:.*\s(\d+)$/m.exec(readFileSync(`${this.procfs}/${pid}/status`, 'utf8'))?.[1];

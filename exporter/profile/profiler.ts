@@ -3,51 +3,65 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { StackSample, StackSampler } from 'bpf-linker-napi';
 import { KernscaleError } from '../../common/errors.js';
-import type { Unfinished } from './worker.js';
-import { ModuleTable } from './modules.js';
-import { Recorder, type Recording } from './recording.js';
-import type { ProfileRequest } from './request.js';
+import type { Profile } from './profile.js';
+import { ModuleTable, Recorder, type Recording } from './recording.js';
 
-/** Names of the containers to profile by their cgroups' ids, as they are at the moment. */
+export const PROFILE_FORMATS = ['pprof', 'folded'] as const;
+export type ProfileFormat = (typeof PROFILE_FORMATS)[number];
+
+/** Input of the worker that names frames and writes the profile. */
+export interface WorkerInput extends Omit<Profile, 'symbols'> {
+  readonly recording: Recording;
+  /** Names of the kernel's frames, by index. */
+  readonly kernelNames: ReadonlyMap<number, string>;
+  readonly format: ProfileFormat;
+  readonly procfs: string;
+  /** Processes that were sampled. */
+  readonly pids: readonly number[];
+}
+
+/** Returns the names of the containers to profile by cgroup id, as of now. */
 export type Target = () => ReadonlyMap<bigint, string>;
 
 export interface ProfilerOptions {
   readonly sampler: StackSampler;
-  /** CAP_SYS_PTRACE has been kept: files of containers can be read. */
+  /** True if CAP_SYS_PTRACE was kept, which reading files of containers takes. */
   readonly readsFiles: boolean;
   readonly procfs: string;
 }
 
-/** The sampler's buffer holds a third of a second. */
+/** Interval of reading the sampler's buffer, which holds a third of a second. */
 const TAKE_MS = 100;
-/** A process that lives shorter than this may end before its modules are known. */
-const LOOK_MS = 250;
+/** Interval of reading mappings. A process that lives shorter may end before its modules are known. */
+const MAPPINGS_MS = 250;
 const FINISH_MS = 30_000;
 const MAX_HEAP_MB = 512;
 
-/** Takes profiles, one at a time. Costs nothing while it takes none. */
+/** Takes profiles, one at a time. Costs nothing while idle. */
 export class Profiler {
   #freeAt: number | undefined;
 
   constructor(private readonly options: ProfilerOptions) {}
 
-  /** Seconds until it may be asked again; 0: now. */
+  /** Seconds until the next profile can start; 0: now. */
   get busySeconds(): number {
     return this.#freeAt === undefined ? 0 : Math.max(1, Math.ceil((this.#freeAt - Date.now()) / 1000));
   }
 
   /**
-   * Samples the target for as long as is asked for, and answers the profile, which is compressed if it is in pprof's
-   * format.
+   * Samples the target for the requested time. A profile in pprof's format is compressed.
    *
-   * @param signal ends it early, without an answer
+   * @param signal aborts the profile
    * @throws KernscaleError `PROFILE_BUSY`, `PROFILE_FAILED`; AbortError
    */
-  async profile(target: Target, request: ProfileRequest, signal: AbortSignal): Promise<Uint8Array> {
+  async profile(
+    target: Target,
+    { seconds, format }: { readonly seconds: number; readonly format: ProfileFormat },
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
     if (this.#freeAt !== undefined) {
-      throw new KernscaleError('PROFILE_BUSY', 'another profile is being taken; there is one at a time');
+      throw new KernscaleError('PROFILE_BUSY', 'another profile is being taken; retry when it has ended');
     }
-    const { seconds, format } = request;
     const startedAt = Date.now();
     this.#freeAt = startedAt + seconds * 1000;
     try {
@@ -79,7 +93,7 @@ export class Profiler {
     try {
       const end = performance.now() + seconds * 1000;
       for (let left = seconds * 1000; left > 0; left = end - performance.now()) {
-        await sleep(Math.min(LOOK_MS, left), undefined, { signal });
+        await sleep(Math.min(MAPPINGS_MS, left), undefined, { signal });
         const samples = run.drain();
         modules.update(await sampler.mappings());
         recorder.add(samples, modules, containers);
@@ -107,9 +121,9 @@ export class Profiler {
     const notes = this.options.sampler.programs
       .filter(({ attached }) => !attached)
       .map(({ program, detail }) => `BPF program ${program}: ${detail}`);
-    if (lost > 0) notes.push(`${lost} samples were lost, because there was no room for them`);
+    if (lost > 0) notes.push(`${lost} samples were lost because the buffer was full`);
     if (dropped > 0)
-      notes.push(`${dropped} samples are left out, because there were too many different stacks`);
+      notes.push(`${dropped} samples were dropped because there were too many different stacks`);
     if (!this.options.readsFiles) notes.push('no symbols of programs: the exporter has no CAP_SYS_PTRACE');
     return notes;
   }
@@ -122,7 +136,7 @@ interface Recorded {
   readonly lost: number;
 }
 
-/** Sampling while it goes on. */
+/** One run of the sampler. */
 class Run {
   readonly #timer: NodeJS.Timeout;
   readonly #lostBefore: number;
@@ -146,7 +160,7 @@ class Run {
     return this.sampler.counts().lost - this.#lostBefore;
   }
 
-  /** What was sampled since the last call. */
+  /** Returns the samples since the last call. */
   drain(): readonly StackSample[] {
     this.#take();
     if (this.#failure !== undefined) throw this.#failure as Error;
@@ -155,7 +169,7 @@ class Run {
     return samples;
   }
 
-  /** Goes on with other cgroups: containers come and go. */
+  /** Continues with other cgroups: containers come and go. */
   follow(cgroupIds: readonly bigint[]): void {
     if (cgroupIds.join() === this.#selected) return;
     this.#selected = cgroupIds.join();
@@ -176,12 +190,12 @@ class Run {
   }
 }
 
-/** Lets a thread of its own find the names and write the profile. */
-async function finish(unfinished: Unfinished): Promise<Uint8Array> {
+/** Names frames and writes the profile in a worker. */
+async function finish(input: WorkerInput): Promise<Uint8Array> {
   const worker = new Worker(new URL('./worker.js', import.meta.url), {
-    workerData: unfinished,
+    workerData: input,
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
-    // The addon opens files that are closed here, of which Node.js warns.
+    // The addon opens files that are closed here; Node.js would warn about them.
     trackUnmanagedFds: false,
   });
   try {
@@ -190,7 +204,7 @@ async function finish(unfinished: Unfinished): Promise<Uint8Array> {
     ];
     return profile;
   } catch (cause) {
-    throw new KernscaleError('PROFILE_FAILED', 'the profile cannot be put together', { cause });
+    throw new KernscaleError('PROFILE_FAILED', 'cannot write the profile', { cause });
   } finally {
     void worker.terminate();
   }

@@ -1,10 +1,70 @@
-import type { StackSample } from 'bpf-linker-napi';
-import type { Module, ModuleTable } from './modules.js';
+import type { Mapping, StackSample } from 'bpf-linker-napi';
 
-/** One place in the code. */
+/**
+ * A range of executable memory: part of a file, one for every process that maps it, or memory of one process without a
+ * file. Its addresses are those of the first process that maps it.
+ */
+export interface Module {
+  readonly pid: number;
+  readonly start: number;
+  readonly end: number;
+  /** Of `start` in the file, in bytes. */
+  readonly offset: number;
+  /** 0: no file. */
+  readonly inode: bigint;
+  /** Empty without a file. */
+  readonly path: string;
+}
+
+interface Place {
+  readonly module: Module;
+  readonly address: number;
+}
+
+/** Finds the module of an address, in every process whose mappings have been read. */
+export class ModuleTable {
+  readonly #mappings = new Map<number, readonly Mapping[]>();
+  readonly #modules = new Map<string, Module>();
+
+  /** Updates the mappings. A process that has ended keeps its last ones. */
+  update(mappings: readonly Mapping[]): void {
+    const byPid = new Map<number, Mapping[]>();
+    for (const mapping of mappings) {
+      const of = byPid.get(mapping.pid);
+      if (of) of.push(mapping);
+      else byPid.set(mapping.pid, [mapping]);
+    }
+    for (const [pid, of] of byPid) this.#mappings.set(pid, of);
+  }
+
+  /** Processes seen so far, the newest last. */
+  get pids(): readonly number[] {
+    return [...this.#mappings.keys()];
+  }
+
+  find(pid: number, address: number): Place | undefined {
+    const mapping = this.#mappings.get(pid)?.find(({ start, end }) => start <= address && address < end);
+    if (!mapping) return undefined;
+    const module = this.#moduleOf(mapping);
+    return { module, address: address - mapping.start + module.start };
+  }
+
+  #moduleOf(mapping: Mapping): Module {
+    const { pid, start, end, offset, inode, device, path } = mapping;
+    const key = inode === 0n ? `${pid} ${start}` : `${device} ${inode} ${offset} ${end - start}`;
+    let module = this.#modules.get(key);
+    if (!module) {
+      module = { pid, start, end, offset, inode, path };
+      this.#modules.set(key, module);
+    }
+    return module;
+  }
+}
+
+/** One location in the code. */
 export interface Frame {
   readonly inKernel: boolean;
-  /** Undefined for the kernel, and for memory of a process that ended before it was looked at. */
+  /** Undefined for the kernel, and for a process that ended before its mappings were read. */
   readonly module: Module | undefined;
   readonly address: number;
 }
@@ -17,17 +77,17 @@ export interface CountedStack {
   count: number;
 }
 
-/** Stacks as they were sampled, equal ones counted once. */
+/** Sampled stacks, each different one with its count. */
 export interface Recording {
   readonly frames: readonly Frame[];
   readonly stacks: readonly CountedStack[];
-  /** Samples whose stack was not kept, because there were too many different ones. */
+  /** Samples whose stack is beyond the bound on different stacks. */
   readonly dropped: number;
 }
 
 const MAX_STACKS = 20_000;
 
-/** Adds up samples. Bounded: a stack beyond 20,000 different ones is only counted as dropped. */
+/** Adds up samples by stack. A stack beyond 20,000 different ones is only counted as dropped. */
 export class Recorder implements Recording {
   readonly frames: Frame[] = [];
   dropped = 0;
@@ -53,7 +113,7 @@ export class Recorder implements Recording {
 
   #framesOf({ pid, kernel, user }: StackSample, modules: ModuleTable): number[] {
     const places = user.map((address, depth) => modules.find(pid, callOf(address, depth)));
-    // Where the frame pointers of a program's first function lead is nowhere.
+    // The frame pointer of a program's first function is not set: what it leads to is not a frame.
     const outermost = places.findLastIndex((place) => place !== undefined);
     return [
       ...kernel.map((address, depth) => this.#intern(undefined, callOf(address, depth), true)),
@@ -75,7 +135,7 @@ export class Recorder implements Recording {
   }
 }
 
-/** All frames but the innermost tell where a call returns to, which may be the first byte of another function. */
+/** Every frame but the innermost is a return address, which may be the first byte of another function. */
 function callOf(address: number, depth: number): number {
   return depth === 0 ? address : address - 1;
 }

@@ -1,12 +1,10 @@
 import { Elf } from './elf.js';
 import type { ProcessFiles } from './files.js';
-import type { Module } from './modules.js';
-import { namesInPerfMap } from './perf-map.js';
-import type { Frame } from './recording.js';
+import type { Frame, Module } from './recording.js';
 
-/** What the files of the sampled processes tell about the frames of a recording. */
+/** Names of the frames of a recording, from the files of the sampled processes. */
 export interface Symbols {
-  /** The function of each frame, by its index; where it is missing, nobody knows. */
+  /** Functions by the index of their frame. */
   readonly names: ReadonlyMap<number, string>;
   readonly buildIds: ReadonlyMap<Module, string>;
   /** Files that could not be read. */
@@ -16,7 +14,7 @@ export interface Symbols {
 type Wanted = readonly (readonly [index: number, address: number])[];
 type Named = readonly (readonly [index: number, name: string])[];
 
-/** Finds names of the user's frames: in the files' symbol tables, in separate debug files, in maps written for perf. */
+/** Names user-space frames from symbol tables, separate debug files and maps written for perf. */
 export function findSymbols(frames: readonly Frame[], files: ProcessFiles): Symbols {
   const names = new Map<number, string>();
   const buildIds = new Map<Module, string>();
@@ -53,7 +51,7 @@ interface Found {
   readonly names: Named;
 }
 
-/** Undefined when the file cannot be read. */
+/** Returns undefined when the file cannot be read. */
 function nameInFile(module: Module, wanted: Wanted, files: ProcessFiles): Found | undefined {
   return files.withModule(module, ({ read }) => {
     const elf = Elf.open(read);
@@ -74,7 +72,7 @@ function nameInFile(module: Module, wanted: Wanted, files: ProcessFiles): Found 
   });
 }
 
-/** Where distributions keep the symbols that they strip, if the image has them. */
+/** Reads the file in which distributions keep stripped symbols, if the image has it. */
 function fromDebugFile(elf: Elf, { pid }: Module, addresses: readonly number[], files: ProcessFiles) {
   const { buildId, isStripped } = elf;
   if (!isStripped || buildId === '') return undefined;
@@ -91,4 +89,25 @@ function nameInMap(map: string, wanted: Wanted): Named {
     const name = found.get(address);
     return name === undefined ? [] : [[index, name] as const];
   });
+}
+
+/**
+ * Names just-in-time compiled code from the text of `/tmp/perf-PID.map` (Node.js with --perf-basic-prof, Java with
+ * `jcmd PID Compiler.perfmap`, Python with -X perf). A line has start and size in hexadecimal, which Java prefixes with
+ * 0x, and a name. Code moves, so of two lines that overlap the later one counts.
+ *
+ * https://github.com/torvalds/linux/blob/master/tools/perf/Documentation/jit-interface.txt
+ */
+export function namesInPerfMap(text: string, addresses: readonly number[]): ReadonlyMap<number, string> {
+  const wanted = [...new Set(addresses)].sort((a, b) => a - b);
+  const names = new Map<number, string>();
+  for (const [, from, bytes, name] of text.matchAll(/^(?:0x)?([0-9a-f]+) (?:0x)?([0-9a-f]+) (.+)$/gim)) {
+    const start = parseInt(from!, 16);
+    const end = start + parseInt(bytes!, 16);
+    for (const address of wanted) {
+      if (address >= end) break;
+      if (address >= start) names.set(address, name!);
+    }
+  }
+  return names;
 }

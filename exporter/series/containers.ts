@@ -1,30 +1,30 @@
 import type { ContainerCounters, Probes, Snapshot } from 'bpf-linker-napi';
 import { errorCode } from '../../common/errors.js';
+import type { CgroupKey } from '../cgroups/path.js';
+import { type ContainerIdentity, type PodIdentity, seriesKey } from '../identity/source.js';
 import { statesOnly } from './counters.js';
 import type { ContainerSeries } from './families.js';
-import { seriesKey, type ContainerIdentity, type PodIdentity } from '../identity/pods.js';
-import { RetiredContainers } from './terminated.js';
-import type { CgroupKey } from '../identity/source.js';
+import { TerminatedContainers } from './terminated.js';
 
 export interface ContainerPolicy {
   /** Containers of these namespaces are not measured. */
   readonly ignoreNamespaces: RegExp;
-  /** How long the final values of a dead container are served, at least once. */
+  /** Time for which the final values of a terminated container are exported, at least once. */
   readonly keepSeconds: number;
 }
 
-/** What becomes of the containers on this node. */
+/** Containers on this node by state. */
 export type ContainerCounts = Record<
   /** Measured and exported. */
   | 'exported'
-  /** Measured, but the API has not told yet what they are. */
+  /** Measured, but not yet known to the API. */
   | 'unknown'
   /** Not measured: an ignored namespace, or a pod's sandbox. */
   | 'ignored'
   /** Not measured, because every slot is taken. */
   | 'folded'
-  /** Gone; final values still served. */
-  | 'retired',
+  /** Ended, and still exported with their final values. */
+  | 'terminated',
   number
 >;
 
@@ -34,29 +34,29 @@ interface Entry {
   readonly cgroupId: bigint;
   readonly cgroup: CgroupKey;
   readonly seenAt: number;
-  /** Undefined while it is not measured. */
+  /** Undefined while the container is not tracked. */
   slot: number | undefined;
   ignored: boolean;
   identity: ContainerIdentity | undefined;
 }
 
-/** The kubelet reports a container's id a second or two after its start; a sandbox's never. */
+/** The kubelet reports a container's id a second or two after its start, and never a sandbox's. */
 const SANDBOX_SECONDS = 60;
-/** Of containers that restart fast, it reports the last two: what the others did becomes part of the rest of the pod. */
-const FORGOTTEN_SECONDS = 10;
+/** Of containers that restart fast, the kubelet reports the last two. The others are added to the rest of the pod. */
+const UNREPORTED_SECONDS = 10;
 const NO_KEYS: ReadonlySet<string> = new Set();
 
 /**
- * Keeps the kernel's slots in step with the containers that exist, and joins both with what the API knows.
- * A container the API does not know yet is measured, so that nothing is lost when it becomes known.
- * All times are seconds of one monotonic clock, given by the caller.
+ * Keeps the kernel's slots in step with the containers that exist, and joins both with their identities. A container is
+ * measured before its identity is known, so that nothing is lost. Times are seconds of one monotonic clock, which the
+ * caller passes.
  */
 export class ContainerTable {
   readonly #entries = new Map<bigint, Entry>();
-  /** Their cgroup is gone, their final values not read yet. */
+  /** Containers whose cgroup is gone and whose final values are not read yet. */
   #ended: Entry[] = [];
-  readonly #retired: RetiredContainers;
-  /** Once a slot was refused there is no use in asking for others in the same round. */
+  readonly #terminated: TerminatedContainers;
+  /** True once a slot was refused: no other is requested in the same round. */
   #isFull = false;
   #pods: ReadonlyMap<string, PodIdentity> = new Map();
 
@@ -64,10 +64,10 @@ export class ContainerTable {
     private readonly tracker: Tracker,
     private readonly policy: ContainerPolicy,
   ) {
-    this.#retired = new RetiredContainers(policy.keepSeconds);
+    this.#terminated = new TerminatedContainers(policy.keepSeconds);
   }
 
-  /** Takes over which container cgroups exist. */
+  /** Updates the containers that exist. */
   observe(found: ReadonlyMap<bigint, CgroupKey>, now: number): void {
     this.#isFull = false;
     for (const [cgroupId, entry] of this.#entries) {
@@ -81,39 +81,39 @@ export class ContainerTable {
     }
   }
 
-  /** Takes over what the API knows, by uid or manifest hash. */
+  /** Updates the pods that are known, by uid or manifest hash. */
   setPods(pods: ReadonlyMap<string, PodIdentity>, now: number): void {
     this.#pods = pods;
     for (const entry of this.#entries.values()) this.#update(entry, now);
     for (const entry of this.#ended) this.#identify(entry);
-    this.#identifyRetired(now);
+    this.#identifyTerminated(now);
   }
 
-  /** Some container has ended and waits for `retire` to free its slot. */
+  /** True while a container has ended and `terminate` has not freed its slot yet. */
   get hasEnded(): boolean {
     return this.#ended.length > 0;
   }
 
   /** Keeps the final values of ended containers from a snapshot taken after their end, and frees their slots. */
-  retire(snapshot: Snapshot, now: number): void {
-    if (this.hasEnded) this.#retireEnded(countersBySlot(snapshot), now);
-    this.#identifyRetired(now);
-    this.#retired.expire(this.#retired.size === 0 ? NO_KEYS : this.#liveKeys(), now);
+  terminate(snapshot: Snapshot, now: number): void {
+    if (this.hasEnded) this.#terminateEnded(countersBySlot(snapshot), now);
+    this.#identifyTerminated(now);
+    this.#terminated.expire(this.#terminated.size === 0 ? NO_KEYS : this.#liveKeys(), now);
   }
 
-  /** What to expose from a snapshot: instances of one container, before and after a restart, are one series. */
+  /** Returns what a snapshot exports: instances of one container, before and after a restart, are one series. */
   series(snapshot: Snapshot, now: number): ContainerSeries[] {
-    this.retire(snapshot, now);
+    this.terminate(snapshot, now);
     const bySlot = countersBySlot(snapshot);
     const live: ContainerSeries[] = [];
     for (const { slot, identity } of this.#entries.values()) {
       const counters = slot === undefined ? undefined : bySlot.get(slot);
       if (identity && counters) live.push({ identity, counters, live: true });
     }
-    return this.#retired.serveWith(live).map(exposed);
+    return this.#terminated.join(live).map(exposed);
   }
 
-  /** Names of a pod's containers by their cgroups. @param container - one of them; all by default */
+  /** Returns the names of a pod's containers by cgroup. @param container - one of them; all by default */
   cgroupsOf(namespace: string, pod: string, container?: string): Map<bigint, string> {
     const cgroups = new Map<bigint, string>();
     for (const { cgroupId, identity } of this.#entries.values()) {
@@ -125,7 +125,7 @@ export class ContainerTable {
   }
 
   counts(): ContainerCounts {
-    const counts = { exported: 0, unknown: 0, ignored: 0, folded: 0, retired: this.#retired.size };
+    const counts = { exported: 0, unknown: 0, ignored: 0, folded: 0, terminated: this.#terminated.size };
     for (const { cgroup, ignored, slot, identity } of this.#entries.values()) {
       if (cgroup.isPod) continue;
       if (ignored) counts.ignored++;
@@ -153,10 +153,10 @@ export class ContainerTable {
     else if (entry.slot === undefined) this.#track(entry);
   }
 
-  #retireEnded(bySlot: ReadonlyMap<number, ContainerCounters>, now: number): void {
+  #terminateEnded(bySlot: ReadonlyMap<number, ContainerCounters>, now: number): void {
     for (const { cgroupId, cgroup, slot, identity } of this.#ended) {
       const counters = bySlot.get(slot!);
-      if (counters) this.#retired.add({ cgroup, identity, counters }, now);
+      if (counters) this.#terminated.add({ cgroup, identity, counters }, now);
       this.tracker.untrack(cgroupId);
     }
     this.#ended = [];
@@ -169,8 +169,8 @@ export class ContainerTable {
   }
 
   /**
-   * A sandbox is made before its pod's containers. One that is younger than they are is a container that was
-   * restarted while the API is down.
+   * A sandbox is older than its pod's containers. One that is younger than they are is a container that was restarted
+   * while the API was down.
    */
   #isSandbox({ cgroup, seenAt }: Entry, now: number): boolean {
     if (now - seenAt < SANDBOX_SECONDS) return false;
@@ -181,18 +181,18 @@ export class ContainerTable {
     return false;
   }
 
-  #identifyRetired(now: number): void {
-    this.#retired.identify(({ podUid, containerId }, endedAt) => {
+  #identifyTerminated(now: number): void {
+    this.#terminated.identify(({ podUid, containerId }, endedAt) => {
       const containers = this.#pods.get(podUid)?.containers;
       return (
-        containers?.get(containerId) ?? (now - endedAt < FORGOTTEN_SECONDS ? undefined : containers?.get(''))
+        containers?.get(containerId) ?? (now - endedAt < UNREPORTED_SECONDS ? undefined : containers?.get(''))
       );
     });
   }
 
   #identify(entry: Entry): PodIdentity | undefined {
     const pod = this.#pods.get(entry.cgroup.podUid);
-    // A pod that the API has already forgotten keeps its name until its cgroup is gone.
+    // A pod that is already deleted from the API keeps its name until its cgroup is gone.
     entry.identity = pod?.containers.get(entry.cgroup.containerId) ?? entry.identity;
     return pod;
   }
@@ -214,7 +214,7 @@ export class ContainerTable {
   }
 }
 
-/** The rest of a pod has no histograms: only its share of the pod's time. */
+/** The rest of a pod exports no histograms, only its share of the pod's time. */
 function exposed(series: ContainerSeries): ContainerSeries {
   return series.identity.isRestOfPod ? { ...series, counters: statesOnly(series.counters) } : series;
 }

@@ -7,7 +7,7 @@ import {
   type PeerCounters,
 } from 'bpf-linker-napi';
 
-/** What two instances of one container did together; the slot is the second's. */
+/** Adds up two instances of one container; the slot is the second's. */
 export function addCounters(a: ContainerCounters, b: ContainerCounters): ContainerCounters {
   return {
     slot: b.slot,
@@ -23,18 +23,18 @@ export function addCounters(a: ContainerCounters, b: ContainerCounters): Contain
   };
 }
 
-const NONE: Histogram = { sum: 0, buckets: new Float64Array() };
+export const NO_OBSERVATIONS: Histogram = { sum: 0, buckets: new Float64Array() };
 
-/** Where the time went, and nothing else. */
+/** Keeps thread states and samples, and drops everything else. */
 export function statesOnly({ slot, stateSeconds, samples }: ContainerCounters): ContainerCounters {
   return {
     slot,
     stateSeconds,
     samples,
-    oncpu: NONE,
-    runqueue: NONE,
-    offcpu: mapKeys(REASONS, () => NONE),
-    tcpServe: NONE,
+    oncpu: NO_OBSERVATIONS,
+    runqueue: NO_OBSERVATIONS,
+    offcpu: mapKeys(REASONS, () => NO_OBSERVATIONS),
+    tcpServe: NO_OBSERVATIONS,
     tcpServeOverlapped: 0,
     blockIo: [],
     peers: [],
@@ -42,6 +42,8 @@ export function statesOnly({ slot, stateSeconds, samples }: ContainerCounters): 
 }
 
 function addHistograms(a: Histogram, b: Histogram): Histogram {
+  if (a.buckets.length === 0) return b;
+  if (b.buckets.length === 0) return a;
   return { buckets: a.buckets.map((count, index) => count + b.buckets[index]!), sum: a.sum + b.sum };
 }
 
@@ -65,19 +67,19 @@ export function addPeers(a: PeerCounters, b: PeerCounters): PeerCounters {
   };
 }
 
-/** The kernel may have forgotten the peer and begun anew. */
-function goesOn(now: PeerCounters, before: PeerCounters | undefined): before is PeerCounters {
+/** Returns false if the kernel has evicted the peer and started it over. */
+function continues(now: PeerCounters, before: PeerCounters | undefined): before is PeerCounters {
   return before !== undefined && now.wait.sum >= before.wait.sum && now.connections >= before.connections;
 }
 
-/** Seconds by which the wait for a peer has grown: all of it when the peer began anew. */
+/** Returns the seconds by which the wait for a peer has grown: all of them if the peer was started over. */
 export function waitSince(now: PeerCounters, before: PeerCounters | undefined): number {
-  return goesOn(now, before) ? now.wait.sum - before.wait.sum : now.wait.sum;
+  return continues(now, before) ? now.wait.sum - before.wait.sum : now.wait.sum;
 }
 
-/** What a peer's counters have grown by: all of it when the peer began anew. */
+/** Returns the growth of a peer's counters: all of them if the peer was started over. */
 export function peerSince(now: PeerCounters, before: PeerCounters | undefined): PeerCounters {
-  if (!goesOn(now, before)) return now;
+  if (!continues(now, before)) return now;
   return {
     peer: now.peer,
     wait: {

@@ -8,41 +8,33 @@ import {
   type PeerCounters,
 } from 'bpf-linker-napi';
 import { oncePer } from '../../common/once.js';
-import { isEmpty, type Family } from '../exposition/format.js';
+import type { Family, Samples } from '../exposition/format.js';
+import { isEmpty } from '../exposition/histogram.js';
 import { LabelSet, NO_LABELS, remembered } from '../exposition/labels.js';
-import type { ContainerIdentity } from '../identity/pods.js';
+import type { ContainerIdentity } from '../identity/source.js';
 
 /** One container's share of a scrape. */
 export interface ContainerSeries {
   readonly identity: ContainerIdentity;
   readonly counters: ContainerCounters;
-  /** False once it has ended: it has counters, and no gauges. */
+  /** False once the container has ended: it has counters, and no gauges. */
   readonly live: boolean;
 }
 
-/** Writes the samples of one family, container after container, in some format. */
-export interface Samples {
-  /** The labels of the container whose samples come next. */
-  container: LabelSet;
-  /** @param labels - those it has besides the container's */
-  value(labels: LabelSet, value: number): void;
-  histogram(labels: LabelSet, histogram: Histogram): void;
-}
-
 interface PerContainer extends Family {
-  /** The BPF program that measures it; unmeasured is not zero, so without it the family is left out. */
+  /** BPF program that measures the family. Without it the family is left out, because unmeasured is not zero. */
   readonly program?: string;
   /** Left out without `--histograms.detail`. */
   readonly detailOnly?: true;
-  /** Hands over what one container has of it. */
+  /** Writes the samples of one container. */
   readonly collect: (series: ContainerSeries, samples: Samples) => void;
 }
 
-export interface ValueFamily extends PerContainer {
+interface ValueFamily extends PerContainer {
   readonly type: 'counter' | 'gauge';
 }
 
-export interface HistogramFamily extends PerContainer {
+interface HistogramFamily extends PerContainer {
   readonly type: 'histogram';
   readonly unit: 'seconds' | 'bytes';
   /** Bounds of the classic histogram without `--histograms.detail`, as exponents of two. */
@@ -65,9 +57,9 @@ const infoLabels = oncePer(
 );
 
 /**
- * Bounds of the classic histograms without `--histograms.detail`, as exponents of two of a second or a byte. The time
- * to serve is what objectives are about, from 1 ms to 16 s; waits for a CPU and for a disk get 1 ms and 16 ms; of the
- * others there are count and sum. Native histograms have every bound all the same.
+ * Bounds of the classic histograms without `--histograms.detail`, as exponents of two of a second or a byte. Objectives
+ * are about the time to serve: it has bounds from 1 ms to 16 s. Waits for a CPU and for a disk have 1 ms and 16 ms, the
+ * others only count and sum. Native histograms always have every bound.
  */
 export const COARSE = {
   oncpu: [],
@@ -79,11 +71,11 @@ export const COARSE = {
   wait: [],
 } as const satisfies Record<string, readonly number[]>;
 
-/** Everything that is exposed for each container, in the order of the exposition. */
+/** Families of each container, in the order of the exposition. */
 export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
   {
     name: 'kernscale_container_info',
-    help: 'A container that is measured; always 1.',
+    help: 'Image and id of a measured container; always 1.',
     type: 'gauge',
     collect: ({ identity }, samples) => {
       if (!identity.isRestOfPod) samples.value(infoLabels(identity), 1);
@@ -91,7 +83,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
   },
   {
     name: 'kernscale_container_cpu_request_cores',
-    help: 'CPU request of the container as its pod states it, in cores; with an empty container, what the pod requests beyond its containers.',
+    help: 'CPU request from the pod spec, in cores; with an empty container label, the request of the pod beyond its containers.',
     type: 'gauge',
     collect: ({ identity: { cpuRequest } }, samples) => {
       if (cpuRequest !== undefined) samples.value(NO_LABELS, cpuRequest);
@@ -99,7 +91,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
   },
   {
     name: 'kernscale_container_cpu_limit_cores',
-    help: 'CPU limit of the container as its pod states it, in cores.',
+    help: 'CPU limit from the pod spec, in cores.',
     type: 'gauge',
     collect: ({ identity: { cpuLimit } }, samples) => {
       if (cpuLimit !== undefined) samples.value(NO_LABELS, cpuLimit);
@@ -107,7 +99,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
   },
   {
     name: 'kernscale_state_seconds_total',
-    help: 'Thread-seconds in each state, unfinished intervals included; every thread is in exactly one.',
+    help: 'Thread-seconds in each thread state, in-flight intervals included; a thread is in exactly one state.',
     type: 'counter',
     program: 'sched_switch',
     collect: ({ counters: { stateSeconds } }, samples) => {
@@ -116,7 +108,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
   },
   {
     name: 'kernscale_oncpu_seconds',
-    help: 'Length of one run on a CPU; the sum is the CPU time used.',
+    help: 'Duration of one run on a CPU; the sum is the CPU time used.',
     type: 'histogram',
     program: 'sched_switch',
     unit: 'seconds',
@@ -127,7 +119,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
   },
   {
     name: 'kernscale_runqueue_seconds',
-    help: 'Length of one wait for a CPU.',
+    help: 'Duration of one wait for a CPU.',
     type: 'histogram',
     program: 'sched_switch',
     unit: 'seconds',
@@ -138,7 +130,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
   },
   {
     name: 'kernscale_offcpu_seconds',
-    help: 'Length of one blocked interval, by what the thread was blocked on.',
+    help: 'Duration of one blocked interval, by blocked reason.',
     type: 'histogram',
     program: 'sched_switch',
     unit: 'seconds',
@@ -166,7 +158,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
   blockIo('kernscale_blockio_bytes', 'Size of one block request.', 'bytes', COARSE.blockioBytes),
   {
     name: 'kernscale_blockio_failures_total',
-    help: 'Block requests that ended in an error; they are in no histogram.',
+    help: 'Block requests that failed; the histograms do not include them.',
     type: 'counter',
     program: 'block_rq_complete',
     collect: ({ counters: { blockIo } }, samples) => {
@@ -175,7 +167,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
   },
   {
     name: 'kernscale_tcp_serve_seconds',
-    help: 'Server side: request received to first byte of the answer; the count is requests served.',
+    help: 'Server side: time from a request to the first byte of its response; the count is requests served.',
     type: 'histogram',
     program: 'tcp_rcv_space_adjust',
     unit: 'seconds',
@@ -186,7 +178,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
   },
   {
     name: 'kernscale_tcp_serve_overlapped_total',
-    help: 'Of the requests in kernscale_tcp_serve_seconds, those with others in flight on their connection.',
+    help: 'Requests in kernscale_tcp_serve_seconds that overlapped with others on their connection.',
     type: 'counter',
     program: 'tcp_rcv_space_adjust',
     collect: ({ counters: { tcpServe, tcpServeOverlapped } }, samples) => {
@@ -195,7 +187,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
   },
   {
     name: 'kernscale_tcp_wait_seconds',
-    help: 'Client side: last byte of a request sent to first byte of the answer, by peer.',
+    help: 'Client side: time from the last byte of a request to the first byte of its response, by peer.',
     type: 'histogram',
     program: 'tcp_rcv_space_adjust',
     unit: 'seconds',
@@ -206,7 +198,7 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
   },
   {
     name: 'kernscale_tcp_wait_overlapped_total',
-    help: 'Of the waits in kernscale_tcp_wait_seconds, those with others in flight on their connection.',
+    help: 'Waits in kernscale_tcp_wait_seconds that overlapped with others on their connection.',
     type: 'counter',
     program: 'tcp_rcv_space_adjust',
     detailOnly: true,
@@ -218,19 +210,19 @@ export const CONTAINER_FAMILIES: readonly ContainerFamily[] = [
   },
   perPeer(
     'kernscale_tcp_connections_total',
-    'Connections opened to the peer.',
+    'TCP connections opened to the peer.',
     'inet_sock_set_state',
     (peer) => peer.connections,
   ),
   perPeer(
     'kernscale_tcp_failures_total',
-    'Connections to the peer that failed.',
+    'TCP connections to the peer that failed.',
     'inet_sock_set_state',
     (peer) => peer.failures,
   ),
   perPeer(
     'kernscale_tcp_retransmits_total',
-    'Segments sent again to the peer.',
+    'TCP segments retransmitted to the peer.',
     'tcp_retransmit',
     (peer) => peer.retransmits,
   ),
@@ -272,7 +264,7 @@ function perPeer(
   };
 }
 
-/** A histogram appears with its first observation, so an idle container costs few lines; it never disappears. */
+/** A histogram appears with its first observation and never disappears, so an idle container takes few lines. */
 function observed(samples: Samples, labels: LabelSet, histogram: Histogram): void {
   if (!isEmpty(histogram)) samples.histogram(labels, histogram);
 }

@@ -1,16 +1,16 @@
-import type { BlockIoCounters, BlockOp, ContainerCounters, Histogram } from 'bpf-linker-napi';
-import { addBlockIo } from './counters.js';
-import { isEmpty } from '../exposition/format.js';
+import type { BlockIoCounters, BlockOp, ContainerCounters, Histogram, PeerCounters } from 'bpf-linker-napi';
+import { NOTHING } from '../exposition/format.js';
+import { isEmpty } from '../exposition/histogram.js';
+import { seriesKey } from '../identity/source.js';
+import { addBlockIo, addPeers, NO_OBSERVATIONS, peerSince, waitSince } from './counters.js';
 import { COARSE, type ContainerSeries } from './families.js';
-import { PeerFold } from './peer-fold.js';
-import { seriesKey } from '../identity/pods.js';
 
-/** What one container may cost a scrape without `--histograms.detail`. */
+/** Lines of one container without `--histograms.detail`. */
 export const MAX_LINES = 80;
 
 /** Info, request, limit, ten states, two modes of samples. */
 const VALUE_LINES = 15;
-/** What every classic histogram has besides its finite bounds: +Inf, sum and count. */
+/** Lines of a classic histogram besides its finite bounds: +Inf, sum and count. */
 const HISTOGRAM_LINES = 3;
 /** Two histograms, and failures. */
 const BLOCKIO_LINES =
@@ -18,47 +18,50 @@ const BLOCKIO_LINES =
 /** A histogram, connections, failures and retransmits. */
 const PEER_LINES = COARSE.wait.length + HISTOGRAM_LINES + 3;
 
-/** Few enough that others need not wait long. */
-const AT_ONCE = 64;
+/** Containers between two turns of other work. */
+const BATCH = 64;
 
-const NONE: Histogram = { sum: 0, buckets: new Float64Array() };
 const ALL_DEVICES = 'all';
-const NOTHING = new Uint8Array();
+/** Peers that are folded. The kernel folds those beyond its own bound under the same name. */
+const OTHER = 'other';
+/** Age at which a wait counts half as much, so that a new bottleneck soon outranks an old one. */
+const HALF_LIFE_SECONDS = 300;
+/** A folded peer must have this many times the wait of a named one to replace it, so that names are stable. */
+const INCUMBENT = 2;
 
 /**
- * Leaves of each container what fits in `MAX_LINES`: off-CPU time by the three reasons that decisions rest on, reads
- * and writes, and as many peers as there is room for. What is left out of the histograms is still in
- * `kernscale_state_seconds_total` or in a peer called `other`.
+ * Limits each container to `MAX_LINES`: off-CPU time by the three reasons that decisions rest on, reads and writes, and
+ * as many peers as fit. What the histograms leave out is still in `kernscale_state_seconds_total` or in the peer `other`.
  */
-export class Condenser {
-  #folds = new Map<string, PeerFold>();
+export class SeriesLimiter {
+  #peers = new Map<string, PeerLimiter>();
 
   /**
-   * Yields nothing now and then, for other work of the process to get its turn, and answers at the end.
+   * Yields nothing now and then to give other work of the process its turn, and returns the limited series.
    *
    * @param now seconds on a monotonic clock
    */
-  *condense(series: readonly ContainerSeries[], now: number): Generator<Uint8Array, ContainerSeries[]> {
-    const folds = new Map<string, PeerFold>();
-    const condensed: ContainerSeries[] = [];
+  *limit(series: readonly ContainerSeries[], now: number): Generator<Uint8Array, ContainerSeries[]> {
+    const kept = new Map<string, PeerLimiter>();
+    const limited: ContainerSeries[] = [];
     for (const { identity, counters, live } of series) {
       const key = seriesKey(identity);
-      const fold = this.#folds.get(key) ?? (counters.peers.length === 0 ? undefined : new PeerFold());
-      if (fold) folds.set(key, fold);
-      condensed.push({ identity, counters: condenseOne(counters, fold, now), live });
-      if (condensed.length % AT_ONCE === 0) yield NOTHING;
+      const peers = this.#peers.get(key) ?? (counters.peers.length === 0 ? undefined : new PeerLimiter());
+      if (peers) kept.set(key, peers);
+      limited.push({ identity, counters: limitOne(counters, peers, now), live });
+      if (limited.length % BATCH === 0) yield NOTHING;
     }
-    this.#folds = folds;
-    return condensed;
+    this.#peers = kept;
+    return limited;
   }
 }
 
-function condenseOne(
+function limitOne(
   counters: ContainerCounters,
-  fold: PeerFold | undefined,
+  peers: PeerLimiter | undefined,
   now: number,
 ): ContainerCounters {
-  const { slot, stateSeconds, oncpu, runqueue, samples, tcpServe, tcpServeOverlapped } = counters;
+  const { oncpu, runqueue, tcpServe } = counters;
   const { disk, network, lock } = counters.offcpu;
   const blockIo = [...sumOfDevices(counters.blockIo, 'read'), ...sumOfDevices(counters.blockIo, 'write')];
   const lines =
@@ -71,17 +74,12 @@ function condenseOne(
     (isEmpty(tcpServe) ? 0 : linesOf(tcpServe, COARSE.serve) + 1) +
     blockIo.length * BLOCKIO_LINES;
   const rows = Math.floor((MAX_LINES - lines) / PEER_LINES);
+  const none = NO_OBSERVATIONS;
   return {
-    slot,
-    stateSeconds,
-    oncpu,
-    runqueue,
-    offcpu: { disk, network, lock, ipc: NONE, sleep: NONE, idle: NONE, other: NONE },
-    samples,
-    tcpServe,
-    tcpServeOverlapped,
+    ...counters,
+    offcpu: { disk, network, lock, ipc: none, sleep: none, idle: none, other: none },
     blockIo,
-    peers: fold?.fold(counters.peers, rows, now) ?? [],
+    peers: peers?.limit(counters.peers, rows, now) ?? [],
   };
 }
 
@@ -89,10 +87,58 @@ function linesOf(histogram: Histogram, exponents: readonly number[]): number {
   return isEmpty(histogram) ? 0 : exponents.length + HISTOGRAM_LINES;
 }
 
-/** A container that uses one device, as most do, tells which; the others tell what all of theirs do together. */
+/** Keeps the device of a container that uses one, as most do; adds up those of a container that uses several. */
 function sumOfDevices(all: readonly BlockIoCounters[], op: BlockOp): readonly BlockIoCounters[] {
   if (all.length === 0) return all;
   const [first, ...more] = all.filter((io) => io.op === op);
   if (first === undefined) return [];
   return more.length === 0 ? [first] : [{ ...more.reduce(addBlockIo, first), device: ALL_DEVICES }];
+}
+
+/**
+ * Names the peers that one container has lately waited longest for, and folds the rest as `other`. Peers change places,
+ * but no counter decreases: `other` grows with its peers while they have no name, and a peer that gets a name starts a
+ * series with its whole history.
+ */
+export class PeerLimiter {
+  #last = new Map<string, PeerCounters>();
+  #scores = new Map<string, number>();
+  #named = new Set<string>();
+  #other: PeerCounters | undefined;
+  #at = 0;
+
+  /**
+   * @param rows bound on the rows, `other` included: at least two
+   * @param now seconds on a monotonic clock
+   */
+  limit(peers: readonly PeerCounters[], rows: number, now: number): PeerCounters[] {
+    this.#score(peers, now);
+    const folds =
+      this.#other !== undefined || peers.length > rows || peers.some(({ peer }) => peer === OTHER);
+    const named = folds ? this.#ranked(peers).slice(0, rows - 1) : peers;
+    this.#named = new Set(named.map(({ peer }) => peer));
+    for (const one of peers) {
+      if (this.#named.has(one.peer)) continue;
+      const grown = peerSince(one, this.#last.get(one.peer));
+      this.#other = { ...(this.#other ? addPeers(this.#other, grown) : grown), peer: OTHER };
+    }
+    this.#last = new Map(peers.map((one) => [one.peer, one]));
+    return this.#other ? [...named, this.#other] : [...named];
+  }
+
+  #score(peers: readonly PeerCounters[], now: number): void {
+    const decay = 2 ** ((this.#at - now) / HALF_LIFE_SECONDS);
+    const scores = peers.map((one): [string, number] => {
+      const waited = waitSince(one, this.#last.get(one.peer));
+      return [one.peer, (this.#scores.get(one.peer) ?? 0) * decay + waited];
+    });
+    this.#scores = new Map(scores);
+    this.#at = now;
+  }
+
+  #ranked(peers: readonly PeerCounters[]): PeerCounters[] {
+    const rank = ({ peer }: PeerCounters) =>
+      this.#scores.get(peer)! * (this.#named.has(peer) ? INCUMBENT : 1);
+    return peers.filter(({ peer }) => peer !== OTHER).sort((a, b) => rank(b) - rank(a));
+  }
 }

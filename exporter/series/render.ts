@@ -1,34 +1,31 @@
 import { oncePer } from '../../common/once.js';
-import { bucketLayout, type Format, type TextFormat } from '../exposition/format.js';
-import { CONTAINER_FAMILIES, type ContainerFamily, type ContainerSeries, type Samples } from './families.js';
+import { type Format, NOTHING, type Samples, type TextFormat } from '../exposition/format.js';
+import { classicLayout, nativeLayout } from '../exposition/histogram.js';
 import { LabelSet } from '../exposition/labels.js';
-import { familyHead, type HistogramLayouts } from '../exposition/protobuf.js';
-import { nativeLayout } from '../exposition/histogram.js';
-import type { ContainerIdentity } from '../identity/pods.js';
-import { ProtobufSamples } from '../exposition/protobuf-samples.js';
-import { ProtobufWriter } from '../exposition/protobuf-writer.js';
+import { familyHead, type HistogramLayouts, ProtobufSamples } from '../exposition/protobuf.js';
 import { TextSamples } from '../exposition/text.js';
-import { TextWriter } from '../exposition/writers.js';
+import { ProtobufWriter, TextWriter } from '../exposition/writers.js';
+import type { ContainerIdentity } from '../identity/source.js';
+import { CONTAINER_FAMILIES, type ContainerFamily, type ContainerSeries } from './families.js';
 
 export interface RenderOptions {
-  /** BPF programs that are attached; families of the others are left out. */
+  /** BPF programs that are attached. Families of the others are left out. */
   readonly programs: ReadonlySet<string>;
   /** Upper bounds of the kernel's buckets, by unit. */
   readonly bounds: Readonly<Record<'seconds' | 'bytes', readonly number[]>>;
-  /** Every bound that is a power of four, and the families that are left out otherwise. */
+  /** Exposes every bound that is a power of four, and the families that are left out otherwise. */
   readonly detail: boolean;
 }
 
-/** Bytes after which other work of the process gets its turn: less than a millisecond's. */
+/** Bytes after which other work of the process gets its turn: they take less than a millisecond. */
 const PIECE = 112 * 1024;
-/** Room for what the last container adds. */
+/** Leaves room for what the last container adds. */
 const CAPACITY = 120 * 1024;
-const NOTHING = new Uint8Array();
-const NO_LAYOUTS: HistogramLayouts = { classic: bucketLayout([], 'text'), native: nativeLayout([0]) };
+const NO_LAYOUTS: HistogramLayouts = { classic: classicLayout([], 'text'), native: nativeLayout([0]) };
 
 /**
  * Renders all families of all containers, in pieces between which other work gets its turn; some are empty. A piece is
- * valid until the next is asked for.
+ * valid until the next is requested.
  */
 export function renderContainers(
   series: readonly ContainerSeries[],
@@ -51,7 +48,7 @@ function* textOf(
   yield writer.take();
 }
 
-/** Delimited MetricFamily messages. The length of a family comes first, so its pieces wait for the last of them. */
+/** Renders delimited MetricFamily messages. A family begins with its length, so its pieces wait for the last of them. */
 function* protobufOf(series: readonly ContainerSeries[], options: RenderOptions): Generator<Uint8Array> {
   const writer = new ProtobufWriter(CAPACITY);
   for (const family of familiesOf(options)) {
@@ -70,7 +67,7 @@ function* protobufOf(series: readonly ContainerSeries[], options: RenderOptions)
   }
 }
 
-/** Writes one family, and answers every piece that is full. */
+/** Writes one family, and yields every piece that is full. */
 function* piecesOf(
   family: ContainerFamily,
   series: readonly ContainerSeries[],
@@ -78,7 +75,6 @@ function* piecesOf(
   writer: TextWriter | ProtobufWriter,
 ): Generator<Uint8Array> {
   for (const one of series) {
-    // A container that has ended has no gauges any more.
     if (family.type === 'gauge' && !one.live) continue;
     samples.container = labelsOf(one.identity);
     family.collect(one, samples);
@@ -99,12 +95,12 @@ function layoutsOf(
 ): HistogramLayouts {
   if (family.type !== 'histogram') return NO_LAYOUTS;
   return {
-    classic: bucketLayout(bounds[family.unit], format, detail ? undefined : family.coarse),
+    classic: classicLayout(bounds[family.unit], format, detail ? undefined : family.coarse),
     native: nativeLayout(bounds[family.unit]),
   };
 }
 
-/** Those that every series of a container has. */
+/** Labels that every series of a container has. */
 export const labelsOf = oncePer(
   ({ namespace, pod, container, workload, workloadKind }: ContainerIdentity) =>
     new LabelSet({ namespace, pod, container, workload, workload_kind: workloadKind }),

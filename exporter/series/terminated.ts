@@ -1,32 +1,32 @@
 import type { ContainerCounters } from 'bpf-linker-napi';
 import { addCounters } from './counters.js';
 import type { ContainerSeries } from './families.js';
-import { seriesKey, type ContainerIdentity } from '../identity/pods.js';
-import type { CgroupKey } from '../identity/source.js';
+import { type ContainerIdentity, seriesKey } from '../identity/source.js';
+import type { CgroupKey } from '../cgroups/path.js';
 
 /** A container whose cgroup is gone, with its final values. */
-export interface Ended {
+interface Ended {
   readonly cgroup: CgroupKey;
   readonly identity: ContainerIdentity | undefined;
   readonly counters: ContainerCounters;
 }
 
-interface Retired {
+interface Terminated {
   identity: ContainerIdentity;
   counters: ContainerCounters;
   endedAt: number;
   served: boolean;
 }
 
-/** Nobody scrapes: final values are not kept for longer than this. */
+/** Final values expire after this long, even if no scrape has read them. */
 const UNSERVED_SECONDS = 600;
 
 /**
- * Serves the final values of dead containers once more. When a container is restarted, its series goes on
- * from where the instance before it ended: the labels are the same, and a counter never goes backwards.
+ * Exports the final values of terminated containers. When a container is restarted, its series continues where the
+ * instance before it ended: the labels are the same, and a counter never decreases.
  */
-export class RetiredContainers {
-  readonly #byKey = new Map<string, Retired>();
+export class TerminatedContainers {
+  readonly #byKey = new Map<string, Terminated>();
   #unidentified: { ended: Ended; endedAt: number }[] = [];
 
   constructor(private readonly keepSeconds: number) {}
@@ -46,7 +46,7 @@ export class RetiredContainers {
     this.#byKey.set(seriesKey(identity), { identity, counters: sum, endedAt: now, served: false });
   }
 
-  /** Names containers that ended before the API told what they were. */
+  /** Names containers that ended before their pod was known. */
   identify(lookUp: (cgroup: CgroupKey, endedAt: number) => ContainerIdentity | undefined): void {
     const waiting = this.#unidentified;
     this.#unidentified = [];
@@ -55,26 +55,26 @@ export class RetiredContainers {
     }
   }
 
-  /** Joins what lives with what has ended. */
-  serveWith(live: readonly ContainerSeries[]): ContainerSeries[] {
+  /** Joins live containers with terminated ones. */
+  join(live: readonly ContainerSeries[]): ContainerSeries[] {
     const series = new Map<string, ContainerSeries>();
     for (const one of live) {
       const key = seriesKey(one.identity);
       const before = series.get(key) ?? this.#byKey.get(key);
       series.set(key, before ? { ...one, counters: addCounters(before.counters, one.counters) } : one);
     }
-    for (const [key, retired] of this.#byKey) {
-      retired.served = true;
-      const { identity, counters } = retired;
+    for (const [key, terminated] of this.#byKey) {
+      terminated.served = true;
+      const { identity, counters } = terminated;
       if (!series.has(key)) series.set(key, { identity, counters, live: false });
     }
     return [...series.values()];
   }
 
   /**
-   * Forgets what was served for long enough, or not asked for at all.
+   * Drops what was served for long enough, or never requested.
    *
-   * @param live keys of series whose container lives, perhaps again
+   * @param live keys of series whose container runs, perhaps again
    */
   expire(live: ReadonlySet<string>, now: number): void {
     for (const [key, { endedAt, served }] of this.#byKey) {

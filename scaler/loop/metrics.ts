@@ -5,7 +5,7 @@ import type { DecisionRecord } from './records.js';
 export const RULE_LABELS = ['group', 'scale', 'namespace', 'workload', 'workload_kind'] as const;
 const ROUND_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 /** prom-client's default. */
-const EVENT_LOOP_PRECISION_MS = 10;
+const EVENT_LOOP_LAG_MS = 10;
 const QUERY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** What the scaler counts about itself while it runs. */
@@ -61,7 +61,7 @@ export class ScalerMetrics {
   readonly #holdReasons = new Set<string>();
 
   constructor() {
-    collectProcessMetrics(this.registry, EVENT_LOOP_PRECISION_MS);
+    collectProcessMetrics(this.registry, { eventLoopLagMs: EVENT_LOOP_LAG_MS });
   }
 
   decided(record: DecisionRecord): void {

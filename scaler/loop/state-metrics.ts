@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { registerBuildInfo } from '../../common/process-metrics.js';
 import type { Topology } from '../kubernetes/topology.js';
 import { RULE_LABELS, ruleLabels } from './metrics.js';
 import type { DecisionRecord, DecisionRecords } from './records.js';
@@ -34,9 +35,7 @@ export function registerState(registry: Registry, sources: StateSources): void {
   gauge(registry, 'kernscale_leader', 'Whether this process scales (1) or stands by (0).', [], (g) => {
     g.set(sources.leads() ? 1 : 0);
   });
-  gauge(registry, 'kernscale_build_info', 'Version of this program.', ['version', 'program'], (g) => {
-    g.set({ version: sources.version, program: 'kernscale-scaler' }, 1);
-  });
+  registerBuildInfo(registry, 'kernscale-scaler', sources.version);
   new Counter({
     name: 'kernscale_watch_restarts_total',
     help: 'Watch requests to the Kubernetes API that ended and were made again.',

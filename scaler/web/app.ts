@@ -1,15 +1,13 @@
 import Router from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import type { Registry } from 'prom-client';
-import { errorCode, errorMessage } from '../../common/errors.js';
+import { reportErrors } from '../../common/http.js';
 import type { Logger } from '../../common/log.js';
 import type { Assignment } from '../loop/assignments.js';
 import type { DecisionRecord, DecisionRecords } from '../loop/records.js';
 import type { RuleManager } from '../rules/rule-manager.js';
 import { readStaticFiles } from './static.js';
 
-/** The scraper or the browser went away; that is its business. */
-const GONE_CLIENT = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']);
 const SECURITY_HEADERS = {
   'Content-Security-Policy':
     "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -42,10 +40,7 @@ export function createApp(sources: WebSources): Koa {
     });
   }
   const app = new Koa();
-  app.on('error', (error: unknown) => {
-    if (GONE_CLIENT.has(errorCode(error) ?? '')) return;
-    sources.log.error({ error: errorMessage(error) }, 'cannot answer a request');
-  });
+  reportErrors(app, sources.log);
   app.use(secure).use(router.routes()).use(router.allowedMethods());
   return app;
 }

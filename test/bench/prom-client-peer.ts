@@ -1,13 +1,13 @@
 import type { Histogram } from 'bpf-linker-napi';
 import { Registry, type Metric } from 'prom-client';
-import { bucketLayout, type BucketLayout } from '../../exporter/exposition/format.js';
+import { classicLayout, type ClassicLayout } from '../../exporter/exposition/histogram.js';
 import {
   CONTAINER_FAMILIES,
   type ContainerFamily,
   type ContainerSeries,
-  type Samples,
 } from '../../exporter/series/families.js';
-import { NO_LABELS, type LabelSet } from '../../exporter/exposition/labels.js';
+import type { Samples } from '../../exporter/exposition/format.js';
+import { type LabelSet, NO_LABELS } from '../../exporter/exposition/labels.js';
 import { labelsOf } from '../../exporter/series/render.js';
 import { BOUNDS } from '../unit/exporter/fixtures.js';
 
@@ -44,13 +44,13 @@ class Collector implements Samples {
   container = NO_LABELS;
   readonly samples: Sample[] = [];
   readonly #name: string;
-  readonly #layout: BucketLayout;
+  readonly #layout: ClassicLayout;
 
   constructor(family: ContainerFamily, detail: boolean) {
     const isHistogram = family.type === 'histogram';
     const bounds = isHistogram ? BOUNDS[family.unit] : [];
     this.#name = family.name;
-    this.#layout = bucketLayout(bounds, 'text', isHistogram && !detail ? family.coarse : undefined);
+    this.#layout = classicLayout(bounds, 'text', isHistogram && !detail ? family.coarse : undefined);
   }
 
   value({ pairs }: LabelSet, value: number): void {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { STATES, type State } from 'bpf-linker-napi';
-import { Condenser } from '../../exporter/series/limit.js';
+import { SeriesLimiter } from '../../exporter/series/limit.js';
 import type { Format } from '../../exporter/exposition/format.js';
 import type { ContainerSeries } from '../../exporter/series/families.js';
 import { renderContainers } from '../../exporter/series/render.js';
@@ -16,7 +16,7 @@ const ROUNDS = 31;
 export interface Subject {
   readonly containers: readonly ContainerSeries[];
   readonly detail: boolean;
-  readonly condenser: Condenser;
+  readonly limiter: SeriesLimiter;
 }
 
 export function subject(count: number, detail: boolean): Subject {
@@ -25,7 +25,7 @@ export function subject(count: number, detail: boolean): Subject {
     counters: { ...busyCounters(index + 1), stateSeconds: nanoseconds(index + 1) },
     live: true,
   }));
-  return { containers, detail, condenser: new Condenser() };
+  return { containers, detail, limiter: new SeriesLimiter() };
 }
 
 /** Seconds with as many digits as the kernel's have. */
@@ -33,12 +33,12 @@ function nanoseconds(slot: number): Record<State, number> {
   return record(STATES, (_, index) => ((slot + index) * 12_345_678_901) / 1e9);
 }
 
-export function seriesOf({ containers, detail, condenser }: Subject): readonly ContainerSeries[] {
-  return detail ? containers : resultOf(condenser.condense(containers, performance.now() / 1000));
+export function seriesOf({ containers, detail, limiter }: Subject): readonly ContainerSeries[] {
+  return detail ? containers : resultOf(limiter.limit(containers, performance.now() / 1000));
 }
 
-export function* scrape({ containers, detail, condenser }: Subject, format: Format): Generator<Uint8Array> {
-  const exposed = detail ? containers : yield* condenser.condense(containers, performance.now() / 1000);
+export function* scrape({ containers, detail, limiter }: Subject, format: Format): Generator<Uint8Array> {
+  const exposed = detail ? containers : yield* limiter.limit(containers, performance.now() / 1000);
   yield* renderContainers(exposed, { ...DETAILED, detail }, format);
 }
 

@@ -86,7 +86,7 @@ function sizes(count: number, node: Subject): Row[] {
 
 /** Series that Prometheus keeps of the histograms: one of a native histogram, one a line of a classic one. */
 function seriesOfHistograms(count: number, node: Subject): Row[] {
-  const condensed = text(node);
+  const limited = text(node);
   const detailed = text({ ...node, detail: true });
   const linesIn = (exposition: string, suffix: string) =>
     exposition.match(new RegExp(`^kernscale_\\w+(${suffix})\\{`, 'gm'))?.length ?? 0;
@@ -99,7 +99,7 @@ function seriesOfHistograms(count: number, node: Subject): Row[] {
   const compare = (ours: number, theirs: number, bounds: string) =>
     row(`series as native histograms, ${count} containers`, 'series', ours, theirs, `classic, ${bounds}`);
   return [
-    compare(native(condensed), classic(condensed), 'the few bounds of the 80 lines'),
+    compare(native(limited), classic(limited), 'the few bounds of the 80 lines'),
     compare(native(detailed), classic(detailed), 'every second bound of the native ones'),
     compare(native(detailed), everyBound, 'the same bounds as the native ones'),
   ];

@@ -138,8 +138,8 @@ describe('kernscale-exporter on this kernel', function () {
       removeCgroups(cgroup);
       return !existsSync(cgroup);
     });
-    await eventually('it is retired', async () => {
-      return (await value(url, /^kernscale_exporter_containers\{state="retired"/)) === 1;
+    await eventually('it is terminated', async () => {
+      return (await value(url, /^kernscale_exporter_containers\{state="terminated"/)) === 1;
     });
     const counted = (await value(url, ONCPU))!;
     expect(counted).to.be.greaterThan(truth * 0.95);

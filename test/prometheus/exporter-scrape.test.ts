@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { CONTENT_TYPES, TRAILERS, type TextFormat } from '../../exporter/exposition/format.js';
+import { CONTENT_TYPES, type TextFormat, TRAILERS } from '../../exporter/exposition/format.js';
 import { busyCounters, identity, rendered } from '../unit/exporter/fixtures.js';
 import { eventually } from '../unit/loopback-api.js';
 import { ScrapingPrometheus } from './scraping-prometheus.js';

@@ -8,10 +8,10 @@ import {
   type Snapshot,
 } from 'bpf-linker-napi';
 import { KernscaleError } from '../../../common/errors.js';
-import type { CgroupIdentity } from '../../../exporter/cgroups/path.js';
+import type { CgroupKey } from '../../../exporter/cgroups/path.js';
 import type { Format } from '../../../exporter/exposition/format.js';
 import type { ContainerSeries } from '../../../exporter/series/families.js';
-import type { ContainerIdentity, PodIdentity } from '../../../exporter/identity/pods.js';
+import type { ContainerIdentity, PodIdentity } from '../../../exporter/identity/source.js';
 import type { ProfileService } from '../../../exporter/profile/route.js';
 import { renderContainers, type RenderOptions } from '../../../exporter/series/render.js';
 import { SelfMetrics } from '../../../exporter/self-metrics.js';
@@ -120,8 +120,8 @@ export function identity(given: Partial<ContainerIdentity> = {}): ContainerIdent
 }
 
 /** A container cgroup `id` in the pod with uid `pod`. */
-export function cgroup(pod: string, id: string): CgroupIdentity {
-  return { podUid: pod, containerId: id, runtime: 'containerd', qos: 'Burstable' };
+export function cgroup(pod: string, id: string): CgroupKey {
+  return { podUid: pod, containerId: id };
 }
 
 export function podIndex(
@@ -204,7 +204,7 @@ export class HandMadeProbes implements Pick<
   }
 }
 
-/** What a generator answers at its end. */
+/** Returns the result of a generator. */
 export function resultOf<T>(generator: Generator<unknown, T>): T {
   for (;;) {
     const step = generator.next();
@@ -232,7 +232,7 @@ export const NO_PROFILES: ProfileService = {
 /** The exporter's metrics on itself, after one stage of a scrape. */
 export function observedSelfMetrics(): SelfMetrics {
   const self = new SelfMetrics('1.2.3', () => ({
-    containers: { exported: 2, unknown: 0, ignored: 1, folded: 0, retired: 0 },
+    containers: { exported: 2, unknown: 0, ignored: 1, folded: 0, terminated: 0 },
     podsKnown: 2,
     watchRestarts: 1,
     programs: new HandMadeProbes().programs,

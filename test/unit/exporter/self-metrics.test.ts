@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { addBurst } from '../../../exporter/probe-costs.js';
+import { addBurst } from '../../../exporter/self-metrics.js';
 
 const cost = (program: string, runs: number, seconds: number) => ({ program, runs, seconds });
 

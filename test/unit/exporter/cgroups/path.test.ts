@@ -11,124 +11,67 @@ const HASH = '4f1c7b0e1d0a4f3f9f3c2b1a0d9e8f7a';
 const systemd = (qos: string, uid: string) =>
   `/kubepods.slice/kubepods${qos && `-${qos}`}.slice/kubepods${qos && `-${qos}`}-pod${uid}.slice`;
 
-const CONTAINERS: [layout: string, path: string, podUid: string, runtime: string | undefined, qos: string][] =
+const CONTAINERS: [layout: string, path: string, podUid: string][] = [
   [
-    [
-      'kubeadm, systemd, containerd, Burstable',
-      `${systemd('burstable', UID_)}/cri-containerd-${ID}.scope`,
-      UID,
-      'containerd',
-      'Burstable',
-    ],
-    [
-      'EKS, GKE, AKS: systemd, containerd, BestEffort',
-      `${systemd('besteffort', UID_)}/cri-containerd-${ID}.scope`,
-      UID,
-      'containerd',
-      'BestEffort',
-    ],
-    [
-      'systemd, containerd, Guaranteed: no level for the QoS class',
-      `/kubepods.slice/kubepods-pod${UID_}.slice/cri-containerd-${ID}.scope`,
-      UID,
-      'containerd',
-      'Guaranteed',
-    ],
-    [
-      'static pod, by the hash of its manifest',
-      `${systemd('burstable', HASH)}/cri-containerd-${ID}.scope`,
-      HASH,
-      'containerd',
-      'Burstable',
-    ],
-    [
-      'OpenShift: systemd, CRI-O',
-      `${systemd('burstable', UID_)}/crio-${ID}.scope`,
-      UID,
-      'cri-o',
-      'Burstable',
-    ],
-    [
-      'CRI-O with crun puts the processes one level deeper',
-      `${systemd('', UID_).replace('/kubepods.slice/kubepods.slice', '/kubepods.slice')}/crio-${ID}.scope/container`,
-      UID,
-      'cri-o',
-      'Guaranteed',
-    ],
-    [
-      'cri-dockerd, systemd',
-      `${systemd('besteffort', UID_)}/docker-${ID}.scope`,
-      UID,
-      'docker',
-      'BestEffort',
-    ],
-    ['cri-dockerd, cgroupfs', `/kubepods/besteffort/pod${UID}/${ID}`, UID, undefined, 'BestEffort'],
-    [
-      'K3s before systemd: containerd, cgroupfs',
-      `/kubepods/burstable/pod${UID}/${ID}`,
-      UID,
-      undefined,
-      'Burstable',
-    ],
-    ['cgroupfs, Guaranteed', `/kubepods/pod${UID}/${ID}`, UID, undefined, 'Guaranteed'],
-    ['CRI-O, cgroupfs', `/kubepods/burstable/pod${UID}/crio-${ID}`, UID, 'cri-o', 'Burstable'],
-    [
-      'containerd with cgroupfs under a kubelet with systemd',
-      `/system.slice/containerd.service/kubepods-burstable-pod${UID_}.slice:cri-containerd:${ID}`,
-      UID,
-      'containerd',
-      'Burstable',
-    ],
-    [
-      'kind, systemd',
-      `/system.slice/docker-${OTHER}.scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable-pod${UID_}.slice/cri-containerd-${ID}.scope`,
-      UID,
-      'containerd',
-      'Burstable',
-    ],
-    [
-      'kind, cgroupfs',
-      `/docker/${OTHER}/kubelet/kubepods/besteffort/pod${UID}/${ID}`,
-      UID,
-      undefined,
-      'BestEffort',
-    ],
-    [
-      'kind in a pod: the innermost pod counts',
-      `/kubepods/burstable/pod11111111-2222-3333-4444-555555555555/${OTHER}/kubelet/kubepods/pod${UID}/${ID}`,
-      UID,
-      undefined,
-      'Guaranteed',
-    ],
-    [
-      'a kubelet with --cgroup-root',
-      `/custom.slice/custom-kubepods.slice/custom-kubepods-burstable.slice/custom-kubepods-burstable-pod${UID_}.slice/cri-containerd-${ID}.scope`,
-      UID,
-      'containerd',
-      'Burstable',
-    ],
-    [
-      'systemd inside a container',
-      `${systemd('burstable', UID_)}/cri-containerd-${ID}.scope/system.slice/nginx.service`,
-      UID,
-      'containerd',
-      'Burstable',
-    ],
-    [
-      'docker inside a container',
-      `/kubepods/burstable/pod${UID}/${ID}/docker/${OTHER}`,
-      UID,
-      undefined,
-      'Burstable',
-    ],
-    [
-      'relative to the mount, without a leading slash',
-      `kubepods/pod${UID}/${ID}`,
-      UID,
-      undefined,
-      'Guaranteed',
-    ],
-  ];
+    'kubeadm, systemd, containerd, Burstable',
+    `${systemd('burstable', UID_)}/cri-containerd-${ID}.scope`,
+    UID,
+  ],
+  [
+    'EKS, GKE, AKS: systemd, containerd, BestEffort',
+    `${systemd('besteffort', UID_)}/cri-containerd-${ID}.scope`,
+    UID,
+  ],
+  [
+    'systemd, containerd, Guaranteed: no level for the QoS class',
+    `/kubepods.slice/kubepods-pod${UID_}.slice/cri-containerd-${ID}.scope`,
+    UID,
+  ],
+  [
+    'static pod, by the hash of its manifest',
+    `${systemd('burstable', HASH)}/cri-containerd-${ID}.scope`,
+    HASH,
+  ],
+  ['OpenShift: systemd, CRI-O', `${systemd('burstable', UID_)}/crio-${ID}.scope`, UID],
+  [
+    'CRI-O with crun puts the processes one level deeper',
+    `${systemd('', UID_).replace('/kubepods.slice/kubepods.slice', '/kubepods.slice')}/crio-${ID}.scope/container`,
+    UID,
+  ],
+  ['cri-dockerd, systemd', `${systemd('besteffort', UID_)}/docker-${ID}.scope`, UID],
+  ['cri-dockerd, cgroupfs', `/kubepods/besteffort/pod${UID}/${ID}`, UID],
+  ['K3s before systemd: containerd, cgroupfs', `/kubepods/burstable/pod${UID}/${ID}`, UID],
+  ['cgroupfs, Guaranteed', `/kubepods/pod${UID}/${ID}`, UID],
+  ['CRI-O, cgroupfs', `/kubepods/burstable/pod${UID}/crio-${ID}`, UID],
+  [
+    'containerd with cgroupfs under a kubelet with systemd',
+    `/system.slice/containerd.service/kubepods-burstable-pod${UID_}.slice:cri-containerd:${ID}`,
+    UID,
+  ],
+  [
+    'kind, systemd',
+    `/system.slice/docker-${OTHER}.scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable-pod${UID_}.slice/cri-containerd-${ID}.scope`,
+    UID,
+  ],
+  ['kind, cgroupfs', `/docker/${OTHER}/kubelet/kubepods/besteffort/pod${UID}/${ID}`, UID],
+  [
+    'kind in a pod: the innermost pod counts',
+    `/kubepods/burstable/pod11111111-2222-3333-4444-555555555555/${OTHER}/kubelet/kubepods/pod${UID}/${ID}`,
+    UID,
+  ],
+  [
+    'a kubelet with --cgroup-root',
+    `/custom.slice/custom-kubepods.slice/custom-kubepods-burstable.slice/custom-kubepods-burstable-pod${UID_}.slice/cri-containerd-${ID}.scope`,
+    UID,
+  ],
+  [
+    'systemd inside a container',
+    `${systemd('burstable', UID_)}/cri-containerd-${ID}.scope/system.slice/nginx.service`,
+    UID,
+  ],
+  ['docker inside a container', `/kubepods/burstable/pod${UID}/${ID}/docker/${OTHER}`, UID],
+  ['relative to the mount, without a leading slash', `kubepods/pod${UID}/${ID}`, UID],
+];
 
 const OTHERS: [what: string, path: string][] = [
   ['the root', '/'],
@@ -147,9 +90,9 @@ const OTHERS: [what: string, path: string][] = [
 ];
 
 describe('parseCgroupPath', () => {
-  for (const [layout, path, podUid, runtime, qos] of CONTAINERS) {
+  for (const [layout, path, podUid] of CONTAINERS) {
     it(`reads ${layout}`, () => {
-      expect(parseCgroupPath(path)).to.deep.equal({ podUid, containerId: ID, runtime, qos });
+      expect(parseCgroupPath(path)).to.deep.equal({ podUid, containerId: ID });
     });
   }
 
@@ -172,7 +115,7 @@ describe('parseCgroupPath', () => {
     });
   }
 
-  it('never throws, and answers only what stands in the path', () => {
+  it('never throws, and returns only parts of the path', () => {
     const fragment = fc.constantFrom(
       'kubepods', 'kubepods.slice', 'kubepods-burstable.slice', 'burstable', `pod${UID}`,
       `kubepods-burstable-pod${UID_}.slice`, `cri-containerd-${ID}.scope`, `crio-conmon-${ID}.scope`,

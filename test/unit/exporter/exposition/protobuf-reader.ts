@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { formatBound, labelText } from '../../../../exporter/exposition/format.js';
+import { formatBound } from '../../../../exporter/exposition/histogram.js';
+import { labelText } from '../../../../exporter/exposition/labels.js';
 import { TextWriter } from '../../../../exporter/exposition/writers.js';
 
 /** A message as it is on the wire: what each field number carried, in order. */

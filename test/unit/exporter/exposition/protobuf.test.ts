@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { bucketLayout } from '../../../../exporter/exposition/format.js';
-import { writeKernelHistogram } from '../../../../exporter/exposition/protobuf.js';
-import { nativeLayout } from '../../../../exporter/exposition/histogram.js';
-import { ProtobufWriter } from '../../../../exporter/exposition/protobuf-writer.js';
+import { NO_LABELS } from '../../../../exporter/exposition/labels.js';
+import { classicLayout, nativeLayout } from '../../../../exporter/exposition/histogram.js';
+import { ProtobufSamples } from '../../../../exporter/exposition/protobuf.js';
+import { ProtobufWriter } from '../../../../exporter/exposition/writers.js';
 import {
   BOUNDS,
   busyCounters,
@@ -98,9 +98,9 @@ describe('a native histogram', () => {
   }
 
   function nativeOf(values: readonly number[], bounds = BOUNDS.seconds): Native {
-    const layouts = { classic: bucketLayout(bounds, 'text'), native: nativeLayout(bounds) };
+    const layouts = { classic: classicLayout(bounds, 'text'), native: nativeLayout(bounds) };
     const bytes = written((writer) => {
-      writeKernelHistogram(writer, [], histogram(values, bounds), layouts);
+      new ProtobufSamples(writer, 'counter', layouts).histogram(NO_LABELS, histogram(values, bounds));
     });
     const message = messagesOf(messagesOf(readMessage(bytes), 4)[0]!, 7)[0]!;
     const [span] = messagesOf(message, 12);

@@ -1,11 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { bucketLayout, labelText, type TextFormat } from '../../../../exporter/exposition/format.js';
+import { classicLayout } from '../../../../exporter/exposition/histogram.js';
+import { labelText, NO_LABELS } from '../../../../exporter/exposition/labels.js';
+import type { TextFormat } from '../../../../exporter/exposition/format.js';
 import type { ContainerSeries } from '../../../../exporter/series/families.js';
-import { Condenser } from '../../../../exporter/series/limit.js';
+import { SeriesLimiter } from '../../../../exporter/series/limit.js';
 import { renderContainers, type RenderOptions } from '../../../../exporter/series/render.js';
-import { NO_LABELS } from '../../../../exporter/exposition/labels.js';
 import { TextSamples } from '../../../../exporter/exposition/text.js';
 import { TextWriter } from '../../../../exporter/exposition/writers.js';
 import {
@@ -54,7 +55,7 @@ describe('the exposition', () => {
       const file = new URL(`../../../golden/exporter.${name}.txt`, import.meta.url);
       const actual = detail
         ? render(SERIES, format)
-        : render(resultOf(new Condenser().condense(SERIES, 0)), format, BY_DEFAULT);
+        : render(resultOf(new SeriesLimiter().limit(SERIES, 0)), format, BY_DEFAULT);
       if (process.env['UPDATE_GOLDEN']) writeFileSync(file, actual);
       expect(actual).to.equal(readFileSync(file, 'utf8'));
     });
@@ -123,7 +124,7 @@ describe('a histogram', () => {
     const values = fc.array(fc.double({ min: 1e-7, max: 200, noNaN: true }), { maxLength: 50 });
     fc.assert(
       fc.property(values, (observed) => {
-        const layout = bucketLayout(BOUNDS.seconds, 'text');
+        const layout = classicLayout(BOUNDS.seconds, 'text');
         const writer = new TextWriter();
         const family = { name: 'h', help: '', type: 'histogram' } as const;
         new TextSamples(writer, family, layout, 'text').histogram(NO_LABELS, histogram(observed));
@@ -138,15 +139,15 @@ describe('a histogram', () => {
   });
 
   it('has powers of four for bounds, written as Go writes them', () => {
-    expect(bucketLayout(BOUNDS.seconds, 'text').le.slice(0, 4)).to.deep.equal([
+    expect(classicLayout(BOUNDS.seconds, 'text').le.slice(0, 4)).to.deep.equal([
       '9.5367431640625e-07',
       '3.814697265625e-06',
       '1.52587890625e-05',
       '6.103515625e-05',
     ]);
-    expect(bucketLayout(BOUNDS.seconds, 'text').le.slice(-4)).to.deep.equal(['1', '4', '16', '64']);
-    expect(bucketLayout(BOUNDS.seconds, 'openmetrics').le.slice(-2)).to.deep.equal(['16.0', '64.0']);
-    expect(bucketLayout(BOUNDS.bytes, 'text').le.slice(0, 2)).to.deep.equal(['1024', '4096']);
+    expect(classicLayout(BOUNDS.seconds, 'text').le.slice(-4)).to.deep.equal(['1', '4', '16', '64']);
+    expect(classicLayout(BOUNDS.seconds, 'openmetrics').le.slice(-2)).to.deep.equal(['16.0', '64.0']);
+    expect(classicLayout(BOUNDS.bytes, 'text').le.slice(0, 2)).to.deep.equal(['1024', '4096']);
   });
 });
 

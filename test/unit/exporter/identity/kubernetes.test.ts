@@ -56,10 +56,10 @@ describe('the pods of a node', () => {
     expect(pods.list().map(({ key }) => key)).to.deep.equal(['uid-a', 'uid-b']);
   });
 
-  it('are missing under a wrong name, which is said', async () => {
+  it('are missing under a wrong name, which is logged', async () => {
     await watch();
     expect(logged).to.have.length(1);
     expect(logged[0]!).to.include({ node: 'Node-7' });
-    expect(logged[0]!.msg).to.match(/no pod on this node; --kubernetes\.node-name/);
+    expect(logged[0]!.msg).to.match(/no pod on this node; set --kubernetes\.node-name/);
   });
 });

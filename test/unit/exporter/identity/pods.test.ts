@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { KernscaleError } from '../../../../common/errors.js';
 import { parseQuantity } from '../../../../common/quantity.js';
-import type { Pod } from '../../../../exporter/identity/pod.js';
-import { indexPods, knownPod } from '../../../../exporter/identity/pods.js';
+import { indexPods, knownPod, type Pod } from '../../../../exporter/identity/pods.js';
 
 const status = (name: string, containerID: string, before?: string) => ({
   name,

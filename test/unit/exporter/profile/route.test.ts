@@ -6,8 +6,11 @@ import { expect } from 'chai';
 import Koa from 'koa';
 import { pino } from 'pino';
 import { Profiler } from '../../../../exporter/profile/profiler.js';
-import { parseProfileRequest } from '../../../../exporter/profile/request.js';
-import { answerProfile, type ProfileService } from '../../../../exporter/profile/route.js';
+import {
+  parseProfileRequest,
+  type ProfileService,
+  serveProfile,
+} from '../../../../exporter/profile/route.js';
 
 describe('requests for a profile', () => {
   const parse = (query: string) => parseProfileRequest(new URLSearchParams(query));
@@ -76,7 +79,7 @@ describe('GET /profile', () => {
     };
     const log = pino({ level: 'silent' });
     const app = new Koa();
-    app.use((context) => answerProfile(context, service, log));
+    app.use((context) => serveProfile(context, service, log));
     server = createServer((request, response) => void app.callback()(request, response)).listen(
       0,
       '127.0.0.1',

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Elf, type ReadAt } from '../../../../exporter/profile/elf.js';
-import { namesInPerfMap } from '../../../../exporter/profile/perf-map.js';
+import { namesInPerfMap } from '../../../../exporter/profile/symbols.js';
 
 const SOURCE = `
 int weak_alias(int x) __attribute__((weak, alias("__strong")));

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ContainerTable } from '../../../../exporter/series/containers.js';
-import type { CgroupKey } from '../../../../exporter/identity/source.js';
+import type { CgroupKey } from '../../../../exporter/cgroups/path.js';
 import { cgroup, HandMadeProbes, identity, podIndex } from '../fixtures.js';
 
 const web = identity();
@@ -90,14 +90,14 @@ describe('the container table', () => {
     probes.run(1n, 7);
     observe(10);
     expect(table.hasEnded).to.equal(true);
-    table.retire(probes.read(), 10);
+    table.terminate(probes.read(), 10);
     expect(table.hasEnded).to.equal(false);
     expect(probes.slots.size).to.equal(0);
-    expect(table.counts()).to.include({ exported: 0, retired: 1 });
+    expect(table.counts()).to.include({ exported: 0, terminated: 1 });
     expect(oncpu(12)).to.deep.equal({ [web.pod]: 7 });
     expect(oncpu(39)).to.deep.equal({ [web.pod]: 7 });
     expect(oncpu(40)).to.deep.equal({});
-    expect(table.counts()).to.include({ retired: 0 });
+    expect(table.counts()).to.include({ terminated: 0 });
   });
 
   it('serves final values at least once, also to a slow scraper', () => {
@@ -105,7 +105,7 @@ describe('the container table', () => {
     table.setPods(WEB, 0);
     probes.run(1n, 7);
     observe(10);
-    table.retire(probes.read(), 10);
+    table.terminate(probes.read(), 10);
     expect(oncpu(100)).to.deep.equal({ [web.pod]: 7 });
     expect(oncpu(101)).to.deep.equal({});
   });
@@ -114,7 +114,7 @@ describe('the container table', () => {
     observe(0, [1n, cgroup('pod-1', 'aa')]);
     probes.run(1n, 0.05);
     observe(1);
-    table.retire(probes.read(), 1);
+    table.terminate(probes.read(), 1);
     expect(oncpu(2)).to.deep.equal({});
     table.setPods(WEB, 3);
     expect(oncpu(4)).to.deep.equal({ [web.pod]: 0.05 });
@@ -150,7 +150,7 @@ describe('the container table', () => {
       observe(0, [1n, POD_1], [2n, cgroup('pod-1', 'short')]);
       probes.run(2n, 0.04);
       observe(1, [1n, POD_1]);
-      table.retire(probes.read(), 1);
+      table.terminate(probes.read(), 1);
       expect(byContainer(2), 'the API may still tell').to.deep.equal([['', 0, true]]);
       expect(byContainer(12)).to.deep.equal([['', 0.04, true]]);
       expect(byContainer(500), 'for as long as the pod lives').to.deep.equal([['', 0.04, true]]);
@@ -174,10 +174,10 @@ describe('the container table', () => {
     table.setPods(WEB, 0);
     observe(0, [1n, cgroup('pod-1', 'aa')]);
     observe(1);
-    table.retire(probes.read(), 1);
-    expect(table.counts()).to.include({ retired: 1 });
-    table.retire(probes.read(), 700);
-    expect(table.counts()).to.include({ retired: 0 });
+    table.terminate(probes.read(), 1);
+    expect(table.counts()).to.include({ terminated: 1 });
+    table.terminate(probes.read(), 700);
+    expect(table.counts()).to.include({ terminated: 0 });
   });
 
   it('continues the series of a restarted container for as long as it lives', () => {
@@ -214,7 +214,7 @@ describe('the container table', () => {
     expect(table.counts()).to.include({ exported: 1, folded: 1 });
     expect(oncpu(1)).to.deep.equal({ a: 0 });
     observe(2, [2n, cgroup('b', 'b')]);
-    table.retire(probes.read(), 2);
+    table.terminate(probes.read(), 2);
     observe(3, [2n, cgroup('b', 'b')]);
     expect(table.counts()).to.include({ exported: 1, folded: 0 });
   });

@@ -9,9 +9,8 @@ import {
 } from 'bpf-linker-napi';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { Condenser, MAX_LINES } from '../../../../exporter/series/limit.js';
+import { MAX_LINES, PeerLimiter, SeriesLimiter } from '../../../../exporter/series/limit.js';
 import { peerSince } from '../../../../exporter/series/counters.js';
-import { PeerFold } from '../../../../exporter/series/peer-fold.js';
 import {
   BOUNDS,
   BY_DEFAULT,
@@ -33,8 +32,8 @@ function samplesOf(text: string): Map<string, number> {
   return new Map(lines.map((line) => [line.replace(/ [^ ]*$/, ''), Number(line.split(' ').at(-1))]));
 }
 
-function scrape(condenser: Condenser, all: ContainerCounters, now: number): Map<string, number> {
-  const series = resultOf(condenser.condense([{ identity: CONTAINER, counters: all, live: true }], now));
+function scrape(limiter: SeriesLimiter, all: ContainerCounters, now: number): Map<string, number> {
+  const series = resultOf(limiter.limit([{ identity: CONTAINER, counters: all, live: true }], now));
   return samplesOf(rendered(series, 'text', BY_DEFAULT).toString());
 }
 
@@ -117,9 +116,9 @@ describe('lines per container', () => {
   it('are at most 80, whatever the container does', () => {
     fc.assert(
       fc.property(fc.array(anyCounters(), { minLength: 1, maxLength: 4 }), (snapshots) => {
-        const condenser = new Condenser();
+        const limiter = new SeriesLimiter();
         for (const [index, all] of snapshots.entries()) {
-          expect(scrape(condenser, all, index * SCRAPE_SECONDS).size).to.be.at.most(MAX_LINES);
+          expect(scrape(limiter, all, index * SCRAPE_SECONDS).size).to.be.at.most(MAX_LINES);
         }
       }),
       { numRuns: 300 },
@@ -127,7 +126,7 @@ describe('lines per container', () => {
   });
 
   it('are 80 when it does everything, with two peers by name', () => {
-    const samples = [...scrape(new Condenser(), fullest(), 0).keys()];
+    const samples = [...scrape(new SeriesLimiter(), fullest(), 0).keys()];
     expect(samples).to.have.length(MAX_LINES);
     const named = samples.filter((line) => line.startsWith('kernscale_tcp_connections_total'));
     expect(named.map((line) => /peer="([^"]*)"/.exec(line)![1])).to.deep.equal([
@@ -139,23 +138,23 @@ describe('lines per container', () => {
 
   it('leave room for more peers where there is nothing else', () => {
     const { peers: all } = fullest();
-    const samples = [...scrape(new Condenser(), counters(1, { peers: all }), 0).keys()];
+    const samples = [...scrape(new SeriesLimiter(), counters(1, { peers: all }), 0).keys()];
     expect(samples.filter((line) => line.startsWith('kernscale_tcp_connections_total'))).to.have.length(10);
     expect(samples.length).to.be.at.most(MAX_LINES);
   });
 });
 
-describe('what is condensed', () => {
+describe('a limited container', () => {
   it('keeps every state, and the device of a container that uses one', () => {
     const io = fullest().blockIo.filter(({ device }) => device === 'vda');
-    const samples = [...scrape(new Condenser(), counters(1, { blockIo: io }), 0).keys()].join('\n');
+    const samples = [...scrape(new SeriesLimiter(), counters(1, { blockIo: io }), 0).keys()].join('\n');
     for (const state of STATES) expect(samples).to.include(`state="${state}"`);
     expect(samples).to.include('op="read",device="vda"').and.to.include('op="write",device="vda"');
     expect(samples).not.to.include('op="flush"');
   });
 
   it('adds up the devices of a container that uses several', () => {
-    const samples = scrape(new Condenser(), fullest(), 0);
+    const samples = scrape(new SeriesLimiter(), fullest(), 0);
     const reads = [...samples].filter(([line]) => /^kernscale_blockio_seconds_count.*op="read"/.test(line));
     expect(reads.map(([line, value]) => [/device="(\w+)"/.exec(line)![1], value])).to.deep.equal([
       ['all', 3 * BOUNDS.seconds.length],
@@ -168,29 +167,29 @@ describe('peers without a name of their own', () => {
     Object.fromEntries(all.map((one) => [one.peer, +one.wait.sum.toFixed(9)]));
 
   it('are as they are while there is room', () => {
-    const fold = new PeerFold();
+    const limiter = new PeerLimiter();
     const all = [peer('a', 1), peer('b', 2)];
-    expect(fold.fold(all, 2, 0)).to.deep.equal(all);
+    expect(limiter.limit(all, 2, 0)).to.deep.equal(all);
   });
 
   it('are `other`, which goes on when one of them becomes the longest wait', () => {
-    const fold = new PeerFold();
-    expect(waits(fold.fold([peer('a', 8), peer('b', 4), peer('c', 2)], 2, 0))).to.deep.equal({
+    const limiter = new PeerLimiter();
+    expect(waits(limiter.limit([peer('a', 8), peer('b', 4), peer('c', 2)], 2, 0))).to.deep.equal({
       a: 8,
       other: 6,
     });
     // c is slow now, but not yet twice as slow as a was.
-    const second = fold.fold([peer('a', 8), peer('b', 4), peer('c', 12)], 2, 15);
+    const second = limiter.limit([peer('a', 8), peer('b', 4), peer('c', 12)], 2, 15);
     expect(waits(second)).to.deep.equal({ a: 8, other: 16 });
-    const third = fold.fold([peer('a', 9), peer('b', 5), peer('c', 32)], 2, 30);
+    const third = limiter.limit([peer('a', 9), peer('b', 5), peer('c', 32)], 2, 30);
     expect(waits(third)).to.deep.equal({ c: 32, other: 18 });
   });
 
   it('outrank a peer that was waited for in former days', () => {
-    const fold = new PeerFold();
-    fold.fold([peer('old', 60), peer('b', 0), peer('c', 0)], 2, 0);
+    const limiter = new PeerLimiter();
+    limiter.limit([peer('old', 60), peer('b', 0), peer('c', 0)], 2, 0);
     const hours = 3 * 3600;
-    const named = fold.fold([peer('old', 60.1), peer('b', 2), peer('c', 0)], 2, hours);
+    const named = limiter.limit([peer('old', 60.1), peer('b', 2), peer('c', 0)], 2, hours);
     expect(waits(named)).to.deep.equal({ b: 2, other: 0.1 });
   });
 
@@ -201,7 +200,7 @@ describe('peers without a name of their own', () => {
     });
     fc.assert(
       fc.property(growths, fc.integer({ min: 2, max: 7 }), (steps, rows) => {
-        const fold = new PeerFold();
+        const limiter = new PeerLimiter();
         const sums = [0, 0, 0, 0, 0, 0];
         let before = new Map<string, number>();
         let counted = 0;
@@ -209,7 +208,7 @@ describe('peers without a name of their own', () => {
           step.forEach((grown, at) => (sums[at]! += grown));
           const names = sums.map((sum, at) => ({ ...peer(`p${at}`, 0), wait: { ...histogram([]), sum } }));
           const after = new Map(
-            fold.fold(names, rows, index * SCRAPE_SECONDS).map((one) => [one.peer, one.wait.sum]),
+            limiter.limit(names, rows, index * SCRAPE_SECONDS).map((one) => [one.peer, one.wait.sum]),
           );
           expect(after.size).to.be.at.most(rows);
           for (const [name, sum] of after) {
@@ -226,9 +225,9 @@ describe('peers without a name of their own', () => {
 
   it('count anew when the kernel has forgotten them meanwhile', () => {
     expect(peerSince(peer('a', 1, 1), peer('a', 8, 5))).to.deep.equal(peer('a', 1, 1));
-    const fold = new PeerFold();
-    fold.fold([peer('a', 8), peer('b', 4), peer('c', 2)], 2, 0);
-    fold.fold([peer('a', 8)], 2, 15);
-    expect(waits(fold.fold([peer('a', 8), peer('b', 1)], 2, 30))).to.deep.equal({ a: 8, other: 7 });
+    const limiter = new PeerLimiter();
+    limiter.limit([peer('a', 8), peer('b', 4), peer('c', 2)], 2, 0);
+    limiter.limit([peer('a', 8)], 2, 15);
+    expect(waits(limiter.limit([peer('a', 8), peer('b', 1)], 2, 30))).to.deep.equal({ a: 8, other: 7 });
   });
 });
