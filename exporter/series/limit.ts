@@ -61,7 +61,8 @@ function limitOne(
   peers: PeerLimiter | undefined,
   now: number,
 ): ContainerCounters {
-  const { oncpu, runqueue, tcpServe } = counters;
+  // Field by field: counters decode on access, so a spread would copy nothing.
+  const { slot, stateSeconds, oncpu, runqueue, samples, tcpServe, tcpServeOverlapped } = counters;
   const { disk, network, lock } = counters.offcpu;
   const blockIo = [...sumOfDevices(counters.blockIo, 'read'), ...sumOfDevices(counters.blockIo, 'write')];
   const lines =
@@ -76,7 +77,13 @@ function limitOne(
   const rows = Math.floor((MAX_LINES - lines) / PEER_LINES);
   const none = NO_OBSERVATIONS;
   return {
-    ...counters,
+    slot,
+    stateSeconds,
+    oncpu,
+    runqueue,
+    samples,
+    tcpServe,
+    tcpServeOverlapped,
     offcpu: { disk, network, lock, ipc: none, sleep: none, idle: none, other: none },
     blockIo,
     peers: peers?.limit(counters.peers, rows, now) ?? [],

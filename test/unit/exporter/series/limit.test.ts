@@ -153,6 +153,17 @@ describe('a limited container', () => {
     expect(samples).not.to.include('op="flush"');
   });
 
+  it('keeps counters that are decoded on access, as the addon hands them out', () => {
+    const plain = fullest();
+    const lazy = Object.create(
+      Object.defineProperties(
+        {},
+        record(Object.keys(plain), (key) => ({ get: () => plain[key as keyof ContainerCounters] })),
+      ),
+    ) as ContainerCounters;
+    expect(scrape(new SeriesLimiter(), lazy, 0)).to.deep.equal(scrape(new SeriesLimiter(), plain, 0));
+  });
+
   it('adds up the devices of a container that uses several', () => {
     const samples = scrape(new SeriesLimiter(), fullest(), 0);
     const reads = [...samples].filter(([line]) => /^kernscale_blockio_seconds_count.*op="read"/.test(line));
