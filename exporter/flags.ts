@@ -14,7 +14,7 @@ import {
 } from '../common/flags.js';
 import type { LogOptions } from '../common/log.js';
 import type { EngineSockets } from './host/source.js';
-import { type SourceChoice, SOURCES } from './identity/source.js';
+import { SOURCES, type SourceChoice } from './identity/source.js';
 
 export interface ExporterFlags {
   readonly listenAddresses: readonly string[];

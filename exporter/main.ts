@@ -17,9 +17,9 @@ import { packageVersion } from '../common/version.js';
 import type { WebConfigFile } from '../common/web-config-file.js';
 import { findCgroupMount } from './cgroups/mount.js';
 import { Exporter } from './exporter.js';
-import { type ExporterFlags, parseExporterFlags } from './flags.js';
+import { parseExporterFlags, type ExporterFlags } from './flags.js';
 import { KubernetesSource, watchPods } from './identity/kubernetes.js';
-import { type DetectedSource, detectSource, findApi, hasCluster, type Source } from './identity/source.js';
+import { detectSource, findApi, hasCluster, type DetectedSource, type Source } from './identity/source.js';
 import { openSampler, profileService } from './profile/route.js';
 import { createApp } from './web.js';
 

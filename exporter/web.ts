@@ -6,7 +6,7 @@ import { reportErrors } from '../common/http.js';
 import type { Logger } from '../common/log.js';
 import type { Exporter } from './exporter.js';
 import { CONTENT_TYPES, type Format } from './exposition/format.js';
-import { type ProfileService, serveProfile } from './profile/route.js';
+import { serveProfile, type ProfileService } from './profile/route.js';
 
 /** Media types, most preferred first. */
 const OFFERS: readonly (readonly [type: string, format: Format])[] = [

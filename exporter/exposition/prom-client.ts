@@ -1,7 +1,7 @@
 import type { MetricObjectWithValues, MetricValueWithName, Registry } from 'prom-client';
-import { type Family, type Format, NOTHING, type TextFormat } from './format.js';
+import { NOTHING, type Family, type Format, type TextFormat } from './format.js';
 import { formatBound } from './histogram.js';
-import { labelPairs, type Labels, labelText } from './labels.js';
+import { labelPairs, labelText, type Labels } from './labels.js';
 import { familyHead, writeClassicHistogram, writeValue } from './protobuf.js';
 import { familyHeader } from './text.js';
 import { ProtobufWriter, TextWriter } from './writers.js';

@@ -1,7 +1,7 @@
 import type { Histogram } from 'bpf-linker-napi';
 import type { Family, Samples } from './format.js';
-import { type ClassicLayout, nativeBuckets, type NativeLayout } from './histogram.js';
-import { type LabelSet, NO_LABELS } from './labels.js';
+import { nativeBuckets, type ClassicLayout, type NativeLayout } from './histogram.js';
+import { NO_LABELS, type LabelSet } from './labels.js';
 import { ProtobufWriter } from './writers.js';
 
 /*

@@ -1,7 +1,7 @@
 import type { Histogram } from 'bpf-linker-napi';
 import type { Family, Samples, TextFormat } from './format.js';
 import type { ClassicLayout } from './histogram.js';
-import { type LabelSet, NO_LABELS } from './labels.js';
+import { NO_LABELS, type LabelSet } from './labels.js';
 import type { TextWriter } from './writers.js';
 
 const INFINITE_BUCKET = endOfBucket('+Inf');

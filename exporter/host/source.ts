@@ -3,7 +3,7 @@ import type { Logger } from '../../common/log.js';
 import type { CgroupKey } from '../cgroups/path.js';
 import type { ContainerIdentity, PodIdentity, Source } from '../identity/source.js';
 import type { EngineContainer } from './engine.js';
-import { type HostCgroup, parseHostPath, unitIdentity } from './path.js';
+import { parseHostPath, unitIdentity, type HostCgroup } from './path.js';
 
 /** Unix sockets of the engines that serve Docker's API. */
 export interface EngineSockets {

@@ -1,7 +1,7 @@
 import type { ApiAccess } from '../../common/kubernetes-access.js';
 import { watchResource, type Watched } from '../../common/kubernetes-watch.js';
 import type { Logger } from '../../common/log.js';
-import { parseCgroupPath, type ParsePath, parsePodPath } from '../cgroups/path.js';
+import { parseCgroupPath, parsePodPath, type ParsePath } from '../cgroups/path.js';
 import { indexPods, knownPod, type KnownPod, type Pod } from './pods.js';
 import type { PodIdentity, Source } from './source.js';
 

@@ -4,8 +4,8 @@ import { errorCode, errorMessage, KernscaleError } from '../../common/errors.js'
 import type { Logger } from '../../common/log.js';
 import {
   PROFILE_FORMATS,
-  type ProfileFormat,
   Profiler,
+  type ProfileFormat,
   type ProfilerOptions,
   type Target,
 } from './profiler.js';

@@ -1,7 +1,7 @@
 import type { ContainerCounters, Probes, Snapshot } from 'bpf-linker-napi';
 import { errorCode } from '../../common/errors.js';
 import type { CgroupKey } from '../cgroups/path.js';
-import { type ContainerIdentity, type PodIdentity, seriesKey } from '../identity/source.js';
+import { seriesKey, type ContainerIdentity, type PodIdentity } from '../identity/source.js';
 import { statesOnly } from './counters.js';
 import type { ContainerSeries } from './families.js';
 import { TerminatedContainers } from './terminated.js';

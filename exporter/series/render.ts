@@ -1,8 +1,8 @@
 import { oncePer } from '../../common/once.js';
-import { type Format, NOTHING, type Samples, type TextFormat } from '../exposition/format.js';
+import { NOTHING, type Format, type Samples, type TextFormat } from '../exposition/format.js';
 import { classicLayout, nativeLayout } from '../exposition/histogram.js';
 import { LabelSet } from '../exposition/labels.js';
-import { familyHead, type HistogramLayouts, ProtobufSamples } from '../exposition/protobuf.js';
+import { familyHead, ProtobufSamples, type HistogramLayouts } from '../exposition/protobuf.js';
 import { TextSamples } from '../exposition/text.js';
 import { ProtobufWriter, TextWriter } from '../exposition/writers.js';
 import type { ContainerIdentity } from '../identity/source.js';

@@ -1,8 +1,8 @@
 import type { ContainerCounters } from 'bpf-linker-napi';
+import type { CgroupKey } from '../cgroups/path.js';
+import { seriesKey, type ContainerIdentity } from '../identity/source.js';
 import { addCounters } from './counters.js';
 import type { ContainerSeries } from './families.js';
-import { type ContainerIdentity, seriesKey } from '../identity/source.js';
-import type { CgroupKey } from '../cgroups/path.js';
 
 /** A container whose cgroup is gone, with its final values. */
 interface Ended {

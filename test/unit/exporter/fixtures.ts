@@ -10,11 +10,11 @@ import {
 import { KernscaleError } from '../../../common/errors.js';
 import type { CgroupKey } from '../../../exporter/cgroups/path.js';
 import type { Format } from '../../../exporter/exposition/format.js';
-import type { ContainerSeries } from '../../../exporter/series/families.js';
 import type { ContainerIdentity, PodIdentity } from '../../../exporter/identity/source.js';
 import type { ProfileService } from '../../../exporter/profile/route.js';
-import { renderContainers, type RenderOptions } from '../../../exporter/series/render.js';
 import { SelfMetrics } from '../../../exporter/self-metrics.js';
+import type { ContainerSeries } from '../../../exporter/series/families.js';
+import { renderContainers, type RenderOptions } from '../../../exporter/series/render.js';
 
 /** Bounds as the kernel side has them: 2^-20 to 2^6 seconds, 2^9 to 2^26 bytes. */
 export const BOUNDS = {

@@ -14,9 +14,9 @@ import { Exporter } from '../../../exporter/exporter.js';
 import { KubernetesSource } from '../../../exporter/identity/kubernetes.js';
 import { knownPod, type KnownPod, type Pod } from '../../../exporter/identity/pods.js';
 import { createApp } from '../../../exporter/web.js';
-import { BOUNDS, HandMadeProbes, NO_PROFILES } from './fixtures.js';
 import { eventually, LoopbackApi } from '../loopback-api.js';
 import { asText, readDelimited } from './exposition/protobuf-reader.js';
+import { BOUNDS, HandMadeProbes, NO_PROFILES } from './fixtures.js';
 
 const UID = '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11';
 const ID = 'ab'.repeat(32);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { NO_LABELS } from '../../../../exporter/exposition/labels.js';
 import { classicLayout, nativeLayout } from '../../../../exporter/exposition/histogram.js';
+import { NO_LABELS } from '../../../../exporter/exposition/labels.js';
 import { ProtobufSamples } from '../../../../exporter/exposition/protobuf.js';
 import { ProtobufWriter } from '../../../../exporter/exposition/writers.js';
 import {

@@ -1,14 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import type { TextFormat } from '../../../../exporter/exposition/format.js';
 import { classicLayout } from '../../../../exporter/exposition/histogram.js';
 import { labelText, NO_LABELS } from '../../../../exporter/exposition/labels.js';
-import type { TextFormat } from '../../../../exporter/exposition/format.js';
+import { TextSamples } from '../../../../exporter/exposition/text.js';
+import { TextWriter } from '../../../../exporter/exposition/writers.js';
 import type { ContainerSeries } from '../../../../exporter/series/families.js';
 import { SeriesLimiter } from '../../../../exporter/series/limit.js';
 import { renderContainers, type RenderOptions } from '../../../../exporter/series/render.js';
-import { TextSamples } from '../../../../exporter/exposition/text.js';
-import { TextWriter } from '../../../../exporter/exposition/writers.js';
 import {
   BOUNDS,
   busyCounters,

@@ -5,10 +5,10 @@ import path from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { pino } from 'pino';
-import { type ContainerIdentity, detectSource } from '../../../../exporter/identity/source.js';
+import type { CgroupKey } from '../../../../exporter/cgroups/path.js';
 import { parseHostPath, unitIdentity } from '../../../../exporter/host/path.js';
 import { HostSource } from '../../../../exporter/host/source.js';
-import type { CgroupKey } from '../../../../exporter/cgroups/path.js';
+import { detectSource, type ContainerIdentity } from '../../../../exporter/identity/source.js';
 import { eventually } from '../../loopback-api.js';
 
 const ID = '5f2b6a0c9d8e7f6a5b4c3d2e1f00112233445566778899aabbccddeeff001122';

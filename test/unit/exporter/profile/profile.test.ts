@@ -1,8 +1,8 @@
 import type { Mapping, StackSample } from 'bpf-linker-napi';
 import { expect } from 'chai';
 import { Profile } from 'pprof-format';
-import { ModuleTable, Recorder } from '../../../../exporter/profile/recording.js';
 import { folded, pprof, type Profile as Taken } from '../../../../exporter/profile/profile.js';
+import { ModuleTable, Recorder } from '../../../../exporter/profile/recording.js';
 
 const LIBRARY = { offset: 0x1000, device: 1, inode: 7n, path: '/lib/libx.so' };
 const MAPPINGS: Mapping[] = [

@@ -8,8 +8,8 @@ import { pino } from 'pino';
 import { Profiler } from '../../../../exporter/profile/profiler.js';
 import {
   parseProfileRequest,
-  type ProfileService,
   serveProfile,
+  type ProfileService,
 } from '../../../../exporter/profile/route.js';
 
 describe('requests for a profile', () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { ContainerTable } from '../../../../exporter/series/containers.js';
 import type { CgroupKey } from '../../../../exporter/cgroups/path.js';
+import { ContainerTable } from '../../../../exporter/series/containers.js';
 import { cgroup, HandMadeProbes, identity, podIndex } from '../fixtures.js';
 
 const web = identity();

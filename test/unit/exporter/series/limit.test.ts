@@ -9,8 +9,8 @@ import {
 } from 'bpf-linker-napi';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { MAX_LINES, PeerLimiter, SeriesLimiter } from '../../../../exporter/series/limit.js';
 import { peerSince } from '../../../../exporter/series/counters.js';
+import { MAX_LINES, PeerLimiter, SeriesLimiter } from '../../../../exporter/series/limit.js';
 import {
   BOUNDS,
   BY_DEFAULT,
