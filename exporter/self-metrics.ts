@@ -27,7 +27,7 @@ export interface SelfState {
   readonly costs: readonly ProgramCost[];
 }
 
-/** One percent of the time: timing costs little, and covers every program often enough. */
+/** One percent of the time: timing adds about as much to the cost of the programs, and covers each often enough. */
 const BURST_MS = 50;
 const BURST_EVERY_MS = 5000;
 

@@ -10,7 +10,7 @@ export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
   protobuf: 'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited',
 };
 
-/** A piece of an exposition that is empty: it only gives other work of the process its turn. */
+/** Empty piece of an exposition, which only gives other work of the process its turn. */
 export const NOTHING = new Uint8Array();
 
 /** OpenMetrics requires an end marker; the other formats have none. */

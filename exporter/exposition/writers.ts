@@ -18,7 +18,7 @@ const LONGEST_VARINT = 10;
 /** Appends to a buffer that grows as needed. */
 class ByteWriter {
   protected bytes = Buffer.alloc(0);
-  /** Where the next byte goes. */
+  /** Position of the next byte. */
   protected end = 0;
 
   /** @param capacity bytes expected between one `take` and the next */

@@ -83,7 +83,7 @@ describe('conservation of thread time at /metrics', function () {
     return { child, line: async () => (await lines.next()).value as string };
   }
 
-  it('holds for random lives under frequent scrapes, of which no counter goes backwards', async () => {
+  it('holds for random lives under frequent scrapes, and no counter decreases', async () => {
     const url = await startExporter();
     const { child, line } = startLives();
     await line();

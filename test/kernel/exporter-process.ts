@@ -34,7 +34,7 @@ export class ExporterProcess {
   }
 }
 
-/** Ends a process, unless it has ended, and answers its exit status. */
+/** Ends a process, unless it has ended, and returns its exit status. */
 export async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
   if (child.exitCode === null && child.signalCode === null) {
     child.kill(signal);

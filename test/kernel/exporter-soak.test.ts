@@ -87,7 +87,7 @@ async function text(url: string): Promise<string> {
   return (await fetch(`${url}/metrics`)).text();
 }
 
-/** What JavaScript holds, buffers outside of its heap included, as the exporter tells. */
+/** Memory of JavaScript, buffers outside of its heap included, as the exporter reports it. */
 async function used(url: string): Promise<number> {
   const exposition = await text(url);
   const value = (name: string) => Number(new RegExp(`^${name} (.+)$`, 'm').exec(exposition)![1]);

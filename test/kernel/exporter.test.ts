@@ -242,7 +242,7 @@ describe('kernscale-exporter on this kernel', function () {
     expect((await fetch(`${url}/metrics`, { headers: { authorization } })).status).to.equal(200);
   });
 
-  it('measures as many containers as it is told to, and counts those it does not', async () => {
+  it('measures as many containers as configured, and counts the others as folded', async () => {
     api.put(podOf(ID));
     makeContainer(ID);
     const few = await start(['--containers.max', '1']).url();
@@ -252,7 +252,7 @@ describe('kernscale-exporter on this kernel', function () {
     expect(await value(many, FOLDED)).to.equal(0);
   });
 
-  it('attaches only the probes it is told to', async () => {
+  it('attaches only the configured probes', async () => {
     const exporter = start(['--no-probe.tcp', '--no-probe.sampling']);
     const url = await exporter.url();
     expect(await value(url, /^kernscale_probe_attached\{probe="scheduler"/)).to.equal(1);

@@ -183,7 +183,7 @@ describe('Prometheus with native histograms', function () {
     expect(await one(`histogram_quantile(1, ${bytes})`)).to.equal(131_072);
   });
 
-  it('answers the built-in signal of what is waited for, once, whichever histograms it keeps', async () => {
+  it('evaluates the built-in signal for waits once, whichever histograms it keeps', async () => {
     const { edges } = builtInSignals(`${WINDOW_SECONDS}s`);
     const answers = (await prometheus.query(edges!)).map(
       ([{ workload }, value]) => [workload, value] as const,

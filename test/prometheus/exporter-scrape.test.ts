@@ -26,7 +26,7 @@ describe('Prometheus', function () {
 
   const query = (expression: string) => prometheus.query(expression);
 
-  /** Serves the same two containers in one format, whatever is asked for. */
+  /** Serves the same two containers in one format, whatever is requested. */
   async function serve(format: TextFormat): Promise<object> {
     const series = [
       { identity: identity(), counters: busyCounters(1), live: true },

@@ -104,7 +104,7 @@ describe('the exporter over HTTP', () => {
     });
   }
 
-  it('serves OpenMetrics, compressed, to a Prometheus that asks for it', async () => {
+  it('serves OpenMetrics, compressed, to a Prometheus that requests it', async () => {
     await pods.synced;
     const { headers, body } = await get('/', {
       accept:
@@ -167,12 +167,12 @@ describe('the exporter over HTTP', () => {
     [PROTOBUF.replace('delimited', 'compact-text') + ',' + PROTOBUF + ';q=0.5', PROTOBUF],
   ];
   for (const [accept, contentType] of NEGOTIATED) {
-    it(`answers Accept: ${accept}`, async () => {
+    it(`responds to Accept: ${accept}`, async () => {
       expect((await get('/metrics', { accept })).headers['content-type']).to.equal(contentType);
     });
   }
 
-  it('compresses for those who want it only', async () => {
+  it('compresses only on request', async () => {
     for (const [encoding, expected] of [
       ['gzip', 'gzip'],
       ['br, gzip;q=0.5', 'gzip'],
@@ -223,21 +223,21 @@ describe('the exporter over HTTP', () => {
     early.close();
   });
 
-  it('answers HEAD without a body, and 404 and 405 where due', async () => {
+  it('responds to HEAD without a body, and with 404 and 405 where due', async () => {
     const head = await get('/metrics', {}, 'HEAD');
     expect([head.status, head.body.length]).to.deep.equal([200, 0]);
     expect((await get('/nowhere')).status).to.equal(404);
     expect((await get('/metrics', {}, 'POST')).status).to.equal(405);
   });
 
-  it('goes on with what it knows while the API is down', async () => {
+  it('continues with known pods while the API is down', async () => {
     await pods.synced;
     await api.stop();
     await eventually('the outage is noticed', () => logged.length > 0);
     expect((await get('/metrics')).body.toString()).to.match(ONCPU);
   });
 
-  it('answers 500 when the kernel cannot be read, and says why in the log', async () => {
+  it('responds with 500 when the kernel cannot be read, and logs the reason', async () => {
     probes.read = () => {
       throw new Error('the maps are gone');
     };

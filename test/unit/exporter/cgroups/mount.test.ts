@@ -53,14 +53,14 @@ describe('the mount of cgroup2', () => {
       rmSync(procfs, { recursive: true });
     });
 
-    it('must lie below the directory that was asked for', () => {
+    it('must be below the requested directory', () => {
       mountinfo(`1 0 0:1 / ${procfs} rw - cgroup2 c rw\n2 0 0:2 / /tmp rw - cgroup2 c rw`);
       expect(findCgroupMount(procfs, procfs).mountPoint).to.equal(procfs);
       expect(findCgroupMount(procfs, path.dirname(procfs)).mountPoint).to.equal(procfs);
       expect(codeOf(() => findCgroupMount(procfs, '/nonexistent'))).to.equal('CGROUP2_MISSING');
     });
 
-    it('says when only a part of the hierarchy is visible', () => {
+    it('reports when only a part of the hierarchy is visible', () => {
       mountinfo(`1 0 0:1 / ${procfs} rw - cgroup2 c rw`);
       expect(findCgroupMount(procfs)).to.deep.equal({ mountPoint: procfs, wholeHierarchy: false });
     });

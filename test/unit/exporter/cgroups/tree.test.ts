@@ -12,7 +12,7 @@ import { eventually } from '../../loopback-api.js';
 const POD = 'kubepods.slice/kubepods-pod0b4e9e2a_6f2d_4c1b_9d59_6f2f2c0d7e11.slice';
 const scope = (digit: string) => `cri-containerd-${digit.repeat(64)}.scope`;
 
-/** Real directories, and a kernel that tells of them when it is told to; the real one is in test/kernel. */
+/** Real directories, and a kernel whose events the test triggers; the real one is in test/kernel. */
 describe('the tree of cgroups', () => {
   let root: string;
   let tree: CgroupTree;
@@ -70,7 +70,7 @@ describe('the tree of cgroups', () => {
     expect(changes).to.equal(0);
   });
 
-  it('knows those that the kernel tells of, once a burst', () => {
+  it('knows those that the kernel reports, and notifies once per burst', () => {
     open();
     make(`${POD}/${scope('a')}`);
     make(`${POD}/${scope('b')}`);
@@ -86,7 +86,7 @@ describe('the tree of cgroups', () => {
     expect(changes).to.equal(3);
   });
 
-  it('takes what it is told of twice, or late, for what it is', () => {
+  it('handles events that arrive twice or late', () => {
     make(`${POD}/${scope('a')}`);
     make(`${POD}/${scope('b')}`);
     remove(`${POD}/${scope('b')}`);
@@ -96,7 +96,7 @@ describe('the tree of cgroups', () => {
     expect(changes).to.equal(1);
   });
 
-  it('looks for itself when the kernel could not tell of all', () => {
+  it('scans when the kernel has dropped events', () => {
     open();
     make(`${POD}/${scope('a')}`);
     tell();
@@ -110,7 +110,7 @@ describe('the tree of cgroups', () => {
     expect(ids()).to.deep.equal(['b', 'c']);
   });
 
-  it('looks every second where the kernel cannot tell', async () => {
+  it('scans every second where the kernel reports no events', async () => {
     open(parseCgroupPath, false);
     make(`${POD}/${scope('a')}`);
     await eventually('a', () => ids().join() === 'a', 3000);
@@ -118,7 +118,7 @@ describe('the tree of cgroups', () => {
     await eventually('nothing', () => ids().length === 0, 3000);
   });
 
-  it('knows the pods too, and what is in them, if it is to', () => {
+  it('follows pods and their containers, if the parser reads both', () => {
     make(`${POD}/${scope('a')}`);
     open((file) => parseCgroupPath(file) ?? parsePodPath(file));
     untold = [];
@@ -131,7 +131,7 @@ describe('the tree of cgroups', () => {
     expect(tree.containers.size).to.equal(3);
   });
 
-  it('is not troubled by what goes on inside a container or beside the pods', () => {
+  it('ignores changes inside containers and beside the pods', () => {
     make(`${POD}/${scope('a')}`);
     open();
     untold = [];

@@ -36,14 +36,14 @@ describe('the pods of a node', () => {
     await eventually('watching', () => api.watching === 1);
   }
 
-  it('are asked for by the name of the node', async () => {
+  it('are requested by the name of the node', async () => {
     api.put({ metadata: { namespace: 'shop', name: 'a' } });
     await watch();
     expect(api.requests[0]!.url.searchParams.get('fieldSelector')).to.equal('spec.nodeName=Node-7');
     expect(logged).to.deep.equal([]);
   });
 
-  it('are kept as what is said of them, listed or told of later', async () => {
+  it('are kept as identities, whether listed or watched', async () => {
     const uid = (name: string) => ({ metadata: { namespace: 'shop', name, uid: `uid-${name}` }, spec: {} });
     api.put(uid('a'));
     await watch();

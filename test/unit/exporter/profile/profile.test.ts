@@ -49,7 +49,7 @@ function taken(): Taken {
 }
 
 describe('a recording of stacks', () => {
-  it('counts the same place of several processes as one, and drops what leads nowhere', () => {
+  it('counts the same location of several processes as one, and drops frames outside of any module', () => {
     const { stacks, frames } = taken().recording;
     expect(stacks.map(({ count, frames: { length } }) => [count, length])).to.deep.equal([
       [2, 3],
@@ -59,7 +59,7 @@ describe('a recording of stacks', () => {
     expect(frames.map(({ address }) => address)).to.deep.equal([-500, -401, 0x5010, 0xa004, 0x5020]);
   });
 
-  it('is bounded, and says what it left out', () => {
+  it('is bounded, and counts what it drops', () => {
     const recorder = new Recorder();
     const modules = new ModuleTable();
     modules.update([{ pid: 10, start: 0, end: 1e6, offset: 0, device: 1, inode: 1n, path: '/x' }]);
@@ -71,7 +71,7 @@ describe('a recording of stacks', () => {
     expect([recorder.stacks.length, recorder.dropped]).to.deep.equal([20_000, 50]);
   });
 
-  it('keeps what a process had mapped when it has ended', () => {
+  it('keeps the mappings of a process that has ended', () => {
     const modules = new ModuleTable();
     modules.update(MAPPINGS);
     modules.update([MAPPINGS[0]!]);
@@ -85,7 +85,7 @@ describe('a recording of stacks', () => {
     );
   });
 
-  it('is written as pprof has it', () => {
+  it('is written as pprof', () => {
     const profile = Profile.decode(pprof(taken()));
     const text = (index: number | bigint) => profile.stringTable.strings[Number(index)];
     expect(profile.sample.map(({ value }) => value.map(Number))).to.deep.equal([

@@ -15,7 +15,7 @@ import {
 describe('requests for a profile', () => {
   const parse = (query: string) => parseProfileRequest(new URLSearchParams(query));
 
-  it('name a pod, and may say more', () => {
+  it('name a pod, and may have more parameters', () => {
     expect(parse('namespace=shop&pod=web-1')).to.deep.equal({
       namespace: 'shop',
       pod: 'web-1',
@@ -103,7 +103,7 @@ describe('GET /profile', () => {
     string,
     [status: number, code: string, query: string, given: Partial<ProfileService>]
   > = {
-    'what is asked wrongly': [400, 'BAD_PROFILE_REQUEST', 'pod=web-1', {}],
+    'a wrong parameter': [400, 'BAD_PROFILE_REQUEST', 'pod=web-1', {}],
     'everything when it is off': [403, 'PROFILE_DISABLED', WEB, { isAllowed: () => false }],
     'pods of other nodes': [404, 'POD_UNKNOWN', 'namespace=shop&pod=web-2', {}],
     'everything when the kernel cannot': [501, 'PROFILE_UNAVAILABLE', WEB, { profiler: undefined }],
@@ -124,7 +124,7 @@ describe('GET /profile', () => {
     expect((await ask(WEB)).status).to.equal(500);
   });
 
-  it('answers HEAD at once, without a profile', async () => {
+  it('responds to HEAD at once, without a profile', async () => {
     const answer = await ask('namespace=shop&pod=web-1&seconds=50', 'HEAD');
     expect(answer.status).to.equal(200);
     expect(answer.headers.get('content-type')).to.equal('application/octet-stream');

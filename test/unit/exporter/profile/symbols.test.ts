@@ -78,7 +78,7 @@ describe('names in ELF files', () => {
     expect(open(stripped).buildId).to.equal('abcdef12').and.equal(open(debug).buildId);
   });
 
-  it('are found by where in the file the code is', () => {
+  it('are found by offset in the file', () => {
     const bytes = readFileSync(program);
     const { start, size } = listed(program).find(({ name }) => name === 'hidden')!;
     const elf = open(program);
@@ -110,7 +110,7 @@ describe('names in ELF files', () => {
     );
   });
 
-  it('are not looked for in anything else', () => {
+  it('are not read from other files', () => {
     expect(Elf.open(readerOf(Buffer.from('#!/bin/sh\n'.padEnd(100))))).to.equal(undefined);
     expect(Elf.open(readerOf(Buffer.alloc(0)))).to.equal(undefined);
   });

@@ -49,7 +49,7 @@ describe('the container table', () => {
     expect(oncpu(3)).to.deep.equal({});
   });
 
-  it('gives up on a sandbox after a minute, but not on a container the API tells of late', () => {
+  it('stops tracking a sandbox after a minute, but not a container that the API reports late', () => {
     const both: [bigint, CgroupKey][] = [
       [1n, cgroup('pod-1', 'pause')],
       [2n, cgroup('pod-1', 'aa')],
@@ -76,7 +76,7 @@ describe('the container table', () => {
     expect(oncpu(3601)).to.deep.equal({ [web.pod]: 4 });
   });
 
-  it('keeps measuring pods the API does not know, however long it stays silent', () => {
+  it('keeps measuring pods that the API does not report, however long', () => {
     observe(0, [1n, cgroup('pod-1', 'aa')]);
     observe(3600, [1n, cgroup('pod-1', 'aa')]);
     probes.run(1n, 1);
@@ -84,7 +84,7 @@ describe('the container table', () => {
     expect(oncpu(3601)).to.deep.equal({ [web.pod]: 1 });
   });
 
-  it('frees the slot of a dead container and serves its final values for as long as told', () => {
+  it('frees the slot of a terminated container and exports its final values for the configured time', () => {
     observe(0, [1n, cgroup('pod-1', 'aa')]);
     table.setPods(WEB, 0);
     probes.run(1n, 7);
@@ -110,7 +110,7 @@ describe('the container table', () => {
     expect(oncpu(101)).to.deep.equal({});
   });
 
-  it('names a container that died before the API told of it', () => {
+  it('names a container that ended before the API reported it', () => {
     observe(0, [1n, cgroup('pod-1', 'aa')]);
     probes.run(1n, 0.05);
     observe(1);
@@ -145,13 +145,13 @@ describe('the container table', () => {
       expect(byContainer(34)).to.have.length(0);
     });
 
-    it('includes containers that came and went without the API telling of them', () => {
+    it('includes containers that came and went without the API reporting them', () => {
       table.setPods(PODS, 0);
       observe(0, [1n, POD_1], [2n, cgroup('pod-1', 'short')]);
       probes.run(2n, 0.04);
       observe(1, [1n, POD_1]);
       table.terminate(probes.read(), 1);
-      expect(byContainer(2), 'the API may still tell').to.deep.equal([['', 0, true]]);
+      expect(byContainer(2), 'the API may still report it').to.deep.equal([['', 0, true]]);
       expect(byContainer(12)).to.deep.equal([['', 0.04, true]]);
       expect(byContainer(500), 'for as long as the pod lives').to.deep.equal([['', 0.04, true]]);
     });
@@ -170,7 +170,7 @@ describe('the container table', () => {
     });
   });
 
-  it('does not keep what ended while nobody scrapes', () => {
+  it('does not keep terminated containers without scrapes', () => {
     table.setPods(WEB, 0);
     observe(0, [1n, cgroup('pod-1', 'aa')]);
     observe(1);
@@ -196,7 +196,7 @@ describe('the container table', () => {
     expect(oncpu(5050)).to.deep.equal({});
   });
 
-  it('keeps the name of a pod that the API has forgotten before its container ended', () => {
+  it('keeps the name of a pod that is deleted from the API before its container ends', () => {
     observe(0, [1n, cgroup('pod-1', 'aa')]);
     table.setPods(WEB, 0);
     table.setPods(new Map(), 1);
@@ -219,7 +219,7 @@ describe('the container table', () => {
     expect(table.counts()).to.include({ exported: 1, folded: 0 });
   });
 
-  it('never lets a counter go backwards or loses a slot, whatever comes and goes', () => {
+  it('never decreases a counter or loses a slot, whatever comes and goes', () => {
     const step = fc.record({
       live: fc.uniqueArray(fc.integer({ min: 1, max: 6 })),
       runs: fc.array(fc.tuple(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 9 }))),

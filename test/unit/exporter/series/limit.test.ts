@@ -86,7 +86,7 @@ function anyCounters(): fc.Arbitrary<ContainerCounters> {
     );
 }
 
-/** Busy with every reason, operation, device and peer there can be. */
+/** Counters with every reason, operation, device and peer there can be. */
 function fullest(): ContainerCounters {
   const seconds = histogram(BOUNDS.seconds);
   return counters(1, {
@@ -183,7 +183,7 @@ describe('peers without a name of their own', () => {
     expect(limiter.limit(all, 2, 0)).to.deep.equal(all);
   });
 
-  it('are `other`, which goes on when one of them becomes the longest wait', () => {
+  it('are `other`, which continues when one of them becomes the longest wait', () => {
     const limiter = new PeerLimiter();
     expect(waits(limiter.limit([peer('a', 8), peer('b', 4), peer('c', 2)], 2, 0))).to.deep.equal({
       a: 8,
@@ -196,7 +196,7 @@ describe('peers without a name of their own', () => {
     expect(waits(third)).to.deep.equal({ c: 32, other: 18 });
   });
 
-  it('outrank a peer that was waited for in former days', () => {
+  it('outrank a peer whose wait is hours old', () => {
     const limiter = new PeerLimiter();
     limiter.limit([peer('old', 60), peer('b', 0), peer('c', 0)], 2, 0);
     const hours = 3 * 3600;
@@ -204,7 +204,7 @@ describe('peers without a name of their own', () => {
     expect(waits(named)).to.deep.equal({ b: 2, other: 0.1 });
   });
 
-  it('never make a counter go backwards, and lose nothing', () => {
+  it('never decrease a counter, and lose nothing', () => {
     const growths = fc.array(fc.array(fc.nat(50), { minLength: 6, maxLength: 6 }), {
       minLength: 1,
       maxLength: 12,
@@ -234,7 +234,7 @@ describe('peers without a name of their own', () => {
     );
   });
 
-  it('count anew when the kernel has forgotten them meanwhile', () => {
+  it('start over when the kernel has evicted them in between', () => {
     expect(peerSince(peer('a', 1, 1), peer('a', 8, 5))).to.deep.equal(peer('a', 1, 1));
     const limiter = new PeerLimiter();
     limiter.limit([peer('a', 8), peer('b', 4), peer('c', 2)], 2, 0);
