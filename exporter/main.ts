@@ -19,7 +19,13 @@ import { findCgroupMount } from './cgroups/mount.js';
 import { Exporter } from './exporter.js';
 import { parseExporterFlags, type ExporterFlags } from './flags.js';
 import { KubernetesSource, watchPods } from './identity/kubernetes.js';
-import { detectSource, findApi, hasCluster, type DetectedSource, type Source } from './identity/source.js';
+import {
+  detectSource,
+  findApi,
+  isClusterConfigured,
+  type DetectedSource,
+  type Source,
+} from './identity/source.js';
 import { openSampler, profileService } from './profile/route.js';
 import { createApp } from './web.js';
 
@@ -37,7 +43,7 @@ await runMain('kernscale-exporter', async (argv) => {
 /** Reads every file that the flags name, and changes nothing. */
 async function check(flags: ExporterFlags): Promise<void> {
   await webConfigOf(flags, createLogger(flags.log));
-  if (flags.source !== 'host' && hasCluster(flags.kubeconfig)) await findApi(flags.kubeconfig);
+  if (flags.source !== 'host' && isClusterConfigured(flags.kubeconfig)) await findApi(flags.kubeconfig);
   process.stdout.write('The configuration is good.\n');
 }
 
@@ -46,7 +52,7 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
   const stopped = terminationSignal();
   const web = await webConfigOf(flags, log);
   const cgroupRoot = cgroupRootOf(flags, log);
-  const { choice, reason } = detectSource(flags.source, hasCluster(flags.kubeconfig), cgroupRoot);
+  const { choice, reason } = detectSource(flags.source, isClusterConfigured(flags.kubeconfig), cgroupRoot);
   const openSource = await sourceOf(choice, flags, log);
   const probes = attach(flags, cgroupRoot, log);
   const profiling = (): boolean => flags.profile ?? web?.authenticates ?? false;

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { errorMessage, KernscaleError } from '../../common/errors.js';
+import { KernscaleError } from '../../common/errors.js';
 
 export interface CgroupMount {
   mountPoint: string;
@@ -27,7 +27,7 @@ export function findCgroupMount(procfs: string, below?: string): CgroupMount {
   const where = below === undefined ? '' : ` at or below ${below}`;
   throw new KernscaleError(
     'CGROUP2_MISSING',
-    `no cgroup2 file system is mounted${where}; mount the host's /sys/fs/cgroup and name it with --path.cgroupfs`,
+    `no cgroup2 file system is mounted${where}; mount the host's /sys/fs/cgroup and set --path.cgroupfs to its mount point`,
   );
 }
 
@@ -56,10 +56,8 @@ function readMountinfo(procfs: string): string {
   const file = path.join(procfs, 'self', 'mountinfo');
   try {
     return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new KernscaleError(
-      'PROCFS_MISSING',
-      `cannot read ${file} (${errorMessage(error)}); name the mount of procfs with --path.procfs`,
-    );
+  } catch (cause) {
+    const message = `cannot read ${file}; set --path.procfs to the mount point of procfs`;
+    throw new KernscaleError('PROCFS_MISSING', message, { cause });
   }
 }

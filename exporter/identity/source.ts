@@ -60,12 +60,16 @@ const LEVELS = 3;
 /**
  * Detects which source fits this machine.
  *
- * @param hasCluster a kubeconfig is named, or this process runs in a pod
+ * @param isConfigured a kubeconfig is named, or this process runs in a pod
  * @param cgroupRoot mount point of cgroup2
  */
-export function detectSource(choice: SourceChoice, hasCluster: boolean, cgroupRoot: string): DetectedSource {
+export function detectSource(
+  choice: SourceChoice,
+  isConfigured: boolean,
+  cgroupRoot: string,
+): DetectedSource {
   if (choice !== 'detect') return { choice, reason: '--source is set' };
-  if (hasCluster) return { choice: 'kubernetes', reason: 'a cluster is configured' };
+  if (isConfigured) return { choice: 'kubernetes', reason: 'a cluster is configured' };
   const kubepods = findKubepods(cgroupRoot, LEVELS);
   if (kubepods) return { choice: 'kubernetes', reason: `a kubelet made ${kubepods}` };
   return { choice: 'host', reason: 'no cluster is configured, and no kubelet has made cgroups here' };
@@ -84,7 +88,7 @@ function findKubepods(directory: string, levels: number): string | undefined {
 }
 
 /** Returns true when a cluster is configured. `~/.kube/config` alone does not count: it may be about any cluster. */
-export function hasCluster(kubeconfig?: string): boolean {
+export function isClusterConfigured(kubeconfig?: string): boolean {
   return kubeconfig !== undefined || inPod() || Boolean(process.env['KUBECONFIG']);
 }
 

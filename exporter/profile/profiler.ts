@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { StackSample, StackSampler } from 'bpf-linker-napi';
 import { KernscaleError } from '../../common/errors.js';
 import type { Profile } from './profile.js';
-import { ModuleTable, Recorder, type Recording } from './recording.js';
+import { ModuleTable, named, Recorder, type Recording } from './recording.js';
 
 export const PROFILE_FORMATS = ['pprof', 'folded'] as const;
 export type ProfileFormat = (typeof PROFILE_FORMATS)[number];
@@ -107,14 +107,11 @@ export class Profiler {
   }
 
   #kernelNames({ frames }: Recording): ReadonlyMap<number, string> {
-    const addresses = [...frames.entries()].filter(([, { inKernel }]) => inKernel);
-    const names = this.options.sampler.kernelNames(addresses.map(([, { address }]) => address));
-    return new Map(
-      addresses.flatMap(([index, { address }]) => {
-        const name = names.get(address);
-        return name === undefined ? [] : [[index, name] as const];
-      }),
+    const wanted = frames.flatMap(({ inKernel, address }, index) =>
+      inKernel ? [[index, address] as const] : [],
     );
+    const names = this.options.sampler.kernelNames(wanted.map(([, address]) => address));
+    return new Map(named(wanted, names));
   }
 
   #notes({ recording: { dropped }, lost }: Recorded): string[] {

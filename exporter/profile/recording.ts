@@ -135,6 +135,17 @@ export class Recorder implements Recording {
   }
 }
 
+/** Names items by their address, and drops those without a name. */
+export function named(
+  items: Iterable<readonly [index: number, address: number]>,
+  names: ReadonlyMap<number, string>,
+): [index: number, name: string][] {
+  return [...items].flatMap(([index, address]): [number, string][] => {
+    const name = names.get(address);
+    return name === undefined ? [] : [[index, name]];
+  });
+}
+
 /** Every frame but the innermost is a return address, which may be the first byte of another function. */
 function callOf(address: number, depth: number): number {
   return depth === 0 ? address : address - 1;

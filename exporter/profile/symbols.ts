@@ -1,6 +1,6 @@
 import { Elf } from './elf.js';
 import type { ProcessFiles } from './files.js';
-import type { Frame, Module } from './recording.js';
+import { named, type Frame, type Module } from './recording.js';
 
 /** Names of the frames of a recording, from the files of the sampled processes. */
 export interface Symbols {
@@ -12,7 +12,6 @@ export interface Symbols {
 }
 
 type Wanted = readonly (readonly [index: number, address: number])[];
-type Named = readonly (readonly [index: number, name: string])[];
 
 /** Names user-space frames from symbol tables, separate debug files and maps written for perf. */
 export function findSymbols(frames: readonly Frame[], files: ProcessFiles): Symbols {
@@ -29,8 +28,13 @@ export function findSymbols(frames: readonly Frame[], files: ProcessFiles): Symb
     }
     if (!perfMaps.has(module.pid)) perfMaps.set(module.pid, files.perfMap(module.pid));
     const map = perfMaps.get(module.pid);
-    if (map !== undefined) for (const [index, name] of nameInMap(map, wanted)) names.set(index, name);
-    else if (module.path !== '') unreadable.add(module.path);
+    if (map !== undefined) {
+      const inMap = namesInPerfMap(
+        map,
+        wanted.map(([, address]) => address),
+      );
+      for (const [index, name] of named(wanted, inMap)) names.set(index, name);
+    } else if (module.path !== '') unreadable.add(module.path);
   }
   return { names, buildIds, unreadable: [...unreadable] };
 }
@@ -46,13 +50,8 @@ function byModule(frames: readonly Frame[]): Map<Module, (readonly [number, numb
   return wanted;
 }
 
-interface Found {
-  readonly buildId: string;
-  readonly names: Named;
-}
-
 /** Returns undefined when the file cannot be read. */
-function nameInFile(module: Module, wanted: Wanted, files: ProcessFiles): Found | undefined {
+function nameInFile(module: Module, wanted: Wanted, files: ProcessFiles) {
   return files.withModule(module, ({ read }) => {
     const elf = Elf.open(read);
     if (!elf) return { buildId: '', names: [] };
@@ -64,11 +63,7 @@ function nameInFile(module: Module, wanted: Wanted, files: ProcessFiles): Found 
     );
     const all = [...addresses.values()];
     const functions = fromDebugFile(elf, module, all, files) ?? elf.functionsAt(all);
-    const names = [...addresses].flatMap(([index, own]) => {
-      const name = functions.get(own);
-      return name === undefined ? [] : [[index, name] as const];
-    });
-    return { buildId: elf.buildId, names };
+    return { buildId: elf.buildId, names: named(addresses, functions) };
   });
 }
 
@@ -78,17 +73,6 @@ function fromDebugFile(elf: Elf, { pid }: Module, addresses: readonly number[], 
   if (!isStripped || buildId === '') return undefined;
   const path = `/usr/lib/debug/.build-id/${buildId.slice(0, 2)}/${buildId.slice(2)}.debug`;
   return files.with(pid, path, ({ read }) => Elf.open(read)?.functionsAt(addresses));
-}
-
-function nameInMap(map: string, wanted: Wanted): Named {
-  const found = namesInPerfMap(
-    map,
-    wanted.map(([, address]) => address),
-  );
-  return wanted.flatMap(([index, address]) => {
-    const name = found.get(address);
-    return name === undefined ? [] : [[index, name] as const];
-  });
 }
 
 /**

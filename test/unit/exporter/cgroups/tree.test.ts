@@ -17,13 +17,13 @@ describe('the tree of cgroups', () => {
   let root: string;
   let tree: CgroupTree;
   let changes: number;
-  let untold: CgroupEvent[];
+  let pending: CgroupEvent[];
   let listener: ((events: CgroupEvents) => void) | undefined;
 
   beforeEach(() => {
     root = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
     changes = 0;
-    untold = [];
+    pending = [];
     listener = undefined;
   });
   afterEach(() => {
@@ -34,7 +34,7 @@ describe('the tree of cgroups', () => {
   const note = (kind: CgroupEvent['kind'], directory: string) => {
     const inode = (where: string) => statSync(path.join(root, where), { bigint: true }).ino;
     const { dir, base } = path.parse(directory);
-    untold.push({ kind, cgroupId: inode(directory), parentId: inode(dir), name: base });
+    pending.push({ kind, cgroupId: inode(directory), parentId: inode(dir), name: base });
   };
   /** Like mkdir -p. */
   const make = (directory: string) => {
@@ -51,7 +51,7 @@ describe('the tree of cgroups', () => {
     rmdirSync(path.join(root, directory));
   };
   const tell = (lost = 0) => {
-    const events = untold.splice(0);
+    const events = pending.splice(0);
     listener!({ events, lost });
   };
   const kernel = { followCgroups: (given: typeof listener) => (listener = given) };
@@ -102,7 +102,7 @@ describe('the tree of cgroups', () => {
     tell();
     make(`${POD}/${scope('b')}/inner`);
     remove(`${POD}/${scope('a')}`);
-    untold = [];
+    pending = [];
     tell(5);
     expect(ids()).to.deep.equal(['b']);
     make(`${POD}/${scope('c')}`);
@@ -121,7 +121,7 @@ describe('the tree of cgroups', () => {
   it('follows pods and their containers, if the parser reads both', () => {
     make(`${POD}/${scope('a')}`);
     open((file) => parseCgroupPath(file) ?? parsePodPath(file));
-    untold = [];
+    pending = [];
     const podIds = () => [...tree.containers.values()].filter(({ isPod }) => isPod);
     expect(podIds()).to.deep.equal([
       { podUid: '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11', containerId: '', isPod: true },
@@ -134,7 +134,7 @@ describe('the tree of cgroups', () => {
   it('ignores changes inside containers and beside the pods', () => {
     make(`${POD}/${scope('a')}`);
     open();
-    untold = [];
+    pending = [];
     make(`${POD}/${scope('a')}/child/${scope('b')}`);
     make('system.slice/cron.service');
     listener!({

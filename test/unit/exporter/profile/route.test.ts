@@ -6,11 +6,7 @@ import { expect } from 'chai';
 import Koa from 'koa';
 import { pino } from 'pino';
 import { Profiler } from '../../../../exporter/profile/profiler.js';
-import {
-  parseProfileRequest,
-  serveProfile,
-  type ProfileService,
-} from '../../../../exporter/profile/route.js';
+import { parseProfileRequest, serveProfile, type ProfileService } from '../../../../exporter/profile/route.js';
 
 describe('requests for a profile', () => {
   const parse = (query: string) => parseProfileRequest(new URLSearchParams(query));
@@ -92,7 +88,7 @@ describe('GET /profile', () => {
     await once(server, 'close');
   });
 
-  const ask = (query: string, method = 'GET') =>
+  const request = (query: string, method = 'GET') =>
     fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/profile?${query}`, {
       method,
       headers: { connection: 'close' },
@@ -112,21 +108,21 @@ describe('GET /profile', () => {
   for (const [what, [status, code, query, given]] of Object.entries(REFUSALS)) {
     it(`refuses ${what}`, async () => {
       Object.assign(service, given);
-      const answer = await ask(query);
-      expect(answer.status).to.equal(status);
-      expect(await answer.text()).to.match(new RegExp(`\\[${code}\\]\n$`));
+      const response = await request(query);
+      expect(response.status).to.equal(status);
+      expect(await response.text()).to.match(new RegExp(`\\[${code}\\]\n$`));
     });
   }
 
   it('is free again after a failure', async () => {
-    expect((await ask(WEB)).status).to.equal(500);
+    expect((await request(WEB)).status).to.equal(500);
     expect(service.profiler!.busySeconds).to.equal(0);
-    expect((await ask(WEB)).status).to.equal(500);
+    expect((await request(WEB)).status).to.equal(500);
   });
 
   it('responds to HEAD at once, without a profile', async () => {
-    const answer = await ask('namespace=shop&pod=web-1&seconds=50', 'HEAD');
-    expect(answer.status).to.equal(200);
-    expect(answer.headers.get('content-type')).to.equal('application/octet-stream');
+    const response = await request('namespace=shop&pod=web-1&seconds=50', 'HEAD');
+    expect(response.status).to.equal(200);
+    expect(response.headers.get('content-type')).to.equal('application/octet-stream');
   });
 });
