@@ -17,16 +17,12 @@ const LAGS: Readonly<Record<string, (lag: IntervalHistogram) => number>> = {
   p99: (lag) => lag.percentile(99),
 };
 
-export interface ProcessMetricsOptions {
-  /** Exports the lag of the event loop, sampled at this interval. The timer takes CPU time even when idle. */
-  readonly eventLoopLagMs?: number;
-}
-
-/** Registers the metrics of a Node.js process. */
-export function collectProcessMetrics(
-  registry: Registry,
-  { eventLoopLagMs }: ProcessMetricsOptions = {},
-): void {
+/**
+ * Registers the metrics of a Node.js process.
+ *
+ * @param eventLoopLagMs interval of sampling the event loop's lag, whose timer takes CPU time even when idle; none by default
+ */
+export function collectProcessMetrics(registry: Registry, eventLoopLagMs?: number): void {
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: NEVER_MS });
   for (const name of [...MISNAMED, ...Object.keys(LAGS).map(lagName)]) registry.removeSingleMetric(name);
   if (eventLoopLagMs !== undefined) registerLag(registry, eventLoopLagMs);

@@ -5,7 +5,6 @@ import {
   openProbes,
   SIZE_BOUNDS_BYTES,
   TIME_BOUNDS_SECONDS,
-  type Capability,
   type Probes,
   type ProgramStatus,
 } from 'bpf-linker-napi';
@@ -58,7 +57,7 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
   const profiling = (): boolean => flags.profile ?? web?.authenticates ?? false;
   const opened = openSampler(profiling(), log);
   logLimits(opened.programs, log);
-  const capabilities = dropCapabilities(probes, opened.sampler ? ['CAP_SYS_PTRACE'] : []);
+  const capabilities = inOneSentence(() => probes.dropCapabilities(opened.sampler ? ['CAP_SYS_PTRACE'] : []));
   const source = openSource();
   const exporter = new Exporter({
     probes,
@@ -146,13 +145,7 @@ function logLimits(programs: readonly ProgramStatus[], log: Logger): void {
 
 /** A probe that fails is a warning and a metric; without any probe the exporter ends, because it has nothing to export. */
 function attach(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
-  const probes = open(flags, cgroupRoot, log);
-  logLimits(probes.programs, log);
-  return probes;
-}
-
-function open(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
-  return inOneSentence(() =>
+  const probes = inOneSentence(() =>
     openProbes({
       cgroupRoot,
       probes: flags.probes,
@@ -163,10 +156,8 @@ function open(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
       },
     }),
   );
-}
-
-function dropCapabilities(probes: Probes, keep: readonly Capability[]): readonly Capability[] {
-  return inOneSentence(() => probes.dropCapabilities(keep));
+  logLimits(probes.programs, log);
+  return probes;
 }
 
 /** Reduces an error of the addon to one sentence: libbpf's messages, such as the verifier's log, are logged already. */

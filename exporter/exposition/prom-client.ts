@@ -2,7 +2,7 @@ import type { MetricObjectWithValues, MetricValueWithName, Registry } from 'prom
 import { NOTHING, type Family, type Format, type TextFormat } from './format.js';
 import { formatBound } from './histogram.js';
 import { labelPairs, labelText, type Labels } from './labels.js';
-import { familyHead, writeClassicHistogram, writeValue } from './protobuf.js';
+import { familyHead, writeHistogram, writeValue } from './protobuf.js';
 import { familyHeader } from './text.js';
 import { ProtobufWriter, TextWriter } from './writers.js';
 
@@ -66,6 +66,6 @@ function writeHistograms(writer: ProtobufWriter, { name, values }: Metric): void
     const buckets = lines.flatMap(({ labels: { le }, value }) =>
       typeof le === 'number' ? [[le, value] as const] : [],
     );
-    writeClassicHistogram(writer, [labelPairs(labels)], { count: one('_count'), sum: one('_sum'), buckets });
+    writeHistogram(writer, [labelPairs(labels)], { count: one('_count'), sum: one('_sum'), buckets });
   }
 }

@@ -58,14 +58,17 @@ export interface ClassicHistogram {
   readonly buckets: readonly (readonly [upperBound: number, cumulativeCount: number])[];
 }
 
-export function writeClassicHistogram(
+/** @param writeMore writes further fields of the histogram */
+export function writeHistogram(
   writer: ProtobufWriter,
   labels: readonly Uint8Array[],
   histogram: ClassicHistogram,
+  writeMore?: () => void,
 ): void {
   writeMetric(writer, labels, () => {
     writer.message(METRIC.histogram, () => {
       writeClassicFields(writer, histogram);
+      writeMore?.();
     });
   });
 }
@@ -135,11 +138,9 @@ export class ProtobufSamples implements Samples {
   /** Writes both kinds of buckets into one message: the scraper's configuration decides which of them it keeps. */
   histogram(labels: LabelSet, histogram: Histogram): void {
     const { writer, layouts } = this;
-    writeMetric(writer, [this.container.protobuf, labels.protobuf], () => {
-      writer.message(METRIC.histogram, () => {
-        writeClassicFields(writer, classicHistogram(histogram, layouts.classic));
-        writeNativeFields(writer, histogram, layouts.native);
-      });
+    const all = [this.container.protobuf, labels.protobuf];
+    writeHistogram(writer, all, classicHistogram(histogram, layouts.classic), () => {
+      writeNativeFields(writer, histogram, layouts.native);
     });
   }
 }

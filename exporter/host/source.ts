@@ -14,8 +14,10 @@ export interface EngineSockets {
 interface Entry {
   readonly cgroup: HostCgroup;
   identity: ContainerIdentity | undefined;
-  /** Time of the next request to its engine, in ms since 1970; undefined if there is none. */
-  inspectAt: number | undefined;
+  /** Socket of the engine to query for the name; undefined once the name is known. */
+  socket: string | undefined;
+  /** Time of the next query, in ms since 1970. */
+  inspectAt: number;
 }
 
 /** Delay before a failed request is retried: an engine may be restarting. */
@@ -57,48 +59,37 @@ export class HostSource implements Source {
 
   #add(key: string): void {
     const cgroup = parseHostPath(key)!;
-    const unit = cgroup.engine === undefined;
-    this.#entries.set(key, {
-      cgroup,
-      identity: unit ? unitIdentity(key) : undefined,
-      inspectAt: unit ? undefined : 0,
-    });
+    const { engine } = cgroup;
+    const entry: Entry = { cgroup, identity: undefined, socket: undefined, inspectAt: 0 };
+    if (engine === undefined) entry.identity = unitIdentity(key);
+    else if (engine === 'other') entry.identity = containerIdentity(cgroup);
+    else entry.socket = this.sockets[engine];
+    this.#entries.set(key, entry);
     this.#changed = true;
   }
 
   #inspectDue(): void {
     const now = Date.now();
     for (const entry of this.#entries.values()) {
-      if (entry.inspectAt === undefined || entry.inspectAt > now) continue;
+      if (entry.socket === undefined || entry.inspectAt > now) continue;
       entry.inspectAt = now + RETRY_MS;
-      void this.#name(entry);
+      void this.#inspect(entry, entry.socket);
     }
   }
 
   /** Falls back to the container's short id if its engine does not respond. */
-  async #name(entry: Entry): Promise<void> {
-    const { engine, containerId } = entry.cgroup;
-    if (engine === undefined) return;
-    if (engine === 'other') {
-      entry.identity = containerIdentity(entry.cgroup, undefined);
-      entry.inspectAt = undefined;
-    } else {
-      try {
-        // Validating the response takes 13 MB, so the module is loaded only where there is a container to inspect.
-        const { inspectContainer } = await import('./engine.js');
-        entry.identity = containerIdentity(
-          entry.cgroup,
-          await inspectContainer(this.sockets[engine], containerId),
-        );
-        entry.inspectAt = undefined;
-      } catch (error) {
-        if (!entry.identity)
-          this.log.warn(
-            { error: errorMessage(error) },
-            'cannot inspect a container; its short id is its name',
-          );
-        entry.identity ??= containerIdentity(entry.cgroup, undefined);
+  async #inspect(entry: Entry, socket: string): Promise<void> {
+    const { cgroup } = entry;
+    try {
+      // Validating the response takes 13 MB, so the module is loaded only where there is a container to inspect.
+      const { inspectContainer } = await import('./engine.js');
+      entry.identity = containerIdentity(cgroup, await inspectContainer(socket, cgroup.containerId));
+      entry.socket = undefined;
+    } catch (error) {
+      if (!entry.identity) {
+        this.log.warn({ error: errorMessage(error) }, 'cannot inspect a container; its short id is its name');
       }
+      entry.identity ??= containerIdentity(cgroup);
     }
     this.#changed = true;
   }
@@ -112,7 +103,7 @@ function podOf({ cgroup, identity }: Entry): PodIdentity {
 /** Names a container of Compose by its project and service; all replicas of a service are one workload. */
 function containerIdentity(
   { engine = 'other', containerId }: HostCgroup,
-  known: EngineContainer | undefined,
+  known?: EngineContainer,
 ): ContainerIdentity {
   const name = known?.name ?? containerId.slice(0, 12);
   const service = known?.labels['com.docker.compose.service'] ?? name;

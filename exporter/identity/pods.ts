@@ -1,10 +1,13 @@
 import { parseQuantity } from '../../common/quantity.js';
-import { workloadOf, type OwnerReference } from '../../common/workload.js';
+import { workloadOf, type OwnedPod } from '../../common/workload.js';
 import type { ContainerIdentity, PodIdentity } from './source.js';
 
 /** The part of a pod that the exporter reads, as it is on the wire: timestamps are strings, unlike in client-node. */
 export interface Pod {
-  readonly metadata: PodMetadata;
+  readonly metadata: NonNullable<OwnedPod['metadata']> & {
+    readonly uid?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
   readonly spec?: {
     /** Pod-level resources (Kubernetes 1.34 and newer). */
     readonly resources?: Resources;
@@ -17,16 +20,6 @@ export interface Pod {
     readonly initContainerStatuses?: readonly ContainerStatus[];
     readonly ephemeralContainerStatuses?: readonly ContainerStatus[];
   };
-}
-
-interface PodMetadata {
-  readonly namespace?: string;
-  readonly name?: string;
-  readonly uid?: string;
-  readonly creationTimestamp?: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly ownerReferences?: readonly OwnerReference[];
 }
 
 interface Container {
@@ -81,14 +74,10 @@ export function indexPods(pods: readonly KnownPod[]): Map<string, PodIdentity> {
 
 function containersOf(pod: Pod): Map<string, ContainerIdentity> {
   const { spec, status } = pod;
-  const specs = new Map<string, Container>();
-  for (const container of [
-    ...(spec?.containers ?? []),
-    ...(spec?.initContainers ?? []),
-    ...(spec?.ephemeralContainers ?? []),
-  ]) {
-    specs.set(container.name, container);
-  }
+  const { containers: main = [], initContainers = [], ephemeralContainers = [] } = spec ?? {};
+  const specs = new Map(
+    [...main, ...initContainers, ...ephemeralContainers].map((container) => [container.name, container]),
+  );
   const workload = workloadOf(pod);
   const ofPod = {
     namespace: pod.metadata.namespace ?? '',
@@ -110,25 +99,19 @@ function containersOf(pod: Pod): Map<string, ContainerIdentity> {
   return containers;
 }
 
-interface Instance {
-  name: string;
-  containerId: string;
-}
-
 /** Returns the running instance of every container and, after a restart, the one before it. */
-function containerInstances(status: Pod['status']): Instance[] {
-  const statuses: ContainerStatus[] = [
-    ...(status?.containerStatuses ?? []),
-    ...(status?.initContainerStatuses ?? []),
-    ...(status?.ephemeralContainerStatuses ?? []),
-  ];
-  return statuses.flatMap(({ name, containerID, lastState }) => {
-    const instances: Instance[] = [];
-    if (containerID) instances.push({ name, containerId: containerID });
-    const before = lastState?.terminated?.containerID;
-    if (before) instances.push({ name, containerId: before });
-    return instances;
-  });
+function containerInstances(status: Pod['status']): { name: string; containerId: string }[] {
+  const {
+    containerStatuses = [],
+    initContainerStatuses = [],
+    ephemeralContainerStatuses = [],
+  } = status ?? {};
+  const statuses = [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses];
+  return statuses.flatMap(({ name, containerID, lastState }) =>
+    [containerID, lastState?.terminated?.containerID].flatMap((containerId) =>
+      containerId ? [{ name, containerId }] : [],
+    ),
+  );
 }
 
 /** Finest unit of a quantity. */

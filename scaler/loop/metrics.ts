@@ -61,7 +61,7 @@ export class ScalerMetrics {
   readonly #holdReasons = new Set<string>();
 
   constructor() {
-    collectProcessMetrics(this.registry, { eventLoopLagMs: EVENT_LOOP_LAG_MS });
+    collectProcessMetrics(this.registry, EVENT_LOOP_LAG_MS);
   }
 
   decided(record: DecisionRecord): void {

@@ -7,7 +7,7 @@ import { eventually } from '../loopback-api.js';
 describe('the metrics of a Node.js process', () => {
   it('have the lag of the event loop only once it was sampled', async () => {
     const registry = new Registry();
-    collectProcessMetrics(registry, { eventLoopLagMs: 10 });
+    collectProcessMetrics(registry, 10);
     const lags = async () =>
       (await registry.metrics()).match(/^nodejs_eventloop_lag_\w+_seconds .*$/gm) ?? [];
     expect(await lags()).to.deep.equal([]);
@@ -31,7 +31,7 @@ describe('the metrics of a Node.js process', () => {
 
   it('have no name that promtool refuses', async () => {
     const registry = new Registry();
-    collectProcessMetrics(registry, { eventLoopLagMs: 10 });
+    collectProcessMetrics(registry, 10);
     const gauges = (await registry.getMetricsAsJSON()).filter(({ name }) => name.endsWith('_total'));
     expect(gauges.map(({ type }) => String(type))).not.to.include('gauge');
   });

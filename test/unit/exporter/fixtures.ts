@@ -1,4 +1,12 @@
-import { REASONS, STATES, type ContainerCounters, type Costs, type Histogram, type Probes, type Snapshot } from 'bpf-linker-napi';
+import {
+  REASONS,
+  STATES,
+  type ContainerCounters,
+  type Costs,
+  type Histogram,
+  type Probes,
+  type Snapshot,
+} from 'bpf-linker-napi';
 import { KernscaleError } from '../../../common/errors.js';
 import type { CgroupKey } from '../../../exporter/cgroups/path.js';
 import type { Format } from '../../../exporter/exposition/format.js';

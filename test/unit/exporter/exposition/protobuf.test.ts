@@ -4,8 +4,26 @@ import { classicLayout, nativeLayout } from '../../../../exporter/exposition/his
 import { NO_LABELS } from '../../../../exporter/exposition/labels.js';
 import { ProtobufSamples } from '../../../../exporter/exposition/protobuf.js';
 import { ProtobufWriter } from '../../../../exporter/exposition/writers.js';
-import { BOUNDS, busyCounters, BY_DEFAULT, counters, DETAILED, histogram, identity, observedSelfMetrics, rendered } from '../fixtures.js';
-import { asText, messagesOf, numberOf, readDelimited, readMessage, readPackedSints, unzigzag } from './protobuf-reader.js';
+import {
+  BOUNDS,
+  busyCounters,
+  BY_DEFAULT,
+  counters,
+  DETAILED,
+  histogram,
+  identity,
+  observedSelfMetrics,
+  rendered,
+} from '../fixtures.js';
+import {
+  asText,
+  messagesOf,
+  numberOf,
+  readDelimited,
+  readMessage,
+  readPackedSints,
+  unzigzag,
+} from './protobuf-reader.js';
 
 function written(write: (writer: ProtobufWriter) => void): Uint8Array {
   const writer = new ProtobufWriter(1);

@@ -6,7 +6,11 @@ import { expect } from 'chai';
 import Koa from 'koa';
 import { pino } from 'pino';
 import { Profiler } from '../../../../exporter/profile/profiler.js';
-import { parseProfileRequest, serveProfile, type ProfileService } from '../../../../exporter/profile/route.js';
+import {
+  parseProfileRequest,
+  serveProfile,
+  type ProfileService,
+} from '../../../../exporter/profile/route.js';
 
 describe('requests for a profile', () => {
   const parse = (query: string) => parseProfileRequest(new URLSearchParams(query));

@@ -1,9 +1,26 @@
-import { BLOCK_OPS, REASONS, STATES, type BlockIoCounters, type ContainerCounters, type Histogram, type PeerCounters } from 'bpf-linker-napi';
+import {
+  BLOCK_OPS,
+  REASONS,
+  STATES,
+  type BlockIoCounters,
+  type ContainerCounters,
+  type Histogram,
+  type PeerCounters,
+} from 'bpf-linker-napi';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { peerSince } from '../../../../exporter/series/counters.js';
 import { MAX_LINES, PeerLimiter, SeriesLimiter } from '../../../../exporter/series/limit.js';
-import { BOUNDS, BY_DEFAULT, counters, histogram, identity, record, rendered, resultOf } from '../fixtures.js';
+import {
+  BOUNDS,
+  BY_DEFAULT,
+  counters,
+  histogram,
+  identity,
+  record,
+  rendered,
+  resultOf,
+} from '../fixtures.js';
 
 const CONTAINER = identity({ cpuRequest: 0.5, cpuLimit: 1 });
 
