@@ -10,7 +10,7 @@ import { parseKey, type WorkloadKey } from '../core/types.js';
 import { recommended, type Recommended } from '../loop/record.js';
 import type { DecisionRecord, Outcome } from '../loop/records.js';
 import { prometheusFlags } from '../promql/flags.js';
-import { suggestion } from '../rules/nearest.js';
+import { suggestion } from '../yaml/suggestion.js';
 import { askScaler, type ScalerAnswer } from './from-scaler.js';
 import { painter, type Paint } from './paint.js';
 import { actualFlag, parseTime, PAST_TIMEOUT, prometheusOf, withoutSelectors, wrong } from './past.js';

@@ -4,7 +4,7 @@ import { KernscaleError } from '../../common/errors.js';
 import { ACTUAL } from '../backtest/run.js';
 import type { PrometheusOptions } from '../promql/client.js';
 import { prometheusOptions } from '../promql/flags.js';
-import { checkPromql } from '../rules/promql.js';
+import { checkPromql } from '../promql/check.js';
 import type { RuleGroup } from '../rules/types.js';
 
 /** Ranges of the past take Prometheus longer than a round's queries, seconds. */

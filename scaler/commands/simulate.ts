@@ -3,10 +3,9 @@ import { commandLine, flag, parseFlags, seconds } from '../../common/flags.js';
 import { KernscaleError } from '../../common/errors.js';
 import { parseQuantity } from '../../common/quantity.js';
 import { workloadKey } from '../core/types.js';
-import { latencySignal, builtInSignals } from '../rules/signals.js';
+import { latencySignal, builtInSignals } from '../promql/signals.js';
 import type { Assignment } from '../loop/assignments.js';
-import { suggestion } from '../rules/nearest.js';
-import { bindRule } from '../rules/resolve.js';
+import { suggestion } from '../yaml/suggestion.js';
 import type { RuleGroup } from '../rules/types.js';
 import { parseProfile, type Profile } from '../simulate/profile.js';
 import { CAVEAT, report, summarize } from '../simulate/report.js';
@@ -137,7 +136,7 @@ function choose(groups: readonly RuleGroup[], name: string | undefined): Assignm
   if ('scaleTargetRef' in rule) return { key: workloadKey(rule.scaleTargetRef), group, rule };
   const { apiVersion, kind, namespace = 'default' } = rule.match;
   const ref = { apiVersion, kind, namespace, name: 'simulated' };
-  return { key: workloadKey(ref), group, rule: bindRule(rule, ref) };
+  return { key: workloadKey(ref), group, rule: { ...rule, scaleTargetRef: ref } };
 }
 
 /** What the model does not know must be given. */

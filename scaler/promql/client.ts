@@ -1,37 +1,41 @@
 import pLimit, { type LimitFunction } from 'p-limit';
-import { request } from 'undici';
 import { errorCode, errorMessage, KernscaleError } from '../../common/errors.js';
-import { Connection } from './connection.js';
+import { Connection, MAX_RESPONSE_MIB, type HttpResponse } from './connection.js';
 import type { HttpConfig } from './http-config.js';
-import { parseNames } from './names.js';
 import { LOOK_BACK, parseRangeResponse, parseSampleTimes, type Grid, type RangeResult } from './range.js';
-import { failed, parseQueryResponse, type QueryFailed, type QueryResult } from './response.js';
-import { persist, type HttpAnswer } from './retry.js';
+import {
+  failed,
+  parseNamesResponse,
+  parseQueryResponse,
+  type NamesResult,
+  type QueryFailed,
+  type QueryResult,
+} from './response.js';
 
-/** Prometheus runs 20 queries at once by default; we must leave most of them to people. */
+/** Prometheus runs 20 queries at once by default; most of them are left to people. */
 const MAX_CONCURRENT_QUERIES = 8;
 const TIMEOUTS = new Set(['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ABORT_ERR']);
 
 export interface PrometheusOptions {
   /** Base URL, with a path prefix if there is one; `user:password@` becomes basic authentication. */
   readonly url: string;
-  /** Seconds a query may take, connecting and retries included; also sent as the query's own time-out. */
+  /** Seconds that a query may take, connecting and retries included; also sent as the timeout of the query. */
   readonly timeout: number;
   readonly http?: HttpConfig;
   /** Sent with every query, for example `dedup=true` to Thanos. */
   readonly parameters?: readonly (readonly [name: string, value: string])[];
-  /** Called after every query with its outcome (`success` or the failure) and its seconds. */
+  /** Called after every query with its outcome (`success` or the failure) and its duration in seconds. */
   readonly onQuery?: (outcome: string, seconds: number) => void;
 }
 
-/** A client of Prometheus' HTTP API with kept-alive connections and a bounded number of queries at once. */
+/** Client of Prometheus' HTTP API with kept-alive connections and a bounded number of concurrent queries. */
 export class PrometheusClient {
   readonly #options: PrometheusOptions;
   readonly #endpoint: URL;
   readonly #connection: Connection;
   readonly #limit: LimitFunction = pLimit(MAX_CONCURRENT_QUERIES);
 
-  /** @throws KernscaleError `PROMETHEUS_URL` when the URL cannot be used */
+  /** @throws KernscaleError `PROMETHEUS_URL` if the URL is invalid */
   constructor(options: PrometheusOptions) {
     this.#options = options;
     const { endpoint, credentials } = parseUrl(options.url);
@@ -41,39 +45,39 @@ export class PrometheusClient {
   }
 
   /**
-   * Evaluates an instant query. Never throws: what went wrong is in the result.
+   * Evaluates an instant query. Never throws; the result carries the failure.
    *
    * @param time evaluation time in seconds since the epoch
    */
   query(expr: string, time: number): Promise<QueryResult> {
-    return this.#ask('query', { query: expr, time: time.toFixed(3) }, parseQueryResponse);
+    return this.#request('query', { query: expr, time: time.toFixed(3) }, parseQueryResponse);
   }
 
-  /** Evaluates a query at every time of a grid, of which Prometheus takes at most 11,000. Never throws. */
+  /** Evaluates a query at every time of a grid. Prometheus limits the grid to 11,000 times. Never throws. */
   queryRange(expr: string, grid: Grid): Promise<RangeResult> {
     const { from, step, count } = grid;
     const end = from + (count - 1) * step;
     const form = { query: expr, start: from.toFixed(3), end: end.toFixed(3), step: step.toFixed(3) };
-    return this.#ask('query_range', form, (status, body) => parseRangeResponse(status, body, grid));
+    return this.#request('query_range', form, (status, body) => parseRangeResponse(status, body, grid));
   }
 
   /**
-   * Asks when the newest sample of each series of a selector was taken, at every time of a grid. Never throws.
+   * Queries when the newest sample of each series was taken, at every time of a grid. Never throws.
    *
-   * The samples themselves cost Prometheus a fraction of what `timestamp()` costs it at each of many times.
+   * Reading the samples themselves costs Prometheus a fraction of evaluating `timestamp()` at many times.
    */
   sampleTimes(selector: string, grid: Grid): Promise<RangeResult> {
     const { from, step, count } = grid;
     const end = from + (count - 1) * step;
     const range = Math.ceil(end - from + LOOK_BACK);
     const form = { query: `${selector}[${range}s]`, time: end.toFixed(3) };
-    return this.#ask('query', form, (status, body) => parseSampleTimes(status, body, grid));
+    return this.#request('query', form, (status, body) => parseSampleTimes(status, body, grid));
   }
 
-  /** The names of the metrics that had a sample between two times. Never throws. */
-  metricNames(from: number, to: number): Promise<ReturnType<typeof parseNames>> {
+  /** Queries the names of the metrics that have a sample between two times. Never throws. */
+  metricNames(from: number, to: number): Promise<NamesResult> {
     const query = new URLSearchParams({ start: from.toFixed(3), end: to.toFixed(3) });
-    return this.#ask(`label/__name__/values?${query.toString()}`, undefined, parseNames);
+    return this.#request(`label/__name__/values?${query.toString()}`, undefined, parseNamesResponse);
   }
 
   close(): Promise<void> {
@@ -81,49 +85,28 @@ export class PrometheusClient {
   }
 
   /**
-   * @param form sent in the body of a POST, since expressions may be longer than a URL; undefined: a GET
-   * @param parse reads status and body of the answer
+   * @param form sent in the body of a POST, since an expression may be longer than a URL; undefined sends a GET
+   * @param parse reads status and body of the response
    */
-  #ask<T extends { readonly ok: true } | QueryFailed>(
+  #request<T extends { readonly ok: true } | QueryFailed>(
     path: string,
     form: Readonly<Record<string, string>> | undefined,
     parse: (status: number, body: string) => T,
   ): Promise<T | QueryFailed> {
-    return this.#limit(async () => {
-      const started = performance.now();
-      const result = await this.#persist(path, form)
-        .then((answer) => notReadable(answer) ?? parse(answer.status, answer.body))
-        .catch((error: unknown) => transportFailure(error, this.#options.timeout));
-      this.#options.onQuery?.(result.ok ? 'success' : result.failure, (performance.now() - started) / 1000);
-      return result;
-    });
-  }
-
-  #persist(path: string, form: Readonly<Record<string, string>> | undefined): Promise<HttpAnswer> {
-    const { timeout, parameters = [] } = this.#options;
+    const { timeout, parameters = [], onQuery } = this.#options;
     const url = new URL(path, this.#endpoint);
     for (const [name, value] of parameters) url.searchParams.append(name, value);
-    const asked = { ...form, timeout: `${Math.ceil(timeout * 1000)}ms` };
-    const body = form && new URLSearchParams(asked).toString();
-    const deadline = AbortSignal.timeout(timeout * 1000);
-    return persist(() => this.#send(url, body, deadline), timeout, deadline);
-  }
-
-  async #send(url: URL, body: string | undefined, signal: AbortSignal): Promise<HttpAnswer> {
-    const response = await request(url, {
-      dispatcher: await this.#connection.dispatcher(),
-      method: body === undefined ? 'GET' : 'POST',
-      headers: {
-        accept: 'application/json',
-        'accept-encoding': 'identity',
-        ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
-        ...(await this.#connection.headers()),
-      },
-      ...(body === undefined ? {} : { body }),
-      signal,
+    const body =
+      form && new URLSearchParams({ ...form, timeout: `${Math.ceil(timeout * 1000)}ms` }).toString();
+    return this.#limit(async () => {
+      const started = performance.now();
+      const result = await this.#connection
+        .send(url, body)
+        .then((response) => unreadable(response) ?? parse(response.status, response.body))
+        .catch((error: unknown) => transportFailure(error, this.#endpoint.host, timeout));
+      onQuery?.(result.ok ? 'success' : result.failure, (performance.now() - started) / 1000);
+      return result;
     });
-    const { statusCode: status, headers } = response;
-    return { status, body: await response.body.text(), headers };
   }
 }
 
@@ -132,7 +115,7 @@ function parseUrl(text: string): { endpoint: URL; credentials?: Pick<HttpConfig,
   if (!url || !['http:', 'https:'].includes(url.protocol)) {
     throw new KernscaleError(
       'PROMETHEUS_URL',
-      `"${text}" is not the address of a Prometheus; write it like http://prometheus:9090`,
+      `"${text}" is not a valid Prometheus address; write it like http://prometheus:9090`,
     );
   }
   const [username, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)];
@@ -144,24 +127,25 @@ function parseUrl(text: string): { endpoint: URL; credentials?: Pick<HttpConfig,
     : { endpoint: url, credentials: { basic_auth: { username, password } } };
 }
 
-/** Why an answer is none, by its headers. Redirects are not followed: credentials would go along. */
-function notReadable({ status, headers }: HttpAnswer): QueryFailed | undefined {
+/** Failure by the headers of a response. Redirects are not followed, because credentials would go with them. */
+function unreadable({ status, headers }: HttpResponse): QueryFailed | undefined {
   const { location, 'content-encoding': encoding = 'identity' } = headers;
   if (status >= 300 && status < 400 && location !== undefined) {
-    return failed('http', `Prometheus answered HTTP ${status}: it moved to ${String(location)}; ask there`);
+    const message = `Prometheus returned HTTP ${status}, a redirect to ${String(location)}; use that address`;
+    return failed('http', message);
   }
   if (encoding === 'identity') return undefined;
-  return failed('malformed', `the answer is encoded as ${String(encoding)}, which was not asked for`);
+  return failed('malformed', `the response is encoded as ${String(encoding)}, which was not requested`);
 }
 
-function transportFailure(error: unknown, timeout: number): QueryFailed {
+function transportFailure(error: unknown, host: string, timeout: number): QueryFailed {
   const name = error instanceof Error ? error.name : '';
   if (name === 'TimeoutError' || TIMEOUTS.has(errorCode(error) ?? '')) {
-    return failed('timeout', `no answer within ${timeout} s`);
+    return failed('timeout', `no response from Prometheus at ${host} within ${timeout} s`);
   }
   if (error instanceof KernscaleError) return failed('unauthorized', errorMessage(error));
   if (errorCode(error) === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
-    return failed('malformed', 'the answer is too large');
+    return failed('malformed', `the response is larger than ${MAX_RESPONSE_MIB} MiB`);
   }
-  return failed('unreachable', `Prometheus cannot be reached: ${errorMessage(error)}`);
+  return failed('unreachable', `Prometheus at ${host} is unreachable: ${errorMessage(error)}`);
 }

@@ -1,28 +1,41 @@
 import { readFile } from 'node:fs/promises';
-import { Agent, type Dispatcher } from 'undici';
-import { KernscaleError } from '../../common/errors.js';
-import type { HttpConfig, TlsConfig } from './http-config.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, request, type Dispatcher } from 'undici';
+import { errorCode, KernscaleError } from '../../common/errors.js';
+import { VERSIONS as TLS_VERSIONS } from '../../common/web-config-schema.js';
+import type { HttpConfig } from './http-config.js';
 
-const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
-const TLS_VERSIONS = { TLS10: 'TLSv1', TLS11: 'TLSv1.1', TLS12: 'TLSv1.2', TLS13: 'TLSv1.3' } as const;
+export const MAX_RESPONSE_MIB = 64;
+const ATTEMPTS = 4;
+const FIRST_BACKOFF_MS = 100;
+/** Statuses of a proxy without a backend, and of a server that limits the request rate. */
+const TEMPORARY = new Set([429, 502, 503, 504]);
+/** Errors of a connection that breaks, for example a kept-alive one that the server closes just as it is reused. */
+const BROKEN_CONNECTION = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
 
 interface TlsFiles {
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
 }
 
 /**
- * Kept-alive connections to one server, and what is sent along with every request. All files are read again for
- * every request, since mounted secrets rotate; new certificates open new connections.
+ * Kept-alive connections to one server, with its TLS settings and credentials. Files with secrets are read again for
+ * every request, because mounted Secrets rotate; a new certificate opens new connections.
  */
 export class Connection {
   #agent: Agent | undefined;
-  #files: TlsFiles = {};
+  #files: TlsFiles | undefined;
 
   /**
-   * @param connections at once
-   * @param timeout of connecting, in seconds
+   * @param connections maximum number of connections
+   * @param timeout seconds that a request may take, connecting and retries included
    */
   constructor(
     private readonly config: HttpConfig,
@@ -30,23 +43,72 @@ export class Connection {
     private readonly timeout: number,
   ) {}
 
-  /** @throws KernscaleError `PROMETHEUS_SECRET` when a file cannot be read */
-  async dispatcher(): Promise<Dispatcher> {
-    const tls = this.config.tls_config ?? {};
-    const files = await readTls(tls);
-    const same = (['ca', 'cert', 'key'] as const).every((name) => files[name] === this.#files[name]);
-    if (this.#agent && same) return this.#agent;
-    // Requests under way end on the connections that they have.
+  /**
+   * Sends a request that is safe to repeat, up to four times, until its response is final. Backoff doubles and is
+   * random, so that clients do not retry in step; `Retry-After` extends it.
+   *
+   * undici's retry interceptor does not fit. It cannot see the body, by which Prometheus' own 503 differs from a
+   * proxy's; it resumes a broken response with a range request, which Prometheus does not serve; and it neither
+   * observes the abort signal during a pause nor returns a response whose Retry-After exceeds the time left.
+   *
+   * @param form body of a POST; undefined sends a GET
+   * @throws KernscaleError `PROMETHEUS_SECRET` if a file cannot be read, or an error of undici
+   */
+  async send(url: URL, form: string | undefined): Promise<HttpResponse> {
+    const end = performance.now() + this.timeout * 1000;
+    const deadline = AbortSignal.timeout(this.timeout * 1000);
+    for (let attempt = 1; ; attempt++) {
+      const response = await this.#attempt(url, form, deadline).catch((error: unknown) => {
+        if (attempt === ATTEMPTS || !BROKEN_CONNECTION.has(errorCode(error) ?? '')) throw error;
+        return undefined;
+      });
+      if (response && (attempt === ATTEMPTS || !isTemporary(response))) return response;
+      const backoff = Math.random() * FIRST_BACKOFF_MS * 2 ** (attempt - 1);
+      const pause = Math.max(backoff, (Number(response?.headers['retry-after']) || 0) * 1000);
+      if (response && performance.now() + pause >= end) return response;
+      await sleep(pause, undefined, { signal: deadline, ref: false });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#agent?.destroy();
+  }
+
+  async #attempt(url: URL, form: string | undefined, signal: AbortSignal): Promise<HttpResponse> {
+    const response = await request(url, {
+      dispatcher: await this.#dispatcher(),
+      method: form === undefined ? 'GET' : 'POST',
+      headers: {
+        accept: 'application/json',
+        'accept-encoding': 'identity',
+        ...(form !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),
+        ...(await this.#headers()),
+      },
+      ...(form !== undefined && { body: form }),
+      signal,
+    });
+    const { statusCode: status, headers } = response;
+    return { status, body: await response.body.text(), headers };
+  }
+
+  async #dispatcher(): Promise<Dispatcher> {
+    const { ca_file, cert_file, key_file, ...tls } = this.config.tls_config ?? {};
+    const [ca, cert, key] = await Promise.all([ca_file, cert_file, key_file].map(readIfNamed));
+    const known = this.#files;
+    if (this.#agent && known?.ca === ca && known?.cert === cert && known?.key === key) return this.#agent;
+    // Requests in flight finish on their connections.
     this.#agent?.close().catch(() => undefined);
-    this.#files = files;
+    this.#files = { ca, cert, key };
     return (this.#agent = new Agent({
       connections: this.connections,
-      maxResponseSize: MAX_RESPONSE_BYTES,
+      maxResponseSize: MAX_RESPONSE_MIB * 1024 ** 2,
       headersTimeout: 0,
       bodyTimeout: 0,
       connect: {
         timeout: this.timeout * 1000,
-        ...files,
+        ...(ca !== undefined && { ca }),
+        ...(cert !== undefined && { cert }),
+        ...(key !== undefined && { key }),
         ...(tls.server_name !== undefined && { servername: tls.server_name }),
         ...(tls.min_version !== undefined && { minVersion: TLS_VERSIONS[tls.min_version] }),
         rejectUnauthorized: tls.insecure_skip_verify !== true,
@@ -54,23 +116,16 @@ export class Connection {
     }));
   }
 
-  /** @throws KernscaleError `PROMETHEUS_SECRET` when a file cannot be read */
-  async headers(): Promise<Record<string, string | string[]>> {
-    const { http_headers: given = {} } = this.config;
+  async #headers(): Promise<Record<string, string | string[]>> {
     const authorization = await this.#authorization();
-    const headers = await Promise.all(
-      Object.entries(given).map(async ([name, { values = [], files = [] }]): Promise<[string, string[]]> => {
-        return [name.toLowerCase(), [...values, ...(await Promise.all(files.map(readSecret)))]];
-      }),
+    const own = await Promise.all(
+      Object.entries(this.config.http_headers ?? {}).map(
+        async ([name, { values = [], files = [] }]): Promise<[string, string[]]> => {
+          return [name.toLowerCase(), [...values, ...(await Promise.all(files.map(readSecret)))]];
+        },
+      ),
     );
-    return {
-      ...(authorization !== undefined && { authorization }),
-      ...Object.fromEntries(headers),
-    };
-  }
-
-  async close(): Promise<void> {
-    await this.#agent?.destroy();
+    return { ...(authorization !== undefined && { authorization }), ...Object.fromEntries(own) };
   }
 
   async #authorization(): Promise<string | undefined> {
@@ -84,17 +139,13 @@ export class Connection {
   }
 }
 
-async function readTls({ ca_file, cert_file, key_file }: TlsConfig): Promise<TlsFiles> {
-  const [ca, cert, key] = await Promise.all(
-    [ca_file, cert_file, key_file].map((file) =>
-      file === undefined ? Promise.resolve(undefined) : readSecret(file),
-    ),
-  );
-  return {
-    ...(ca !== undefined && { ca }),
-    ...(cert !== undefined && { cert }),
-    ...(key !== undefined && { key }),
-  };
+/** An error of Prometheus itself is final, for example that the query took too long. */
+function isTemporary({ status, body }: HttpResponse): boolean {
+  return TEMPORARY.has(status) && (status === 429 || !body.includes('"errorType"'));
+}
+
+async function readIfNamed(file: string | undefined): Promise<string | undefined> {
+  return file === undefined ? undefined : readSecret(file);
 }
 
 async function readSecret(file: string): Promise<string> {

@@ -4,20 +4,23 @@ import { flag, seconds } from '../../common/flags.js';
 import type { PrometheusOptions } from './client.js';
 import { loadHttpConfig, type HttpConfig } from './http-config.js';
 
-/** The flags by which a program is told how to reach Prometheus; the same in all of them. */
+/** Flags for access to Prometheus, the same in every program. */
 export function prometheusFlags(timeout: number, url?: string): Option[] {
   return [
-    flag('--prometheus.url <url>', 'Where to ask; user:password@ is sent as basic auth', url),
-    flag('--prometheus.config.file <file>', "TLS, credentials and headers, as in Prometheus' http_config"),
-    flag('--prometheus.bearer-token-file <file>', 'File with a bearer token, read for every query'),
+    flag('--prometheus.url <url>', 'Address of Prometheus; user:password@ becomes basic authentication', url),
+    flag(
+      '--prometheus.config.file <file>',
+      "File with TLS settings, credentials and headers, in the format of Prometheus' http_config",
+    ),
+    flag('--prometheus.bearer-token-file <file>', 'File with a bearer token, read again for every query'),
     flag('--prometheus.header <name: value...>', 'Header to send with every query; repeatable'),
     flag('--prometheus.query-parameter <name=value...>', 'Parameter to send with every query; repeatable'),
-    flag('--prometheus.timeout <duration>', 'How long a query may take, retries included', timeout, seconds),
+    flag('--prometheus.timeout <duration>', 'Timeout of a query, retries included', timeout, seconds),
   ];
 }
 
 /**
- * What {@link prometheusFlags} were given; undefined without an address.
+ * Options from {@link prometheusFlags}; undefined without an address.
  *
  * @param options as commander parsed them
  * @throws KernscaleError `BAD_FLAG` or `HTTP_CONFIG`
@@ -41,7 +44,7 @@ function httpConfig(options: Readonly<Record<string, unknown>>): HttpConfig {
   const config = file === undefined ? {} : loadHttpConfig(file);
   if (tokenFile !== undefined && (config.basic_auth ?? config.authorization)) {
     const message =
-      '--prometheus.bearer-token-file and the credentials of --prometheus.config.file exclude each other';
+      '--prometheus.bearer-token-file and the credentials in --prometheus.config.file are mutually exclusive';
     throw new KernscaleError('BAD_FLAG', message);
   }
   const given = Object.fromEntries(headers.map(([name, value]) => [name, { values: [value] }]));

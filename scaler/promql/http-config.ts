@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { KernscaleError } from '../../common/errors.js';
-import { parseDocuments } from '../rules/document.js';
-import { findingsOf } from '../rules/issues.js';
+import { VERSIONS as TLS_VERSIONS } from '../../common/web-config-schema.js';
+import { parseDocuments } from '../yaml/document.js';
+import { schemaFindings } from '../yaml/findings.js';
 
-/** How to reach a Prometheus, in the shape of Prometheus' own `http_config`; paths are relative to the file. */
+/** Subset of Prometheus' `http_config`. Paths are relative to the file. */
 const text = z.string().min(1);
-const minVersion = z.enum(['TLS10', 'TLS11', 'TLS12', 'TLS13']);
 
 const tlsConfig = z.strictObject({
   ca_file: text.exactOptional(),
@@ -15,7 +15,7 @@ const tlsConfig = z.strictObject({
   key_file: text.exactOptional(),
   server_name: text.exactOptional(),
   insecure_skip_verify: z.boolean().exactOptional(),
-  min_version: minVersion.exactOptional(),
+  min_version: z.enum(Object.keys(TLS_VERSIONS) as (keyof typeof TLS_VERSIONS)[]).exactOptional(),
 });
 
 const headerValues = z.strictObject({
@@ -43,31 +43,25 @@ const httpConfigSchema = z.strictObject({
 });
 
 export type HttpConfig = z.infer<typeof httpConfigSchema>;
-export type TlsConfig = z.infer<typeof tlsConfig>;
 
-/** @throws KernscaleError `HTTP_CONFIG` with the place of the first thing that is wrong */
+/** @throws KernscaleError `HTTP_CONFIG` with the position of the first error */
 export function loadHttpConfig(file: string): HttpConfig {
   const [document, second] = parseDocuments(file, read(file));
-  if (second) throw wrong(`${file}: must be one YAML document`);
+  if (second) throw invalid(`${file}: must be one YAML document`);
   if (!document) return {};
-  const [fault] = document.faults;
-  if (fault) throw wrong(`${file}:${fault.line}:${fault.column}: ${fault.message}`);
   const value = document.empty ? {} : document.value;
-  const parsed = httpConfigSchema.safeParse(value);
-  if (!parsed.success) {
-    const [finding] = findingsOf(parsed.error.issues, value, httpConfigSchema);
-    const { line, column } = finding!.atKey
-      ? document.locateKey(finding!.path)
-      : document.locate(finding!.path);
-    throw wrong(`${file}:${line}:${column}: ${finding!.message}`);
-  }
-  const conflict = conflictIn(parsed.data);
-  if (conflict) throw wrong(`${file}: ${conflict}`);
-  return withAbsolutePaths(parsed.data, dirname(file));
+  const [finding] = schemaFindings(httpConfigSchema, value);
+  const [error = finding && { ...document.locatePointer(finding), message: finding.message }] =
+    document.errors;
+  if (error) throw invalid(`${file}:${error.line}:${error.column}: ${error.message}`);
+  const config = httpConfigSchema.parse(value);
+  const conflict = conflictIn(config);
+  if (conflict) throw invalid(`${file}: ${conflict}`);
+  return withAbsolutePaths(config, dirname(file));
 }
 
 function conflictIn({ basic_auth: basic, authorization, tls_config: tls }: HttpConfig): string | undefined {
-  if (basic && authorization) return 'basic_auth and authorization exclude each other; keep one';
+  if (basic && authorization) return 'basic_auth and authorization are mutually exclusive; keep one of them';
   if (basic && (basic.password === undefined) === (basic.password_file === undefined)) {
     return 'basic_auth needs either password or password_file';
   }
@@ -76,7 +70,7 @@ function conflictIn({ basic_auth: basic, authorization, tls_config: tls }: HttpC
     return 'authorization needs either credentials or credentials_file';
   }
   if ((tls?.cert_file === undefined) !== (tls?.key_file === undefined)) {
-    return 'tls_config needs cert_file and key_file together';
+    return 'tls_config needs both cert_file and key_file';
   }
   return undefined;
 }
@@ -113,6 +107,6 @@ function read(file: string): string {
   }
 }
 
-function wrong(message: string): KernscaleError {
+function invalid(message: string): KernscaleError {
   return new KernscaleError('HTTP_CONFIG', message);
 }

@@ -5,7 +5,7 @@ import { KernscaleError } from '../../common/errors.js';
 import type { RoundSources } from '../loop/round.js';
 import type { RawTest } from './schema.js';
 
-/** The workloads of a test as a cluster has them: whoever scales one sees its new replicas in the next round. */
+/** Stand-in for the cluster, with the workloads of a test. A workload that is scaled has its new replicas in the next round. */
 export class TestCluster {
   readonly view: RoundSources['cluster'];
   readonly scales: Pick<ScaleClient, 'get' | 'set'>;

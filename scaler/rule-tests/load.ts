@@ -2,17 +2,17 @@ import { dirname, resolve } from 'node:path';
 import { parseDuration } from '../../common/duration.js';
 import { parseKey } from '../core/types.js';
 import { assign } from '../loop/assignments.js';
-import { parseDocuments, type Path, type RuleDocument } from '../rules/document.js';
+import { checkPromql } from '../promql/check.js';
 import { readFiles } from '../rules/files.js';
-import { findingsOf, type Finding } from '../rules/issues.js';
 import { loadRuleFiles } from '../rules/load.js';
-import { suggestion } from '../rules/nearest.js';
-import { checkPromql } from '../rules/promql.js';
-import type { Position, RuleError, RuleGroup } from '../rules/types.js';
+import type { RuleError, RuleFinding, RuleGroup } from '../rules/types.js';
+import { parseDocuments, type Path, type Position, type YamlDocument } from '../yaml/document.js';
+import { schemaFindings } from '../yaml/findings.js';
+import { suggestion } from '../yaml/suggestion.js';
 import { TestCluster } from './cluster.js';
 import { testFileSchema, type RawTest, type RawTestFile, type ScaleTest } from './schema.js';
 
-/** One expectation, with where it stands and the workload that it is about. */
+/** Expectation with its position and its workload. */
 export interface Expectation extends ScaleTest {
   readonly at: Position;
   readonly workload: string;
@@ -21,23 +21,23 @@ export interface Expectation extends ScaleTest {
 export interface RuleTest {
   readonly test: RawTest;
   readonly groups: readonly RuleGroup[];
-  /** Time between two rounds in place of the groups' own. */
+  /** Time between two rounds, in place of the groups' own. */
   readonly evaluationInterval: string | undefined;
   readonly expectations: readonly Expectation[];
   readonly at: Position;
 }
 
 export interface LoadedTests {
-  /** The tests of the files without errors. */
+  /** Tests of the files without errors. */
   readonly tests: readonly RuleTest[];
-  /** Every error of every test file, and of the rule files that they name. */
+  /** Errors of all test files, and of the rule files that they name. */
   readonly errors: readonly RuleError[];
 }
 
 /**
  * Loads rule test files and the rules that they test.
  *
- * @param paths files, folders (their *.yaml and *.yml) and patterns with * and ? in the last part
+ * @param paths as for `loadRuleFiles`
  */
 export async function loadTestFiles(paths: readonly string[]): Promise<LoadedTests> {
   const tests: RuleTest[] = [];
@@ -62,19 +62,17 @@ async function loadTests(file: string, text: string): Promise<LoadedTests> {
   return errors.length > 0 ? { tests: [], errors } : { tests, errors };
 }
 
-async function readTests(file: string, document: RuleDocument): Promise<LoadedTests> {
-  if (document.faults.length > 0) {
-    const errors = document.faults.map(({ duplicateKey, ...fault }): RuleError => {
-      return { ...fault, code: duplicateKey ? 'RULE_DUPLICATE_KEY' : 'RULE_YAML' };
-    });
-    return { tests: [], errors };
-  }
-  const parsed = testFileSchema.safeParse(document.value);
-  if (!parsed.success) {
-    const findings = findingsOf(parsed.error.issues, document.value, testFileSchema);
+async function readTests(file: string, document: YamlDocument): Promise<LoadedTests> {
+  if (document.errors.length > 0) return { tests: [], errors: document.errors };
+  const findings = schemaFindings(testFileSchema, document.value);
+  if (findings.length > 0) {
     return { tests: [], errors: findings.map((finding) => toError(finding, document)) };
   }
-  const { rule_files: ruleFiles, evaluation_interval: evaluationInterval, tests } = parsed.data;
+  const {
+    rule_files: ruleFiles,
+    evaluation_interval: evaluationInterval,
+    tests,
+  } = testFileSchema.parse(document.value);
   const rules = await loadRuleFiles(ruleFiles.map((path) => resolve(dirname(file), path)));
   if (rules.errors.length > 0) return { tests: [], errors: rules.errors };
   if (evaluationInterval !== undefined && parseDuration(evaluationInterval) === 0) {
@@ -100,16 +98,16 @@ function checkTest(
   test: RawTestFile['tests'][number],
   path: Path,
   groups: readonly RuleGroup[],
-  document: RuleDocument,
-): { expectations: Expectation[]; findings: Finding[] } {
-  const findings: Finding[] = test.input_series.flatMap(({ series }, index) => {
+  document: YamlDocument,
+): { expectations: Expectation[]; findings: RuleFinding[] } {
+  const findings: RuleFinding[] = test.input_series.flatMap(({ series }, index) => {
     const fault = checkPromql(series);
     const at = [...path, 'input_series', index, 'series'];
     return fault ? [{ code: 'RULE_PROMQL', path: at, ...fault }] : [];
   });
   for (const key of Object.keys(test.workloads)) {
     if (parseKey(key)) continue;
-    const message = `"${key}" is no workload; write it like shop/Deployment/checkout`;
+    const message = `"${key}" is not a workload; write it like shop/Deployment/checkout`;
     findings.push({ code: 'RULE_WRONG_VALUE', path: [...path, 'workloads', key], atKey: true, message });
   }
   const scaled = scaledBy(groups, test);
@@ -141,25 +139,24 @@ function workloadOf(
   const candidates = scaled.get(scale);
   if (!candidates) {
     const names = [...scaled.keys()];
-    const hint = suggestion(scale, names) || `; there are ${names.join(', ')}`;
-    return { field: 'scale', message: `no rule is named "${scale}"${hint}` };
+    const advice = suggestion(scale, names) || `; the rules are ${names.join(', ')}`;
+    return { field: 'scale', message: `unknown rule "${scale}"${advice}` };
   }
   if (workload !== undefined && candidates.includes(workload)) return { workload };
   const [only, second] = candidates;
   if (only === undefined) {
-    return { field: 'scale', message: `"${scale}" scales none of the test's workloads; add one it is for` };
+    return { field: 'scale', message: `"${scale}" scales no workload of this test; add one to workloads` };
   }
   const list = candidates.join(', ');
   if (workload !== undefined) {
     return { field: 'workload', message: `"${scale}" does not scale ${workload}; it scales ${list}` };
   }
   if (second !== undefined) {
-    return { field: 'scale', message: `"${scale}" scales ${list}; name one of them in workload` };
+    return { field: 'scale', message: `"${scale}" scales ${list}; set workload to one of them` };
   }
   return { workload: only };
 }
 
-function toError({ code, path, atKey, offset, message }: Finding, document: RuleDocument): RuleError {
-  const within = offset === undefined ? document.locate(path) : document.locateWithin(path, offset);
-  return { ...(atKey ? document.locateKey(path) : within), code, message };
+function toError(finding: RuleFinding, document: YamlDocument): RuleError {
+  return { ...document.locatePointer(finding), code: finding.code, message: finding.message };
 }

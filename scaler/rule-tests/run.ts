@@ -8,15 +8,15 @@ import { DecisionRecords, type DecisionRecord } from '../loop/records.js';
 import { runRound } from '../loop/round.js';
 import type { RuleGroup } from '../rules/types.js';
 import { TestCluster } from './cluster.js';
-import { evaluate, type Question } from './engine.js';
+import { evaluate, type InstantQuery } from './promtool.js';
 import type { Expectation, RuleTest } from './load.js';
 
-/** What became of one expectation. */
+/** Outcome of one expectation. */
 export interface Verdict {
   readonly expected: Expectation;
-  /** The decision of the last round up to `eval_time`; undefined when there was none. */
+  /** Decision of the last round up to `eval_time`; undefined without one. */
   readonly got: DecisionRecord | undefined;
-  /** One clause for each thing that is not as expected; empty: it passed. */
+  /** One clause per difference; empty if the expectation is met. */
   readonly differences: readonly string[];
 }
 
@@ -26,19 +26,19 @@ interface Round {
 }
 
 /**
- * Runs a test: asks Prometheus' engine for everything that the rounds from 0 s to the last `eval_time` need, then
- * lets the rounds decide and scale one after another, as the live loop does.
+ * Runs a test: evaluates the queries of all rounds from 0 s to the last `eval_time` in Prometheus' engine, then decides
+ * and scales round by round, as the live loop does.
  *
- * @param promtool path of promtool
+ * @param promtool path of the program
  * @throws KernscaleError `PROMTOOL_MISSING` or `PROMTOOL_FAILED`
  */
 export async function runTest(promtool: string, ruleTest: RuleTest): Promise<Verdict[]> {
   const { test, expectations } = ruleTest;
   const rounds = roundsOf(ruleTest);
-  const questions = rounds.flatMap(({ at, group }) => questionsOf(group, at));
-  const query = await evaluate(promtool, test.input_series, test.interval, questions);
+  const queries = rounds.flatMap(({ at, group }) => queriesOf(group, at));
+  const query = await evaluate(promtool, test.input_series, test.interval, queries);
   const records = await decideAll(ruleTest, rounds, query);
-  return expectations.map((expected) => judge(expected, records));
+  return expectations.map((expected) => compare(expected, records));
 }
 
 function roundsOf({ groups, evaluationInterval, expectations }: RuleTest): Round[] {
@@ -51,9 +51,9 @@ function roundsOf({ groups, evaluationInterval, expectations }: RuleTest): Round
   return rounds.sort((a, b) => a.at - b.at);
 }
 
-function questionsOf({ signals }: RuleGroup, time: number): Question[] {
+function queriesOf({ signals }: RuleGroup, time: number): InstantQuery[] {
   return Object.values(signals).flatMap(({ expr }) =>
-    [expr, ...freshnessQueries(expr)].map((asked) => ({ expr: asked, time })),
+    [expr, ...freshnessQueries(expr)].map((query) => ({ expr: query, time })),
   );
 }
 
@@ -75,10 +75,10 @@ async function decideAll(
   return made;
 }
 
-function judge(expected: Expectation, records: readonly DecisionRecord[]): Verdict {
+function compare(expected: Expectation, records: readonly DecisionRecord[]): Verdict {
   const until = parseDuration(expected.eval_time);
   const got = records.findLast(({ at, trace }) => at <= until && trace.workload === expected.workload);
-  return { expected, got, differences: got ? differences(expected, got) : ['no decision was made'] };
+  return { expected, got, differences: got ? differences(expected, got) : ['no decision'] };
 }
 
 function differences({ exp_bound, exp_replicas, exp_reason }: Expectation, got: DecisionRecord): string[] {
@@ -91,6 +91,6 @@ function differences({ exp_bound, exp_replicas, exp_reason }: Expectation, got: 
       : [`replicas: expected ${exp_replicas}, got ${got.replicas}`]),
     ...(exp_reason === undefined || got.reason.includes(exp_reason)
       ? []
-      : [`reason: expected one with "${exp_reason}"`]),
+      : [`reason: expected one that contains "${exp_reason}"`]),
   ];
 }

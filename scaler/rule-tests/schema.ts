@@ -1,21 +1,18 @@
 import { z } from 'zod';
+import { duration, text } from '../rules/schema.js';
 
-/** The shape of a rule test file: promtool's, with `scale_test` and what the cluster looks like added. */
-
-const DURATION = /^(?!$)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$/;
-const duration = z.string().regex(DURATION);
-const text = z.string().min(1);
+/** Shape of a rule test file: that of promtool, plus `workloads` of the cluster and `scale_test`. */
 
 /** `values` must be quoted: YAML reads 0x20 as the number 32. */
 const inputSeries = z.strictObject({ series: text, values: text });
 
 const workload = z.strictObject({
   apiVersion: text.exactOptional(),
-  /** At the start; what rules decide is applied. */
+  /** Replicas at the start; decisions are applied. */
   replicas: z.int().min(0),
-  /** What `match` of a rule selects by. */
+  /** Labels that `match` of a rule selects by. */
   labels: z.record(z.string(), z.string()).exactOptional(),
-  /** The `ip:port` at which others reach it, as the label `peer` has them. */
+  /** Addresses by which others reach it, as in the label `peer`: `ip:port`. */
   addresses: z.array(text).exactOptional(),
 });
 
@@ -23,11 +20,11 @@ const scaleTest = z.strictObject({
   eval_time: duration,
   /** Name of the rule. */
   scale: text,
-  /** `namespace/kind/name`; needed when the rule scales several. */
+  /** `namespace/kind/name`; required if the rule scales several workloads. */
   workload: text.exactOptional(),
   exp_bound: text.exactOptional(),
   exp_replicas: z.int().min(0).exactOptional(),
-  /** A part of the reason. */
+  /** Substring of the reason. */
   exp_reason: text.exactOptional(),
 });
 

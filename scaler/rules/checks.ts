@@ -1,11 +1,13 @@
 import type { z } from 'zod';
 import { parseDuration } from '../../common/duration.js';
-import { LONGEST_INTERVAL } from '../core/decide.js';
-import type { Path } from './document.js';
-import { valueAt, type Finding } from './issues.js';
-import { suggestion } from './nearest.js';
-import { checkPromql } from './promql.js';
 import { parseQuantity } from '../../common/quantity.js';
+import { LONGEST_INTERVAL } from '../core/decide.js';
+import { checkPromql } from '../promql/check.js';
+import { builtInSignals } from '../promql/signals.js';
+import type { Path } from '../yaml/document.js';
+import { valueAt } from '../yaml/findings.js';
+import { suggestion } from '../yaml/suggestion.js';
+import { fillObjective } from './defaults.js';
 import {
   decideStepSchema,
   groupSchema,
@@ -17,18 +19,16 @@ import {
   type RawRule,
   type RawSignal,
 } from './schema.js';
-import { fillObjective } from './defaults.js';
-import { builtInSignals } from './signals.js';
-import type { RuleErrorCode } from './types.js';
+import type { RuleErrorCode, RuleFinding } from './types.js';
 
 const BUILT_IN = Object.keys(builtInSignals('1m'));
-/** `target` is the ratio of demand to target, `edges` a list: neither is a signal that conditions compare. */
+/** `target` is the ratio of demand to target in conditions. */
 const RESERVED = ['target'];
 const BUILT_IN_KINDS = ['Deployment', 'StatefulSet'];
 
 /**
- * The fields of a mapping that are valid by themselves. Checks run over these, so that one misspelt key or wrong
- * value does not hide the other errors of its rule.
+ * Fields of a mapping that are valid by themselves. Checks run over these, so that one misspelt key or wrong value does
+ * not hide the other errors of its rule.
  */
 function validFields<T>(shape: Readonly<Record<string, z.ZodType>>, raw: unknown): Partial<T> {
   if (raw === null || typeof raw !== 'object') return {};
@@ -39,7 +39,7 @@ function validFields<T>(shape: Readonly<Record<string, z.ZodType>>, raw: unknown
   return Object.fromEntries(valid) as Partial<T>;
 }
 
-/** Names of the signals that a group adds to the built-in ones. */
+/** Names of the signals that a group adds or overrides. */
 function signalNames(rawGroup: unknown): string[] {
   const signals = valueAt(rawGroup, ['signals']);
   return signals !== null && typeof signals === 'object' ? Object.keys(signals) : [];
@@ -50,7 +50,7 @@ export function knownSignals(rawGroup: unknown): string[] {
   return [...BUILT_IN, ...latencySignals(rawGroup), ...signalNames(rawGroup)];
 }
 
-/** The signals that come with the objectives of a group's rules. */
+/** Names of the latency signals that the objectives of a group's rules add. */
 function latencySignals(rawGroup: unknown): string[] {
   const rules = valueAt(rawGroup, ['rules']);
   return (Array.isArray(rules) ? rules : []).flatMap((rule) => {
@@ -59,8 +59,8 @@ function latencySignals(rawGroup: unknown): string[] {
   });
 }
 
-/** What a group's own fields do not tell one by one. */
-export function checkGroup(rawGroup: unknown, path: Path): Finding[] {
+/** Checks the fields of a group, except its rules, against each other. */
+export function checkGroup(rawGroup: unknown, path: Path): RuleFinding[] {
   const { interval, window } = validFields<RawGroup>(groupSchema.shape, rawGroup);
   const findings = interval === undefined ? [] : checkInterval(interval, [...path, 'interval']);
   if (window !== undefined && parseDuration(window) === 0) {
@@ -75,13 +75,14 @@ export function checkGroup(rawGroup: unknown, path: Path): Finding[] {
 }
 
 /**
- * What a rule's fields do not tell one by one.
+ * Checks the fields of a rule against each other.
  *
- * @param signals names of the signals of the rule's group, see `knownSignals`
+ * @param signals `knownSignals` of the rule's group
  */
-export function checkRule(rawRule: unknown, path: Path, signals: readonly string[]): Finding[] {
+export function checkRule(rawRule: unknown, path: Path, signals: readonly string[]): RuleFinding[] {
   if (rawRule === null || typeof rawRule !== 'object' || Array.isArray(rawRule)) return [];
   const rule = validFields<RawRule>(ruleSchema.shape, rawRule);
+  // `edges` has many values per workload, so no condition or target can compare it.
   const known = signals.filter((name) => name !== 'edges');
   const steps = valueAt(rawRule, ['decide']);
   return [
@@ -99,24 +100,30 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
 /**
  * Finds names that occur twice.
  *
- * @param what takes a name, for people
- * @param seen the names that are taken already; those found are added
+ * @param owner thing that has a name, for the message
+ * @param seen names in use; the function adds to it
  */
 export function duplicates(
   names: readonly { name: string; path: Path }[],
-  what: string,
+  owner: string,
   seen = new Set<string>(),
-): Finding[] {
+): RuleFinding[] {
   return names.flatMap(({ name, path }) => {
     if (!seen.has(name)) {
       seen.add(name);
       return [];
     }
-    return [problem('RULE_DUPLICATE_NAME', path, `the name "${name}" is taken by ${what}; choose another`)];
+    return [
+      problem(
+        'RULE_DUPLICATE_NAME',
+        path,
+        `the name "${name}" is already used by ${owner}; rename one of them`,
+      ),
+    ];
   });
 }
 
-function checkInterval(interval: string, path: Path): Finding[] {
+function checkInterval(interval: string, path: Path): RuleFinding[] {
   const seconds = parseDuration(interval);
   if (seconds > 0 && seconds <= LONGEST_INTERVAL) return [];
   return [
@@ -128,16 +135,21 @@ function checkInterval(interval: string, path: Path): Finding[] {
   ];
 }
 
-function checkSignal(name: string, rawSignal: unknown, path: Path, builtIn: readonly string[]): Finding[] {
+function checkSignal(
+  name: string,
+  rawSignal: unknown,
+  path: Path,
+  builtIn: readonly string[],
+): RuleFinding[] {
   if (RESERVED.includes(name)) {
-    const message = '"target" means demand over target; give the signal another name';
+    const message = '"target" is reserved for the ratio of demand to target; rename the signal';
     return [{ ...problem('RULE_CONFLICT', path, message), atKey: true }];
   }
   const { expr } = validFields<RawSignal>(signalSchema.shape, rawSignal);
   if (expr === undefined) {
     if (builtIn.includes(name) || valueAt(rawSignal, ['expr']) !== undefined) return [];
-    const message = `signal "${name}" has no expr and is none of the built-in ones`;
-    return [problem('RULE_MISSING_FIELD', path, `${message}${suggestion(name, builtIn) || '; give it one'}`)];
+    const message = `signal "${name}" is not built in and needs an expr${suggestion(name, builtIn)}`;
+    return [problem('RULE_MISSING_FIELD', path, message)];
   }
   const fault = checkPromql(expr);
   if (!fault) return [];
@@ -145,42 +157,42 @@ function checkSignal(name: string, rawSignal: unknown, path: Path, builtIn: read
   return [{ code: 'RULE_PROMQL', ...at, message: `signal "${name}": ${fault.message}` }];
 }
 
-function checkScaled(rule: Partial<RawRule>, rawRule: unknown, path: Path): Finding[] {
+function checkScaled(rule: Partial<RawRule>, rawRule: unknown, path: Path): RuleFinding[] {
   const given = ['scaleTargetRef', 'match'].filter((field) => valueAt(rawRule, [field]) !== undefined);
   if (given.length === 2) {
-    const message = 'scaleTargetRef and match exclude each other; keep one';
+    const message = 'scaleTargetRef and match are mutually exclusive; keep one of them';
     return [{ ...problem('RULE_CONFLICT', [...path, 'match'], message), atKey: true }];
   }
   const [field] = given;
   if (field === undefined) {
-    const message = 'nothing to scale: name one workload with scaleTargetRef, or many with match';
+    const message = 'no workload to scale; set scaleTargetRef for one workload or match for many';
     return [problem('RULE_MISSING_FIELD', path, message)];
   }
   const reference = rule.scaleTargetRef ?? rule.match;
   if (!reference || reference.apiVersion !== undefined || BUILT_IN_KINDS.includes(reference.kind)) return [];
-  const message = `${field}.apiVersion is missing; only ${BUILT_IN_KINDS.join(' and ')} go without it (apps/v1)`;
+  const message = `${field}.apiVersion is missing; only ${BUILT_IN_KINDS.join(' and ')} default to apps/v1`;
   const hint = suggestion(reference.kind, BUILT_IN_KINDS);
   return [problem('RULE_MISSING_FIELD', [...path, field], `${message}${hint}`)];
 }
 
-/** As Kubernetes' API checks a selector. */
-function checkSelector({ match }: Partial<RawRule>, path: Path): Finding[] {
+/** Checks a selector as the Kubernetes API does. */
+function checkSelector({ match }: Partial<RawRule>, path: Path): RuleFinding[] {
   return (match?.selector?.matchExpressions ?? []).flatMap(({ operator, values = [] }, index) => {
     const at = [...path, 'match', 'selector', 'matchExpressions', index];
     const needed = operator === 'In' || operator === 'NotIn';
     if (needed === values.length > 0) return [];
-    if (needed) return [problem('RULE_MISSING_FIELD', at, `operator ${operator} needs values`)];
-    return [problem('RULE_CONFLICT', [...at, 'values'], `operator ${operator} goes without values`)];
+    if (needed) return [problem('RULE_MISSING_FIELD', at, `operator ${operator} requires values`)];
+    return [problem('RULE_CONFLICT', [...at, 'values'], `operator ${operator} takes no values; remove them`)];
   });
 }
 
-function checkRange({ minReplicas = 1, maxReplicas }: Partial<RawRule>, path: Path): Finding[] {
+function checkRange({ minReplicas = 1, maxReplicas }: Partial<RawRule>, path: Path): RuleFinding[] {
   if (maxReplicas === undefined || minReplicas <= maxReplicas) return [];
   const message = `minReplicas ${minReplicas} is above maxReplicas ${maxReplicas}`;
   return [problem('RULE_CONFLICT', [...path, 'minReplicas'], message)];
 }
 
-function checkTarget({ target }: Partial<RawRule>, path: Path, known: readonly string[]): Finding[] {
+function checkTarget({ target }: Partial<RawRule>, path: Path, known: readonly string[]): RuleFinding[] {
   if (!target) return [];
   const { signal = 'cpu', averageUtilization, averageValue, value } = target;
   const findings = checkSignalName(signal, [...path, 'signal'], known);
@@ -188,10 +200,12 @@ function checkTarget({ target }: Partial<RawRule>, path: Path, known: readonly s
     (field) => target[field as 'value'] !== undefined,
   );
   if (given.length > 1) {
-    findings.push(problem('RULE_CONFLICT', path, `target has ${given.join(' and ')}; keep one of them`));
+    findings.push(
+      problem('RULE_CONFLICT', path, `${given.join(' and ')} are mutually exclusive; keep one of them`),
+    );
   }
   if (signal !== 'cpu' && averageValue === undefined && value === undefined) {
-    const message = `target needs averageValue or value: averageUtilization is a share of the CPU request, and "${signal}" is not CPU`;
+    const message = `target on "${signal}" needs averageValue or value; averageUtilization, a percentage of the CPU request, applies only to cpu`;
     findings.push(problem('RULE_CONFLICT', path, message));
   }
   for (const [field, amount] of Object.entries({ averageValue, value })) {
@@ -201,16 +215,16 @@ function checkTarget({ target }: Partial<RawRule>, path: Path, known: readonly s
   return findings;
 }
 
-function checkObjective({ objective }: Partial<RawRule>, path: Path): Finding[] {
+function checkObjective({ objective }: Partial<RawRule>, path: Path): RuleFinding[] {
   if (!objective || parseDuration(objective.latency) > 0) return [];
   return [problem('RULE_OUT_OF_RANGE', [...path, 'latency'], 'latency must be longer than 0s')];
 }
 
-function checkStep(rawStep: unknown, path: Path, known: readonly string[]): Finding[] {
+function checkStep(rawStep: unknown, path: Path, known: readonly string[]): RuleFinding[] {
   const step = validFields<RawDecideStep>(decideStepSchema.shape, rawStep);
   const findings = checkConditions(step.when, [...path, 'when'], known);
   if (step.maxHops !== undefined && step.action !== undefined && step.action !== 'follow') {
-    const message = 'maxHops goes with action: follow only';
+    const message = 'maxHops applies only to action: follow; remove it';
     findings.push({ ...problem('RULE_CONFLICT', [...path, 'maxHops'], message), atKey: true });
   }
   return findings;
@@ -220,7 +234,7 @@ function checkConditions(
   when: RawDecideStep['when'] | undefined,
   path: Path,
   known: readonly string[],
-): Finding[] {
+): RuleFinding[] {
   if (when === undefined) return [];
   const conditions = Object.entries(when);
   if (conditions.length === 0)
@@ -229,21 +243,29 @@ function checkConditions(
     const at = [...path, signal];
     const findings = checkSignalName(signal, at, [...RESERVED, ...known], true);
     if (above === undefined && below === undefined) {
-      findings.push(problem('RULE_MISSING_FIELD', at, `the condition on ${signal} needs above or below`));
+      findings.push(
+        problem('RULE_MISSING_FIELD', at, `the condition on ${signal} needs above, below or both`),
+      );
     } else if (above !== undefined && below !== undefined && above >= below) {
-      findings.push(problem('RULE_CONFLICT', at, `nothing is above ${above} and below ${below}`));
+      findings.push(
+        problem(
+          'RULE_CONFLICT',
+          at,
+          `no value is above ${above} and below ${below}; above must be less than below`,
+        ),
+      );
     }
     return findings;
   });
 }
 
-function checkSignalName(signal: string, path: Path, known: readonly string[], atKey = false): Finding[] {
+function checkSignalName(signal: string, path: Path, known: readonly string[], atKey = false): RuleFinding[] {
   if (known.includes(signal)) return [];
-  const hint =
-    suggestion(signal, known) || `; known are ${known.join(', ')}; others go under the group's signals`;
-  return [{ ...problem('RULE_UNKNOWN_SIGNAL', path, `no signal is named "${signal}"${hint}`), atKey }];
+  const advice =
+    suggestion(signal, known) || `; known signals are ${known.join(', ')}; add others to the group's signals`;
+  return [{ ...problem('RULE_UNKNOWN_SIGNAL', path, `unknown signal "${signal}"${advice}`), atKey }];
 }
 
-function problem(code: RuleErrorCode, path: Path, message: string): Finding {
+function problem(code: RuleErrorCode, path: Path, message: string): RuleFinding {
   return { code, path, message };
 }

@@ -1,24 +1,85 @@
 import { parseDuration } from '../../common/duration.js';
+import { parseQuantity } from '../../common/quantity.js';
 import { DEFAULT_TOLERANCE } from '../core/tolerance.js';
 import { DEFAULT_DOWN_WINDOW } from '../core/stabilise.js';
-import type { Behavior, DecideStep, Objective, ScalingPolicy, ScalingRules, Target } from '../core/types.js';
-import { parseQuantity } from '../../common/quantity.js';
+import type {
+  Behavior,
+  DecideStep,
+  Objective,
+  RuleSettings,
+  ScalingPolicy,
+  ScalingRules,
+  Target,
+} from '../core/types.js';
+import { builtInSignals, latencySignal, podSignals } from '../promql/signals.js';
+import { longestRange } from '../promql/syntax.js';
+import type { Position } from '../yaml/document.js';
 import type { RawBehavior, RawGroup, RawObjective, RawRule, RawScalingRules } from './schema.js';
-import { builtInSignals, latencySignal, podSignals } from './signals.js';
-import type { SignalQuery } from './types.js';
+import type { FleetRule, RuleGroup, SignalQuery, WorkloadRule } from './types.js';
 
-export const DEFAULT_INTERVAL = 10;
+const DEFAULT_INTERVAL = 10;
 const DEFAULT_MAX_AGE = 45;
 const DEFAULT_WINDOW = '1m';
 const DEFAULT_UTILIZATION = 70;
 const DEFAULT_MAX_HOPS = 4;
 const DEFAULT_QUANTILE = 0.99;
+const DEFAULT_API_VERSION = 'apps/v1';
 
 const DOUBLE: ScalingPolicy = { type: 'Percent', value: 100, periodSeconds: 15 };
 const FOUR_PODS: ScalingPolicy = { type: 'Pods', value: 4, periodSeconds: 15 };
 
 /**
- * Fills in HPA v2's defaults field by field; a list of policies that is given replaces the default list.
+ * Fills in every default of a valid group.
+ *
+ * @param sources position of each rule, in the order of the rules
+ */
+export function resolveGroup(group: RawGroup, file: string, sources: readonly Position[]): RuleGroup {
+  const objectives = group.rules.flatMap(({ objective }) => (objective ? [fillObjective(objective)] : []));
+  const signals = fillSignals(group, objectives);
+  const shared = {
+    maxAge: mapValues(signals, ({ maxAge }) => maxAge),
+    windows: mapValues(signals, ({ expr }) => longestRange(expr)),
+  };
+  return {
+    name: group.name,
+    file,
+    interval: group.interval === undefined ? DEFAULT_INTERVAL : parseDuration(group.interval),
+    signals,
+    podSignals: fillPodSignals(group, signals),
+    rules: group.rules.map((rule, index) => resolveRule(rule, shared, sources[index]!)),
+  };
+}
+
+function resolveRule(
+  raw: RawRule,
+  shared: Pick<RuleSettings, 'maxAge' | 'windows'>,
+  source: Position,
+): WorkloadRule | FleetRule {
+  const target = fillTarget(raw.target);
+  const settings: RuleSettings = {
+    scale: raw.scale,
+    minReplicas: raw.minReplicas ?? 1,
+    maxReplicas: raw.maxReplicas,
+    target,
+    ...(raw.objective && { objective: fillObjective(raw.objective) }),
+    decide: fillDecide(raw.decide, target),
+    behavior: fillBehavior(raw.behavior),
+    ...shared,
+    dryRun: raw.dryRun ?? false,
+    labels: raw.labels ?? {},
+    annotations: raw.annotations ?? {},
+  };
+  if (raw.scaleTargetRef) {
+    const { apiVersion = DEFAULT_API_VERSION, kind, namespace, name } = raw.scaleTargetRef;
+    return { ...settings, source, scaleTargetRef: { apiVersion, kind, namespace, name } };
+  }
+  const { apiVersion = DEFAULT_API_VERSION, kind, namespace, selector = {} } = raw.match!;
+  const match = { apiVersion, kind, ...(namespace === undefined ? {} : { namespace }), selector };
+  return { ...settings, source, match };
+}
+
+/**
+ * Fills in HPA v2's defaults field by field. A list of policies replaces the default list.
  *
  * Source: SetDefaults_HorizontalPodAutoscaler, kubernetes/pkg/apis/autoscaling/v2.
  */
@@ -43,34 +104,26 @@ function fillScalingRules(
   };
 }
 
-/** The signals of a group: the built-in ones, changed and added to by its own; a latency for each quantile asked for. */
-export function fillSignals(
-  group: Pick<RawGroup, 'window' | 'signals'>,
-  objectives: readonly Objective[] = [],
-): Record<string, SignalQuery> {
+/** Built-in signals, overridden and extended by the group's own, with a latency for each quantile of an objective. */
+function fillSignals(group: RawGroup, objectives: readonly Objective[]): Record<string, SignalQuery> {
   const quantiles = objectives.map(({ quantile }) => quantile);
   const builtIn = builtInSignals(group.window ?? DEFAULT_WINDOW, quantiles);
-  const given = group.signals ?? {};
-  return Object.fromEntries(
-    [...new Set([...Object.keys(builtIn), ...Object.keys(given)])].map((name) => {
-      const { expr, maxAge } = given[name] ?? {};
-      const age = maxAge === undefined ? DEFAULT_MAX_AGE : parseDuration(maxAge);
-      return [name, { expr: expr ?? builtIn[name] ?? '', maxAge: age }];
-    }),
-  );
+  const own = group.signals ?? {};
+  return mapValues({ ...builtIn, ...own }, (_, name) => {
+    const { expr = builtIn[name] ?? '', maxAge } = own[name] ?? {};
+    return { expr, maxAge: maxAge === undefined ? DEFAULT_MAX_AGE : parseDuration(maxAge) };
+  });
 }
 
-/** Nothing is asked for by pod when no rule is sized by the CPU demand that is built in. */
-export function fillPodSignals(
-  { window = DEFAULT_WINDOW, rules }: Pick<RawGroup, 'window' | 'rules'>,
+/** Signals by pod: none unless a rule is sized by the built-in CPU demand. */
+function fillPodSignals(
+  { window = DEFAULT_WINDOW, rules }: RawGroup,
   { cpu }: Readonly<Record<string, SignalQuery>>,
 ): Record<string, SignalQuery> {
   const sizedByCpu = rules.some(({ target }) => fillTarget(target).signal === 'cpu');
   if (!cpu || !sizedByCpu || cpu.expr !== builtInSignals(window)['cpu']) return {};
   const { maxAge } = cpu;
-  return Object.fromEntries(
-    Object.entries(podSignals(window)).map(([name, expr]) => [name, { expr, maxAge }]),
-  );
+  return mapValues({ ...podSignals(window) }, (expr) => ({ expr, maxAge }));
 }
 
 export function fillTarget(target: RawRule['target']): Target {
@@ -96,7 +149,7 @@ export function fillDecide(decide: RawRule['decide'], target: Target): DecideSte
   }));
 }
 
-/** Disk first: a workload held up by its disk is not helped by replicas, however much CPU it asks for as well. */
+/** Disk comes first: replicas do not help a disk-bound workload, whatever its CPU demand. */
 function defaultSteps(target: Target): DecideStep[] {
   const common = { keepFor: 0, maxHops: DEFAULT_MAX_HOPS };
   return [
@@ -105,4 +158,11 @@ function defaultSteps(target: Target): DecideStep[] {
     { bound: 'dependency', when: { wait: { above: 0.5 } }, for: 20, action: 'follow', ...common },
     { bound: 'lock', when: { lock: { above: 0.5 } }, for: 20, action: 'hold', ...common },
   ];
+}
+
+function mapValues<T, U>(
+  record: Readonly<Record<string, T>>,
+  map: (value: T, name: string) => U,
+): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value, name)]));
 }

@@ -6,13 +6,13 @@ import type { RuleError } from './types.js';
 
 const STANDARD_INPUT = '-';
 
-/** Rule files live in ConfigMaps, which hold at most 1 MiB. */
+/** A ConfigMap, where rule files usually live, holds at most 1 MiB. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
- * Reads the files that paths stand for, and says of each that cannot be read why.
+ * Reads the files that paths name. Yields an error in place of a file that cannot be read.
  *
- * @param paths see `expandPaths`
+ * @param paths files, `-` for standard input, folders (their *.yaml and *.yml), and patterns with * and ? in the last part
  */
 export async function* readFiles(
   paths: readonly string[],
@@ -32,19 +32,16 @@ export async function* readFiles(
 }
 
 function unreadable(file: string, error: unknown): RuleError {
-  const place = { file, line: 1, column: 1 };
+  const start = { file, line: 1, column: 1 };
   if (!(error instanceof KernscaleError)) {
-    return { ...place, code: 'RULE_FILE_UNREADABLE', message: `cannot be read: ${errorMessage(error)}` };
+    const message = `cannot read the file: ${errorMessage(error)}`;
+    return { ...start, code: 'RULE_FILE_UNREADABLE', message };
   }
   const isLarge = error.code === 'RULE_FILE_TOO_LARGE';
-  return { ...place, code: isLarge ? error.code : 'RULE_FILE_UNREADABLE', message: error.message };
+  return { ...start, code: isLarge ? error.code : 'RULE_FILE_UNREADABLE', message: error.message };
 }
 
-/**
- * Reads a file as text; `-` is standard input.
- *
- * @throws KernscaleError `RULE_FILE_TOO_LARGE`, also of a file without an end, or `RULE_FILE_UNREADABLE`
- */
+/** @throws KernscaleError `RULE_FILE_TOO_LARGE` or `RULE_FILE_UNREADABLE` */
 async function readText(file: string): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -58,15 +55,14 @@ async function readText(file: string): Promise<string> {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
   } catch {
-    throw new KernscaleError('RULE_FILE_UNREADABLE', 'the file is not UTF-8 text; save it as such');
+    throw new KernscaleError('RULE_FILE_UNREADABLE', 'the file is not valid UTF-8; save it in that encoding');
   }
 }
 
 /**
- * The files that a path stands for, in the order of their names.
+ * Lists the files that a path names, sorted.
  *
- * @param path a file, `-`, a folder (its *.yaml and *.yml), or a pattern with * and ? in its last part
- * @throws KernscaleError `RULE_FILE_UNREADABLE` when it stands for none
+ * @throws KernscaleError `RULE_FILE_UNREADABLE` if there are none
  */
 async function expandPaths(path: string): Promise<string[]> {
   if (path === STANDARD_INPUT) return [path];
@@ -76,15 +72,15 @@ async function expandPaths(path: string): Promise<string[]> {
   return [path];
 }
 
-/** Whether a file of this name, in the folder of `path`, can be one that the path stands for. */
-export function standsFor(path: string, name: string): boolean {
+/** Returns true if a path can name a file of this name in its folder. */
+export function mayName(path: string, name: string): boolean {
   return wildcard(basename(path)).test(name) || /\.ya?ml$/.test(name);
 }
 
 async function filesIn(folder: string, pattern: RegExp, path: string): Promise<string[]> {
   const names = (await readdir(folder)).filter((name) => pattern.test(name)).sort();
   if (names.length > 0) return names.map((name) => join(folder, name));
-  throw new KernscaleError('RULE_FILE_UNREADABLE', `no rule file matches ${path}`);
+  throw new KernscaleError('RULE_FILE_UNREADABLE', `no file matches ${path}`);
 }
 
 function wildcard(pattern: string): RegExp {

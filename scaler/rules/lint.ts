@@ -1,35 +1,34 @@
 import { parseDuration } from '../../common/duration.js';
+import { EXPORTED, RECORDED } from '../promql/known-metrics.js';
+import { builtInSignals } from '../promql/signals.js';
+import { labelsOf, metricsOf, rangeSeconds, ratesOf } from '../promql/syntax.js';
+import type { Path } from '../yaml/document.js';
+import { suggestion } from '../yaml/suggestion.js';
 import { fillObjective, fillTarget } from './defaults.js';
-import type { Path } from './document.js';
-import type { Finding } from './issues.js';
-import { EXPORTED, RECORDED } from './known-metrics.js';
-import { suggestion } from './nearest.js';
-import { labelsOf, metricsOf, ranges, rangeSeconds } from './promql.js';
 import type { RawGroup, RawRule } from './schema.js';
-import { builtInSignals } from './signals.js';
-import type { FleetRule, LabelSelector, RuleError, RuleGroup } from './types.js';
+import type { FleetRule, LabelSelector, RuleError, RuleFinding, RuleGroup } from './types.js';
 
 export interface LintOptions {
   /** Seconds between two scrapes. */
   readonly scrapeInterval: number;
-  /** The metrics that Prometheus has; undefined: not known. */
+  /** Metrics that Prometheus has; undefined if unknown. */
   readonly metrics?: ReadonlySet<string>;
 }
 
-/** By which an answer says what it is about. */
+/** Labels that assign a series to a workload. */
 const WORKLOAD = ['namespace', 'workload', 'workload_kind'];
-/** Signals that are made use of without being named. */
+/** Signals that rules use without naming them. */
 const IMPLICIT = Object.keys(builtInSignals('1m'));
 
-/** Finds what is allowed in a rule file, but hardly meant. */
+/** Finds likely mistakes in a valid rule file. */
 export function lintFile(
   { groups }: { readonly groups: readonly RawGroup[] },
   options: LintOptions,
-): Finding[] {
+): RuleFinding[] {
   return groups.flatMap((group, index) => lintGroup(group, ['groups', index], options));
 }
 
-function lintGroup(group: RawGroup, path: Path, options: LintOptions): Finding[] {
+function lintGroup(group: RawGroup, path: Path, options: LintOptions): RuleFinding[] {
   const used = new Set([...IMPLICIT, ...group.rules.flatMap(signalsOf)]);
   const window = { text: group.window ?? '', path: [...path, 'window'], offset: undefined };
   return [
@@ -53,56 +52,56 @@ function signalsOf({ target, objective, decide }: RawRule): string[] {
   ];
 }
 
-function lintExpression(name: string, expr: string, path: Path, options: LintOptions): Finding[] {
-  const findings = metricsOf(expr).flatMap(({ text, offset }): Finding[] => {
+function lintExpression(name: string, expr: string, path: Path, options: LintOptions): RuleFinding[] {
+  const findings = metricsOf(expr).flatMap(({ text, offset }): RuleFinding[] => {
     const message = unknownMetric(text, options.metrics);
     return message === undefined ? [] : [{ code: 'LINT_UNKNOWN_METRIC', path, offset, message }];
   });
-  for (const { text, offset } of ranges(expr)) findings.push(...lintWindow({ text, path, offset }, options));
+  for (const { text, offset } of ratesOf(expr)) findings.push(...lintWindow({ text, path, offset }, options));
   const missing = WORKLOAD.filter((label) => labelsOf(expr)?.includes(label) === false);
   if (missing.length > 0) {
-    const message = `signal "${name}": the answer has no ${missing.join(', ')}, so it is about no workload; aggregate by (${WORKLOAD.join(', ')})`;
+    const message = `signal "${name}": the result lacks the label ${missing.join(', ')} and applies to no workload; aggregate by (${WORKLOAD.join(', ')})`;
     findings.push({ code: 'LINT_NO_WORKLOAD', path, message });
   }
   return findings;
 }
 
-/** What speaks against a metric, if anything does. */
+/** Says why a metric is probably misspelt; undefined if it is not. */
 function unknownMetric(name: string, metrics: LintOptions['metrics']): string | undefined {
   if (metrics) {
     if (metrics.has(name)) return undefined;
-    return `Prometheus has no metric ${name}${suggestion(name, [...metrics, ...EXPORTED])}`;
+    return `Prometheus has no metric named ${name}${suggestion(name, [...metrics, ...EXPORTED])}`;
   }
   const recorded = name.includes(':');
   const own = recorded ? RECORDED : EXPORTED;
   if (own.includes(name)) return undefined;
   const hint = suggestion(name, own);
-  // Of others' metrics and rules only those can be told that are near misses of ours.
+  // Other exporters and rules exist, so of their names only near misses of Kernscale's are suspect.
   if (recorded ? hint === '' : !name.startsWith('kernscale_')) return undefined;
-  return `${recorded ? 'no rule of Kernscale records' : 'nobody exports'} ${name}${hint}`;
+  return `${recorded ? 'no recording rule of Kernscale records' : 'Kernscale does not export'} ${name}${hint}`;
 }
 
 function lintWindow(
   { text, path, offset }: { text: string; path: Path; offset: number | undefined },
   { scrapeInterval }: LintOptions,
-): Finding[] {
+): RuleFinding[] {
   if ((rangeSeconds(text) ?? 0) >= 2 * scrapeInterval) return [];
-  const message = `a window of ${text} is shorter than two scrapes (one every ${scrapeInterval} s) and finds nothing; make it ${4 * scrapeInterval}s`;
+  const message = `a range of ${text} is shorter than two scrape intervals of ${scrapeInterval}s and yields no rate; use ${4 * scrapeInterval}s`;
   return [{ code: 'LINT_SHORT_WINDOW', path, ...(offset !== undefined && { offset }), message }];
 }
 
-function lintMaxAge(maxAge: string, path: Path, { scrapeInterval }: LintOptions): Finding[] {
+function lintMaxAge(maxAge: string, path: Path, { scrapeInterval }: LintOptions): RuleFinding[] {
   if (parseDuration(maxAge) >= 2 * scrapeInterval) return [];
-  const message = `a maxAge of ${maxAge} is shorter than two scrapes (one every ${scrapeInterval} s): one that is late stops the rules`;
+  const message = `maxAge ${maxAge} is shorter than two scrape intervals of ${scrapeInterval}s, so one late scrape makes the signal stale; use ${3 * scrapeInterval}s`;
   return [{ code: 'LINT_SHORT_MAX_AGE', path, message }];
 }
 
-function unused(name: string, path: Path): Finding {
-  const message = `no rule of this group makes use of signal "${name}"`;
+function unused(name: string, path: Path): RuleFinding {
+  const message = `no rule of this group uses signal "${name}"; remove it`;
   return { code: 'LINT_UNUSED_SIGNAL', path, atKey: true, message };
 }
 
-/** Finds rules for fleets that an earlier one leaves nothing to. */
+/** Finds fleet rules that never apply because an earlier one matches all of their workloads. */
 export function shadowedRules(groups: readonly RuleGroup[]): RuleError[] {
   const earlier: FleetRule[] = [];
   const shadowed: RuleError[] = [];
@@ -112,7 +111,7 @@ export function shadowedRules(groups: readonly RuleGroup[]): RuleError[] {
       const cover = earlier.find((other) => covers(other, rule));
       if (cover) {
         const { file, line } = cover.source;
-        const message = `every workload that it matches is scaled by the rule at ${file}:${line} already; put the narrower one first`;
+        const message = `this rule never applies, because the rule at ${file}:${line} matches all of its workloads first; move this one before it`;
         const place = { ...rule.source, group: group.name, rule: rule.scale };
         shadowed.push({ ...place, code: 'LINT_SHADOWED_RULE', message });
       }

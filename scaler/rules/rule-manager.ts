@@ -2,30 +2,29 @@ import { statSync, watch, type FSWatcher } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorMessage } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
-import { standsFor } from './files.js';
+import { mayName } from './files.js';
 import { formatRuleError, loadRuleFiles } from './load.js';
 import type { RuleGroup } from './types.js';
 
-/** An editor and a ConfigMap's symlink swap touch a folder several times for one change. */
+/** Editors, and the symlink swap of a ConfigMap, touch a folder several times for one change. */
 const DEBOUNCE_MS = 250;
 
-/** The rules in force: read at start, read again on demand and when a file changes, replaced as a whole or not at all. */
+/** Loads, watches and reloads rule files. Files with errors leave the last good rules in force. */
 export class RuleManager {
   #groups: readonly RuleGroup[] = [];
   #errors: readonly string[] = [];
   #watchers: FSWatcher[] = [];
   #debounce: NodeJS.Timeout | undefined;
   #reloading = Promise.resolve(true);
-
   #listener: (() => void) | undefined;
 
-  /** @param paths what `loadRuleFiles` takes */
+  /** @param paths as `loadRuleFiles` takes them */
   constructor(
     private readonly paths: readonly string[],
     private readonly log: Logger,
   ) {}
 
-  /** Calls `listener` after every attempt from now on. */
+  /** Sets the listener to call after every attempt to load. */
   onLoad(listener: () => void): void {
     this.#listener = listener;
   }
@@ -38,36 +37,39 @@ export class RuleManager {
     return this.#groups.reduce((sum, { rules }) => sum + rules.length, 0);
   }
 
-  /** What was wrong when the files were last read, as `file:line:column: …`. */
+  /** Errors of the last attempt, as `file:line:column: …`. */
   get errors(): readonly string[] {
     return this.#errors;
   }
 
-  /** Reads the files again, one attempt after the other; answers whether they were good. */
+  /** Reloads the files, one attempt at a time. Resolves to true if they have no errors. */
   reload(): Promise<boolean> {
     return (this.#reloading = this.#reloading.then(() => this.#load()));
   }
 
-  /** Reloads whenever something changes in the folders of the files. */
+  /** Starts to reload when a rule file changes. */
   watch(): void {
     for (const path of this.paths) {
       try {
         const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ? path : dirname(path);
         const watcher = watch(folder, { persistent: false }, (_event, name) => {
-          if (name === null || concerns(path, name)) this.#changed();
+          if (name === null || isRuleFile(path, name)) this.#scheduleReload();
         });
         watcher.on('error', (error) => {
-          this.#unwatched(path, error);
+          this.#warnUnwatched(path, error);
         });
         this.#watchers.push(watcher);
       } catch (error) {
-        this.#unwatched(path, error);
+        this.#warnUnwatched(path, error);
       }
     }
   }
 
-  #unwatched(path: string, error: unknown): void {
-    this.log.warn({ path, error: errorMessage(error) }, 'changes of this file will not be noticed');
+  #warnUnwatched(path: string, error: unknown): void {
+    this.log.warn(
+      { path, error: errorMessage(error) },
+      'cannot watch this path; reload after changes with POST /-/reload',
+    );
   }
 
   close(): void {
@@ -75,7 +77,7 @@ export class RuleManager {
     for (const watcher of this.#watchers.splice(0)) watcher.close();
   }
 
-  #changed(): void {
+  #scheduleReload(): void {
     clearTimeout(this.#debounce);
     this.#debounce = setTimeout(() => void this.reload(), DEBOUNCE_MS);
   }
@@ -89,7 +91,7 @@ export class RuleManager {
   }
 }
 
-/** Whether a file in a watched folder can be a rule file; `..data` is the link by which a ConfigMap is swapped. */
-function concerns(path: string, name: string): boolean {
-  return name === '..data' || standsFor(path, name);
+/** `..data` is the symlink that a ConfigMap update replaces. */
+function isRuleFile(path: string, name: string): boolean {
+  return name === '..data' || mayName(path, name);
 }

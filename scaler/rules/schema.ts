@@ -1,93 +1,115 @@
 import { z } from 'zod';
+import { INT32_MAX } from '../core/int.js';
 
 /**
- * The single source of the rule files' shape: types, validation and `rules/schema.json` all come from here. What
- * one value alone cannot tell (references, conflicts, PromQL) is in checks.ts.
+ * The shape of rule files: types, validation and `rules/schema.json` are derived from it. What one value alone cannot
+ * show (references, conflicts, PromQL) is in checks.ts. A schema's `error` is what the value must be.
  */
 
 const NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
-/** Prometheus' durations, largest unit first, at least one of them: 90s, 5m, 1h30m. */
+/** Prometheus duration, largest unit first, with at least one unit: 90s, 5m, 1h30m. */
 const DURATION = /^(?!$)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$/;
-/** Kubernetes' quantities that are not negative. */
+/** Kubernetes quantity that is not negative. */
 const QUANTITY = /^(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[numkMGTPE]|[KMGTPE]i)?$/;
-const INT32_MAX = 2_147_483_647;
 
-const duration = z.string().regex(DURATION).meta({ description: 'A duration such as 90s, 5m or 1h30m' });
-const identifier = z.string().regex(NAME);
-const text = z.string().min(1);
-const int32 = z.int().min(0).max(INT32_MAX);
+const nameError = 'a name of letters, digits and underscores';
+const durationError = 'a duration such as 90s, 5m or 1h30m';
+
+export const text = z.string().min(1);
+export const duration = z.string({ error: durationError }).regex(DURATION, durationError);
+const identifier = z.string({ error: nameError }).regex(NAME, nameError);
 const positive = z.int().min(1).max(INT32_MAX);
-const quantity = z
-  .union([z.number().min(0), z.string().regex(QUANTITY)])
-  .meta({ description: 'A number or a Kubernetes quantity such as 0.5, 500m or 64Mi' });
+const quantity = z.union([z.number().min(0), z.string().regex(QUANTITY)], {
+  error: 'a number or a quantity such as 500m',
+});
 const strings = z.record(z.string(), z.string());
 
 const condition = z.strictObject({
-  above: z.number().exactOptional().meta({ description: 'Holds strictly above this' }),
-  below: z.number().exactOptional().meta({ description: 'Holds strictly below this' }),
+  above: z.number().exactOptional().meta({ description: 'The signal must be greater than this' }),
+  below: z.number().exactOptional().meta({ description: 'The signal must be less than this' }),
 });
 
 export const decideStepSchema = z.strictObject({
   bound: identifier.meta({
-    description: 'The class a match gives: disk, cpu, dependency, lock or another name',
+    description: 'Class of the workload when the step matches: disk, cpu, dependency, lock or another name',
   }),
-  when: z
-    .record(z.string(), condition)
-    .meta({ description: 'Signal, or "target" (demand over target), to condition; all must hold' }),
-  for: duration.exactOptional().meta({ description: 'How long the conditions must have held; default 0s' }),
-  keepFor: duration
+  when: z.record(z.string(), condition).meta({
+    description: 'Conditions by signal, or by "target" (ratio of demand to target); all of them must hold',
+  }),
+  for: duration.exactOptional().meta({
+    description: 'Time for which the conditions must hold before the step matches; default 0s',
+  }),
+  keepFor: duration.exactOptional().meta({
+    description: 'Time for which the step still matches after its conditions end; default 0s',
+  }),
+  action: z.enum(['scale', 'hold', 'follow']).meta({
+    description:
+      'scale: size by the target; hold: keep the replicas; follow: scale the bottleneck among the peers',
+  }),
+  maxHops: z
+    .int()
+    .min(1)
+    .max(16)
     .exactOptional()
-    .meta({ description: 'How long a match outlives its conditions; default 0s' }),
-  action: z.enum(['scale', 'hold', 'follow']),
-  maxHops: z.int().min(1).max(16).exactOptional().meta({ description: 'How far to follow; default 4' }),
+    .meta({ description: 'Maximum number of edges to follow; default 4' }),
 });
 
 const policy = z.strictObject({
   type: z.enum(['Pods', 'Percent']),
-  value: positive,
+  value: positive.meta({ description: 'Pods, or percent of the replicas, that may change in one period' }),
   periodSeconds: z.int().min(1).max(1800),
 });
 
 const scalingRules = z.strictObject({
-  stabilizationWindowSeconds: z.int().min(0).max(3600).exactOptional(),
-  selectPolicy: z.enum(['Max', 'Min', 'Disabled']).exactOptional(),
-  policies: z.array(policy).min(1).exactOptional(),
-  tolerance: quantity
+  stabilizationWindowSeconds: z
+    .int()
+    .min(0)
+    .max(3600)
     .exactOptional()
-    .meta({ description: 'Fraction, or quantity: 0.05 or 50m; default 0.1' }),
+    .meta({
+      description: 'Window of past recommendations to consider; default 0 for scaleUp, 300 for scaleDown',
+    }),
+  selectPolicy: z.enum(['Max', 'Min', 'Disabled']).exactOptional().meta({ description: 'Default Max' }),
+  policies: z.array(policy).min(1).exactOptional(),
+  tolerance: quantity.exactOptional().meta({
+    description: 'Deviation of the ratio from 1 that is ignored, such as 0.05 or 50m; default 0.1',
+  }),
 });
 
 const behavior = z
   .strictObject({ scaleUp: scalingRules.exactOptional(), scaleDown: scalingRules.exactOptional() })
-  .meta({ description: "HPA v2's behavior; null scales like an HPA that has none" });
+  .meta({ description: 'behavior of HPA v2, with its defaults; null scales like an HPA without behavior' });
 
 const target = z.strictObject({
-  signal: identifier.exactOptional().meta({ description: 'What is demanded; default cpu' }),
-  averageUtilization: positive.exactOptional().meta({ description: 'Percent of the CPU request of a pod' }),
+  signal: identifier.exactOptional().meta({ description: 'Signal to size by; default cpu' }),
+  averageUtilization: positive
+    .exactOptional()
+    .meta({ description: 'Target as a percentage of the CPU request of a pod' }),
   averageValue: quantity
     .exactOptional()
-    .meta({ description: "Amount per pod in the signal's unit (cores for cpu)" }),
+    .meta({ description: 'Target value per pod, in the unit of the signal (cores for cpu)' }),
   value: quantity
     .exactOptional()
-    .meta({ description: 'What the signal itself should come to, where more pods bring it down' }),
+    .meta({ description: "Target for the signal's total value; use it when adding pods lowers the signal" }),
 });
 
 export const objectiveSchema = z.strictObject({
-  latency: duration.meta({ description: 'From request received to first byte of the answer, such as 50ms' }),
+  latency: duration.meta({
+    description: 'Longest time from receiving a request to the first byte of the response, such as 50ms',
+  }),
   quantile: z
     .number()
     .gt(0)
     .lt(1)
     .exactOptional()
-    .meta({ description: 'The part of the requests that keeps it; default 0.99' }),
+    .meta({ description: 'Fraction of the requests that must meet the latency; default 0.99' }),
 });
 
-const scaleTargetRef = z.strictObject({
-  apiVersion: text.exactOptional(),
-  kind: text,
-  namespace: text,
-  name: text,
-});
+const apiVersion = text
+  .exactOptional()
+  .meta({ description: 'Default apps/v1; required for kinds other than Deployment and StatefulSet' });
+
+const scaleTargetRef = z.strictObject({ apiVersion, kind: text, namespace: text, name: text });
 
 const selectorRequirement = z.strictObject({
   key: text,
@@ -96,51 +118,65 @@ const selectorRequirement = z.strictObject({
 });
 
 const match = z.strictObject({
-  apiVersion: text.exactOptional(),
+  apiVersion,
   kind: text,
-  namespace: text.exactOptional(),
+  namespace: text.exactOptional().meta({ description: 'Default: every namespace' }),
   selector: z
     .strictObject({
       matchLabels: strings.exactOptional(),
       matchExpressions: z.array(selectorRequirement).exactOptional(),
     })
-    .exactOptional(),
+    .exactOptional()
+    .meta({ description: 'LabelSelector of Kubernetes; default: every workload of the kind' }),
 });
 
 export const ruleSchema = z.strictObject({
-  scale: text.meta({ description: "The rule's name, unique in its group" }),
-  scaleTargetRef: scaleTargetRef.exactOptional().meta({ description: 'The one workload to scale' }),
-  match: match.exactOptional().meta({ description: 'The workloads to scale, in place of scaleTargetRef' }),
-  minReplicas: int32.min(1).exactOptional().meta({ description: 'Default 1' }),
+  scale: text.meta({ description: 'Name of the rule, unique in its group' }),
+  scaleTargetRef: scaleTargetRef.exactOptional().meta({ description: 'The workload to scale' }),
+  match: match
+    .exactOptional()
+    .meta({
+      description:
+        'Workloads to scale, in place of scaleTargetRef; the first rule that matches a workload scales it',
+    }),
+  minReplicas: positive.exactOptional().meta({ description: 'Default 1' }),
   maxReplicas: positive,
   target: target.exactOptional().meta({ description: 'Default {signal: cpu, averageUtilization: 70}' }),
   objective: objectiveSchema
     .exactOptional()
-    .meta({ description: "The service's own latency; while it is kept, replicas do not grow" }),
+    .meta({ description: 'Latency objective of the service; replicas are not added while it is met' }),
   decide: z
     .array(decideStepSchema)
     .exactOptional()
-    .meta({ description: 'First match wins; replaces the default steps' }),
+    .meta({ description: 'Steps in order; the first that matches applies. Replaces the default steps' }),
   behavior: behavior.nullable().exactOptional(),
-  dryRun: z.boolean().exactOptional().meta({ description: 'Decide and say so, but change nothing' }),
+  dryRun: z
+    .boolean()
+    .exactOptional()
+    .meta({ description: 'Record decisions without applying them; default false' }),
   labels: strings.exactOptional(),
   annotations: strings.exactOptional(),
 });
 
 export const signalSchema = z.strictObject({
-  expr: text
+  expr: text.exactOptional().meta({
+    description: 'PromQL that returns one number per namespace, workload and workload_kind',
+  }),
+  maxAge: duration
     .exactOptional()
-    .meta({ description: 'PromQL: one number per namespace, workload and workload_kind' }),
-  maxAge: duration.exactOptional().meta({ description: 'Older samples are not acted on; default 45s' }),
+    .meta({ description: 'Age from which a sample is not acted on; default 45s' }),
 });
 
 export const groupSchema = z.strictObject({
-  name: text,
-  interval: duration.exactOptional().meta({ description: 'Time between two rounds; default 10s' }),
-  window: duration
+  name: text.meta({ description: 'Name of the group, unique in its file' }),
+  interval: duration.exactOptional().meta({ description: 'Time between two evaluations; default 10s' }),
+  window: duration.exactOptional().meta({
+    description: 'Range of the rates in built-in signals; at least four scrape intervals; default 1m',
+  }),
+  signals: z
+    .record(identifier, signalSchema)
     .exactOptional()
-    .meta({ description: 'Range of the rates in built-in signals, four scrapes or more; default 1m' }),
-  signals: z.record(identifier, signalSchema).exactOptional(),
+    .meta({ description: 'Signals to add, and built-in signals to override' }),
   rules: z.array(ruleSchema),
 });
 
@@ -153,3 +189,12 @@ export type RawDecideStep = z.infer<typeof decideStepSchema>;
 export type RawSignal = z.infer<typeof signalSchema>;
 export type RawBehavior = z.infer<typeof behavior>;
 export type RawScalingRules = z.infer<typeof scalingRules>;
+
+/** Path of the published schema in the repository, for `# yaml-language-server: $schema=`. */
+export const JSON_SCHEMA_PATH = 'rules/schema.json';
+
+/** Renders the JSON Schema of a rule file. Draft 7 is what the YAML servers of editors support. */
+export function renderJsonSchema(): string {
+  const schema = z.toJSONSchema(fileSchema, { target: 'draft-7', io: 'input' });
+  return `${JSON.stringify({ title: 'Kernscale rule file', ...schema }, null, 2)}\n`;
+}

@@ -1,20 +1,15 @@
 import type { Rule, RuleSettings } from '../core/types.js';
-
-/** Where something stands in a file; lines and columns count from 1. */
-export interface Position {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-}
+import type { Position, YamlError } from '../yaml/document.js';
+import type { Finding, SchemaErrorCode } from '../yaml/findings.js';
 
 export interface SignalQuery {
-  /** PromQL whose answer is one number per `namespace`, `workload`, `workload_kind` (and `peer`, for `edges`). */
+  /** PromQL that returns one number per `namespace`, `workload`, `workload_kind` (and `peer`, for `edges`). */
   readonly expr: string;
-  /** Seconds after which a sample is too old to act on. */
+  /** Age in seconds from which a sample is not acted on. */
   readonly maxAge: number;
 }
 
-/** Kubernetes' LabelSelector. */
+/** LabelSelector of the Kubernetes API. */
 export interface LabelSelector {
   readonly matchLabels?: Readonly<Record<string, string>>;
   readonly matchExpressions?: readonly LabelSelectorRequirement[];
@@ -26,7 +21,7 @@ export interface LabelSelectorRequirement {
   readonly values?: readonly string[];
 }
 
-/** The workloads that a rule for a whole fleet is for. */
+/** Workloads that a fleet rule scales. */
 export interface WorkloadMatch {
   readonly apiVersion: string;
   readonly kind: string;
@@ -51,12 +46,12 @@ export interface RuleGroup {
   /** Seconds between two rounds. */
   readonly interval: number;
   readonly signals: Readonly<Record<string, SignalQuery>>;
-  /** What is asked for by pod as well, where the pods are known: one number for each `pod`. */
+  /** Signals with one number per `pod`, queried where the pods are known. */
   readonly podSignals: Readonly<Record<string, SignalQuery>>;
   readonly rules: readonly (WorkloadRule | FleetRule)[];
 }
 
-/** One thing that is wrong in a rule file. */
+/** Error or lint warning in a rule file or rule test file. */
 export interface RuleError extends Position {
   /** Stable across releases. */
   readonly code: RuleErrorCode | LintCode;
@@ -66,17 +61,14 @@ export interface RuleError extends Position {
   readonly message: string;
 }
 
+export type RuleFinding = Finding<RuleErrorCode | LintCode>;
+
 export type RuleErrorCode =
+  | YamlError['code']
+  | SchemaErrorCode
   | 'RULE_FILE_UNREADABLE'
   | 'RULE_FILE_TOO_LARGE'
   | 'RULE_WRONG_FILE'
-  | 'RULE_YAML'
-  | 'RULE_DUPLICATE_KEY'
-  | 'RULE_UNKNOWN_FIELD'
-  | 'RULE_MISSING_FIELD'
-  | 'RULE_WRONG_TYPE'
-  | 'RULE_WRONG_VALUE'
-  | 'RULE_OUT_OF_RANGE'
   | 'RULE_CONFLICT'
   | 'RULE_UNKNOWN_SIGNAL'
   | 'RULE_DUPLICATE_NAME'
@@ -85,7 +77,7 @@ export type RuleErrorCode =
   | 'TEST_UNKNOWN_TARGET'
   | 'TEST_SERIES';
 
-/** What is allowed, but hardly meant. */
+/** Codes of warnings about likely mistakes. */
 export type LintCode =
   | 'LINT_UNKNOWN_METRIC'
   | 'LINT_SHORT_WINDOW'

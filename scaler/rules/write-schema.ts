@@ -1,4 +1,4 @@
 import { writeFile } from 'node:fs/promises';
-import { JSON_SCHEMA_PATH, renderJsonSchema } from './json-schema.js';
+import { JSON_SCHEMA_PATH, renderJsonSchema } from './schema.js';
 
 await writeFile(JSON_SCHEMA_PATH, renderJsonSchema());

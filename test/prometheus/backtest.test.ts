@@ -15,7 +15,7 @@ import { runRound } from '../../scaler/loop/round.js';
 import { PrometheusClient } from '../../scaler/promql/client.js';
 import { TestCluster } from '../../scaler/rule-tests/cluster.js';
 import { loadRuleFiles } from '../../scaler/rules/load.js';
-import { builtInSignals, podSignals } from '../../scaler/rules/signals.js';
+import { builtInSignals, podSignals } from '../../scaler/promql/signals.js';
 import { kernscale, type Ended } from '../unit/scaler/kernscale-command.js';
 import { PastPrometheus, type PastSeries } from './history.js';
 
@@ -278,7 +278,7 @@ describe('kernscale backtest', function () {
     const rules = path.join(folder, 'rules.yaml');
     const elsewhere = await kernscale('backtest', rules, '--prometheus.url=http://127.0.0.1:1');
     expect(elsewhere).to.include({ status: 1, stdout: '' });
-    expect(elsewhere.stderr).to.match(/no answer to .* cannot be reached: .*\[PROMETHEUS_ANSWER\]\n$/);
+    expect(elsewhere.stderr).to.match(/no answer to .* is unreachable: .*\[PROMETHEUS_ANSWER\]\n$/);
     for (const flags of [[], ['--step=0s'], ['--from=yesterday'], ['--from=1d', '--to=2d']]) {
       const { status, stderr } = await kernscale('backtest', 'rules.yaml', ...flags);
       expect(status).to.equal(2);

@@ -13,7 +13,7 @@ import { Exporter } from '../../exporter/exporter.js';
 import { KubernetesSource } from '../../exporter/identity/kubernetes.js';
 import { knownPod, type KnownPod, type Pod } from '../../exporter/identity/pods.js';
 import { createApp } from '../../exporter/web.js';
-import { builtInSignals } from '../../scaler/rules/signals.js';
+import { builtInSignals } from '../../scaler/promql/signals.js';
 import { BOUNDS, busyCounters, HandMadeProbes, NO_PROFILES } from '../unit/exporter/fixtures.js';
 import { eventually, LoopbackApi } from '../unit/loopback-api.js';
 import { ScrapingPrometheus } from './scraping-prometheus.js';

@@ -123,7 +123,7 @@ describe('kernscale test', function () {
     ]);
     expect(status).to.equal(1);
     expect(stderr).to.contain(
-      'test.yaml:5:43: tests[0].input_series[0].values must be a text, not 32 [RULE_WRONG_TYPE]',
+      'test.yaml:5:43: tests[0].input_series[0].values must be a string, not 32 [RULE_WRONG_TYPE]',
     );
     expect(stderr).to.contain('test.yaml:7:31: tests[0].scale_test[0].eval_time must be a duration');
     expect(stderr).to.contain('test.yaml:4:5: unknown field "input_serie" in tests[0]; did you mean');
@@ -136,7 +136,7 @@ describe('kernscale test', function () {
       'eval_time: 1m, scale: worker, workload: a/b/c',
     ]);
     expect(wrong.stderr).to.equal(
-      'test.yaml:7:33: no rule is named "workre"; did you mean "worker"? [TEST_UNKNOWN_TARGET]\n' +
+      'test.yaml:7:33: unknown rule "workre"; did you mean "worker"? [TEST_UNKNOWN_TARGET]\n' +
         'test.yaml:8:51: "worker" does not scale a/b/c; it scales shop/Deployment/worker [TEST_UNKNOWN_TARGET]\n' +
         'FAILED: 0 of 0 expectations met, 2 errors\n',
     );
@@ -158,6 +158,6 @@ describe('kernscale test', function () {
     expect(status).to.equal(1);
     expect(stderr).to.contain('must not be empty');
     const missing = await kernscale('test', '--promtool.binary=/nonexistent', 'rules/tests/demo.yaml');
-    expect(missing.stderr).to.match(/^kernscale: \/nonexistent cannot be run: .*\[PROMTOOL_MISSING\]\n$/);
+    expect(missing.stderr).to.match(/^kernscale: cannot run \/nonexistent: .*\[PROMTOOL_MISSING\]\n$/);
   });
 });

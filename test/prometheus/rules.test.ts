@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { stringify } from 'yaml';
-import { builtInSignals, podSignals } from '../../scaler/rules/signals.js';
+import { builtInSignals, podSignals } from '../../scaler/promql/signals.js';
 import { PROMTOOL } from '../../sandbox/paths.js';
 
 const run = promisify(execFile);

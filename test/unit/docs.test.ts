@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { EXPORTED } from '../../scaler/rules/known-metrics.js';
+import { EXPORTED } from '../../scaler/promql/known-metrics.js';
 import { metricsPage } from '../docs/metrics.js';
 import { fromRoot } from '../../sandbox/paths.js';
 

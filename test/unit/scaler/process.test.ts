@@ -159,7 +159,7 @@ describe('kernscale-scaler, the process', function () {
           status: { problems: string[] };
         };
         const problems = status.problems.join();
-        return problems.includes('Prometheus cannot be reached') && problems.includes('shop/Deployment/cart');
+        return problems.includes('is unreachable') && problems.includes('shop/Deployment/cart');
       },
       10_000,
     );

@@ -5,7 +5,7 @@ import { shareRates } from '../../../../scaler/backtest/rates.js';
 import { ACTUAL } from '../../../../scaler/backtest/run.js';
 import { and } from '../../../../scaler/backtest/vectors.js';
 import type { RangeSeries } from '../../../../scaler/promql/range.js';
-import { builtInSignals } from '../../../../scaler/rules/signals.js';
+import { builtInSignals } from '../../../../scaler/promql/signals.js';
 
 const STATES = 'kernscale_state_seconds_total';
 const BUSY = `rate(${STATES}{state!~"idle|sleep"}[1m])`;

@@ -26,20 +26,20 @@ describe('the kernscale command', () => {
     expect(status).to.equal(1);
     expect(stdout).to.equal('');
     expect(stderr).to.equal(
-      `${broken}:2:5: name is missing; it must be a text [RULE_MISSING_FIELD]\n` +
+      `${broken}:2:5: name is missing; it must be a string [RULE_MISSING_FIELD]\n` +
         `${broken}:2:5: unknown field "nam"; did you mean "name"? [RULE_UNKNOWN_FIELD]\n` +
         'FAILED: 2 errors\n',
     );
   });
 
-  it('warns of what is hardly meant, and fails on it only when told to', async () => {
+  it('warns about likely mistakes, and fails on them only with --lint-fatal', async () => {
     const file = join(folder, 'doubtful.yaml');
     await writeFile(file, 'groups: [{ name: shop, window: 5s, rules: [] }]\n');
     const warned = await kernscale('check', file);
     expect(warned).to.deep.equal({
       status: 0,
       stdout: 'SUCCESS: 0 rules found, 1 warning\n',
-      stderr: `${file}:1:32: warning: group "shop": a window of 5s is shorter than two scrapes (one every 5 s) and finds nothing; make it 20s [LINT_SHORT_WINDOW]\n`,
+      stderr: `${file}:1:32: warning: group "shop": a range of 5s is shorter than two scrape intervals of 5s and yields no rate; use 20s [LINT_SHORT_WINDOW]\n`,
     });
     expect((await kernscale('check', '--lint-fatal', file)).status).to.equal(3);
     expect((await kernscale('check', '--lint=none', '--lint-fatal', file)).stderr).to.equal('');

@@ -42,7 +42,7 @@ describe('PrometheusClient', () => {
     return made;
   }
 
-  it('posts the expression, the evaluation time and its own time-out as a form', async () => {
+  it('posts the expression, the evaluation time and its timeout as a form', async () => {
     let seen: [string | undefined, string] = ['', ''];
     handler = (request, response, body) => {
       seen = [request.url, body];
@@ -60,7 +60,7 @@ describe('PrometheusClient', () => {
     });
   });
 
-  it('sends headers, basic credentials of the URL, and a token that it reads anew for every query', async () => {
+  it('sends headers, the basic credentials of the URL, and a token that it reads again for every query', async () => {
     const seen: IncomingMessage['headers'][] = [];
     handler = (request, response) => {
       seen.push(request.headers);
@@ -91,7 +91,7 @@ describe('PrometheusClient', () => {
     expect(seen[1]?.['x-scope-orgid']).to.equal('shop');
   });
 
-  it('names a missing token instead of asking without one', async () => {
+  it('reports a missing token instead of querying without one', async () => {
     expect(
       await client({ http: { authorization: { credentials_file: '/nonexistent' } } }).query('up', 1),
     ).to.include({
@@ -100,18 +100,22 @@ describe('PrometheusClient', () => {
     });
   });
 
-  it('gives up after its time-out', async () => {
+  it('fails after its timeout', async () => {
     handler = () => undefined;
     const result = await client({ timeout: 0.1 }).query('up', 1);
-    expect(result).to.deep.equal({ ok: false, failure: 'timeout', message: 'no answer within 0.1 s' });
+    expect(result).to.deep.equal({
+      ok: false,
+      failure: 'timeout',
+      message: `no response from Prometheus at ${new URL(url).host} within 0.1 s`,
+    });
   });
 
-  it('gives up on an answer that never ends', async () => {
+  it('fails on a response that never ends', async () => {
     handler = (_request, response) => response.write('{"status":');
     expect(await client({ timeout: 0.2 }).query('up', 1)).to.include({ failure: 'timeout' });
   });
 
-  it('says where an address moved to, and does not take credentials there', async () => {
+  it('reports a redirect and does not follow it with credentials', async () => {
     const asked: (string | undefined)[] = [];
     handler = (request, response) => {
       asked.push(request.url);
@@ -120,12 +124,12 @@ describe('PrometheusClient', () => {
     expect(await client().query('up', 1)).to.deep.equal({
       ok: false,
       failure: 'http',
-      message: 'Prometheus answered HTTP 308: it moved to https://elsewhere.example/; ask there',
+      message: 'Prometheus returned HTTP 308, a redirect to https://elsewhere.example/; use that address',
     });
     expect(asked).to.deep.equal(['/api/v1/query']);
   });
 
-  it('asks for an answer that is not compressed, and names one that is', async () => {
+  it('requests a response without compression, and rejects a compressed one', async () => {
     let accepted: unknown;
     handler = (request, response) => {
       accepted = request.headers['accept-encoding'];
@@ -134,12 +138,12 @@ describe('PrometheusClient', () => {
     expect(await client().query('up', 1)).to.deep.equal({
       ok: false,
       failure: 'malformed',
-      message: 'the answer is encoded as gzip, which was not asked for',
+      message: 'the response is encoded as gzip, which was not requested',
     });
     expect(accepted).to.equal('identity');
   });
 
-  it('calls an answer that breaks off unreachable, however often it asks', async () => {
+  it('reports a response that breaks off as unreachable, after four attempts', async () => {
     let requests = 0;
     handler = (_request, response) => {
       requests++;
@@ -150,7 +154,7 @@ describe('PrometheusClient', () => {
     expect(requests).to.equal(4);
   });
 
-  it('asks again where a proxy has no backend for a moment, but not where Prometheus refuses', async () => {
+  it('retries when a proxy has no backend, but not when Prometheus rejects the query', async () => {
     const answers: [number, string][] = [
       [502, 'Bad Gateway'],
       [503, ''],
@@ -169,7 +173,7 @@ describe('PrometheusClient', () => {
     expect(requests).to.equal(4);
   });
 
-  it('does not ask again sooner than it is told to', async () => {
+  it('does not retry before Retry-After', async () => {
     let requests = 0;
     handler = (_request, response) => {
       requests++;
@@ -179,12 +183,12 @@ describe('PrometheusClient', () => {
     expect(requests).to.equal(1);
   });
 
-  it('calls a refused connection unreachable', async () => {
-    const nobody = client({ url: 'http://127.0.0.1:1' });
-    expect(await nobody.query('up', 1)).to.include({ failure: 'unreachable' });
+  it('reports a refused connection as unreachable', async () => {
+    const refused = client({ url: 'http://127.0.0.1:1' });
+    expect(await refused.query('up', 1)).to.include({ failure: 'unreachable' });
   });
 
-  it('asks again when a kept-alive connection was closed under it', async () => {
+  it('retries when a kept-alive connection closes', async () => {
     let requests = 0;
     handler = (request, response) => {
       requests++;
@@ -218,7 +222,7 @@ describe('PrometheusClient', () => {
     expect(outcomes).to.have.length(40);
   });
 
-  it('refuses an address that cannot be one', () => {
+  it('rejects an invalid address', () => {
     expect(() => client({ url: 'prometheus:9090' }))
       .to.throw()
       .with.property('code', 'PROMETHEUS_URL');

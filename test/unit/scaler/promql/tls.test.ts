@@ -102,8 +102,8 @@ describe('--prometheus.config.file', () => {
   });
 
   const refused: [text: string, message: RegExp][] = [
-    ['basic_auth: {username: a, password: b}\nauthorization: {credentials: c}', /exclude each other/],
-    ['tls_config: {cert_file: a.crt}', /cert_file and key_file together/],
+    ['basic_auth: {username: a, password: b}\nauthorization: {credentials: c}', /mutually exclusive/],
+    ['tls_config: {cert_file: a.crt}', /both cert_file and key_file/],
     ['basic_auth: {username: a}', /either password or password_file/],
     ['tls_confg: {}', /http\.yaml:1:1: unknown field "tls_confg"; did you mean "tls_config"\?/],
     ['tls_config: {min_version: SSL3}', /http\.yaml:1:27: tls_config\.min_version must be/],

@@ -17,7 +17,7 @@ describe('an error in a rule file', () => {
     [
       'unknown field like no other',
       SHORTEST.replace('    rules:', '    colour: red\n    rules:'),
-      'RULE_UNKNOWN_FIELD 3:5 unknown field "colour"; known are name, interval, window, signals, rules',
+      'RULE_UNKNOWN_FIELD 3:5 unknown field "colour"; known fields are name, interval, window, signals, rules',
     ],
     [
       'missing field',
@@ -47,7 +47,7 @@ describe('an error in a rule file', () => {
     [
       'wrong choice',
       ruleWith('behavior: {scaleUp: {selectPolicy: max}}'),
-      'RULE_WRONG_VALUE 7:44 behavior.scaleUp.selectPolicy must be "Max" or "Min" or "Disabled", not "max"; did you mean "Max"?',
+      'RULE_WRONG_VALUE 7:44 behavior.scaleUp.selectPolicy must be "Max", "Min" or "Disabled", not "max"; did you mean "Max"?',
     ],
     [
       'duration without a unit',
@@ -57,61 +57,61 @@ describe('an error in a rule file', () => {
     [
       'unknown signal',
       ruleWith('decide: [{bound: disk, when: {blckio: {above: 0.4}}, action: hold}]'),
-      'RULE_UNKNOWN_SIGNAL 7:39 no signal is named "blckio"; did you mean "blockio"?',
+      'RULE_UNKNOWN_SIGNAL 7:39 unknown signal "blckio"; did you mean "blockio"?',
     ],
     [
       'condition without a limit',
       ruleWith('decide: [{bound: disk, when: {blockio: {}}, action: hold}]'),
-      'RULE_MISSING_FIELD 7:48 the condition on blockio needs above or below',
+      'RULE_MISSING_FIELD 7:48 the condition on blockio needs above, below or both',
     ],
     [
       'condition that nothing meets',
       ruleWith('decide: [{bound: disk, when: {blockio: {above: 0.4, below: 0.4}}, action: hold}]'),
-      'RULE_CONFLICT 7:48 nothing is above 0.4 and below 0.4',
+      'RULE_CONFLICT 7:48 no value is above 0.4 and below 0.4; above must be less than below',
     ],
     [
       'percentage of the request of what is not CPU',
       ruleWith('target: {signal: wait, averageUtilization: 70}'),
-      'RULE_CONFLICT 7:17 target needs averageValue or value: averageUtilization is a share of the CPU request, and "wait" is not CPU',
+      'RULE_CONFLICT 7:17 target on "wait" needs averageValue or value; averageUtilization, a percentage of the CPU request, applies only to cpu',
     ],
     [
       'nothing to scale',
       SHORTEST.replace(REF, 'minReplicas: 1'),
-      'RULE_MISSING_FIELD 4:9 nothing to scale: name one workload with scaleTargetRef, or many with match',
+      'RULE_MISSING_FIELD 4:9 no workload to scale; set scaleTargetRef for one workload or match for many',
     ],
     [
       'two things to scale',
       ruleWith('match: {kind: Deployment}'),
-      'RULE_CONFLICT 7:9 scaleTargetRef and match exclude each other; keep one',
+      'RULE_CONFLICT 7:9 scaleTargetRef and match are mutually exclusive; keep one of them',
     ],
     [
       'kind of an API that is not named',
       SHORTEST.replace('Deployment', 'Rollout'),
-      'RULE_MISSING_FIELD 5:25 scaleTargetRef.apiVersion is missing; only Deployment and StatefulSet go without it (apps/v1)',
+      'RULE_MISSING_FIELD 5:25 scaleTargetRef.apiVersion is missing; only Deployment and StatefulSet default to apps/v1',
     ],
     [
       'name used twice',
       `${SHORTEST}      - scale: web\n        scaleTargetRef: {kind: Deployment, namespace: shop, name: db}\n        maxReplicas: 3\n`,
-      'RULE_DUPLICATE_NAME 7:16 the name "web" is taken by another rule of this group; choose another',
+      'RULE_DUPLICATE_NAME 7:16 the name "web" is already used by another rule of this group; rename one of them',
     ],
     [
       'keys given twice, with what else is wrong',
       ruleWith('maxReplicas: 3', 'target: {signal: cpu, signal: cpu}', 'minReplica: 1'),
-      'RULE_DUPLICATE_KEY 7:9 the key "maxReplicas" stands in line 6 already; keep one',
-      'RULE_DUPLICATE_KEY 8:31 the key "signal" stands in line 8 already; keep one',
+      'RULE_DUPLICATE_KEY 7:9 duplicate key "maxReplicas", already given on line 6; keep one of them',
+      'RULE_DUPLICATE_KEY 8:31 duplicate key "signal", already given on line 8; keep one of them',
       'RULE_UNKNOWN_FIELD 9:9 unknown field "minReplica"; did you mean "minReplicas"?',
     ],
     [
       'workload scaled twice, with what else is wrong',
       `${SHORTEST}      - {scale: db, ${REF}, maxReplica: 3}\n`,
       'RULE_MISSING_FIELD 7:9 maxReplicas is missing; it must be a number',
-      'RULE_DUPLICATE_TARGET 7:9 shop/Deployment/web is scaled by the rule at r.yaml:4 already; keep one of the two',
+      'RULE_DUPLICATE_TARGET 7:9 shop/Deployment/web is already scaled by the rule at r.yaml:4; keep one of them',
       'RULE_UNKNOWN_FIELD 7:85 unknown field "maxReplica"; did you mean "maxReplicas"?',
     ],
     [
       'group named twice, in another document',
       `${SHORTEST}---\n${SHORTEST.replaceAll('web', 'db')}`,
-      'RULE_DUPLICATE_NAME 9:11 the name "shop" is taken by another group of this file; choose another',
+      'RULE_DUPLICATE_NAME 9:11 the name "shop" is already used by another group of this file; rename one of them',
     ],
     [
       'number that is none',
@@ -145,13 +145,13 @@ describe('an error in a rule file', () => {
         REF,
         'match: {kind: Deployment, selector: {matchExpressions: [{key: a, operator: In}, {key: b, operator: Exists, values: [c]}]}}',
       ),
-      'RULE_MISSING_FIELD 5:65 operator In needs values',
-      'RULE_CONFLICT 5:124 operator Exists goes without values',
+      'RULE_MISSING_FIELD 5:65 operator In requires values',
+      'RULE_CONFLICT 5:124 operator Exists takes no values; remove them',
     ],
     [
       'kind in lower case',
       SHORTEST.replace('Deployment', 'deployment'),
-      'RULE_MISSING_FIELD 5:25 scaleTargetRef.apiVersion is missing; only Deployment and StatefulSet go without it (apps/v1); did you mean "Deployment"?',
+      'RULE_MISSING_FIELD 5:25 scaleTargetRef.apiVersion is missing; only Deployment and StatefulSet default to apps/v1; did you mean "Deployment"?',
     ],
     [
       'rule that is none',
@@ -187,35 +187,44 @@ describe('an error in a rule file', () => {
 });
 
 describe('PromQL in a rule file', () => {
-  const BARE = 'the expression gives a bare number; a signal is one number per workload';
-  const RANGE = 'a range of samples stands where one value is needed; put it into rate()';
+  const BARE = 'the expression returns a scalar; a signal is an instant vector with one sample per workload';
+  const RANGE = 'a range vector is used where an instant vector is expected; wrap it in rate()';
   const withExpr = (expr: string) =>
     SHORTEST.replace('    rules:', `    signals:\n      cpu: {expr: ${expr}}\n    rules:`);
   const cases: [expr: string, error: string][] = [
-    ["'sum(rate(x[1m])'", '4:35 signal "cpu": the PromQL ends too early: something is missing at its end'],
-    ["'summ(x)'", '4:20 signal "cpu": PromQL has no function "summ"'],
-    ["'sum(x) ! y'", '4:27 signal "cpu": the PromQL cannot be read from character 8 on, at "! y"'],
+    [
+      "'sum(rate(x[1m])'",
+      '4:35 signal "cpu": the PromQL ends too early; check that every parenthesis is closed',
+    ],
+    ["'summ(x)'", '4:20 signal "cpu": unknown PromQL function "summ"'],
+    ["'sum(x) ! y'", '4:27 signal "cpu": PromQL syntax error at "! y"'],
     [
       "'x[5m]'",
-      '4:20 signal "cpu": the expression gives a range of samples; put it into rate() or another function over time',
+      '4:20 signal "cpu": the expression returns a range vector; wrap it in rate() or another function of a range',
     ],
-    ['"1"', '4:20 signal "cpu": the expression gives a bare number; a signal is one number per workload'],
+    [
+      '"1"',
+      '4:20 signal "cpu": the expression returns a scalar; a signal is an instant vector with one sample per workload',
+    ],
     ["'-(time() + 1)'", `4:20 signal "cpu": ${BARE}`],
     ["'scalar(x)'", `4:20 signal "cpu": ${BARE}`],
-    ["'rate(x)'", '4:20 signal "cpu": rate() needs a range of samples, such as [5m]'],
+    ["'rate(x)'", '4:20 signal "cpu": rate() needs a range vector; add a range such as [5m]'],
     ["'sum(x[5m])'", `4:24 signal "cpu": ${RANGE}`],
     ["'abs((x[5m] offset 1h))'", `4:25 signal "cpu": ${RANGE}`],
     ["'x[5m] + 1'", `4:20 signal "cpu": ${RANGE}`],
-    [`'x{a=~"("}'`, '4:25 signal "cpu": this is no regular expression'],
-    ["'x{a!~`*b`}'", '4:25 signal "cpu": this is no regular expression'],
-    [`'x{a=~"b[c"}'`, '4:25 signal "cpu": this is no regular expression'],
-    [`'x{a=~"b\\.c"}'`, '4:27 signal "cpu": PromQL has no escape \\.; write \\\\. for a backslash'],
-    [`'x{a=~"(?!b).*"}'`, '4:25 signal "cpu": this is no regular expression'],
-    [`'x{a=~"[z-a]"}'`, '4:25 signal "cpu": this is no regular expression'],
-    ["'{}'", '4:20 signal "cpu": this selects every series there is; name a metric or a label'],
+    [`'x{a=~"("}'`, '4:25 signal "cpu": invalid regular expression; Prometheus uses RE2 syntax'],
+    ["'x{a!~`*b`}'", '4:25 signal "cpu": invalid regular expression; Prometheus uses RE2 syntax'],
+    [`'x{a=~"b[c"}'`, '4:25 signal "cpu": invalid regular expression; Prometheus uses RE2 syntax'],
+    [`'x{a=~"b\\.c"}'`, '4:27 signal "cpu": unknown escape sequence \\.; write \\\\. for a backslash'],
+    [`'x{a=~"(?!b).*"}'`, '4:25 signal "cpu": invalid regular expression; Prometheus uses RE2 syntax'],
+    [`'x{a=~"[z-a]"}'`, '4:25 signal "cpu": invalid regular expression; Prometheus uses RE2 syntax'],
+    [
+      "'{}'",
+      '4:20 signal "cpu": the selector matches every series; add a metric name or a label that must not be empty',
+    ],
     [
       `'sum({a=~".*", b!~"c", d=""})'`,
-      '4:24 signal "cpu": this selects every series there is; name a metric or a label',
+      '4:24 signal "cpu": the selector matches every series; add a metric name or a label that must not be empty',
     ],
     ["'rate(x[5m + 1m])'", '4:25 signal "cpu": a range must be a duration, such as [5m] or [1h30m]'],
   ];
@@ -245,7 +254,7 @@ describe('PromQL in a rule file', () => {
   it('needs an expression where no built-in signal has the name', () => {
     const text = SHORTEST.replace('    rules:', '    signals: {blckio: {maxAge: 1m}}\n    rules:');
     expect(errorsOf(text)).to.deep.equal([
-      'RULE_MISSING_FIELD 3:23 signal "blckio" has no expr and is none of the built-in ones; did you mean "blockio"?',
+      'RULE_MISSING_FIELD 3:23 signal "blckio" is not built in and needs an expr; did you mean "blockio"?',
     ]);
   });
 });

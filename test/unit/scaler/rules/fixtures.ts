@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { formatRuleError, parseRules } from '../../../../scaler/rules/load.js';
-import { builtInSignals } from '../../../../scaler/rules/signals.js';
+import { builtInSignals } from '../../../../scaler/promql/signals.js';
 import type { WorkloadRule } from '../../../../scaler/rules/types.js';
 
 export const REF = 'scaleTargetRef: {kind: Deployment, namespace: shop, name: web}';

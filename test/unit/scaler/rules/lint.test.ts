@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import { EXPORTED, RECORDED } from '../../../../scaler/rules/known-metrics.js';
+import { EXPORTED, RECORDED } from '../../../../scaler/promql/known-metrics.js';
 import { formatRuleError, parseRules } from '../../../../scaler/rules/load.js';
 import { shadowedRules, type LintOptions } from '../../../../scaler/rules/lint.js';
 import { fromRoot } from '../../../../sandbox/paths.js';
 
-/** The warnings about one signal, which the group's rule makes use of. */
+/** Warnings about one signal, which the group's rule uses. */
 function warn(signal: string, options: Partial<LintOptions> = {}): string[] {
   const text = `groups:
   - name: g
@@ -21,9 +21,9 @@ function warn(signal: string, options: Partial<LintOptions> = {}): string[] {
 }
 
 describe('lint of rule files', () => {
-  it('finds metrics that nobody exports, at their place, with the nearest that somebody does', () => {
+  it('finds unknown metrics, at their position, and suggests the nearest known one', () => {
     expect(warn("{ expr: 'rate(kernscale_state_second_total[1m])' }")).to.deep.equal([
-      'r.yaml:4:26: warning: group "g": nobody exports kernscale_state_second_total; did you mean "kernscale_state_seconds_total"? [LINT_UNKNOWN_METRIC]',
+      'r.yaml:4:26: warning: group "g": Kernscale does not export kernscale_state_second_total; did you mean "kernscale_state_seconds_total"? [LINT_UNKNOWN_METRIC]',
     ]);
     expect(warn("{ expr: 'workload:kernscale_cpu_demand:rate1m' }")[0]).to.contain(
       'did you mean "workload:kernscale_cpu_demand_cores:rate1m"?',
@@ -33,24 +33,24 @@ describe('lint of rule files', () => {
     }
   });
 
-  it('takes the word of Prometheus about what there is', () => {
+  it('checks metrics against those of Prometheus, if it knows them', () => {
     const metrics = new Set(['queue_length']);
     expect(warn('{ expr: queue_length }', { metrics })).to.deep.equal([]);
     expect(warn('{ expr: queue_lenght }', { metrics })[0]).to.match(
-      /Prometheus has no metric .* mean "queue_length"/,
+      /Prometheus has no metric named .* mean "queue_length"/,
     );
   });
 
-  it('finds windows and ages that are shorter than two scrapes', () => {
+  it('finds ranges and ages shorter than two scrape intervals', () => {
     expect(warn("{ expr: 'rate(a[29s])' }")[0]).to.match(
-      /^r\.yaml:4:28: .*a window of 29s is shorter .*make it 60s/,
+      /^r\.yaml:4:28: .*a range of 29s is shorter .*use 60s/,
     );
     expect(warn("{ expr: 'rate(a[29s])' }", { scrapeInterval: 5 })).to.deep.equal([]);
     expect(warn("{ expr: 'max_over_time(a[10s])' }")).to.deep.equal([]);
     expect(warn('{ expr: a, maxAge: 20s }')[0]).to.contain('[LINT_SHORT_MAX_AGE]');
   });
 
-  it('finds answers that are about no workload', () => {
+  it('finds signals that belong to no workload', () => {
     for (const expr of ['sum(a)', 'sum by (workload) (a)', 'max(a) by (namespace, workload)']) {
       expect(warn(`{ expr: '${expr}' }`)[0], expr).to.contain('[LINT_NO_WORKLOAD]');
     }
@@ -63,7 +63,7 @@ describe('lint of rule files', () => {
     }
   });
 
-  it('finds signals that nothing makes use of, and rules that an earlier one leaves nothing to', () => {
+  it('finds unused signals, and rules that never apply', () => {
     const text = `groups:
   - name: g
     signals: { own: { expr: a } }
@@ -78,7 +78,7 @@ describe('lint of rule files', () => {
       [
         'narrow',
         6,
-        'every workload that it matches is scaled by the rule at r.yaml:5 already; put the narrower one first',
+        'this rule never applies, because the rule at r.yaml:5 matches all of its workloads first; move this one before it',
       ],
     ]);
   });

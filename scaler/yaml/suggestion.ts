@@ -1,20 +1,13 @@
-/** The known word that somebody who wrote `word` most likely meant, if any is near enough. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+/** `; did you mean "x"?` with the known word nearest to `word`, or nothing when none is near. */
+export function suggestion(word: string, known: readonly string[]): string {
   const reach = Math.max(1, Math.floor(word.length / 3));
-  const ranked = known
+  const [nearest] = known
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
-  const [best] = ranked;
-  return best && best.distance <= reach ? best.candidate : undefined;
+  return nearest && nearest.distance <= reach ? `; did you mean "${nearest.candidate}"?` : '';
 }
 
-/** ` (did you mean "x"?)`, or nothing. */
-export function suggestion(word: string, known: readonly string[]): string {
-  const near = nearest(word, known);
-  return near === undefined ? '' : `; did you mean "${near}"?`;
-}
-
-/** Levenshtein's distance. */
+/** Levenshtein distance. */
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let row = 1; row <= a.length; row++) {

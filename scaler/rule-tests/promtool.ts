@@ -11,56 +11,56 @@ import type { InputSeries } from './schema.js';
 
 const MAX_OUTPUT_BYTES = 512 * 1024 * 1024;
 
-/** An instant query; `time` in seconds from the first value of the series. */
-export interface Question {
+/** Instant query; `time` in seconds from the first value of the series. */
+export interface InstantQuery {
   readonly expr: string;
   readonly time: number;
 }
 
 /**
- * Evaluates instant queries over given series in Prometheus' own engine.
+ * Evaluates instant queries over test series in Prometheus' own engine.
  *
- * `promtool test rules` says what it got for every expression whose answer is not the expected one. Every expression
- * is expected to give nothing, so it says all answers but the empty ones.
+ * `promtool test rules` prints the result of every expression that differs from the expected one. The expected result
+ * is always empty, so it prints all results that are not.
  *
- * @param interval between two values of a series, as Prometheus writes it
- * @returns the answers; a question that was not among those asked fails
- * @throws KernscaleError `PROMTOOL_MISSING`, or `PROMTOOL_FAILED` with its own words, for example on bad series
+ * @param interval time between two values of a series, as a Prometheus duration
+ * @returns looks up the result of one of the queries; any other query fails
+ * @throws KernscaleError `PROMTOOL_MISSING`, or `PROMTOOL_FAILED` with promtool's message, for example on invalid series
  */
 export async function evaluate(
   promtool: string,
   series: readonly InputSeries[],
   interval: string,
-  questions: readonly Question[],
+  queries: readonly InstantQuery[],
 ): Promise<Query> {
-  const asked = new Map(questions.map((question) => [keyOf(question), question]));
+  const evaluated = new Map(queries.map((query) => [keyOf(query), query]));
   const file = {
     evaluation_interval: interval,
     tests: [
       {
         interval,
         input_series: series,
-        promql_expr_test: [...asked.values()].map(({ expr, time }) => ({
+        promql_expr_test: [...evaluated.values()].map(({ expr, time }) => ({
           expr,
           eval_time: `${Math.round(time * 1000)}ms`,
         })),
       },
     ],
   };
-  const answers = parseReport(await report(promtool, file));
+  const results = parseReport(await report(promtool, file));
   return (expr, time) => {
     const key = keyOf({ expr, time });
-    const nothing: QueryResult = asked.has(key)
+    const empty: QueryResult = evaluated.has(key)
       ? { ok: true, samples: [] }
-      : failed('query_error', `the test has no answer at ${time} s`);
-    return Promise.resolve(answers.get(key) ?? nothing);
+      : failed('query_error', `the test does not evaluate this expression at ${time} s`);
+    return Promise.resolve(results.get(key) ?? empty);
   };
 }
 
 async function report(promtool: string, file: object): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'kernscale-test-'));
   try {
-    const path = join(folder, 'questions.yaml');
+    const path = join(folder, 'queries.yaml');
     await writeFile(path, stringify(file, { aliasDuplicateObjects: false }));
     return await run(promtool, ['test', 'rules', path]);
   } finally {
@@ -73,43 +73,43 @@ function run(command: string, argv: readonly string[]): Promise<string> {
     execFile(command, argv, { maxBuffer: MAX_OUTPUT_BYTES }, (error, stdout, stderr) => {
       const code = errorCode(error);
       if (code === 'ENOENT' || code === 'EACCES') {
-        reject(new KernscaleError('PROMTOOL_MISSING', `${command} cannot be run`, { cause: error }));
-        // Exit status 1 is as expected: it is how promtool says that answers are not empty.
+        reject(new KernscaleError('PROMTOOL_MISSING', `cannot run ${command}`, { cause: error }));
+        // Exit status 1 is expected: results that are not empty fail promtool's test.
       } else if (error && error.code !== 1) {
-        reject(new KernscaleError('PROMTOOL_FAILED', `${command} broke off`, { cause: error }));
+        reject(new KernscaleError('PROMTOOL_FAILED', `${command} failed`, { cause: error }));
       } else resolve(`${stdout}\n${stderr}`);
     });
   });
 }
 
 const HEADING = /^\s*(Unit Testing: .*|FAILED:|SUCCESS|name: .*|exp: ?nil)?$/;
-const QUESTION = /^\s*expr: ("(?:[^"\\]|\\.)*"), time: (\w+),(?: err: (.*))?$/;
+const QUERY = /^\s*expr: ("(?:[^"\\]|\\.)*"), time: (\w+),(?: err: (.*))?$/;
 const GOT = /^\s*got: ?(.*)$/;
 
-/** Reads what promtool says about expressions that were expected to give nothing. */
+/** Parses promtool's report on expressions whose expected result is empty. */
 function parseReport(output: string): Map<string, QueryResult> {
-  const answers = new Map<string, QueryResult>();
+  const results = new Map<string, QueryResult>();
   let current = '';
   for (const line of output.split('\n')) {
-    const question = QUESTION.exec(line);
+    const query = QUERY.exec(line);
     const got = GOT.exec(line);
-    if (question) {
-      const [, expr = '', time = '', error] = question;
+    if (query) {
+      const [, expr = '', time = '', error] = query;
       current = keyOf({ expr: unquote(expr), time: parseDuration(time) });
-      if (error !== undefined) answers.set(current, failed('query_error', error));
+      if (error !== undefined) results.set(current, failed('query_error', error));
     } else if (got) {
-      answers.set(current, parseSamples(got[1]!));
+      results.set(current, parseSamples(got[1]!));
     } else if (!HEADING.test(line)) {
       throw new KernscaleError('PROMTOOL_FAILED', line.trim());
     }
   }
-  return answers;
+  return results;
 }
 
 const LABEL = /([\w:]+)=("(?:[^"\\]|\\.)*")/g;
 const SAMPLE = /\{((?:[\w:]+="(?:[^"\\]|\\.)*"(?:, )?)*)\} ([^\s,{]+)(?:, |$)/y;
 
-/** Reads `{a="b"} 1E+00, {a="c"} NaN`. */
+/** Parses `{a="b"} 1E+00, {a="c"} NaN`. */
 function parseSamples(text: string): QueryResult {
   const samples: VectorSample[] = [];
   SAMPLE.lastIndex = 0;
@@ -132,7 +132,7 @@ function parseNumber(text: string): number {
   return Number(text.replace('Inf', 'Infinity'));
 }
 
-/** Go's quoted string is JSON's but for \a, \v and \x. */
+/** Parses a quoted string of Go, which is a JSON string except for \a, \v and \x. */
 function unquote(quoted: string): string {
   const json = quoted.replace(/\\(a|v|x([0-9a-f]{2})|.)/g, (escape, kind: string, hex?: string) => {
     if (hex !== undefined) return `\\u00${hex}`;
@@ -141,6 +141,6 @@ function unquote(quoted: string): string {
   return JSON.parse(json) as string;
 }
 
-function keyOf({ expr, time }: Question): string {
+function keyOf({ expr, time }: InstantQuery): string {
   return `${Math.round(time * 1000)} ${expr}`;
 }

@@ -1,6 +1,6 @@
 /**
- * The metrics that Kernscale itself exports and records. A test holds this list against what the exporter and the scaler
- * register and what `rules/prometheus/` records.
+ * Names of the metrics that Kernscale exports and records, to find misspelt ones in rules. A test compares them with
+ * what the exporter and the scaler register and what `rules/prometheus/` records.
  */
 
 const VALUES = [
@@ -63,7 +63,7 @@ export const RECORDED = [
   'workload_state:kernscale_state_seconds:rate1m',
 ];
 
-/** By the names that series have; a native histogram has none of the endings. */
+/** Names of the exported series; a native histogram has no suffix. */
 export const EXPORTED = [
   ...VALUES,
   ...HISTOGRAMS.flatMap((name) => [name, `${name}_bucket`, `${name}_sum`, `${name}_count`]),

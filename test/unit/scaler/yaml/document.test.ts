@@ -1,0 +1,95 @@
+import { expect } from 'chai';
+import { parseRules } from '../../../../scaler/rules/load.js';
+import { errorsOf, REF, ruleOf, ruleWith, SHORTEST } from '../rules/fixtures.js';
+
+describe('the YAML of a rule file', () => {
+  it('is read with a byte order mark, CRLF and comments', () => {
+    expect(ruleOf(`\uFEFF# rules\r\n${SHORTEST.replaceAll('\n', '\r\n')}`).scale).to.equal('web');
+  });
+
+  it('may hold several documents, and empty ones', () => {
+    const second = SHORTEST.replaceAll('shop', 'other');
+    const { groups } = parseRules('r.yaml', `---\n${SHORTEST}---\n# nothing\n---\n${second}`);
+    expect(groups.map(({ name }) => name)).to.deep.equal(['shop', 'other']);
+    expect(parseRules('r.yaml', '# nothing\n')).to.deep.equal({ groups: [], errors: [], warnings: [] });
+  });
+
+  it('may use anchors and merge keys, with errors at the anchor', () => {
+    const text = `groups:
+  - name: shop
+    rules:
+      - &base {scale: a, scaleTargetRef: {kind: Deployment, namespace: shop, name: a}, maxReplicas: 0}
+      - {<<: *base, scale: b, scaleTargetRef: {kind: Deployment, namespace: shop, name: b}, maxReplicas: 3}
+`;
+    expect(errorsOf(text)).to.deep.equal(['RULE_OUT_OF_RANGE 4:101 maxReplicas must be at least 1, not 0']);
+  });
+
+  it('may use one anchor thousands of times', () => {
+    const rules = Array.from(
+      { length: 2000 },
+      (_, i) =>
+        `      - {<<: *base, scale: r${i}, scaleTargetRef: {kind: Deployment, namespace: shop, name: r${i}}}\n`,
+    );
+    const base = `      - &base {scale: a, ${REF}, maxReplicas: 5, labels: {a: b}}\n`;
+    const { groups, errors } = parseRules(
+      'r.yaml',
+      `groups:\n  - name: shop\n    rules:\n${base}${rules.join('')}`,
+    );
+    expect(errors).to.deep.equal([]);
+    expect(groups[0]!.rules.at(-1)).to.deep.include({ scale: 'r1999', maxReplicas: 5, labels: { a: 'b' } });
+  });
+
+  const nine = (item: string): string => Array(9).fill(item).join(', ');
+  const levels = Array.from({ length: 12 }, (_, i) => `a${i}: &a${i} [${nine(i ? `*a${i - 1}` : 'x')}]\n`);
+  const merges = Array.from(
+    { length: 40 },
+    (_, i) => `a${i}: &a${i} {${i ? `<<: [*a${i - 1}, *a${i - 1}], ` : ''}k${i}: 1}\n`,
+  );
+  const TOO_MUCH = '1:1 aliases expand to too much data; use fewer of them';
+  const rejected: [what: string, text: string, ...errors: string[]][] = [
+    ['expands without end', levels.join(''), TOO_MUCH],
+    ['merges without end', merges.join(''), TOO_MUCH],
+    ['contains itself', 'groups: &g [{name: a, rules: *g}]\n', '1:30 anchor "g" contains itself'],
+    ['merges itself', 'groups: &g {<<: *g}\n', '1:17 anchor "g" contains itself'],
+    [
+      'uses unknown anchors',
+      'groups: *base\na: {<<: *b}\n',
+      '1:9 unknown anchor "base"; define &base before this line',
+      '2:9 unknown anchor "b"; define &b before this line',
+    ],
+    ['merges no mapping', ruleWith('<<: [1]'), '7:13 << must merge a mapping or a list of mappings'],
+    [
+      'merges an anchor that is no mapping',
+      'groups: &g 1\na: {<<: *g, <<: [*g]}\n',
+      '2:9 << must merge a mapping or a list of mappings',
+      '2:17 << must merge a mapping or a list of mappings',
+    ],
+    ['has a tab for indentation', 'groups:\n\t- name: shop\n', '2:1 Tabs are not allowed as indentation'],
+    [
+      'does not end',
+      'groups: [a',
+      '1:11 Flow sequence in block collection must be sufficiently indented and end with a ]',
+    ],
+    [
+      'is broken in several places',
+      SHORTEST.replace('scale: web', 'scale: web: a').replace('maxReplicas: 20', 'maxReplicas: 20: 2'),
+      '4:16 Nested mappings are not allowed in compact mappings',
+      '6:22 Nested mappings are not allowed in compact mappings',
+    ],
+    [
+      'has a stray token',
+      'groups: []\n}\nscale: a\nb: {c: d}\n',
+      '2:1 Unexpected flow-map-end token in YAML stream: "}"',
+    ],
+  ];
+  for (const [what, text, ...errors] of rejected) {
+    it(`is rejected, at its position, if it ${what}`, () => {
+      expect(errorsOf(text)).to.deep.equal(errors.map((error) => `RULE_YAML ${error}`));
+    });
+  }
+
+  it('yields all errors of a mapping with thousands of wrong keys', () => {
+    const keys = Array.from({ length: 20_000 }, (_, i) => `k${i}: 1\n`).join('');
+    expect(errorsOf(`groups: []\n${keys}`)).to.have.lengthOf(20_000);
+  });
+});
