@@ -47,7 +47,7 @@ function signalNames(rawGroup: unknown): string[] {
 
 /** Names of the signals that the rules of a group may use. */
 export function knownSignals(rawGroup: unknown): string[] {
-  return [...BUILT_IN, ...latencySignals(rawGroup), ...signalNames(rawGroup)];
+  return [...new Set([...BUILT_IN, ...latencySignals(rawGroup), ...signalNames(rawGroup)])];
 }
 
 /** Names of the latency signals that the objectives of a group's rules add. */

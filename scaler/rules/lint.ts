@@ -60,7 +60,7 @@ function lintExpression(name: string, expr: string, path: Path, options: LintOpt
   for (const { text, offset } of ratesOf(expr)) findings.push(...lintWindow({ text, path, offset }, options));
   const missing = WORKLOAD.filter((label) => labelsOf(expr)?.includes(label) === false);
   if (missing.length > 0) {
-    const message = `signal "${name}": the result lacks the label ${missing.join(', ')} and applies to no workload; aggregate by (${WORKLOAD.join(', ')})`;
+    const message = `signal "${name}": the result has no label ${missing.join(' or ')}, so it applies to no workload; aggregate by (${WORKLOAD.join(', ')})`;
     findings.push({ code: 'LINT_NO_WORKLOAD', path, message });
   }
   return findings;

@@ -14,13 +14,14 @@ const QUANTITY = /^(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[numkMGTPE]|[KMGTPE]i)?$/;
 
 const nameError = 'a name of letters, digits and underscores';
 const durationError = 'a duration such as 90s, 5m or 1h30m';
+const quantityError = 'a number or a quantity such as 500m';
 
 export const text = z.string().min(1);
 export const duration = z.string({ error: durationError }).regex(DURATION, durationError);
 const identifier = z.string({ error: nameError }).regex(NAME, nameError);
 const positive = z.int().min(1).max(INT32_MAX);
-const quantity = z.union([z.number().min(0), z.string().regex(QUANTITY)], {
-  error: 'a number or a quantity such as 500m',
+const quantity = z.union([z.number().min(0), z.string().regex(QUANTITY, quantityError)], {
+  error: quantityError,
 });
 const strings = z.record(z.string(), z.string());
 

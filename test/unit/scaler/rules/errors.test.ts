@@ -130,6 +130,23 @@ describe('an error in a rule file', () => {
       'RULE_MISSING_FIELD 7:20 objective.latency is missing; it must be a duration such as 90s, 5m or 1h30m',
     ],
     [
+      'quantity that is none',
+      ruleWith('target: {averageValue: 5x}', 'behavior: {scaleUp: {tolerance: -1}}', 'labels: {a: 1}'),
+      'RULE_WRONG_VALUE 7:32 target.averageValue must be a number or a quantity such as 500m, not "5x"',
+      'RULE_OUT_OF_RANGE 8:41 behavior.scaleUp.tolerance must be at least 0, not -1',
+      'RULE_WRONG_TYPE 9:21 labels.a must be a string, not 1',
+    ],
+    [
+      'quantity of another type',
+      ruleWith('target: {averageValue: [5]}'),
+      'RULE_WRONG_VALUE 7:32 target.averageValue must be a number or a quantity such as 500m, not a list',
+    ],
+    [
+      'invalid name of a signal',
+      SHORTEST.replace('    rules:', '    signals: {queue-length: {expr: x}}\n    rules:'),
+      'RULE_WRONG_VALUE 3:15 "queue-length" must be a name of letters, digits and underscores',
+    ],
+    [
       'empty list',
       ruleWith('behavior: {scaleUp: {policies: []}}'),
       'RULE_OUT_OF_RANGE 7:40 behavior.scaleUp.policies must not be empty',
