@@ -48,14 +48,14 @@ describe('kernscale test', function () {
     return { ...ended, stderr: ended.stderr.replaceAll(`${folder}/`, '') };
   }
 
-  it('passes the tests of the rules that are shipped', async () => {
+  it('passes the tests of the shipped rules', async () => {
     const { status, stdout, stderr } = await kernscale('test', 'rules/tests');
     expect(stderr).to.equal('');
     expect(stdout).to.match(/^SUCCESS: (\d+) of \1 expectations met\n$/);
     expect(status).to.equal(0);
   });
 
-  it('has a test file for every rule file that is shipped', async () => {
+  it('has a test file for every shipped rule file', async () => {
     const yaml = async (folder: string): Promise<string[]> =>
       (await readdir(folder)).filter((name) => name.endsWith('.yaml'));
     const rules = [...(await yaml('rules/scaling')), ...(await yaml('rules/scaling/examples'))];
@@ -73,7 +73,7 @@ describe('kernscale test', function () {
     expect(status).to.equal(0);
   });
 
-  it('shows what was expected against what it got, with the trace', async () => {
+  it('shows the expected and the actual decision, with its trace', async () => {
     const { status, stdout, stderr } = await test('30x6', [
       'eval_time: 1m, scale: worker, exp_bound: cpu, exp_replicas: 3, exp_reason: because',
     ]);
@@ -86,7 +86,7 @@ describe('kernscale test', function () {
     expect(stderr).to.match(/FAILED: 0 of 1 expectations met\n$/);
   });
 
-  it('prints one JSON object with the whole decision when asked to', async () => {
+  it('prints one JSON object with the whole decision with --json', async () => {
     const { status, stdout } = await test(
       '30x6',
       ['eval_time: 1m, scale: worker, exp_replicas: 3'],
@@ -101,7 +101,7 @@ describe('kernscale test', function () {
     expect(results[0]?.got.trace.sizing).to.include({ signal: 'queue', demand: 30 });
   });
 
-  it('never takes a missing value, NaN or a vanished series for a zero', async () => {
+  it('never treats a missing value or a vanished series as zero', async () => {
     for (const values of ['10x3 _x60', '10x3 stale _x60']) {
       const { status, stderr } = await test(values, [
         'eval_time: 9m, scale: worker, exp_bound: unknown, exp_replicas: 2, exp_reason: no data to act on',
@@ -111,7 +111,7 @@ describe('kernscale test', function () {
     }
   });
 
-  it('says everything that is wrong with a test file, at its place', async () => {
+  it('reports all errors of a test file, at their positions', async () => {
     const { status, stderr } = await run([
       'rule_files: [rules.yaml]',
       'tests:',
@@ -130,7 +130,7 @@ describe('kernscale test', function () {
     expect(stderr).to.match(/FAILED: 0 of 0 expectations met, 3 errors\n$/);
   });
 
-  it('names rules and workloads that do not exist, and series that Prometheus refuses', async () => {
+  it('reports unknown rules and workloads, and series that Prometheus rejects', async () => {
     const wrong = await test('1x2', [
       'eval_time: 1m, scale: workre',
       'eval_time: 1m, scale: worker, workload: a/b/c',
@@ -147,7 +147,7 @@ describe('kernscale test', function () {
     );
   });
 
-  it('says when there is no promtool', async () => {
+  it('reports a missing promtool', async () => {
     const { status, stderr } = await run(
       [
         'rule_files: [rules.yaml]',

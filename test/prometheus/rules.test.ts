@@ -21,7 +21,7 @@ function state(pod: string, name: string, values: string): object {
   return { series: `kernscale_state_seconds_total{${WEB}, pod="${pod}", state="${name}"}`, values };
 }
 
-/** Runs the built-in signals over series in Prometheus' own engine. */
+/** Evaluates the built-in signals over series in Prometheus' own engine. */
 async function evaluate(
   input_series: readonly object[],
   expected: readonly Expected[],
@@ -48,7 +48,7 @@ async function evaluate(
 const web = (value: number) => [{ labels: `{${WEB}}`, value }];
 
 describe('rules for Prometheus', () => {
-  it('are what promtool accepts', async () => {
+  it('are accepted by promtool', async () => {
     const { stdout } = await run(PROMTOOL, ['check', 'rules', 'rules/prometheus/kernscale.rules.yaml']);
     expect(stdout).to.contain('SUCCESS');
   });
@@ -60,7 +60,7 @@ describe('rules for Prometheus', () => {
 });
 
 describe('the built-in signals, in Prometheus', () => {
-  it('give an idle workload measured zeros', async () => {
+  it('are measured zeros for an idle workload', async () => {
     const series = [
       state('a', 'oncpu', '0x40'),
       state('a', 'disk', '0x40'),
@@ -75,7 +75,7 @@ describe('the built-in signals, in Prometheus', () => {
     );
   });
 
-  it('count demand once per second of CPU used, waited for or throttled, across a restart of the container', async () => {
+  it('count CPU used, waited for and throttled as demand, across a restart of the container', async () => {
     const series = [
       state('a', 'oncpu', '0+3.75x10 0+3.75x30'),
       state('a', 'runqueue', '0+3.75x40'),
@@ -89,7 +89,7 @@ describe('the built-in signals, in Prometheus', () => {
     ]);
   });
 
-  it('tell by pod what it demands, and which part of that it does not get', async () => {
+  it('return the demand of each pod, and the share for which it gets no CPU', async () => {
     const series = [
       state('a', 'oncpu', '0+3.75x40'),
       state('a', 'throttled', '0+11.25x40'),
@@ -107,7 +107,7 @@ describe('the built-in signals, in Prometheus', () => {
     await evaluate(series, expected, { ...podSignals('1m') });
   });
 
-  it('find a quantile of the latency over all pods', async () => {
+  it('return a latency quantile over all pods', async () => {
     const served = (pod: string, le: string, values: string) => ({
       series: `kernscale_tcp_serve_seconds_bucket{${WEB}, pod="${pod}", le="${le}"}`,
       values,
@@ -121,7 +121,7 @@ describe('the built-in signals, in Prometheus', () => {
     await evaluate(series, [{ signal: 'latency_p50', at: '10m', samples: web(0.001953125) }]);
   });
 
-  it('forget a container at the scrape at which it is gone', async () => {
+  it('drop a container at the first scrape without it', async () => {
     const series = [state('a', 'oncpu', '0+3.75x40'), state('b', 'oncpu', '0+3.75x19 stale')];
     await evaluate(series, [
       { signal: 'cpu', at: '4m45s', samples: web(0.5) },
@@ -129,7 +129,7 @@ describe('the built-in signals, in Prometheus', () => {
     ]);
   });
 
-  it('count a pod as measured only when it is as old as the window', async () => {
+  it('count a pod as measured only once it is as old as the window', async () => {
     const series = [state('a', 'oncpu', '0+3.75x40'), state('b', 'oncpu', '_x20 0+3x20')];
     await evaluate(series, [
       { signal: 'pods', at: '5m45s', samples: web(1) },
@@ -137,7 +137,7 @@ describe('the built-in signals, in Prometheus', () => {
     ]);
   });
 
-  it('take the request of a pod as the sum over its containers, and of a workload as the mean over its pods', async () => {
+  it('sum the CPU request over containers and average it over pods', async () => {
     const request = (pod: string, container: string, value: string) => ({
       series: `kernscale_container_cpu_request_cores{${WEB}, pod="${pod}", container="${container}"}`,
       values: value,
@@ -150,7 +150,7 @@ describe('the built-in signals, in Prometheus', () => {
     await evaluate(series, [{ signal: 'request', at: '5m', samples: web(0.2) }]);
   });
 
-  it('add up what is waited on each peer', async () => {
+  it('sum the wait on each peer', async () => {
     const edge = (pod: string, peer: string, values: string) => ({
       series: `kernscale_tcp_wait_seconds_sum{${WEB}, pod="${pod}", peer="${peer}"}`,
       values,

@@ -17,10 +17,10 @@ describe('parseRangeResponse', () => {
     [1045, '+Inf'],
   ];
 
-  it('puts points where they belong, and says where there are none', () => {
+  it('places points on the grid, and marks where there are none', () => {
     for (const indent of [undefined, 2]) {
-      const answer = parseRangeResponse(200, matrix({ values }, indent), GRID);
-      expect(answer).to.deep.equal({
+      const response = parseRangeResponse(200, matrix({ values }, indent), GRID);
+      expect(response).to.deep.equal({
         ok: true,
         series: [
           {
@@ -33,7 +33,7 @@ describe('parseRangeResponse', () => {
     }
   });
 
-  it('refuses points off the grid, and such as cannot be read', () => {
+  it('rejects points off the grid, and invalid points', () => {
     for (const point of [
       '[985,"1"]',
       '[1060,"1"]',
@@ -44,12 +44,12 @@ describe('parseRangeResponse', () => {
       '[["1"]]',
       '[null,"1"]',
     ]) {
-      const answer = parseRangeResponse(200, matrix({ values: [] }).replace('[]', `[${point}]`), GRID);
-      expect(answer, point).to.deep.include({ ok: false, failure: 'malformed' });
+      const response = parseRangeResponse(200, matrix({ values: [] }).replace('[]', `[${point}]`), GRID);
+      expect(response, point).to.deep.include({ ok: false, failure: 'malformed' });
     }
   });
 
-  it('calls native histograms and warnings by their names', () => {
+  it('reports native histograms and warnings', () => {
     expect(parseRangeResponse(200, matrix({ histograms: [[1000, {}]] }), GRID)).to.include({
       failure: 'histogram',
     });
@@ -57,15 +57,15 @@ describe('parseRangeResponse', () => {
     expect(parseRangeResponse(200, warned, GRID)).to.include({ failure: 'partial' });
   });
 
-  it('reads back any points, and never throws on anything', () => {
+  it('parses any points, and never throws', () => {
     const point = fc.tuple(fc.nat(GRID.count - 1), fc.double());
     fc.assert(
       fc.property(fc.uniqueArray(point, { selector: ([index]) => index }), (points) => {
         const values = points
           .sort(([a], [b]) => a - b)
           .map(([index, value]) => [GRID.from + index * GRID.step, String(value).replace('Infinity', 'Inf')]);
-        const answer = parseRangeResponse(200, matrix({ values }), GRID);
-        const read = answer.ok ? answer.series[0]! : undefined;
+        const response = parseRangeResponse(200, matrix({ values }), GRID);
+        const read = response.ok ? response.series[0]! : undefined;
         for (const [index, value] of points) expect(read?.values[index]).to.deep.equal(value + 0);
         expect(read?.present.reduce((sum, one) => sum + one, 0)).to.equal(points.length);
       }),
@@ -90,15 +90,15 @@ describe('parseRangeResponse', () => {
 });
 
 describe('parseSampleTimes', () => {
-  it('tells when the newest sample was taken, and forgets it after the look-back', () => {
+  it('returns when the newest sample was taken, until the look-back has passed', () => {
     const grid = { from: 1000, step: 100, count: 6 };
     const values = [
       [940.5, '1'],
       [999.5, '2'],
       [1100, '3'],
     ];
-    const answer = parseSampleTimes(200, matrix({ values, histograms: [[1150, {}]] }), grid);
-    expect(answer.ok && answer.series[0]).to.deep.include({
+    const response = parseSampleTimes(200, matrix({ values, histograms: [[1150, {}]] }), grid);
+    expect(response.ok && response.series[0]).to.deep.include({
       values: Float64Array.from([999.5, 1100, 1150, 1150, 1150, 0]),
       present: Uint8Array.from([1, 1, 1, 1, 1, 0]),
     });

@@ -11,7 +11,7 @@ function failureOf(status: number, body: string): string {
 }
 
 describe('parseQueryResponse', () => {
-  it('reads a vector with its labels, value and evaluation time', () => {
+  it('parses a vector with its labels, values and evaluation time', () => {
     const body = vector([{ metric: { workload: 'cart' }, value: [1700000000.5, '1.5e-7'] }]);
     expect(parseQueryResponse(200, body)).to.deep.equal({
       ok: true,
@@ -19,11 +19,11 @@ describe('parseQueryResponse', () => {
     });
   });
 
-  it('reads an empty vector as no samples, which is not a zero', () => {
+  it('parses an empty vector as no samples, which is not a zero', () => {
     expect(parseQueryResponse(200, vector([]))).to.deep.equal({ ok: true, samples: [] });
   });
 
-  it('keeps NaN and the infinities as they are', () => {
+  it('keeps NaN and the infinities', () => {
     for (const [text, value] of [
       ['NaN', Number.NaN],
       ['+Inf', Number.POSITIVE_INFINITY],
@@ -40,9 +40,9 @@ describe('parseQueryResponse', () => {
   });
 
   const cases: [string, number, string, string][] = [
-    ['an answer with warnings', 200, vector([], { warnings: ['store 2 is down'] }), 'partial'],
-    ['an answer of VictoriaMetrics without all its stores', 200, vector([], { isPartial: true }), 'partial'],
-    ['one with all of them', 200, vector([], { isPartial: false, stats: {}, warnings: null }), 'success'],
+    ['a response with warnings', 200, vector([], { warnings: ['store 2 is down'] }), 'partial'],
+    ['a partial response of VictoriaMetrics', 200, vector([], { isPartial: true }), 'partial'],
+    ['a complete one', 200, vector([], { isPartial: false, stats: {}, warnings: null }), 'success'],
     [
       'one native histogram among numbers',
       200,
@@ -52,11 +52,11 @@ describe('parseQueryResponse', () => {
       ]),
       'histogram',
     ],
-    ['a text', 200, '{"status":"success","data":{"resultType":"string","result":[1,"x"]}}', 'wrong_type'],
-    ['a result of no type', 200, '{"status":"success","data":{"result":[]}}', 'malformed'],
-    ['a vector that is none', 200, vector({}), 'malformed'],
-    ['a value where Prometheus writes text', 200, vector([{ metric: {}, value: [1, 2] }]), 'malformed'],
-    ['a time that is no number', 200, vector([{ metric: {}, value: ['1', '2'] }]), 'malformed'],
+    ['a string', 200, '{"status":"success","data":{"resultType":"string","result":[1,"x"]}}', 'wrong_type'],
+    ['a result without a type', 200, '{"status":"success","data":{"result":[]}}', 'malformed'],
+    ['a mapping in place of a vector', 200, vector({}), 'malformed'],
+    ['a number where Prometheus writes a string', 200, vector([{ metric: {}, value: [1, 2] }]), 'malformed'],
+    ['a time that is not a number', 200, vector([{ metric: {}, value: ['1', '2'] }]), 'malformed'],
     ['an error with status 200', 200, '{"status":"error","errorType":"e","error":"x"}', 'query_error'],
     ['no content', 204, '', 'http'],
     ['a scalar', 200, '{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}', 'wrong_type'],
@@ -69,7 +69,7 @@ describe('parseQueryResponse', () => {
       'query_error',
     ],
     [
-      'a time-out inside Prometheus',
+      'a timeout inside Prometheus',
       503,
       '{"status":"error","errorType":"timeout","error":"x"}',
       'query_error',
@@ -77,21 +77,21 @@ describe('parseQueryResponse', () => {
     ['wrong credentials', 401, 'Unauthorized', 'unauthorized'],
     ['a forbidden tenant', 403, '{}', 'unauthorized'],
     ['a proxy without a backend', 502, '<html>Bad Gateway</html>', 'http'],
-    ['a page where JSON was expected', 200, '<html>Log in</html>', 'malformed'],
+    ['a page in place of JSON', 200, '<html>Log in</html>', 'malformed'],
     ['an empty body', 200, '', 'malformed'],
-    ['JSON of something else', 200, '{"hello":1}', 'malformed'],
-    ['a value that is no number', 200, vector([{ metric: {}, value: [1, 'many'] }]), 'malformed'],
+    ['other JSON', 200, '{"hello":1}', 'malformed'],
+    ['a value that is not a number', 200, vector([{ metric: {}, value: [1, 'many'] }]), 'malformed'],
     ['an empty value', 200, vector([{ metric: {}, value: [1, ''] }]), 'malformed'],
     ['a series without a value', 200, vector([{ metric: {} }]), 'malformed'],
-    ['a cut answer', 200, vector([{ metric: {}, value: [1, '2'] }]).slice(0, -9), 'malformed'],
+    ['a truncated response', 200, vector([{ metric: {}, value: [1, '2'] }]).slice(0, -9), 'malformed'],
   ];
-  for (const [what, status, body, failure] of cases) {
-    it(`calls ${what} ${failure}`, () => {
+  for (const [title, status, body, failure] of cases) {
+    it(`reports ${title} as ${failure}`, () => {
       expect(failureOf(status, body)).to.equal(failure);
     });
   }
 
-  it('has a named outcome for every answer whatsoever', () => {
+  it('has a named outcome for every response', () => {
     fc.assert(
       fc.property(fc.integer({ min: 100, max: 599 }), fc.oneof(fc.string(), fc.json()), (status, body) => {
         expect([...QUERY_FAILURES, 'success']).to.include(failureOf(status, body));

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { formatRuleError, parseRules } from '../../../../scaler/rules/load.js';
-import { errorsOf, REF, ruleOf, ruleWith, SHORTEST } from './fixtures.js';
+import { errorsOf, REF, ruleWith, SHORTEST } from './fixtures.js';
 
 describe('an error in a rule file', () => {
-  const cases: [what: string, text: string, ...errors: string[]][] = [
+  const cases: [title: string, text: string, ...errors: string[]][] = [
     [
       'misspelt field',
       ruleWith('minReplica: 2'),
@@ -15,7 +15,7 @@ describe('an error in a rule file', () => {
       'RULE_UNKNOWN_FIELD 7:30 unknown field "stabilisationWindowSeconds" in behavior.scaleUp; did you mean "stabilizationWindowSeconds"?',
     ],
     [
-      'unknown field like no other',
+      'unknown field without a similar one',
       SHORTEST.replace('    rules:', '    colour: red\n    rules:'),
       'RULE_UNKNOWN_FIELD 3:5 unknown field "colour"; known fields are name, interval, window, signals, rules',
     ],
@@ -35,7 +35,7 @@ describe('an error in a rule file', () => {
       'RULE_WRONG_TYPE 7:22 minReplicas must be a whole number, not 2.5',
     ],
     [
-      'zero replicas, at which a workload has no signals',
+      'zero replicas',
       ruleWith('minReplicas: 0'),
       'RULE_OUT_OF_RANGE 7:22 minReplicas must be at least 1, not 0',
     ],
@@ -65,12 +65,12 @@ describe('an error in a rule file', () => {
       'RULE_MISSING_FIELD 7:48 the condition on blockio needs above, below or both',
     ],
     [
-      'condition that nothing meets',
+      'condition that no value meets',
       ruleWith('decide: [{bound: disk, when: {blockio: {above: 0.4, below: 0.4}}, action: hold}]'),
       'RULE_CONFLICT 7:48 no value is above 0.4 and below 0.4; above must be less than below',
     ],
     [
-      'percentage of the request of what is not CPU',
+      'percentage of the CPU request for another signal',
       ruleWith('target: {signal: wait, averageUtilization: 70}'),
       'RULE_CONFLICT 7:17 target on "wait" needs averageValue or value; averageUtilization, a percentage of the CPU request, applies only to cpu',
     ],
@@ -85,7 +85,7 @@ describe('an error in a rule file', () => {
       'RULE_CONFLICT 7:9 scaleTargetRef and match are mutually exclusive; keep one of them',
     ],
     [
-      'kind of an API that is not named',
+      'kind without its API version',
       SHORTEST.replace('Deployment', 'Rollout'),
       'RULE_MISSING_FIELD 5:25 scaleTargetRef.apiVersion is missing; only Deployment and StatefulSet default to apps/v1',
     ],
@@ -95,14 +95,14 @@ describe('an error in a rule file', () => {
       'RULE_DUPLICATE_NAME 7:16 the name "web" is already used by another rule of this group; rename one of them',
     ],
     [
-      'keys given twice, with what else is wrong',
+      'duplicate keys, with the other errors',
       ruleWith('maxReplicas: 3', 'target: {signal: cpu, signal: cpu}', 'minReplica: 1'),
       'RULE_DUPLICATE_KEY 7:9 duplicate key "maxReplicas", already given on line 6; keep one of them',
       'RULE_DUPLICATE_KEY 8:31 duplicate key "signal", already given on line 8; keep one of them',
       'RULE_UNKNOWN_FIELD 9:9 unknown field "minReplica"; did you mean "minReplicas"?',
     ],
     [
-      'workload scaled twice, with what else is wrong',
+      'workload that two rules scale, with the other errors',
       `${SHORTEST}      - {scale: db, ${REF}, maxReplica: 3}\n`,
       'RULE_MISSING_FIELD 7:9 maxReplicas is missing; it must be a number',
       'RULE_DUPLICATE_TARGET 7:9 shop/Deployment/web is already scaled by the rule at r.yaml:4; keep one of them',
@@ -113,11 +113,7 @@ describe('an error in a rule file', () => {
       `${SHORTEST}---\n${SHORTEST.replaceAll('web', 'db')}`,
       'RULE_DUPLICATE_NAME 9:11 the name "shop" is already used by another group of this file; rename one of them',
     ],
-    [
-      'number that is none',
-      ruleWith('minReplicas: .nan'),
-      'RULE_WRONG_TYPE 7:22 minReplicas must be a number, not NaN',
-    ],
+    ['NaN', ruleWith('minReplicas: .nan'), 'RULE_WRONG_TYPE 7:22 minReplicas must be a number, not NaN'],
     [
       'latency without a unit, quantile out of range',
       ruleWith('objective: {latency: 50, quantile: 1}'),
@@ -125,12 +121,12 @@ describe('an error in a rule file', () => {
       'RULE_OUT_OF_RANGE 7:44 objective.quantile must be below 1, not 1',
     ],
     [
-      'duration that is missing',
+      'missing duration',
       ruleWith('objective: {}'),
       'RULE_MISSING_FIELD 7:20 objective.latency is missing; it must be a duration such as 90s, 5m or 1h30m',
     ],
     [
-      'quantity that is none',
+      'invalid quantity',
       ruleWith('target: {averageValue: 5x}', 'behavior: {scaleUp: {tolerance: -1}}', 'labels: {a: 1}'),
       'RULE_WRONG_VALUE 7:32 target.averageValue must be a number or a quantity such as 500m, not "5x"',
       'RULE_OUT_OF_RANGE 8:41 behavior.scaleUp.tolerance must be at least 0, not -1',
@@ -152,12 +148,12 @@ describe('an error in a rule file', () => {
       'RULE_OUT_OF_RANGE 7:40 behavior.scaleUp.policies must not be empty',
     ],
     [
-      'text without end where a list was expected',
+      'long string in place of a list',
       `groups: ${'x'.repeat(1000)}\n`,
       `RULE_WRONG_TYPE 1:9 groups must be a list, not "${'x'.repeat(59)}…`,
     ],
     [
-      'selector that Kubernetes would refuse',
+      'selector that Kubernetes would reject',
       SHORTEST.replace(
         REF,
         'match: {kind: Deployment, selector: {matchExpressions: [{key: a, operator: In}, {key: b, operator: Exists, values: [c]}]}}',
@@ -171,20 +167,20 @@ describe('an error in a rule file', () => {
       'RULE_MISSING_FIELD 5:25 scaleTargetRef.apiVersion is missing; only Deployment and StatefulSet default to apps/v1; did you mean "Deployment"?',
     ],
     [
-      'rule that is none',
+      'null in place of a rule',
       'groups:\n  - name: shop\n    rules:\n      -\n',
       'RULE_WRONG_TYPE 4:8 the rule must be a mapping, not null',
     ],
-    ['no list of groups', 'groups: shop\n', 'RULE_WRONG_TYPE 1:9 groups must be a list, not "shop"'],
-    ['no mapping at all', 'shop\n', 'RULE_WRONG_TYPE 1:1 the file must be a mapping, not "shop"'],
+    ['string in place of groups', 'groups: shop\n', 'RULE_WRONG_TYPE 1:9 groups must be a list, not "shop"'],
+    ['string in place of the file', 'shop\n', 'RULE_WRONG_TYPE 1:1 the file must be a mapping, not "shop"'],
   ];
-  for (const [what, text, ...errors] of cases) {
-    it(`is located and explained: ${what}`, () => {
+  for (const [title, text, ...errors] of cases) {
+    it(`is located and explained: ${title}`, () => {
       expect(errorsOf(text)).to.deep.equal(errors);
     });
   }
 
-  it('does not hide the others', () => {
+  it('does not hide other errors', () => {
     const text = ruleWith('minReplicas: 30', 'dryrun: yes', 'target: {signal: cpuu}', 'labels: [a]');
     expect(parseRules('r.yaml', text).errors.map(({ code }) => code)).to.deep.equal([
       'RULE_CONFLICT',
@@ -195,83 +191,10 @@ describe('an error in a rule file', () => {
     ]);
   });
 
-  it('reads as file:line:column with its group and rule', () => {
+  it('is formatted as file:line:column with its group and rule', () => {
     const [error] = parseRules('rules/shop.yaml', ruleWith('minReplica: 2')).errors;
     expect(formatRuleError(error!)).to.equal(
       'rules/shop.yaml:7:9: group "shop", rule "web": unknown field "minReplica"; did you mean "minReplicas"?',
     );
-  });
-});
-
-describe('PromQL in a rule file', () => {
-  const BARE = 'the expression returns a scalar; a signal is an instant vector with one sample per workload';
-  const RANGE = 'a range vector is used where an instant vector is expected; wrap it in rate()';
-  const withExpr = (expr: string) =>
-    SHORTEST.replace('    rules:', `    signals:\n      cpu: {expr: ${expr}}\n    rules:`);
-  const cases: [expr: string, error: string][] = [
-    [
-      "'sum(rate(x[1m])'",
-      '4:35 signal "cpu": the PromQL ends too early; check that every parenthesis is closed',
-    ],
-    ["'summ(x)'", '4:20 signal "cpu": unknown PromQL function "summ"'],
-    ["'sum(x) ! y'", '4:27 signal "cpu": PromQL syntax error at "! y"'],
-    [
-      "'x[5m]'",
-      '4:20 signal "cpu": the expression returns a range vector; wrap it in rate() or another function of a range',
-    ],
-    [
-      '"1"',
-      '4:20 signal "cpu": the expression returns a scalar; a signal is an instant vector with one sample per workload',
-    ],
-    ["'-(time() + 1)'", `4:20 signal "cpu": ${BARE}`],
-    ["'scalar(x)'", `4:20 signal "cpu": ${BARE}`],
-    ["'rate(x)'", '4:20 signal "cpu": rate() needs a range vector; add a range such as [5m]'],
-    ["'sum(x[5m])'", `4:24 signal "cpu": ${RANGE}`],
-    ["'abs((x[5m] offset 1h))'", `4:25 signal "cpu": ${RANGE}`],
-    ["'x[5m] + 1'", `4:20 signal "cpu": ${RANGE}`],
-    [`'x{a=~"("}'`, '4:25 signal "cpu": invalid regular expression; Prometheus uses RE2 syntax'],
-    ["'x{a!~`*b`}'", '4:25 signal "cpu": invalid regular expression; Prometheus uses RE2 syntax'],
-    [`'x{a=~"b[c"}'`, '4:25 signal "cpu": invalid regular expression; Prometheus uses RE2 syntax'],
-    [`'x{a=~"b\\.c"}'`, '4:27 signal "cpu": unknown escape sequence \\.; write \\\\. for a backslash'],
-    [`'x{a=~"(?!b).*"}'`, '4:25 signal "cpu": invalid regular expression; Prometheus uses RE2 syntax'],
-    [`'x{a=~"[z-a]"}'`, '4:25 signal "cpu": invalid regular expression; Prometheus uses RE2 syntax'],
-    [
-      "'{}'",
-      '4:20 signal "cpu": the selector matches every series; add a metric name or a label that must not be empty',
-    ],
-    [
-      `'sum({a=~".*", b!~"c", d=""})'`,
-      '4:24 signal "cpu": the selector matches every series; add a metric name or a label that must not be empty',
-    ],
-    ["'rate(x[5m + 1m])'", '4:25 signal "cpu": a range must be a duration, such as [5m] or [1h30m]'],
-  ];
-  for (const [expr, error] of cases) {
-    it(`is checked: ${expr}`, () => {
-      expect(errorsOf(withExpr(expr))).to.deep.equal([`RULE_PROMQL ${error}`]);
-    });
-  }
-
-  const good: [expr: string, seconds: number][] = [
-    ['rate(x[300])', 300],
-    ['rate(x[1h30m] offset 1w) > bool time()', 5400],
-    ['quantile_over_time(0.9, (rate(x[5m])[1h:1m]) @ end())', 3600],
-    ['predict_linear(x[5m], 60) or vector(0)', 300],
-    ['-x + 1', 0],
-    ['{a=~".+"}', 0],
-    ['{"queue.length"}', 0],
-    [String.raw`x{a=~"(?i)b|[[:alpha:]]", b=~"\\Q(\\E", c=~"^*d", e=~` + '`\\d{2,}`, f!=""}', 0],
-    [String.raw`x{a="\u00e9\n\"q\""}`, 0],
-  ];
-  for (const [expr, seconds] of good) {
-    it(`may be ${expr}`, () => {
-      expect(ruleOf(withExpr(`'${expr}'`)).windows['cpu']).to.equal(seconds);
-    });
-  }
-
-  it('needs an expression where no built-in signal has the name', () => {
-    const text = SHORTEST.replace('    rules:', '    signals: {blckio: {maxAge: 1m}}\n    rules:');
-    expect(errorsOf(text)).to.deep.equal([
-      'RULE_MISSING_FIELD 3:23 signal "blckio" is not built in and needs an expr; did you mean "blockio"?',
-    ]);
   });
 });

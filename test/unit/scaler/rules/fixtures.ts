@@ -12,12 +12,12 @@ export const SHORTEST = `groups:
         maxReplicas: 20
 `;
 
-/** A file of one rule with these further lines. */
+/** Returns a file of one rule with additional lines. */
 export function ruleWith(...lines: string[]): string {
   return SHORTEST + lines.map((line) => `        ${line}\n`).join('');
 }
 
-/** The errors of a file as `code line:column message`, without group and rule. */
+/** Returns the errors of a file as `code line:column message`, without group and rule. */
 export function errorsOf(text: string): string[] {
   return parseRules('r.yaml', text).errors.map(
     ({ code, line, column, message }) => `${code} ${line}:${column} ${message}`,
@@ -30,7 +30,7 @@ export function ruleOf(text: string): WorkloadRule {
   return groups[0]!.rules[0] as WorkloadRule;
 }
 
-/** The rule of the design page with every default written out; `…` is the built-in expression of the signal. */
+/** Rule with every default written out; `…` stands for the built-in expression of the signal. */
 export const EVERY_DEFAULT = `groups:
   - name: shop
     interval: 10s

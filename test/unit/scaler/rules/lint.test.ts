@@ -84,8 +84,8 @@ describe('lint of rule files', () => {
   });
 });
 
-describe('the metrics that lint knows', () => {
-  it('are those that exporter and scaler register, and that the recording rules record', () => {
+describe('the known metrics', () => {
+  it('are those that exporter and scaler register and that the recording rules record', () => {
     const sources = [
       ...readdirSync(fromRoot('exporter'), { recursive: true }).map((name) => `exporter/${String(name)}`),
       'common/process-metrics.ts',

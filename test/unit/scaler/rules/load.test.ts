@@ -7,7 +7,7 @@ import type { FleetRule } from '../../../../scaler/rules/types.js';
 import { EVERY_DEFAULT, FEWEST_KNOBS, REF, ruleOf, ruleWith, SHORTEST } from './fixtures.js';
 
 describe('a rule file', () => {
-  it('needs no knobs', () => {
+  it('has defaults for everything but the target and maxReplicas', () => {
     const rule = ruleOf(SHORTEST);
     expect(rule.minReplicas).to.equal(1);
     expect(rule.target).to.deep.equal({ signal: 'cpu', averageUtilization: 70 });
@@ -26,7 +26,7 @@ describe('a rule file', () => {
     expect(rule.source).to.deep.equal({ file: 'r.yaml', line: 4, column: 9 });
   });
 
-  it('means the same with every default written out', () => {
+  it('has the same meaning with every default written out', () => {
     const [written] = parseRules('r.yaml', EVERY_DEFAULT).groups;
     const [shortest] = parseRules('r.yaml', FEWEST_KNOBS).groups;
     expect({ ...written, rules: [] }).to.deep.equal({ ...shortest, rules: [] });
@@ -89,7 +89,7 @@ describe('a rule file', () => {
     });
   });
 
-  it('may have signals of its own', () => {
+  it('may define signals', () => {
     const text = SHORTEST.replace(
       '    rules:',
       '    signals: {queue: {expr: queue_length, maxAge: 2m}}\n    rules:',

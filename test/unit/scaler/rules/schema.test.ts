@@ -7,11 +7,11 @@ import { JSON_SCHEMA_PATH, renderJsonSchema } from '../../../../scaler/rules/sch
 import { EVERY_DEFAULT, FEWEST_KNOBS, REF, ruleWith, SHORTEST } from './fixtures.js';
 
 describe('rules/schema.json', () => {
-  it('is what `npm run schema` writes', async () => {
+  it('is up to date (npm run schema)', async () => {
     expect(await readFile(JSON_SCHEMA_PATH, 'utf8')).to.equal(renderJsonSchema());
   });
 
-  it('closes every mapping of fixed fields', () => {
+  it('allows no unknown fields', () => {
     const schema = JSON.parse(renderJsonSchema()) as unknown;
     let closed = 0;
     const visit = (node: unknown): void => {
@@ -26,7 +26,7 @@ describe('rules/schema.json', () => {
     expect(closed).to.be.greaterThan(10);
   });
 
-  describe('in a validator of draft 7, as editors run it', () => {
+  describe('in a draft 7 validator, as editors use it', () => {
     let validate: ValidateFunction;
     before(() => {
       const schema = JSON.parse(renderJsonSchema()) as { $schema: string };
@@ -36,7 +36,7 @@ describe('rules/schema.json', () => {
 
     const isValid = (text: string): boolean => validate(parse(text, { merge: true }));
 
-    it('accepts what is good', async () => {
+    it('accepts valid files', async () => {
       const folder = 'rules/scaling';
       const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.yaml'));
       const shipped = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
@@ -50,7 +50,7 @@ describe('rules/schema.json', () => {
       }
     });
 
-    const bad: [what: string, text: string, at: string][] = [
+    const bad: [title: string, text: string, at: string][] = [
       ['a misspelt field', ruleWith('minReplica: 2'), '/groups/0/rules/0'],
       ['a missing field', SHORTEST.replace(/ *maxReplicas.*\n/, ''), '/groups/0/rules/0'],
       ['a wrong type', ruleWith('minReplicas: "2"'), '/groups/0/rules/0/minReplicas'],
@@ -72,8 +72,8 @@ describe('rules/schema.json', () => {
       ],
       ['no groups', 'rules: []', ''],
     ];
-    for (const [what, text, at] of bad) {
-      it(`refuses ${what}`, () => {
+    for (const [title, text, at] of bad) {
+      it(`rejects ${title}`, () => {
         expect(isValid(text)).to.equal(false);
         expect(validate.errors!.map(({ instancePath }) => instancePath)).to.include(at);
       });

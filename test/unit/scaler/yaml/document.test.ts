@@ -3,7 +3,7 @@ import { parseRules } from '../../../../scaler/rules/load.js';
 import { errorsOf, REF, ruleOf, ruleWith, SHORTEST } from '../rules/fixtures.js';
 
 describe('the YAML of a rule file', () => {
-  it('is read with a byte order mark, CRLF and comments', () => {
+  it('may have a byte order mark, CRLF and comments', () => {
     expect(ruleOf(`\uFEFF# rules\r\n${SHORTEST.replaceAll('\n', '\r\n')}`).scale).to.equal('web');
   });
 
@@ -46,7 +46,7 @@ describe('the YAML of a rule file', () => {
     (_, i) => `a${i}: &a${i} {${i ? `<<: [*a${i - 1}, *a${i - 1}], ` : ''}k${i}: 1}\n`,
   );
   const TOO_MUCH = '1:1 aliases expand to too much data; use fewer of them';
-  const rejected: [what: string, text: string, ...errors: string[]][] = [
+  const rejected: [title: string, text: string, ...errors: string[]][] = [
     ['expands without end', levels.join(''), TOO_MUCH],
     ['merges without end', merges.join(''), TOO_MUCH],
     ['contains itself', 'groups: &g [{name: a, rules: *g}]\n', '1:30 anchor "g" contains itself'],
@@ -82,8 +82,8 @@ describe('the YAML of a rule file', () => {
       '2:1 Unexpected flow-map-end token in YAML stream: "}"',
     ],
   ];
-  for (const [what, text, ...errors] of rejected) {
-    it(`is rejected, at its position, if it ${what}`, () => {
+  for (const [title, text, ...errors] of rejected) {
+    it(`is rejected, at its position, if it ${title}`, () => {
       expect(errorsOf(text)).to.deep.equal(errors.map((error) => `RULE_YAML ${error}`));
     });
   }

@@ -12,7 +12,7 @@ import { loadHttpConfig } from '../../../../scaler/promql/http-config.js';
 
 const EMPTY = '{"status":"success","data":{"resultType":"vector","result":[]}}';
 
-/** A real server that asks for client certificates, and the configuration file as people write it. */
+/** Against a real server that requests client certificates, with a configuration file as users write it. */
 describe('--prometheus.config.file', () => {
   let directory: string;
   let server: Server;
@@ -52,7 +52,7 @@ describe('--prometheus.config.file', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  /** A certificate that is its own authority. */
+  /** Creates a self-signed certificate. */
   function makeCertificate(name: string): void {
     const options =
       'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -addext subjectAltName=IP:127.0.0.1';
@@ -67,14 +67,14 @@ describe('--prometheus.config.file', () => {
     return made;
   }
 
-  it('trusts the authority it names, and nobody else', async () => {
+  it('trusts the CA it names, and no other', async () => {
     expect(await client('').query('up', 1)).to.include({ ok: false, failure: 'unreachable' });
     expect((await client('tls_config: {ca_file: server.crt}').query('up', 1)).ok).to.equal(true);
     expect(await client('tls_config: {ca_file: client.crt}').query('up', 1)).to.include({ ok: false });
     expect((await client('tls_config: {insecure_skip_verify: true}').query('up', 1)).ok).to.equal(true);
   });
 
-  it('shows the client certificate, and a renewed one without a restart', async () => {
+  it('sends the client certificate, and a renewed one without a restart', async () => {
     for (const end of ['crt', 'key']) copyFileSync(at(`client.${end}`), at(`mine.${end}`));
     const mine = client('tls_config: {ca_file: server.crt, cert_file: mine.crt, key_file: mine.key}');
     await mine.query('up', 1);
@@ -101,7 +101,7 @@ describe('--prometheus.config.file', () => {
     ]);
   });
 
-  const refused: [text: string, message: RegExp][] = [
+  const rejected: [text: string, message: RegExp][] = [
     ['basic_auth: {username: a, password: b}\nauthorization: {credentials: c}', /mutually exclusive/],
     ['tls_config: {cert_file: a.crt}', /both cert_file and key_file/],
     ['basic_auth: {username: a}', /either password or password_file/],
@@ -109,8 +109,8 @@ describe('--prometheus.config.file', () => {
     ['tls_config: {min_version: SSL3}', /http\.yaml:1:27: tls_config\.min_version must be/],
     ['- a', /http\.yaml:1:1: the file must be a mapping/],
   ];
-  for (const [text, message] of refused) {
-    it(`is refused, with its place: ${text.replace('\n', '; ')}`, () => {
+  for (const [text, message] of rejected) {
+    it(`is rejected, with its position: ${text.replace('\n', '; ')}`, () => {
       expect(() => client(text))
         .to.throw(message)
         .with.property('code', 'HTTP_CONFIG');
