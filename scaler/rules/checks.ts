@@ -113,26 +113,16 @@ export function duplicates(
       seen.add(name);
       return [];
     }
-    return [
-      problem(
-        'RULE_DUPLICATE_NAME',
-        path,
-        `the name "${name}" is already used by ${owner}; rename one of them`,
-      ),
-    ];
+    const message = `the name "${name}" is already used by ${owner}; rename one of them`;
+    return [problem('RULE_DUPLICATE_NAME', path, message)];
   });
 }
 
 function checkInterval(interval: string, path: Path): RuleFinding[] {
   const seconds = parseDuration(interval);
   if (seconds > 0 && seconds <= LONGEST_INTERVAL) return [];
-  return [
-    problem(
-      'RULE_OUT_OF_RANGE',
-      path,
-      `interval must be above 0s and at most ${LONGEST_INTERVAL}s, not ${interval}`,
-    ),
-  ];
+  const message = `interval must be above 0s and at most ${LONGEST_INTERVAL}s, not ${interval}`;
+  return [problem('RULE_OUT_OF_RANGE', path, message)];
 }
 
 function checkSignal(
@@ -143,7 +133,7 @@ function checkSignal(
 ): RuleFinding[] {
   if (RESERVED.includes(name)) {
     const message = '"target" is reserved for the ratio of demand to target; rename the signal';
-    return [{ ...problem('RULE_CONFLICT', path, message), atKey: true }];
+    return [problem('RULE_CONFLICT', path, message, true)];
   }
   const { expr } = validFields<RawSignal>(signalSchema.shape, rawSignal);
   if (expr === undefined) {
@@ -161,7 +151,7 @@ function checkScaled(rule: Partial<RawRule>, rawRule: unknown, path: Path): Rule
   const given = ['scaleTargetRef', 'match'].filter((field) => valueAt(rawRule, [field]) !== undefined);
   if (given.length === 2) {
     const message = 'scaleTargetRef and match are mutually exclusive; keep one of them';
-    return [{ ...problem('RULE_CONFLICT', [...path, 'match'], message), atKey: true }];
+    return [problem('RULE_CONFLICT', [...path, 'match'], message, true)];
   }
   const [field] = given;
   if (field === undefined) {
@@ -200,9 +190,8 @@ function checkTarget({ target }: Partial<RawRule>, path: Path, known: readonly s
     (field) => target[field as 'value'] !== undefined,
   );
   if (given.length > 1) {
-    findings.push(
-      problem('RULE_CONFLICT', path, `${given.join(' and ')} are mutually exclusive; keep one of them`),
-    );
+    const message = `${given.join(' and ')} are mutually exclusive; keep one of them`;
+    findings.push(problem('RULE_CONFLICT', path, message));
   }
   if (signal !== 'cpu' && averageValue === undefined && value === undefined) {
     const message = `target on "${signal}" needs averageValue or value; averageUtilization, a percentage of the CPU request, applies only to cpu`;
@@ -225,7 +214,7 @@ function checkStep(rawStep: unknown, path: Path, known: readonly string[]): Rule
   const findings = checkConditions(step.when, [...path, 'when'], known);
   if (step.maxHops !== undefined && step.action !== undefined && step.action !== 'follow') {
     const message = 'maxHops applies only to action: follow; remove it';
-    findings.push({ ...problem('RULE_CONFLICT', [...path, 'maxHops'], message), atKey: true });
+    findings.push(problem('RULE_CONFLICT', [...path, 'maxHops'], message, true));
   }
   return findings;
 }
@@ -243,17 +232,11 @@ function checkConditions(
     const at = [...path, signal];
     const findings = checkSignalName(signal, at, [...RESERVED, ...known], true);
     if (above === undefined && below === undefined) {
-      findings.push(
-        problem('RULE_MISSING_FIELD', at, `the condition on ${signal} needs above, below or both`),
-      );
+      const message = `the condition on ${signal} needs above, below or both`;
+      findings.push(problem('RULE_MISSING_FIELD', at, message));
     } else if (above !== undefined && below !== undefined && above >= below) {
-      findings.push(
-        problem(
-          'RULE_CONFLICT',
-          at,
-          `no value is above ${above} and below ${below}; above must be less than below`,
-        ),
-      );
+      const message = `no value is above ${above} and below ${below}; above must be less than below`;
+      findings.push(problem('RULE_CONFLICT', at, message));
     }
     return findings;
   });
@@ -263,9 +246,9 @@ function checkSignalName(signal: string, path: Path, known: readonly string[], a
   if (known.includes(signal)) return [];
   const advice =
     suggestion(signal, known) || `; known signals are ${known.join(', ')}; add others to the group's signals`;
-  return [{ ...problem('RULE_UNKNOWN_SIGNAL', path, `unknown signal "${signal}"${advice}`), atKey }];
+  return [problem('RULE_UNKNOWN_SIGNAL', path, `unknown signal "${signal}"${advice}`, atKey)];
 }
 
-function problem(code: RuleErrorCode, path: Path, message: string): RuleFinding {
-  return { code, path, message };
+function problem(code: RuleErrorCode, path: Path, message: string, atKey = false): RuleFinding {
+  return { code, path, message, atKey };
 }

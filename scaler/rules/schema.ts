@@ -62,14 +62,9 @@ const policy = z.strictObject({
 });
 
 const scalingRules = z.strictObject({
-  stabilizationWindowSeconds: z
-    .int()
-    .min(0)
-    .max(3600)
-    .exactOptional()
-    .meta({
-      description: 'Window of past recommendations to consider; default 0 for scaleUp, 300 for scaleDown',
-    }),
+  stabilizationWindowSeconds: z.int().min(0).max(3600).exactOptional().meta({
+    description: 'Window of past recommendations to consider; default 0 for scaleUp, 300 for scaleDown',
+  }),
   selectPolicy: z.enum(['Max', 'Min', 'Disabled']).exactOptional().meta({ description: 'Default Max' }),
   policies: z.array(policy).min(1).exactOptional(),
   tolerance: quantity.exactOptional().meta({
@@ -134,12 +129,10 @@ const match = z.strictObject({
 export const ruleSchema = z.strictObject({
   scale: text.meta({ description: 'Name of the rule, unique in its group' }),
   scaleTargetRef: scaleTargetRef.exactOptional().meta({ description: 'The workload to scale' }),
-  match: match
-    .exactOptional()
-    .meta({
-      description:
-        'Workloads to scale, in place of scaleTargetRef; the first rule that matches a workload scales it',
-    }),
+  match: match.exactOptional().meta({
+    description:
+      'Workloads to scale, in place of scaleTargetRef; the first rule that matches a workload scales it',
+  }),
   minReplicas: positive.exactOptional().meta({ description: 'Default 1' }),
   maxReplicas: positive,
   target: target.exactOptional().meta({ description: 'Default {signal: cpu, averageUtilization: 70}' }),

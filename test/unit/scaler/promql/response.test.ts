@@ -1,6 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { parseQueryResponse, QUERY_FAILURES } from '../../../../scaler/promql/response.js';
+import {
+  parseNamesResponse,
+  parseQueryResponse,
+  QUERY_FAILURES,
+} from '../../../../scaler/promql/response.js';
 
 const vector = (result: unknown, extra = {}): string =>
   JSON.stringify({ status: 'success', data: { resultType: 'vector', result }, ...extra });
@@ -97,5 +101,23 @@ describe('parseQueryResponse', () => {
         expect([...QUERY_FAILURES, 'success']).to.include(failureOf(status, body));
       }),
     );
+  });
+});
+
+describe('parseNamesResponse', () => {
+  it('parses names, and reports what may be incomplete as a failure', () => {
+    const body = { status: 'success', data: ['up', 'queue_length'] };
+    expect(parseNamesResponse(200, JSON.stringify(body))).to.deep.equal({
+      ok: true,
+      names: new Set(body.data),
+    });
+    const failures: [body: string, failure: string][] = [
+      [JSON.stringify({ ...body, warnings: ['store 2 is down'] }), 'partial'],
+      [JSON.stringify({ ...body, data: [1] }), 'malformed'],
+      ['{"status":"error","errorType":"bad_data","error":"x"}', 'query_error'],
+    ];
+    for (const [text, failure] of failures) {
+      expect(parseNamesResponse(200, text)).to.include({ ok: false, failure });
+    }
   });
 });
