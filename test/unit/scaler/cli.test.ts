@@ -55,7 +55,7 @@ describe('the manners of kernscale', function () {
 
   it('says what to run a file of rule tests with', async () => {
     const { stderr } = await kernscale('check', 'rules/tests/demo.yaml');
-    expect(stderr).to.contain('kernscale test runs it [RULE_WRONG_FILE]');
+    expect(stderr).to.contain('run it with kernscale test [RULE_WRONG_FILE]');
   });
 
   it('ends quietly when nobody reads on', async () => {
