@@ -57,7 +57,7 @@ export interface RuleError extends Position {
   readonly code: RuleErrorCode | LintCode;
   readonly group?: string;
   readonly rule?: string;
-  /** What is wrong, and what would be right. */
+  /** Describes the error and how to fix it. */
   readonly message: string;
 }
 

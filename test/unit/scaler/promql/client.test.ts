@@ -116,9 +116,9 @@ describe('PrometheusClient', () => {
   });
 
   it('reports a redirect and does not follow it with credentials', async () => {
-    const asked: (string | undefined)[] = [];
+    const requested: (string | undefined)[] = [];
     handler = (request, response) => {
-      asked.push(request.url);
+      requested.push(request.url);
       response.writeHead(308, { location: 'https://elsewhere.example/' }).end();
     };
     expect(await client().query('up', 1)).to.deep.equal({
@@ -126,7 +126,7 @@ describe('PrometheusClient', () => {
       failure: 'http',
       message: 'Prometheus returned HTTP 308, a redirect to https://elsewhere.example/; use that address',
     });
-    expect(asked).to.deep.equal(['/api/v1/query']);
+    expect(requested).to.deep.equal(['/api/v1/query']);
   });
 
   it('requests a response without compression, and rejects a compressed one', async () => {
@@ -155,7 +155,7 @@ describe('PrometheusClient', () => {
   });
 
   it('retries when a proxy has no backend, but not when Prometheus rejects the query', async () => {
-    const answers: [number, string][] = [
+    const responses: [number, string][] = [
       [502, 'Bad Gateway'],
       [503, ''],
       [200, EMPTY],
@@ -164,12 +164,12 @@ describe('PrometheusClient', () => {
     ];
     let requests = 0;
     handler = (_request, response) => {
-      const [status, body] = answers[requests++]!;
+      const [status, body] = responses[requests++]!;
       response.writeHead(status).end(body);
     };
-    const asked = client({ timeout: 5 });
-    expect((await asked.query('up', 1)).ok).to.equal(true);
-    expect(await asked.query('up', 1)).to.include({ failure: 'query_error' });
+    const prometheus = client({ timeout: 5 });
+    expect((await prometheus.query('up', 1)).ok).to.equal(true);
+    expect(await prometheus.query('up', 1)).to.include({ failure: 'query_error' });
     expect(requests).to.equal(4);
   });
 
@@ -195,9 +195,9 @@ describe('PrometheusClient', () => {
       if (requests === 2) request.socket.destroy();
       else response.end(EMPTY);
     };
-    const asked = client();
-    await asked.query('up', 1);
-    expect((await asked.query('up', 1)).ok).to.equal(true);
+    const prometheus = client();
+    await prometheus.query('up', 1);
+    expect((await prometheus.query('up', 1)).ok).to.equal(true);
     expect(requests).to.equal(3);
   });
 
@@ -215,8 +215,8 @@ describe('PrometheusClient', () => {
       }, 5);
     };
     const outcomes: string[] = [];
-    const asked = client({ onQuery: (outcome) => outcomes.push(outcome) });
-    await Promise.all(Array.from({ length: 40 }, () => asked.query('up', 1)));
+    const prometheus = client({ onQuery: (outcome) => outcomes.push(outcome) });
+    await Promise.all(Array.from({ length: 40 }, () => prometheus.query('up', 1)));
     expect(most).to.be.at.most(8);
     expect(ports.size).to.be.at.most(8);
     expect(outcomes).to.have.length(40);
