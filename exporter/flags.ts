@@ -100,11 +100,11 @@ function sourceFlags(): Option[] {
   return [
     flag(
       '--source <source>',
-      'What is measured: pods, or the systemd units and containers of a host; detect asks the machine',
+      'Workloads to measure: pods, or the systemd units and containers of a host; by default detected',
       'detect',
     ).choices([...SOURCES]),
-    flag('--host.docker-socket <file>', "Where Docker's API listens", '/run/docker.sock'),
-    flag('--host.podman-socket <file>', "Where podman's API listens", '/run/podman/podman.sock'),
+    flag('--host.docker-socket <file>', "Unix socket of Docker's API", '/run/docker.sock'),
+    flag('--host.podman-socket <file>', "Unix socket of podman's API", '/run/podman/podman.sock'),
     // The kubelet's default is the host name in lower case (pkg/util/node, `GetHostname`).
     flag('--kubernetes.node-name <name>', 'This node in the Kubernetes API').default(
       process.env['NODE_NAME'] ?? hostname().toLowerCase(),
@@ -122,13 +122,13 @@ function expositionFlags(): Option[] {
   return [
     flag(
       '--containers.keep-dead <duration>',
-      'How long to serve final values, at least once',
+      'Time to export final values of a terminated container, at least once',
       undefined,
       seconds,
     ).default(30, '30s'),
     flag(
       '--containers.max <count>',
-      'Pods and containers to measure one by one, up to 16384; the others are counted as folded',
+      'Pods and containers to measure individually, up to 16384; the others are counted as folded',
       1024,
       slots,
     ),
@@ -137,7 +137,7 @@ function expositionFlags(): Option[] {
       'Every bound, reason, operation, device and peer, with no bound on lines',
     ),
     new Option('--no-histograms.detail', 'At most 80 lines per container (default)'),
-    new Option('--profile', 'Answer /profile to everybody; default: to clients that authenticate themselves'),
+    new Option('--profile', 'Serve /profile to every client; default: to clients that authenticate'),
     new Option('--no-profile', 'Do not serve /profile, and load nothing for it'),
   ];
 }
