@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** The path of a file of this checkout, whether this module runs from its source or from `dist/`. */
+/** Absolute path of a file of this checkout; works from the sources and from `dist/`. */
 export function fromRoot(path: string): string {
   let directory = import.meta.dirname;
   while (!existsSync(join(directory, 'package-lock.json'))) directory = dirname(directory);
   return join(directory, path);
 }
 
-/** Debian's Prometheus and promtool, where the set-up unpacks them. */
+/** Debian's Prometheus and promtool, as scripts/setup.sh unpacks them. */
 export const PROMETHEUS = fromRoot('.cache/prometheus/usr/bin/prometheus');
 export const PROMTOOL = fromRoot('.cache/prometheus/usr/bin/promtool');

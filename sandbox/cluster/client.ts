@@ -6,7 +6,7 @@ import { APPLY } from './api/patch.js';
 import type { Status } from './api/status.js';
 import { apiVersionOf, findKind } from './resources.js';
 import type { KubeObject } from './objects/meta.js';
-import type { Credentials } from './kubeconfig.js';
+import type { Credentials } from './credentials.js';
 
 /**
  * Applies every document of a manifest through the API (server-side apply).

@@ -1,5 +1,4 @@
-import { randomSuffix } from './names.js';
-import { timestamp, type KubeObject } from './objects/meta.js';
+import { randomSuffix, timestamp, type KubeObject } from './objects/meta.js';
 import type { Store } from './store.js';
 
 /** Records Events as client-go does: the same event again raises the count of the first. */

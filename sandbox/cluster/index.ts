@@ -1,28 +1,24 @@
 import { rm, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
-import { AddressPool } from './addresses.js';
+import { AddressPool, claimInstance, makeStateDirectory, sweepLeftovers, type Instance } from './instance.js';
 import { Faults } from './api/faults.js';
 import { ListWatch } from './api/list-watch.js';
-import { logReader } from './api/logs.js';
 import { Routes } from './api/routes.js';
 import { ApiServer } from './api/server.js';
 import { Writer } from './api/write.js';
-import { makeCertificates, type Certificates } from './certificates.js';
+import { makeCertificates, type Certificates, Credentials } from './credentials.js';
 import { applyManifest } from './client.js';
 import { daemonSetController } from './controllers/daemonset.js';
 import { deploymentController } from './controllers/deployment.js';
 import { endpointSliceController } from './controllers/endpointslice.js';
 import { GarbageCollector } from './controllers/garbage.js';
-import type { Controller } from './controllers/reconciler.js';
+import type { Controller, Log } from './controllers/reconciler.js';
 import { replicaSetController } from './controllers/replicaset.js';
 import { scheduler } from './controllers/scheduler.js';
 import { statefulSetController } from './controllers/statefulset.js';
-import { claimInstance, makeStateDirectory, sweepLeftovers, type Instance } from './instance.js';
-import { Credentials } from './kubeconfig.js';
 import { CgroupTree, type CpuEnforcement } from './kubelet/cgroup.js';
 import { Kubelet } from './kubelet/kubelet.js';
-import type { Log } from './log.js';
 import { ServiceProxy } from './proxy.js';
 import { Store } from './store.js';
 
@@ -108,8 +104,9 @@ async function assemble(
   const kubelet = new Kubelet({ store, log, nodeName, tree, podAddresses, images, logRoot });
   const listWatch = new ListWatch(store);
   const writer = new Writer(store, new AddressPool(instance.servicePrefix));
-  const readLog = logReader((pod, name, previous) => kubelet.logPath(pod, name, previous));
-  const routes = new Routes(writer, listWatch, readLog);
+  const routes = new Routes(writer, listWatch, (pod, container, previous) =>
+    kubelet.logPath(pod, container, previous),
+  );
   const { server, faults } = connect({ store, listWatch, routes, certificates, credentials, log });
   for (const name of NAMESPACES) createNamespace(store, name);
   const controllers = [...controllersOf(store, log, nodeName), kubelet, new ServiceProxy(store, log)];

@@ -4,8 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { KernscaleError } from '../../common/errors.js';
-import { killCgroup, removeTree } from './kubelet/cgroup.js';
-import { cgroupMounts } from './kubelet/mounts.js';
+import { killCgroup, removeTree, cgroupMounts } from './kubelet/cgroup.js';
 
 const MAX_INSTANCES = 32;
 /** `kernscale-PID-START-SLOT`, and six random characters in the name of a temporary directory. */
@@ -94,4 +93,22 @@ function tryToListen(name: string): Promise<Server | undefined> {
       resolve(server);
     });
   });
+}
+
+/**
+ * Hands out addresses of one /16 in the loopback network, `prefix.0.1` to `prefix.255.254`. Addresses are used
+ * in turn, so one that was just freed does not come back at once and meet clients of its last owner.
+ */
+export class AddressPool {
+  #last = 0;
+
+  constructor(readonly prefix: string) {}
+
+  next(inUse: ReadonlySet<string>): string {
+    for (;;) {
+      this.#last = (this.#last % 65_534) + 1;
+      const address = `${this.prefix}.${this.#last >> 8}.${this.#last & 255}`;
+      if (!inUse.has(address)) return address;
+    }
+  }
 }

@@ -1,7 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { errorMessage } from '../../common/errors.js';
-import { Reconciler, type Controller, type Key } from './controllers/reconciler.js';
-import type { Log } from './log.js';
+import { Reconciler, type Controller, type Key, type Log } from './controllers/reconciler.js';
 import type { Service } from './objects/service.js';
 import type { Store } from './store.js';
 

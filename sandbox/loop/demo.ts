@@ -6,12 +6,12 @@ import { parseQuantity } from '../../common/quantity.js';
 import { fromRoot } from '../paths.js';
 import type { CpuTruth } from './scenarios.js';
 
-/** The image of the demo's containers; the stand-in cluster runs its programs from where they were built. */
+/** Image of the demo's containers; the stand-in cluster runs its programs from the build directory. */
 export const WORKLOAD_IMAGE = 'kernscale-workloads:dev';
 
 const DIRECTORY = fromRoot('manifests/demo');
 const CHAIN_LOAD = 'loadgen-chain';
-/** HPA's meaning of the target in the demo's rule for `cpu`: this part of the request should be used. */
+/** The default target of a rule: the part of the CPU request that should be used. */
 const TARGET_UTILIZATION = 0.7;
 
 interface Manifest {
@@ -23,12 +23,12 @@ interface Manifest {
 }
 
 export interface DemoManifests {
-  /** Everything but the clients of `chain`, as one YAML stream. */
+  /** Everything but the load generator of `chain`, as one YAML stream. */
   readonly atStart: string;
   readonly chainLoad: string;
 }
 
-/** The demo's manifests, in the order in which `kubectl apply -k manifests/demo` would send them. */
+/** The demo's manifests, in the order in which `kubectl apply -k manifests/demo` sends them. */
 export function demoManifests(): DemoManifests {
   const manifests = read();
   const isChainLoad = ({ metadata }: Manifest) => metadata.name === CHAIN_LOAD;
@@ -39,8 +39,8 @@ export function demoManifests(): DemoManifests {
 }
 
 /**
- * The replicas that `cpu` needs, computed from the manifests: requests/s × CPU seconds per request, over the
- * share of one pod's request that its rule wants used.
+ * The replicas that `cpu` needs, computed from the manifests: requests per second × CPU seconds per request ÷ the part
+ * of one pod's CPU request that its rule targets.
  */
 export function cpuTruth(chainFrom: number): CpuTruth {
   const manifests = read();
@@ -57,7 +57,7 @@ interface Kustomization {
   resources: string[];
 }
 
-/** Services come before the pods that find them through their environment, as kustomize orders kinds. */
+/** In kustomize's order: Services come before the pods that find them through their environment. */
 function read(): Manifest[] {
   const text = (name: string) => readFileSync(join(DIRECTORY, name), 'utf8');
   const { namespace, resources } = parse(text('kustomization.yaml')) as Kustomization;

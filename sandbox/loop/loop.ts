@@ -1,39 +1,39 @@
-import { rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KernscaleError } from '../../common/errors.js';
 import { loadKubeConfig } from '../../common/kubeconfig.js';
-import { startCluster, type Cluster } from '../cluster/index.js';
-import { demoManifests, WORKLOAD_IMAGE } from './demo.js';
-import { makeRunDirectory, sweepRunDirectories } from './leftovers.js';
-import { observe, type Observed } from './observe.js';
+import { startCluster } from '../cluster/index.js';
 import { fromRoot, PROMETHEUS } from '../paths.js';
+import { demoManifests, WORKLOAD_IMAGE } from './demo.js';
+import { observe, threadStates, type Observed, type StateShare } from './observe.js';
 import { reservePort } from './ports.js';
-import { start, untilReady, type Program, type Running } from './process.js';
-import { prometheusProgram, threadStates, type StateShare } from './prometheus.js';
+import { start, untilReady, type Running } from './process.js';
+import { programs, urlOf, type Ports } from './programs.js';
+
+export const RUN_DIRECTORY_PREFIX = 'kernscale-loop-';
+export const NAMESPACE = 'shop';
 
 const NODE = 'kernscale-demo';
 const GRACE_MS = 3000;
-
-export interface Ports {
-  exporter: number;
-  scaler: number;
-  prometheus: number;
-}
-
 const DEFAULT_PORTS: Readonly<Ports> = { exporter: 5000, scaler: 5001, prometheus: 9090 };
-export const NAMESPACE = 'shop';
+const NAMES: Readonly<Record<keyof Ports, string>> = {
+  exporter: 'the exporter',
+  scaler: 'the scaler',
+  prometheus: 'Prometheus',
+};
 
-/** The whole of Kernscale on this machine, running. */
+/** All of Kernscale, running on this machine. */
 export interface Loop {
   readonly ports: Readonly<Ports>;
   readonly kubeconfig: string;
-  readonly directory: string;
   readonly programs: readonly { readonly name: string; readonly running: Running }[];
   observe(workloads: readonly string[]): Promise<Observed>;
-  /** Undefined when Prometheus does not answer. */
+  /** Undefined while Prometheus does not respond. */
   threadStates(): Promise<StateShare[] | undefined>;
-  /** Lets the clients of `chain` begin. */
+  /** Starts the load generator of `chain`. */
   addChainLoad(): Promise<void>;
-  /** Ends every process and removes every file and cgroup; safe to call twice. */
+  /** Ends every process and removes every file and cgroup. A second call does nothing. */
   stop(): Promise<void>;
 }
 
@@ -43,102 +43,102 @@ export interface LoopOptions {
   readonly notice: (message: string) => void;
 }
 
-/** Starts stand-in cluster, exporter, Prometheus and scaler, in this order; on an error nothing is left. */
+type CleanUps = (() => Promise<void>)[];
+
+/**
+ * Reports what this machine lacks, before anything starts.
+ *
+ * @throws KernscaleError `NOT_LINUX`, `NOT_ROOT`, `NO_BTF` or `NO_PROMETHEUS`
+ */
+export function preflight(): void {
+  if (process.platform !== 'linux') throw new KernscaleError('NOT_LINUX', 'the kernel probes need Linux');
+  if (process.getuid?.() !== 0) {
+    throw new KernscaleError(
+      'NOT_ROOT',
+      'loading BPF programs and creating cgroups needs root; run it with sudo',
+    );
+  }
+  if (!existsSync('/sys/kernel/btf/vmlinux')) {
+    throw new KernscaleError(
+      'NO_BTF',
+      'this kernel has no type information (/sys/kernel/btf/vmlinux); use one built with CONFIG_DEBUG_INFO_BTF',
+    );
+  }
+  if (!existsSync(PROMETHEUS)) {
+    throw new KernscaleError('NO_PROMETHEUS', `there is no ${PROMETHEUS}; run scripts/setup.sh`);
+  }
+}
+
+/** Starts stand-in cluster, exporter, Prometheus and scaler, in this order; cleans up when one of them fails. */
 export async function startLoop(options: LoopOptions): Promise<Loop> {
-  sweepRunDirectories();
-  const directory = makeRunDirectory();
-  const cleanUp: (() => Promise<void>)[] = [];
+  removeOldRunDirectories();
+  const directory = mkdtempSync(join(tmpdir(), `${RUN_DIRECTORY_PREFIX}${process.pid}-`));
+  const cleanUps: CleanUps = [];
   const stop = async () => {
-    for (let undo = cleanUp.pop(); undo; undo = cleanUp.pop()) await undo();
+    for (let undo = cleanUps.pop(); undo; undo = cleanUps.pop()) await undo();
     rmSync(directory, { recursive: true, force: true });
   };
   try {
-    const ports = await choosePorts(options.notice, cleanUp);
-    options.notice('starting the stand-in cluster and the demo workloads');
-    const cluster = await startCluster({
-      nodeName: NODE,
-      images: { [WORKLOAD_IMAGE]: fromRoot('sandbox/workloads/build') },
-      stateDir: directory,
-    });
-    cleanUp.push(() => cluster.stop());
-    await cluster.apply(demoManifests().atStart);
-    const programs = [];
-    for (const program of allPrograms(ports, directory, cluster, options)) {
-      options.signal.throwIfAborted();
-      options.notice(`starting ${program.name}`);
-      const running = start(program);
-      cleanUp.push(() => running.stop(GRACE_MS));
-      await untilReady(program, running, options.signal);
-      programs.push({ name: program.name, running });
-    }
-    const config = loadKubeConfig(cluster.kubeconfigPath);
-    return {
-      ports,
-      kubeconfig: cluster.kubeconfigPath,
-      directory,
-      programs,
-      observe: (workloads) => observe(config, urlOf(ports.scaler), NAMESPACE, workloads),
-      threadStates: () => threadStates(urlOf(ports.prometheus), NAMESPACE),
-      addChainLoad: () => cluster.apply(demoManifests().chainLoad),
-      stop,
-    };
+    return { ...(await startAll(options, directory, cleanUps)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-export function urlOf(port: number): string {
-  return `http://127.0.0.1:${port}`;
+async function startAll(
+  { rules, signal, notice }: LoopOptions,
+  directory: string,
+  cleanUps: CleanUps,
+): Promise<Omit<Loop, 'stop'>> {
+  const ports = await choosePorts(notice, cleanUps);
+  notice('Starting the stand-in cluster and the demo workloads');
+  const cluster = await startCluster({
+    nodeName: NODE,
+    images: { [WORKLOAD_IMAGE]: fromRoot('sandbox/workloads/build') },
+    stateDir: directory,
+  });
+  cleanUps.push(() => cluster.stop());
+  await cluster.apply(demoManifests().atStart);
+  const kubeconfig = cluster.kubeconfigPath;
+  const started = [];
+  for (const program of programs({ ports, directory, nodeName: NODE, kubeconfig, rules })) {
+    signal.throwIfAborted();
+    notice(`Starting ${program.name}`);
+    const running = start(program);
+    cleanUps.push(() => running.stop(GRACE_MS));
+    await untilReady(program, running, signal);
+    started.push({ name: program.name, running });
+  }
+  const config = loadKubeConfig(kubeconfig);
+  return {
+    ports,
+    kubeconfig,
+    programs: started,
+    observe: (workloads) => observe(config, urlOf(ports.scaler), NAMESPACE, workloads),
+    threadStates: () => threadStates(urlOf(ports.prometheus), NAMESPACE),
+    addChainLoad: () => cluster.apply(demoManifests().chainLoad),
+  };
 }
 
-async function choosePorts(
-  notice: (message: string) => void,
-  cleanUp: (() => Promise<void>)[],
-): Promise<Ports> {
-  const ports = { ...DEFAULT_PORTS };
-  for (const name of Object.keys(DEFAULT_PORTS) as (keyof Ports)[]) {
-    const { port, release } = await reservePort(DEFAULT_PORTS[name]);
-    cleanUp.push(release);
-    ports[name] = port;
-    if (port !== DEFAULT_PORTS[name]) {
-      notice(`port ${DEFAULT_PORTS[name]} is busy, so the ${name} listens on ${port}`);
+/** Removes the directories of runs that were killed before they could. */
+function removeOldRunDirectories(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = new RegExp(`^${RUN_DIRECTORY_PREFIX}(\\d+)-`).exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) {
+      rmSync(join(tmpdir(), name), { recursive: true, force: true });
     }
   }
-  return ports;
 }
 
-function allPrograms(
-  ports: Readonly<Ports>,
-  directory: string,
-  cluster: Cluster,
-  options: LoopOptions,
-): Program[] {
-  const service = (name: string, entry: string, port: number, args: readonly string[]): Program => ({
-    name: `the ${name}`,
-    command: process.execPath,
-    args: [
-      fromRoot(entry),
-      `--web.listen-address=127.0.0.1:${port}`,
-      `--kubernetes.kubeconfig=${cluster.kubeconfigPath}`,
-      ...args,
-    ],
-    logFile: join(directory, `${name}.log`),
-    readyUrl: `${urlOf(port)}/-/ready`,
-  });
-  return [
-    service('exporter', 'dist/exporter/main.js', ports.exporter, [`--kubernetes.node-name=${NODE}`]),
-    prometheusProgram({
-      binary: PROMETHEUS,
-      directory,
-      port: ports.prometheus,
-      exporterPort: ports.exporter,
-      scalerPort: ports.scaler,
-      ruleFiles: [fromRoot('rules/prometheus/*.yaml')],
-    }),
-    service('scaler', 'dist/scaler/main.js', ports.scaler, [
-      `--rules=${options.rules}`,
-      `--prometheus.url=${urlOf(ports.prometheus)}`,
-    ]),
-  ];
+async function choosePorts(notice: (message: string) => void, cleanUps: CleanUps): Promise<Ports> {
+  const ports = { ...DEFAULT_PORTS };
+  for (const name of Object.keys(DEFAULT_PORTS) as (keyof Ports)[]) {
+    const wanted = DEFAULT_PORTS[name];
+    const { port, release } = await reservePort(wanted);
+    cleanUps.push(release);
+    ports[name] = port;
+    if (port !== wanted) notice(`Port ${wanted} is in use; ${NAMES[name]} listens on ${port} instead`);
+  }
+  return ports;
 }

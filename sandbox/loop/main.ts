@@ -1,14 +1,14 @@
 #!/usr/bin/env node
-import { commandLine, flag, parseFlags, seconds } from '../../common/flags.js';
+import { spawnSync } from 'node:child_process';
 import { KernscaleError } from '../../common/errors.js';
+import { commandLine, flag, parseFlags, seconds } from '../../common/flags.js';
 import { runMain, terminationSignal } from '../../common/main.js';
-import { formatRuleError, loadRuleFiles } from '../../scaler/rules/load.js';
+import { fromRoot } from '../paths.js';
 import { cpuTruth } from './demo.js';
-import { startLoop, urlOf, type Loop } from './loop.js';
-import { fromRoot, PROMETHEUS } from '../paths.js';
-import { preflight } from './preflight.js';
-import { judge, type Verdict } from './scenarios.js';
-import { lineView, terminalView } from './terminal.js';
+import { NAMESPACE, preflight, startLoop, type Loop } from './loop.js';
+import { urlOf } from './programs.js';
+import { checkScenarios, type ScenarioResult } from './scenarios.js';
+import { lineView, terminalView } from './view.js';
 import { watch } from './watch.js';
 
 interface Options {
@@ -18,18 +18,15 @@ interface Options {
 }
 
 function parseOptions(argv: readonly string[]): Options | undefined {
-  const command = commandLine(
-    'npm start --',
-    'Runs the whole of Kernscale on this machine, without a cluster.',
-  )
+  const command = commandLine('npm start --', 'Runs all of Kernscale on this machine, without a cluster.')
     .addOption(
-      flag('--for <duration>', 'End after this long with a verdict per workload', undefined, seconds),
+      flag('--for <duration>', 'Stop after this long and print one result per workload', undefined, seconds),
     )
-    .addOption(flag('--json', 'Print the verdicts as one JSON object, last on standard output'))
-    .addOption(flag('--rules <path>', 'Scaling rules to run', fromRoot('rules/scaling')));
+    .addOption(flag('--json', 'Print the results as one JSON object on the last line of standard output'))
+    .addOption(flag('--rules <path>', 'File or folder of scaling rules', fromRoot('rules/scaling')));
   const options = parseFlags<Options>(command, argv);
   if (options?.json && options.for === undefined) {
-    throw new KernscaleError('BAD_FLAG', '--json prints the verdicts of a run that ends, so it needs --for');
+    throw new KernscaleError('BAD_FLAG', '--json prints the results of a timed run, so it needs --for');
   }
   return options;
 }
@@ -37,30 +34,31 @@ function parseOptions(argv: readonly string[]): Options | undefined {
 async function main(argv: readonly string[]): Promise<number> {
   const options = parseOptions(argv);
   if (!options) return 0;
-  preflight(PROMETHEUS);
-  await checkRules(options.rules);
+  preflight();
+  checkRules(options.rules);
   const stopping = new AbortController();
   const stop = () => {
     stopping.abort();
   };
   void terminationSignal().then(stop);
-  // The terminal was closed, or whoever read our output has gone (`| head`): nobody is watching any more.
+  // A closed terminal or a closed pipe (`| head`): nothing reads the output any more.
   process.on('SIGHUP', stop);
   for (const output of [process.stdout, process.stderr]) output.on('error', stop);
   try {
     return await run(options, stopping.signal);
   } catch (error) {
+    // After a signal, start-up fails because its programs are gone; that is no news.
     if (!stopping.signal.aborted) throw error;
-    // Told to end: whatever start-up was waiting for failed because of that, and is no news.
     if (options.for === undefined) return 0;
-    throw new KernscaleError('INTERRUPTED', 'ended before its time was up, so there is no verdict');
+    throw new KernscaleError('INTERRUPTED', 'interrupted before the run was over, so there are no results');
   }
 }
 
-/** The scaler would refuse them, too, but it is started last. */
-async function checkRules(path: string): Promise<void> {
-  const { errors } = await loadRuleFiles([path]);
-  if (errors.length > 0) throw new KernscaleError('RULES_INVALID', errors.map(formatRuleError).join('\n'));
+/** The scaler rejects wrong rules, too, but it starts last. */
+function checkRules(path: string): void {
+  const command = [fromRoot('dist/scaler/cli.js'), 'check', '--lint=none', path];
+  const { status, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
+  if (status !== 0) throw new KernscaleError('RULES_INVALID', stderr.trim());
 }
 
 async function run(options: Options, signal: AbortSignal): Promise<number> {
@@ -74,38 +72,39 @@ async function run(options: Options, signal: AbortSignal): Promise<number> {
     if (options.for === undefined) return 0;
     signal.throwIfAborted();
     view.close();
-    const allRight = report(judge(seen, cpuTruth(chainFrom)), options.json ?? false);
-    return allRight && everythingRuns(loop) ? 0 : 1;
+    const passed = print(checkScenarios(seen, cpuTruth(chainFrom)), options.json ?? false);
+    return passed && everythingRuns(loop) ? 0 : 1;
   } finally {
     view.close();
-    process.stderr.write('ending: pods, probes and files are being removed\n');
+    process.stderr.write('Stopping: removing pods, probes and temporary files… ');
     await loop?.stop();
+    process.stderr.write('done\n');
   }
 }
 
-function addresses(loop: Loop): string[] {
-  const pid = (name: string) => loop.programs.find((program) => program.name === name)?.running.pid ?? '?';
+function addresses({ ports, programs, kubeconfig }: Loop): string[] {
+  const pid = (name: string) => programs.find((program) => program.name === name)?.running.pid ?? '?';
   return [
-    `decisions   ${urlOf(loop.ports.scaler)}/           pid ${pid('the scaler')}`,
-    `metrics     ${urlOf(loop.ports.exporter)}/metrics    pid ${pid('the exporter')}`,
-    `Prometheus  ${urlOf(loop.ports.prometheus)}/           pid ${pid('Prometheus')}`,
-    `cluster     KUBECONFIG=${loop.kubeconfig} kubectl -n shop get deploy,pods`,
+    `decisions   ${urlOf(ports.scaler)}/           pid ${pid('the scaler')}`,
+    `metrics     ${urlOf(ports.exporter)}/metrics    pid ${pid('the exporter')}`,
+    `Prometheus  ${urlOf(ports.prometheus)}/           pid ${pid('Prometheus')}`,
+    `cluster     KUBECONFIG=${kubeconfig} kubectl -n ${NAMESPACE} get deploy,pods`,
   ];
 }
 
-/** What was seen while a program was dead is no proof of anything, however right it looks. */
+/** A result observed while a program was down proves nothing. */
 function everythingRuns(loop: Loop): boolean {
   return loop.programs.every(({ running }) => !running.hasExited());
 }
 
-/** @returns whether every workload was treated rightly */
-function report(verdicts: readonly Verdict[], json: boolean): boolean {
-  for (const { workload, expected, actual, ok, seconds: at } of verdicts) {
-    const line = `${ok ? 'ok    ' : 'WRONG '} ${workload.padEnd(6)} ${expected}: ${actual} (${at} s)`;
+/** @returns true if every workload was scaled as expected */
+function print(results: readonly ScenarioResult[], json: boolean): boolean {
+  for (const { workload, expected, actual, ok, seconds: at } of results) {
+    const line = `${ok ? 'ok  ' : 'FAIL'}  ${workload.padEnd(5)}  expected: ${expected}; observed: ${actual} (${at} s)`;
     (json ? process.stderr : process.stdout).write(`${line}\n`);
   }
-  if (json) process.stdout.write(`${JSON.stringify({ scenarios: verdicts })}\n`);
-  return verdicts.every(({ ok }) => ok);
+  if (json) process.stdout.write(`${JSON.stringify({ scenarios: results })}\n`);
+  return results.every(({ ok }) => ok);
 }
 
 await runMain('npm start', main);

@@ -1,6 +1,8 @@
 import { AppsV1Api, type KubeConfig } from '@kubernetes/client-node';
 import type { ObservedDecision } from './scenarios.js';
 
+const TIMEOUT_MS = 2000;
+
 export interface ObservedWorkload {
   readonly workload: string;
   readonly replicas: number;
@@ -10,11 +12,10 @@ export interface ObservedWorkload {
 
 export interface Observed {
   readonly workloads: readonly ObservedWorkload[];
-  /** Whether the scaler could be asked for its decisions. */
-  readonly scalerAnswers: boolean;
+  readonly scalerResponds: boolean;
 }
 
-/** What `GET /api/v1/decisions` answers, as far as it is looked at here. */
+/** The fields read here of what `GET /api/v1/decisions` returns. */
 interface DecisionRecord {
   namespace: string;
   workload: string;
@@ -24,20 +25,20 @@ interface DecisionRecord {
   trace?: { walk?: { path: string[] } };
 }
 
-/** Reads the deployments of a namespace from the cluster and the last decision on each from the scaler. */
+/** Reads the Deployments of a namespace from the cluster and the last decision on each from the scaler. */
 export async function observe(
   config: KubeConfig,
   scalerUrl: string,
   namespace: string,
-  workloads: readonly string[],
+  names: readonly string[],
 ): Promise<Observed> {
-  const [deployments, decisions] = await Promise.all([
+  const [deployments, body] = await Promise.all([
     config.makeApiClient(AppsV1Api).listNamespacedDeployment({ namespace }),
-    fetchDecisions(scalerUrl),
+    fetchJson<{ decisions: DecisionRecord[] }>(`${scalerUrl}/api/v1/decisions`),
   ]);
-  const workloadsSeen = workloads.map((workload) => {
+  const workloads = names.map((workload) => {
     const deployment = deployments.items.find((item) => item.metadata?.name === workload);
-    const decision = decisions?.find(
+    const decision = body?.decisions.find(
       (record) => record.namespace === namespace && record.workload === workload,
     );
     return {
@@ -47,18 +48,44 @@ export async function observe(
       decision: decision && observed(decision),
     };
   });
-  return { workloads: workloadsSeen, scalerAnswers: decisions !== undefined };
-}
-
-async function fetchDecisions(scalerUrl: string): Promise<DecisionRecord[] | undefined> {
-  try {
-    const response = await fetch(`${scalerUrl}/api/v1/decisions`, { signal: AbortSignal.timeout(2000) });
-    return ((await response.json()) as { decisions: DecisionRecord[] }).decisions;
-  } catch {
-    return undefined; // the view shows that there is no answer, and what the replicas are all the same
-  }
+  return { workloads, scalerResponds: body !== undefined };
 }
 
 function observed({ class: bound, action, reason, trace }: DecisionRecord): ObservedDecision {
   return { bound, action, reason, path: (trace?.walk?.path ?? []).map((key) => key.split('/').at(-1)!) };
+}
+
+export interface StateShare {
+  readonly workload: string;
+  readonly state: string;
+  /** Threads in this state, averaged over the last 10 s. */
+  readonly threads: number;
+}
+
+interface VectorSample {
+  metric: Record<string, string>;
+  value: [number, string];
+}
+
+/** Threads per state of each workload of a namespace; undefined while Prometheus does not respond. */
+export async function threadStates(url: string, namespace: string): Promise<StateShare[] | undefined> {
+  const query = `sum by (workload, state) (rate(kernscale_state_seconds_total{namespace="${namespace}"}[10s]))`;
+  const body = await fetchJson<{ data?: { result: VectorSample[] } }>(
+    `${url}/api/v1/query?${new URLSearchParams({ query }).toString()}`,
+  );
+  return body?.data?.result.map(({ metric, value }) => ({
+    workload: metric['workload'] ?? '',
+    state: metric['state'] ?? '',
+    threads: Number(value[1]),
+  }));
+}
+
+/** Undefined without a response: the view reports that, and goes on showing the rest. */
+async function fetchJson<T>(url: string): Promise<T | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    return (await response.json()) as T;
+  } catch {
+    return undefined;
+  }
 }

@@ -2,24 +2,24 @@ import { createServer, type Server } from 'node:net';
 import { errorCode, KernscaleError } from '../../common/errors.js';
 
 const TRIES = 50;
-/** No program of ours listens here, but a listener here is what makes the port busy for everybody else's probe. */
+/** No program listens here; a listener here marks the port as in use for every other `reservePort`. */
 const RESERVATION_HOST = '127.0.0.2';
 
 export interface Reservation {
-  /** Free on 127.0.0.1, and nobody else who asks this module is given it. */
+  /** Free on 127.0.0.1, and not given to any other caller of `reservePort`. */
   readonly port: number;
   readonly release: () => Promise<void>;
 }
 
 /**
- * The wanted port if nobody listens on it, else the next free one above it. It stays reserved, because the program
- * that it is for takes seconds to listen, and two runs that start together must not take each other's for theirs.
+ * Reserves the wanted port, or the next free one above it. The reservation bridges the seconds until the program that
+ * it is for listens, so that two runs that start together get different ports.
  *
- * @throws KernscaleError `PORT_BUSY` if none of the next 50 is free
+ * @throws KernscaleError `PORT_BUSY` if none of 50 ports is free
  */
 export async function reservePort(wanted: number): Promise<Reservation> {
   for (let port = wanted; port < wanted + TRIES; port++) {
-    // Without a host first: a listener on any one address makes the port busy for us.
+    // Without a host first: a listener on any address blocks the port.
     const probe = await listen(port);
     if (!probe) continue;
     await close(probe);
@@ -28,11 +28,11 @@ export async function reservePort(wanted: number): Promise<Reservation> {
   }
   throw new KernscaleError(
     'PORT_BUSY',
-    `ports ${wanted} to ${wanted + TRIES - 1} are all busy; free one of them`,
+    `ports ${wanted} to ${wanted + TRIES - 1} are all in use; free one of them`,
   );
 }
 
-/** @returns undefined when the port is busy */
+/** @returns undefined when the port is in use */
 async function listen(port: number, host?: string): Promise<Server | undefined> {
   const server = createServer((socket) => socket.destroy()).unref();
   return new Promise((resolve, reject) => {

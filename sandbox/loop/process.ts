@@ -5,37 +5,38 @@ import { KernscaleError } from '../../common/errors.js';
 
 const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 100;
-const LAST_WORDS = 10;
+const LOG_LINES = 10;
 
 export interface Program {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
-  /** Takes its standard output and error. */
+  /** Receives its standard output and error. */
   readonly logFile: string;
-  /** Answers 200 once the program can be used. */
+  /** Responds with 200 once the program can be used. */
   readonly readyUrl: string;
 }
 
 export interface Running {
   readonly pid: number;
+  /** Exit status or signal. */
   readonly exited: Promise<string>;
   hasExited(): boolean;
-  /** SIGTERM, and SIGKILL for one that has not ended after `graceMs`. */
+  /** Sends SIGTERM, then SIGKILL after `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
 
 /**
- * Starts a program that cannot outlive us: the kernel kills it when this process dies, however it dies
- * (PR_SET_PDEATHSIG, through util-linux' setpriv).
+ * Starts a program that cannot outlive this process, however that dies: the kernel kills it (PR_SET_PDEATHSIG, through
+ * util-linux' setpriv).
  */
 export function start(program: Program): Running {
   const log = openSync(program.logFile, 'a');
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', program.command, ...program.args], {
     env: { ...process.env, ...program.env },
     stdio: ['ignore', log, log],
-    // A group of its own: Ctrl-C on the terminal must reach us only, so that we end things in order.
+    // A process group of its own: Ctrl-C on the terminal reaches this process only, which stops programs in order.
     detached: true,
   });
   closeSync(log);
@@ -64,35 +65,38 @@ export function start(program: Program): Running {
 }
 
 /**
- * Waits until the program answers its ready URL.
+ * Waits until the program's ready URL responds with 200.
  *
- * @throws KernscaleError `START_FAILED` with the last line of its log when it ends or takes too long
+ * @throws KernscaleError `START_FAILED` with the end of its log when it exits or takes too long
  */
 export async function untilReady(program: Program, running: Running, signal: AbortSignal): Promise<void> {
   const deadline = Date.now() + READY_TIMEOUT_MS;
   for (;;) {
-    const ready = await answers(program.readyUrl);
+    const ready = await responds(program.readyUrl);
     signal.throwIfAborted();
-    // Also when there is an answer: it may come from another process that has taken the port.
-    if (running.hasExited()) throw startFailed(program, `ended with ${await running.exited}`);
+    // Even after a response: it may come from another process that has taken the port.
+    if (running.hasExited()) throw startFailed(program, `exited (${await running.exited})`);
     if (ready) return;
     if (Date.now() > deadline) throw startFailed(program, `was not ready after ${READY_TIMEOUT_MS / 1000} s`);
     await sleep(POLL_MS);
   }
 }
 
-async function answers(url: string): Promise<boolean> {
+async function responds(url: string): Promise<boolean> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(1000) });
     await response.body?.cancel();
     return response.ok;
   } catch {
-    return false; // not listening yet: the caller asks again until its deadline
+    return false; // not listening yet
   }
 }
 
-/** What it said last, whole: a program that refuses to start tells all that is wrong at once. */
+/** Several lines of the log: a program that refuses to start lists all of its errors. */
 function startFailed(program: Program, what: string): KernscaleError {
-  const said = readFileSync(program.logFile, 'utf8').trim().split('\n').slice(-LAST_WORDS).join('\n');
-  return new KernscaleError('START_FAILED', `${program.name} ${what}; its last words: ${said || '(none)'}`);
+  const log = readFileSync(program.logFile, 'utf8').trim().split('\n').slice(-LOG_LINES).join('\n');
+  return new KernscaleError(
+    'START_FAILED',
+    `${program.name} ${what}; its log ends with: ${log || '(nothing)'}`,
+  );
 }

@@ -1,21 +1,22 @@
 import { styleText } from 'node:util';
-import type { StateShare } from './prometheus.js';
+import type { WriteStream } from 'node:tty';
+import type { StateShare } from './observe.js';
 
 /** One workload as the view shows it. */
 export interface Row {
   readonly workload: string;
   readonly replicas: number;
   readonly readyReplicas: number;
-  /** undefined while the scaler has not decided yet. */
+  /** Undefined before the scaler's first decision. */
   readonly decision: { readonly bound: string; readonly reason: string } | undefined;
 }
 
 export interface Screen {
   readonly elapsedSeconds: number;
   readonly rows: readonly Row[];
-  /** undefined while Prometheus does not answer. */
+  /** Undefined while Prometheus does not respond. */
   readonly states: readonly StateShare[] | undefined;
-  readonly scalerAnswers: boolean;
+  readonly scalerResponds: boolean;
   readonly addresses: readonly string[];
   readonly notice: string;
 }
@@ -28,20 +29,20 @@ const INDENT = ' '.repeat(10);
 const FRAME_LINES = 5;
 const MOST_LINES_PER_DECISION = 3;
 
-/** How each state is called in a sentence, its cell in the bar and its colour, in the order they are drawn. */
+/** Words, cell of the bar and colour of each thread state, in the order of the bar. */
 const STATES: Record<string, { words: string; cell: string; style: Style }> = {
   oncpu: { words: 'on CPU', cell: '█', style: 'green' },
-  runqueue: { words: 'waiting for a CPU', cell: '▓', style: 'yellow' },
+  runqueue: { words: 'waiting for CPU', cell: '▓', style: 'yellow' },
   throttled: { words: 'throttled', cell: '▒', style: 'red' },
-  disk: { words: 'on disk', cell: '◆', style: 'magenta' },
-  network: { words: 'on a peer', cell: '»', style: 'cyan' },
-  lock: { words: 'on a lock', cell: '■', style: 'blue' },
-  ipc: { words: 'on a local process', cell: '=', style: 'cyan' },
+  disk: { words: 'blocked on disk', cell: '◆', style: 'magenta' },
+  network: { words: 'blocked on a peer', cell: '»', style: 'cyan' },
+  lock: { words: 'blocked on a lock', cell: '■', style: 'blue' },
+  ipc: { words: 'blocked on a local process', cell: '=', style: 'cyan' },
   other: { words: 'other', cell: '?', style: 'gray' },
-  sleep: { words: 'asleep', cell: 'z', style: 'gray' },
+  sleep: { words: 'sleeping', cell: 'z', style: 'gray' },
   idle: { words: 'idle', cell: '·', style: 'gray' },
 };
-/** Not doing anything and not held up by anything: not worth a word or a colour beside real work. */
+/** Neither work nor a wait: shown only where there is nothing else. */
 const AT_REST = new Set(['sleep', 'idle']);
 const NEGLIGIBLE_THREADS = 0.005;
 
@@ -51,29 +52,29 @@ export interface TerminalShape {
   readonly colour: boolean;
 }
 
-/** A part of a line in one style; a line is cut by what it shows, which its escape sequences are no part of. */
+/** Part of a line in one style. A line is cut by its visible text, before escape sequences are added. */
 type Piece = readonly [text: string, style?: Style | undefined];
 
-/** The whole screen as lines that fit the terminal, each in the same place from one second to the next. */
+/** Lines of the whole screen; they fit the terminal and keep their places from one second to the next. */
 export function renderScreen(screen: Screen, { columns, rows, colour }: TerminalShape): string[] {
   const fit = (...pieces: Piece[]) => paint(cut(pieces, columns), colour);
   const perRow = Math.floor((rows - FRAME_LINES - screen.addresses.length) / screen.rows.length);
   const perDecision = Math.min(MOST_LINES_PER_DECISION, Math.max(1, perRow - 1));
-  const about = ` on this machine · ${screen.elapsedSeconds} s · Ctrl-C ends it and cleans up`;
+  const about = ` on this machine · ${screen.elapsedSeconds} s · Ctrl-C stops and cleans up`;
   const lines = [fit(['Kernscale', 'bold'], [about]), fit([screen.notice, 'yellow'])];
-  lines.push(fit([`${'workload'.padEnd(9)} replicas  what its threads are doing`, 'dim']));
+  lines.push(fit([`${'workload'.padEnd(9)} replicas  threads by state, average of 10 s`, 'dim']));
   for (const row of screen.rows) {
     const states = screen.states?.filter((share) => share.workload === row.workload);
     lines.push(fit([row.workload.padEnd(9), 'bold'], [` ${replicas(row).padEnd(9)} `], ...threads(states)));
-    const decided = screen.scalerAnswers ? decision(row) : 'the scaler does not answer';
+    const decided = screen.scalerResponds ? decision(row) : 'the scaler does not respond';
     const words = wrap(decided, columns - INDENT.length, perDecision);
     lines.push(...words.map((line) => fit([INDENT + line, 'dim'])));
   }
   return [...lines, '', ...screen.addresses.map((address) => fit([address]))].slice(0, rows - 1);
 }
 
-/** One line per workload without any control character, for logs and pipes; a change of it is news. */
-export function renderNews(row: Row): string {
+/** One line for a workload, without control characters. */
+export function renderLine(row: Row): string {
   return `${row.workload.padEnd(6)} ${replicas(row)}  ${decision(row)}`;
 }
 
@@ -86,12 +87,12 @@ function decision(row: Row): string {
 }
 
 function threads(shares: readonly StateShare[] | undefined): Piece[] {
-  if (!shares) return [['Prometheus does not answer']];
+  if (!shares) return [['Prometheus does not respond']];
   const present = shares.filter((share) => share.threads > NEGLIGIBLE_THREADS);
-  if (present.length === 0) return [['no measurements']];
+  if (present.length === 0) return [['no data']];
   const busy = present.filter((share) => !AT_REST.has(share.state));
-  const told = busy.length > 0 ? busy : present;
-  return [...bar(told), [` ${words(told)}`]];
+  const shown = busy.length > 0 ? busy : present;
+  return [...bar(shown), [` ${words(shown)}`]];
 }
 
 function bar(shares: readonly StateShare[]): Piece[] {
@@ -132,7 +133,7 @@ function cut(pieces: readonly Piece[], width: number): Piece[] {
   return [...kept, ['…']];
 }
 
-/** Exactly `count` lines, broken between words; what does not fit stays on the last, for the caller to cut. */
+/** Exactly `count` lines, broken between words; the last holds all that is left, for the caller to cut. */
 function wrap(text: string, width: number, count: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(' ')) {
@@ -142,4 +143,86 @@ function wrap(text: string, width: number, count: number): string[] {
     else lines.push(word);
   }
   return [...lines, ...Array<string>(count - lines.length).fill('')];
+}
+
+export interface Picture {
+  readonly elapsedSeconds: number;
+  readonly rows: readonly Row[];
+  readonly states: readonly StateShare[] | undefined;
+  readonly scalerResponds: boolean;
+}
+
+export interface View {
+  /** Shows one sentence about an event. */
+  readonly notice: (message: string) => void;
+  /** Shows addresses and commands from now on. */
+  addresses(lines: readonly string[]): void;
+  show(picture: Picture): void;
+  /** Restores the terminal. */
+  close(): void;
+}
+
+const ENTER = '\x1b[?1049h\x1b[?25l';
+const LEAVE = '\x1b[?25h\x1b[?1049l';
+const HOME = '\x1b[H';
+const CLEAR_LINE = '\x1b[K';
+const CLEAR_BELOW = '\x1b[J';
+
+/** Redraws one screen in place, on the terminal's alternate screen, which keeps the shell's lines. */
+export function terminalView(terminal: WriteStream): View {
+  let notice = '';
+  let addresses: readonly string[] = [];
+  let shown: Picture | undefined;
+  const draw = (picture: Picture) => {
+    // Some pseudo-terminals have no size.
+    const shape = {
+      columns: terminal.columns || 80,
+      rows: terminal.rows || 24,
+      colour: terminal.hasColors(),
+    };
+    const lines = renderScreen({ ...picture, addresses, notice }, shape);
+    terminal.write(HOME + lines.map((line) => `${line}${CLEAR_LINE}\n`).join('') + CLEAR_BELOW);
+  };
+  return {
+    notice(message) {
+      notice = message;
+      if (shown) draw(shown);
+      else terminal.write(`${message}\n`);
+    },
+    addresses(lines) {
+      addresses = lines;
+      notice = '';
+    },
+    show(picture) {
+      if (!shown) terminal.write(ENTER);
+      shown = picture;
+      draw(picture);
+    },
+    close() {
+      if (shown) terminal.write(LEAVE);
+      shown = undefined;
+    },
+  };
+}
+
+/** Prints one line when replicas or class of a workload change, for pipes, logs and `--json`. */
+export function lineView(stream: NodeJS.WritableStream): View {
+  const last = new Map<string, string>();
+  const print = (line: string) => stream.write(`${line}\n`);
+  return {
+    notice: print,
+    addresses(lines) {
+      lines.forEach(print);
+    },
+    show({ elapsedSeconds, rows, scalerResponds }) {
+      if (!scalerResponds) return;
+      for (const row of rows) {
+        const key = `${row.replicas} ${row.decision?.bound ?? ''}`;
+        if (last.get(row.workload) !== key)
+          print(`${String(elapsedSeconds).padStart(4)} s  ${renderLine(row)}`);
+        last.set(row.workload, key);
+      }
+    },
+    close: () => undefined,
+  };
 }

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { makeCertificates } from '../../sandbox/cluster/certificates.js';
+import { makeCertificates } from '../../sandbox/cluster/credentials.js';
 import { Sandbox } from '../kernel/harness.js';
 import { LoopbackApi, type ApiObject } from '../unit/loopback-api.js';
 

@@ -4,8 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Pod } from '@kubernetes/client-node';
 import { expect } from 'chai';
 import { deployment, eventually, isAlive, useCluster, type DeploymentShape } from './harness.js';
-import { processesIn } from '../../sandbox/cluster/kubelet/cgroup.js';
-import { cgroupMounts } from '../../sandbox/cluster/kubelet/mounts.js';
+import { processesIn, cgroupMounts } from '../../sandbox/cluster/kubelet/cgroup.js';
 import { Shop } from './shop.js';
 
 describe('stand-in cluster: pods', () => {

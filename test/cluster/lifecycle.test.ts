@@ -7,8 +7,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { deployment, eventually, HOST_IMAGE, isAlive, kubectl } from './harness.js';
 import { startCluster, type Cluster } from '../../sandbox/cluster/index.js';
-import { processesIn } from '../../sandbox/cluster/kubelet/cgroup.js';
-import { cgroupMounts } from '../../sandbox/cluster/kubelet/mounts.js';
+import { processesIn, cgroupMounts } from '../../sandbox/cluster/kubelet/cgroup.js';
 import { fromRoot } from '../../sandbox/paths.js';
 
 const NAMESPACE = '{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}';

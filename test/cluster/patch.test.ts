@@ -1,10 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { Json, JsonObject } from '../../sandbox/cluster/api/json.js';
-import { jsonPatch } from '../../sandbox/cluster/api/json-patch.js';
-import { mergePatch } from '../../sandbox/cluster/api/merge-patch.js';
-import { applyConfiguration } from '../../sandbox/cluster/api/server-side-apply.js';
-import { strategicPatch } from '../../sandbox/cluster/api/strategic-patch.js';
+import type { Json, JsonObject } from '../../sandbox/cluster/api/body.js';
+import { jsonPatch, mergePatch } from '../../sandbox/cluster/api/patch.js';
+import { applyConfiguration, strategicPatch } from '../../sandbox/cluster/api/strategic-patch.js';
 
 describe('stand-in cluster: patches', () => {
   describe('JSON merge patch (RFC 7386, appendix A)', () => {

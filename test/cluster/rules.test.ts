@@ -1,21 +1,18 @@
 import { expect } from 'chai';
-import { humanDuration } from '../../sandbox/cluster/api/human.js';
+import { humanDuration } from '../../sandbox/cluster/api/columns.js';
 import {
   formatSelector,
   matchesSelector,
   parseFieldSelector,
   parseLabelSelector,
 } from '../../sandbox/cluster/api/selectors.js';
-import { newReplicasOf, scaleOldTo } from '../../sandbox/cluster/controllers/rolling-update.js';
-import { podPath } from '../../sandbox/cluster/kubelet/cgroup.js';
+import { newReplicasOf, scaleOldTo } from '../../sandbox/cluster/controllers/deployment.js';
+import { podPath, parseCgroupMounts } from '../../sandbox/cluster/kubelet/cgroup.js';
 import { expand, serviceLinks } from '../../sandbox/cluster/kubelet/environment.js';
-import { parseCgroupMounts } from '../../sandbox/cluster/kubelet/mounts.js';
-import { contentHash } from '../../sandbox/cluster/names.js';
+import { contentHash, type KubeObject } from '../../sandbox/cluster/objects/meta.js';
 import { deploymentSpec, type Deployment, type ReplicaSet } from '../../sandbox/cluster/objects/apps.js';
-import type { KubeObject } from '../../sandbox/cluster/objects/meta.js';
-import { podSpec } from '../../sandbox/cluster/objects/pod.js';
+import { podSpec, qosClass } from '../../sandbox/cluster/objects/pod.js';
 import type { Service } from '../../sandbox/cluster/objects/service.js';
-import { qosClass } from '../../sandbox/cluster/qos.js';
 import { Store } from '../../sandbox/cluster/store.js';
 
 describe('stand-in cluster: rules', () => {

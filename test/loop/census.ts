@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cgroupMounts } from '../../sandbox/cluster/kubelet/mounts.js';
+import { cgroupMounts } from '../../sandbox/cluster/kubelet/cgroup.js';
 import { all, heldBy } from '../kernel/bpf-census.js';
-import { RUN_DIRECTORY_PREFIX } from '../../sandbox/loop/leftovers.js';
+import { RUN_DIRECTORY_PREFIX } from '../../sandbox/loop/loop.js';
 import { fromRoot } from '../../sandbox/paths.js';
 
 /** Everything a run of the loop could leave on a machine, as names; the difference of two is what it left. */

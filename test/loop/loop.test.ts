@@ -7,9 +7,9 @@ import { expect } from 'chai';
 import { census, leftSince } from './census.js';
 import { eventually, runLoop, type LoopChild } from './child.js';
 import { dashboardQueries } from './dashboards.js';
-import { fromRoot, PROMETHEUS } from '../../sandbox/paths.js';
-import { preflight } from '../../sandbox/loop/preflight.js';
-import type { Verdict } from '../../sandbox/loop/scenarios.js';
+import { fromRoot } from '../../sandbox/paths.js';
+import { preflight } from '../../sandbox/loop/loop.js';
+import type { ScenarioResult } from '../../sandbox/loop/scenarios.js';
 
 interface DecisionRecord {
   workload: string;
@@ -24,7 +24,7 @@ describe('the whole loop on this machine', function () {
   let child: LoopChild | undefined;
 
   before('the machine can run it', () => {
-    preflight(PROMETHEUS);
+    preflight();
   });
 
   beforeEach(() => {
@@ -40,14 +40,14 @@ describe('the whole loop on this machine', function () {
     });
   });
 
-  it('treats every demo workload rightly, and the dashboard shows it', async () => {
+  it('scales every demo workload as expected, and the dashboard shows it', async () => {
     child = runLoop(['--for', '120s', '--json']);
-    await child.see(/the clients of chain begin/);
+    await child.see(/Load on "chain" starts now/);
     await sleep(40_000);
     expect(await emptyPanels(child), 'panels without data').to.deep.equal([]);
     const status = await child.ended;
     const { scenarios } = JSON.parse(child.stdout().trimEnd().split('\n').at(-1)!) as {
-      scenarios: Verdict[];
+      scenarios: ScenarioResult[];
     };
     expect(scenarios.map(({ workload }) => workload)).to.deep.equal(['cpu', 'disk', 'chain', 'lock', 'idle']);
     expect(
@@ -57,7 +57,7 @@ describe('the whole loop on this machine', function () {
     expect(status).to.equal(0);
   });
 
-  it('scales nothing once Prometheus is killed, says why, and survives the others, too', async () => {
+  it('scales nothing once Prometheus is killed, says why, and survives the death of the others', async () => {
     child = runLoop([]);
     const scaler = (await child.see(/decisions +(\S+)\//))[1]!;
     const prometheus = Number((await child.see(/Prometheus +\S+ +pid (\d+)/))[1]);
@@ -80,32 +80,32 @@ describe('the whole loop on this machine', function () {
     const replicas = (all: DecisionRecord[]) =>
       all.map(({ workload, currentReplicas }) => [workload, currentReplicas]);
     expect(replicas(await records())).to.deep.equal(replicas(blind));
-    expect(child.stderr()).to.contain('Prometheus is gone (SIGKILL)');
+    expect(child.stderr()).to.contain('Prometheus exited (SIGKILL)');
     for (const [name, label] of [
       ['scaler', 'decisions'],
       ['exporter', 'metrics'],
     ] as const) {
       const pid = (await child.see(new RegExp(`${label} +\\S+ +pid (\\d+)`)))[1];
       process.kill(Number(pid), 'SIGKILL');
-      await child.see(new RegExp(`the ${name} is gone \\(SIGKILL\\)`));
+      await child.see(new RegExp(`the ${name} exited \\(SIGKILL\\)`));
     }
-    expect(child.stderr()).not.to.contain('cannot look at the loop');
+    expect(child.stderr()).not.to.contain('Cannot read the stand-in cluster');
   });
 
   it('leaves nothing behind after SIGTERM during start-up', async () => {
     child = runLoop([]);
-    await child.see(/starting Prometheus/);
+    await child.see(/Starting Prometheus/);
     child.process.kill('SIGTERM');
     expect(await child.ended, child.stderr()).to.equal(0);
   });
 
-  it('leaves nothing behind when its terminal is closed, or what reads its output', async () => {
+  it('leaves nothing behind when its terminal or the pipe that it writes to is closed', async () => {
     child = runLoop([]);
-    await child.see(/starting Prometheus/);
+    await child.see(/Starting Prometheus/);
     child.process.kill('SIGHUP');
     expect(await child.ended, child.stderr()).to.equal(0);
     child = runLoop([]);
-    await child.see(/starting Prometheus/);
+    await child.see(/Starting Prometheus/);
     child.process.stderr?.destroy();
     expect(await child.ended).to.equal(0);
   });
@@ -119,14 +119,14 @@ describe('the whole loop on this machine', function () {
       );
       expect(addresses[0]).not.to.equal(addresses[1]);
       await sleep(2000);
-      expect(child.stderr() + other.stderr()).not.to.contain('is gone');
+      expect(child.stderr() + other.stderr()).not.to.contain('exited');
     } finally {
       other.process.kill('SIGTERM');
       await other.ended;
     }
   });
 
-  it('takes its processes along when it is killed, and sweeps up at the next start', async () => {
+  it('takes its processes with it when it is killed, and the next run removes the rest', async () => {
     child = runLoop([]);
     await child.see(/cluster +KUBECONFIG/);
     child.process.kill('SIGKILL');
@@ -138,17 +138,17 @@ describe('the whole loop on this machine', function () {
     expect(await child.ended).to.equal(0);
   });
 
-  it('takes the next port when one is busy, and says so', async () => {
+  it('uses the next port when one is in use, and says so', async () => {
     const squatter = await squat(9090);
     try {
       child = runLoop([]);
-      await child.see(/port 9090 is busy, so the prometheus listens on \d+/);
+      await child.see(/Port 9090 is in use; Prometheus listens on \d+ instead/);
     } finally {
       squatter?.close();
     }
   });
 
-  it('answers a wrong flag and a broken rule with one sentence and exit status 1', async () => {
+  it('reports a wrong flag or a broken rule in one sentence, with exit status 1', async () => {
     child = runLoop(['--fro', '10s']);
     expect(await child.ended).to.equal(1);
     expect(child.stderr()).to.match(/^npm start: unknown option '--fro'.*--for.*\[BAD_FLAG\]\n$/);
@@ -189,7 +189,7 @@ async function squat(port: number): Promise<Server | undefined> {
   const server = createServer();
   return new Promise((resolve) => {
     server.once('error', () => {
-      resolve(undefined); // somebody else has it already: just as good
+      resolve(undefined); // already in use: just as good
     });
     server.listen(port, '127.0.0.1', () => {
       resolve(server);

@@ -1,13 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import type { Kinds, ResourceName } from '../objects/kinds.js';
-import { label, subdomain, type KubeObject } from '../objects/meta.js';
-import type { PodSpec } from '../objects/pod.js';
+import { label, subdomain, type KubeObject, randomSuffix } from '../objects/meta.js';
+import { type PodSpec, qosClass } from '../objects/pod.js';
 import type { Deployment } from '../objects/apps.js';
-import { randomSuffix } from '../names.js';
-import { qosClass } from '../qos.js';
 import { apiVersionOf, type Definition } from '../resources.js';
-import { isObject, withoutNulls, type Json, type JsonObject } from './json.js';
+import { isObject, withoutNulls, type Json, type JsonObject } from './body.js';
 import { matchesSelector } from './selectors.js';
 import { ApiError, invalid, type Target } from './status.js';
 

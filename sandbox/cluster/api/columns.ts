@@ -1,10 +1,8 @@
 import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../objects/apps.js';
 import type { ConfigMap, Event, Lease, Namespace, Node, ResourceName } from '../objects/kinds.js';
 import type { KubeObject } from '../objects/meta.js';
-import type { Pod, PodTemplate } from '../objects/pod.js';
+import type { Pod, PodTemplate, ContainerStatus } from '../objects/pod.js';
 import type { Endpoints, EndpointSlice, Service } from '../objects/service.js';
-import { ageOf } from './human.js';
-import { podStatus, readyContainers, restarts } from './pod-columns.js';
 import { formatSelector } from './selectors.js';
 
 /** One column of a server-side printed table; priority 1 shows only in `kubectl get -o wide`. */
@@ -178,4 +176,70 @@ function list(values: readonly string[]): string | undefined {
   if (values.length === 0) return undefined;
   const shown = values.slice(0, 3).join(',');
   return values.length > 3 ? `${shown} + ${values.length - 3} more...` : shown;
+}
+
+/** The STATUS column: the most telling reason, as k8s.io/kubernetes pkg/printers prints it. */
+export function podStatus(pod: Pod): string {
+  const { status, metadata } = pod;
+  if (metadata.deletionTimestamp !== undefined) return 'Terminating';
+  const initializing = initStatus(pod);
+  if (initializing !== undefined) return initializing;
+  const reasons = (status.containerStatuses ?? [])
+    .map(containerReason)
+    .filter((reason) => reason !== undefined);
+  const running = status.containerStatuses?.some(({ ready, state }) => ready && state.running) ?? false;
+  const reason = reasons[0] ?? status.reason ?? status.phase;
+  return reason === 'Completed' && running ? 'Running' : reason;
+}
+
+export function readyContainers({ spec, status }: Pod): string {
+  const ready = status.containerStatuses?.filter((container) => container.ready).length ?? 0;
+  return `${ready}/${spec.containers.length}`;
+}
+
+/** `3`, or `3 (20s ago)` after a container has ended. */
+export function restarts({ status }: Pod): string {
+  const containers = status.containerStatuses ?? [];
+  const count = containers.reduce((sum, { restartCount }) => sum + restartCount, 0);
+  const ends = containers.flatMap(({ lastState }) => lastState.terminated?.finishedAt ?? []).sort();
+  return count === 0 || ends.length === 0 ? String(count) : `${count} (${ageOf(ends.at(-1))} ago)`;
+}
+
+function initStatus({ spec, status }: Pod): string | undefined {
+  const containers = status.initContainerStatuses ?? [];
+  const done = containers.filter(({ state }) => state.terminated?.exitCode === 0).length;
+  const total = spec.initContainers?.length ?? 0;
+  if (done === total) return undefined;
+  const reason = containers.map(containerReason).find((text) => text !== undefined && text !== 'Completed');
+  const ordinary = reason === undefined || reason === 'PodInitializing' || reason === 'ContainerCreating';
+  return ordinary ? `Init:${done}/${total}` : `Init:${reason}`;
+}
+
+function containerReason({ state }: ContainerStatus): string | undefined {
+  return state.waiting?.reason ?? state.terminated?.reason;
+}
+
+/** A duration as kubectl prints ages: `45s`, `3m20s`, `5h`, `12d` (k8s.io/apimachinery duration.HumanDuration). */
+export function humanDuration(milliseconds: number): string {
+  const seconds = Math.floor(milliseconds / 1000);
+  if (seconds < -1) return '<invalid>';
+  if (seconds < 0) return '0s';
+  if (seconds < 120) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 10) return pair(minutes, 'm', seconds % 60, 's');
+  if (minutes < 180) return `${minutes}m`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 8) return pair(hours, 'h', minutes % 60, 'm');
+  if (hours < 48) return `${hours}h`;
+  const days = Math.floor(hours / 24);
+  return days < 8 ? pair(days, 'd', hours % 24, 'h') : `${days}d`;
+}
+
+/** How long ago an RFC 3339 time was. */
+export function ageOf(time: string | undefined, now = Date.now()): string {
+  return time === undefined ? '<unknown>' : humanDuration(now - Date.parse(time));
+}
+
+function pair(big: number, bigUnit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${big}${bigUnit}` : `${big}${bigUnit}${small}${smallUnit}`;
 }

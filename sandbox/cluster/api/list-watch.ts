@@ -1,9 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import type { KubeObject } from '../objects/meta.js';
-import { apiVersionOf, type Definition } from '../resources.js';
+import { apiVersionOf, type Definition, type ResourcePath } from '../resources.js';
 import type { Change, EventType, Store } from '../store.js';
-import type { ResourcePath } from './path.js';
 import { render, type View } from './render.js';
 import { parseFieldSelector, parseLabelSelector } from './selectors.js';
 import { ApiError, expired, type Status } from './status.js';

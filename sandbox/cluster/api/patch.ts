@@ -1,10 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { KubeObject } from '../objects/meta.js';
-import { unsupported } from './body.js';
-import { isObject, type Json, type JsonObject } from './json.js';
-import { jsonPatch } from './json-patch.js';
-import { mergePatch } from './merge-patch.js';
-import { applyConfiguration } from './server-side-apply.js';
-import { strategicPatch } from './strategic-patch.js';
+import { unsupported, isObject, type Json, type JsonObject } from './body.js';
+import { applyConfiguration, strategicPatch } from './strategic-patch.js';
 import { ApiError } from './status.js';
 
 export const APPLY = 'application/apply-patch+yaml';
@@ -50,4 +47,129 @@ function required(manager: string | null): string {
 function checked(configuration: Json): JsonObject {
   if (isObject(configuration)) return configuration;
   throw new ApiError(400, 'the configuration to apply is not an object');
+}
+
+/**
+ * RFC 6902 JSON patch. The document is not changed.
+ *
+ * @throws ApiError 422 when an operation cannot be applied, 400 when it is none
+ */
+export function jsonPatch(document: Json, operations: Json): Json {
+  if (!Array.isArray(operations)) throw new ApiError(400, 'a JSON patch is an array of operations');
+  return operations.reduce<Json>((result, operation) => apply(result, operation), structuredClone(document));
+}
+
+function apply(document: Json, operation: Json): Json {
+  if (!isObject(operation)) throw new ApiError(400, 'a JSON patch operation is an object');
+  const path = pointer(operation['path']);
+  const value = structuredClone(operation['value'] ?? null);
+  switch (operation['op']) {
+    case 'add':
+      return edit(
+        document,
+        path,
+        (parent, key) => {
+          insert(parent, key, value);
+        },
+        value,
+      );
+    case 'replace':
+      read(document, path);
+      return edit(
+        document,
+        path,
+        (parent, key) => {
+          put(parent, key, value);
+        },
+        value,
+      );
+    case 'remove':
+      read(document, path);
+      return edit(document, path, remove, null);
+    case 'test':
+      if (!isDeepStrictEqual(read(document, path), value)) failed(`testing value /${path.join('/')} failed`);
+      return document;
+    case 'copy':
+      return apply(document, {
+        op: 'add',
+        path: operation['path']!,
+        value: read(document, pointer(operation['from'])),
+      });
+    case 'move': {
+      const moved = read(document, pointer(operation['from']));
+      const without = apply(document, { op: 'remove', path: operation['from']! });
+      return apply(without, { op: 'add', path: operation['path']!, value: moved });
+    }
+    default:
+      throw new ApiError(400, `unknown JSON patch operation ${JSON.stringify(operation['op'] ?? null)}`);
+  }
+}
+
+function pointer(text: Json | undefined): string[] {
+  if (typeof text !== 'string' || (text !== '' && !text.startsWith('/'))) {
+    throw new ApiError(400, `invalid JSON pointer ${JSON.stringify(text ?? null)}`);
+  }
+  return text
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+function read(document: Json, path: readonly string[]): Json {
+  return path.reduce((value, key) => {
+    const child = Array.isArray(value) ? value[Number(key)] : isObject(value) ? value[key] : undefined;
+    return child ?? failed(`the path /${path.join('/')} does not exist`);
+  }, document);
+}
+
+function edit(
+  document: Json,
+  path: readonly string[],
+  change: (parent: Json, key: string) => void,
+  whole: Json,
+): Json {
+  const key = path.at(-1);
+  if (key === undefined) return whole;
+  change(read(document, path.slice(0, -1)), key);
+  return document;
+}
+
+function insert(parent: Json, key: string, value: Json): void {
+  if (!Array.isArray(parent)) {
+    put(parent, key, value);
+    return;
+  }
+  const index = key === '-' ? parent.length : Number(key);
+  if (!(index >= 0 && index <= parent.length)) failed(`index ${key} is out of range`);
+  parent.splice(index, 0, value);
+}
+
+function put(parent: Json, key: string, value: Json): void {
+  if (Array.isArray(parent)) parent[Number(key)] = value;
+  else if (isObject(parent)) parent[key] = value;
+  else failed(`cannot set ${key} in a scalar`);
+}
+
+function remove(parent: Json, key: string): void {
+  if (Array.isArray(parent)) parent.splice(Number(key), 1);
+  else if (isObject(parent)) Reflect.deleteProperty(parent, key);
+}
+
+function failed(message: string): never {
+  throw new ApiError(
+    422,
+    `the server rejected our request due to an error in our request: ${message}`,
+    'Invalid',
+  );
+}
+
+/** RFC 7386 JSON merge patch. Neither argument is changed. */
+export function mergePatch(target: Json | undefined, patch: Json): Json {
+  if (!isObject(patch)) return patch;
+  const result: JsonObject = isObject(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) Reflect.deleteProperty(result, key);
+    else result[key] = mergePatch(result[key], value);
+  }
+  return result;
 }

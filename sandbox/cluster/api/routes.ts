@@ -1,16 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createReadStream, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeletionOptions } from '../deletion.js';
 import type { KubeObject } from '../objects/meta.js';
 import type { Pod } from '../objects/pod.js';
-import { readBody, type Body } from './body.js';
-import { isObject, type Json } from './json.js';
+import { readBody, type Body, isObject, type Json } from './body.js';
 import type { ListWatch } from './list-watch.js';
 import { APPLY, AppliedConfigurations, patchDocument } from './patch.js';
-import type { ResourcePath } from './path.js';
+import type { ResourcePath } from '../resources.js';
 import { negotiate, render } from './render.js';
-import { scaleOf, writeScale } from './scale.js';
+import { scaleOf, writeScale, type Preconditions, type Writer } from './write.js';
 import { ApiError } from './status.js';
-import type { Preconditions, Writer } from './write.js';
+
+const FOLLOW_MS = 200;
 
 export interface Reply {
   code: number;
@@ -25,7 +28,8 @@ export interface Exchange {
   response: ServerResponse;
 }
 
-type LogReader = (pod: Pod, query: URLSearchParams, response: ServerResponse) => Promise<void>;
+/** Path of a container's log, or of its previous run's. */
+type LogPath = (pod: Pod, container: string, previous: boolean) => string | undefined;
 
 /** The verbs of the API. A method that returns undefined has answered, or goes on answering, by itself. */
 export class Routes {
@@ -34,7 +38,7 @@ export class Routes {
   constructor(
     readonly writer: Writer,
     readonly listWatch: ListWatch,
-    readonly readLog: LogReader,
+    readonly logPath: LogPath,
   ) {}
 
   async handle(exchange: Exchange): Promise<Reply | undefined> {
@@ -77,7 +81,7 @@ export class Routes {
     const object = this.writer.find(path);
     if (path.subresource === 'scale') return { code: 200, body: scaleOf(object) };
     if (path.subresource !== 'log') return this.#answer(exchange, 200, object);
-    await this.readLog(object as Pod, query, response);
+    await sendLog(this.logPath, object as Pod, query, response);
     return undefined;
   }
 
@@ -177,4 +181,48 @@ function deletionOptions(
     propagationPolicy: body.propagationPolicy ?? policy ?? undefined,
     ...(body.preconditions && { preconditions: body.preconditions }),
   };
+}
+
+/** Serves `kubectl logs`, with its `-c`, `-f`, `-p` and `--tail`. */
+async function sendLog(
+  logPath: LogPath,
+  pod: Pod,
+  query: URLSearchParams,
+  response: ServerResponse,
+): Promise<void> {
+  const container = query.get('container') ?? pod.spec.containers[0]!.name;
+  const file = logPath(pod, container, query.get('previous') === 'true');
+  if (file === undefined)
+    throw new ApiError(400, `container "${container}" in pod "${pod.metadata.name}" has no log`);
+  const text = await readFile(file);
+  response.writeHead(200, { 'content-type': 'text/plain' });
+  response.write(lastLines(text.toString(), query.get('tailLines')));
+  if (query.get('follow') === 'true') {
+    await follow(file, text.length, () => logPath(pod, container, false) === file, response);
+  }
+  response.end();
+}
+
+function lastLines(text: string, count: string | null): string {
+  if (count === null) return text;
+  const lines = text.split(/(?<=\n)/);
+  return lines.slice(Math.max(0, lines.length - Number(count))).join('');
+}
+
+/** Sends what is appended until the client goes or the file is no longer the container's. */
+async function follow(
+  file: string,
+  from: number,
+  isCurrent: () => boolean,
+  response: ServerResponse,
+): Promise<void> {
+  let sent = from;
+  while (!response.destroyed && isCurrent()) {
+    await sleep(FOLLOW_MS);
+    const size = statSync(file, { throwIfNoEntry: false })?.size ?? sent;
+    if (size <= sent) continue;
+    const appended = createReadStream(file, { start: sent, end: size - 1 });
+    for await (const chunk of appended as AsyncIterable<Buffer>) response.write(chunk);
+    sent = size;
+  }
 }

@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { errorMessage } from '../../../common/errors.js';
-import type { Log } from '../log.js';
+import type { Log } from '../controllers/reconciler.js';
 import { discover, openApiDocument, openApiIndex } from './discovery.js';
 import type { Faults } from './faults.js';
-import { parseResourcePath } from './path.js';
+import { parseResourcePath } from '../resources.js';
 import type { Reply, Routes } from './routes.js';
 import { ApiError } from './status.js';
 

@@ -1,11 +1,10 @@
 import { deleteObject } from '../deletion.js';
-import type { Log } from '../log.js';
-import { contentHash } from '../names.js';
+import { type Log, controllerOf, Reconciler, self } from './reconciler.js';
+import { contentHash } from '../objects/meta.js';
 import type { DaemonSet } from '../objects/apps.js';
 import { isAvailable, isFinished, isReady, type Pod } from '../objects/pod.js';
 import type { Store } from '../store.js';
 import { createPod, podsOf } from './pods.js';
-import { controllerOf, Reconciler, self } from './reconciler.js';
 
 const REVISION_LABEL = 'controller-revision-hash';
 

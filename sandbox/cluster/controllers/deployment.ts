@@ -1,12 +1,15 @@
 import { EventRecorder } from '../events.js';
-import type { Log } from '../log.js';
-import { contentHash } from '../names.js';
+import { type Log, controllerOf, Reconciler, self, type Key } from './reconciler.js';
+import {
+  contentHash,
+  controllerReference,
+  isControlledBy,
+  setCondition,
+  timestamp,
+  type Condition,
+} from '../objects/meta.js';
 import type { Deployment, ReplicaSet } from '../objects/apps.js';
-import { controllerReference, isControlledBy } from '../objects/meta.js';
 import type { Store } from '../store.js';
-import { deploymentStatus } from './deployment-status.js';
-import { controllerOf, Reconciler, self, type Key } from './reconciler.js';
-import { newReplicasOf, scaleOldTo, total } from './rolling-update.js';
 
 const HASH_LABEL = 'pod-template-hash';
 const REVISION = 'deployment.kubernetes.io/revision';
@@ -136,4 +139,117 @@ function hashOf(deployment: Deployment): string {
 
 function revisionOf(set: ReplicaSet): number {
   return Number(set.metadata.annotations?.[REVISION] ?? 0);
+}
+
+/** The status of a Deployment, as far as `kubectl rollout status` and people read it. */
+export function deploymentStatus(
+  deployment: Deployment,
+  current: ReplicaSet | undefined,
+  sets: readonly ReplicaSet[],
+): Deployment['status'] {
+  const sum = (count: (set: ReplicaSet) => number | undefined): number =>
+    sets.reduce((total, set) => total + (count(set) ?? 0), 0);
+  const desired = deployment.spec.replicas;
+  const available = availableOf(sets);
+  const status = {
+    observedGeneration: deployment.metadata.generation ?? 0,
+    replicas: sum((set) => set.status.replicas),
+    updatedReplicas: current?.status.replicas ?? 0,
+    readyReplicas: sum((set) => set.status.readyReplicas),
+    availableReplicas: available,
+    unavailableReplicas: Math.max(0, desired - available),
+  };
+  const complete = status.updatedReplicas === desired && status.replicas === desired && available >= desired;
+  const withAvailable = setCondition(deployment.status.conditions, availability(available >= desired));
+  const conditions = setCondition(withAvailable, progress(deployment, current, complete));
+  return { ...status, conditions };
+}
+
+function availability(isAvailable: boolean): Condition {
+  const status = isAvailable ? 'True' : 'False';
+  const reason = isAvailable ? 'MinimumReplicasAvailable' : 'MinimumReplicasUnavailable';
+  const message = `Deployment ${isAvailable ? 'has' : 'does not have'} minimum availability.`;
+  return { type: 'Available', status, reason, message };
+}
+
+/** Once complete, later scaling does not make the roll-out progress again. */
+function progress(deployment: Deployment, current: ReplicaSet | undefined, complete: boolean): Condition {
+  const old = deployment.status.conditions?.find(({ type }) => type === 'Progressing');
+  const name = current?.metadata.name ?? '';
+  const done = `ReplicaSet "${name}" has successfully progressed.`;
+  const isDone = complete || (old?.reason === 'NewReplicaSetAvailable' && old.message === done);
+  const reason = isDone ? 'NewReplicaSetAvailable' : 'ReplicaSetUpdated';
+  const message = isDone ? done : `ReplicaSet "${name}" is progressing.`;
+  const unchanged = old?.reason === reason && old.message === message;
+  return {
+    type: 'Progressing',
+    status: 'True',
+    reason,
+    message,
+    lastUpdateTime: unchanged ? old.lastUpdateTime! : timestamp(),
+  };
+}
+
+/** The replicas that ReplicaSets ask for. */
+export function total(sets: readonly ReplicaSet[]): number {
+  return sets.reduce((sum, { spec }) => sum + spec.replicas, 0);
+}
+
+export function availableOf(sets: readonly ReplicaSet[]): number {
+  return sets.reduce((sum, { status }) => sum + (status.availableReplicas ?? 0), 0);
+}
+
+/**
+ * How many replicas the new ReplicaSet may have now: all of them, less what would go beyond `maxSurge` while old
+ * pods still run (k8s.io/kubernetes deployment/util NewRSNewReplicas).
+ */
+export function newReplicasOf(
+  deployment: Deployment,
+  current: ReplicaSet,
+  sets: readonly ReplicaSet[],
+): number {
+  const desired = deployment.spec.replicas;
+  const { replicas } = current.spec;
+  if (deployment.spec.strategy.type === 'Recreate' || replicas >= desired) return desired;
+  const room = desired + limits(deployment).maxSurge - total(sets);
+  return Math.min(desired, replicas + Math.max(0, room));
+}
+
+/**
+ * Which old ReplicaSets to shrink now, and to what: pods that are not available go first, then available ones
+ * as far as `maxUnavailable` lets them (k8s.io/kubernetes deployment/rolling reconcileOldReplicaSets).
+ */
+export function scaleOldTo(
+  deployment: Deployment,
+  current: ReplicaSet,
+  old: readonly ReplicaSet[],
+): [ReplicaSet, number][] {
+  const all = [...old, current];
+  const minAvailable = deployment.spec.replicas - limits(deployment).maxUnavailable;
+  const newUnavailable = Math.max(0, current.spec.replicas - (current.status.availableReplicas ?? 0));
+  let spare = total(all) - minAvailable - newUnavailable;
+  let spareAvailable = availableOf(all) - minAvailable;
+  return old.map((set) => {
+    const available = set.status.availableReplicas ?? 0;
+    const unhealthy = Math.max(0, Math.min(spare, set.spec.replicas - available));
+    spare -= unhealthy;
+    const healthy = Math.max(0, Math.min(spare, spareAvailable, set.spec.replicas - unhealthy));
+    spare -= healthy;
+    spareAvailable -= healthy;
+    return [set, set.spec.replicas - unhealthy - healthy];
+  });
+}
+
+/** `maxSurge` rounds up and `maxUnavailable` down; when both come to nothing one pod may be missing. */
+function limits(deployment: Deployment): { maxSurge: number; maxUnavailable: number } {
+  const { strategy, replicas } = deployment.spec;
+  const rolling = 'rollingUpdate' in strategy ? strategy.rollingUpdate : undefined;
+  const given = (rolling ?? {}) as { maxSurge?: number | string; maxUnavailable?: number | string };
+  const maxSurge = Math.ceil(resolve(given.maxSurge ?? '25%', replicas));
+  const maxUnavailable = Math.floor(resolve(given.maxUnavailable ?? '25%', replicas));
+  return { maxSurge, maxUnavailable: maxSurge === 0 && maxUnavailable === 0 ? 1 : maxUnavailable };
+}
+
+function resolve(value: number | string, of: number): number {
+  return typeof value === 'number' ? value : (Number.parseInt(value, 10) / 100) * of;
 }

@@ -1,11 +1,9 @@
-import type { Log } from '../log.js';
-import { randomSuffix } from '../names.js';
-import { controllerReference, isControlledBy } from '../objects/meta.js';
+import { type Log, Reconciler, self, type Key } from './reconciler.js';
+import { randomSuffix, controllerReference, isControlledBy } from '../objects/meta.js';
 import { isFinished, isReady, type Pod } from '../objects/pod.js';
 import type { Endpoint, Endpoints, EndpointPort, EndpointSlice, Service } from '../objects/service.js';
 import type { Store } from '../store.js';
 import { matchesSelector } from '../api/selectors.js';
-import { Reconciler, self, type Key } from './reconciler.js';
 
 const SERVICE_LABEL = 'kubernetes.io/service-name';
 const MANAGER_LABEL = 'endpointslice.kubernetes.io/managed-by';

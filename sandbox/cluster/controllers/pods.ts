@@ -1,7 +1,5 @@
-import { randomSuffix } from '../names.js';
-import { controllerReference, isControlledBy, type KubeObject } from '../objects/meta.js';
-import { isReady, type Pod, type PodTemplate } from '../objects/pod.js';
-import { qosClass } from '../qos.js';
+import { randomSuffix, controllerReference, isControlledBy, type KubeObject } from '../objects/meta.js';
+import { isReady, type Pod, type PodTemplate, qosClass } from '../objects/pod.js';
 import type { Store } from '../store.js';
 
 /** The pods a workload controls, whatever their state. */

@@ -1,8 +1,10 @@
 import { errorMessage } from '../../../common/errors.js';
-import type { Log } from '../log.js';
 import type { Kinds, ResourceName } from '../objects/kinds.js';
 import type { KubeObject } from '../objects/meta.js';
 import type { Store } from '../store.js';
+
+/** Receives one line per thing worth telling a person: nothing goes wrong silently. */
+export type Log = (line: string) => void;
 
 const RETRY_MS = 1000;
 

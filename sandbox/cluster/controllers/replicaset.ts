@@ -1,11 +1,10 @@
 import { deleteObject } from '../deletion.js';
 import { EventRecorder } from '../events.js';
-import type { Log } from '../log.js';
+import { type Log, controllerOf, Reconciler, self, type Key } from './reconciler.js';
 import type { ReplicaSet } from '../objects/apps.js';
 import { isActive, isAvailable, isReady, type Pod } from '../objects/pod.js';
 import type { Store } from '../store.js';
 import { byDispensability, createPod, podsOf } from './pods.js';
-import { controllerOf, Reconciler, self, type Key } from './reconciler.js';
 
 /** Keeps as many pods of each ReplicaSet as it asks for. */
 export function replicaSetController(store: Store, log: Log): Reconciler {

@@ -1,8 +1,7 @@
 import { EventRecorder } from '../events.js';
-import type { Log } from '../log.js';
+import { type Log, Reconciler, self } from './reconciler.js';
 import { setCondition } from '../objects/meta.js';
 import type { Store } from '../store.js';
-import { Reconciler, self } from './reconciler.js';
 
 /**
  * Binds every pod to the one node, unless that is cordoned. Requests are not weighed against the node's size: a

@@ -1,12 +1,11 @@
 import { deleteObject } from '../deletion.js';
 import { EventRecorder } from '../events.js';
-import type { Log } from '../log.js';
-import { contentHash } from '../names.js';
+import { type Log, controllerOf, Reconciler, self, type Key } from './reconciler.js';
+import { contentHash } from '../objects/meta.js';
 import type { StatefulSet } from '../objects/apps.js';
 import { isAvailable, isReady, type Pod } from '../objects/pod.js';
 import type { Store } from '../store.js';
 import { createPod, podsOf } from './pods.js';
-import { controllerOf, Reconciler, self, type Key } from './reconciler.js';
 
 const REVISION_LABEL = 'controller-revision-hash';
 const NAME_LABEL = 'statefulset.kubernetes.io/pod-name';

@@ -3,7 +3,6 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, KernscaleError } from '../../../common/errors.js';
 import type { QosClass } from '../objects/pod.js';
-import { cgroupMounts } from './mounts.js';
 
 /** CFS bandwidth period, the kubelet's default. */
 const PERIOD_US = 100_000;
@@ -208,4 +207,36 @@ export function processesIn(directory: string): number[] {
     if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENODEV') return [];
     throw error;
   }
+}
+
+export interface CgroupMounts {
+  /** Where the cgroup2 hierarchy is mounted. */
+  unified: string | undefined;
+  /** Where a cgroup v1 hierarchy with the cpu controller is mounted. */
+  cpu: string | undefined;
+}
+
+/** Finds the cgroup hierarchies in the text of `/proc/self/mountinfo` (proc_pid_mountinfo(5)). */
+export function parseCgroupMounts(mountinfo: string): CgroupMounts {
+  const mounts = mountinfo.split('\n').flatMap((line) => {
+    const [before = '', after = ''] = line.split(' - ');
+    const point = before.split(' ')[4];
+    const [type = '', , options = ''] = after.split(' ');
+    return point === undefined ? [] : [{ point: unescapeOctal(point), type, options: options.split(',') }];
+  });
+  return {
+    unified: mounts.find(({ type }) => type === 'cgroup2')?.point,
+    cpu: mounts.find(({ type, options }) => type === 'cgroup' && options.includes('cpu'))?.point,
+  };
+}
+
+export function cgroupMounts(): CgroupMounts {
+  return parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
+}
+
+/** mountinfo writes a space in a path as `\\040`. */
+function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  );
 }

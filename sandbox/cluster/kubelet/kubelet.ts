@@ -1,13 +1,11 @@
 import os from 'node:os';
 import path from 'node:path';
 import { errorMessage } from '../../../common/errors.js';
-import type { AddressPool } from '../addresses.js';
+import type { AddressPool } from '../instance.js';
 import { EventRecorder } from '../events.js';
-import type { Controller } from '../controllers/reconciler.js';
-import type { Log } from '../log.js';
+import type { Controller, Log } from '../controllers/reconciler.js';
 import { timestamp } from '../objects/meta.js';
-import { isFinished, type Container, type Pod } from '../objects/pod.js';
-import { qosClass } from '../qos.js';
+import { isFinished, type Container, type Pod, qosClass } from '../objects/pod.js';
 import type { Change, Store } from '../store.js';
 import { qosPath, wholeNode, type CgroupTree } from './cgroup.js';
 import { cpuOf } from './container.js';

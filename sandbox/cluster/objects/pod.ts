@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { label, strings, type Condition, type KubeObject } from './meta.js';
+import { parseQuantity } from '../../../common/quantity.js';
 
 const quantity = z
   .union([z.string(), z.number()])
@@ -168,4 +169,27 @@ export function isAvailable(pod: Pod, minReadySeconds: number, now = Date.now())
   const ready = pod.status.conditions?.find(({ type, status }) => type === 'Ready' && status === 'True');
   if (!ready) return false;
   return minReadySeconds === 0 || now >= Date.parse(ready.lastTransitionTime ?? '') + minReadySeconds * 1000;
+}
+
+/**
+ * The pod's quality of service class: Guaranteed when every container has CPU and memory limits equal to its
+ * requests, BestEffort when none has either, else Burstable (kubernetes.io, "Pod Quality of Service Classes").
+ */
+export function qosClass(spec: PodSpec): QosClass {
+  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  if (containers.every(({ resources }) => !declares(resources.limits) && !declares(resources.requests))) {
+    return 'BestEffort';
+  }
+  return containers.every(isGuaranteed) ? 'Guaranteed' : 'Burstable';
+}
+
+function declares(quantities: Record<string, string> | undefined): boolean {
+  return quantities?.['cpu'] !== undefined || quantities?.['memory'] !== undefined;
+}
+
+function isGuaranteed({ resources: { limits, requests } }: Container): boolean {
+  return ['cpu', 'memory'].every((name) => {
+    const [limit, request] = [limits?.[name], requests?.[name]];
+    return limit !== undefined && request !== undefined && parseQuantity(limit) === parseQuantity(request);
+  });
 }

@@ -1,5 +1,9 @@
 import { expect } from 'chai';
-import { judge, type ObservedDecision, type Observation } from '../../../../sandbox/loop/scenarios.js';
+import {
+  checkScenarios,
+  type ObservedDecision,
+  type Observation,
+} from '../../../../sandbox/loop/scenarios.js';
 
 const TRUTH = { alone: 2, withChain: 4, chainFrom: 40 };
 
@@ -7,7 +11,7 @@ function decision(bound: string, action: string, path: string[] = []): ObservedD
   return { bound, action, reason: '', path };
 }
 
-/** A run in which everything went right: replicas and decision per workload at 0 s, 30 s, 60 s and 90 s. */
+/** A correct run: replicas and decision per workload at 0 s, 30 s, 60 s and 90 s. */
 const RIGHT: Record<string, [number[], ObservedDecision]> = {
   cpu: [[1, 2, 4, 4], decision('cpu', 'scale')],
   disk: [[1, 1, 1, 1], decision('disk', 'hold')],
@@ -29,21 +33,21 @@ function run(changes: Partial<typeof RIGHT> = {}): Observation[] {
 }
 
 function failed(observations: Observation[]): string[] {
-  return judge(observations, TRUTH).flatMap(({ workload, ok }) => (ok ? [] : [workload]));
+  return checkScenarios(observations, TRUTH).flatMap(({ workload, ok }) => (ok ? [] : [workload]));
 }
 
-describe('verdicts of a run', () => {
-  it('finds nothing wrong with a right one, and tells when each was seen', () => {
-    const verdicts = judge(run(), TRUTH);
-    expect(verdicts.every(({ ok }) => ok)).to.equal(true);
-    expect(verdicts.map(({ workload, seconds }) => [workload, seconds])).to.deep.equal([
+describe('results of a timed run', () => {
+  it('passes a correct run, and reports when each was first observed', () => {
+    const results = checkScenarios(run(), TRUTH);
+    expect(results.every(({ ok }) => ok)).to.equal(true);
+    expect(results.map(({ workload, seconds }) => [workload, seconds])).to.deep.equal([
       ['cpu', 60],
       ['disk', 0],
       ['chain', 0],
       ['lock', 0],
       ['idle', 60],
     ]);
-    expect(verdicts[0]!.actual).to.equal('replicas 1 → 2 (30 s) → 4 (60 s)');
+    expect(results[0]!.actual).to.equal('replicas 1 → 2 (30 s) → 4 (60 s)');
   });
 
   const wrong: [string, Partial<typeof RIGHT>, string[]][] = [
@@ -63,12 +67,12 @@ describe('verdicts of a run', () => {
     ['idle kept its replicas', { idle: [[3, 3, 3, 3], RIGHT['idle']![1]] }, ['idle']],
   ];
   for (const [what, changes, expected] of wrong) {
-    it(`sees that ${what}`, () => {
+    it(`fails when ${what}`, () => {
       expect(failed(run(changes))).to.deep.equal(expected);
     });
   }
 
-  it('calls a run in which nothing was seen wrong altogether', () => {
+  it('fails every workload of a run without observations', () => {
     expect(failed([])).to.deep.equal(['cpu', 'disk', 'chain', 'lock', 'idle']);
   });
 });

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect } from 'chai';
-import { renderNews, renderScreen, type Row, type Screen } from '../../../../sandbox/loop/view.js';
+import { renderLine, renderScreen, type Row, type Screen } from '../../../../sandbox/loop/view.js';
 
 const ROW: Row = {
   workload: 'cpu',
@@ -19,7 +19,7 @@ function screen(changes: Partial<Screen> = {}): Screen {
       { workload: 'cpu', state: 'idle', threads: 0 },
       { workload: 'disk', state: 'disk', threads: 3 },
     ],
-    scalerAnswers: true,
+    scalerResponds: true,
     addresses: ['decisions http://127.0.0.1:5001/'],
     notice: '',
     ...changes,
@@ -29,7 +29,7 @@ function screen(changes: Partial<Screen> = {}): Screen {
 const PLAIN = { columns: 100, rows: 24, colour: false };
 
 describe('the live view', () => {
-  it('shows replicas, what the threads do, and the decision in words', () => {
+  it('shows replicas, thread states, and the decision in words', () => {
     const text = renderScreen(screen(), PLAIN).join('\n');
     expect(text).to.contain('cpu       2 of 4    ████▒▒▒▒▒▒▒▒▒▒▒▒ 0.75 throttled, 0.25 on CPU');
     expect(text).to.contain('cpu: it needs 0.5 cores');
@@ -38,18 +38,18 @@ describe('the live view', () => {
 
   it('says that there is no data instead of showing an empty bar', () => {
     expect(renderScreen(screen({ states: undefined }), PLAIN).join('\n')).to.contain(
-      'Prometheus does not answer',
+      'Prometheus does not respond',
     );
-    expect(renderScreen(screen({ states: [] }), PLAIN).join('\n')).to.contain('no measurements');
+    expect(renderScreen(screen({ states: [] }), PLAIN).join('\n')).to.contain('no data');
   });
 
-  it('shows replicas without a decision while the scaler does not answer', () => {
-    const text = renderScreen(screen({ scalerAnswers: false }), PLAIN).join('\n');
-    expect(text).to.contain('2 of 4').and.contain('the scaler does not answer');
+  it('shows replicas without a decision while the scaler does not respond', () => {
+    const text = renderScreen(screen({ scalerResponds: false }), PLAIN).join('\n');
+    expect(text).to.contain('2 of 4').and.contain('the scaler does not respond');
     expect(text).not.to.contain('it needs 0.5 cores');
   });
 
-  it('speaks of rest only where there is nothing else', () => {
+  it('shows idle threads only where there are no others', () => {
     const idle = [{ workload: 'cpu', state: 'idle', threads: 2 }];
     expect(renderScreen(screen({ states: idle }), PLAIN).join('\n')).to.contain('2.00 idle');
   });
@@ -65,7 +65,7 @@ describe('the live view', () => {
       ['oncpu', 'runqueue', 'throttled'].map((state) => ({ workload, state, threads: 0.3 })),
     ),
     addresses: ['decisions', 'metrics', 'Prometheus', 'cluster'].map((name) => name.padEnd(90, '.')),
-    notice: 'the clients of chain begin: '.padEnd(90, '.'),
+    notice: 'Load on "chain" starts now: '.padEnd(90, '.'),
   });
 
   for (const [columns, rows] of [
@@ -81,11 +81,11 @@ describe('the live view', () => {
       for (const line of plain) expect(line.length).to.be.at.most(columns);
       expect(coloured.map(stripVTControlCharacters)).to.deep.equal(plain);
       expect(coloured).not.to.deep.equal(plain);
-      expect(plain.join('\n')).to.contain('the clients of chain begin');
+      expect(plain.join('\n')).to.contain('Load on "chain" starts now');
     });
   }
 
-  it('tells the whole of a decision where there is room, and keeps every line in its place', () => {
+  it('shows the whole decision where there is room, and keeps every line in its place', () => {
     const tall = { ...PLAIN, rows: 40 };
     const text = renderScreen(FULL, tall).map((line) => line.trim());
     expect(text.join(' ')).to.contain(FULL.rows[4]!.decision!.reason);
@@ -95,9 +95,9 @@ describe('the live view', () => {
     expect(places(renderScreen(terse, tall))).to.deep.equal(places(text));
   });
 
-  it('tells news as one plain line', () => {
-    expect(renderNews(ROW)).to.equal('cpu    2 of 4  cpu: it needs 0.5 cores');
-    expect(renderNews({ ...ROW, readyReplicas: 4, decision: undefined })).to.equal(
+  it('renders one plain line per workload', () => {
+    expect(renderLine(ROW)).to.equal('cpu    2 of 4  cpu: it needs 0.5 cores');
+    expect(renderLine({ ...ROW, readyReplicas: 4, decision: undefined })).to.equal(
       'cpu    4  no decision yet',
     );
   });
