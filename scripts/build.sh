@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the BPF programs, the addon, the demo workloads and the TypeScript, each only when it is out of date.
+# Builds the BPF programs, the addon, the demo workloads and the TypeScript, each only when out of date.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -16,7 +16,7 @@ build() {
 	shift
 	up_to_date "$stamp" "${sources[@]}" && return 0
 	mkdir -p "$(dirname "$stamp")"
-	touch "$stamp.new" # what is edited while we build is newer than this
+	touch "$stamp.new" # older than what is edited during the build
 	step "building $what" "$@"
 	mv "$stamp.new" "$stamp"
 }
@@ -32,12 +32,12 @@ typescript() {
 	cd "$root" && node_modules/.bin/tsc -b && chmod +x dist/exporter/main.js dist/scaler/main.js dist/scaler/cli.js
 }
 
-# Compiled against the types of any kernel that has them, the programs run on every other that does. Without them, all
-# that needs no probe can still be built and tested.
+# Compiled against the type information of one kernel, the programs run on every other that has it. Without, everything
+# that needs no probe still builds.
 if [ -e /sys/kernel/btf/vmlinux ] || [ -e "$root/native/build/vmlinux.h" ]; then
 	build 'the BPF programs and the addon' "$root/native/build/.stamp" native -- make -C "$root/native"
 else
-	say 'leaving out the BPF programs: this kernel has no type information (/sys/kernel/btf/vmlinux)'
+	say 'skipping the BPF programs: this kernel has no type information (/sys/kernel/btf/vmlinux)'
 fi
 build 'the demo workloads' "$root/sandbox/workloads/build/.stamp" sandbox/workloads -- make -C "$root/sandbox/workloads"
 build TypeScript "$root/dist/.stamp" common exporter scaler grafana sandbox test native tsconfig.json tsconfig.base.json -- typescript

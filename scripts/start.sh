@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# npm start: set up what is missing, then run the whole loop on this machine.
+# npm start: installs and builds what is missing, then runs all of Kernscale on this machine.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 loop=$root/dist/sandbox/loop/main.js
+# shellcheck disable=SC2119 # the base packages are enough
 case " $* " in
-*' --help '* | *' -h '*) [ -e "$loop" ] || set_up ;; # a question about flags should not have to wait for apt
+*' --help '* | *' -h '*) [ -e "$loop" ] || set_up ;; # the help text does not wait for apt
 *) set_up ;;
 esac
 exec node "$loop" "$@"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# npm test: set up what is missing, then lint and run every test, suite by suite.
-#   npm test                    everything
+# npm test: installs and builds what is missing, then lints and runs every test, suite by suite.
+#   npm test                    all suites
 #   npm test -- unit kernel     only these suites
-#   npm test -- --allow-skip    skip, loudly, what this machine cannot run instead of failing
+#   npm test -- --allow-skip    do not fail for a suite that this machine cannot run; report it as skipped
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -12,7 +12,7 @@ for argument in "$@"; do
 	--allow-skip) export KERNSCALE_ALLOW_SKIP=1 ;;
 	--help | -h) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" && exit ;;
 	lint) suites+=(lint) ;;
-	-*) fail "unknown flag $argument; the only one is --allow-skip" ;;
+	-*) fail "unknown flag $argument; the only flag is --allow-skip" ;;
 	*) [ -d "$root/test/$argument" ] || fail "there is no suite test/$argument" && suites+=("$argument") ;;
 	esac
 done
@@ -26,7 +26,7 @@ passed=0 failed=0 skipped=0 failures=() left_out=()
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# run SUITE COMMAND...: runs one suite and adds up what its runner counted.
+# run SUITE COMMAND...: runs one suite and adds its counts to the totals.
 run() {
 	local suite=$1 status=0 started=$SECONDS
 	shift
@@ -39,7 +39,7 @@ run() {
 	((status == 0)) || failures+=("$suite")
 }
 
-# Why this machine cannot run a suite; nothing when it can.
+# Prints the reason why this machine cannot run a suite; nothing if it can.
 obstacle() {
 	case $1 in
 	prometheus | cluster | kernel | kernels | loop) [ "$(id -u)" = 0 ] || { echo 'it needs root' && return; } ;;
@@ -49,13 +49,13 @@ obstacle() {
 	esac
 }
 
-# leave_out SUITE REASON: not running a suite is a failure, unless --allow-skip says that it is expected.
+# leave_out SUITE REASON: reports a suite that cannot run: as skipped with --allow-skip, else as failed.
 leave_out() {
 	printf '\n=== %s: NOT RUN, %s ===\n' "$1" "$2"
 	if [ -n "${KERNSCALE_ALLOW_SKIP:-}" ]; then
 		left_out+=("$1 ($2)")
 	else
-		failures+=("$1 ($2; --allow-skip goes on without it)")
+		failures+=("$1 ($2; --allow-skip ignores this)")
 	fi
 }
 
@@ -76,7 +76,7 @@ done
 
 printf '\n'
 for suite in "${left_out[@]}"; do printf 'not run: %s\n' "$suite"; done
-((skipped == 0)) || printf '%d tests were skipped: this machine cannot run them (see above)\n' "$skipped"
+((skipped == 0)) || printf '%d tests were skipped because this machine cannot run them (see above)\n' "$skipped"
 for suite in "${failures[@]}"; do printf 'failed: %s\n' "$suite"; done
 printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" $((skipped + ${#left_out[@]}))
 ((${#failures[@]} == 0)) && ((passed > 0))

@@ -1,7 +1,7 @@
 #!/bin/busybox sh
-# The guest's only process of ours that is not under test: mounts, loads modules, runs the check, powers off.
-# Standard output is the console; the report goes to the serial port $REPORT, which the kernel's
-# command line names.
+# shellcheck shell=dash
+# Init of the guest: mounts file systems, loads modules, runs the check, powers off.
+# Standard output is the console; the report goes to the serial port $REPORT, which the kernel command line names.
 PATH=/bin
 /bin/busybox --install /bin
 
@@ -18,5 +18,5 @@ mount -t ext4 /dev/vda /disk
 ip link set lo up
 
 cd /kernscale && node test/kernels/guest/check.js >"$REPORT"
-echo "the check ended with status $?"
+echo "the check exited with status $?"
 poweroff -f

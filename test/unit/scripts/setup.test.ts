@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { fromRoot } from '../../../sandbox/paths.js';
 
-/** A machine without a single package, where programs of ours stand in for Debian's. */
+/** A machine without any package, on which fakes stand in for Debian's programs. */
 const PROGRAMS: Record<string, string> = {
   'dpkg-query': '',
   id: 'echo "${FAKE_UID:-0}"',
@@ -45,28 +45,28 @@ describe('set-up', function () {
     return { status, lines: stderr.trimEnd().split('\n'), apt: await readFile(log, 'utf8') };
   }
 
-  it('asks for the newest clang there is, and shows what apt said when it fails', async () => {
+  it('requests the newest clang, and shows the output of apt when it fails', async () => {
     const { status, lines, apt } = await setUp([]);
     expect(status).to.equal(1);
     expect(apt).to.match(/^install -y .* clang-16 bpftool gcc /m);
     expect(lines[0]).to.match(/^setup: installing clang-16 bpftool gcc .* …$/);
     expect(lines).to.include('  | E: the disk is full');
     expect(lines.at(-1)).to.match(
-      /^setup: installing .*: failed \(the whole log is in \.cache\/setup\.log\)$/,
+      /^setup: installing .* failed; the full log is in \.cache\/setup\.log$/,
     );
   });
 
-  it('says in one sentence which package cannot be had, after looking for newer lists', async () => {
+  it('names the package that no source has, after updating the lists', async () => {
     const { status, lines, apt } = await setUp([], { ABSENT: 'libelf-dev' });
     expect(status).to.equal(1);
     expect(apt).to.equal('update\n');
     expect(lines[0]).to.equal('setup: updating the package lists …');
     expect(lines.at(-1)).to.equal(
-      'setup: none of the apt sources has libelf-dev; add a source that has it, or install it by hand',
+      'setup: no apt source has libelf-dev; add one that does, or install the package by hand',
     );
   });
 
-  it('says what to install to who is not root', async () => {
+  it('lists what to install when it does not run as root', async () => {
     const { status, lines } = await setUp([], { FAKE_UID: '1000' });
     expect(status).to.equal(1);
     expect(lines).to.have.length(1);
@@ -75,9 +75,9 @@ describe('set-up', function () {
     );
   });
 
-  it('refuses a flag it does not know', async () => {
+  it('rejects an unknown flag', async () => {
     const { status, lines } = await setUp(['--tset']);
     expect(status).to.equal(1);
-    expect(lines).to.deep.equal(['setup: unknown flag --tset; there are --test, --kernels and --bench']);
+    expect(lines).to.deep.equal(['setup: unknown flag --tset; the flags are --test, --kernels and --bench']);
   });
 });
