@@ -26,7 +26,7 @@ async function apply(url: string, { token, caPath }: Credentials, object: KubeOb
   const { apiVersion, kind, metadata } = object;
   const definition = findKind(apiVersion, kind);
   if (!definition)
-    throw new KernscaleError('MANIFEST_INVALID', `the stand-in cluster knows no ${apiVersion} ${kind}`);
+    throw new KernscaleError('MANIFEST_INVALID', `the stand-in cluster has no ${apiVersion} ${kind}`);
   const root = definition.group === '' ? 'api' : 'apis';
   const scope = definition.namespaced ? `/namespaces/${metadata.namespace ?? 'default'}` : '';
   const path = `/${root}/${apiVersionOf(definition)}${scope}/${definition.resource}/${metadata.name}`;

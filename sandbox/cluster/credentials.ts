@@ -18,14 +18,14 @@ const EXTENSIONS = [
 
 export interface Certificates {
   caPath: string;
-  /** PEM texts of the server. */
+  /** PEM text of the server's key; so is `certificate`. */
   key: string;
   certificate: string;
 }
 
 /**
- * Makes a certificate authority and a server certificate for loopback in `directory`, by the `openssl` command
- * (Debian package `openssl`): Node.js can read certificates but not make them.
+ * Creates a certificate authority and a server certificate for loopback in `directory`, with the `openssl` command:
+ * Node.js can read certificates but not create them.
  *
  * @throws KernscaleError `OPENSSL_MISSING`, `OPENSSL_FAILED`
  */
@@ -66,13 +66,13 @@ async function openssl(command: string, files: readonly string[]): Promise<void>
         'the openssl command is missing; install the package openssl',
       );
     }
-    throw new KernscaleError('OPENSSL_FAILED', 'openssl could not make the certificates of the cluster', {
+    throw new KernscaleError('OPENSSL_FAILED', 'openssl cannot create the certificates of the cluster', {
       cause,
     });
   }
 }
 
-/** The client's side of the connection: token and kubeconfig files in one directory, readable by root only. */
+/** What clients connect with: token and kubeconfig files in one directory, readable by root only. */
 export class Credentials {
   readonly tokenPath: string;
   readonly kubeconfigPath: string;
@@ -98,7 +98,7 @@ export class Credentials {
 
   /**
    * Writes both files. The kubeconfig has the token inline and by file: kubectl prefers the file, which follows
-   * rotations; `@kubernetes/client-node` knows only the inline one.
+   * rotations; `@kubernetes/client-node` reads only the inline one.
    */
   write(url: string): void {
     const name = 'kernscale';
@@ -121,7 +121,7 @@ function newToken(): string {
   return randomBytes(24).toString('base64url');
 }
 
-/** Renames into place, so that no reader sees half a file. */
+/** Renames into place, so that no reader gets half a file. */
 function replaceFile(file: string, text: string): void {
   writeFileSync(`${file}.new`, text, { mode: 0o600 });
   renameSync(`${file}.new`, file);

@@ -7,16 +7,16 @@ import type { Store } from './store.js';
 export const FOREGROUND = 'foregroundDeletion';
 
 export interface DeletionOptions {
-  /** Seconds a pod gets between SIGTERM and SIGKILL; its own `terminationGracePeriodSeconds` when undefined. */
+  /** Seconds between SIGTERM and SIGKILL; the pod's `terminationGracePeriodSeconds` by default. */
   gracePeriodSeconds?: number | undefined;
   propagationPolicy?: 'Background' | 'Foreground' | 'Orphan' | undefined;
 }
 
 /**
- * Deletes an object as the API server does: at once, or by setting its `deletionTimestamp` where somebody has
- * to do something first (the kubelet for a pod, the namespace controller, a finalizer's owner).
+ * Deletes an object as the API server does: at once, or by setting its `deletionTimestamp` when the kubelet, the
+ * namespace controller or the owner of a finalizer must act first.
  *
- * @returns the object when it still exists, undefined when it is gone
+ * @returns the object if it still exists
  */
 export function deleteObject(
   store: Store,
@@ -41,7 +41,7 @@ export function deleteObject(
   });
 }
 
-/** Every object that names `owner` among its owners. */
+/** Every object that has `owner` among its owners. */
 export function dependentsOf(
   store: Store,
   owner: KubeObject,

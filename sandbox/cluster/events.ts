@@ -1,7 +1,7 @@
 import { randomSuffix, timestamp, type KubeObject } from './objects/meta.js';
 import type { Store } from './store.js';
 
-/** Records Events as client-go does: the same event again raises the count of the first. */
+/** Records Events as client-go does: a repeated event raises the count of the first. */
 export class EventRecorder {
   constructor(
     readonly store: Store,
@@ -51,7 +51,7 @@ export class EventRecorder {
     });
   }
 
-  /** A namespace that is being deleted takes no new objects. */
+  /** A namespace that is being deleted accepts no new objects. */
   #isClosing(namespace: string): boolean {
     const stored = this.store.get('namespaces', undefined, namespace);
     return stored?.metadata.deletionTimestamp !== undefined;

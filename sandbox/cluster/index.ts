@@ -27,19 +27,19 @@ export type { Faults, Rejection } from './api/faults.js';
 const HISTORY_LIMIT = 2000;
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
-/** What undoes each step of the start, in the order of the steps. */
+/** One for each step of the start, in the order of the steps. */
 type CleanUps = (() => Promise<void> | void)[];
 
 export interface ClusterOptions {
-  /** The name of the one node; `kernscale-demo` by default. */
+  /** Name of the only node; `kernscale-demo` by default. */
   nodeName?: string;
-  /** Directories that play the root file systems of images while a container's program is looked up. */
+  /** By image name: the directory in which a container's program is looked up. */
   images: Readonly<Record<string, string>>;
-  /** Hears what goes wrong inside. */
+  /** Receives errors that no API response reports. */
   log?: Log;
-  /** Where kubeconfig, certificates and logs go: a directory that is yours to remove; else a temporary one. */
+  /** Directory for kubeconfig, certificates and logs, which the caller removes; a temporary one by default. */
   stateDir?: string;
-  /** How many changes a watch can be behind before it is answered 410. */
+  /** Number of changes that a watch can be behind before the response is 410. */
   historyLimit?: number;
 }
 
@@ -48,22 +48,22 @@ export interface Cluster {
   nodeName: string;
   kubeconfigPath: string;
   caPath: string;
-  /** The file with the present bearer token. */
+  /** File with the current bearer token. */
   tokenPath: string;
   stateDir: string;
-  /** The cgroup2 directory all pods are below; its name is unique to this cluster. */
+  /** cgroup2 directory of all pods; its name is unique to this cluster. */
   cgroupRoot: string;
-  /** Who enforces CPU limits: `none` when the cpu controller is out of reach. */
+  /** Hierarchy that enforces CPU limits; `none` without a cpu controller. */
   cpuEnforcement: CpuEnforcement;
   faults: Faults;
   /** Applies a manifest of one or more YAML documents through the API. @throws KernscaleError */
   apply(manifest: string): Promise<void>;
-  /** Ends all pods and removes every trace. May be called again. @throws KernscaleError `CLEAN_UP_FAILED` */
+  /** Ends all pods and removes every trace. A second call does nothing. @throws KernscaleError `CLEAN_UP_FAILED` */
   stop(): Promise<void>;
 }
 
 /**
- * Starts a one-node cluster on this machine whose API is real on the wire and whose pods are real processes in
+ * Starts a cluster of one node on this machine. It serves the Kubernetes API over HTTPS, and its pods are processes in
  * cgroups laid out as a kubelet lays them out. Needs root, `setpriv` (util-linux) and `openssl`.
  *
  * @throws KernscaleError `CGROUP2_MISSING`, `CGROUP_FORBIDDEN`, `OPENSSL_MISSING`, `OPENSSL_FAILED`,
@@ -95,7 +95,7 @@ async function assemble(
 ): Promise<Cluster> {
   const { log = () => undefined, nodeName = 'kernscale-demo', images } = options;
   const stateDir = await prepareStateDirectory(options, instance, cleanUps);
-  const tree = plantTree(instance, log, cleanUps);
+  const tree = createTree(instance, log, cleanUps);
   const certificates = await makeCertificates(stateDir);
   const credentials = new Credentials(stateDir, certificates.caPath);
   const store = new Store(options.historyLimit ?? HISTORY_LIMIT);
@@ -136,17 +136,17 @@ async function prepareStateDirectory(
   return made;
 }
 
-function plantTree({ name }: Instance, log: Log, cleanUps: CleanUps): CgroupTree {
+function createTree({ name }: Instance, log: Log, cleanUps: CleanUps): CgroupTree {
   const tree = new CgroupTree(name);
   cleanUps.push(() => tree.remove(''));
-  tree.plant();
+  tree.createRoots();
   if (tree.enforcement === 'none') {
-    log('CPU limits are not enforced: no cgroup hierarchy hands down the cpu controller');
+    log('CPU limits are not enforced: no cgroup hierarchy has the cpu controller');
   }
   return tree;
 }
 
-/** The server and the faults of each other: faults strike requests, and reach into the server. */
+/** The server and its faults refer to each other: faults reject requests, and disconnect the server. */
 function connect(parts: {
   store: Store;
   listWatch: ListWatch;
@@ -216,7 +216,7 @@ function createNamespace(store: Store, name: string): void {
   });
 }
 
-/** Undoes everything in reverse order, and says what failed only after all was tried. */
+/** Undoes everything in reverse order, and reports failures only after the last. */
 async function runAll(cleanUps: Readonly<CleanUps>): Promise<void> {
   const errors: unknown[] = [];
   for (const cleanUp of cleanUps.toReversed()) {
@@ -227,6 +227,6 @@ async function runAll(cleanUps: Readonly<CleanUps>): Promise<void> {
     }
   }
   if (errors.length === 0) return;
-  const message = `the stand-in cluster left something behind: ${errors.map(errorMessage).join('; ')}`;
+  const message = `cleaning up the stand-in cluster failed: ${errors.map(errorMessage).join('; ')}`;
   throw new KernscaleError('CLEAN_UP_FAILED', message);
 }

@@ -10,9 +10,9 @@ const MAX_INSTANCES = 32;
 /** `kernscale-PID-START-SLOT`, and six random characters in the name of a temporary directory. */
 const NAME = /^kernscale-(\d+)-(\d+)-\d+(-\w{6})?$/;
 
-/** What makes one running stand-in cluster different from any other on the machine. */
+/** Names and addresses that no other stand-in cluster on the machine has. */
 export interface Instance {
-  /** Names its cgroups and files; tells whose they are after a crash. */
+  /** Name of its cgroups and files; identifies their owner after a crash. */
   name: string;
   /** Its pods have addresses in `podPrefix.0.0/16`, its Services in `servicePrefix.0.0/16`. */
   podPrefix: string;
@@ -21,7 +21,7 @@ export interface Instance {
 }
 
 /**
- * Takes one of the machine's 32 slots: pods of slot n live in 127.(64+n).0.0/16, Services in 127.(96+n).0.0/16.
+ * Claims one of the machine's 32 slots: pods of slot n are in 127.(64+n).0.0/16, Services in 127.(96+n).0.0/16.
  * The claim is an abstract unix socket: like loopback addresses it belongs to the network namespace, and it ends
  * with the process, however that ends.
  *
@@ -38,15 +38,18 @@ export async function claimInstance(): Promise<Instance> {
       release: () => claim.close(),
     };
   }
-  throw new KernscaleError('TOO_MANY_CLUSTERS', `${MAX_INSTANCES} stand-in clusters run already; stop one`);
+  throw new KernscaleError(
+    'TOO_MANY_CLUSTERS',
+    `${MAX_INSTANCES} stand-in clusters are running already; stop one of them`,
+  );
 }
 
-/** Makes the instance's directory for temporary files. */
+/** Creates the instance's directory for temporary files. */
 export async function makeStateDirectory(name: string): Promise<string> {
   return mkdtemp(path.join(tmpdir(), `${name}-`));
 }
 
-/** Ends and removes what instances left behind whose process is dead. */
+/** Kills processes and removes files and cgroups of instances whose own process is dead. */
 export async function sweepLeftovers(): Promise<void> {
   const { unified, cpu } = cgroupMounts();
   for (const mount of [unified, cpu]) {
@@ -70,8 +73,8 @@ function leftoversIn(directory: string): string[] {
 }
 
 /**
- * When a process began, in clock ticks since boot (field 22 of proc_pid_stat(5)): tells a reused pid apart.
- * Undefined when it has ended, even if nobody has reaped it yet.
+ * Start time of a process in clock ticks since boot (field 22 of proc_pid_stat(5)), which distinguishes reused pids.
+ * Undefined once the process has ended, even before it is reaped.
  */
 function startTime(pid: number): string | undefined {
   try {
@@ -96,8 +99,8 @@ function tryToListen(name: string): Promise<Server | undefined> {
 }
 
 /**
- * Hands out addresses of one /16 in the loopback network, `prefix.0.1` to `prefix.255.254`. Addresses are used
- * in turn, so one that was just freed does not come back at once and meet clients of its last owner.
+ * Allocates addresses of one /16 in the loopback network, `prefix.0.1` to `prefix.255.254`. It uses them in turn, so
+ * that a new owner does not meet clients of the last one.
  */
 export class AddressPool {
   #last = 0;

@@ -10,12 +10,15 @@ interface Flags {
   node: string;
 }
 
-/** Runs the stand-in cluster alone, for people who want to play with kubectl, until a signal. */
+/** Runs only the stand-in cluster, for use with kubectl, until a signal. */
 async function main(argv: readonly string[]): Promise<number> {
-  const command = commandLine('cluster', 'A one-node Kubernetes cluster of real processes on this machine')
-    .addOption(flag('--manifest <file...>', 'Manifests to apply at the start', []))
+  const command = commandLine(
+    'cluster',
+    'Runs a Kubernetes cluster of one node whose pods are processes of this machine',
+  )
+    .addOption(flag('--manifest <file...>', 'Manifests to apply at start', []))
     .addOption(
-      flag('--image <name=directory...>', 'Directories that play the root file systems of images', [
+      flag('--image <name=directory...>', 'Directory in which the programs of an image are looked up', [
         'host=/',
       ]),
     )
@@ -24,7 +27,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (!flags) return 0;
   const signal = terminationSignal();
   const images = Object.fromEntries(flags.image.map(parseImage));
-  const cluster = await startCluster({ nodeName: flags.node, images, log: tell });
+  const cluster = await startCluster({ nodeName: flags.node, images, log: logLine });
   try {
     for (const file of flags.manifest) await cluster.apply(await readFile(file, 'utf8'));
     process.stdout.write(`export KUBECONFIG=${cluster.kubeconfigPath}\n`);
@@ -41,7 +44,7 @@ function parseImage(text: string): [string, string] {
   throw new KernscaleError('BAD_FLAG', `"${text}" is not an image; write it like name=directory`);
 }
 
-function tell(line: string): void {
+function logLine(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 

@@ -10,9 +10,8 @@ interface Target {
 }
 
 /**
- * The kube-proxy: forwards the connections to a Service's ClusterIP to its ready pods in turn, as the real one
- * does in IPVS mode.
- * Without a ready pod nobody listens, and connections are refused.
+ * The kube-proxy: forwards connections to a Service's ClusterIP to its ready pods in turn, as IPVS mode does. Without
+ * a ready pod connections are refused.
  */
 export class ServiceProxy implements Controller {
   readonly #forwarders = new Map<string, Forwarder>();
@@ -109,12 +108,12 @@ class Forwarder {
     this.#server.listen(at.port, at.host);
   }
 
-  /** Stops listening; connections that are open go on, as with the kernel's connection tracking. */
+  /** Stops listening; open connections continue, as with the kernel's connection tracking. */
   close(): void {
     this.#server.close();
   }
 
-  /** Cuts what is open, too. */
+  /** Also closes open connections. */
   destroy(): void {
     this.close();
     for (const socket of this.#sockets) socket.destroy();

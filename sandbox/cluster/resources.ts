@@ -4,7 +4,7 @@ import type { ResourceName } from './objects/kinds.js';
 import { podSpec } from './objects/pod.js';
 import { serviceSpec } from './objects/service.js';
 
-/** One resource of the API: where it lives, how people call it, and what a valid object looks like. */
+/** One resource of the API: its path, its names, and the schema of its objects. */
 export interface Definition {
   resource: ResourceName;
   group: string;
@@ -93,12 +93,12 @@ export function groupVersions(): Map<string, Definition[]> {
   return groups;
 }
 
-/** Every resource that lives in namespaces. */
+/** Every namespaced resource. */
 export function namespacedResources(): Definition[] {
   return DEFINITIONS.filter(({ namespaced }) => namespaced);
 }
 
-/** Every resource there is. */
+/** Every resource. */
 export function allResources(): readonly Definition[] {
   return DEFINITIONS;
 }
@@ -135,7 +135,7 @@ function define(
   };
 }
 
-/** What a resource URL addresses. */
+/** The resource that a URL addresses. */
 export interface ResourcePath {
   definition: Definition;
   namespace?: string;
@@ -143,7 +143,7 @@ export interface ResourcePath {
   subresource?: string;
 }
 
-/** Parses `/apis/apps/v1/namespaces/shop/deployments/web/scale` and the like; undefined when it is none. */
+/** Parses `/apis/apps/v1/namespaces/shop/deployments/web/scale` and the like; undefined for other paths. */
 export function parseResourcePath(pathname: string): ResourcePath | undefined {
   const parts = pathname.split('/').filter(Boolean).map(decodeURIComponent);
   const root = parts.shift();

@@ -7,7 +7,7 @@ import { definitionOf } from './resources.js';
 
 export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
-/** One change. `object` is what is stored now (or was stored last), `previous` what it replaced. */
+/** One change: `object` is the stored (or last stored) version, `previous` the one before. */
 export interface Change<R extends ResourceName = ResourceName> {
   version: number;
   type: EventType;
@@ -22,8 +22,8 @@ type Listeners = Set<Listener>;
 /**
  * Every object of the cluster, and a bounded history of their changes.
  *
- * One counter numbers all changes, like etcd's revision: it is the `resourceVersion` of what changed. Stored
- * objects are frozen, so what a reader holds never changes under it; to change one, `mutate` it.
+ * One counter numbers all changes, like etcd's revision: it is the `resourceVersion` of the changed object. Stored
+ * objects are frozen, so no reader sees one change; `mutate` replaces it.
  */
 export class Store {
   readonly #objects = new Map<ResourceName, Map<string, KubeObject>>();
@@ -73,8 +73,7 @@ export class Store {
   }
 
   /**
-   * Replaces an object; writing what is stored already changes nothing. A `resourceVersion` in the object must
-   * be the stored one.
+   * Replaces an object; an unchanged one keeps its version. A `resourceVersion` in the object must be the stored one.
    *
    * @throws ApiError 404, 409 Conflict
    */
@@ -96,7 +95,7 @@ export class Store {
     return this.#commit(released ? 'DELETED' : 'MODIFIED', resource, object, previous);
   }
 
-  /** Lets `change` edit a copy of an object and stores that; does nothing when the object is gone. */
+  /** Applies `change` to a copy of an object and stores it; does nothing if the object is gone. */
   mutate<R extends ResourceName>(
     resource: R,
     of: KubeObject,
@@ -125,9 +124,9 @@ export class Store {
   }
 
   /**
-   * The changes after a version.
+   * Returns the changes after a version.
    *
-   * @throws ApiError 410 when they are no longer remembered
+   * @throws ApiError 410 if the history no longer has them
    */
   since(version: number): Change[] {
     if (version < this.#compacted) {
@@ -136,7 +135,7 @@ export class Store {
     return this.#history.filter((change) => change.version > version);
   }
 
-  /** Forgets the history: a watch from any older version is answered 410. */
+  /** Drops the history: the response to a watch from any older version is 410. */
   compact(): void {
     this.#version += 1;
     this.#compacted = this.#version;
@@ -167,7 +166,7 @@ export class Store {
     this.#deliver();
   }
 
-  /** A listener may write: what it changes is delivered after what it is hearing now, to everybody in order. */
+  /** A listener may write; its changes are delivered after the current one, in the same order to all listeners. */
   #deliver(): void {
     if (this.#delivering) return;
     this.#delivering = true;
@@ -187,7 +186,7 @@ export class Store {
   }
 }
 
-/** How errors name an object. */
+/** The object as errors name it. */
 export function targetOf(resource: ResourceName, name: string): Target {
   return { group: definitionOf(resource).group, resource, name };
 }

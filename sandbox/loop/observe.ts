@@ -80,7 +80,7 @@ export async function threadStates(url: string, namespace: string): Promise<Stat
   }));
 }
 
-/** Undefined without a response: the view reports that, and goes on showing the rest. */
+/** Undefined without a response: the view reports that and shows the rest. */
 async function fetchJson<T>(url: string): Promise<T | undefined> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });

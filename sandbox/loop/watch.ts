@@ -62,7 +62,7 @@ async function look(loop: Loop, view: View, second: number): Promise<Observation
   }
 }
 
-/** The run goes on without a program that has exited: the others must cope. */
+/** The run continues without a program that has exited: the others must cope. */
 function reportExits(loop: Loop, exited: Set<string>, view: View): void {
   for (const { name, running } of loop.programs) {
     if (!running.hasExited() || exited.has(name)) continue;

@@ -15,14 +15,14 @@ struct address {
 
 enum { ADDRESS_TEXT_SIZE = 64 };
 
-/* Reads `host:port` (`[host]:port` too; the last colon separates). Dies, naming `what`, when it is none. */
+/* Parses `host:port` or `[host]:port`; the last colon separates. Dies with an error that names `what`. */
 struct address parse_address(const char *what, const char *text);
 
-/* Writes `127.0.0.1:80` or `[::1]:80`. */
+/* Formats as `127.0.0.1:80` or `[::1]:80`. */
 void format_address(const struct address *address, char text[ADDRESS_TEXT_SIZE]);
 
-/* Answers a listening socket; dies when the address is taken or not ours. */
+/* Returns a listening socket; dies if the address is in use or not of this machine. */
 int listen_on(const struct address *address);
 
-/* The address a socket is really bound to: port 0 has become a port by then. */
+/* Address to which a socket is bound, with the port that the kernel chose for port 0. */
 struct address bound_address(int fd);

@@ -1,4 +1,4 @@
-/* chain: asks another service per request and waits for its answer in a blocking recv. */
+/* chain: calls another service per request and waits for its response in a blocking recv. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -14,8 +14,9 @@
 static const char *upstream_text;
 static int64_t timeout_ns = 5LL * NS_PER_S;
 static const struct flag flags[] = {
-	{ "upstream", "HOST:PORT to ask; $CPU_SERVICE_HOST:$CPU_SERVICE_PORT", FLAG_TEXT, .text = &upstream_text },
-	{ "timeout", "longest wait for the connection, and for the answer (5s)", FLAG_DURATION, .number = &timeout_ns },
+	{ "upstream", "HOST:PORT to call; $CPU_SERVICE_HOST:$CPU_SERVICE_PORT", FLAG_TEXT, .text = &upstream_text },
+	{ "timeout", "longest wait for the connection, and for the response (5s)", FLAG_DURATION,
+	  .number = &timeout_ns },
 	{ 0 },
 };
 
@@ -34,7 +35,7 @@ static void find_upstream(void)
 		snprintf(text, sizeof(text), "%s:%s", host, port);
 		upstream = parse_address("CPU_SERVICE_HOST:CPU_SERVICE_PORT", text);
 	} else {
-		die("name the service to ask with --upstream, or set CPU_SERVICE_HOST and CPU_SERVICE_PORT");
+		die("name the service to call with --upstream, or set CPU_SERVICE_HOST and CPU_SERVICE_PORT");
 	}
 	format_address(&upstream, upstream_name);
 }
@@ -48,7 +49,7 @@ static int connect_upstream(void)
 
 	if (fd < 0)
 		return -1;
-	/* The time-out for sending is the one for connecting, too: socket(7). */
+	/* SO_SNDTIMEO is also the time-out of connect: socket(7). */
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
@@ -83,7 +84,7 @@ static void drop_upstream(struct worker *worker)
 	worker->upstream = -1;
 }
 
-static bool ask_upstream(struct worker *worker, struct http_response *response)
+static bool call_upstream(struct worker *worker, struct http_response *response)
 {
 	bool reused = worker->upstream >= 0;
 	bool closed_idle;
@@ -97,23 +98,23 @@ static bool ask_upstream(struct worker *worker, struct http_response *response)
 			drop_upstream(worker);
 		return true;
 	}
-	/* The other side may have closed a kept connection while it was idle; a new one tells. */
+	/* The peer may have closed a kept connection while it was idle: retry on a new one. */
 	closed_idle = reused && (errno == ECONNRESET || errno == EPIPE);
 	drop_upstream(worker);
-	return closed_idle && ask_upstream(worker, response);
+	return closed_idle && call_upstream(worker, response);
 }
 
 static int work(struct worker *worker, char body[HTTP_BODY_SIZE])
 {
 	struct http_response response;
 
-	if (!ask_upstream(worker, &response)) {
-		const char *why = errno == EAGAIN || errno == EINPROGRESS ? "no answer in time" : strerror(errno);
+	if (!call_upstream(worker, &response)) {
+		const char *why = errno == EAGAIN || errno == EINPROGRESS ? "no response in time" : strerror(errno);
 
 		snprintf(body, HTTP_BODY_SIZE, "%s: %s", upstream_name, why);
 		return 502;
 	}
-	snprintf(body, HTTP_BODY_SIZE, "%s answered %d", upstream_name, response.status);
+	snprintf(body, HTTP_BODY_SIZE, "%s responded with %d", upstream_name, response.status);
 	return response.status == 200 ? 200 : 502;
 }
 
@@ -123,5 +124,5 @@ static _Noreturn void serve(int listener)
 }
 
 const struct kind chain_kind = {
-	"chain", "asks another service per request and waits for it", flags, find_upstream, serve,
+	"chain", "calls another service per request and waits for it", flags, find_upstream, serve,
 };

@@ -20,7 +20,7 @@ void client_close(struct client *client)
 	if (client->state != CLIENT_CLOSED)
 		close(client->fd);
 	client->state = CLIENT_CLOSED;
-	client->answered = 0;
+	client->responses = 0;
 	client->buffer.length = 0;
 }
 
@@ -79,8 +79,8 @@ static enum client_result take_response(struct client *client, const struct clie
 		break;
 	}
 	client->state = CLIENT_IDLE;
-	/* A proxy balances connections, not requests: only new ones reach new replicas. */
-	if (++client->answered >= target->requests_per_connection || !response.keep_alive)
+	/* A proxy balances connections, not requests: only new connections reach new replicas. */
+	if (++client->responses >= target->requests_per_connection || !response.keep_alive)
 		client_close(client);
 	return response.status == 200 ? CLIENT_OK : CLIENT_FAILED;
 }

@@ -11,9 +11,9 @@ enum client_state { CLIENT_CLOSED, CLIENT_IDLE, CLIENT_CONNECTING, CLIENT_WAITIN
 struct client {
 	enum client_state state;
 	int fd;
-	int64_t due;      /* when its request was due by the schedule; for a closed-loop user, the next one */
-	int64_t deadline; /* when its request has failed */
-	int64_t answered; /* requests answered on this connection */
+	int64_t due;      /* time at which its request is due; for a closed-loop user, the next one */
+	int64_t deadline; /* time at which its request fails */
+	int64_t responses; /* on this connection */
 	struct http_buffer buffer;
 };
 
@@ -26,16 +26,16 @@ struct client_target {
 
 enum client_result { CLIENT_PENDING, CLIENT_OK, CLIENT_FAILED };
 
-/* True while a request is under way. */
+/* True while a request is outstanding. */
 bool client_busy(const struct client *client);
 
-/* Sends a request that was due at `due`, connecting first when there is no connection. */
+/* Sends a request that was due at `due`; connects first if there is no connection. */
 enum client_result client_start(struct client *client, const struct client_target *target, int64_t due);
 
-/* What poll(2) is to watch this client's socket for; 0 when it has none. */
+/* Events for which to poll(2) this client's socket; 0 without a socket. */
 short client_events(const struct client *client);
 
-/* Goes on after poll(2) said so. An idle connection that the server closed is closed without a word. */
+/* Continues after one of these events. If the server closed an idle connection, closes it silently. */
 enum client_result client_continue(struct client *client, const struct client_target *target);
 
 void client_close(struct client *client);

@@ -1,6 +1,6 @@
 /*
- * cpu: burns a known amount of CPU time per request, in one thread, as Node.js does. Saturation then shows as
- * one runnable thread, and a pod's demand can never look like hundreds of cores.
+ * cpu: burns a known amount of CPU time per request, in one thread, as Node.js does. A saturated pod then has one
+ * runnable thread, and its demand never looks like hundreds of cores.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,7 +25,7 @@ static const struct flag flags[] = {
 
 struct connection {
 	int fd;
-	bool keep_alive; /* of the request that is queued */
+	bool keep_alive; /* of the queued request */
 	struct http_buffer buffer;
 	STAILQ_ENTRY(connection) queued;
 };
@@ -33,7 +33,7 @@ struct connection {
 static int epoll;
 static STAILQ_HEAD(, connection) queue = STAILQ_HEAD_INITIALIZER(queue);
 
-/* Kept out of line so that a profile of this program names it. */
+/* Not inlined, so that a profile names it. */
 static __attribute__((noinline)) void burn_cpu(int64_t duration)
 {
 	int64_t end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + duration;
@@ -53,7 +53,7 @@ static void close_connection(struct connection *connection)
 
 static void watch(struct connection *connection, int operation)
 {
-	/* One shot: a connection whose request is queued is not read until that request is answered. */
+	/* One shot: a connection with a queued request is not read before the response. */
 	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT, .data.ptr = connection };
 
 	if (epoll_ctl(epoll, operation, connection->fd, &event) != 0)
@@ -76,7 +76,7 @@ static void open_connection(int listener)
 	watch(connection, EPOLL_CTL_ADD);
 }
 
-/* Answers what needs no work at once; queues the connection at a request that does. */
+/* Responds at once to requests that need no work; queues the connection at one that does. */
 static void take_requests(struct connection *connection)
 {
 	struct http_request request;
@@ -88,8 +88,8 @@ static void take_requests(struct connection *connection)
 			STAILQ_INSERT_TAIL(&queue, connection, queued);
 			return;
 		}
-		if (!http_send_response(connection->fd, answer_status(request.target), request.keep_alive,
-					answer_body(request.target)) ||
+		if (!http_send_response(connection->fd, fixed_status(request.target), request.keep_alive,
+					fixed_body(request.target)) ||
 		    !request.keep_alive) {
 			close_connection(connection);
 			return;
@@ -143,7 +143,7 @@ static _Noreturn void serve(int listener)
 			else
 				open_connection(listener);
 		}
-		/* Work is for when no socket is ready: so a health check overtakes the queue. */
+		/* Works only while no socket is ready, so that a health check overtakes the queue. */
 		if (ready <= 0 && !STAILQ_EMPTY(&queue))
 			work_on_first();
 	}

@@ -1,6 +1,6 @@
 /*
- * disk: reads and writes a file past the page cache and syncs it, so that a request's time is spent waiting
- * for the device whatever is cached and however fast the device is.
+ * disk: reads and writes a file past the page cache and syncs it, so that a request spends its time waiting for the
+ * device, whatever is cached and however fast the device is.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,9 +16,8 @@
 #include "workload.h"
 
 /*
- * A large read keeps the device busy many times longer than the CPU that asks for it, and than a thread that wakes
- * up waits for a CPU that is in use, on virtual disks too; 4 KiB satisfies the alignment O_DIRECT wants on every
- * common device.
+ * A large read takes many times longer on the device than on the CPU, and than the wait for a busy CPU after it, on
+ * virtual disks too. 4 KiB is the alignment that O_DIRECT needs on every common device.
  */
 enum { READ_SIZE = 16 << 20, WRITE_SIZE = 4096, FILE_SIZE = 4 * READ_SIZE, HUGE_PAGE_SIZE = 2 << 20 };
 
@@ -31,7 +30,7 @@ static const struct flag flags[] = {
 };
 
 static int file;
-/* One for all threads: what is read is thrown away. */
+/* Shared by all threads: the content is not used. */
 static char *buffer;
 
 static void refuse_memory_file_system(void)
@@ -39,7 +38,7 @@ static void refuse_memory_file_system(void)
 	struct statfs fs;
 
 	if (fstatfs(file, &fs) != 0)
-		die("cannot look at the file system of %s: %s", directory, strerror(errno));
+		die("cannot identify the file system of %s: %s", directory, strerror(errno));
 	if (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC)
 		die("%s is in memory, not on a disk; give another directory with --dir", directory);
 }
@@ -56,7 +55,7 @@ static void fill_file(void)
 		die("cannot sync a file in %s: %s", directory, strerror(errno));
 }
 
-/* Eight huge pages are handed to the device at a fraction of the CPU time of thousands of small ones. */
+/* A read into eight huge pages costs a fraction of the CPU time of one into thousands of small pages. */
 static void make_buffer(void)
 {
 	buffer = aligned_alloc(HUGE_PAGE_SIZE, READ_SIZE);
@@ -77,7 +76,7 @@ static void open_file(void)
 	snprintf(path, sizeof(path), "%s/workload-disk.XXXXXX", directory);
 	file = mkostemp(path, O_DIRECT | O_CLOEXEC);
 	if (file < 0)
-		die("cannot make a file for direct I/O in %s: %s; give another directory with --dir", directory,
+		die("cannot create a file for direct I/O in %s: %s; give another directory with --dir", directory,
 		    strerror(errno));
 	unlink(path);
 	refuse_memory_file_system();
@@ -100,7 +99,7 @@ static int work(struct worker *worker, char body[HTTP_BODY_SIZE])
 		ok = pread(file, buffer, READ_SIZE, random_offset(READ_SIZE)) == READ_SIZE;
 	ok = ok && pwrite(file, buffer, WRITE_SIZE, random_offset(WRITE_SIZE)) == WRITE_SIZE && fsync(file) == 0;
 	if (!ok) {
-		snprintf(body, HTTP_BODY_SIZE, "the disk refused: %s", strerror(errno));
+		snprintf(body, HTTP_BODY_SIZE, "the disk failed: %s", strerror(errno));
 		return 500;
 	}
 	snprintf(body, HTTP_BODY_SIZE, "read %d times, wrote and synced once", (int)reads);

@@ -41,7 +41,7 @@ static int64_t parse_duration(const struct flag *flag, const char *text)
 	double value = strtod(text, &end);
 
 	for (size_t i = 0; end != text && value >= 0 && i < sizeof(units) / sizeof(units[0]); i++) {
-		/* Beyond a day something else was meant, and int64_t would overflow at some point. */
+		/* More than a day is a mistake, and int64_t must not overflow. */
 		if (strcmp(end, units[i].name) == 0 && value * units[i].nanoseconds <= 86400e9)
 			return (int64_t)(value * units[i].nanoseconds);
 	}

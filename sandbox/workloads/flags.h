@@ -7,7 +7,7 @@ enum flag_type {
 	FLAG_TEXT,
 	FLAG_COUNT,
 	FLAG_DURATION, /* 250us, 10ms, 2s, 1m; kept in nanoseconds */
-	FLAG_SWITCH,   /* takes no value; 1 when given */
+	FLAG_SWITCH,   /* takes no value; sets 1 */
 };
 
 struct flag {
@@ -20,12 +20,12 @@ struct flag {
 	};
 };
 
-/* Prints one sentence on standard error, after the program's name, and exits with status 1. */
+/* Prints the program's name and one sentence on standard error, and exits with status 1. */
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Sets the flags found in argv (`--name value`, `--name=value`); the flags end with one without a name.
- * At most one argument may be no flag: it is returned, NULL when there is none. Dies on anything else.
+ * Sets the flags in argv (`--name value`, `--name=value`). The array ends with a flag without a name.
+ * Returns the only argument that is not a flag, or NULL. Dies on anything else.
  */
 const char *parse_flags(int argc, char **argv, const struct flag *flags);
 

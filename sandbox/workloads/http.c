@@ -20,7 +20,7 @@ long http_receive(int fd, struct http_buffer *buffer)
 	return received;
 }
 
-/* The value of a header in a head that ends with an empty line; NULL when absent. */
+/* Value of a header in a head that ends with an empty line; NULL if absent. */
 static const char *find_header(const char *head, const char *name)
 {
 	size_t length = strlen(name);

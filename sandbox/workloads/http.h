@@ -1,5 +1,5 @@
 /*
- * As much of HTTP/1.1 as the demo needs, both sides: messages whose head and body fit a small buffer, bodies
+ * The part of HTTP/1.1 that the demo needs, both sides: messages whose head and body fit a small buffer, bodies
  * delimited by Content-Length, kept-alive connections.
  */
 #pragma once
@@ -15,7 +15,7 @@ enum http_result {
 	HTTP_MALFORMED,  /* or larger than the buffer */
 };
 
-/* Bytes received and not taken yet. */
+/* Received bytes of messages that are not taken yet. */
 struct http_buffer {
 	size_t length;
 	char bytes[HTTP_BUFFER_SIZE];
@@ -38,13 +38,13 @@ struct http_response {
 	bool keep_alive;
 };
 
-/* Receives once into the buffer's free space; answers what recv answers. */
+/* Receives once into the buffer's free space; returns the result of recv. */
 long http_receive(int fd, struct http_buffer *buffer);
 
-/* Take the first whole message, body included, out of the buffer. */
+/* Remove the first complete message, with its body, from the buffer. */
 enum http_result http_take_request(struct http_buffer *buffer, struct http_request *request);
 enum http_result http_take_response(struct http_buffer *buffer, struct http_response *response);
 
-/* Send in one piece; false when the peer is gone or does not read. */
+/* Send in one call; false if the peer is gone or does not read. */
 bool http_send_request(int fd, const char *host);
 bool http_send_response(int fd, int status, bool keep_alive, const char *body);

@@ -1,4 +1,4 @@
-/* idle: does nothing when asked, and is meant to be asked by nobody. */
+/* idle: does nothing per request, and gets no requests. */
 #include <stdio.h>
 
 #include "workload.h"
@@ -17,4 +17,4 @@ static _Noreturn void serve(int listener)
 	serve_by_threads(listener, work);
 }
 
-const struct kind idle_kind = { "idle", "a server that nobody calls", flags, NULL, serve };
+const struct kind idle_kind = { "idle", "does nothing", flags, NULL, serve };

@@ -1,6 +1,6 @@
 /*
- * loadgen: drives one HTTP server, either at a rate that does not depend on the answers (open loop) or as a
- * number of users who think between answer and next request (closed loop).
+ * loadgen: sends requests to one HTTP server, either at a rate that does not depend on the responses (open loop) or as
+ * a number of users who pause between response and next request (closed loop).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,26 +16,26 @@
 #include "flags.h"
 #include "report.h"
 
-/* A user whose request failed waits at least that long: a refused connection fails at once, for ever. */
+/* A user pauses at least this long after a failure: a refused connection fails immediately, every time. */
 enum { MAX_CLIENTS = 256, RETRY_PAUSE = 100 * NS_PER_MS };
 
 static int64_t rate, poisson, seed = 1, users, think_ns = 100 * NS_PER_MS, connections = 8, duration_ns, verbose;
 static struct client_target target = { .timeout_ns = 5LL * NS_PER_S, .requests_per_connection = 100 };
 
 static const struct flag flags[] = {
-	{ "rate", "open loop: requests per second, whatever comes back", FLAG_COUNT, .number = &rate },
+	{ "rate", "open loop: requests per second, independent of the responses", FLAG_COUNT, .number = &rate },
 	{ "poisson", "open loop: random arrivals instead of evenly spaced ones", FLAG_SWITCH, .number = &poisson },
-	{ "seed", "open loop: of the random arrivals (1)", FLAG_COUNT, .number = &seed },
-	{ "connections", "open loop: requests under way at once; more are dropped as late (8)", FLAG_COUNT,
+	{ "seed", "open loop: seed of the random arrivals (1)", FLAG_COUNT, .number = &seed },
+	{ "connections", "open loop: most outstanding requests; others are dropped as late (8)", FLAG_COUNT,
 	  .number = &connections },
 	{ "users", "closed loop: users, each with a connection", FLAG_COUNT, .number = &users },
-	{ "think", "closed loop: a user's pause between answer and request (100ms)", FLAG_DURATION,
+	{ "think", "closed loop: a user's pause between response and request (100ms)", FLAG_DURATION,
 	  .number = &think_ns },
 	{ "requests-per-connection", "requests after which a connection is replaced (100)", FLAG_COUNT,
 	  .number = &target.requests_per_connection },
 	{ "timeout", "longest wait for an answer, connecting included (5s)", FLAG_DURATION,
 	  .number = &target.timeout_ns },
-	{ "duration", "how long to go on; until SIGTERM without it", FLAG_DURATION, .number = &duration_ns },
+	{ "duration", "time after which to stop; at SIGTERM by default", FLAG_DURATION, .number = &duration_ns },
 	{ "verbose", "one line per second on standard error", FLAG_SWITCH, .number = &verbose },
 	{ 0 },
 };
@@ -58,14 +58,14 @@ static void parse_arguments(int argc, char **argv)
 	char text[128];
 
 	if (!url || strncmp(url, "http://", 7) != 0)
-		die("give the address to drive, like http://127.0.0.1:8080/");
+		die("name the server, like http://127.0.0.1:8080/");
 	host = url + 7;
 	if (strcspn(host, "/") >= sizeof(text))
 		die("\"%s\" is too long", url);
 	snprintf(text, sizeof(text), "%.*s", (int)strcspn(host, "/"), host);
 	if (strcmp(host + strlen(text), "") != 0 && strcmp(host + strlen(text), "/") != 0)
-		die("only the page / can be driven, not \"%s\"", host + strlen(text));
-	target.address = parse_address("the address to drive", text);
+		die("only requests for / are possible, not \"%s\"", host + strlen(text));
+	target.address = parse_address("the address of the server", text);
 	format_address(&target.address, target.host);
 	if ((rate > 0) == (users > 0))
 		die("give either --rate (open loop) or --users (closed loop)");
@@ -93,7 +93,7 @@ static void start(struct client *client, int64_t due)
 	count(client, client_start(client, &target, due));
 }
 
-/* The connection to use next: an open one if there is one. NULL when all are busy. */
+/* Connection for the next request, preferably an open one; NULL if all are busy. */
 static struct client *free_client(void)
 {
 	struct client *closed = NULL;
@@ -107,7 +107,7 @@ static struct client *free_client(void)
 	return closed;
 }
 
-/* Nanoseconds from one arrival to the next; depends on nothing but the flags. */
+/* Nanoseconds from one arrival to the next; depends only on the flags. */
 static int64_t next_gap(void)
 {
 	double mean = (double)NS_PER_S / (double)rate;
@@ -115,7 +115,7 @@ static int64_t next_gap(void)
 	return (int64_t)(poisson ? -mean * log(1.0 - drand48()) : mean);
 }
 
-/* Starts what is due; answers when something will be due next. */
+/* Starts the requests that are due; returns the time of the next one. */
 static int64_t start_open_loop(int64_t *next, int64_t now)
 {
 	for (; *next <= now; *next += next_gap()) {
@@ -142,7 +142,7 @@ static int64_t start_closed_loop(int64_t now)
 	return next;
 }
 
-/* Fails the requests whose time is over; answers when the next one's will be. */
+/* Fails requests that are past their deadline; returns the next deadline. */
 static int64_t expire(int64_t now)
 {
 	int64_t next = INT64_MAX;
@@ -158,7 +158,7 @@ static int64_t expire(int64_t now)
 	return next;
 }
 
-/* Sleeps until `until`, a socket is ready or a signal came. */
+/* Sleeps until `until`, or until a socket is ready or a signal arrives. */
 static void wait_for_sockets(int64_t until, const sigset_t *signals)
 {
 	struct pollfd polled[MAX_CLIENTS];
@@ -197,7 +197,7 @@ static void drive(const sigset_t *signals)
 	int64_t end = duration_ns > 0 ? begin + duration_ns : INT64_MAX;
 
 	for (int i = 0; i < client_count; i++)
-		clients[i].due = begin + think_ns * i / client_count; /* users do not come all at once */
+		clients[i].due = begin + think_ns * i / client_count; /* users do not start all at once */
 	while (!stopped) {
 		int64_t now = clock_ns(CLOCK_MONOTONIC);
 		int64_t tick = begin + second * NS_PER_S, next;
@@ -227,13 +227,13 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
 		puts("Usage: loadgen [flags] http://HOST:PORT/\n"
-		     "Prints a summary as JSON at the end, quantiles in seconds from when a request was due.\n");
+		     "Prints a summary as JSON at the end, quantiles in seconds since the request was due.\n");
 		print_flags(flags);
 		return 0;
 	}
 	parse_arguments(argc - 1, argv + 1);
 	srand48(seed);
-	/* Blocked but while polling, so that no signal comes between looking at `stopped` and sleeping. */
+	/* Blocked except while polling, so that no signal arrives between the check of `stopped` and the sleep. */
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGTERM);
 	sigaddset(&blocked, SIGINT);

@@ -1,4 +1,4 @@
-/* lock: every request needs the one mutex of the process, whose holder mostly sleeps. */
+/* lock: every request needs the only mutex of the process, whose holder sleeps. */
 #include <pthread.h>
 #include <stdio.h>
 

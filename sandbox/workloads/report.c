@@ -15,7 +15,7 @@ void report_ok(struct report *report, int64_t latency_ns)
 	report->latencies[(int)fmin(fmax(bucket, 0), REPORT_BUCKETS - 1)]++;
 }
 
-/* Upper bound, in seconds, of the bucket in which the quantile lies; NaN without answers. */
+/* Upper bound, in seconds, of the bucket with the quantile; NaN without responses. */
 static double quantile(const struct report *report, double q)
 {
 	int64_t seen = 0;

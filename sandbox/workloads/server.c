@@ -14,7 +14,7 @@
 
 enum { STACK_SIZE = 128 * 1024 };
 
-int answer_status(enum http_target target)
+int fixed_status(enum http_target target)
 {
 	switch (target) {
 	case HTTP_NOT_FOUND:
@@ -26,7 +26,7 @@ int answer_status(enum http_target target)
 	}
 }
 
-const char *answer_body(enum http_target target)
+const char *fixed_body(enum http_target target)
 {
 	switch (target) {
 	case HTTP_NOT_FOUND:
@@ -44,7 +44,7 @@ int accept_connection(int listener, int flags)
 	int fd = accept4(listener, NULL, NULL, flags | SOCK_CLOEXEC);
 
 	if (fd < 0) {
-		/* Out of descriptors or memory: the connection stays queued, so a retry at once would spin. */
+		/* Out of descriptors or memory: the connection stays queued, and an immediate retry would spin. */
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 			usleep(10 * NS_PER_MS / NS_PER_US);
 		return -1;
@@ -58,14 +58,14 @@ struct session {
 	work_function work;
 };
 
-static bool answer(const struct session *session, struct worker *worker, const struct http_request *request)
+static bool respond(const struct session *session, struct worker *worker, const struct http_request *request)
 {
 	char body[HTTP_BODY_SIZE];
 	int status;
 
 	if (request->target != HTTP_WORK)
-		return http_send_response(session->fd, answer_status(request->target), request->keep_alive,
-					  answer_body(request->target));
+		return http_send_response(session->fd, fixed_status(request->target), request->keep_alive,
+					  fixed_body(request->target));
 	status = session->work(worker, body);
 	return http_send_response(session->fd, status, request->keep_alive, body);
 }
@@ -78,7 +78,7 @@ static void serve_session(const struct session *session, struct worker *worker)
 	for (;;) {
 		switch (http_take_request(&buffer, &request)) {
 		case HTTP_COMPLETE:
-			if (!answer(session, worker, &request) || !request.keep_alive)
+			if (!respond(session, worker, &request) || !request.keep_alive)
 				return;
 			break;
 		case HTTP_INCOMPLETE:

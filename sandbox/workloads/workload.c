@@ -1,4 +1,4 @@
-/* workload: a server that spends its time in one known way. */
+/* workload: an HTTP server that spends its time in one known way. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static const struct flag listen_flag = {
 static void print_help(void)
 {
 	puts("Usage: workload KIND [flags]\n"
-	     "Serves HTTP: GET / does one unit of work, GET /healthz answers at once.\n\n"
+	     "Serves HTTP: GET / does one unit of work, GET /healthz responds at once.\n\n"
 	     "Flags of every kind:");
 	print_flags((const struct flag[]){ listen_flag, { 0 } });
 	for (int i = 0; i < KINDS; i++) {
@@ -37,7 +37,7 @@ static const struct kind *find_kind(const char *name)
 		if (strcmp(kinds[i]->name, name) == 0)
 			return kinds[i];
 	}
-	die("\"%s\" is no kind of workload; it is cpu, disk, chain, lock or idle", name);
+	die("unknown kind \"%s\"; the kinds are cpu, disk, chain, lock and idle", name);
 }
 
 static void parse_kind_flags(const struct kind *kind, int argc, char **argv)
@@ -85,7 +85,7 @@ int main(int argc, char **argv)
 	kind = find_kind(argv[1]);
 	parse_kind_flags(kind, argc - 2, argv + 2);
 
-	/* Process 1 of a container ignores every signal it has no handler for. */
+	/* Process 1 of a container ignores every signal without a handler. */
 	signal(SIGTERM, end_now);
 	signal(SIGINT, end_now);
 	if (kind->prepare)

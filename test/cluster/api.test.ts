@@ -12,7 +12,7 @@ import { deployment, eventually, kubeConfig, raw, service, useCluster } from './
 
 const namespace = 'shop';
 
-/** The Status a call is refused with. */
+/** The Status of a rejected call. */
 async function refusal(call: Promise<unknown>): Promise<V1Status> {
   try {
     await call;
@@ -43,7 +43,7 @@ describe('stand-in cluster: API through @kubernetes/client-node', () => {
   const create = (body: V1ConfigMap): Promise<V1ConfigMap> =>
     core.createNamespacedConfigMap({ namespace, body });
 
-  it('fills in what the server owns, and generates names', async () => {
+  it('sets the fields that the server owns, and generates names', async () => {
     const created = await create({ metadata: { generateName: 'gen-' } });
     expect(created.metadata?.name).to.match(/^gen-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
     expect(created.metadata?.uid).to.match(/^[0-9a-f-]{36}$/);
@@ -51,7 +51,7 @@ describe('stand-in cluster: API through @kubernetes/client-node', () => {
     expect(created).to.include({ apiVersion: 'v1', kind: 'ConfigMap' });
   });
 
-  it('answers errors as a Status with the right reason', async () => {
+  it('reports errors as a Status with the right reason', async () => {
     await create(map('taken'));
     const absent = await refusal(core.readNamespacedConfigMap({ namespace, name: 'absent' }));
     expect(absent).to.include({
@@ -68,7 +68,7 @@ describe('stand-in cluster: API through @kubernetes/client-node', () => {
     expect(wrong.details?.causes?.[0]?.field).to.equal('metadata.name');
   });
 
-  it('answers 401, 404, 405, 406 and 415 to what no client of ours sends', async () => {
+  it('responds with 401, 404, 405, 406 and 415 to requests that no client sends', async () => {
     const path = `/api/v1/namespaces/${namespace}/configmaps`;
     const codes = await Promise.all([
       raw(cluster(), 'GET', path, { headers: { authorization: 'Bearer wrong' } }),
@@ -103,7 +103,7 @@ describe('stand-in cluster: API through @kubernetes/client-node', () => {
     expect((await refusal(empty)).details?.causes?.[0]?.field).to.equal('spec.containers');
   });
 
-  it('refuses to overwrite what changed meanwhile, by PUT and by PATCH', async () => {
+  it('rejects a PUT or PATCH of an object that has changed in between', async () => {
     const first = await create(map('contended', { n: '0' }));
     const name = 'contended';
     await core.replaceNamespacedConfigMap({ namespace, name, body: { ...first, data: { n: '1' } } });
@@ -116,7 +116,7 @@ describe('stand-in cluster: API through @kubernetes/client-node', () => {
     expect((await core.readNamespacedConfigMap({ namespace, name })).data).to.deep.equal({ n: '1' });
   });
 
-  it('pages lists from one snapshot, until that is forgotten', async () => {
+  it('pages lists from one snapshot, until that expires', async () => {
     for (const name of ['page-a', 'page-b', 'page-c']) await create(map(name, {}, { paged: 'yes' }));
     const labelSelector = 'paged=yes';
     const first = await core.listNamespacedConfigMap({ namespace, labelSelector, limit: 2 });
@@ -146,7 +146,7 @@ describe('stand-in cluster: API through @kubernetes/client-node', () => {
     expect(await names({ fieldSelector: 'metadata.name=red' })).to.deep.equal(['red']);
   });
 
-  it('leaves the store alone on dry runs', async () => {
+  it('does not change the store in dry runs', async () => {
     const created = await core.createNamespacedConfigMap({ namespace, body: map('dry'), dryRun: 'All' });
     expect(created.metadata?.name).to.equal('dry');
     expect(await refusal(core.readNamespacedConfigMap({ namespace, name: 'dry' }))).to.include({ code: 404 });
@@ -186,7 +186,7 @@ describe('stand-in cluster: API through @kubernetes/client-node', () => {
       );
     });
 
-    it('fences by resourceVersion', async () => {
+    it('rejects an outdated resourceVersion', async () => {
       const scale = await apps.readNamespacedDeploymentScale({ namespace, name });
       const stale = {
         ...scale,
@@ -221,14 +221,14 @@ describe('stand-in cluster: API through @kubernetes/client-node', () => {
     const setsOf = async (app: string): Promise<number> =>
       (await apps.listNamespacedReplicaSet({ namespace, labelSelector: `app=${app}` })).items.length;
 
-    it('takes along what the object owned', async () => {
+    it('removes the dependents', async () => {
       await cluster().apply(deployment('doomed', { replicas: 2 }));
       await eventually(async () => (await podsOf('doomed')) === 2);
       await apps.deleteNamespacedDeployment({ namespace, name: 'doomed' });
       await eventually(async () => (await podsOf('doomed')) + (await setsOf('doomed')) === 0);
     });
 
-    it('waits for what the object owned in the foreground', async () => {
+    it('waits for the dependents in the foreground', async () => {
       await cluster().apply(deployment('patient'));
       await eventually(async () => (await podsOf('patient')) === 1);
       const url = `/apis/apps/v1/namespaces/${namespace}/deployments/patient`;
@@ -238,7 +238,7 @@ describe('stand-in cluster: API through @kubernetes/client-node', () => {
       expect((await podsOf('patient')) + (await setsOf('patient'))).to.equal(0);
     });
 
-    it('leaves orphans when asked to', async () => {
+    it('leaves orphans on request', async () => {
       await cluster().apply(deployment('parent'));
       await eventually(async () => (await podsOf('parent')) === 1);
       await apps.deleteNamespacedDeployment({ namespace, name: 'parent', propagationPolicy: 'Orphan' });

@@ -6,7 +6,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { parse } from 'yaml';
 import { startCluster, type Cluster, type ClusterOptions } from '../../sandbox/cluster/index.js';
 
-/** The image whose files are this machine's. */
+/** An image with the files of this machine. */
 export const HOST_IMAGE = { host: '/' };
 const POLL_MS = 25;
 
@@ -25,7 +25,7 @@ export function useCluster(options: Partial<ClusterOptions> = {}): () => Cluster
 
 type Found<T> = Exclude<T, undefined | false | ''>;
 
-/** Waits until `probe` answers something else than undefined, false or ''. */
+/** Waits until `probe` returns something other than undefined, false or ''. */
 export async function eventually<T>(probe: () => T | Promise<T>, seconds = 10): Promise<Found<T>> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
@@ -36,7 +36,7 @@ export async function eventually<T>(probe: () => T | Promise<T>, seconds = 10): 
   }
 }
 
-/** Whether a process runs: one that has ended but was not reaped yet does not. */
+/** True while a process runs; a zombie does not. */
 export function isAlive(pid: number): boolean {
   try {
     return !/\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
@@ -72,7 +72,7 @@ export function kubectl(
   });
 }
 
-/** Starts kubectl for as long as the test needs it; `output` is what it has printed so far. */
+/** Starts kubectl until the test ends it; `output` returns what it has printed so far. */
 export function kubectlInBackground(
   { kubeconfigPath }: Cluster,
   parameters: readonly string[],
@@ -89,7 +89,7 @@ export interface RawAnswer {
   body: Record<string, unknown>;
 }
 
-/** One HTTPS request as it is, for what no client would send. */
+/** Sends one HTTPS request unchanged, for requests that no client sends. */
 export function raw(
   cluster: Cluster,
   method: string,
@@ -120,13 +120,13 @@ export function raw(
 export interface DeploymentShape {
   replicas?: number;
   command?: readonly string[];
-  /** More fields of the one container. */
+  /** Further fields of the container. */
   container?: Record<string, unknown>;
-  /** More fields of the pod's spec. */
+  /** Further fields of the pod's spec. */
   pod?: Record<string, unknown>;
 }
 
-/** A Deployment in `shop` whose pods sleep unless told otherwise. */
+/** A Deployment in `shop` whose pods sleep by default. */
 export function deployment(name: string, shape: DeploymentShape = {}): string {
   const { replicas = 1, command = ['sleep', 'infinity'], container = {}, pod = {} } = shape;
   const labels = { app: name };

@@ -100,13 +100,13 @@ describe('stand-in cluster: kubectl', () => {
     expect((await run('delete', 'deploy', 'ssa', '-n', 'shop')).code).to.equal(0);
   });
 
-  it('says what is wrong with a manifest', async () => {
+  it('reports errors of a manifest', async () => {
     const { code, stderr } = await apply(deployment('Wrong_Name'));
     expect(code).to.equal(1);
     expect(stderr).to.match(/Deployment.* "Wrong_Name" is invalid: metadata.name/);
   });
 
-  it('scales, and sees roll-outs through, back and again', async () => {
+  it('scales, and follows rollouts, undo and restart', async () => {
     const rollout = (verb: string): Promise<Ran> => run('rollout', verb, 'deploy/web', '-n', 'shop');
     expect((await run('scale', 'deploy/web', '-n', 'shop', '--replicas=3')).code).to.equal(0);
     expect((await rollout('status')).stdout).to.include('successfully rolled out');
@@ -121,7 +121,7 @@ describe('stand-in cluster: kubectl', () => {
     expect((await rollout('history')).stdout).to.match(/^2\b.*\n3\b.*\n4\b/m);
   });
 
-  it('patches in every way it knows', async () => {
+  it('patches with every patch type', async () => {
     const patch = (type: string, text: string): Promise<Ran> =>
       run('patch', 'deploy', 'web', '-n', 'shop', '--type', type, '-p', text);
     expect((await patch('json', '[{"op":"replace","path":"/spec/replicas","value":1}]')).stdout).to.include(
@@ -135,7 +135,7 @@ describe('stand-in cluster: kubectl', () => {
     expect((await run('get', 'deploy', 'web', '-n', 'shop', command)).stdout).to.equal('sleep');
   });
 
-  it('shows logs, of the run before, and as they are written', async () => {
+  it('shows logs, of the previous run, and as they are written', async () => {
     const command = ['sh', '-c', 'echo hello from $HOSTNAME; sleep 0.5; echo again; exit 1'];
     await cluster().apply(deployment('talker', { command }));
     const get = ['get', 'pods', '-n', 'shop', '-l', 'app=talker'];
@@ -154,7 +154,7 @@ describe('stand-in cluster: kubectl', () => {
     await run('delete', 'deploy', 'talker', '-n', 'shop');
   });
 
-  it('cordons the node, which then takes no pods', async () => {
+  it('cordons the node, which then gets no pods', async () => {
     expect((await run('cordon', 'kernscale-demo')).stdout).to.include('cordoned');
     await cluster().apply(deployment('waiting'));
     const pending = async (): Promise<boolean> =>

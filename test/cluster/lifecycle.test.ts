@@ -26,7 +26,7 @@ function rootsOf(cluster: Pick<Cluster, 'cgroupRoot'>): string[] {
   return [cluster.cgroupRoot, ...(cpu === undefined ? [] : [path.join(cpu, name)])];
 }
 
-describe('stand-in cluster: life and death', () => {
+describe('stand-in cluster: start and stop', () => {
   it('leaves no process, cgroup or file, however often it is stopped', async () => {
     const cluster = await startCluster({ images: HOST_IMAGE });
     await cluster.apply(NAMESPACE);
@@ -74,7 +74,7 @@ describe('stand-in cluster: life and death', () => {
     }
   });
 
-  it('takes its pods along when it is killed, and the next one clears up', async () => {
+  it('takes its pods with it when it is killed, and the next one cleans up', async () => {
     const main = fromRoot('sandbox/cluster/main.ts');
     const child = fork(main, [], {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
@@ -98,17 +98,17 @@ describe('stand-in cluster: life and death', () => {
     }
   });
 
-  it('says so where cgroups cannot be made', async () => {
+  it('reports that it cannot create cgroups', async () => {
     const mount = cgroupMounts().unified!;
     const readOnly = `mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"`;
     const main = [process.execPath, '--import', 'tsx', fromRoot('sandbox/cluster/main.ts')];
     const run = promisify(execFile)('unshare', ['--mount', 'sh', '-c', readOnly, mount, ...main]);
     const { code, stderr } = (await run.catch((error: unknown) => error)) as { code: number; stderr: string };
-    expect(stderr).to.match(/^cluster: cannot make cgroups; .* \[CGROUP_FORBIDDEN\]\n$/);
+    expect(stderr).to.match(/^cluster: cannot create cgroups; .* \[CGROUP_FORBIDDEN\]\n$/);
     expect(code).to.equal(1);
   });
 
-  it('ends in order on SIGTERM when run alone', async () => {
+  it('cleans up on SIGTERM when run alone', async () => {
     const main = fromRoot('sandbox/cluster/main.ts');
     const child = fork(main, [], {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
@@ -122,7 +122,7 @@ describe('stand-in cluster: life and death', () => {
   });
 });
 
-/** What the program prints tells where everything of it is. */
+/** Paths of a cluster, derived from its output. */
 async function announced(
   child: ChildProcess,
 ): Promise<{ kubeconfigPath: string; stateDir: string; cgroupRoot: string }> {

@@ -62,7 +62,7 @@ describe('stand-in cluster: patches', () => {
       });
     }
 
-    it('refuses a failed test and a missing path with 422', () => {
+    it('rejects a failed test and a missing path with 422', () => {
       const test = [{ op: 'test', path: '/a', value: 2 }];
       expect(() => jsonPatch({ a: 1 }, test))
         .to.throw()

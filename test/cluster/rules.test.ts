@@ -38,7 +38,7 @@ describe('stand-in cluster: rules', () => {
       });
     }
 
-    it('are written as kubectl writes them, and mean the same', () => {
+    it('are formatted as kubectl does, with the same meaning', () => {
       const selector = {
         matchLabels: { app: 'web' },
         matchExpressions: [
@@ -52,7 +52,7 @@ describe('stand-in cluster: rules', () => {
       expect(parseLabelSelector(text)(labels)).to.equal(true);
     });
 
-    it('refuse nonsense with 400', () => {
+    it('reject syntax errors with 400', () => {
       expect(() => parseLabelSelector('a b c'))
         .to.throw()
         .with.property('code', 400);
@@ -72,7 +72,7 @@ describe('stand-in cluster: rules', () => {
       expect(matches('metadata.name==b')).to.equal(false);
     });
 
-    it('refuse fields that are not indexed with 400', () => {
+    it('reject fields that are not indexed with 400', () => {
       expect(() => parseFieldSelector('spec.color=red', 'pods')).to.throw('field label not supported');
     });
   });
@@ -99,7 +99,7 @@ describe('stand-in cluster: rules', () => {
     const uid = '0b8d3a51-1c2d-4e5f-8a9b-c0d1e2f30415';
     const escaped = '0b8d3a51_1c2d_4e5f_8a9b_c0d1e2f30415';
 
-    it('has its class as a level of its own, but for Guaranteed', () => {
+    it('is below that of its class, except for Guaranteed', () => {
       expect(podPath('Burstable', uid)).to.equal(
         `kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/kubelet-kubepods-burstable-pod${escaped}.slice`,
       );
@@ -108,7 +108,7 @@ describe('stand-in cluster: rules', () => {
       );
     });
 
-    it('is looked for where the hierarchies are mounted', () => {
+    it('is in the mounted hierarchies', () => {
       const hybrid = [
         '32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct',
         '33 31 0:30 / /sys/fs/cgroup/cpuset rw,relatime - cgroup cgroup rw,cpuset',
@@ -175,7 +175,7 @@ describe('stand-in cluster: rules', () => {
       expect(scaleOldTo(web(10), current, [old])).to.deep.equal([[old, 8]]);
     });
 
-    it('give up pods that never became available first', () => {
+    it('remove pods that never became available first', () => {
       const [broken, good, current] = [set(2, 0), set(8, 8), set(3, 0)];
       expect(scaleOldTo(web(10), current, [broken, good])).to.deep.equal([
         [broken, 0],
@@ -183,7 +183,7 @@ describe('stand-in cluster: rules', () => {
       ]);
     });
 
-    it('move although neither surge nor absence is allowed', () => {
+    it('proceed although neither surge nor unavailable pods are allowed', () => {
       const [old, current] = [set(1, 1), set(0, 0)];
       expect(scaleOldTo(web(1, { maxSurge: 0, maxUnavailable: 0 }), current, [old])).to.deep.equal([
         [old, 0],
@@ -206,7 +206,7 @@ describe('stand-in cluster: rules', () => {
     const map = (name: string): KubeObject & { metadata: { name: string; namespace: string } } =>
       ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'shop' } }) as never;
 
-    it('numbers all changes with one counter and remembers only so many', () => {
+    it('numbers all changes with one counter and keeps a bounded history', () => {
       const store = new Store(2);
       const versions = ['a', 'b', 'c'].map((name) =>
         Number(store.create('configmaps', map(name)).metadata.resourceVersion),
@@ -218,7 +218,7 @@ describe('stand-in cluster: rules', () => {
         .with.property('code', 410);
     });
 
-    it('tells everybody of changes in their order, also of those a listener makes', () => {
+    it('reports changes to all listeners in order, also those made by a listener', () => {
       const store = new Store(10);
       store.subscribe(({ object, type }) => {
         if (object.metadata.name === 'a' && type === 'ADDED') store.create('configmaps', map('b'));
@@ -229,7 +229,7 @@ describe('stand-in cluster: rules', () => {
       expect(heard).to.deep.equal(['a', 'b']);
     });
 
-    it('changes nothing when what is written is there already', () => {
+    it('changes nothing when an equal object is written', () => {
       const store = new Store(10);
       const before = store.create('configmaps', map('a'));
       expect(store.mutate('configmaps', before, () => undefined)).to.equal(before);

@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { eventually, kubeConfig, service, useCluster, type DeploymentShape } from './harness.js';
 import { namespace, Shop } from './shop.js';
 
-/** Answers every request with its environment, or 503 while the file BROKEN exists. */
+/** Responds to every request with its environment, or with 503 while the file BROKEN exists. */
 const SERVER = [
   process.execPath,
   '-e',
@@ -38,7 +38,7 @@ describe('stand-in cluster: pods behind a Service', () => {
     address = (await shop.core.readNamespacedService({ namespace, name: 'echo' })).spec!.clusterIP!;
   });
 
-  /** One request on a connection of its own; the environment of the pod that answered. */
+  /** Sends one request on a new connection. @returns the environment of the pod that responds */
   const ask = (): Promise<Record<string, string>> =>
     new Promise((resolve, reject) => {
       const request = get({ host: address, port: 80, agent: false }, (response) => {
@@ -54,12 +54,12 @@ describe('stand-in cluster: pods behind a Service', () => {
       () => false,
     );
 
-  it('refuse connections while nobody is ready', async () => {
+  it('refuse connections while no pod is ready', async () => {
     const refused = await ask().catch((error: unknown) => error);
     expect(refused).to.have.property('code', 'ECONNREFUSED');
   });
 
-  it('take connections at random, each with its own address and environment', async () => {
+  it('share connections, each with its own address and environment', async () => {
     await shop.start('echo', serverShape());
     await eventually(answers);
     const environments = await Promise.all(Array.from({ length: 24 }, ask));

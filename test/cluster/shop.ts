@@ -4,7 +4,7 @@ import type { Cluster } from '../../sandbox/cluster/index.js';
 
 export const namespace = 'shop';
 
-/** What tests do with the pods of the namespace `shop`, through the API. */
+/** Helpers for the pods of the namespace `shop`, through the API. */
 export class Shop {
   readonly core: CoreV1Api;
   readonly apps: AppsV1Api;
@@ -18,7 +18,7 @@ export class Shop {
     return (await this.core.listNamespacedPod({ namespace, labelSelector: `app=${app}` })).items;
   }
 
-  /** Waits for exactly so many pods, all ready. */
+  /** Waits for exactly this number of pods, all ready. */
   async readyPods(app: string, count = 1): Promise<V1Pod[]> {
     return eventually(async () => {
       const pods = await this.podsOf(app);
@@ -26,7 +26,7 @@ export class Shop {
     });
   }
 
-  /** Applies a Deployment and waits for its pods; answers the first. */
+  /** Applies a Deployment and waits for its pods. @returns the first */
   async start(name: string, shape: DeploymentShape = {}): Promise<V1Pod> {
     await this.cluster.apply(deployment(name, shape));
     const [pod] = await this.readyPods(name, shape.replicas ?? 1);

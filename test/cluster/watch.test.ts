@@ -16,7 +16,7 @@ interface Seen {
   object: V1ConfigMap & { code?: number; reason?: string };
 }
 
-/** Everything one watch brings, and how it ends. */
+/** All events of a watch, and its end. */
 interface Watching {
   events: Seen[];
   names: () => string[];
@@ -69,7 +69,7 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
     return watching;
   }
 
-  it('brings what has happened since a resourceVersion, then what happens', async () => {
+  it('sends the changes since a resourceVersion, then new ones', async () => {
     const resourceVersion = await currentVersion();
     await put('since');
     const watching = await watch({ resourceVersion });
@@ -79,7 +79,7 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
     expect(watching.names()).to.deep.equal(['ADDED since', 'DELETED since']);
   });
 
-  it('begins with what exists when no resourceVersion is given', async () => {
+  it('begins with the existing objects when no resourceVersion is given', async () => {
     await put('existing');
     const watching = await watch({});
     await eventually(() => watching.names().includes('ADDED existing'));
@@ -121,7 +121,7 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
     expect(watching.error()).to.equal(null);
   });
 
-  it('sends bookmarks to those who allow them', async () => {
+  it('sends bookmarks to clients that allow them', async () => {
     const resourceVersion = await currentVersion();
     const [with_, without] = [
       await watch({ resourceVersion, allowWatchBookmarks: true }),
@@ -147,7 +147,7 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
     expect(bookmark.object.metadata?.annotations).to.deep.equal({ 'k8s.io/initial-events-end': 'true' });
   });
 
-  it('answers a version out of the history with a 410 event', async () => {
+  it('responds to a version before the history with a 410 event', async () => {
     const resourceVersion = await currentVersion();
     for (let n = 0; n < 60; n += 1) await remove((await put(`flood-${n}`)).metadata!.name!);
     const watching = await watch({ resourceVersion });
@@ -156,7 +156,7 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
     expect(watching.events[0]?.object).to.include({ code: 410, reason: 'Expired' });
   });
 
-  it('refuses the next watch with HTTP 410 on demand', async () => {
+  it('rejects the next watch with HTTP 410 on request', async () => {
     cluster().faults.expireNextWatch();
     const refused = await watch({ resourceVersion: await currentVersion() });
     await eventually(() => refused.ended());
@@ -165,7 +165,7 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
     await eventually(() => accepted.events.length > 0);
   });
 
-  it('refuses what faults say, as often as they say', async () => {
+  it('rejects the requests that a fault matches, as often as it says', async () => {
     cluster().faults.reject({ code: 429, times: 1, path: /configmaps/, retryAfterSeconds: 7 });
     const refused = await raw(cluster(), 'GET', path);
     expect(refused.code).to.equal(429);
@@ -173,7 +173,7 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
     expect((await raw(cluster(), 'GET', path)).code).to.equal(200);
   });
 
-  it('follows a rotated token in its files and refuses the old one', async () => {
+  it('writes a rotated token to its files and rejects the old one', async () => {
     const before = kubeConfig(cluster());
     cluster().faults.rotateToken();
     const old = await before

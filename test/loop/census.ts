@@ -6,17 +6,17 @@ import { all, heldBy } from '../kernel/bpf-census.js';
 import { RUN_DIRECTORY_PREFIX } from '../../sandbox/loop/loop.js';
 import { fromRoot } from '../../sandbox/paths.js';
 
-/** Everything a run of the loop could leave on a machine, as names; the difference of two is what it left. */
+/** Names of everything that a run of the loop could leave on a machine. */
 export function census(): Set<string> {
   return new Set([...processes(), ...cgroups(), ...programs(), ...temporaryFiles()]);
 }
 
-/** What is there now and was not there before. */
+/** What the machine has now and did not have before. */
 export function leftSince(before: ReadonlySet<string>): string[] {
   return [...census()].filter((name) => !before.has(name));
 }
 
-/** Programs of this checkout, and whatever was told about the directory of a run. */
+/** Parts of the command lines of our processes: programs of this checkout, and the directory of a run. */
 const OURS = [
   fromRoot('dist/'),
   fromRoot('sandbox/workloads/build/'),
@@ -45,11 +45,11 @@ function commandLine(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
   } catch {
-    return ''; // it ended while we were looking
+    return ''; // it has just ended
   }
 }
 
-/** What bears the pid of a process that lives and is none of ours is that one's business. */
+/** Leaves out the names with the pid of a living process that is not ours. */
 function unlessOfOthers(names: readonly string[], form: RegExp): string[] {
   return names.filter((name) => {
     const pid = form.exec(name)?.[1];
@@ -68,7 +68,7 @@ function cgroups(): string[] {
     );
 }
 
-/** BPF programs are unloaded a moment after the last reference to them is gone; callers ask until it is so. */
+/** The kernel unloads BPF programs shortly after the last reference is gone, so callers retry. */
 function programs(): string[] {
   const ofOthers = new Set(
     livingPids()

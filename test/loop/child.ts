@@ -2,14 +2,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromRoot } from '../../sandbox/paths.js';
 
-/** `npm start`, without the set-up, as a child process. */
+/** `npm start`, without the setup, as a child process. */
 export interface LoopChild {
   readonly process: ChildProcess;
   stdout(): string;
   stderr(): string;
   /** Resolves with its exit status, or its signal. */
   readonly ended: Promise<number | string>;
-  /** Waits until the pattern appears on standard error. @throws Error with all of it when the child ends first */
+  /** Waits until the pattern appears on standard error. @throws Error with all output if the child ends first */
   see(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
@@ -37,23 +37,23 @@ export function runLoop(args: readonly string[]): LoopChild {
       for (;;) {
         const match = pattern.exec(stderr);
         if (match) return match;
-        if (over) throw new Error(`ended before ${String(pattern)} was seen; it said:\n${stderr}`);
+        if (over) throw new Error(`ended before it printed ${String(pattern)}:\n${stderr}`);
         await sleep(100);
       }
     },
   };
 }
 
-/** Asks again until there is an answer. @throws Error after `seconds` */
+/** Calls `read` until it returns a value. @throws Error after `seconds` */
 export async function eventually<T>(
   seconds: number,
-  ask: () => Promise<T | undefined> | T | undefined,
+  read: () => Promise<T | undefined> | T | undefined,
 ): Promise<T> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-    if (Date.now() > deadline) throw new Error(`no answer within ${seconds} s`);
+    const value = await read();
+    if (value !== undefined) return value;
+    if (Date.now() > deadline) throw new Error(`no value within ${seconds} s`);
     await sleep(200);
   }
 }

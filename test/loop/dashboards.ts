@@ -9,7 +9,7 @@ interface Panel {
   panels?: Panel[];
 }
 
-/** Every query of a dashboard as Grafana would send it, with the given values of its variables. */
+/** Every query of a dashboard as Grafana sends it, with the given values of its variables. */
 export function dashboardQueries(
   dashboard: string,
   variables: Readonly<Record<string, string>>,

@@ -5,24 +5,24 @@ import { build, finish, killAll, launch, startServer } from './processes.js';
 
 const WRONG: ['workload' | 'loadgen', string[], RegExp][] = [
   ['workload', [], /^workload: name the kind of workload/],
-  ['workload', ['web'], /^workload: "web" is no kind of workload/],
+  ['workload', ['web'], /^workload: unknown kind "web"/],
   ['workload', ['cpu', '--hold=1ms'], /^workload: unknown flag "--hold=1ms"/],
   ['workload', ['cpu', '--burn', '10'], /^workload: --burn must be a duration/],
   ['workload', ['cpu', '--burn'], /^workload: --burn needs a value/],
   ['workload', ['cpu', 'fast'], /^workload: unexpected argument "fast"/],
   ['workload', ['idle', '--listen', 'localhost'], /^workload: --listen must be a numeric address/],
   ['workload', ['idle', '--listen', '192.0.2.1:80'], /^workload: cannot listen on 192.0.2.1:80: /],
-  ['workload', ['disk', '--dir', '/proc'], /^workload: cannot make a file for direct I\/O in \/proc: /],
-  ['workload', ['chain'], /^workload: name the service to ask with --upstream/],
-  ['loadgen', ['--rate=1'], /^loadgen: give the address to drive/],
+  ['workload', ['disk', '--dir', '/proc'], /^workload: cannot create a file for direct I\/O in \/proc: /],
+  ['workload', ['chain'], /^workload: name the service to call with --upstream/],
+  ['loadgen', ['--rate=1'], /^loadgen: name the server/],
   ['loadgen', ['http://127.0.0.1:80/'], /^loadgen: give either --rate/],
   ['loadgen', ['--rate=0', 'http://127.0.0.1:80/'], /^loadgen: --rate must be a whole number above zero/],
   ['loadgen', ['--rate=1', 'http://$(CPU_SERVICE_HOST):80/'], /^loadgen: .* must be a numeric address/],
-  ['loadgen', ['--rate=1', 'http://127.0.0.1:80/x'], /^loadgen: only the page \/ can be driven/],
+  ['loadgen', ['--rate=1', 'http://127.0.0.1:80/x'], /^loadgen: only requests for \/ are possible/],
   ['loadgen', ['--users=1000', 'http://127.0.0.1:80/'], /^loadgen: at most 256 connections/],
 ];
 
-/** Everything a server answers to the bytes, until it closes. */
+/** Everything that a server sends in response, until it closes the connection. */
 async function exchange(address: string, bytes: string): Promise<string> {
   const socket = connect({ host: address.split(':')[0]!, port: Number(address.split(':')[1]) });
   socket.write(bytes);
@@ -51,7 +51,7 @@ describe('demo programs', () => {
     expect(err).to.match(/^workload: cannot listen on 192\.0\.2\.1:8080: /);
   });
 
-  it('says so when the address is taken', async () => {
+  it('reports an address that is in use', async () => {
     const server = await startServer('idle');
     const { status, err } = await finish(launch('workload', ['idle', '--listen', server.address]));
     expect(status).to.equal(1);
@@ -69,7 +69,7 @@ describe('demo programs', () => {
   }
 
   for (const kind of ['cpu', 'idle']) {
-    it(`${kind} answers several requests sent at once, and closes when asked`, async () => {
+    it(`${kind} responds to several requests sent at once, and closes on request`, async () => {
       const server = await startServer(kind);
       const answers = await exchange(
         server.address,
@@ -86,7 +86,7 @@ describe('demo programs', () => {
       ]);
     });
 
-    it(`${kind} refuses what it does not understand`, async () => {
+    it(`${kind} rejects malformed requests`, async () => {
       const server = await startServer(kind);
       for (const bytes of ['nonsense\r\n\r\n', `GET / HTTP/1.1\r\nX: ${'x'.repeat(5000)}\r\n\r\n`]) {
         const answer = await exchange(server.address, bytes).catch(() => 'HTTP/1.1 400');

@@ -43,14 +43,14 @@ describe('demo servers', () => {
   afterEach(killAll);
 
   for (const burn of [5, 20]) {
-    it(`cpu burns the ${burn} ms of CPU time it is told to, within 10 %`, async () => {
+    it(`cpu burns the ${burn} ms of CPU time of its flag, within 10 %`, async () => {
       const server = await startServer('cpu', [`--burn=${burn}ms`]);
       const { cpu } = await perRequest(server, 20);
       expect(cpu * 1000).to.be.within(burn, burn * 1.1);
     });
   }
 
-  it('cpu is one thread that answers health checks ahead of the work that queues', async () => {
+  it('cpu is one thread that responds to health checks ahead of queued work', async () => {
     const server = await startServer('cpu', ['--burn=60ms']);
     const queued = Promise.all(Array.from({ length: 8 }, () => once(server.address)));
     await sleep(30);
@@ -81,7 +81,7 @@ describe('demo servers', () => {
     }
   });
 
-  it('lock serves one request per hold, however many ask, at hardly any CPU', async () => {
+  it('lock serves one request per hold, at any load, using hardly any CPU', async () => {
     const server = await startServer('lock', ['--hold=20ms']);
     const begin = performance.now();
     await Promise.all(Array.from({ length: 10 }, () => once(server.address)));
@@ -90,7 +90,7 @@ describe('demo servers', () => {
     expect((await perRequest(server, 10)).cpu).to.be.below(0.001);
   });
 
-  it('lock answers a health check while the mutex is held', async () => {
+  it('lock responds to a health check while the mutex is held', async () => {
     const server = await startServer('lock', ['--hold=2s']);
     const held = once(server.address).catch(() => undefined);
     await sleep(50);
@@ -99,7 +99,7 @@ describe('demo servers', () => {
     await held;
   });
 
-  it('idle uses no CPU while nobody calls', async () => {
+  it('idle uses no CPU without requests', async () => {
     const server = await startServer('idle');
     await once(server.address);
     while ((await threadCount(server.pid)) > 1) await sleep(5);
@@ -109,7 +109,7 @@ describe('demo servers', () => {
   });
 
   for (const kind of ['cpu', 'disk', 'chain', 'lock', 'idle']) {
-    it(`${kind} ends within a second of SIGTERM, with a request under way`, async () => {
+    it(`${kind} ends within a second of SIGTERM, with an outstanding request`, async () => {
       const slow = { cpu: ['--burn=5s'], lock: ['--hold=5s'] }[kind] ?? [];
       const env = { CPU_SERVICE_HOST: '127.0.0.1', CPU_SERVICE_PORT: '1' };
       const server = await startServer(kind, slow, env);
@@ -137,7 +137,7 @@ describe('chain', () => {
   });
   afterEach(killAll);
 
-  it('waits for the service it asks, on a connection it keeps', async () => {
+  it('waits for the service that it calls, on a connection that it keeps', async () => {
     const cpu = await startServer('cpu', ['--burn=10ms']);
     const [host, port] = cpu.address.split(':');
     const chain = await startServer('chain', [], { CPU_SERVICE_HOST: host, CPU_SERVICE_PORT: port });
@@ -146,7 +146,7 @@ describe('chain', () => {
     expect(own).to.be.below(0.001);
   });
 
-  it('answers 502 while that service is gone, and recovers when it is back', async () => {
+  it('responds with 502 while that service is gone, and recovers when it is back', async () => {
     const first = await startServer('cpu', ['--burn=1ms']);
     const chain = await startServer('chain', ['--upstream', first.address]);
     const connection = new Connection(chain.address);
@@ -161,7 +161,7 @@ describe('chain', () => {
     }
   });
 
-  it('answers at once from a new connection when the kept one was closed while idle', async () => {
+  it('retries at once on a new connection when the kept one was closed while idle', async () => {
     const first = await startServer('cpu', ['--burn=1ms']);
     const chain = await startServer('chain', ['--upstream', first.address]);
     const connection = new Connection(chain.address);
@@ -175,7 +175,7 @@ describe('chain', () => {
     }
   });
 
-  it('gives up on a service that never answers', async () => {
+  it('gives up on a service that never responds', async () => {
     const sockets: Socket[] = [];
     const silent: TcpServer = createServer((socket) => sockets.push(socket));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));

@@ -11,7 +11,7 @@ describe('load generator', () => {
   });
   afterEach(killAll);
 
-  it('sends at the rate it is told to, whatever the answers take', async () => {
+  it('sends at the given rate, however long responses take', async () => {
     const server = await startServer('idle');
     const summary = await load(server.address, '--rate=100', '--duration=2s');
     expect(summary.sent + summary.late).to.be.within(190, 210);
@@ -60,13 +60,13 @@ describe('load generator', () => {
     }
   });
 
-  it('lets users think between answer and next request', async () => {
+  it('makes users pause between response and next request', async () => {
     const server = await startServer('idle');
     const summary = await load(server.address, '--users=4', '--think=50ms', '--duration=2s');
     expect(summary.ok).to.be.within(60, 160);
   });
 
-  it('counts failures of a server that is not there, and does not spin on them', async () => {
+  it('counts failures without a server, and does not spin on them', async () => {
     const gone = await startServer('idle');
     await gone.stop();
     const child = launch('loadgen', ['--users=3', '--think=0ms', '--duration=1s', `http://${gone.address}/`]);

@@ -18,13 +18,13 @@ export interface Server {
   readonly pid: number;
   /** `host:port` it listens on. */
   readonly address: string;
-  /** Ends it by SIGTERM; answers its exit status and how many seconds that took. */
+  /** Ends it by SIGTERM. @returns its exit status and the seconds that this took */
   stop(): Promise<{ status: number | null; seconds: number }>;
 }
 
 const running = new Set<ChildProcess>();
 
-/** Ends whatever a failed test has left running. */
+/** Kills the processes that a failed test has left running. */
 export function killAll(): void {
   for (const child of running) child.kill('SIGKILL');
 }
@@ -32,7 +32,7 @@ export function killAll(): void {
 export function launch(program: 'workload' | 'loadgen', args: readonly string[], env = {}): ChildProcess {
   const child = spawn(BUILD + program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    // Where /tmp may be in memory, /var/tmp is not.
+    // /tmp may be in memory, /var/tmp is not.
     env: { PATH: process.env['PATH'], TMPDIR: '/var/tmp', ...env },
   });
   running.add(child);
@@ -57,7 +57,7 @@ export async function startServer(kind: string, args: readonly string[] = [], en
   };
 }
 
-/** What a program that ends by itself wrote, and its exit status. */
+/** Output and exit status of a program that ends by itself. */
 export async function finish(
   child: ChildProcess,
 ): Promise<{ status: number | null; out: string; err: string }> {
@@ -74,18 +74,18 @@ export interface Summary {
   ok: number;
   failed: number;
   late: number;
-  /** Seconds; null when nothing was answered. */
+  /** Seconds; null without responses. */
   p50: number | null;
   p99: number | null;
 }
 
-/** Runs the load generator to its end. */
+/** Runs the load generator until it ends. */
 export async function load(address: string, ...args: string[]): Promise<Summary> {
   const { out } = await finish(launch('loadgen', [...args, `http://${address}/`]));
   return JSON.parse(out) as Summary;
 }
 
-/** One kept-alive connection to a server, used for one request after the other. */
+/** A kept-alive connection to a server, for one request after the other. */
 export class Connection {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
@@ -117,13 +117,13 @@ export async function cpuSeconds(pid: number): Promise<number> {
   return stats.reduce((sum, stat) => sum + Number(stat.split(' ')[0]) / 1e9, 0);
 }
 
-/** A counter of /proc/PID/io, such as `read_bytes`: bytes that went to or came from a device. */
+/** A counter of /proc/PID/io, such as `read_bytes`: bytes read from a device. */
 export async function ioBytes(pid: number, counter: string): Promise<number> {
   const io = await readFile(`/proc/${pid}/io`, 'utf8');
   return Number(new RegExp(`^${counter}: (\\d+)$`, 'm').exec(io)![1]);
 }
 
-/** Threads the process has now. */
+/** Number of threads of a process. */
 export async function threadCount(pid: number): Promise<number> {
   return (await readdir(`/proc/${pid}/task`)).length;
 }

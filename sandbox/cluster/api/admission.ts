@@ -11,13 +11,13 @@ import { ApiError, invalid, type Target } from './status.js';
 
 export type Incoming = Kinds[ResourceName] & { metadata: { name: string } };
 
-/** Names with dots are allowed except where a name becomes part of a DNS name or of an environment variable. */
+/** Their names become part of DNS names or environment variables, so they have no dots. */
 const LABEL_NAMES = new Set<ResourceName>(['namespaces', 'services']);
 
 /**
- * Checks a written object against its resource and fills in defaults.
+ * Validates an object from a client and sets defaults.
  *
- * @throws ApiError 400 when it is for another resource or namespace, 422 when a field is wrong
+ * @throws ApiError 400 for another resource or namespace, 422 for an invalid field
  */
 export function admit(definition: Definition, input: Json, namespace?: string): Incoming {
   const given = withoutNulls(input);
@@ -32,7 +32,7 @@ export function admit(definition: Definition, input: Json, namespace?: string): 
   return object;
 }
 
-/** The status a new object starts with. */
+/** Status of a new object. */
 export function initialStatus(resource: ResourceName, object: KubeObject): unknown {
   if (resource === 'pods') return { phase: 'Pending', qosClass: qosClass(object.spec as PodSpec) };
   if (resource === 'namespaces') return { phase: 'Active' };
@@ -44,7 +44,7 @@ export function initialStatus(resource: ResourceName, object: KubeObject): unkno
   return resource === 'deployments' ? {} : undefined;
 }
 
-/** @throws ApiError 422 when a change touches what cannot change */
+/** @throws ApiError 422 if an immutable field changes */
 export function checkUpdate(definition: Definition, previous: KubeObject, next: KubeObject): void {
   const target = targetOf(definition, next.metadata.name);
   if (definition.resource === 'pods' && !isDeepStrictEqual(fixedPart(previous), fixedPart(next))) {
@@ -62,7 +62,7 @@ function hasTemplate({ group }: Definition): boolean {
   return group === 'apps';
 }
 
-/** Errors about an object's content name its kind, where others name its resource. */
+/** Errors about the content of an object name its kind; others name its resource. */
 function targetOf({ group, kind }: Definition, name: string): Target {
   return { group, resource: kind, name };
 }
@@ -96,7 +96,7 @@ function admitMetadata(
   return { ...metadata, name, ...(namespace !== undefined && { namespace }) };
 }
 
-/** Names of RBAC objects may have any form: `system:node`. */
+/** Names of RBAC objects may have any form, such as `system:node`. */
 function checkName(definition: Definition, name: Json | undefined): string {
   if (typeof name !== 'string') {
     const message = 'Required value: name or generateName is required';

@@ -12,7 +12,7 @@ export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The API server treats a field that is null like one that is absent. */
+/** Removes null fields, which the API server treats as absent. */
 export function withoutNulls(value: Json): Json {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (!isObject(value)) return value;
@@ -23,13 +23,13 @@ export function withoutNulls(value: Json): Json {
 const MAX_BODY_BYTES = 3 * 2 ** 20;
 
 export interface Body {
-  /** The media type without its parameters; `application/json` when the client names none. */
+  /** Media type without parameters; `application/json` by default. */
   type: string;
-  /** The parsed body; undefined when it is empty. */
+  /** Parsed body; undefined if it is empty. */
   content: Json | undefined;
 }
 
-/** Reads a JSON or YAML body. @throws ApiError 400 when it cannot be parsed, 413, 415 */
+/** Reads a JSON or YAML body. @throws ApiError 400 for a syntax error, 413, 415 */
 export async function readBody(request: IncomingMessage): Promise<Body> {
   const type = (request.headers['content-type'] ?? 'application/json').split(';')[0]!.trim();
   const text = await readText(request);

@@ -5,7 +5,7 @@ import type { Pod, PodTemplate, ContainerStatus } from '../objects/pod.js';
 import type { Endpoints, EndpointSlice, Service } from '../objects/service.js';
 import { formatSelector } from './selectors.js';
 
-/** One column of a server-side printed table; priority 1 shows only in `kubectl get -o wide`. */
+/** One column of a server-side table; `kubectl get` shows priority 1 only with `-o wide`. */
 export interface Column {
   name: string;
   type: 'string' | 'integer';
@@ -171,14 +171,14 @@ function labels(selector: Record<string, string> = {}): string[] {
   return Object.entries(selector).map(([key, value]) => `${key}=${value}`);
 }
 
-/** The first three values, and how many more there are. */
+/** The first three values, and the number of others. */
 function list(values: readonly string[]): string | undefined {
   if (values.length === 0) return undefined;
   const shown = values.slice(0, 3).join(',');
   return values.length > 3 ? `${shown} + ${values.length - 3} more...` : shown;
 }
 
-/** The STATUS column: the most telling reason, as k8s.io/kubernetes pkg/printers prints it. */
+/** The STATUS column: the most specific reason, as in k8s.io/kubernetes pkg/printers. */
 export function podStatus(pod: Pod): string {
   const { status, metadata } = pod;
   if (metadata.deletionTimestamp !== undefined) return 'Terminating';
@@ -197,7 +197,7 @@ export function readyContainers({ spec, status }: Pod): string {
   return `${ready}/${spec.containers.length}`;
 }
 
-/** `3`, or `3 (20s ago)` after a container has ended. */
+/** `3`, or `3 (20s ago)` with the end of the last run. */
 export function restarts({ status }: Pod): string {
   const containers = status.containerStatuses ?? [];
   const count = containers.reduce((sum, { restartCount }) => sum + restartCount, 0);
@@ -219,7 +219,7 @@ function containerReason({ state }: ContainerStatus): string | undefined {
   return state.waiting?.reason ?? state.terminated?.reason;
 }
 
-/** A duration as kubectl prints ages: `45s`, `3m20s`, `5h`, `12d` (k8s.io/apimachinery duration.HumanDuration). */
+/** Formats a duration as kubectl does: `45s`, `3m20s`, `5h`, `12d` (k8s.io/apimachinery duration.HumanDuration). */
 export function humanDuration(milliseconds: number): string {
   const seconds = Math.floor(milliseconds / 1000);
   if (seconds < -1) return '<invalid>';
@@ -235,7 +235,7 @@ export function humanDuration(milliseconds: number): string {
   return days < 8 ? pair(days, 'd', hours % 24, 'h') : `${days}d`;
 }
 
-/** How long ago an RFC 3339 time was. */
+/** Age of an RFC 3339 time. */
 export function ageOf(time: string | undefined, now = Date.now()): string {
   return time === undefined ? '<unknown>' : humanDuration(now - Date.parse(time));
 }

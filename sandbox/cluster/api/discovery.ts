@@ -1,11 +1,11 @@
 import { apiVersionOf, groupVersions, type Definition } from '../resources.js';
 
-/** The Kubernetes version this cluster speaks; kubectl compares it with its own. */
+/** Kubernetes version of this cluster; kubectl compares it with its own. */
 export const KUBERNETES_VERSION = 'v1.36.0';
 
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
-/** The answer to a discovery URL (`/version`, `/api`, `/apis/apps/v1`, …), or undefined when it is none. */
+/** Document at a discovery URL (`/version`, `/api`, `/apis/apps/v1`, …); undefined for other URLs. */
 export function discover(pathname: string, address: string): unknown {
   const path = pathname.replace(/\/$/, '');
   if (path === '/version') return version();
@@ -96,8 +96,8 @@ export function openApiIndex(): unknown {
 }
 
 /**
- * The part of a group's OpenAPI v3 document that `kubectl apply` needs: that PATCH takes `fieldValidation`, so
- * that kubectl leaves validation to the server, and `dryRun`. It describes no schemas.
+ * The part of a group's OpenAPI v3 document that `kubectl apply` needs: PATCH accepts `dryRun`, and `fieldValidation`,
+ * so that kubectl leaves validation to the server. It describes no schemas.
  */
 export function openApiDocument(path: string): unknown {
   const found = [...groupVersions()].find(([groupVersion]) => documentPath(groupVersion) === path);

@@ -2,19 +2,19 @@ import type { ListWatch } from './list-watch.js';
 import { ApiError } from './status.js';
 import type { Store } from '../store.js';
 
-/** Which requests to refuse, and how. Everything matches unless narrowed. */
+/** Requests to reject; without `method` and `path` all of them. */
 export interface Rejection {
-  /** The HTTP code of the Status that is answered. */
+  /** HTTP code of the Status in the response. */
   code: number;
-  /** How many requests to refuse; all of them, until `clear`, when left out. */
+  /** Number of requests to reject; by default all, until `clear`. */
   times?: number;
   method?: string;
   path?: RegExp;
-  /** Sent as `Retry-After`, as API priority and fairness does with 429. */
+  /** Sent as `Retry-After`, as API Priority and Fairness does with 429. */
   retryAfterSeconds?: number;
 }
 
-/** What the faults need to reach of the server. */
+/** The parts of the server that faults use. */
 interface Controls {
   store: Store;
   listWatch: ListWatch;
@@ -24,7 +24,7 @@ interface Controls {
   rotateToken(): string;
 }
 
-/** Makes the API server misbehave in the ways real ones do, for tests of its clients. */
+/** Injects the faults of real API servers, for tests of their clients. */
 export class Faults {
   #rejections: (Rejection & { left: number })[] = [];
   #expireWatches = 0;
@@ -34,23 +34,23 @@ export class Faults {
     this.#controls = controls;
   }
 
-  /** Refuses matching requests. */
+  /** Rejects matching requests. */
   reject(rejection: Rejection): void {
     this.#rejections.push({ ...rejection, left: rejection.times ?? Infinity });
   }
 
-  /** Answers the next watches with 410 Expired, whatever their resourceVersion. */
+  /** Responds to the next watches with 410 Expired, whatever their resourceVersion. */
   expireNextWatch(times = 1): void {
     this.#expireWatches += times;
   }
 
-  /** Ends all open watches with a 410 event and forgets the history, as after an etcd compaction. */
+  /** Ends all open watches with a 410 event and drops the history, as an etcd compaction does. */
   expireWatches(): void {
     this.#controls.store.compact();
     this.#controls.listWatch.expire();
   }
 
-  /** Cuts every connection without a word, as a network does. */
+  /** Resets every connection, as a network fault does. */
   disconnect(): void {
     this.#controls.disconnect();
   }
@@ -60,7 +60,7 @@ export class Faults {
     this.#controls.listWatch.bookmark();
   }
 
-  /** Stops listening and cuts every connection; `up` listens on the same port again. Pods run on. */
+  /** Stops listening and closes every connection until `up`, which uses the same port. Pods continue to run. */
   async down(): Promise<void> {
     await this.#controls.stopListening();
   }
@@ -69,19 +69,19 @@ export class Faults {
     await this.#controls.listenAgain();
   }
 
-  /** Makes a new token, writes it to the token file and the kubeconfig, and refuses the old one from now on. */
+  /** Creates a new token, writes it to token file and kubeconfig, and rejects the old one. */
   rotateToken(): string {
     return this.#controls.rotateToken();
   }
 
-  /** Ends the faults that `reject` and `expireNextWatch` began. */
+  /** Ends the faults that `reject` and `expireNextWatch` inject. */
   clear(): void {
     this.#rejections = [];
     this.#expireWatches = 0;
   }
 
-  /** @throws ApiError when a fault strikes this request */
-  strike(method: string, url: URL): void {
+  /** @throws ApiError if a fault applies to this request */
+  inject(method: string, url: URL): void {
     const rejection = this.#rejections.find(
       (one) => one.left > 0 && (one.method ?? method) === method && (one.path?.test(url.pathname) ?? true),
     );

@@ -7,7 +7,7 @@ import { render, type View } from './render.js';
 import { parseFieldSelector, parseLabelSelector } from './selectors.js';
 import { ApiError, expired, type Status } from './status.js';
 
-/** A client that reads slower than this many bytes behind is cut off, as the API server does. */
+/** The API server disconnects a client that is this many bytes behind. */
 const MAX_BACKLOG_BYTES = 16 * 2 ** 20;
 const MAX_CONTINUATIONS = 100;
 const BOOKMARK_SECONDS = 10;
@@ -24,7 +24,7 @@ interface OpenWatch {
   end: () => void;
 }
 
-/** Lists and watches of one store, and what is open of them. */
+/** Serves lists and watches of one store. */
 export class ListWatch {
   readonly #store: Store;
   readonly #continuations = new Map<string, Continuation>();
@@ -38,24 +38,24 @@ export class ListWatch {
     }, BOOKMARK_SECONDS * 1000).unref();
   }
 
-  /** Sends every watch that allows bookmarks one now. */
+  /** Sends a bookmark to every watch that allows them. */
   bookmark(): void {
     for (const watch of this.#open) watch.bookmark();
   }
 
-  /** Ends every open watch with a 410 event, as when the API server's cache has moved on. */
+  /** Ends every open watch with a 410 event, as after an eviction from the API server's cache. */
   expire(): void {
     this.#continuations.clear();
     for (const watch of [...this.#open]) watch.fail(expired('too old resource version').status);
   }
 
-  /** Ends every open watch in order, as a restarting API server does. */
+  /** Closes every open watch, as an API server does that shuts down. */
   close(): void {
     clearInterval(this.#bookmarks);
     for (const watch of [...this.#open]) watch.end();
   }
 
-  /** A list of everything that matches, in pages when `limit` is given. @throws ApiError 400, 410, 504 */
+  /** Lists the matching objects, in pages of `limit`. @throws ApiError 400, 410, 504 */
   list(path: ResourcePath, query: URLSearchParams, view: View): unknown {
     checkVersion(query, this.#store.version);
     const limit = Number(query.get('limit') ?? 0);
@@ -77,7 +77,7 @@ export class ListWatch {
     });
   }
 
-  /** Streams changes until the client goes, `timeoutSeconds` pass, or the history is lost. @throws ApiError 400 */
+  /** Streams changes until the client disconnects, `timeoutSeconds` pass, or the history expires. @throws ApiError 400 */
   watch(path: ResourcePath, query: URLSearchParams, view: View, response: ServerResponse): void {
     const matches = matcher(path, query);
     const watch = this.#openWatch(path.definition, query, view, response);
@@ -189,7 +189,7 @@ function checkVersion(query: URLSearchParams, current: number): void {
   }
 }
 
-/** What the path and the query's selectors let through. */
+/** Filter of the path and the query's selectors. */
 function matcher(
   { definition, namespace, name }: ResourcePath,
   query: URLSearchParams,
@@ -204,8 +204,8 @@ function matcher(
 }
 
 /**
- * The change as a client with selectors sees it: an object that stops matching is deleted for that client, who is
- * shown it as it matched last, at the version of the change.
+ * The change as a client with selectors sees it: an object that no longer matches is deleted for that client, which gets
+ * the last matching object with the version of the change.
  */
 function seen(
   { type, resource, object, previous }: Change,

@@ -19,7 +19,7 @@ export function patchDocument(type: string, document: Json, patch: Json): Json {
   return apply(document, patch);
 }
 
-/** What each field manager last applied to each object, by the object's uid: the memory of server-side apply. */
+/** The configuration that each field manager last applied to each object, by the object's uid, for server-side apply. */
 export class AppliedConfigurations {
   readonly #configurations = new Map<string, Map<string, JsonObject>>();
 
@@ -50,9 +50,9 @@ function checked(configuration: Json): JsonObject {
 }
 
 /**
- * RFC 6902 JSON patch. The document is not changed.
+ * Applies an RFC 6902 JSON patch. The document is not changed.
  *
- * @throws ApiError 422 when an operation cannot be applied, 400 when it is none
+ * @throws ApiError 400 for an invalid operation, 422 for one that cannot be applied
  */
 export function jsonPatch(document: Json, operations: Json): Json {
   if (!Array.isArray(operations)) throw new ApiError(400, 'a JSON patch is an array of operations');
@@ -163,7 +163,7 @@ function failed(message: string): never {
   );
 }
 
-/** RFC 7386 JSON merge patch. Neither argument is changed. */
+/** Applies an RFC 7386 JSON merge patch. Neither argument is changed. */
 export function mergePatch(target: Json | undefined, patch: Json): Json {
   if (!isObject(patch)) return patch;
   const result: JsonObject = isObject(target) ? { ...target } : {};

@@ -3,12 +3,12 @@ import type { Definition } from '../resources.js';
 import { ApiError } from './status.js';
 import { columnsOf } from './columns.js';
 
-/** How the client wants objects: whole, as metadata only, or as kubectl's server-side printed table. */
+/** Representation that the client accepts: whole objects, only metadata, or kubectl's server-side table. */
 export interface View {
   as: 'object' | 'metadata' | 'table';
-  /** The meta.k8s.io version asked for. */
+  /** Requested version of meta.k8s.io. */
   version: string;
-  /** What a table's rows carry of their object. */
+  /** Part of the object in each row of a table. */
   includeObject: string;
 }
 
@@ -18,7 +18,7 @@ interface ListHead {
   metadata: unknown;
 }
 
-/** Chooses the view by the `Accept` header. @throws ApiError 406 when JSON is not acceptable */
+/** Chooses the view by the `Accept` header. @throws ApiError 406 if it does not accept JSON */
 export function negotiate(accept: string | undefined, query: URLSearchParams): View {
   const includeObject = query.get('includeObject') ?? 'Metadata';
   for (const range of (accept ?? '*/*').split(',')) {
@@ -34,7 +34,7 @@ export function negotiate(accept: string | undefined, query: URLSearchParams): V
   throw new ApiError(406, 'only the following media types are accepted: application/json');
 }
 
-/** Renders one object, or a list of them when `head` is given. */
+/** Renders one object, or, with `head`, a list of them. */
 export function render(
   content: KubeObject | readonly KubeObject[],
   view: View,

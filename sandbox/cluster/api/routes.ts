@@ -20,7 +20,7 @@ export interface Reply {
   body: unknown;
 }
 
-/** One request for a resource, and where its answer goes. */
+/** One request for a resource, and its response. */
 export interface Exchange {
   path: ResourcePath;
   query: URLSearchParams;
@@ -28,10 +28,10 @@ export interface Exchange {
   response: ServerResponse;
 }
 
-/** Path of a container's log, or of its previous run's. */
+/** Returns the path of the log of a container's current or previous run. */
 type LogPath = (pod: Pod, container: string, previous: boolean) => string | undefined;
 
-/** The verbs of the API. A method that returns undefined has answered, or goes on answering, by itself. */
+/** The verbs of the API. A method that returns undefined writes the response itself. */
 export class Routes {
   readonly #applied = new AppliedConfigurations();
 
@@ -80,13 +80,13 @@ export class Routes {
     const { path, query, response } = exchange;
     const object = this.writer.find(path);
     if (path.subresource === 'scale') return { code: 200, body: scaleOf(object) };
-    if (path.subresource !== 'log') return this.#answer(exchange, 200, object);
+    if (path.subresource !== 'log') return this.#reply(exchange, 200, object);
     await sendLog(this.logPath, object as Pod, query, response);
     return undefined;
   }
 
   #create(exchange: Exchange, { content }: Body): Reply {
-    return this.#answer(
+    return this.#reply(
       exchange,
       201,
       this.writer.create(exchange.path, required(content), isDryRun(exchange)),
@@ -94,14 +94,14 @@ export class Routes {
   }
 
   #update(exchange: Exchange, { content }: Body): Reply {
-    return this.#answer(exchange, 200, this.#write(exchange, required(content)));
+    return this.#reply(exchange, 200, this.#write(exchange, required(content)));
   }
 
   #patch(exchange: Exchange, { type, content }: Body): Reply {
     if (type === APPLY) return this.#apply(exchange, required(content));
     const object = this.writer.find(exchange.path);
     const document = exchange.path.subresource === 'scale' ? scaleOf(object) : (object as unknown as Json);
-    return this.#answer(
+    return this.#reply(
       exchange,
       200,
       this.#write(exchange, patchDocument(type, document, required(content))),
@@ -117,15 +117,15 @@ export class Routes {
       ? this.#write(exchange, this.#applied.merge(existing, manager, configuration))
       : this.writer.create(path, configuration, isDryRun(exchange));
     if (!isDryRun(exchange)) this.#applied.remember(object, manager, configuration);
-    return this.#answer(exchange, existing ? 200 : 201, object);
+    return this.#reply(exchange, existing ? 200 : 201, object);
   }
 
   #delete(exchange: Exchange, { content }: Body): Reply {
     const { path, query } = exchange;
     const object = this.writer.find(path);
-    if (isDryRun(exchange)) return this.#answer(exchange, 200, object);
+    if (isDryRun(exchange)) return this.#reply(exchange, 200, object);
     const remaining = this.writer.delete(path, deletionOptions(content, query));
-    if (remaining) return this.#answer(exchange, 200, remaining);
+    if (remaining) return this.#reply(exchange, 200, remaining);
     const { group, resource } = path.definition;
     const details = { name: object.metadata.name, group, kind: resource, uid: object.metadata.uid };
     return {
@@ -153,7 +153,7 @@ export class Routes {
     return this.writer.update(path, document, isDryRun(exchange));
   }
 
-  #answer({ path, query, request }: Exchange, code: number, object: KubeObject): Reply {
+  #reply({ path, query, request }: Exchange, code: number, object: KubeObject): Reply {
     if (path.subresource === 'scale') return { code, body: scaleOf(object) };
     return { code, body: render(object, negotiate(request.headers.accept, query), path.definition) };
   }
@@ -168,7 +168,7 @@ function required(content: Json | undefined): Json {
   throw new ApiError(400, 'the request has no body');
 }
 
-/** DeleteOptions come in the body or, from simple clients, in the query. */
+/** DeleteOptions are in the body or, from simple clients, in the query. */
 function deletionOptions(
   content: Json | undefined,
   query: URLSearchParams,
@@ -209,7 +209,7 @@ function lastLines(text: string, count: string | null): string {
   return lines.slice(Math.max(0, lines.length - Number(count))).join('');
 }
 
-/** Sends what is appended until the client goes or the file is no longer the container's. */
+/** Sends appended data until the client disconnects or the container has another log. */
 async function follow(
   file: string,
   from: number,

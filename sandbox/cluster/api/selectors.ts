@@ -15,7 +15,7 @@ export function parseLabelSelector(text: string): (labels: Labels) => boolean {
   return (labels) => requirements.every((holds) => holds(labels ?? {}));
 }
 
-/** Whether labels satisfy a metav1.LabelSelector; an empty selector matches everything. */
+/** True if labels satisfy a metav1.LabelSelector; an empty selector matches everything. */
 export function matchesSelector(selector: LabelSelector, labels: Labels = {}): boolean {
   const expressions = selector.matchExpressions ?? [];
   return (
@@ -30,7 +30,7 @@ export function matchesSelector(selector: LabelSelector, labels: Labels = {}): b
   );
 }
 
-/** metav1.LabelSelector as `kubectl` and the scale subresource write it: `app=web,tier in (a,b)`. */
+/** Formats a metav1.LabelSelector as `kubectl` and the scale subresource do: `app=web,tier in (a,b)`. */
 export function formatSelector(selector: LabelSelector): string {
   const labels = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
   const expressions = (selector.matchExpressions ?? []).map(({ key, operator, values = [] }) => {
@@ -42,8 +42,8 @@ export function formatSelector(selector: LabelSelector): string {
 }
 
 /**
- * Parses `spec.nodeName=n,status.phase!=Failed`. Only the fields the API server has indexed for the resource
- * are known.
+ * Parses `spec.nodeName=n,status.phase!=Failed`. It accepts the fields that the API server has indexed for the
+ * resource.
  *
  * @throws ApiError 400
  */

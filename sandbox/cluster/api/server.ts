@@ -10,9 +10,9 @@ import type { Reply, Routes } from './routes.js';
 import { ApiError } from './status.js';
 
 const HOST = '127.0.0.1';
-/** Longer than clients keep idle connections, so that it is never the server who closes one under a request. */
+/** Longer than clients keep idle connections, so that the server does not close one during a request. */
 const KEEP_ALIVE_MS = 120_000;
-/** Open to everybody, as `system:public-info-viewer` makes them on a real cluster. */
+/** Served without authentication, as `system:public-info-viewer` allows on a real cluster. */
 const PUBLIC = new Set(['/healthz', '/livez', '/readyz', '/version']);
 const OPENAPI_V2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
@@ -25,7 +25,7 @@ export interface ServerOptions {
   log: Log;
 }
 
-/** The HTTPS face of the cluster. */
+/** The HTTPS server of the cluster. */
 export class ApiServer {
   readonly #options: ServerOptions;
   readonly #server: Server;
@@ -47,7 +47,7 @@ export class ApiServer {
     return `https://${HOST}:${this.#port}`;
   }
 
-  /** Listens on a free port the first time, and on that one ever after. */
+  /** Listens on a free port the first time, and later on the same one. */
   async listen(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
@@ -59,7 +59,7 @@ export class ApiServer {
     this.#port = (this.#server.address() as AddressInfo).port;
   }
 
-  /** Stops listening and cuts every connection. */
+  /** Stops listening and closes every connection. */
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.disconnect();
@@ -83,21 +83,21 @@ export class ApiServer {
   async #route(request: IncomingMessage, response: ServerResponse): Promise<Reply | undefined> {
     const url = new URL(request.url ?? '/', this.url);
     if (!PUBLIC.has(url.pathname)) this.#authenticate(request);
-    this.#options.faults.strike(request.method ?? '', url);
+    this.#options.faults.inject(request.method ?? '', url);
     if (request.method === 'GET' && this.#document(url.pathname, response)) return undefined;
     const path = parseResourcePath(url.pathname);
     if (!path) throw new ApiError(404, 'the server could not find the requested resource');
     return this.#options.routes.handle({ path, query: url.searchParams, request, response });
   }
 
-  /** Answers what is no resource: health, discovery and OpenAPI. */
+  /** Serves health, discovery and OpenAPI. @returns true if the path is one of these */
   #document(pathname: string, response: ServerResponse): boolean {
     if (/^\/(healthz|livez|readyz)(\/|$)/.test(pathname)) {
       response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end('ok');
       return true;
     }
     if (pathname === '/openapi/v2') {
-      // An empty protobuf message is a document without schemas: older kubectl validates nothing against it.
+      // An empty protobuf message is a document without schemas, against which older kubectl validates nothing.
       response.writeHead(200, { 'content-type': OPENAPI_V2 }).end();
       return true;
     }

@@ -1,4 +1,4 @@
-/** metav1.Status: what the API answers in place of an object. */
+/** metav1.Status, the response in place of an object. */
 export interface Status {
   kind: 'Status';
   apiVersion: 'v1';
@@ -37,7 +37,7 @@ const REASONS: Record<number, string> = {
   504: 'Timeout',
 };
 
-/** A failure the API answers with its HTTP code and a Status body; `reason` defaults to the code's usual one. */
+/** A failure that the API reports with an HTTP code and a Status body; `reason` defaults to that of the code. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
 
@@ -65,7 +65,7 @@ export class ApiError extends Error {
   }
 }
 
-/** What an error says about which object: `deployments.apps "web"`. */
+/** The object that an error names: `deployments.apps "web"`. */
 export interface Target {
   group: string;
   resource: string;
@@ -103,7 +103,7 @@ export function expired(message: string): ApiError {
   return new ApiError(410, message, 'Expired');
 }
 
-/** 422 with one cause per field, as `kubectl` prints them. */
+/** 422 with one cause per field, in the form that kubectl prints. */
 export function invalid(target: Target, fields: { field: string; message: string }[]): ApiError {
   const causes = fields.map(({ field, message }) => ({ reason: 'FieldValueInvalid', message, field }));
   const list = fields.map(({ field, message }) => `${field}: ${message}`);

@@ -1,8 +1,8 @@
 import { isObject, type Json, type JsonObject } from './body.js';
 
 /**
- * How lists merge, by field name: the `patchMergeKey` tags of k8s.io/api for what this cluster stores. A list
- * that is not named here is replaced as a whole.
+ * Merge keys of lists, by field name: the `patchMergeKey` tags of k8s.io/api for the stored kinds. A list that is not
+ * named here is replaced as a whole.
  */
 const MERGE_KEYS: Readonly<Record<string, readonly string[]>> = {
   conditions: ['type'],
@@ -24,14 +24,14 @@ const MERGE_KEYS: Readonly<Record<string, readonly string[]>> = {
 const SETS = new Set(['finalizers']);
 
 /**
- * Strategic merge patch: JSON merge patch in which lists of objects merge by key, with the directives
+ * Applies a strategic merge patch: a JSON merge patch in which lists of objects merge by key, with the directives
  * `$patch`, `$retainKeys`, `$setElementOrder/…` and `$deleteFromPrimitiveList/…`. The target is not changed.
  */
 export function strategicPatch(target: Json | undefined, patch: Json): Json {
   return isObject(patch) ? mergeObjects(isObject(target) ? target : {}, patch) : patch;
 }
 
-/** The field that identifies an element of the list, when that list merges by key. */
+/** Field that identifies an element of the list; undefined if the list does not merge by key. */
 export function mergeKeyOf(field: string, ...lists: readonly Json[][]): string | undefined {
   const elements = lists.flat();
   return MERGE_KEYS[field]?.find((key) => elements.every((element) => isObject(element) && key in element));
@@ -112,9 +112,9 @@ function withoutDirectives(object: JsonObject): JsonObject {
 }
 
 /**
- * Server-side apply for one manager: fields it applied before and leaves out now are removed, everything in
- * `next` is set, and what others set stays. Conflicts between managers are not detected: the last one wins, as
- * with `--force-conflicts`.
+ * Server-side apply for one field manager: removes the fields that it applied before and leaves out now, sets everything
+ * in `next`, and keeps the fields of others. It detects no conflicts between managers: the last one wins, as with
+ * `--force-conflicts`.
  */
 export function applyConfiguration(
   live: JsonObject,

@@ -13,7 +13,7 @@ import { formatSelector } from './selectors.js';
 
 type Stored = Kinds[ResourceName];
 
-/** Writes to the store under the API server's rules: validation, defaults, what a client may not set. */
+/** Writes to the store by the API server's rules: validation, defaults, and fields that only the server sets. */
 export class Writer {
   constructor(
     readonly store: Store,
@@ -51,7 +51,7 @@ export class Writer {
     return dryRun ? next : this.store.update(path.definition.resource, next);
   }
 
-  /** @throws ApiError 404, 409 when a precondition does not hold */
+  /** @throws ApiError 404, 409 for a failed precondition */
   delete(
     path: ResourcePath,
     options: DeletionOptions & { preconditions?: Preconditions },
@@ -147,7 +147,7 @@ export function scaleOf(object: KubeObject): JsonObject {
   };
 }
 
-/** Sets the replicas a Scale asks for. @throws ApiError 409 Conflict, 422 */
+/** Sets the replicas of a Scale. @throws ApiError 409 Conflict, 422 */
 export function writeScale(writer: Writer, path: ResourcePath, input: Json, dryRun: boolean): KubeObject {
   const previous = writer.find(path);
   const [spec, metadata] = isObject(input) ? [input['spec'], input['metadata']] : [];

@@ -8,7 +8,7 @@ import { createPod, podsOf } from './pods.js';
 
 const REVISION_LABEL = 'controller-revision-hash';
 
-/** Keeps one pod of each DaemonSet on the one node, replacing it when the template has changed. */
+/** Keeps one pod of each DaemonSet on the only node, and replaces it after a change of the template. */
 export function daemonSetController(store: Store, log: Log): Reconciler {
   const triggers = { daemonsets: self, pods: controllerOf('DaemonSet') };
   return new Reconciler(store, log, triggers, ({ namespace, name }) => {

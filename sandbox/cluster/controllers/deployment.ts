@@ -14,7 +14,7 @@ import type { Store } from '../store.js';
 const HASH_LABEL = 'pod-template-hash';
 const REVISION = 'deployment.kubernetes.io/revision';
 
-/** Keeps one ReplicaSet per pod template of each Deployment and moves replicas from the old ones to the new. */
+/** Keeps one ReplicaSet per pod template of each Deployment and shifts replicas from the old ones to the new. */
 export function deploymentController(store: Store, log: Log): Reconciler {
   const controller = new DeploymentController(store);
   const triggers = { deployments: self, replicasets: controllerOf('Deployment') };
@@ -91,11 +91,11 @@ class DeploymentController {
       },
       status: { replicas: 0 },
     });
-    if (first && set.spec.replicas > 0) this.#tellScaled(deployment, set, 0, set.spec.replicas);
+    if (first && set.spec.replicas > 0) this.#recordScaling(deployment, set, 0, set.spec.replicas);
     return set;
   }
 
-  /** A set that becomes current, by creation or by rolling back to it, gets the next revision number. */
+  /** A set that becomes current, by creation or rollback, gets the next revision number. */
   #setRevision(deployment: Deployment, current: ReplicaSet, old: readonly ReplicaSet[]): void {
     const newest = Math.max(0, ...old.map(revisionOf));
     const revision = String(Math.max(newest + 1, revisionOf(current)));
@@ -112,10 +112,10 @@ class DeploymentController {
     this.store.mutate('replicasets', set, (draft) => {
       draft.spec.replicas = replicas;
     });
-    this.#tellScaled(deployment, set, before, replicas);
+    this.#recordScaling(deployment, set, before, replicas);
   }
 
-  #tellScaled(deployment: Deployment, set: ReplicaSet, from: number, to: number): void {
+  #recordScaling(deployment: Deployment, set: ReplicaSet, from: number, to: number): void {
     const message = `Scaled ${to > from ? 'up' : 'down'} replica set ${set.metadata.name} from ${from} to ${to}`;
     this.#events.normal(deployment, 'ScalingReplicaSet', message);
   }
@@ -141,7 +141,7 @@ function revisionOf(set: ReplicaSet): number {
   return Number(set.metadata.annotations?.[REVISION] ?? 0);
 }
 
-/** The status of a Deployment, as far as `kubectl rollout status` and people read it. */
+/** The fields of a Deployment's status that `kubectl rollout status` and `kubectl get` read. */
 export function deploymentStatus(
   deployment: Deployment,
   current: ReplicaSet | undefined,
@@ -172,7 +172,7 @@ function availability(isAvailable: boolean): Condition {
   return { type: 'Available', status, reason, message };
 }
 
-/** Once complete, later scaling does not make the roll-out progress again. */
+/** A complete rollout stays complete through later scaling. */
 function progress(deployment: Deployment, current: ReplicaSet | undefined, complete: boolean): Condition {
   const old = deployment.status.conditions?.find(({ type }) => type === 'Progressing');
   const name = current?.metadata.name ?? '';
@@ -190,7 +190,7 @@ function progress(deployment: Deployment, current: ReplicaSet | undefined, compl
   };
 }
 
-/** The replicas that ReplicaSets ask for. */
+/** Sum of the specified replicas. */
 export function total(sets: readonly ReplicaSet[]): number {
   return sets.reduce((sum, { spec }) => sum + spec.replicas, 0);
 }
@@ -200,8 +200,8 @@ export function availableOf(sets: readonly ReplicaSet[]): number {
 }
 
 /**
- * How many replicas the new ReplicaSet may have now: all of them, less what would go beyond `maxSurge` while old
- * pods still run (k8s.io/kubernetes deployment/util NewRSNewReplicas).
+ * Replicas that the new ReplicaSet may have now: all of them, except those beyond `maxSurge` while old pods run
+ * (k8s.io/kubernetes deployment/util NewRSNewReplicas).
  */
 export function newReplicasOf(
   deployment: Deployment,
@@ -216,8 +216,8 @@ export function newReplicasOf(
 }
 
 /**
- * Which old ReplicaSets to shrink now, and to what: pods that are not available go first, then available ones
- * as far as `maxUnavailable` lets them (k8s.io/kubernetes deployment/rolling reconcileOldReplicaSets).
+ * Replicas that each old ReplicaSet keeps for now: unavailable pods are removed first, then available ones within
+ * `maxUnavailable` (k8s.io/kubernetes deployment/rolling reconcileOldReplicaSets).
  */
 export function scaleOldTo(
   deployment: Deployment,
@@ -240,7 +240,7 @@ export function scaleOldTo(
   });
 }
 
-/** `maxSurge` rounds up and `maxUnavailable` down; when both come to nothing one pod may be missing. */
+/** `maxSurge` rounds up and `maxUnavailable` down; if both are 0, one pod may be unavailable. */
 function limits(deployment: Deployment): { maxSurge: number; maxUnavailable: number } {
   const { strategy, replicas } = deployment.spec;
   const rolling = 'rollingUpdate' in strategy ? strategy.rollingUpdate : undefined;

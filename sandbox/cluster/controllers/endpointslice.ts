@@ -9,8 +9,8 @@ const SERVICE_LABEL = 'kubernetes.io/service-name';
 const MANAGER_LABEL = 'endpointslice.kubernetes.io/managed-by';
 
 /**
- * Keeps one EndpointSlice per Service with a selector, and the old Endpoints object of the same name. (A real
- * cluster begins another slice after a hundred endpoints.)
+ * Keeps one EndpointSlice per Service with a selector, and the legacy Endpoints object of the same name. (A real
+ * cluster starts another slice after 100 endpoints.)
  */
 export function endpointSliceController(store: Store, log: Log): Reconciler {
   const servicesOf = (pod: Pod): Key[] =>
@@ -51,7 +51,7 @@ function endpointOf(pod: Pod): Endpoint {
   };
 }
 
-/** A target port may be the name of a port of the pod's containers. */
+/** A target port may be the name of a container port. */
 function portOf(port: Service['spec']['ports'][number], pod: Pod | undefined): EndpointPort {
   const { name = '', targetPort, protocol } = port;
   if (typeof targetPort === 'number') return { name, port: targetPort, protocol };

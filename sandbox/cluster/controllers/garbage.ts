@@ -5,11 +5,11 @@ import { findKind, namespacedResources } from '../resources.js';
 import type { Change, Store } from '../store.js';
 import type { Controller } from './reconciler.js';
 
-/** How long Events live, the API server's default (`--event-ttl`). */
+/** Lifetime of Events, the API server's default (`--event-ttl`). */
 const EVENT_TTL_MS = 3_600_000;
 const SWEEP_MS = 60_000;
 
-/** Deletes what an object's deletion leaves behind: the objects it owned, a namespace's content, old Events. */
+/** Deletes the dependents of deleted objects, the content of deleted namespaces, and old Events. */
 export class GarbageCollector implements Controller {
   readonly #store: Store;
   #sweep: NodeJS.Timeout | undefined;
@@ -68,7 +68,7 @@ export class GarbageCollector implements Controller {
     }
   }
 
-  /** `kubectl delete --cascade=foreground`: the owner goes once all it owned is gone. */
+  /** `kubectl delete --cascade=foreground`: the owner is removed after its last dependent. */
   #finishForeground(resource: ResourceName, owner: KubeObject): void {
     if (!owner.metadata.finalizers?.includes(FOREGROUND)) return;
     const dependents = dependentsOf(this.#store, owner);

@@ -2,12 +2,12 @@ import { randomSuffix, controllerReference, isControlledBy, type KubeObject } fr
 import { isReady, type Pod, type PodTemplate, qosClass } from '../objects/pod.js';
 import type { Store } from '../store.js';
 
-/** The pods a workload controls, whatever their state. */
+/** The pods that a workload controls, in any state. */
 export function podsOf(store: Store, owner: KubeObject): Pod[] {
   return store.list('pods', owner.metadata.namespace).filter((pod) => isControlledBy(pod, owner));
 }
 
-/** Creates a pod from a workload's template; its name ends randomly unless one is given. */
+/** Creates a pod from a workload's template; without a given name it gets a random suffix. */
 export function createPod(
   store: Store,
   owner: KubeObject,
@@ -33,10 +33,10 @@ export function createPod(
 }
 
 /**
- * Orders pods by how well they can be spared, the best to delete first: not scheduled, pending, not ready,
- * then the youngest (k8s.io/kubernetes ActivePodsWithRanks, without its spreading over nodes).
+ * Orders pods for deletion: first those not scheduled, then pending, then not ready, then the youngest
+ * (k8s.io/kubernetes ActivePodsWithRanks, without the ranks of nodes).
  */
-export function byDispensability(a: Pod, b: Pod): number {
+export function byDeletionOrder(a: Pod, b: Pod): number {
   return (
     rank(a.spec.nodeName !== undefined, b.spec.nodeName !== undefined) ||
     rank(a.status.phase === 'Running', b.status.phase === 'Running') ||

@@ -3,29 +3,29 @@ import type { Kinds, ResourceName } from '../objects/kinds.js';
 import type { KubeObject } from '../objects/meta.js';
 import type { Store } from '../store.js';
 
-/** Receives one line per thing worth telling a person: nothing goes wrong silently. */
+/** Receives one line per error. */
 export type Log = (line: string) => void;
 
 const RETRY_MS = 1000;
 
-/** The object a reconciler has to look at again. */
+/** The object to reconcile. */
 export interface Key {
   namespace: string;
   name: string;
 }
 
-/** For each resource: which objects need another look when one of that resource has changed. */
+/** By resource: the objects to reconcile after a change to an object of that resource. */
 export type Triggers = { [R in ResourceName]?: (object: Kinds[R]) => Key[] };
 
-/** What runs while the cluster does. */
+/** A part of the cluster that runs from start to stop. */
 export interface Controller {
   start(): void;
   stop(): void;
 }
 
 /**
- * Calls `reconcile` for every object whose surroundings have changed: level-triggered, many changes in one turn
- * make one call, a failure is tried again. `reconcile` may return the seconds after which to look again.
+ * Calls `reconcile` for every object that a change triggers. It is level-triggered: several changes in one turn of the
+ * event loop cause one call, and a failure is retried. `reconcile` may return the seconds until its next call.
  */
 export class Reconciler implements Controller {
   readonly #pending = new Map<string, Key>();
@@ -99,7 +99,7 @@ export function self({ metadata }: KubeObject): Key[] {
   return [{ namespace: metadata.namespace ?? '', name: metadata.name }];
 }
 
-/** Makes a trigger: the object's controlling owner, when that is of the given kind. */
+/** Returns a trigger for the object's controlling owner, if that has the given kind. */
 export function controllerOf(kind: string): (object: KubeObject) => Key[] {
   return ({ metadata }) => {
     const owner = metadata.ownerReferences?.find((ref) => ref.controller === true && ref.kind === kind);

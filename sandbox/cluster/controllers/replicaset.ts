@@ -4,9 +4,9 @@ import { type Log, controllerOf, Reconciler, self, type Key } from './reconciler
 import type { ReplicaSet } from '../objects/apps.js';
 import { isActive, isAvailable, isReady, type Pod } from '../objects/pod.js';
 import type { Store } from '../store.js';
-import { byDispensability, createPod, podsOf } from './pods.js';
+import { byDeletionOrder, createPod, podsOf } from './pods.js';
 
-/** Keeps as many pods of each ReplicaSet as it asks for. */
+/** Keeps the specified number of pods of each ReplicaSet. */
 export function replicaSetController(store: Store, log: Log): Reconciler {
   const events = new EventRecorder(store, 'replicaset-controller');
   const triggers = { replicasets: self, pods: controllerOf('ReplicaSet') };
@@ -25,7 +25,7 @@ function adjust(store: Store, events: EventRecorder, set: ReplicaSet, pods: Pod[
     const pod = createPod(store, set, set.spec.template);
     events.normal(set, 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
   }
-  for (const pod of pods.toSorted(byDispensability).slice(0, Math.max(0, surplus))) {
+  for (const pod of pods.toSorted(byDeletionOrder).slice(0, Math.max(0, surplus))) {
     deleteObject(store, 'pods', pod);
     events.normal(set, 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`);
   }

@@ -4,8 +4,8 @@ import { setCondition } from '../objects/meta.js';
 import type { Store } from '../store.js';
 
 /**
- * Binds every pod to the one node, unless that is cordoned. Requests are not weighed against the node's size: a
- * demo must also run on a small machine.
+ * Binds every pod to the only node, unless that is cordoned. It does not compare requests with the node's capacity, so
+ * that the demo runs on a small machine, too.
  */
 export function scheduler(store: Store, log: Log, nodeName: string): Reconciler {
   const events = new EventRecorder(store, 'default-scheduler');
@@ -22,12 +22,12 @@ export function scheduler(store: Store, log: Log, nodeName: string): Reconciler 
     const message = '0/1 nodes are available: 1 node(s) were unschedulable.';
     store.mutate('pods', pod, (draft) => {
       if (!cordoned) draft.spec.nodeName = nodeName;
-      const verdict = cordoned ? { reason: 'Unschedulable', message } : {};
+      const outcome = cordoned ? { reason: 'Unschedulable', message } : {};
       const status = cordoned ? 'False' : 'True';
       draft.status.conditions = setCondition(draft.status.conditions, {
         type: 'PodScheduled',
         status,
-        ...verdict,
+        ...outcome,
       });
     });
     if (cordoned) events.warning(pod, 'FailedScheduling', message);

@@ -22,9 +22,8 @@ export interface CpuLimits {
 export type CpuEnforcement = 'cgroup1' | 'cgroup2' | 'none';
 
 /**
- * A tree of cgroups of our own, below `<mount>/NAME` in cgroup2 and, where the cpu controller lives in a v1
- * hierarchy, there as well. Nothing outside NAME is ever touched, but for the list of controllers that cgroup2's
- * root hands down.
+ * A tree of cgroups below `<mount>/NAME` in cgroup2 and, if the cpu controller is in a v1 hierarchy, there as well.
+ * Outside of NAME it changes nothing but `cgroup.subtree_control` of cgroup2's root.
  */
 export class CgroupTree {
   readonly #unified: string;
@@ -42,15 +41,15 @@ export class CgroupTree {
     }
     this.#unified = path.join(unified, name);
     this.#cpu = cpu === undefined ? undefined : path.join(cpu, name);
-    this.enforcement = cpu !== undefined ? 'cgroup1' : handDownCpu(unified) ? 'cgroup2' : 'none';
+    this.enforcement = cpu !== undefined ? 'cgroup1' : enableCpu(unified) ? 'cgroup2' : 'none';
   }
 
-  /** Makes the root of the tree. @throws KernscaleError `CGROUP_FORBIDDEN` */
-  plant(): void {
+  /** Creates the roots of the tree. @throws KernscaleError `CGROUP_FORBIDDEN` */
+  createRoots(): void {
     try {
       for (const root of this.roots) mkdirSync(root);
     } catch (cause) {
-      const message = 'cannot make cgroups; run as root, where they are mounted for writing';
+      const message = 'cannot create cgroups; run as root, with cgroups mounted read-write';
       throw new KernscaleError('CGROUP_FORBIDDEN', message, { cause });
     }
   }
@@ -64,15 +63,15 @@ export class CgroupTree {
     return path.join(this.#unified, relative);
   }
 
-  /** The files a process writes itself into to be in that cgroup, one per hierarchy. */
-  entrances(relative: string): string[] {
+  /** The cgroup.procs files that a process writes to in order to enter the cgroup, one per hierarchy. */
+  procsFiles(relative: string): string[] {
     return this.roots.map((root) => path.join(root, relative, 'cgroup.procs'));
   }
 
-  /** Makes a cgroup and those above it. */
+  /** Creates a cgroup and its parents. */
   create(relative: string): void {
     for (const root of this.roots) mkdirSync(path.join(root, relative), { recursive: true });
-    if (this.enforcement === 'cgroup2') this.#handDown(relative);
+    if (this.enforcement === 'cgroup2') this.#delegateCpu(relative);
   }
 
   /** Sets shares and quota as the kubelet computes them (pkg/kubelet/cm MilliCPUToShares, MilliCPUToQuota). */
@@ -96,13 +95,13 @@ export class CgroupTree {
     killCgroup(this.directory(relative));
   }
 
-  /** Removes a cgroup with everything below it, once its processes are gone. */
+  /** Removes a cgroup and its descendants once their processes are gone. */
   async remove(relative: string): Promise<void> {
     for (const root of this.roots) await removeTree(path.join(root, relative));
   }
 
-  /** Controllers of cgroup2 reach a cgroup only where each one above hands them down. */
-  #handDown(relative: string): void {
+  /** A cgroup2 has the cpu controller only if each of its parents delegates it. */
+  #delegateCpu(relative: string): void {
     const parts = relative.split('/').slice(0, -1);
     for (const depth of [...parts.keys(), parts.length]) {
       const directory = this.directory(parts.slice(0, depth).join('/'));
@@ -111,23 +110,23 @@ export class CgroupTree {
   }
 }
 
-/** The kubelet's path of a pod below its root, in the names its systemd cgroup driver gives, nested as kind does. */
+/** Path of a pod below the tree's root, named as by the kubelet's systemd cgroup driver and nested as in kind. */
 export function podPath(qos: QosClass, uid: string): string {
   return `${qosPath(qos)}/${sliceOf(qos)}-pod${uid.replaceAll('-', '_')}.slice`;
 }
 
-/** The slice of a class of pods; Guaranteed ones are directly below all pods'. */
+/** The slice of a QoS class; that of Guaranteed pods is the slice of all pods. */
 export function qosPath(qos: QosClass): string {
   const all = 'kubelet.slice/kubelet-kubepods.slice';
   return qos === 'Guaranteed' ? all : `${all}/${sliceOf(qos)}.slice`;
 }
 
-/** The kubelet's cgroups above all pods, from the outermost: they weigh as much as the node has CPUs. */
-export function wholeNode(): string[] {
+/** The cgroups above all pods, outermost first. */
+export function nodeCgroups(): string[] {
   return ['kubelet.slice', 'kubelet.slice/kubelet-kubepods.slice'];
 }
 
-/** containerd's scope of a container, by its 64 hexadecimal digits. */
+/** containerd's scope of a container; its id has 64 hexadecimal digits. */
 export function containerScope(id: string): string {
   return `cri-containerd-${id}.scope`;
 }
@@ -136,12 +135,12 @@ function sliceOf(qos: QosClass): string {
   return qos === 'Guaranteed' ? 'kubelet-kubepods' : `kubelet-kubepods-${qos.toLowerCase()}`;
 }
 
-/** cpu.shares 2…262144 to cpu.weight 1…10000, the OCI conversion that containerd uses. */
+/** Converts cpu.shares 2…262144 to cpu.weight 1…10000, as containerd does. */
 function weightOf(shares: number): number {
   return 1 + Math.floor(((shares - 2) * 9999) / 262_142);
 }
 
-function handDownCpu(mount: string): boolean {
+function enableCpu(mount: string): boolean {
   const file = path.join(mount, 'cgroup.subtree_control');
   if (readFileSync(file, 'utf8').split(/\s/).includes('cpu')) return true;
   try {
@@ -152,7 +151,7 @@ function handDownCpu(mount: string): boolean {
   }
 }
 
-/** SIGKILLs every process below a cgroup directory; a cgroup that is gone has none. */
+/** SIGKILLs every process below a cgroup directory, if it still exists. */
 export function killCgroup(directory: string): void {
   if (existsSync(path.join(directory, 'cgroup.kill'))) {
     unlessGone(() => {
@@ -164,7 +163,7 @@ export function killCgroup(directory: string): void {
   for (const pid of processesIn(directory)) unlessGone(() => process.kill(pid, 'SIGKILL'));
 }
 
-/** Somebody else may have removed the cgroup or ended the process meanwhile. */
+/** Ignores that the cgroup or the process is gone already. */
 function unlessGone(action: () => void): void {
   try {
     action();
@@ -175,7 +174,7 @@ function unlessGone(action: () => void): void {
 
 /** Removes a cgroup directory bottom-up, waiting for killed processes to leave it. */
 export async function removeTree(directory: string): Promise<void> {
-  if (!existsSync(directory)) return; // a read-only hierarchy has another error for it than ENOENT
+  if (!existsSync(directory)) return; // in a read-only hierarchy the error is not ENOENT
   for (const child of childrenOf(directory)) await removeTree(child);
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -199,7 +198,7 @@ function childrenOf(directory: string): string[] {
   }
 }
 
-/** The processes directly in a cgroup; none when it is gone. */
+/** The processes directly in a cgroup; none if it is gone. */
 export function processesIn(directory: string): number[] {
   try {
     return readFileSync(path.join(directory, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
@@ -210,9 +209,9 @@ export function processesIn(directory: string): number[] {
 }
 
 export interface CgroupMounts {
-  /** Where the cgroup2 hierarchy is mounted. */
+  /** Mount point of the cgroup2 hierarchy. */
   unified: string | undefined;
-  /** Where a cgroup v1 hierarchy with the cpu controller is mounted. */
+  /** Mount point of a cgroup v1 hierarchy with the cpu controller. */
   cpu: string | undefined;
 }
 
@@ -234,7 +233,7 @@ export function cgroupMounts(): CgroupMounts {
   return parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
 }
 
-/** mountinfo writes a space in a path as `\\040`. */
+/** In mountinfo a space in a path is `\\040`. */
 function unescapeOctal(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 8)),

@@ -10,12 +10,12 @@ import { StartError } from './environment.js';
 import { launch, type Exit, type Launched } from './launch.js';
 import { runProbe, type ProbeResult, type ProbeTarget } from './probe.js';
 
-/** The kubelet's: the first restart at once, then 10 s, doubled up to 5 min, forgotten after 10 min of running. */
+/** As the kubelet: the first restart at once, then after 10 s, doubled up to 5 min, reset after a run of 10 min. */
 const FIRST_BACKOFF_SECONDS = 10;
 const MAX_BACKOFF_SECONDS = 300;
 const HEALTHY_SECONDS = 600;
 
-/** What a container needs of its pod. */
+/** The pod as its containers see it. */
 export interface ContainerHost {
   tree: CgroupTree;
   /** The pod's cgroup, relative to the tree. */
@@ -23,13 +23,13 @@ export interface ContainerHost {
   address: string;
   logDirectory: string;
   restartPolicy: 'Always' | 'OnFailure' | 'Never';
-  /** Program and arguments, environment and directory. @throws StartError */
+  /** Returns command, environment and working directory. @throws StartError */
   prepare(container: Container): { command: string[]; env: Record<string, string>; cwd: string };
   changed: () => void;
   event: (type: 'Normal' | 'Warning', reason: string, message: string) => void;
 }
 
-/** One container of a pod: runs its process, restarts it with back-off, probes it, and knows its status. */
+/** One container of a pod: runs its process, restarts it with back-off, probes it, and reports its status. */
 export class ContainerRunner {
   readonly #host: ContainerHost;
   readonly #stop = new AbortController();
@@ -44,7 +44,7 @@ export class ContainerRunner {
   constructor(
     host: ContainerHost,
     readonly container: Container,
-    /** Init containers are done when they succeed, and have no probes. */
+    /** Init containers are not restarted after success, and have no probes. */
     readonly isInit = false,
   ) {
     this.#host = host;
@@ -65,13 +65,13 @@ export class ContainerRunner {
     };
   }
 
-  /** The file with the output of the container's present run, or of the one before. */
+  /** Path of the log of the current or previous run. */
   logPath(previous = false): string | undefined {
     const run = this.#starts - (previous ? 2 : 1);
     return run < 0 ? undefined : this.#logOfRun(run);
   }
 
-  /** Runs the container until it is stopped or has ended for good. */
+  /** Runs the container until it is stopped or must not restart. */
   async run(): Promise<void> {
     let backoff = 0;
     while (!this.#isStopping()) {
@@ -92,8 +92,8 @@ export class ContainerRunner {
     this.#process.kill('SIGTERM');
   }
 
-  /** Shows the container waiting because the pod's init containers are not done. */
-  await(reason: string): void {
+  /** Reports the container as waiting for the pod's init containers. */
+  showWaiting(reason: string): void {
     this.#state = { waiting: { reason } };
   }
 
@@ -111,7 +111,7 @@ export class ContainerRunner {
     return restartPolicy === 'OnFailure' ? exitCode !== 0 : restartPolicy === 'Always';
   }
 
-  /** Runs the process once. @returns its end, or undefined when it could not be started */
+  /** Runs the process once. @returns undefined if it cannot start */
   async #runOnce(): Promise<Exit | undefined> {
     const { tree, cgroup } = this.#host;
     const id = randomBytes(32).toString('hex');
@@ -122,7 +122,7 @@ export class ContainerRunner {
       tree.limit(scope, cpuOf(this.container));
       this.#process = await launch({
         ...plan,
-        entrances: tree.entrances(scope),
+        procsFiles: tree.procsFiles(scope),
         logPath: this.#logOfRun(this.#starts),
       });
     } catch (error) {
@@ -206,7 +206,7 @@ export class ContainerRunner {
     ]);
   }
 
-  /** The other probes wait until the startup probe has passed once. */
+  /** Waits until the startup probe has passed once; the other probes start then. */
   async #passStartup(target: ProbeTarget, signal: AbortSignal): Promise<boolean> {
     const done = new AbortController();
     const onChange = (ok: boolean): void => {
@@ -249,8 +249,8 @@ export class ContainerRunner {
 
   async #execute(scope: string, command: readonly string[], timeoutSeconds: number): Promise<ProbeResult> {
     const plan = this.#host.prepare({ ...this.container, command: [...command], args: [] });
-    const entrances = this.#host.tree.entrances(scope);
-    const running = await launch({ ...plan, entrances, logPath: this.#logOfRun(this.#starts - 1) });
+    const procsFiles = this.#host.tree.procsFiles(scope);
+    const running = await launch({ ...plan, procsFiles, logPath: this.#logOfRun(this.#starts - 1) });
     const timer = setTimeout(() => {
       running.kill('SIGKILL');
     }, timeoutSeconds * 1000);
@@ -260,7 +260,7 @@ export class ContainerRunner {
   }
 }
 
-/** CPU of a container from its resources, in cores. */
+/** CPU request and limit of a container, in cores. */
 export function cpuOf({ resources: { requests, limits } }: Container): CpuLimits {
   const limit = limits?.['cpu'];
   return {

@@ -4,10 +4,10 @@ import type { Container, EnvironmentVariable, Pod } from '../objects/pod.js';
 import type { Service } from '../objects/service.js';
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-/** What a container writes is on the node's disk; this machine's /tmp may be in memory, as Debian has it since 13. */
+/** On disk, as a container's files are; /tmp may be in memory, as in Debian 13. */
 const TMPDIR = '/var/tmp';
 
-/** Why a container cannot be started, in the kubelet's words: the reason it waits with. */
+/** A container cannot start; `reason` is the one in its waiting state, as the kubelet names it. */
 export class StartError extends Error {
   override readonly name = 'StartError';
 
@@ -23,8 +23,8 @@ export class StartError extends Error {
 type Variables = Record<string, string>;
 
 /**
- * A container's environment: service links, then its own variables with downward API fields and `$(NAME)`
- * references resolved.
+ * Environment of a container: service links, then its own variables with downward API fields and `$(NAME)` references
+ * resolved.
  *
  * @throws StartError for a source that is not supported
  */
@@ -39,7 +39,7 @@ export function environmentOf(pod: Pod, container: Container, services: readonly
   return result;
 }
 
-/** The variables by which a pod finds the Services that existed before it (kubernetes.io, "Service", env). */
+/** Environment variables for the Services that are older than the pod (kubernetes.io, "Service"). */
 export function serviceLinks(services: readonly Service[]): Variables {
   const links: Variables = {};
   for (const { metadata, spec } of services) {
@@ -62,7 +62,7 @@ export function serviceLinks(services: readonly Service[]): Variables {
   return links;
 }
 
-/** `$(NAME)` becomes the variable's value, `$$(NAME)` the text `$(NAME)`, an unknown name stays as it is. */
+/** Replaces `$(NAME)` by the variable's value and `$$(NAME)` by `$(NAME)`; unknown names stay. */
 export function expand(text: string, variables: Readonly<Variables>): string {
   return text.replace(/\$\$|\$\(([^)]*)\)/g, (match, name: string | undefined) =>
     name === undefined ? '$' : (variables[name] ?? match),
@@ -70,10 +70,10 @@ export function expand(text: string, variables: Readonly<Variables>): string {
 }
 
 /**
- * A container's command with its program as a path on this machine. The image is a directory that plays the
- * root file system while the program is looked up, and no longer.
+ * Command of a container, with the program as a path on this machine: the program is looked up in the image's
+ * directory, but does not run in a root file system of its own.
  *
- * @throws StartError when there is no such image, command or program
+ * @throws StartError without such an image, command or program
  */
 export function commandOf(
   container: Container,
@@ -82,13 +82,16 @@ export function commandOf(
 ): string[] {
   const { image, name, command = [], args = [] } = container;
   if (imageDirectory === undefined) {
-    throw new StartError('ErrImagePull', `failed to pull image "${image}": no directory plays this image`);
+    throw new StartError(
+      'ErrImagePull',
+      `failed to pull image "${image}": the stand-in cluster has no such image`,
+    );
   }
   const [program, ...rest] = [...command, ...args].map((word) => expand(word, env));
   if (program === undefined || command.length === 0) {
     throw new StartError(
       'CreateContainerError',
-      `container "${name}" has no command, and images have no entrypoint`,
+      `container "${name}" has no command, and images of the stand-in cluster have no entrypoint`,
     );
   }
   const candidates = program.includes('/')

@@ -7,7 +7,7 @@ import type { Controller, Log } from '../controllers/reconciler.js';
 import { timestamp } from '../objects/meta.js';
 import { isFinished, type Container, type Pod, qosClass } from '../objects/pod.js';
 import type { Change, Store } from '../store.js';
-import { qosPath, wholeNode, type CgroupTree } from './cgroup.js';
+import { nodeCgroups, qosPath, type CgroupTree } from './cgroup.js';
 import { cpuOf } from './container.js';
 import { commandOf, environmentOf } from './environment.js';
 import { describeNode } from './node.js';
@@ -17,9 +17,9 @@ const HOST_ADDRESS = '127.0.0.1';
 const LEASE_NAMESPACE = 'kube-node-lease';
 const LEASE_SECONDS = 40;
 const HEARTBEAT_MS = 10_000;
-/** A node has its CPUs to itself: what else runs on this machine must not pass for demand of the pods. */
-const PRECEDENCE = 10;
-/** The classes of pods that have a cgroup in common. */
+/** Weight of the pods over everything else on this machine, whose CPU use must not look like demand of the pods. */
+const CPU_PRECEDENCE = 10;
+/** QoS classes with a cgroup of their own. */
 const SHARED = ['Burstable', 'BestEffort'] as const;
 
 export interface KubeletOptions {
@@ -28,12 +28,12 @@ export interface KubeletOptions {
   nodeName: string;
   tree: CgroupTree;
   podAddresses: AddressPool;
-  /** Directories that play images, by image name. */
+  /** By image name: the directory in which a container's program is looked up. */
   images: Readonly<Record<string, string>>;
   logRoot: string;
 }
 
-/** Runs the pods bound to the node, reports their status, and removes them when they are deleted. */
+/** Runs the pods bound to the node, reports their status, and ends deleted ones. */
 export class Kubelet implements Controller {
   readonly #options: KubeletOptions;
   readonly #events: EventRecorder;
@@ -50,17 +50,17 @@ export class Kubelet implements Controller {
   start(): void {
     const { store, nodeName, tree } = this.#options;
     const cpus = os.cpus().length;
-    for (const cgroup of wholeNode()) {
+    for (const cgroup of nodeCgroups()) {
       tree.create(cgroup);
       tree.limit(cgroup, { request: cpus, limit: undefined });
     }
-    tree.limit('', { request: cpus * PRECEDENCE, limit: undefined });
+    tree.limit('', { request: cpus * CPU_PRECEDENCE, limit: undefined });
     for (const qos of SHARED) tree.create(qosPath(qos));
     this.#shareCpu();
     store.create('nodes', describeNode(nodeName, HOST_ADDRESS));
-    this.#beat();
+    this.#renewLease();
     this.#heartbeat = setInterval(() => {
-      this.#beat();
+      this.#renewLease();
     }, HEARTBEAT_MS).unref();
     this.#unsubscribe = store.subscribe((change) => {
       if (change.resource === 'pods') this.#handle(change as Change<'pods'>);
@@ -73,12 +73,12 @@ export class Kubelet implements Controller {
     clearInterval(this.#heartbeat);
   }
 
-  /** Kills every pod; resolves when their processes and cgroups are gone. */
+  /** Kills every pod and waits until their processes and cgroups are gone. */
   async killAll(): Promise<void> {
     await Promise.all([...this.#runners.values()].map((runner) => runner.stop(0)));
   }
 
-  /** The file with a container's output, while its pod exists. */
+  /** Path of a container's log; undefined once its pod is gone. */
   logPath(pod: Pod, container: string, previous: boolean): string | undefined {
     return this.#runners.get(pod.metadata.uid)?.logPath(container, previous);
   }
@@ -127,7 +127,7 @@ export class Kubelet implements Controller {
         this.#shareCpu();
       },
       (error: unknown) => {
-        this.#options.log(`kubelet: cannot end pod ${pod.metadata.name}: ${errorMessage(error)}`);
+        this.#options.log(`kubelet: cannot stop pod ${pod.metadata.name}: ${errorMessage(error)}`);
       },
     );
   }
@@ -148,7 +148,7 @@ export class Kubelet implements Controller {
     return { command, env, cwd: path.join(root ?? '/', container.workingDir ?? '') };
   };
 
-  /** All Burstable pods together weigh what they request; BestEffort ones get the least there is. */
+  /** All Burstable pods together have the weight of their requests, BestEffort pods the smallest weight. */
   #shareCpu(): void {
     if (this.#stopped) return;
     const { store, tree } = this.#options;
@@ -159,8 +159,8 @@ export class Kubelet implements Controller {
     }
   }
 
-  /** Renews the node's lease, as the kubelet tells that it lives. */
-  #beat(): void {
+  /** Renews the node's lease, the kubelet's heartbeat. */
+  #renewLease(): void {
     const { store, nodeName } = this.#options;
     const renewTime = timestamp().replace('Z', '.000000Z');
     const spec = { holderIdentity: nodeName, leaseDurationSeconds: LEASE_SECONDS, renewTime };

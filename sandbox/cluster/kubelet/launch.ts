@@ -4,8 +4,8 @@ import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 
 /**
- * Runs before the workload and in its place: makes sure the cluster's process is still there to send the
- * parent-death signal, enters the cgroups, becomes the command. Descriptor 3 closes when that is done.
+ * Runs before the command, in the same process: checks that the cluster's process, whose death must kill it, still
+ * lives; enters the cgroups; executes the command. Descriptor 3 closes at that moment.
  */
 const SCRIPT = `
 [ "$PPID" = "$1" ] || exit 1
@@ -16,37 +16,36 @@ exec "$@" 3>&-
 `;
 
 export interface Launch {
-  /** The cgroup.procs files to enter. */
-  entrances: readonly string[];
+  /** The cgroup.procs files of the cgroups to enter. */
+  procsFiles: readonly string[];
   /** An absolute path and its arguments. */
   command: readonly string[];
   env: Readonly<Record<string, string>>;
   cwd: string;
-  /** Where standard output and error are appended. */
+  /** Receives standard output and error. */
   logPath: string;
 }
 
 export interface Launched {
   pid: number;
-  /** Resolves when the process has ended. */
   exited: Promise<Exit>;
   kill(signal: NodeJS.Signals): void;
 }
 
-/** A process' end as a container runtime reports it: 128 + the signal's number when a signal ended it. */
+/** Exit as a container runtime reports it: the code is 128 + the number of a signal that ended the process. */
 export interface Exit {
   exitCode: number;
   signal: number | undefined;
 }
 
 /**
- * Starts a process and resolves once it runs its command. It is in its cgroups before its first instruction, it
- * dies with this process even by SIGKILL (`setpriv` of util-linux), and Ctrl-C in our terminal does not reach it.
+ * Starts a process and resolves once it executes its command. It is in its cgroups from the first instruction, the
+ * kernel kills it when this process dies (`setpriv` of util-linux), and Ctrl-C on the terminal does not reach it.
  *
- * @throws the spawn's error when it cannot be started
+ * @throws the error of the spawn
  */
-export async function launch({ entrances, command, env, cwd, logPath }: Launch): Promise<Launched> {
-  const script = ['/bin/sh', '-c', SCRIPT, 'sh', String(process.pid), ...entrances, '--', ...command];
+export async function launch({ procsFiles, command, env, cwd, logPath }: Launch): Promise<Launched> {
+  const script = ['/bin/sh', '-c', SCRIPT, 'sh', String(process.pid), ...procsFiles, '--', ...command];
   const log = openSync(logPath, 'a', 0o640);
   try {
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...script], {

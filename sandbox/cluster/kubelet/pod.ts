@@ -14,7 +14,6 @@ export type Prepare = (pod: Pod, container: Container) => ReturnType<ContainerHo
 
 export interface PodOptions {
   tree: CgroupTree;
-  /** The pod's own address. */
   address: string;
   hostAddress: string;
   logRoot: string;
@@ -46,7 +45,7 @@ export class PodRunner {
       (container) => new ContainerRunner(this.#host(true), container, true),
     );
     this.#runners = containers.map((container) => new ContainerRunner(this.#host(false), container));
-    if (initContainers.length > 0) for (const runner of this.#runners) runner.await('PodInitializing');
+    if (initContainers.length > 0) for (const runner of this.#runners) runner.showWaiting('PodInitializing');
   }
 
   get address(): string {
@@ -58,7 +57,7 @@ export class PodRunner {
     return path.join(this.#options.logRoot, `${namespace}_${name}_${uid}`);
   }
 
-  /** The file with a container's output, or with that of its run before; undefined when there is none. */
+  /** Path of the log of a container's current or previous run. */
   logPath(container: string, previous: boolean): string | undefined {
     const runner = [...this.#runners, ...this.#initRunners].find((one) => one.container.name === container);
     return runner?.logPath(previous);
@@ -73,8 +72,8 @@ export class PodRunner {
   }
 
   /**
-   * Ends the pod: SIGTERM, SIGKILL after the grace period, and its cgroup is gone when this resolves. Called
-   * again, it shortens the grace period to nothing if that is asked for.
+   * Stops the pod: sends SIGTERM, then SIGKILL after the grace period, and removes its cgroup. A second call with a
+   * grace period of 0 kills it at once.
    */
   async stop(graceSeconds: number): Promise<void> {
     if (graceSeconds === 0) this.#killNow.abort();
@@ -88,7 +87,7 @@ export class PodRunner {
     await this.#options.tree.remove(this.cgroup);
   }
 
-  /** The pod's status, given the one before (for the times at which conditions last changed). */
+  /** The pod's status; conditions that have not changed keep their transition times from `before`. */
   status(before: PodStatus): PodStatus {
     const { address: podIP, hostAddress: hostIP } = this.#options;
     return {
@@ -123,14 +122,14 @@ export class PodRunner {
     this.#options.changed();
   }
 
-  /** The pause process that holds a real pod's namespaces: it sleeps in a scope beside the containers'. */
+  /** Starts the pause process, which sleeps in a scope beside the containers'. */
   async #startSandbox(): Promise<Launched> {
     const { tree } = this.#options;
     const scope = `${this.cgroup}/${containerScope(randomBytes(32).toString('hex'))}`;
     tree.create(scope);
     tree.limit(scope, { request: 0, limit: undefined });
     return launch({
-      entrances: tree.entrances(scope),
+      procsFiles: tree.procsFiles(scope),
       command: ['/bin/sleep', 'infinity'],
       env: {},
       cwd: '/',
@@ -138,7 +137,7 @@ export class PodRunner {
     });
   }
 
-  /** More than once, for the process that was just being started the first time. */
+  /** Repeats the kill, because a process may have been starting during the first. */
   async #killUntilEnded(): Promise<void> {
     const kill = (): void => {
       this.#options.tree.kill(this.cgroup);
@@ -173,16 +172,16 @@ export class PodRunner {
       .filter(({ status }) => !status.ready)
       .map(({ container }) => container.name);
     const ready = unready.length === 0;
-    const why = {
+    const unreadyReason = {
       reason: 'ContainersNotReady',
       message: `containers with unready status: [${unready.join(' ')}]`,
     };
-    const because = ready ? {} : why;
+    const reason = ready ? {} : unreadyReason;
     const next: Condition[] = [
       { type: 'PodReadyToStartContainers', status: 'True' },
       { type: 'Initialized', status: this.#initialized || this.#initRunners.length === 0 ? 'True' : 'False' },
-      { type: 'Ready', status: ready ? 'True' : 'False', ...because },
-      { type: 'ContainersReady', status: ready ? 'True' : 'False', ...because },
+      { type: 'Ready', status: ready ? 'True' : 'False', ...reason },
+      { type: 'ContainersReady', status: ready ? 'True' : 'False', ...reason },
     ];
     return next.reduce(setCondition, before);
   }
@@ -203,7 +202,7 @@ export class PodRunner {
   }
 }
 
-/** A pod's CPU: what its containers have together; no limit when one of them has none. */
+/** CPU of all containers together; without a limit if one of them has none. */
 export function sumOf(all: readonly CpuLimits[]): CpuLimits {
   const limits = all.flatMap(({ limit }) => limit ?? []);
   return {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage } from '../../../common/errors.js';
 import type { Container, Probe } from '../objects/pod.js';
 
-/** Whether a check passed, and what to tell when it did not. */
+/** Outcome of one check; `message` is for a failed one. */
 export interface ProbeResult {
   ok: boolean;
   message: string;
@@ -19,8 +19,8 @@ export interface ProbeTarget {
 }
 
 /**
- * Checks again and again until aborted. `onChange` hears of every change of verdict after the thresholds, and
- * `onFailure` of every single failure.
+ * Probes until aborted. Calls `onChange` when the result changes according to the thresholds, and `onFailure` after
+ * every failed check.
  */
 export async function runProbe(
   probe: Probe,
@@ -32,7 +32,7 @@ export async function runProbe(
     sleep(seconds * 1000, true, { signal, ref: false }).catch(() => false);
   let successes = 0;
   let failures = 0;
-  let verdict: boolean | undefined;
+  let healthy: boolean | undefined;
   for (let live = await pause(probe.initialDelaySeconds); live; live = await pause(probe.periodSeconds)) {
     const result = await check(probe, target);
     if (signal.aborted) return;
@@ -40,9 +40,9 @@ export async function runProbe(
     successes = result.ok ? successes + 1 : 0;
     failures = result.ok ? 0 : failures + 1;
     const decided = result.ok ? successes >= probe.successThreshold : failures >= probe.failureThreshold;
-    if (!decided || result.ok === verdict) continue;
-    verdict = result.ok;
-    listeners.onChange(verdict);
+    if (!decided || result.ok === healthy) continue;
+    healthy = result.ok;
+    listeners.onChange(healthy);
   }
 }
 
@@ -58,7 +58,7 @@ async function check(probe: Probe, target: ProbeTarget): Promise<ProbeResult> {
   }
 }
 
-/** Any status from 200 to 399 is success, as for the kubelet. */
+/** A status from 200 to 399 is success, as for the kubelet. */
 function checkHttp(
   { path, port, scheme }: NonNullable<Probe['httpGet']>,
   { container, address }: ProbeTarget,

@@ -40,7 +40,7 @@ export interface OwnerReference {
   blockOwnerDeletion?: boolean;
 }
 
-/** metav1.ObjectMeta as stored: the server has filled in what it owns. Times are RFC 3339, in UTC. */
+/** metav1.ObjectMeta as stored, with the fields that the server sets. Times are RFC 3339, in UTC. */
 export interface ObjectMeta {
   name: string;
   namespace?: string;
@@ -74,15 +74,15 @@ export interface Condition {
   lastUpdateTime?: string;
 }
 
-/** An object a controller is about to create; the store adds the rest of its metadata. */
+/** A new object; the store adds the rest of its metadata. */
 export type Draft<T extends KubeObject> = Omit<T, 'metadata'> & { metadata: Partial<ObjectMeta> };
 
-/** The current time as metav1.Time writes it, in whole seconds. */
+/** A time as metav1.Time formats it, in whole seconds; now by default. */
 export function timestamp(milliseconds = Date.now()): string {
   return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-/** A reference that makes `owner` the managing controller of another object. */
+/** Reference that makes `owner` the managing controller of another object. */
 export function controllerReference(owner: KubeObject): OwnerReference {
   return {
     apiVersion: owner.apiVersion,
@@ -102,7 +102,7 @@ export function isControlledBy(object: KubeObject, owner: KubeObject): boolean {
   );
 }
 
-/** Sets a condition, moving its transition time only when its status changes. */
+/** Sets a condition; its transition time changes only with its status. */
 export function setCondition(conditions: Condition[] | undefined, next: Condition): Condition[] {
   const all = conditions ?? [];
   const old = all.find(({ type }) => type === next.type);
@@ -111,15 +111,15 @@ export function setCondition(conditions: Condition[] | undefined, next: Conditio
   return old ? all.map((condition) => (condition === old ? merged : condition)) : [...all, merged];
 }
 
-/** Kubernetes' own alphabet: no vowels and no look-alikes, so that no name spells a word. */
+/** Kubernetes' alphabet, without vowels, so that no name spells a word, and without look-alikes. */
 const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
 
-/** The random end of a generated name, `web-7d9f8c6b5-x2k4q`. */
+/** Random end of a generated name, such as `x2k4q` in `web-7d9f8c6b5-x2k4q`. */
 export function randomSuffix(length = 5): string {
   return Array.from({ length }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
 }
 
-/** A short name for a value's content, equal for equal values whatever the order of their fields. */
+/** Short hash of a value, independent of the order of its fields. */
 export function contentHash(value: unknown): string {
   const digest = createHash('sha256').update(canonical(value)).digest();
   return [...digest.subarray(0, 10)].map((byte) => ALPHABET[byte % ALPHABET.length]).join('');

@@ -12,7 +12,7 @@ const quantity = z
 const quantities = z.record(z.string(), quantity);
 const portReference = z.union([z.int().min(1).max(65_535), z.string()]);
 
-/** A limit without a request is also the request: the API server's own default. */
+/** A limit without a request is also the request, as the API server defaults it. */
 const resources = z
   .looseObject({ limits: quantities.optional(), requests: quantities.optional() })
   .transform((given) =>
@@ -151,7 +151,7 @@ export interface Pod extends KubeObject {
   status: PodStatus;
 }
 
-/** Whether the pod still counts as a replica: neither finished nor being deleted. */
+/** True if the pod counts as a replica: neither finished nor being deleted. */
 export function isActive(pod: Pod): boolean {
   return pod.metadata.deletionTimestamp === undefined && !isFinished(pod);
 }
@@ -164,7 +164,7 @@ export function isReady(pod: Pod): boolean {
   return pod.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 }
 
-/** Ready for at least `minReadySeconds`. */
+/** True if the pod has been ready for at least `minReadySeconds`. */
 export function isAvailable(pod: Pod, minReadySeconds: number, now = Date.now()): boolean {
   const ready = pod.status.conditions?.find(({ type, status }) => type === 'Ready' && status === 'True');
   if (!ready) return false;
@@ -172,8 +172,8 @@ export function isAvailable(pod: Pod, minReadySeconds: number, now = Date.now())
 }
 
 /**
- * The pod's quality of service class: Guaranteed when every container has CPU and memory limits equal to its
- * requests, BestEffort when none has either, else Burstable (kubernetes.io, "Pod Quality of Service Classes").
+ * Quality of service class of a pod: Guaranteed if every container has CPU and memory limits equal to its requests,
+ * BestEffort if no container has any of them, else Burstable (kubernetes.io, "Pod Quality of Service Classes").
  */
 export function qosClass(spec: PodSpec): QosClass {
   const containers = [...(spec.initContainers ?? []), ...spec.containers];

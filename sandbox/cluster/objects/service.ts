@@ -3,7 +3,7 @@ import { strings, type KubeObject } from './meta.js';
 
 const port = z.int().min(1).max(65_535);
 
-/** v1.ServiceSpec; `clusterIP` is filled in when the Service is created. */
+/** v1.ServiceSpec; the server sets `clusterIP` at creation. */
 export const serviceSpec = z.looseObject({
   type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']).default('ClusterIP'),
   clusterIP: z.string().optional(),
@@ -64,7 +64,7 @@ interface EndpointAddress {
   targetRef?: ObjectReference;
 }
 
-/** v1.Endpoints: what EndpointSlice replaced, still read by older kubectl. */
+/** v1.Endpoints, the predecessor of EndpointSlice, which older kubectl reads. */
 export interface Endpoints extends KubeObject {
   subsets?: {
     addresses?: EndpointAddress[];

@@ -13,7 +13,7 @@ import {
   type Container,
 } from './manifests.js';
 
-/** As a reader of manifests/README.md writes overlays: beside those that are there. */
+/** An overlay beside the others, as a reader of manifests/README.md writes it. */
 class Overlays {
   private constructor(readonly directory: string) {}
 
@@ -64,7 +64,7 @@ describe('components of the manifests', function () {
     return { exporter: of('exporter'), scaler: of('scaler') };
   }
 
-  it('profile: one more flag and one more capability, and nothing else', async () => {
+  it('profile: adds one flag and one capability, and nothing else', async () => {
     const base = await containers(BASE);
     const { exporter, scaler } = await containers(`${BASE}components: [../../components/profile]\n`);
     expect(scaler).to.deep.equal(base.scaler);
@@ -78,7 +78,7 @@ describe('components of the manifests', function () {
     });
   });
 
-  it('web-config: both serve by the secret’s file, and a kubelet that knows no password does not end them', async () => {
+  it('web-config: both serve by the file of the secret, and probes of the kubelet, which has no password, pass', async () => {
     const manifests = await overlays.render(`${BASE}components: [../../components/web-config]\n`);
     const templates = podTemplates(manifests);
     expect(templates.map(({ name }) => name)).to.have.members(['kernscale-exporter', 'kernscale-scaler']);
@@ -96,7 +96,7 @@ describe('components of the manifests', function () {
     }
   });
 
-  it('prometheus-operator: scrapes the ports that are there, and keeps the labels of whom a series is about', async () => {
+  it('prometheus-operator: scrapes existing ports, and keeps the labels of the measured container', async () => {
     const manifests = await overlays.render(`${BASE}components: [../../components/prometheus-operator]\n`);
     const monitors = manifests
       .filter(isOfKind('PodMonitor'))
@@ -112,7 +112,7 @@ describe('components of the manifests', function () {
     }
   });
 
-  it('everything that manifests/README.md says to write into an overlay renders', async () => {
+  it('every overlay of manifests/README.md renders', async () => {
     const text = await readFile(`${ROOT}/manifests/README.md`, 'utf8');
     const snippets = [...text.matchAll(/```yaml\n([^]*?)```/g)].map(([, snippet]) => snippet!);
     expect(snippets).to.have.length.greaterThan(2);

@@ -26,7 +26,7 @@ const run = promisify(execFile);
 const OVERLAY = 'manifests/overlays/k3s';
 const DEMO = 'manifests/demo';
 
-/** What the code does through the Kubernetes API, and all that it does: verbs on a resource of a group. */
+/** All requests of the code to the Kubernetes API: verbs on a resource of a group. */
 const NEEDS: [account: string, verbs: string[], group: string, resource: string][] = [
   ['kernscale-exporter', ['list', 'watch'], '', 'pods'],
   ['kernscale-scaler', ['list', 'watch'], '', 'pods'],
@@ -68,12 +68,12 @@ describe('manifests', function () {
     [installed, demo] = await Promise.all([render(OVERLAY), render(DEMO)]);
   });
 
-  it('every kustomization renders, by Kubernetes’ own schema and without a field it does not know', async () => {
+  it('every kustomization renders, and matches Kubernetes’ schema without unknown fields', async () => {
     const directories = await kustomizations();
     expect(directories).to.include.members(['manifests/base', OVERLAY, DEMO, 'rules', 'grafana']);
     for (const directory of directories) {
       for (const manifest of await render(directory)) {
-        // The client's types keep only the fields they know.
+        // The client's types drop unknown fields.
         const known: unknown = parse(dumpYaml(loadYaml(JSON.stringify(manifest))));
         expect(known, `${directory}: ${manifest.kind} ${manifest.metadata.name}`).to.deep.equal(manifest);
         await validate(manifest);
@@ -94,7 +94,7 @@ describe('manifests', function () {
     }
   });
 
-  it('everything that is named exists', () => {
+  it('every reference has its object', () => {
     const names = (kind: string) => installed.filter(isOfKind(kind)).map(({ metadata }) => metadata.name);
     for (const { name, serviceAccountName, priorityClassName, volumes } of podTemplates(installed)) {
       if (priorityClassName) expect(names('PriorityClass'), name).to.include(priorityClassName);
@@ -108,7 +108,7 @@ describe('manifests', function () {
     }
   });
 
-  it('every service leads to a port that its pods declare, every probe and mount likewise', () => {
+  it('every Service, probe and mount refers to a port or volume that its pods declare', () => {
     for (const manifests of [installed, demo]) {
       const templates = podTemplates(manifests);
       for (const { metadata, spec } of manifests.filter(isOfKind('Service'))) {
@@ -137,7 +137,7 @@ describe('manifests', function () {
     ['exporter', 5000],
     ['scaler', 5001],
   ] as const) {
-    it(`the ${service} listens, is scraped and is reached on ${port}`, () => {
+    it(`the ${service} listens, is scraped and is reachable on ${port}`, () => {
       const { annotations, containers } = podTemplates(installed).find(
         ({ name }) => name === `kernscale-${service}`,
       )!;
@@ -150,7 +150,7 @@ describe('manifests', function () {
       expect(target.spec!.ports![0]!.port).to.equal(port);
     });
 
-    it(`the ${service} knows every flag it is given`, async () => {
+    it(`the ${service} knows each of its flags`, async () => {
       const { containers } = podTemplates(installed).find(({ name }) => name === `kernscale-${service}`)!;
       const { stdout } = await run('node', ['--import', 'tsx', `${service}/main.ts`, '--help'], {
         cwd: ROOT,
@@ -190,7 +190,7 @@ describe('manifests', function () {
     });
   }
 
-  it('nobody may read secrets or change workloads but through their scale', () => {
+  it('no account may read secrets, or change workloads other than by their scale', () => {
     for (const account of ['kernscale-exporter', 'kernscale-scaler', 'prometheus']) {
       expect(grants(installed, account, 'get', '', 'secrets')).to.be.false;
       expect(grants(installed, account, 'patch', 'apps', 'deployments')).to.be.false;
@@ -210,7 +210,7 @@ describe('manifests', function () {
     }
   });
 
-  it('rules about the demo are left out where the demo is not meant', async () => {
+  it('the rules of the demo are only in overlays with the demo', async () => {
     const shipped = dataKeys(await render('manifests/base'));
     const rules = (await readdir(`${ROOT}/rules/scaling`)).filter((file) => file.endsWith('.yaml'));
     expect(rules).to.include.members(['default.yaml', 'demo.yaml']);
@@ -218,7 +218,7 @@ describe('manifests', function () {
     expect(shipped.filter((file) => rules.includes(file))).to.have.members(meant);
   });
 
-  it('the examples of the cookbook are for copying: they are installed nowhere', async () => {
+  it('the examples of the cookbook are not installed', async () => {
     const examples = await filesBelow('rules/scaling/examples', /\.yaml$/);
     expect(examples).not.to.be.empty;
     const texts = await Promise.all(examples.map((file) => readFile(`${ROOT}/${file}`, 'utf8')));
@@ -231,7 +231,7 @@ describe('manifests', function () {
     }
   });
 
-  it('the scaler remembers the past where it may write, and where a restart of the container finds it', () => {
+  it('the scaler keeps its history on a writable volume that outlives the container', () => {
     const { containers, volumes } = podTemplates(installed).find(({ name }) => name === 'kernscale-scaler')!;
     const [container] = containers;
     const flag = container!.args!.find((argument) => argument.startsWith('--history.file='))!;
@@ -242,7 +242,7 @@ describe('manifests', function () {
     expect(volumes.find(({ name }) => name === mount!.name)).to.have.property('emptyDir');
   });
 
-  it('the demo asks for what its pages promise: cpu limited to 200m, all of it small', () => {
+  it('the demo has small requests, and cpu has a limit of 200m', () => {
     const containers = new Map(podTemplates(demo).map((pod) => [pod.name, pod.containers[0]!]));
     expect(containers.get('cpu')!.resources).to.deep.nested.include({
       'requests.cpu': '200m',
@@ -256,7 +256,7 @@ describe('manifests', function () {
     expect(requests.reduce((sum, cores) => sum + cores)).to.be.below(2);
   });
 
-  it('the demo programs know every flag they are given', async () => {
+  it('the demo programs know each of their flags', async () => {
     await build();
     for (const { name, containers } of podTemplates(demo)) {
       const [program, kind = ''] = containers[0]!.command!;
@@ -271,7 +271,7 @@ describe('manifests', function () {
   it('promtool accepts the configuration of Prometheus', async () => {
     const file = `${ROOT}/manifests/components/prometheus/prometheus.yml`;
     const config = parse(await readFile(file, 'utf8')) as { scrape_configs: Record<string, unknown>[] };
-    // Debian builds Prometheus without service discovery in Kubernetes; all the rest is checked.
+    // Debian builds Prometheus without Kubernetes service discovery; the rest is checked.
     for (const job of config.scrape_configs) delete job['kubernetes_sd_configs'];
     const directory = await mkdtemp(`${tmpdir()}/kernscale-manifests-`);
     try {

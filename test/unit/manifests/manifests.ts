@@ -5,7 +5,7 @@ import { parseAllDocuments } from 'yaml';
 const run = promisify(execFile);
 export const ROOT = new URL('../../..', import.meta.url).pathname.replace(/\/$/, '');
 
-/** As much of a Kubernetes object as the checks look at. */
+/** The fields of a Kubernetes object that the tests read. */
 export interface Manifest {
   apiVersion: string;
   kind: string;
@@ -49,18 +49,18 @@ interface Volume {
   configMap?: { name: string };
 }
 
-/** What `kubectl apply -k` would send. */
+/** The objects that `kubectl apply -k` sends. */
 export async function render(directory: string): Promise<Manifest[]> {
   const { stdout } = await run('kubectl', ['kustomize', directory], { cwd: ROOT });
   return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
 }
 
 interface Model {
-  /** Throws when a field is missing or has a wrong type or value. */
+  /** @throws Error if a field is missing or has a wrong type or value */
   validate(): void;
 }
 
-/** Checks a manifest against the OpenAPI schema that Kubernetes, or the Prometheus Operator, publishes. */
+/** Checks a manifest against the OpenAPI schema of Kubernetes or the Prometheus Operator. */
 export async function validate(manifest: Manifest): Promise<void> {
   const { apiVersion, kind } = manifest;
   const models = (await import(`${schemasOf(apiVersion)}/${apiVersion}/${kind}`)) as Record<
@@ -80,7 +80,7 @@ export function isOfKind(kind: string | RegExp): (manifest: Manifest) => boolean
   return (manifest) => (typeof kind === 'string' ? manifest.kind === kind : kind.test(manifest.kind));
 }
 
-/** The pods that workloads make, under the workload's name. */
+/** The pod templates of workloads, by the workload's name. */
 export function podTemplates(manifests: readonly Manifest[]) {
   return manifests.flatMap(({ metadata, spec }) => {
     if (!spec?.template) return [];
@@ -103,7 +103,7 @@ export function stringArguments({ command = [], args = [] }: Container): string[
   return [...command, ...args].filter((word) => word.startsWith('--'));
 }
 
-/** Whether a role that is bound to the account allows it, by RBAC's rules for wildcards. */
+/** True if a role that is bound to the account allows it, by RBAC's rules for wildcards. */
 export function grants(
   manifests: readonly Manifest[],
   account: string,

@@ -51,9 +51,7 @@ describe('set-up', function () {
     expect(apt).to.match(/^install -y .* clang-16 bpftool gcc /m);
     expect(lines[0]).to.match(/^setup: installing clang-16 bpftool gcc .* …$/);
     expect(lines).to.include('  | E: the disk is full');
-    expect(lines.at(-1)).to.match(
-      /^setup: installing .* failed; the full log is in \.cache\/setup\.log$/,
-    );
+    expect(lines.at(-1)).to.match(/^setup: installing .* failed; the full log is in \.cache\/setup\.log$/);
   });
 
   it('names the package that no source has, after updating the lists', async () => {

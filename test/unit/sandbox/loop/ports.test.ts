@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:net';
 import { expect } from 'chai';
 import { reservePort } from '../../../../sandbox/loop/ports.js';
 
-/** Out of the range of ports that the kernel hands out by itself. */
+/** Outside of the kernel's range of ephemeral ports. */
 const WANTED = 21_300;
 
 async function listenOn(port: number, host: string): Promise<Server> {
@@ -24,7 +24,7 @@ async function close(server: Server): Promise<void> {
 }
 
 describe('ports of the loop', () => {
-  it('gives two that ask at the same time different ports', async () => {
+  it('gives simultaneous callers different ports', async () => {
     const reservations = await Promise.all(Array.from({ length: 8 }, () => reservePort(WANTED)));
     try {
       expect(new Set(reservations.map(({ port }) => port))).to.have.length(8);
@@ -42,7 +42,7 @@ describe('ports of the loop', () => {
     }
   });
 
-  it('goes past a port that somebody listens on, and takes it once it is free', async () => {
+  it('skips a port that is in use, and reserves it once it is free', async () => {
     const first = await reservePort(WANTED);
     await first.release();
     const squatter = await listenOn(first.port, '127.0.0.1');
