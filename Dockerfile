@@ -1,7 +1,7 @@
 # Two images:
 #   docker build -t kernscale:dev .                                  exporter, scaler and the kernscale command
 #   docker build -t kernscale-workloads:dev --target workloads .     the demo's servers and load generator
-# One base for building and running: the addon links the libbpf of the distribution it runs on.
+# Same base for build and run: the addon links the libbpf of its distribution.
 ARG NODE_IMAGE=node:20.20.2-bookworm-slim
 
 FROM ${NODE_IMAGE} AS workloads-build
@@ -27,7 +27,7 @@ COPY package.json package-lock.json ./
 COPY native/package.json native/
 RUN npm ci --no-audit --no-fund
 COPY . .
-# Reads the types of the running kernel, which must have BTF; the result runs on others that have it, too.
+# Reads the type information of the build machine's kernel; the result runs on every kernel that has BTF.
 RUN scripts/build.sh
 RUN npm prune --omit=dev --no-audit --no-fund
 
@@ -50,6 +50,6 @@ RUN ln -s /opt/kernscale/dist/exporter/main.js /usr/local/bin/kernscale-exporter
 	&& ln -s /opt/kernscale/dist/scaler/cli.js /usr/local/bin/kernscale
 ENV NODE_ENV=production
 EXPOSE 5000 5001
-# The exporter's manifest asks for root: only root gets the capabilities that BPF needs.
+# The exporter's manifest sets root: Kubernetes grants capabilities to root only.
 USER 65532:65532
 CMD ["kernscale", "--help"]

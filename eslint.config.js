@@ -1,12 +1,14 @@
 import tseslint from 'typescript-eslint';
 
+const CONFIGURATION = ['eslint.config.js', '.dependency-cruiser.js', 'test/unit/coverage.js'];
+
 export default tseslint.config(
   { ignores: ['**/dist/', '**/build/', '.cache/', 'scaler/web/static/', 'test/kernel/truth/'] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['eslint.config.js', '.dependency-cruiser.js'] },
+        projectService: { allowDefaultProject: CONFIGURATION },
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -30,5 +32,5 @@ export default tseslint.config(
       '@typescript-eslint/no-misused-spread': 'off',
     },
   },
-  { files: ['eslint.config.js', '.dependency-cruiser.js'], ...tseslint.configs.disableTypeChecked },
+  { files: CONFIGURATION, ...tseslint.configs.disableTypeChecked },
 );

@@ -69,6 +69,8 @@ for suite in "${suites[@]}"; do
 		leave_out "$suite" "$reason"
 	elif [ "$suite" = lint ]; then
 		run lint npm run --silent lint
+	elif [ "$suite" = unit ]; then
+		run unit node_modules/.bin/c8 node_modules/.bin/mocha --require ./test/unit/coverage.js 'test/unit/**/*.test.ts'
 	elif [ -n "$(find "test/$suite" -name '*.test.ts' -print -quit)" ]; then
 		run "$suite" node_modules/.bin/mocha "test/$suite/**/*.test.ts"
 	fi
