@@ -100,8 +100,10 @@ function everythingRuns(loop: Loop): boolean {
 /** @returns true if every workload was scaled as expected */
 function print(results: readonly ScenarioResult[], json: boolean): boolean {
   for (const { workload, expected, actual, ok, seconds: at } of results) {
-    const line = `${ok ? 'ok  ' : 'FAIL'}  ${workload.padEnd(5)}  expected: ${expected}; observed: ${actual} (${at} s)`;
-    (json ? process.stderr : process.stdout).write(`${line}\n`);
+    const line = `${ok ? 'ok  ' : 'FAIL'}  ${workload.padEnd(5)}  expected: ${expected}; observed: ${actual}`;
+    (json ? process.stderr : process.stdout).write(
+      ok ? `${line}; as expected from ${at} s on\n` : `${line}\n`,
+    );
   }
   if (json) process.stdout.write(`${JSON.stringify({ scenarios: results })}\n`);
   return results.every(({ ok }) => ok);
