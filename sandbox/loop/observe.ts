@@ -51,8 +51,9 @@ export async function observe(
   return { workloads, scalerResponds: body !== undefined };
 }
 
-function observed({ class: bound, action, reason, trace }: DecisionRecord): ObservedDecision {
-  return { bound, action, reason, path: (trace?.walk?.path ?? []).map((key) => key.split('/').at(-1)!) };
+function observed({ action, reason, trace, ...record }: DecisionRecord): ObservedDecision {
+  const path = (trace?.walk?.path ?? []).map((key) => key.split('/').at(-1)!);
+  return { class: record.class, action, reason, path };
 }
 
 export interface StateShare {

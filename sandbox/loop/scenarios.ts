@@ -10,8 +10,7 @@ export interface Observation {
 }
 
 export interface ObservedDecision {
-  /** The class of the workload. */
-  readonly bound: string;
+  readonly class: string;
   readonly action: string;
   readonly reason: string;
   /** Names of the workloads on the dependency walk, the waiter first; empty without a walk. */
@@ -78,13 +77,13 @@ function checkCpu(seen: readonly Observation[], { alone, withChain, chainFrom }:
 }
 
 /** On a busy machine the class may flicker: it must be right in most rounds from the first in which it was. */
-function checkHeld(seen: readonly Observation[], bound: string): Outcome {
-  const holds = ({ decision }: Observation) => decision?.bound === bound && decision.action === 'hold';
+function checkHeld(seen: readonly Observation[], expected: string): Outcome {
+  const holds = ({ decision }: Observation) => decision?.class === expected && decision.action === 'hold';
   const found = seen.slice(seen.findIndex(holds));
   const share = found.filter(holds).length / Math.max(1, found.length);
   return {
-    expected: `held, class ${bound}`,
-    actual: `${history(seen)}, class ${bound} in ${Math.round(share * 100)} % of the rounds since it was first found`,
+    expected: `held, class ${expected}`,
+    actual: `${history(seen)}, class ${expected} in ${Math.round(share * 100)} % of the rounds since it was first found`,
     ok: isUnchanged(seen) && share > 0.5,
     ...since(seen, holds),
   };
@@ -93,7 +92,7 @@ function checkHeld(seen: readonly Observation[], bound: string): Outcome {
 /** The waiter keeps its replicas while the walk leads to its callee and the callee grows. */
 function checkChain(seen: readonly Observation[], callee: readonly Observation[], loadFrom: number): Outcome {
   const follows = ({ decision }: Observation) =>
-    decision?.bound === 'dependency' && decision.path.at(-1) === 'cpu';
+    decision?.class === 'dependency' && decision.path.at(-1) === 'cpu';
   const before = callee.findLast(({ second }) => second < loadFrom)?.replicas ?? Infinity;
   const grew = (callee.at(-1)?.replicas ?? 0) > before;
   const found = seen.some(follows);

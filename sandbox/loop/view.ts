@@ -8,7 +8,7 @@ export interface Row {
   readonly replicas: number;
   readonly readyReplicas: number;
   /** Undefined before the scaler's first decision. */
-  readonly decision: { readonly bound: string; readonly reason: string } | undefined;
+  readonly decision: { readonly class: string; readonly reason: string } | undefined;
 }
 
 export interface Screen {
@@ -83,7 +83,7 @@ function replicas(row: Row): string {
 }
 
 function decision(row: Row): string {
-  return row.decision ? `${row.decision.bound}: ${row.decision.reason}` : 'no decision yet';
+  return row.decision ? `${row.decision.class}: ${row.decision.reason}` : 'no decision yet';
 }
 
 function threads(shares: readonly StateShare[] | undefined): Piece[] {
@@ -217,7 +217,7 @@ export function lineView(stream: NodeJS.WritableStream): View {
     show({ elapsedSeconds, rows, scalerResponds }) {
       if (!scalerResponds) return;
       for (const row of rows) {
-        const key = `${row.replicas} ${row.decision?.bound ?? ''}`;
+        const key = `${row.replicas} ${row.decision?.class ?? ''}`;
         if (last.get(row.workload) !== key)
           print(`${String(elapsedSeconds).padStart(4)} s  ${renderLine(row)}`);
         last.set(row.workload, key);

@@ -7,8 +7,8 @@ import {
 
 const TRUTH = { alone: 2, withChain: 4, chainFrom: 40 };
 
-function decision(bound: string, action: string, path: string[] = []): ObservedDecision {
-  return { bound, action, reason: '', path };
+function decision(name: string, action: string, path: string[] = []): ObservedDecision {
+  return { class: name, action, reason: '', path };
 }
 
 /** A correct run: replicas and decision per workload at 0 s, 30 s, 60 s and 90 s. */

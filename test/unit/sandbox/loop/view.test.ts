@@ -6,7 +6,7 @@ const ROW: Row = {
   workload: 'cpu',
   replicas: 4,
   readyReplicas: 2,
-  decision: { bound: 'cpu', reason: 'it needs 0.5 cores' },
+  decision: { class: 'cpu', reason: 'it needs 0.5 cores' },
 };
 
 function screen(changes: Partial<Screen> = {}): Screen {
@@ -59,7 +59,7 @@ describe('the live view', () => {
     rows: WORKLOADS.map((workload) => ({
       ...ROW,
       workload,
-      decision: { bound: 'cpu', reason: `${workload} holds ${'for a reason '.repeat(15)}`.trim() },
+      decision: { class: 'cpu', reason: `${workload} holds ${'for a reason '.repeat(15)}`.trim() },
     })),
     states: WORKLOADS.flatMap((workload) =>
       ['oncpu', 'runqueue', 'throttled'].map((state) => ({ workload, state, threads: 0.3 })),
