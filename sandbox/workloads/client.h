@@ -11,8 +11,8 @@ enum client_state { CLIENT_CLOSED, CLIENT_IDLE, CLIENT_CONNECTING, CLIENT_WAITIN
 struct client {
 	enum client_state state;
 	int fd;
-	int64_t due;      /* time at which its request is due; for a closed-loop user, the next one */
-	int64_t deadline; /* time at which its request fails */
+	int64_t due;       /* time at which its request is due; for a closed-loop user, the next one */
+	int64_t deadline;  /* time at which its request fails */
 	int64_t responses; /* on this connection */
 	struct http_buffer buffer;
 };
