@@ -24,7 +24,7 @@ Commands:
   backtest FILES…  Replay rules over the past
   simulate FILES…  Run a rule against a model of a workload
 
-kernscale COMMAND --help tells more about one.
+Run "kernscale COMMAND --help" for the flags of a command.
 `;
 
 async function main([name, ...rest]: readonly string[]): Promise<number> {
@@ -35,15 +35,15 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command) return command(rest);
   const known = Object.keys(COMMANDS).join(', ');
-  const what = name === undefined ? 'no command given' : `unknown command "${name}"`;
-  throw new KernscaleError('BAD_COMMAND', `${what}; known: ${known}; --help tells more`);
+  const fault = name === undefined ? 'no command given' : `unknown command "${name}"`;
+  throw new KernscaleError('BAD_COMMAND', `${fault}; commands: ${known}; see --help`);
 }
 
-/** Of a program that a broken pipe ended, as shells report it. */
+/** Exit status that shells report for a program ended by SIGPIPE. */
 const BROKEN_PIPE = 141;
 
-/** Whoever reads may have seen enough (`| head`); a disk may be full. Neither is a defect to show a stack of. */
-function endWithOutput(): void {
+/** Exits on a closed pipe (`| head`) or a full disk, which are no defects that need a stack trace. */
+function exitOnOutputError(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(BROKEN_PIPE);
     process.stderr.write(`kernscale: cannot write to standard output: ${error.message} [CANNOT_WRITE]\n`);
@@ -54,9 +54,9 @@ function endWithOutput(): void {
 
 const USAGE_ERRORS = new Set(['BAD_FLAG', 'BAD_COMMAND']);
 
-endWithOutput();
+exitOnOutputError();
 
-/** Exit status 2 for a wrong command line, as promtool's: 1 is for what is wrong in files and answers. */
+/** A wrong command line exits with status 2, as in promtool; errors in files and queries exit with 1. */
 await runMain('kernscale', async (argv) => {
   try {
     return await main(argv);

@@ -3,15 +3,15 @@ import { UNKNOWN, type Timeline } from './timeline.js';
 const HEIGHT = 8;
 const GLYPHS = { both: '█', proposed: '▒', actual: '·', none: ' ' };
 
-/** What the columns stand for, by the names of the two series. */
+/** Explains the glyphs of `plot`. */
 export function legend(proposed: string, actual: string): string {
   return `${GLYPHS.both} ${proposed} and ${actual}  ${GLYPHS.proposed} ${proposed} only  ${GLYPHS.actual} ${actual} only`;
 }
 
 /**
- * Draws proposed and actual replicas over time as filled columns, highest in each column's time.
+ * Draws proposed and actual replicas over time as filled columns; each shows the highest count of its time.
  *
- * @param columns how many characters wide
+ * @param columns width in characters
  */
 export function plot({ proposed, actual, length }: Timeline, columns: number): string[] {
   const width = Math.min(columns, length);
@@ -25,7 +25,7 @@ export function plot({ proposed, actual, length }: Timeline, columns: number): s
   const labelWidth = String(top).length;
   return Array.from({ length: rows }, (_, index) => {
     const above = rows - index - 1;
-    // A row is filled from the first replica on that belongs to it.
+    // A row is filled as soon as a count reaches into it.
     const reaches = (replicas: number): boolean => replicas > (above * top) / rows;
     const label = index === 0 ? String(top) : '';
     const glyphs = heights.map((column) => glyph(reaches(column.proposed), reaches(column.actual)));

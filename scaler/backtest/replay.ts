@@ -9,34 +9,33 @@ import { Histories } from '../loop/histories.js';
 import { absentTable, type SignalTable } from '../loop/signal-table.js';
 import type { Grid } from '../promql/range.js';
 import type { RuleGroup } from '../rules/types.js';
-import { Column, signalTable, type Cursor } from './column.js';
-import type { Answer, Answers, Questions } from './fetch.js';
-import type { PeersAt } from './peers.js';
+import type { Evaluated, EvaluatedChunk, Requested } from './evaluator/evaluator.js';
+import { Column, signalTable, type Cursor, type PeersAt } from './recording.js';
 import { Timeline, UNKNOWN } from './timeline.js';
 
 const PODS = 'pods';
 
-/** A part of the past, as Prometheus tells it. */
-export interface Chunk extends Answers {
+/** A part of the past. */
+export interface Chunk extends EvaluatedChunk {
   readonly grid: Grid;
-  /** The replicas that there were. */
-  readonly actual: Answer;
-  /** By the index of the time in this chunk. */
+  /** Actual replicas. */
+  readonly actual: Evaluated;
+  /** By the index of a step in this chunk. */
   readonly peersAt: PeersAt;
 }
 
-/** Everything that the groups' rounds ask for. */
-export function questionsOf(groups: readonly RuleGroup[]): Questions {
+/** Expressions and selectors that the groups' rounds query. */
+export function requestedBy(groups: readonly RuleGroup[]): Requested {
   const expressions = groups.flatMap((group) => Object.values(group.signals).map(({ expr }) => expr));
   return { expressions: new Set(expressions), selectors: new Set(expressions.flatMap(freshnessSelectors)) };
 }
 
 /**
- * Runs the rules over the past, chunk by chunk, a round of every group at every time.
+ * Runs the rules over the past, chunk by chunk, with a round of every group at every step.
  *
- * Open loop: each decision starts from the replicas proposed before, not from those that there were, and the load
- * is what was recorded. Signals are of the whole workload, so they say the same of any number of replicas; how many
- * pods are measured is moved by as many as more or fewer are proposed.
+ * Open loop: each decision starts from the replicas proposed before, not from the actual ones, and the load is the
+ * recorded one. Signals are totals of a workload, so they hold for any number of replicas; the number of measured pods
+ * is shifted by the difference between proposed and actual replicas.
  */
 export class Replay {
   readonly #histories = new Histories();
@@ -44,29 +43,29 @@ export class Replay {
   readonly #timelines = new Map<WorkloadKey, Timeline>();
   readonly #workloads = new Set<WorkloadKey>();
   #assignments: ReadonlyMap<WorkloadKey, Assignment> = new Map();
-  /** How many times are done. */
+  /** Steps that are done. */
   #done = 0;
 
   /**
-   * @param groups their selectors are not looked at: labels of workloads are not in Prometheus
-   * @param length of all chunks together
-   * @param wanted the workloads to decide on
-   * @param asItWas told of every decision, each of which starts from the replicas that there were then: whatever changed
-   *   them is remembered as if it had been a decision
+   * @param groups without label selectors, because Prometheus has no labels of workloads
+   * @param length steps of all chunks together
+   * @param wanted selects the workloads to decide on
+   * @param onActual receives every decision, each of which then starts from the actual replicas: their changes are
+   *   remembered as if they had been decisions
    */
   constructor(
     private readonly groups: readonly RuleGroup[],
     private readonly length: number,
     private readonly wanted: (workload: WorkloadKey) => boolean,
-    private readonly asItWas?: (assignment: Assignment, conclusion: Conclusion) => void,
+    private readonly onActual?: (assignment: Assignment, conclusion: Conclusion) => void,
   ) {}
 
-  /** Every workload that a rule names, or assignments and that was seen. */
+  /** Workloads that a rule names, or matches and Prometheus has data for. */
   workloads(): WorkloadKey[] {
     return [...this.#timelines.keys()];
   }
 
-  /** In the order of their names. */
+  /** Sorted by workload. */
   timelines(): Timeline[] {
     return [...this.#timelines.values()].sort((a, b) => a.workload.localeCompare(b.workload));
   }
@@ -74,7 +73,7 @@ export class Replay {
   run(chunk: Chunk): void {
     const { from, step, count } = chunk.grid;
     const cursor = { index: 0, at: from };
-    const columns = oncePer((answer: Answer) => new Column('series' in answer ? answer.series : [], cursor));
+    const columns = oncePer((found: Evaluated) => new Column('series' in found ? found.series : [], cursor));
     const actual = columns(chunk.actual);
     this.#assign(actual.everyWorkload());
     const rounds = this.groups.map((group) => ({
@@ -114,23 +113,23 @@ export class Replay {
   #tables(
     group: RuleGroup,
     chunk: Chunk,
-    columns: (answer: Answer) => Column,
+    columns: (found: Evaluated) => Column,
     cursor: Cursor,
   ): Map<string, SignalTable> {
     return new Map(
       Object.entries(group.signals).map(([signal, { expr }]) => {
-        const answer = chunk.values.get(expr)!;
+        const found = chunk.values.get(expr)!;
         const ages = freshnessSelectors(expr).map((selector) => chunk.sampleTimes.get(selector)!);
-        const partial = [answer, ...ages].find((one) => 'partial' in one);
+        const partial = [found, ...ages].find((one) => 'partial' in one);
         if (partial) return [signal, absentTable({ absent: 'partial', text: partial.partial })];
-        const [values, ...times] = [answer, ...ages].map(columns);
+        const [values, ...times] = [found, ...ages].map(columns);
         const table = signalTable(values!, times, cursor, this.#assignments);
         return [signal, signal === PODS ? this.#asIfProposed(table, columns(chunk.actual)) : table];
       }),
     );
   }
 
-  /** As many pods not measured yet as there were, of the number proposed. */
+  /** Keeps the number of pods that are not measured yet, for the proposed number of pods. */
   #asIfProposed(table: SignalTable, actual: Column): SignalTable {
     return {
       ...table,
@@ -143,7 +142,7 @@ export class Replay {
     };
   }
 
-  /** A workload begins with the replicas that it had when it was first seen. */
+  /** Records the actual replicas; a workload starts from those at its first step with data. */
   #note(actual: Column, at: number): void {
     for (const [key, timeline] of this.#timelines) {
       const replicas = actual.get(key);
@@ -151,7 +150,7 @@ export class Replay {
       timeline.actual[this.#done] = Math.round(replicas);
       const before = this.#replicas.get(key);
       if (before === undefined) this.#replicas.set(key, Math.round(replicas));
-      else if (this.asItWas) this.#follow(key, before, Math.round(replicas), at);
+      else if (this.onActual) this.#follow(key, before, Math.round(replicas), at);
     }
   }
 
@@ -183,9 +182,9 @@ export class Replay {
   #apply(made: Assignment, conclusion: Conclusion): void {
     const { key, rule } = made;
     const { replicas, class: workloadClass, trace } = conclusion;
-    if (this.asItWas) {
+    if (this.onActual) {
       this.#histories.set(key, rule, conclusion.historyIfNotApplied);
-      this.asItWas(made, conclusion);
+      this.onActual(made, conclusion);
       return;
     }
     const timeline = this.#timelines.get(key)!;
@@ -204,7 +203,7 @@ export class Replay {
   }
 }
 
-/** The API versions of the kinds that rules for fleets name: Prometheus knows kinds only. */
+/** API versions by kind, from the rules that match workloads: Prometheus has kinds only. */
 function apiVersions(groups: readonly RuleGroup[]): Map<string, Set<string>> {
   const versions = new Map<string, Set<ScaleTargetRef['apiVersion']>>();
   for (const { rules } of groups) {

@@ -1,9 +1,8 @@
 import { count, round } from '../core/format.js';
-import type { Paint } from '../commands/paint.js';
+import type { Paint } from '../terminal.js';
 import type { Grid } from '../promql/range.js';
 import { legend, plot } from './plot.js';
-import { summarise, type Disagreement, type Movement, type Summary } from './summary.js';
-import type { Timeline } from './timeline.js';
+import { summarise, type Disagreement, type Movement, type Summary, type Timeline } from './timeline.js';
 
 /** So many moments of disagreement are told; `--json` has all. */
 const TOLD = 5;

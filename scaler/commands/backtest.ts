@@ -1,28 +1,33 @@
+import { once } from 'node:events';
 import { appendFile, rm, stat, writeFile } from 'node:fs/promises';
+import type { Writable } from 'node:stream';
 import { KernscaleError } from '../../common/errors.js';
 import { commandLine, flag, parseFlags, seconds } from '../../common/flags.js';
-import { writeJson } from '../backtest/json.js';
-import { withPast } from '../backtest/past-thread.js';
-import { picture } from '../backtest/picture.js';
-import { report } from '../backtest/report.js';
-import { backtest as run } from '../backtest/run.js';
-import type { Timeline } from '../backtest/timeline.js';
+import { backtest as run } from '../backtest/backtest.js';
+import { withEvaluator } from '../backtest/evaluator/thread.js';
+import { page } from '../backtest/page.js';
+import { CAVEAT, report } from '../backtest/report.js';
+import { summarise, UNKNOWN, type Timeline } from '../backtest/timeline.js';
 import { parseKey } from '../core/types.js';
 import { LONGEST_INTERVAL } from '../core/decide.js';
 import type { PrometheusOptions } from '../promql/client.js';
 import { prometheusFlags } from '../promql/flags.js';
 import type { Grid } from '../promql/range.js';
 import type { RuleGroup } from '../rules/types.js';
-import { painter } from './paint.js';
-import { progressBar } from './progress.js';
-import { actualFlag, parseTime, prometheusOf, withoutSelectors, wrong } from './past.js';
-import { namesOf } from './target.js';
-import { loadRulesOrTell } from './rules.js';
+import { painter, plotColumns, progressBar } from '../terminal.js';
+import {
+  actualFlag,
+  badFlag,
+  loadRules,
+  namesOf,
+  parseTime,
+  PAST_TIMEOUT,
+  prometheusOf,
+  withoutSelectors,
+} from './arguments.js';
 
+/** Default of `--step`, seconds. */
 const STEP = 15;
-/** Ranges of the past take Prometheus longer than a round's queries. */
-const TIMEOUT = 120;
-const DEFAULT_COLUMNS = 80;
 
 interface Flags {
   readonly json?: boolean;
@@ -35,35 +40,39 @@ interface Flags {
 }
 
 /**
- * `kernscale backtest`: what rules would have made of the past.
+ * `kernscale backtest`: replays rules over the past.
  *
- * @returns exit status: 0 when it ran on all that was asked for, 1 on errors in files
- * @throws KernscaleError on wrong flags, and when Prometheus does not answer
+ * @returns exit status: 0, or 1 on errors in rule files
+ * @throws KernscaleError on wrong flags, and if Prometheus cannot evaluate a query
  */
 export async function backtest(argv: readonly string[]): Promise<number> {
   const command = commandLine('kernscale backtest', 'Replay rules over the past')
-    .argument('[files...]', 'rule files, folders, or patterns such as rules/*.yaml')
-    .option('--from <time>', 'start: 2026-01-31T12:00:00Z, seconds since 1970, or how long ago, as 7d', '1d')
-    .option('--to <time>', 'end, likewise; default now')
+    .argument('[files...]', 'Rule files, folders, or patterns such as rules/*.yaml')
+    .option(
+      '--from <time>',
+      'Start: 2026-01-31T12:00:00Z, seconds since 1970, or a duration ago such as 7d',
+      '1d',
+    )
+    .option('--to <time>', 'End, in the same formats; default now')
     .addOption(flag('--step <duration>', 'Time between two rounds of every group', STEP, seconds))
     .addOption(actualFlag())
-    .option('--workload <target...>', 'only these workloads: namespace/kind/name, or enough of its end')
-    .option('--json', 'print one JSON object with the full series in place of text')
-    .option('--html <file>', 'also write a self-contained page that shows the series');
-  for (const option of prometheusFlags(TIMEOUT)) command.addOption(option);
+    .option('--workload <target...>', 'Only these workloads: namespace/kind/name, or any unambiguous suffix')
+    .option('--json', 'Print one JSON object with the full series instead of text')
+    .option('--html <file>', 'Also write a self-contained HTML page that shows the series');
+  for (const option of prometheusFlags(PAST_TIMEOUT)) command.addOption(option);
   const flags = parseFlags<Flags & Record<string, unknown>>(command, argv);
   if (!flags) return 0;
   const { grid, prometheus } = checkFlags(command.args, flags);
-  const groups = await loadRulesOrTell(command.args);
+  const groups = await loadRules(command.args);
   if (!groups) return 1;
-  const unused = flags.html === undefined ? undefined : await tryToWrite(flags.html);
+  const removeUnused = flags.html === undefined ? undefined : await ensureWritable(flags.html);
   const timelines = await replay(withoutSelectors(groups), grid, prometheus, flags).catch(
     async (error: unknown) => {
-      await unused?.();
+      await removeUnused?.();
       throw error;
     },
   );
-  if (flags.html !== undefined) await writePicture(flags.html, picture(timelines, grid));
+  if (flags.html !== undefined) await writePage(flags.html, page(timelines, grid));
   if (flags.json) await writeJson(process.stdout, timelines, grid);
   else printText(timelines, grid);
   return 0;
@@ -76,16 +85,16 @@ function checkFlags(
 ): { grid: Grid; prometheus: PrometheusOptions } {
   const { step } = flags;
   if (files.length === 0) {
-    throw wrong('no rule files given; for example: kernscale backtest rules/scaling/*.yaml --from=7d');
+    throw badFlag('no rule files given; for example: kernscale backtest rules/scaling/*.yaml --from=7d');
   }
   const prometheus = prometheusOf(flags);
   if (!(step > 0 && step <= LONGEST_INTERVAL)) {
-    throw wrong(`--step must be above 0s and at most ${LONGEST_INTERVAL}s`);
+    throw badFlag(`--step must be above 0s and at most ${LONGEST_INTERVAL}s`);
   }
   const now = Date.now() / 1000;
   const [from, to] = [parseTime(flags.from ?? '1d', now), parseTime(flags.to ?? '0s', now)];
-  if (!(from < to)) throw wrong('--from must be before --to');
-  // On round times, the same range gives the same answer however often it is asked for.
+  if (!(from < to)) throw badFlag('--from must be before --to');
+  // Steps are aligned, so that two runs over the same range evaluate the same steps.
   const start = Math.ceil(from / step) * step;
   return { grid: { from: start, step, count: Math.floor((to - start) / step) + 1 }, prometheus };
 }
@@ -98,12 +107,12 @@ async function replay(
 ): Promise<Timeline[]> {
   const progress = progressBar(process.stderr, 'backtest');
   try {
-    return await withPast(prometheus, (ask) =>
+    return await withEvaluator(prometheus, (evaluate) =>
       run({
         groups,
         grid,
         actual,
-        ask,
+        evaluate,
         wanted: (key) =>
           workload === undefined || workload.some((target) => namesOf(parseKey(key)).includes(target)),
         onProgress: (done) => {
@@ -117,12 +126,12 @@ async function replay(
 }
 
 /**
- * Makes sure of a file that is written to once all is done, which takes a while.
+ * Creates the file before the long work begins, so that a wrong path is reported at once.
  *
- * @returns removes it, if it was not there before
+ * @returns function that removes the file, unless it existed before
  * @throws KernscaleError `CANNOT_WRITE`
  */
-async function tryToWrite(file: string): Promise<() => Promise<void>> {
+async function ensureWritable(file: string): Promise<() => Promise<void>> {
   const found = await stat(file).catch(() => undefined);
   try {
     await appendFile(file, '');
@@ -132,9 +141,9 @@ async function tryToWrite(file: string): Promise<() => Promise<void>> {
   return () => (found ? Promise.resolve() : rm(file));
 }
 
-async function writePicture(file: string, page: string): Promise<void> {
+async function writePage(file: string, html: string): Promise<void> {
   try {
-    await writeFile(file, page);
+    await writeFile(file, html);
   } catch (cause) {
     throw cannotWrite(file, cause);
   }
@@ -146,7 +155,45 @@ function cannotWrite(file: string, cause: unknown): KernscaleError {
 }
 
 function printText(timelines: readonly Timeline[], grid: Grid): void {
-  const { isTTY, columns } = process.stdout;
-  const width = isTTY ? (columns || DEFAULT_COLUMNS) - 8 : 0;
+  const width = process.stdout.isTTY ? plotColumns(process.stdout) : 0;
   process.stdout.write(`${report(timelines, grid, width, painter(process.stdout)).join('\n')}\n`);
+}
+
+/**
+ * Writes one JSON object: the summary of each workload, and its series at `from`, `from + step`, …, with null for
+ * unknown values. Workload by workload, because all of them together may exceed the longest string.
+ */
+async function writeJson(out: Writable, timelines: readonly Timeline[], grid: Grid): Promise<void> {
+  const { from, step, count } = grid;
+  const head = JSON.stringify({ from, to: from + (count - 1) * step, step, caveat: CAVEAT });
+  await write(out, `${head.slice(0, -1)},"workloads":[`);
+  for (const [index, timeline] of timelines.entries()) {
+    await write(out, `${index === 0 ? '' : ','}\n${JSON.stringify(toJson(timeline, grid))}`);
+  }
+  await write(out, ']}\n');
+}
+
+function toJson(timeline: Timeline, grid: Grid) {
+  const { workload, group, rule, minReplicas, maxReplicas, proposed, actual, gaps, changes } = timeline;
+  return {
+    workload,
+    group,
+    rule,
+    minReplicas,
+    maxReplicas,
+    summary: summarise(timeline, grid),
+    changes,
+    proposed: Array.from(proposed, orNull),
+    actual: Array.from(actual, orNull),
+    class: Array.from(proposed, (_, index) => timeline.classAt(index) || null),
+    gap: Array.from(gaps),
+  };
+}
+
+function orNull(replicas: number): number | null {
+  return replicas === UNKNOWN ? null : replicas;
+}
+
+async function write(out: Writable, text: string): Promise<void> {
+  if (!out.write(text)) await once(out, 'drain');
 }

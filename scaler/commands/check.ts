@@ -6,14 +6,14 @@ import { PrometheusClient } from '../promql/client.js';
 import { prometheusFlags, prometheusOptions } from '../promql/flags.js';
 import { formatRuleError, loadRuleFiles } from '../rules/load.js';
 import type { LintOptions } from '../rules/lint.js';
-import { wrong } from './past.js';
+import { badFlag } from './arguments.js';
 
 const TIMEOUT = 10;
-/** That of the Prometheus that is shipped, seconds. */
+/** Scrape interval of the shipped Prometheus configuration, seconds. */
 const SCRAPE_INTERVAL = 5;
-/** How far back it is looked which metrics there are, seconds. */
+/** Age of the oldest metrics that count as existing, seconds. */
 const LOOK_BACK = 3600;
-/** As promtool's. */
+/** Exit status of promtool for lint errors. */
 const LINT_STATUS = 3;
 
 type Flags = Readonly<Record<string, unknown>> & {
@@ -24,21 +24,21 @@ type Flags = Readonly<Record<string, unknown>> & {
 };
 
 /**
- * `kernscale check`: says everything that is wrong with rule files, and warns of what is hardly meant.
+ * `kernscale check`: reports all errors in rule files, and warns about likely mistakes.
  *
- * @returns exit status: 0 when all is right, 1 on errors, 3 on warnings with `--lint-fatal`
- * @throws KernscaleError on wrong flags, and when Prometheus was named and does not answer
+ * @returns exit status: 0 without errors, 1 on errors, 3 on warnings with `--lint-fatal`
+ * @throws KernscaleError on wrong flags, and if the given Prometheus cannot be queried
  */
 export async function check(argv: readonly string[]): Promise<number> {
   const command = commandLine('kernscale check', 'Check rule files')
-    .argument('[files...]', 'files, folders, or patterns such as rules/*.yaml; - is standard input')
-    .option('--json', 'print one JSON object in place of text')
-    .addOption(flag('--lint <what>', 'What to warn of', 'all').choices(['all', 'none']))
-    .option('--lint-fatal', 'end with exit status 3 on warnings')
+    .argument('[files...]', 'Rule files, folders, or patterns such as rules/*.yaml; - is standard input')
+    .option('--json', 'Print one JSON object instead of text')
+    .addOption(flag('--lint <what>', 'Warnings to report', 'all').choices(['all', 'none']))
+    .option('--lint-fatal', 'Exit with status 3 on warnings')
     .addOption(
       flag(
         '--scrape-interval <duration>',
-        `Time between two scrapes; default: as Prometheus has it, else ${SCRAPE_INTERVAL}s`,
+        `Time between two scrapes; default: measured in Prometheus, or ${SCRAPE_INTERVAL}s`,
         undefined,
         seconds,
       ),
@@ -47,7 +47,7 @@ export async function check(argv: readonly string[]): Promise<number> {
   const flags = parseFlags<Flags>(command, argv);
   if (!flags) return 0;
   if (command.args.length === 0) {
-    throw wrong('no rule files given; for example: kernscale check rules/scaling/*.yaml');
+    throw badFlag('no rule files given; for example: kernscale check rules/scaling/*.yaml');
   }
   const lint = flags.lint === 'all' ? await lintOptions(flags) : undefined;
   const found = await loadRuleFiles(command.args, lint);
@@ -67,8 +67,8 @@ async function lintOptions(flags: Flags): Promise<LintOptions> {
       client.metricNames(now - LOOK_BACK, now),
       client.query(`max(count_over_time(${HEARTBEAT}[5m]))`, now),
     ]);
-    for (const answer of [metrics, scrapes]) {
-      if (!answer.ok) throw new KernscaleError('PROMETHEUS_ANSWER', answer.message);
+    for (const result of [metrics, scrapes]) {
+      if (!result.ok) throw new KernscaleError('PROMETHEUS_ANSWER', result.message);
     }
     const scraped = scrapes.ok ? scrapes.samples[0]?.value : undefined;
     const measured = scraped === undefined ? SCRAPE_INTERVAL : Math.max(1, Math.round(300 / scraped));

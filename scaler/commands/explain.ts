@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { commandLine, flag, parseFlags } from '../../common/flags.js';
 import { KernscaleError } from '../../common/errors.js';
-import { decideAsItWas } from '../backtest/as-it-was.js';
-import { withPast } from '../backtest/past-thread.js';
+import { decideAt } from '../backtest/decide-at.js';
+import { withEvaluator } from '../backtest/evaluator/thread.js';
 import { timeText } from '../backtest/report.js';
 import { LONGEST_INTERVAL } from '../core/decide.js';
 import { count, round } from '../core/format.js';
@@ -10,13 +10,20 @@ import { parseKey, type WorkloadKey } from '../core/types.js';
 import { recommended, type Recommended } from '../loop/record.js';
 import type { DecisionRecord, Outcome } from '../loop/records.js';
 import { prometheusFlags } from '../promql/flags.js';
+import { painter, type Paint } from '../terminal.js';
 import { suggestion } from '../yaml/suggestion.js';
-import { askScaler, type ScalerAnswer } from './from-scaler.js';
-import { painter, type Paint } from './paint.js';
-import { actualFlag, parseTime, PAST_TIMEOUT, prometheusOf, withoutSelectors, wrong } from './past.js';
+import {
+  actualFlag,
+  badFlag,
+  loadRules,
+  namesOf,
+  parseTime,
+  PAST_TIMEOUT,
+  prometheusOf,
+  withoutSelectors,
+} from './arguments.js';
+import { fetchDecisions, type ScalerDecisions } from './scaler-client.js';
 import { tellDecision } from './story.js';
-import { namesOf } from './target.js';
-import { loadRulesOrTell } from './rules.js';
 
 const OUTCOMES: Record<Outcome, string> = {
   unchanged: '',
@@ -55,10 +62,10 @@ export async function explain(argv: readonly string[]): Promise<number> {
   const flags = parseFlags<Flags>(command, argv);
   if (!flags) return 0;
   const [target, ...files] = command.args;
-  if (target === undefined) throw wrong('no workload given; for example: kernscale explain shop/checkout');
+  if (target === undefined) throw badFlag('no workload given; for example: kernscale explain shop/checkout');
   if (files.length > 0) return explainFromPrometheus(target, files, flags);
   refuseFlagsOfThePast(command);
-  const answer = await askScaler(flags['scaler.url']);
+  const answer = await fetchDecisions(flags['scaler.url']);
   const key = find(
     target,
     answer.decisions.map(({ trace }) => trace.workload),
@@ -76,7 +83,7 @@ function refuseFlagsOfThePast(command: Command): void {
       command.getOptionValueSource(option.attributeName()) === 'cli',
   );
   if (given.length === 0) return;
-  throw wrong(
+  throw badFlag(
     `${given[0]!.long!} goes with rule files; for example: kernscale explain shop/checkout rules/scaling --prometheus.url=…`,
   );
 }
@@ -88,11 +95,11 @@ async function explainFromPrometheus(
 ): Promise<number> {
   const prometheus = prometheusOf(flags);
   const at = parseTime(flags.at ?? '0s', Date.now() / 1000);
-  const groups = await loadRulesOrTell(files);
+  const groups = await loadRules(files);
   if (!groups) return 1;
   const interval = Math.min(LONGEST_INTERVAL, ...groups.map((group) => group.interval));
-  const { workloads, decisions } = await withPast(prometheus, (ask) =>
-    decideAsItWas({ groups: withoutSelectors(groups), ask, actual: flags.actual }, at, interval),
+  const { workloads, decisions } = await withEvaluator(prometheus, (evaluate) =>
+    decideAt({ groups: withoutSelectors(groups), evaluate, actual: flags.actual }, at, interval),
   );
   const key = find(target, workloads);
   const made = decisions.get(key);
@@ -136,7 +143,7 @@ function heading({ trace, scale, group, minReplicas, maxReplicas }: Recommended)
   return `${trace.workload}: rule "${scale}" of group "${group}", ${allowed}`;
 }
 
-function tellLast(record: DecisionRecord, { now, status }: ScalerAnswer, paint: Paint): string[] {
+function tellLast(record: DecisionRecord, { now, status }: ScalerDecisions, paint: Paint): string[] {
   const done = [OUTCOMES[record.outcome], record.error?.message ?? '']
     .filter((text) => text !== '')
     .join(' ');

@@ -2,15 +2,16 @@ import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { commandLine, flag, parseFlags } from '../../common/flags.js';
 import { KernscaleError } from '../../common/errors.js';
+import { count } from '../core/format.js';
 import { loadTestFiles, type RuleTest } from '../rule-tests/load.js';
 import { runTest, type Verdict } from '../rule-tests/run.js';
 import { formatRuleError } from '../rules/load.js';
 import type { RuleError } from '../rules/types.js';
-import { painter } from './paint.js';
-import { progressBar } from './progress.js';
+import { painter, progressBar } from '../terminal.js';
+import { badFlag } from './arguments.js';
 import { tellDecision } from './story.js';
 
-/** Where the set-up of this repository unpacks Debian's package, from where it is run. */
+/** Folder into which scripts/setup.sh unpacks Debian's package, relative to the repository. */
 const UNPACKED = join('.cache', 'prometheus', 'usr', 'bin');
 
 interface Flags {
@@ -19,25 +20,24 @@ interface Flags {
 }
 
 /**
- * `kernscale test`: unit tests of rules, with series evaluated by Prometheus' own engine.
+ * `kernscale test`: runs unit tests of rules, with series that Prometheus' own engine evaluates.
  *
- * @returns exit status: 0 when all is as expected, 1 otherwise
+ * @returns exit status: 0 if all expectations are met, 1 otherwise
  */
 export async function test(argv: readonly string[]): Promise<number> {
   const command = commandLine('kernscale test', 'Run unit tests of rules')
     .argument(
       '[files...]',
-      'test files, folders, or patterns such as rules/tests/*.yaml; - is standard input',
+      'Test files, folders, or patterns such as rules/tests/*.yaml; - is standard input',
     )
-    .option('--json', 'print one JSON object in place of text')
-    .addOption(flag('--promtool.binary <path>', 'promtool; found on the PATH or where the set-up left it'));
+    .option('--json', 'Print one JSON object instead of text')
+    .addOption(
+      flag('--promtool.binary <path>', `Path of promtool; default: from the PATH, else from ${UNPACKED}`),
+    );
   const flags = parseFlags<Flags>(command, argv);
   if (!flags) return 0;
   if (command.args.length === 0) {
-    throw new KernscaleError(
-      'BAD_FLAG',
-      'no test files given; for example: kernscale test rules/tests/*.yaml',
-    );
+    throw badFlag('no test files given; for example: kernscale test rules/tests/*.yaml');
   }
   const { tests, errors } = await loadTestFiles(command.args);
   const promtool = flags['promtool.binary'] ?? (await findPromtool());
@@ -69,14 +69,14 @@ async function findPromtool(): Promise<string> {
     );
     if (runs) return path;
   }
-  const message = `promtool is neither on the PATH nor in ${UNPACKED}; install Prometheus, or name it with --promtool.binary`;
+  const message = `promtool is neither on the PATH nor in ${UNPACKED}; install Prometheus, or pass --promtool.binary`;
   throw new KernscaleError('PROMTOOL_MISSING', message);
 }
 
-/** promtool's complaint about a test, at the test's place; anything else is not the test's fault. */
+/** Reports series that promtool rejects at the position of the test; rethrows all other errors. */
 function brokenTest({ at }: RuleTest, error: unknown): RuleError {
   if (!(error instanceof KernscaleError) || error.code !== 'PROMTOOL_FAILED') throw error;
-  return { ...at, code: 'TEST_SERIES', message: `promtool refuses its series: ${error.message}` };
+  return { ...at, code: 'TEST_SERIES', message: `promtool rejects the series: ${error.message}` };
 }
 
 function failed({ differences }: Verdict): boolean {
@@ -102,12 +102,12 @@ function printText(verdicts: readonly Verdict[], errors: readonly RuleError[]): 
     const what = `${expected.workload} at ${expected.eval_time}: ${differences.join('; ')}`;
     process.stderr.write(`${file}:${line}:${column}: ${paint('red', what)}\n`);
     const story = got ? tellDecision(got, paint) : [];
-    process.stderr.write(story.map((told) => `    ${told}\n`).join(''));
+    process.stderr.write(story.map((line) => `    ${line}\n`).join(''));
   }
-  const count = `${verdicts.length - failures.length} of ${verdicts.length} expectations met`;
-  if (failures.length + errors.length === 0) process.stdout.write(`SUCCESS: ${count}\n`);
+  const met = `${verdicts.length - failures.length} of ${verdicts.length} expectations met`;
+  if (failures.length + errors.length === 0) process.stdout.write(`SUCCESS: ${met}\n`);
   else {
-    const broken = errors.length === 0 ? '' : `, ${errors.length} error${errors.length === 1 ? '' : 's'}`;
-    process.stderr.write(`FAILED: ${count}${broken}\n`);
+    const broken = errors.length === 0 ? '' : `, ${count(errors.length, 'error')}`;
+    process.stderr.write(`FAILED: ${met}${broken}\n`);
   }
 }

@@ -1,11 +1,10 @@
 import { legend, plot } from '../backtest/plot.js';
 import { hoursText, percentText, spanText } from '../backtest/report.js';
-import { summarise } from '../backtest/summary.js';
-import { Timeline } from '../backtest/timeline.js';
-import type { Paint } from '../commands/paint.js';
+import { summarise, Timeline } from '../backtest/timeline.js';
+import type { Paint } from '../terminal.js';
 import { count, milliseconds, round } from '../core/format.js';
 import type { Assignment } from '../loop/assignments.js';
-import type { Round } from './run.js';
+import type { Round } from './simulate.js';
 
 export const CAVEAT =
   'A model: requests are a fluid that all pods share evenly, and all take the same, so latencies have no tail; peers ' +

@@ -58,7 +58,7 @@ describe('the kernscale command', () => {
       status: 2,
       stdout: '',
       stderr:
-        'kernscale: unknown command "chekc"; known: check, test, explain, backtest, simulate; --help tells more [BAD_COMMAND]\n',
+        'kernscale: unknown command "chekc"; commands: check, test, explain, backtest, simulate; see --help [BAD_COMMAND]\n',
     });
     const { status, stderr } = await kernscale('check', '--jsno', broken);
     expect(status).to.equal(2);

@@ -95,15 +95,15 @@ describe('kernscale explain', () => {
     );
   });
 
-  it('says in one sentence when no scaler answers', async () => {
-    const nobody = await kernscale('explain', '--scaler.url=http://127.0.0.1:1', 'cart');
-    expect(nobody.status).to.equal(1);
-    expect(nobody.stderr).to.match(
-      /^kernscale: no scaler answers at .*ECONNREFUSED.*\[SCALER_UNREACHABLE\]\n$/,
+  it('reports a scaler that it cannot reach in one sentence', async () => {
+    const unreachable = await kernscale('explain', '--scaler.url=http://127.0.0.1:1', 'cart');
+    expect(unreachable.status).to.equal(1);
+    expect(unreachable.stderr).to.match(
+      /^kernscale: cannot reach a scaler at .*ECONNREFUSED.*\[SCALER_UNREACHABLE\]\n$/,
     );
     const wrong = await kernscale('explain', '--scaler.url=127.0.0.1:1', 'cart');
-    expect(wrong.stderr).to.match(/^kernscale: "127\.0\.0\.1:1" is not the address .*\[SCALER_URL\]\n$/);
+    expect(wrong.stderr).to.match(/^kernscale: "127\.0\.0\.1:1" is not a URL of a scaler; .*\[SCALER_URL\]\n$/);
     const elsewhere = await kernscale('explain', `--scaler.url=${url}/elsewhere`, 'cart');
-    expect(elsewhere.stderr).to.match(/answered HTTP 404 \[SCALER_ANSWER\]\n$/);
+    expect(elsewhere.stderr).to.match(/responded with HTTP status 404 \[SCALER_ANSWER\]\n$/);
   });
 });

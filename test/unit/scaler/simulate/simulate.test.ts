@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { serve } from '../../../../scaler/simulate/model.js';
-import { parseProfile, valueAt } from '../../../../scaler/simulate/profile.js';
+import { serve } from '../../../../scaler/simulate/fluid.js';
+import { parseProfile, valueAt } from '../../../../scaler/simulate/simulate.js';
 import { kernscale, type Ended } from '../kernscale-command.js';
 
 interface Answer {
@@ -111,7 +111,7 @@ describe('kernscale simulate', function () {
     const unknown = await simulate(worker);
     expect(unknown.status).to.equal(2);
     expect(unknown.stderr).to.match(
-      /the model knows nothing of queue; give it with --signal .*\[BAD_FLAG\]\n$/,
+      /the model has no values for queue; pass --signal .*\[BAD_FLAG\]\n$/,
     );
     const { summary } = await answer(
       worker,

@@ -1,12 +1,11 @@
 import { count } from '../core/format.js';
 import type { Grid } from '../promql/range.js';
 import { CAVEAT, hoursText, percentText, timeText } from './report.js';
-import { summarise, type Movement, type Summary } from './summary.js';
-import { UNKNOWN, type Timeline } from './timeline.js';
+import { summarise, UNKNOWN, type Movement, type Summary, type Timeline } from './timeline.js';
 
 const WIDTH = 960;
 const HEIGHT = 160;
-/** Room above the highest replicas, so that their line is not cut. */
+/** Room above the highest line. */
 const MARGIN = 6;
 
 const STYLE = `
@@ -23,8 +22,8 @@ line { stroke: var(--line); } text { fill: var(--quiet); font-size: 11px; }
 b.proposed { color: var(--proposed); } b.actual { color: var(--actual); }
 `;
 
-/** A page that shows a backtest: one file, without scripts and without anything from elsewhere. */
-export function picture(timelines: readonly Timeline[], grid: Grid): string {
+/** A self-contained HTML page that shows a backtest, without scripts. */
+export function page(timelines: readonly Timeline[], grid: Grid): string {
   const end = grid.from + (grid.count - 1) * grid.step;
   const figures = timelines.map((timeline) => figure(timeline, grid)).join('\n');
   return `<!doctype html>
@@ -46,7 +45,7 @@ function figure(timeline: Timeline, grid: Grid): string {
   const { workload, rule, minReplicas, maxReplicas } = timeline;
   const summary = summarise(timeline, grid);
   const title = `${escape(workload)}: rule "${escape(rule)}", ${minReplicas} to ${count(maxReplicas, 'replica')}`;
-  if (summary.comparedSeconds === 0) return `<h2>${title}</h2>\n<p>Nothing is known of it in this time.</p>`;
+  if (summary.comparedSeconds === 0) return `<h2>${title}</h2>\n<p>No data in this period.</p>`;
   return `<h2>${title}</h2>
 <p>${sentence('proposed', summary.proposed)}; ${sentence('actual', summary.actual)}; they differ ${percentText(summary.disagreement)} of the time</p>
 <figure>${chart(timeline, grid, summary)}</figure>`;
@@ -66,8 +65,8 @@ function chart({ proposed, actual, changes }: Timeline, grid: Grid, summary: Sum
     return `<rect class="gap" x="${left}" y="0" width="${Math.max(0.5, right - left).toFixed(1)}" height="${HEIGHT}"><title>no data from ${timeText(from)}</title></rect>`;
   });
   const dots = changes.map(({ at, to, reason }) => {
-    const told = `${timeText(at)}: ${escape(reason)}`;
-    return `<circle cx="${x(indexOf(at))}" cy="${y(to)}" r="2.5" fill="var(--proposed)"><title>${told}</title></circle>`;
+    const tooltip = `${timeText(at)}: ${escape(reason)}`;
+    return `<circle cx="${x(indexOf(at))}" cy="${y(to)}" r="2.5" fill="var(--proposed)"><title>${tooltip}</title></circle>`;
   });
   return `<svg viewBox="-24 -4 ${WIDTH + 28} ${HEIGHT + 22}" role="img">
 ${gaps.join('')}
@@ -81,7 +80,7 @@ ${dots.join('')}
 </svg>`;
 }
 
-/** A line that goes up and down in steps, broken where nothing is known. */
+/** A stepped line with gaps where replicas are unknown. */
 function steps(replicas: Int32Array, x: (index: number) => number, y: (replicas: number) => number): string {
   const path: string[] = [];
   let before = UNKNOWN;

@@ -1,44 +1,44 @@
-/** What one request takes, in seconds. */
+/** Time per request, in seconds. */
 export interface Work {
   readonly cpu: number;
-  /** The part of `cpu` that is done under a lock which each process has one of. */
+  /** Part of `cpu` spent under the lock of the pod. */
   readonly lock: number;
-  /** On a disk that all pods share, and that serves one request at a time. */
+  /** On a disk that all pods share and that serves one request at a time. */
   readonly disk: number;
-  /** For the answer of a peer, which never tires. */
+  /** Waiting for a peer of unlimited capacity. */
   readonly wait: number;
 }
 
 export interface PodModel {
   /** CPU limit, cores. */
   readonly limit: number;
-  /** Requests that it serves at once. */
+  /** Concurrent requests. */
   readonly threads: number;
 }
 
-/** Threads of all pods in each state, on average over a step. */
+/** Mean number of threads of all pods in each state over a step. */
 export type States = Readonly<Record<'oncpu' | 'throttled' | 'disk' | 'network' | 'lock' | 'idle', number>>;
 
 export interface Step {
   readonly states: States;
   /** Requests per second. */
   readonly served: number;
-  /** Requests that wait at the end. */
+  /** Waiting requests at the end. */
   readonly backlog: number;
-  /** Of a request that arrives at the end; undefined while nothing is served. */
+  /** Latency of a request that arrives at the end; undefined while no request is served. */
   readonly latency: number | undefined;
 }
 
 /**
- * What pods do with an open-loop load in one step: requests arrive whether the ones before are answered or not.
+ * Serves an open-loop load for one step: requests arrive independently of earlier responses.
  *
- * A fluid: requests are amounts, spread evenly over the pods, and all take the same. So a queue forms only where the
- * load exceeds what the scarcest resource can give, and a latency has no tail. What threads do follows from Little's
- * law: as many are busy as requests are being served, all of them while requests wait; those that get nothing done
- * wait for the scarcest resource.
+ * A fluid model: requests are amounts, spread evenly over the pods, and all take the same time. A queue forms only if
+ * the load exceeds the capacity of the scarcest resource, and latencies have no tail. Thread states follow from
+ * Little's law: the number of busy threads is the number of requests in service, or all threads while requests wait;
+ * threads without progress wait for the scarcest resource.
  *
  * @param load requests per second
- * @param backlog requests that wait at the beginning
+ * @param backlog waiting requests at the start
  * @param seconds length of the step
  */
 export function serve(

@@ -5,8 +5,8 @@ import type { DecisionRecord } from '../loop/records.js';
 
 const TIMEOUT_MS = 10_000;
 
-/** What tells a scaler's answer from that of anything else; its records are as this version writes them. */
-const answerSchema = z.object({
+/** Enough to recognise the response of a scaler of this version. */
+const responseSchema = z.object({
   now: z.number(),
   status: z.object({ problems: z.array(z.string()) }),
   decisions: z.array(
@@ -16,26 +16,32 @@ const answerSchema = z.object({
     ),
   ),
 });
-export type ScalerAnswer = z.infer<typeof answerSchema>;
+export type ScalerDecisions = z.infer<typeof responseSchema>;
 
 /**
- * The last decisions of a running scaler.
+ * Fetches the last decisions of a running scaler.
  *
- * @param address `user:password@` becomes basic authentication
+ * @param address `user:password@` is sent as basic authentication
  * @throws KernscaleError `SCALER_URL`, `SCALER_UNREACHABLE` or `SCALER_ANSWER`
  */
-export async function askScaler(address: string): Promise<ScalerAnswer> {
+export async function fetchDecisions(address: string): Promise<ScalerDecisions> {
   const { url, headers } = parseAddress(address);
   const { status, body } = await get(url, headers).catch((cause: unknown) => {
-    const message = `no scaler answers at ${url.origin}; --scaler.url names it`;
+    const message = `cannot reach a scaler at ${url.origin}; set its address with --scaler.url`;
     throw new KernscaleError('SCALER_UNREACHABLE', message, { cause });
   });
   if (status !== 200) {
-    throw new KernscaleError('SCALER_ANSWER', `the scaler at ${url.origin} answered HTTP ${status}`);
+    throw new KernscaleError(
+      'SCALER_ANSWER',
+      `the scaler at ${url.origin} responded with HTTP status ${status}`,
+    );
   }
-  const answer = answerSchema.safeParse(parseJson(body));
-  if (answer.success) return answer.data;
-  throw new KernscaleError('SCALER_ANSWER', `what answers at ${url.origin} is not a scaler of this version`);
+  const response = responseSchema.safeParse(parseJson(body));
+  if (response.success) return response.data;
+  throw new KernscaleError(
+    'SCALER_ANSWER',
+    `the response from ${url.origin} is not from a scaler of this version`,
+  );
 }
 
 function parseAddress(address: string): { url: URL; headers: Record<string, string> } {
@@ -43,7 +49,7 @@ function parseAddress(address: string): { url: URL; headers: Record<string, stri
   if (!url || !['http:', 'https:'].includes(url.protocol)) {
     throw new KernscaleError(
       'SCALER_URL',
-      `"${address}" is not the address of a scaler; write it like http://127.0.0.1:5001`,
+      `"${address}" is not a URL of a scaler; write it like http://127.0.0.1:5001`,
     );
   }
   const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;

@@ -2,42 +2,42 @@ import { KernscaleError } from '../../common/errors.js';
 import type { WorkloadKey } from '../core/types.js';
 import type { Grid } from '../promql/range.js';
 import type { RuleGroup } from '../rules/types.js';
-import { MAX_POINTS, type AskPast, type Questions } from './fetch.js';
-import { ENDPOINTS, peersOf } from './peers.js';
-import { questionsOf, Replay, type Chunk } from './replay.js';
+import { MAX_POINTS, type Evaluate, type Requested } from './evaluator/evaluator.js';
+import { ENDPOINTS, peersOf, type PeersAt } from './recording.js';
+import { Replay, requestedBy, type Chunk } from './replay.js';
 import { UNKNOWN, type Timeline } from './timeline.js';
 
-/** The replicas that a workload had: its pods, as the exporters see them. */
-export const ACTUAL =
+/** PromQL of the actual replicas of each workload: its pods, as the exporters see them. */
+export const ACTUAL_REPLICAS =
   'count by (namespace, workload, workload_kind) (count by (namespace, workload, workload_kind, pod) (kernscale_container_info))';
 
-/** How many points of one answer are held in memory at once. */
+/** Most points of one result to hold in memory at once. */
 const CHUNK_POINTS = 250_000;
-/** The first chunk tells how many series there are. */
+/** Steps of the first chunk, which shows how many series there are. */
 const FIRST_CHUNK = 240;
-/** How often it is looked who answers where, seconds. */
+/** Seconds between two lookups of the endpoints. */
 const PEERS_STEP = 300;
 
-const WHO_ANSWERS: Questions = { expressions: new Set([ENDPOINTS]), selectors: new Set() };
+const ENDPOINTS_REQUESTED: Requested = { expressions: new Set([ENDPOINTS]), selectors: new Set() };
 
 export interface PastOptions {
   readonly groups: readonly RuleGroup[];
   readonly grid: Grid;
-  readonly ask: AskPast;
-  /** PromQL of the replicas that each workload had. */
+  readonly evaluate: Evaluate;
+  /** PromQL of the actual replicas of each workload. */
   readonly actual: string;
 }
 
 export interface BacktestOptions extends PastOptions {
   readonly wanted: (workload: WorkloadKey) => boolean;
-  /** Told how much is done, 0..1. */
+  /** Called with the share that is done, 0..1. */
   readonly onProgress: (done: number) => void;
 }
 
 /**
  * Replays rules over the past.
  *
- * @throws KernscaleError `PROMETHEUS_ANSWER`; `BACKTEST_EMPTY` when Prometheus knows none of the workloads
+ * @throws KernscaleError `PROMETHEUS_ANSWER`; `BACKTEST_EMPTY` if Prometheus has none of the workloads
  */
 export async function backtest(options: BacktestOptions): Promise<Timeline[]> {
   const { groups, grid, wanted, onProgress } = options;
@@ -52,11 +52,11 @@ export async function backtest(options: BacktestOptions): Promise<Timeline[]> {
   if (timelines.some(({ proposed }) => proposed.some((replicas) => replicas !== UNKNOWN))) return timelines;
   throw new KernscaleError(
     'BACKTEST_EMPTY',
-    'Prometheus knows no workload in that time that the rules scale; --from, --to and --actual say where it looks',
+    'Prometheus has no data in this period for any workload that the rules scale; check --from, --to and --actual',
   );
 }
 
-/** The past in parts; the next one is being asked for while one is made use of. */
+/** Yields the past in chunks; the next one is fetched while the consumer uses the current one. */
 export async function* fetchPast(options: PastOptions): AsyncGenerator<Chunk> {
   const { count } = options.grid;
   const past = new Past(options);
@@ -66,7 +66,7 @@ export async function* fetchPast(options: PastOptions): AsyncGenerator<Chunk> {
     done += chunk.grid.count;
     if (done < count) {
       next = past.fetch(done, Math.min(chunkLength(chunk), count - done));
-      // It is awaited after the chunk is made use of: until then a failure must not count as unhandled.
+      // It is awaited only after the current chunk is used; a failure until then is not unhandled.
       next.catch(() => undefined);
     }
     yield chunk;
@@ -74,26 +74,26 @@ export async function* fetchPast(options: PastOptions): AsyncGenerator<Chunk> {
 }
 
 class Past {
-  readonly #questions: Questions;
+  readonly #requested: Requested;
 
   constructor(private readonly options: PastOptions) {
-    const { expressions, selectors } = questionsOf(options.groups);
-    this.#questions = { expressions: new Set([...expressions, options.actual]), selectors };
+    const { expressions, selectors } = requestedBy(options.groups);
+    this.#requested = { expressions: new Set([...expressions, options.actual]), selectors };
   }
 
   async fetch(offset: number, count: number): Promise<Chunk> {
-    const { grid, ask, actual } = this.options;
+    const { grid, evaluate, actual } = this.options;
     const part = { from: grid.from + offset * grid.step, step: grid.step, count };
-    const [answers, peersAt] = await Promise.all([ask(this.#questions, part), this.#peers(part)]);
-    return { grid: part, ...answers, actual: answers.values.get(actual)!, peersAt };
+    const [chunk, peersAt] = await Promise.all([evaluate(this.#requested, part), this.#peers(part)]);
+    return { grid: part, ...chunk, actual: chunk.values.get(actual)!, peersAt };
   }
 
-  /** Who answered where, looked up more rarely than the rules decide. */
-  async #peers({ from, step, count }: Grid): Promise<Chunk['peersAt']> {
+  /** Looks the endpoints up less often than the rules decide. */
+  async #peers({ from, step, count }: Grid): Promise<PeersAt> {
     const stride = Math.max(1, Math.floor(PEERS_STEP / step));
     const grid = { from, step: step * stride, count: Math.ceil(count / stride) };
-    const answer = (await this.options.ask(WHO_ANSWERS, grid)).values.get(ENDPOINTS)!;
-    const peersAt = peersOf('series' in answer ? answer.series : []);
+    const endpoints = (await this.options.evaluate(ENDPOINTS_REQUESTED, grid)).values.get(ENDPOINTS)!;
+    const peersAt = peersOf('series' in endpoints ? endpoints.series : []);
     return (index) => peersAt(Math.floor(index / stride));
   }
 }

@@ -1,14 +1,44 @@
+import { parseDuration } from '../../common/duration.js';
 import type { Decision, WorkloadKey } from '../core/types.js';
 import type { Assignment } from '../loop/assignments.js';
 import { decideGroup } from '../loop/decide-group.js';
 import { Histories } from '../loop/histories.js';
 import type { SignalTable } from '../loop/signal-table.js';
-import { serve, type PodModel, type Step, type Work } from './model.js';
-import { valueAt, type Profile } from './profile.js';
+import { serve, type PodModel, type Step, type Work } from './fluid.js';
 
-/** Seconds; the load and the pods are looked at so often. */
+/** Seconds per step of the model. */
 const TICK = 1;
 const PEER = 'peer';
+
+/** A number that changes in steps, sorted by time. */
+export type Profile = readonly { readonly from: number; readonly value: number }[];
+
+/**
+ * Parses steps such as `20 100@5m 20@15m`: 20 at first, 100 after five minutes, 20 after fifteen.
+ *
+ * @throws Error with a message for the user
+ */
+export function parseProfile(text: string): Profile {
+  const steps = text
+    .trim()
+    .split(/[\s,]+/)
+    .map((step) => {
+      const [, value, at = '0s'] = /^(\d+(?:\.\d+)?)(?:@(\w+))?$/.exec(step) ?? [];
+      if (value === undefined) throw new Error(`"${step}" is not a step; write steps like 20 100@5m 20@15m`);
+      return { from: parseDuration(at), value: Number(value) };
+    });
+  const late = steps.findIndex(({ from }, index) =>
+    index === 0 ? from > 0 : from <= steps[index - 1]!.from,
+  );
+  if (late === 0) throw new Error('the first step must start at 0: leave out its @');
+  if (late > 0) throw new Error('every step must be later than the one before it');
+  return steps;
+}
+
+/** @param at seconds since the start */
+export function valueAt(profile: Profile, at: number): number {
+  return profile.findLast(({ from }) => from <= at)?.value ?? 0;
+}
 
 export interface Scenario {
   readonly assignment: Assignment;
@@ -21,22 +51,22 @@ export interface Scenario {
   };
   /** Requests per second. */
   readonly load: Profile;
-  /** Signals that are not of the built-in ones: a profile, or the requests that wait. */
+  /** Values of custom signals: a profile, or the number of waiting requests. */
   readonly signals: Readonly<Record<string, Profile | 'backlog'>>;
-  /** At the beginning. */
+  /** At the start. */
   readonly replicas: number;
   /** Seconds. */
   readonly length: number;
 }
 
-/** What a round found, and decided. */
+/** State of the model at a round, and the decision. */
 export interface Round {
-  /** Seconds from the beginning. */
+  /** Seconds since the start. */
   readonly at: number;
   readonly load: number;
   /** Pods that serve. */
   readonly ready: number;
-  /** Over the second before the round. */
+  /** Step of the model that ends with the round. */
   readonly step: Step;
   readonly decision: Decision;
 }
@@ -66,9 +96,9 @@ export function simulate(scenario: Scenario): Round[] {
   return rounds;
 }
 
-/** The pods of the workload, and what was measured on them. */
+/** The pods of the workload and their measurements. */
 class Fleet {
-  /** When each was created; those of the beginning have run for long. */
+  /** Creation times; the first pods count as long-running. */
   readonly #created: number[];
   readonly #steps: Step[] = [];
 
@@ -92,13 +122,13 @@ class Fleet {
     return step;
   }
 
-  /** The youngest go first. */
+  /** Deletes the youngest pods first. */
   scaleTo(replicas: number, at: number): void {
     while (this.#created.length < replicas) this.#created.push(at);
     this.#created.length = replicas;
   }
 
-  /** The signals of the rule's group, as Prometheus would answer. */
+  /** Signals of the rule's group, as Prometheus would return them. */
   tables(at: number): Map<string, SignalTable> {
     const { group, key } = this.scenario.assignment;
     return new Map(
@@ -149,7 +179,7 @@ class Fleet {
     };
   }
 
-  /** The longest of the window, since the model's latencies have no tail; NaN when nobody was served. */
+  /** Longest latency in the window, because latencies of the model have no tail; NaN if no request was served. */
   #latency(window: number): number {
     const latencies = this.#steps.slice(-Math.ceil(window / TICK)).flatMap(({ latency }) => latency ?? []);
     return latencies.length === 0 ? NaN : Math.max(...latencies);

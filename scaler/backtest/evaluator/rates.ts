@@ -1,49 +1,53 @@
 import { parser } from '@prometheus-io/lezer-promql';
 import type { Vector } from './vectors.js';
 
-/** `label="value"`, `label=~"one|other"`, or either of them negated. */
+/** `label="value"`, `label=~"one|other"`, or the negation of either. */
 interface Matcher {
   readonly label: string;
   readonly negated: boolean;
   readonly values: readonly string[];
 }
 
-/** The rates of what a selector of plain words selects. */
+/** `rate()` of a metric whose matchers list plain words. */
 interface Rate {
   /** The expression without its matchers. */
   readonly form: string;
   readonly matchers: readonly Matcher[];
 }
 
-/** What a regular expression may consist of so that it is a list of words. */
+interface Cover {
+  /** Expression to fetch. */
+  readonly source: string;
+  /** Selects the series of the covered expression from those of `source`. */
+  readonly select: (series: Vector) => Vector;
+}
+
+/** A regular expression that is a list of words. */
 const WORDS = /^[\w-]+(\|[\w-]+)*$/;
 
 /**
- * Finds the expressions whose answer is a part of the answer to another, as the rate of one state is of those of all:
- * for each expression one that need be asked for, and what to take of its answer.
+ * Finds for each expression the widest of them whose result contains its own, as the rates of all states contain the
+ * rate of one.
  */
-export function shareRates(
-  exprs: Iterable<string>,
-): ReadonlyMap<string, { readonly asked: string; readonly part: (answer: Vector) => Vector }> {
+export function coverRates(exprs: Iterable<string>): ReadonlyMap<string, Cover> {
   const rates = [...exprs].map((expr) => ({ expr, rate: parseRate(expr) }));
   return new Map(
     rates.map(({ expr, rate }) => {
       let widest = { expr, rate };
-      for (const other of rates) if (isWithin(widest.rate, other.rate)) widest = other;
+      for (const other of rates) if (isNarrower(widest.rate, other.rate)) widest = other;
       const all = widest.expr === expr || !rate;
-      return [expr, { asked: widest.expr, part: (answer) => (all ? answer : select(answer, rate.matchers)) }];
+      return [expr, { source: widest.expr, select: (series) => (all ? series : filter(series, rate)) }];
     }),
   );
 }
 
-function select(answer: Vector, matchers: readonly Matcher[]): Vector {
-  return answer.filter(({ labels }) =>
+function filter(series: Vector, { matchers }: Rate): Vector {
+  return series.filter(({ labels }) =>
     matchers.every((matcher) => accepts(matcher, labels[matcher.label] ?? '')),
   );
 }
 
-/** Whether all that one selects, and not the same, is selected by the other too. */
-function isWithin(narrow: Rate | undefined, wide: Rate | undefined): boolean {
+function isNarrower(narrow: Rate | undefined, wide: Rate | undefined): boolean {
   return covers(wide, narrow) && !covers(narrow, wide);
 }
 
@@ -66,15 +70,18 @@ function accepts({ negated, values }: Matcher, value: string): boolean {
 function parseRate(expr: string): Rate | undefined {
   const call = parser.parse(expr).topNode.firstChild;
   const range = call?.getChild('FunctionCallBody')?.getChild('MatrixSelector');
-  const braces = range?.getChild('VectorSelector')?.getChild('LabelMatchers');
-  if (!braces || !call?.getChild('FunctionIdentifier')?.getChild('Rate')) return undefined;
+  const selector = range?.getChild('VectorSelector');
+  const braces = selector?.getChild('LabelMatchers');
+  // Without the name of a metric, a matcher may be of `__name__`, which rate() removes.
+  if (!braces || !selector?.getChild('Identifier') || !call?.getChild('FunctionIdentifier')?.getChild('Rate'))
+    return undefined;
   const texts = expr.slice(braces.from + 1, braces.to - 1).split(',');
   const matchers = texts.map(parseMatcher);
   if (!matchers.every((matcher) => matcher !== undefined)) return undefined;
   return { form: expr.slice(0, braces.from) + expr.slice(braces.to), matchers };
 }
 
-/** A comma within a value makes it no word. */
+/** Undefined unless the values are words; a comma within a value splits it into texts that are no matchers. */
 function parseMatcher(text: string): Matcher | undefined {
   const [, label, operator, value] = /^\s*(\w+)\s*(=~|!~|!=|=)\s*"(.*)"\s*$/.exec(text) ?? [];
   if (label === undefined || !operator || value === undefined || !WORDS.test(value)) return undefined;

@@ -1,9 +1,10 @@
-import type { WorkloadKey } from '../core/types.js';
+import type { WorkloadId, WorkloadKey } from '../core/types.js';
+import type { Endpoint } from '../kubernetes/topology.js';
 import { keyOfLabels, oldest } from '../loop/freshness.js';
 import type { SignalSample, SignalTable } from '../loop/signal-table.js';
 import type { RangeSeries } from '../promql/range.js';
 
-/** Which of a chunk's evaluation times is looked at. */
+/** Step of a chunk at which its columns are read. */
 export interface Cursor {
   index: number;
   /** Seconds since the epoch. */
@@ -11,15 +12,15 @@ export interface Cursor {
 }
 
 interface Part {
-  /** Its value is that of the time at which it was last asked for. */
+  /** `value` is overwritten by each read. */
   readonly sample: { readonly peer: string; value: number };
   readonly series: RangeSeries;
 }
 
-/** The series of one answer by workload, read at a cursor. Series without a workload's labels are under ''. */
+/** The series of one expression by workload, read at a cursor. Series without a workload's labels are under ''. */
 export class Column {
   readonly #byWorkload = new Map<WorkloadKey, Part[]>();
-  /** What `get` said last: all signals of a workload ask for the age of the same data. */
+  /** Last result of `get`: all signals of a workload read the age of the same data. */
   #largest: number | undefined;
   #workload: WorkloadKey | undefined;
   #index = -1;
@@ -37,17 +38,17 @@ export class Column {
     }
   }
 
-  /** Every workload that has a value at some time of the chunk. */
+  /** Workloads with a value anywhere in the chunk. */
   everyWorkload(): WorkloadKey[] {
     return [...this.#byWorkload.keys()].filter((key) => key !== '');
   }
 
-  /** Those that have a value now. */
+  /** Workloads with a value at the cursor. */
   workloads(among: readonly WorkloadKey[]): WorkloadKey[] {
     return among.filter((key) => this.get(key) !== undefined);
   }
 
-  /** Good until the cursor moves: a week has too many samples for an object each. */
+  /** Valid until the cursor moves: a week has too many samples for an object each. */
   samples(workload: WorkloadKey): readonly SignalSample[] {
     const { index } = this.cursor;
     const samples: SignalSample[] = [];
@@ -59,7 +60,7 @@ export class Column {
     return samples;
   }
 
-  /** The largest value of a workload. */
+  /** Largest value of a workload at the cursor. */
   get(workload: WorkloadKey): number | undefined {
     const { index } = this.cursor;
     if (this.#workload === workload && this.#index === index) return this.#largest;
@@ -75,11 +76,10 @@ export class Column {
 }
 
 /**
- * A signal of the past as the live loop sees one of the present.
+ * Presents a recorded signal as the live loop sees a current one.
  *
- * @param ages when its `freshnessSelectors` were scraped
- * @param assigned workloads that are looked at whether they have a value or not: to find them again costs more than to
- *   decide on them
+ * @param ages sample times of its `freshnessSelectors`
+ * @param assigned workloads that are decided on with or without a value, so the table need not list them
  */
 export function signalTable(
   values: Column,
@@ -93,4 +93,32 @@ export function signalTable(
     samples: (workload) => values.samples(workload),
     scrapedAt: (workload) => oldest(ages, workload, cursor.at),
   };
+}
+
+/** Workloads by address, as the scaler exported them at the time. */
+export const ENDPOINTS =
+  'max by (address, namespace, workload, workload_kind) (kernscale_endpoint_info{workload!=""})';
+
+/** Resolver of peers at a step of a grid; undefined while no scaler exported endpoints. */
+export type PeersAt = (index: number) => ((peer: string) => Endpoint | undefined) | undefined;
+
+export function peersOf(series: readonly RangeSeries[]): PeersAt {
+  const known = new Map<number, ReadonlyMap<string, Endpoint> | undefined>();
+  return (index) => {
+    if (!known.has(index)) known.set(index, endpointsAt(series, index));
+    const endpoints = known.get(index);
+    return endpoints && ((peer) => endpoints.get(peer));
+  };
+}
+
+function endpointsAt(series: readonly RangeSeries[], index: number): Map<string, Endpoint> | undefined {
+  const endpoints = new Map<string, { workloads: WorkloadId[] }>();
+  for (const { labels, present } of series) {
+    const { address, namespace, workload: name, workload_kind: kind } = labels;
+    if (present[index] !== 1 || !address || !namespace || !name || !kind) continue;
+    const endpoint = endpoints.get(address) ?? { workloads: [] };
+    endpoint.workloads.push({ namespace, kind, name });
+    endpoints.set(address, endpoint);
+  }
+  return endpoints.size > 0 ? endpoints : undefined;
 }

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { fetchChunk, type PastQueries } from '../../../../scaler/backtest/fetch.js';
-import { leavesOf, planOf } from '../../../../scaler/backtest/plan.js';
-import { shareRates } from '../../../../scaler/backtest/rates.js';
-import { ACTUAL } from '../../../../scaler/backtest/run.js';
-import { and } from '../../../../scaler/backtest/vectors.js';
+import { evaluateChunk, type RangeQueries } from '../../../../scaler/backtest/evaluator/evaluator.js';
+import { leavesOf, planOf } from '../../../../scaler/backtest/evaluator/plan.js';
+import { coverRates } from '../../../../scaler/backtest/evaluator/rates.js';
+import { ACTUAL_REPLICAS } from '../../../../scaler/backtest/backtest.js';
+import { and } from '../../../../scaler/backtest/evaluator/vectors.js';
 import type { RangeSeries } from '../../../../scaler/promql/range.js';
 import { builtInSignals } from '../../../../scaler/promql/signals.js';
 
@@ -19,14 +19,14 @@ function leaves(...exprs: string[]): Set<string> {
   return new Set(exprs.flatMap((expr) => [...leavesOf(planOf(expr))]));
 }
 
-describe('how the past is asked for', () => {
-  it('asks for each series of a container once, whatever signals need it', () => {
+describe('the evaluator of the past', () => {
+  it('fetches each series of a container once, for all signals', () => {
     const { edges, ...signals } = builtInSignals('1m');
     const alive = `${STATES}{state="oncpu"}`;
-    const asked = [...shareRates(leaves(...Object.values(signals), ACTUAL)).values()].map(
-      (rate) => rate.asked,
+    const sources = [...coverRates(leaves(...Object.values(signals), ACTUAL_REPLICAS)).values()].map(
+      ({ source }) => source,
     );
-    expect(new Set(asked)).to.deep.equal(
+    expect(new Set(sources)).to.deep.equal(
       new Set([
         BUSY,
         alive,
@@ -38,7 +38,7 @@ describe('how the past is asked for', () => {
     expect(leaves(edges!)).to.deep.equal(new Set([edges]));
   });
 
-  it('leaves to Prometheus what may have series without number, and what it matches in other ways', () => {
+  it('leaves metrics with many series, and all other forms, to Prometheus', () => {
     for (const whole of [
       'sum by (a) (http_requests_total and http_requests_total)',
       'sum by (a) (kernscale_tcp_wait_seconds_sum)',
@@ -54,6 +54,11 @@ describe('how the past is asked for', () => {
       'sum(a) * sum(b)',
       'sum(a) / 2',
       'sum(a) / clamp_min(sum(b), scalar(c))',
+      'sum(a) / clamp_min(sum(b), 010)',
+      'topk(3, a) / sum(b)',
+      'sum by (__name__) (a) / sum by (__name__) (b)',
+      `sum by ("pod") (${STATES})`,
+      `${STATES} and ignoring ("state") ${STATES}`,
     ]) {
       expect(leaves(whole), whole).to.deep.equal(new Set([whole]));
     }
@@ -62,17 +67,17 @@ describe('how the past is asked for', () => {
     );
   });
 
-  it('takes a rate from a wider one only where that has all of it', () => {
+  it('selects a rate from a wider one only if that contains it', () => {
     const rate = (matchers: string): string => `rate(${STATES}{${matchers}}[1m])`;
-    const asked = (narrow: string, wide: string): string => shareRates([narrow, wide]).get(narrow)!.asked;
+    const sourceOf = (narrow: string, wide: string): string => coverRates([narrow, wide]).get(narrow)!.source;
     for (const narrow of [
       'state="disk"',
       'state=~"disk|lock"',
       'state!~"idle|sleep|disk"',
       'pod="p",state="lock"',
     ]) {
-      expect(asked(rate(narrow), BUSY), narrow).to.equal(BUSY);
-      expect(asked(BUSY, rate(narrow)), narrow).to.equal(BUSY);
+      expect(sourceOf(rate(narrow), BUSY), narrow).to.equal(BUSY);
+      expect(sourceOf(BUSY, rate(narrow)), narrow).to.equal(BUSY);
     }
     for (const other of [
       'state="idle"',
@@ -82,39 +87,41 @@ describe('how the past is asked for', () => {
       'pod="p"',
       'state=""',
     ]) {
-      expect(asked(rate(other), BUSY), other).to.equal(rate(other));
+      expect(sourceOf(rate(other), BUSY), other).to.equal(rate(other));
     }
+    const unnamed = [`rate({__name__="${STATES}",state="disk"}[1m])`, 'rate({state="disk"}[1m])'] as const;
+    expect(sourceOf(...unnamed)).to.equal(unnamed[0]);
     const longer = `rate(${STATES}{state="disk"}[5m])`;
-    expect(asked(longer, BUSY)).to.equal(longer);
+    expect(sourceOf(longer, BUSY)).to.equal(longer);
     const states = ['disk', 'lock', 'other'].map((state) => series({ state }, [1], [1]));
-    const part = shareRates([rate('state=~"disk|lock"'), BUSY])
+    const part = coverRates([rate('state=~"disk|lock"'), BUSY])
       .get(rate('state=~"disk|lock"'))!
-      .part(states);
+      .select(states);
     expect(part.map(({ labels }) => labels['state'])).to.deep.equal(['disk', 'lock']);
   });
 
-  it('has a value only where both sides have one, and keeps what division by zero gives', async () => {
-    const answers = new Map([
+  it('divides only where both sides have a value, and keeps the results of a division by zero', async () => {
+    const results = new Map([
       [
         'sum by (w) (a)',
         [series({ w: 'a' }, [1, 2, 0], [1, 1, 1]), series({ w: 'b' }, [1, 1, 1], [1, 1, 1])],
       ],
       ['sum by (w) (b)', [series({ w: 'a' }, [4, 0, 0], [1, 0, 1])]],
     ]);
-    const queries: PastQueries = {
-      values: (expr) => Promise.resolve({ ok: true, series: answers.get(expr)! }),
-      sampleTimes: () => Promise.reject(new Error('nobody asks')),
+    const queries: RangeQueries = {
+      values: (expr) => Promise.resolve({ ok: true, series: results.get(expr)! }),
+      sampleTimes: () => Promise.reject(new Error('not queried')),
     };
     const quotient = 'sum by (w) (a) / sum by (w) (b)';
     const expressions = new Set([quotient]);
-    const { values } = await fetchChunk(queries, { expressions, selectors: new Set() }, GRID);
+    const { values } = await evaluateChunk(queries, { expressions, selectors: new Set() }, GRID);
     expect(values.get(quotient)).to.deep.equal({
       series: [series({ w: 'a' }, [0.25, Infinity, NaN], [1, 0, 1])],
     });
   });
 
-  it('takes an expression for partial when any part of it is', async () => {
-    const queries: PastQueries = {
+  it('marks an expression as partial if any leaf is', async () => {
+    const queries: RangeQueries = {
       values: (expr) =>
         Promise.resolve(
           expr === 'sum(b)' ? { ok: false, failure: 'partial', message: 'w' } : { ok: true, series: [] },
@@ -122,12 +129,12 @@ describe('how the past is asked for', () => {
       sampleTimes: () => Promise.resolve({ ok: true, series: [] }),
     };
     const expressions = new Set(['sum(a) / sum(b)', 'sum(a)']);
-    const { values } = await fetchChunk(queries, { expressions, selectors: new Set() }, GRID);
+    const { values } = await evaluateChunk(queries, { expressions, selectors: new Set() }, GRID);
     expect(values.get('sum(a) / sum(b)')).to.deep.equal({ partial: 'w' });
     expect(values.get('sum(a)')).to.deep.equal({ series: [] });
   });
 
-  it('joins with any of several partners, whatever their names', () => {
+  it('joins with any of several partners, ignoring metric names', () => {
     const left = [
       series({ pod: 'p', state: 'disk' }, [1, 2, 3], [1, 1, 1]),
       series({ pod: 'q' }, [1, 1, 1], [1, 1, 1]),

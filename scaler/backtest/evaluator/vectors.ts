@@ -1,10 +1,10 @@
-import type { RangeSeries } from '../promql/range.js';
+import type { RangeSeries } from '../../promql/range.js';
 
-/** The values of an expression at every time of a grid. */
+/** Values of an expression at every step of a grid. */
 export type Vector = readonly RangeSeries[];
 type Labels = RangeSeries['labels'];
 
-/** PromQL's `sum by (…)`, `count by (…)` and `avg by (…)`. */
+/** `sum by (…)`, `count by (…)` or `avg by (…)`. */
 export type Aggregation = 'sum' | 'count' | 'avg';
 
 export function aggregate(vector: Vector, aggregation: Aggregation, by: readonly string[]): Vector {
@@ -31,7 +31,7 @@ function combine(members: Vector, aggregation: Aggregation): Omit<RangeSeries, '
   return { values, present };
 }
 
-/** PromQL's `and`: what `left` has where `right` has a value with the same labels, but for those ignored. */
+/** `left and ignoring (…) right`: values of `left` where `right` has one with the same labels, `ignoring` aside. */
 export function and(left: Vector, right: Vector, ignoring: readonly string[]): Vector {
   const matched = (name: string): boolean => name !== '__name__' && !ignoring.includes(name);
   const partners = new Map<string, Uint8Array>();
@@ -43,18 +43,18 @@ export function and(left: Vector, right: Vector, ignoring: readonly string[]): V
   });
 }
 
-/** PromQL's `/` of aggregates, which have no metric name and no two series with the same labels. */
-export function divide(over: Vector, under: Vector): Vector {
-  const divisors = new Map(under.map((series) => [keyOf(series.labels), series]));
-  return over.flatMap(({ labels, values, present }) => {
-    const divisor = divisors.get(keyOf(labels));
-    if (!divisor) return [];
-    const quotients = values.map((value, index) => value / divisor.values[index]!);
-    return [{ labels, values: quotients, present: both(present, divisor.present) }];
+/** `dividend / divisor` of aggregates, which have neither a metric name nor two series with equal labels. */
+export function divide(dividend: Vector, divisor: Vector): Vector {
+  const divisors = new Map(divisor.map((series) => [keyOf(series.labels), series]));
+  return dividend.flatMap(({ labels, values, present }) => {
+    const partner = divisors.get(keyOf(labels));
+    if (!partner) return [];
+    const quotients = values.map((value, index) => value / partner.values[index]!);
+    return [{ labels, values: quotients, present: both(present, partner.present) }];
   });
 }
 
-/** PromQL's `clamp_min` of an aggregate. */
+/** `clamp_min()` of an aggregate. */
 export function clampMin(vector: Vector, least: number): Vector {
   return vector.map((series) => ({
     ...series,

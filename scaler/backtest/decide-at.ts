@@ -3,16 +3,16 @@ import type { Conclusion, Decision, RuleSettings, WorkloadKey } from '../core/ty
 import { inWords } from '../core/decide.js';
 import { DEFAULT_DOWN_WINDOW } from '../core/stabilise.js';
 import type { Assignment } from '../loop/assignments.js';
-import { fetchPast, type PastOptions } from './run.js';
+import { fetchPast, type PastOptions } from './backtest.js';
 import { Replay } from './replay.js';
 
-/** Seconds in which rates and the first round's assumptions settle. */
+/** Seconds before the earliest remembered moment, for rates and the assumptions of the first round. */
 const RUN_UP = 60;
 
-export interface AsItWas {
-  /** Every workload that a rule names, or assignments and that Prometheus knows. */
+export interface PastDecisions {
+  /** Workloads that a rule names, or matches and Prometheus has data for. */
   readonly workloads: readonly WorkloadKey[];
-  /** Of those whose replicas are known. */
+  /** Decisions on the workloads whose replicas are known. */
   readonly decisions: ReadonlyMap<
     WorkloadKey,
     { readonly assignment: Assignment; readonly decision: Decision }
@@ -20,18 +20,18 @@ export interface AsItWas {
 }
 
 /**
- * What the rules decide at one time, from Prometheus alone: rounds from so long before that every window and timer of
- * the rules is over, each from the replicas that there were.
+ * Decides at one moment of the past, from Prometheus alone. Rounds begin long enough before it to fill every window and
+ * timer of the rules, and each starts from the actual replicas.
  *
  * @param at seconds since the epoch
  * @param interval between two rounds, seconds
  * @throws KernscaleError `PROMETHEUS_ANSWER`
  */
-export async function decideAsItWas(
+export async function decideAt(
   options: Omit<PastOptions, 'grid'>,
   at: number,
   interval: number,
-): Promise<AsItWas> {
+): Promise<PastDecisions> {
   const count = Math.ceil(memoryOf(options.groups) / interval) + 1;
   const grid = { from: at - (count - 1) * interval, step: interval, count };
   const last = new Map<WorkloadKey, { assignment: Assignment; conclusion: Conclusion }>();
@@ -50,7 +50,7 @@ export async function decideAsItWas(
   return { workloads: replay.workloads(), decisions: new Map(decisions) };
 }
 
-/** How far back what the rules remember reaches at most, seconds. */
+/** Longest time that the rules look back, seconds. */
 function memoryOf(groups: readonly RuleGroup[]): number {
   const rules = groups.flatMap((group) => group.rules as readonly RuleSettings[]);
   return RUN_UP + Math.max(0, ...rules.map(memoryOfRule));

@@ -1,0 +1,307 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { ACTUAL_REPLICAS } from '../../scaler/backtest/backtest.js';
+import { evaluateChunk, type RangeQueries } from '../../scaler/backtest/evaluator/evaluator.js';
+import { leavesOf, planOf } from '../../scaler/backtest/evaluator/plan.js';
+import { PrometheusClient } from '../../scaler/promql/client.js';
+import type { Grid, RangeSeries } from '../../scaler/promql/range.js';
+import { builtInSignals, podSignals } from '../../scaler/rules/signals.js';
+import { PastPrometheus, type PastSeries } from './history.js';
+
+/** Set KERNSCALE_SEED to the printed seed to repeat a run. */
+const SEED = Number(process.env['KERNSCALE_SEED'] ?? Date.now() % 2 ** 31);
+const BUDGET_MS = 20_000;
+const RUNS = 400;
+
+/** Begins a block of Prometheus', so that one is enough. */
+const START = 1_700_006_400;
+const LENGTH = 5400;
+const SCRAPE_INTERVAL = 15;
+
+const STATES = 'kernscale_state_seconds_total';
+const GAUGES = ['kernscale_container_info', 'kernscale_container_cpu_request_cores'];
+const STATE_NAMES = ['oncpu', 'runqueue', 'throttled', 'disk', 'network', 'lock', 'idle', 'sleep'];
+/** A metric with many series per container: Prometheus sums it. */
+const REQUESTS = 'kernscale_tcp_wait_seconds_sum';
+const LABELS = ['namespace', 'workload', 'workload_kind', 'pod', 'container', 'state', '__name__', 'absent'];
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+interface Counter {
+  /** Per second, by turns of `turn` seconds. */
+  readonly rates: readonly number[];
+  readonly turn: number;
+  /** Seconds after the start at which it restarts from zero. */
+  readonly resets: readonly number[];
+}
+
+interface Container {
+  readonly pod: { readonly namespace: string; readonly workload: string; readonly pod: string };
+  readonly container: string;
+  /** Seconds after the start. */
+  readonly life: Span;
+  /** Periods without a scrape, some shorter and some longer than the look-back. */
+  readonly gaps: readonly Span[];
+  readonly counters: readonly Counter[];
+  readonly gauge: number;
+}
+
+const seconds = fc.integer({ min: 0, max: LENGTH });
+const span = (length: fc.Arbitrary<number>): fc.Arbitrary<Span> =>
+  fc.tuple(seconds, length).map(([from, size]) => ({ from, to: from + size }));
+
+const counter: fc.Arbitrary<Counter> = fc.record({
+  rates: fc.array(
+    fc.oneof(
+      fc.constant(0),
+      fc.integer({ min: 1, max: 8000 }).map((rate) => rate / 1000),
+    ),
+    {
+      minLength: 1,
+      maxLength: 4,
+    },
+  ),
+  turn: fc.integer({ min: 20, max: 900 }),
+  resets: fc.array(seconds, { maxLength: 2 }),
+});
+
+const container: fc.Arbitrary<Container> = fc.record({
+  pod: fc.record({
+    namespace: fc.constantFrom('shop', 'bank'),
+    workload: fc.constantFrom('web', 'cart', 'pay'),
+    pod: fc.constantFrom('a', 'b', 'c'),
+  }),
+  container: fc.constantFrom('main', 'side'),
+  life: fc.oneof(
+    fc.constant({ from: 0, to: LENGTH }),
+    span(fc.integer({ min: SCRAPE_INTERVAL, max: LENGTH })),
+  ),
+  gaps: fc.array(span(fc.integer({ min: SCRAPE_INTERVAL, max: 700 })), { maxLength: 3 }),
+  counters: fc.array(counter, { minLength: STATE_NAMES.length + 1, maxLength: STATE_NAMES.length + 1 }),
+  gauge: fc.oneof(
+    fc.constantFrom(0, 1, 0.5, NaN, Infinity),
+    fc.integer({ min: 0, max: 16_000 }).map((value) => value / 1000),
+  ),
+});
+
+const history = fc
+  .uniqueArray(container, {
+    minLength: 18,
+    maxLength: 24,
+    selector: ({ pod, container: name }) => JSON.stringify([pod, name]),
+  })
+  .map((containers) => containers.flatMap(seriesOf).sort((a, b) => a.metric.localeCompare(b.metric)));
+
+function seriesOf({ pod, container: name, life, gaps, counters, gauge }: Container): PastSeries[] {
+  const labels = { ...pod, workload_kind: 'Deployment', container: name };
+  const scraped =
+    (value: (second: number) => number) =>
+    (at: number): number | undefined => {
+      const second = at - START;
+      const isIn = ({ from, to }: Span): boolean => second >= from && second < to;
+      return isIn(life) && !gaps.some(isIn) ? value(second) : undefined;
+    };
+  return [
+    ...STATE_NAMES.map((state, index) => ({
+      metric: STATES,
+      labels: { ...labels, state },
+      value: scraped(counted(counters[index]!)),
+    })),
+    {
+      metric: REQUESTS,
+      labels: { ...labels, peer: '10.0.0.1:80' },
+      value: scraped(counted(counters.at(-1)!)),
+    },
+    ...GAUGES.map((metric) => ({ metric, labels, value: scraped(() => gauge) })),
+  ];
+}
+
+function counted({ rates, turn, resets }: Counter): (second: number) => number {
+  return (second) => {
+    let total = 0;
+    for (let at = Math.max(0, ...resets.filter((reset) => reset <= second)); at < second;) {
+      const next = Math.min(second, (Math.floor(at / turn) + 1) * turn);
+      total += (next - at) * rates[Math.floor(at / turn) % rates.length]!;
+      at = next;
+    }
+    return total;
+  };
+}
+
+const window = fc.constantFrom('30s', '1m', '5m', '10m');
+const labelList = fc.subarray(LABELS).map((labels) => labels.join(', '));
+const matchers = fc.oneof(
+  fc.constantFrom(
+    '',
+    '{}',
+    '{state="oncpu"}',
+    '{state!="idle"}',
+    '{state=~"disk|lock"}',
+    '{state!~"idle|sleep"}',
+    '{workload="web"}',
+    '{pod=~"a|b",state!~"idle"}',
+    '{pod!="a",container="main"}',
+    '{state=~"d.*|lock"}',
+    '{absent="",state="disk"}',
+    '{absent="x"}',
+  ),
+);
+const selector = fc
+  .tuple(fc.constantFrom(STATES, STATES, STATES, ...GAUGES, REQUESTS), matchers)
+  .map((parts) => parts.join(''));
+const unnamed = fc
+  .tuple(fc.constantFrom('', `__name__="${STATES}",`), fc.constantFrom('state="disk"', 'state=~"disk|lock"'))
+  .map(([name, rest]) => `{${name}${rest}}`);
+const bound = fc.constantFrom('0', '0.01', '1', '-1', '1e-3', '010', '0x10', 'Inf', '1.5');
+// topk() of all series: which one it takes of equal values differs from query to query.
+const aggregator = fc.constantFrom('sum', 'sum', 'count', 'avg', 'max', 'topk', 'group');
+
+/** Expressions within the evaluator's subset and close to it. */
+const { expression } = fc.letrec<Record<'vector' | 'aggregate' | 'divided' | 'expression', string>>(
+  (tie) => ({
+    vector: fc.oneof(
+      { maxDepth: 3, depthIdentifier: 'promql' },
+      { weight: 2, arbitrary: selector },
+      { weight: 4, arbitrary: fc.tuple(selector, window).map(([of, range]) => `rate(${of}[${range}])`) },
+      { weight: 1, arbitrary: fc.tuple(unnamed, window).map(([of, range]) => `rate(${of}[${range}])`) },
+      { weight: 1, arbitrary: fc.tuple(selector, window).map(([of, range]) => `(${of} offset ${range})`) },
+      {
+        weight: 4,
+        arbitrary: fc
+          .tuple(tie('vector'), fc.constantFrom('', 'ignoring', 'on'), labelList, tie('vector'))
+          .map(([left, modifier, labels, right]) => {
+            return `${left} and ${modifier && `${modifier} (${labels}) `}${right}`;
+          }),
+      },
+      { weight: 2, arbitrary: tie('aggregate') },
+      { weight: 1, arbitrary: tie('divided') },
+    ),
+    aggregate: fc
+      .tuple(aggregator, fc.constantFrom('by', 'by', 'by', 'without', ''), labelList, tie('vector'))
+      .map(([name, modifier, labels, of]) => {
+        return `${name} ${modifier && `${modifier} (${labels}) `}(${name === 'topk' ? '1000, ' : ''}${of})`;
+      }),
+    divided: fc.oneof(
+      fc.tuple(tie('aggregate'), tie('aggregate')).map((sides) => sides.join(' / ')),
+      fc.tuple(tie('aggregate'), tie('aggregate'), bound).map(([over, under, least]) => {
+        return `${over} / clamp_min(${under}, ${least})`;
+      }),
+      fc.tuple(tie('aggregate'), bound).map(([of, least]) => `clamp_min(${of}, ${least})`),
+    ),
+    expression: fc.oneof(tie('divided'), tie('aggregate'), tie('vector')),
+  }),
+);
+
+const grid: fc.Arbitrary<Grid> = fc.record({
+  from: fc.integer({ min: START - 60, max: START + LENGTH }),
+  step: fc.constantFrom(7, 15, 60),
+  count: fc.integer({ min: 1, max: 100 }),
+});
+
+const BUILT_IN = ['1m', '10m'].flatMap((range) => [
+  ...Object.values(builtInSignals(range, [0.99])),
+  ...Object.values(podSignals(range)),
+]);
+
+function keyed(series: readonly RangeSeries[]): Map<string, RangeSeries> {
+  const present = series.filter((one) => one.present.includes(1));
+  return new Map(present.map((one) => [JSON.stringify(Object.entries(one.labels).sort()), one]));
+}
+
+/** @returns how many points were compared */
+function expectEqual(ours: readonly RangeSeries[], theirs: readonly RangeSeries[], expr: string): number {
+  const [found, expected] = [keyed(ours), keyed(theirs)];
+  expect([...found.keys()].sort(), expr).to.deep.equal([...expected.keys()].sort());
+  let compared = 0;
+  for (const [labels, { values, present }] of expected) {
+    const one = found.get(labels)!;
+    expect(one.present, `${expr}: ${labels}`).to.deep.equal(present);
+    for (const [index, value] of values.entries()) {
+      if (present[index] !== 1) continue;
+      compared++;
+      const got = one.values[index]!;
+      if (Object.is(got, value) || Math.abs(got - value) <= 1e-9 * Math.abs(value)) continue;
+      expect.fail(`${expr}: ${labels} is ${got} at step ${index}, and ${value} in Prometheus`);
+    }
+  }
+  return compared;
+}
+
+describe(`the evaluator of the past against Prometheus (seed ${SEED})`, function () {
+  this.timeout(60_000);
+  const prometheus = new PastPrometheus();
+  let client: PrometheusClient;
+  let queries: RangeQueries;
+  before(async () => {
+    const [series] = fc.sample(history, { seed: SEED, numRuns: 1 });
+    await prometheus.start({
+      from: START,
+      to: START + LENGTH,
+      scrapeInterval: SCRAPE_INTERVAL,
+      series: series!,
+    });
+    client = new PrometheusClient({ url: prometheus.url, timeout: 10 });
+    queries = {
+      values: (expr, times) => client.queryRange(expr, times),
+      sampleTimes: (of, times) => client.sampleTimes(of, times),
+    };
+  });
+  after(async () => {
+    await client.close();
+    await prometheus.stop();
+  });
+
+  it('returns the values of Prometheus for random expressions over random series', async () => {
+    let [points, evaluatedHere] = [0, 0];
+    const property = fc.asyncProperty(
+      fc.array(expression, { minLength: 1, maxLength: 4 }),
+      grid,
+      async (exprs, times) => {
+        const valid = new Map<string, readonly RangeSeries[]>();
+        for (const expr of exprs) {
+          const whole = await client.queryRange(expr, times);
+          if (whole.ok) valid.set(expr, whole.series);
+        }
+        const requested = { expressions: new Set(valid.keys()), selectors: new Set<string>() };
+        const { values } = await evaluateChunk(queries, requested, times);
+        for (const [expr, expected] of valid) {
+          const ours = values.get(expr)!;
+          if (!('series' in ours)) throw new Error(`${expr} is partial: ${ours.partial}`);
+          points += expectEqual(ours.series, expected, expr);
+          if (!leavesOf(planOf(expr)).has(expr)) evaluatedHere++;
+        }
+      },
+    );
+    await fc.assert(property, {
+      seed: SEED,
+      numRuns: RUNS,
+      interruptAfterTimeLimit: BUDGET_MS,
+      examples: [[[...BUILT_IN, ACTUAL_REPLICAS], { from: START, step: 15, count: 360 }]],
+    });
+    expect(points).to.be.above(10_000);
+    expect(evaluatedHere).to.be.above(30);
+  });
+
+  it('returns the sample times of Prometheus for random selectors', async () => {
+    let points = 0;
+    const property = fc.asyncProperty(selector, grid, async (of, times) => {
+      const { sampleTimes } = await evaluateChunk(
+        queries,
+        { expressions: new Set(), selectors: new Set([of]) },
+        times,
+      );
+      const [ours, expected] = [sampleTimes.get(of)!, await client.queryRange(`timestamp(${of})`, times)];
+      if (!('series' in ours) || !expected.ok) throw new Error(`no sample times of ${of}`);
+      const nameless = ours.series.map(({ labels: { __name__: _, ...labels }, ...one }) => ({
+        ...one,
+        labels,
+      }));
+      points += expectEqual(nameless, expected.series, of);
+    });
+    await fc.assert(property, { seed: SEED, numRuns: RUNS, interruptAfterTimeLimit: BUDGET_MS / 4 });
+    expect(points).to.be.above(1000);
+  });
+});
