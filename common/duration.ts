@@ -12,7 +12,7 @@ const UNIT_SECONDS: Record<string, number> = {
 const SHAPE = /^(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m(?!s))?(?:\d+s)?(?:\d+ms)?$/;
 
 /**
- * Parses a duration as Prometheus writes it (`90s`, `1h30m`, `250ms`; units largest first).
+ * Parses a duration in Prometheus' format (`90s`, `1h30m`, `250ms`; units largest first).
  *
  * @returns seconds
  * @throws KernscaleError `BAD_DURATION`

@@ -1,8 +1,8 @@
 /**
- * An error a person or a script can act on.
+ * An error that a person or a script can act on.
  *
- * `code` is stable across releases (`PORT_BUSY`, `RULE_UNKNOWN_FIELD`, …); `message` is one sentence that
- * says what is wrong and what to do. The underlying error, if any, is `cause`.
+ * `code` is stable across releases (`PORT_BUSY`, `RULE_UNKNOWN_FIELD`, …); `message` is one sentence that says what is
+ * wrong and what to do; `cause` is the underlying error, if any.
  */
 export class KernscaleError extends Error {
   override readonly name = 'KernscaleError';
@@ -16,15 +16,15 @@ export class KernscaleError extends Error {
   }
 }
 
-/** The `code` of a Node.js system error (`EADDRINUSE`) or of one of ours; undefined for anything else. */
+/** The `code` of a Node.js system error (`EADDRINUSE`) or of a KernscaleError; undefined for anything else. */
 export function errorCode(error: unknown): string | undefined {
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
   return undefined;
 }
 
 /**
- * The message of whatever was thrown, followed by the messages of its causes: one line, unless we wrote more. What
- * libraries put below their first line (excerpts, carets, verifier logs) is no part of a sentence.
+ * The message of a thrown value, followed by the messages of its causes. Only the first line of a library's message is
+ * kept: what follows (excerpts, carets, verifier logs) is no part of a sentence.
  */
 export function errorMessage(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

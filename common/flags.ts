@@ -4,8 +4,8 @@ import { errorMessage, KernscaleError } from './errors.js';
 import { LOG_FORMATS, LOG_LEVELS } from './log.js';
 
 /**
- * A command line in node_exporter's manner: long dotted flags, each with an environment variable
- * (`--web.listen-address` is also `KERNSCALE_WEB_LISTEN_ADDRESS`). A wrong flag throws `BAD_FLAG`.
+ * A command line in node_exporter's style: long dotted flags, each with an environment variable
+ * (`--web.listen-address` is also `KERNSCALE_WEB_LISTEN_ADDRESS`).
  */
 export function commandLine(name: string, description: string): Command {
   return new Command(name)
@@ -16,7 +16,7 @@ export function commandLine(name: string, description: string): Command {
     .exitOverride();
 }
 
-/** A flag with its environment variable; give `parse` for anything that is not a plain string. */
+/** A flag with its environment variable; `parse` converts its text. */
 export function flag<T>(
   flags: string,
   description: string,
@@ -36,10 +36,10 @@ export function environmentVariable(long: string): string {
   return `KERNSCALE_${name.toUpperCase()}`;
 }
 
-/** `--log.level` and `--log.format`, the same in every service. */
+/** `--log.level` and `--log.format`. */
 export function logFlags(): Option[] {
   return [
-    flag('--log.level <level>', 'Least severe level to log', 'info').choices(LOG_LEVELS),
+    flag('--log.level <level>', 'Lowest level to log', 'info').choices(LOG_LEVELS),
     flag('--log.format <format>', 'Format of log lines', 'text').choices(LOG_FORMATS),
   ];
 }
@@ -53,7 +53,10 @@ export function listenFlag(fallback: string): Option {
 
 /** `--web.config.file`. */
 export function webConfigFlag(): Option {
-  return flag('--web.config.file <file>', "TLS and basic authentication, in exporter-toolkit's format");
+  return flag(
+    '--web.config.file <file>',
+    "File with TLS and basic authentication settings, in exporter-toolkit's format",
+  );
 }
 
 /** Parses a flag's duration into seconds. */
@@ -62,12 +65,12 @@ export function seconds(text: string): number {
 }
 
 /**
- * Parses the arguments; prints help and returns undefined when that is all that was asked for.
+ * Parses the arguments; prints help and returns undefined if help is requested.
  *
- * @typeParam T the options' shape, which commander leaves to the caller to know
- * @throws KernscaleError `BAD_FLAG` with commander's own sentence
+ * @typeParam T shape of the options, which commander does not know
+ * @throws KernscaleError `BAD_FLAG` with commander's message
  */
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- a typed result, as commander's opts()
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- typed like commander's opts()
 export function parseFlags<T>(command: Command, argv: readonly string[]): T | undefined {
   try {
     command.parse(argv, { from: 'user' });

@@ -1,40 +1,45 @@
-import type { Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type Koa from 'koa';
 import { errorCode, errorMessage, KernscaleError } from './errors.js';
 import type { Logger } from './log.js';
-import type { WebConfigFile } from './web-config-file.js';
-import { createWebServer } from './web-server.js';
+import { guard, isAcceptable } from './web-access.js';
+import type { WebConfigFile } from './web-config.js';
 
-const REQUEST_TIMEOUT_MS = 30_000;
-const HEADERS_TIMEOUT_MS = 5000;
-/** How often Node.js looks for requests beyond their time; its default of 30 s would be added to it. */
-const CHECK_MS = 1000;
-/** A client that stops reading its answer. Longer than a profile takes, which sends nothing before its end. */
+const SERVER_OPTIONS = {
+  requestTimeout: 30_000,
+  headersTimeout: 5000,
+  /** Interval at which Node.js enforces the two above; its default of 30 s would add to them. */
+  connectionsCheckingInterval: 1000,
+};
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Closes a connection without traffic. Longer than a profile takes, which sends nothing before its end. */
 const IDLE_MS = 120_000;
-/** What a request may still take when the process was told to end. */
+/** Time for running requests to end when the server closes. */
 const DRAIN_MS = 500;
 
 /** Codes of a client that has disconnected, which is no error of the service. */
 const GONE_CLIENT = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']);
 
 export interface Listening {
-  /** One base URL per listen address, with the port that was really bound. */
+  /** One base URL per listen address, with the bound port. */
   urls: string[];
-  /** Stops accepting, closes idle connections, and lets running requests end within half a second. */
+  /** Stops accepting, closes idle connections, and aborts running requests after half a second. */
   close(): Promise<void>;
 }
 
 interface BoundServer {
   readonly server: Server;
-  /** Every connection, those whose TLS handshake is not over included, of which the HTTP server knows nothing. */
+  /** All connections, including those in a TLS handshake, which the HTTP server does not track. */
   readonly sockets: ReadonlySet<Socket>;
 }
 
 /**
- * Serves a koa application on every address (`:5000`, `127.0.0.1:5000`, `[::1]:5000`; port 0 takes a free one).
+ * Serves a koa application on all addresses (`:5000`, `127.0.0.1:5000`, `[::1]:5000`; port 0 takes a free one).
  *
- * @param web TLS, basic authentication and headers; undefined: plain HTTP for everybody
+ * @param web TLS, basic authentication and headers; undefined: plain HTTP without authentication
  * @throws KernscaleError `PORT_BUSY`, `BAD_ADDRESS` or `LISTEN_FAILED`
  */
 export async function listen(
@@ -46,15 +51,7 @@ export async function listen(
   const servers: BoundServer[] = [];
   try {
     for (const address of addresses) {
-      const server = createWebServer(
-        {
-          requestTimeout: REQUEST_TIMEOUT_MS,
-          headersTimeout: HEADERS_TIMEOUT_MS,
-          connectionsCheckingInterval: CHECK_MS,
-        },
-        (request, response) => void handler(request, response),
-        web,
-      );
+      const server = createWebServer((request, response) => void handler(request, response), web);
       server.setTimeout(IDLE_MS);
       servers.push(await bind(server, address));
     }
@@ -74,7 +71,37 @@ export function reportErrors(app: Koa, log: Logger): void {
   });
 }
 
-/** Splits `[host]:port`; an empty host means every interface. */
+/** A server for HTTP, or for HTTPS and authentication as the web configuration says. */
+function createWebServer(handler: RequestListener, web: WebConfigFile | undefined): Server {
+  if (!web) return createServer(SERVER_OPTIONS, handler);
+  const guarded = guard(handler, web);
+  const { tls } = web.current();
+  if (!tls) return createServer(SERVER_OPTIONS, guarded);
+  const server = createTlsServer(
+    {
+      ...SERVER_OPTIONS,
+      ...tls.context,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      requestCert: tls.clientAuth !== 'NoClientCert',
+      // `isAcceptable` rejects, by the configuration at the time of the connection.
+      rejectUnauthorized: false,
+    },
+    guarded,
+  );
+  let inUse = tls.context;
+  server.prependListener('connection', () => {
+    const { context } = web.current().tls ?? tls;
+    if (context === inUse) return;
+    inUse = context;
+    server.setSecureContext(context);
+  });
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (!isAcceptable(socket, web.current().tls ?? tls)) socket.destroy();
+  });
+  return server;
+}
+
+/** Splits `[host]:port`; an empty host means all interfaces. */
 function parseListenAddress(address: string): { host?: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(address);
   const port = Number(match?.[3]);

@@ -6,8 +6,8 @@ import { KernscaleError } from './errors.js';
 import { inPod, readable } from './kubernetes-access.js';
 
 /**
- * Finds the cluster to talk to: the given kubeconfig file, else the pod's service account, else `KUBECONFIG`
- * or `~/.kube/config`. Token files are read again while running, so a rotated token is picked up.
+ * Loads the given kubeconfig file, else the pod's service account, else `KUBECONFIG` or `~/.kube/config`. Token files
+ * are read again while running, because tokens rotate.
  *
  * @throws KernscaleError `KUBECONFIG_INVALID` or `KUBECONFIG_MISSING`
  */
@@ -29,7 +29,7 @@ function defaultFile(): string {
   if (listed === undefined && !readable(file)) {
     throw new KernscaleError(
       'KUBECONFIG_MISSING',
-      'no Kubernetes cluster is configured; give --kubernetes.kubeconfig, set KUBECONFIG, or run in a pod',
+      'no Kubernetes cluster is configured; pass --kubernetes.kubeconfig, set KUBECONFIG, or run in a pod',
     );
   }
   return file;
@@ -42,7 +42,7 @@ function loadFile(config: KubeConfig, file: string): void {
     config.makePathsAbsolute(path.dirname(file));
     useTokenFiles(config, text, path.dirname(file));
   } catch (cause) {
-    throw new KernscaleError('KUBECONFIG_INVALID', `cannot use the kubeconfig ${file}`, { cause });
+    throw new KernscaleError('KUBECONFIG_INVALID', `cannot load the kubeconfig ${file}`, { cause });
   }
   const cluster = config.getCurrentCluster();
   if (!cluster) {
@@ -54,7 +54,7 @@ function loadFile(config: KubeConfig, file: string): void {
   }
 }
 
-/** client-node ignores kubectl's `tokenFile`; its own provider of that name reads the file every minute. */
+/** Maps kubectl's `tokenFile`, which client-node ignores, to its provider that reads the file every minute. */
 function useTokenFiles(config: KubeConfig, text: string, directory: string): void {
   const raw = parse(text) as { users?: { name: string; user?: { tokenFile?: string } }[] };
   config.users = config.users.map((user) => {

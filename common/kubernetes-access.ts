@@ -2,7 +2,7 @@ import { accessSync, readFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
 import { isIPv6 } from 'node:net';
 
-/** Which API server to talk to and how to log in: as much of client-node's `KubeConfig` as a watch needs. */
+/** Address and credentials of an API server: the part of client-node's `KubeConfig` that a watch needs. */
 export interface ApiAccess {
   getCurrentCluster(): { readonly server: string } | null;
   applyToHTTPSOptions(options: RequestOptions): Promise<void>;
@@ -11,8 +11,8 @@ export interface ApiAccess {
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /**
- * What a pod has of its own: as `KubeConfig.loadFromCluster`, without the 70 MB that importing client-node takes.
- * Token and certificates are read again for every request, because the kubelet rotates them.
+ * Access with the pod's service account, as `KubeConfig.loadFromCluster` without the 70 MB that client-node takes. Token
+ * and certificates are read for every request, because the kubelet rotates them.
  */
 export class ServiceAccountAccess implements ApiAccess {
   readonly #server: string;
@@ -39,7 +39,7 @@ export class ServiceAccountAccess implements ApiAccess {
   }
 }
 
-/** Runs in a pod that has a service account. */
+/** True in a pod with a service account. */
 export function inPod(): boolean {
   return Boolean(process.env['KUBERNETES_SERVICE_HOST']) && readable(`${SERVICE_ACCOUNT}/token`);
 }

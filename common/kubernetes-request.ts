@@ -3,10 +3,10 @@ import https from 'node:https';
 import { KernscaleError } from './errors.js';
 import type { ApiAccess } from './kubernetes-access.js';
 
-const ANSWER_TIMEOUT_MS = 30_000;
+const RESPONSE_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 30_000;
 
-/** The API server answered, but with an error; `status` is the HTTP status or the one of a watch's ERROR event. */
+/** An error response of the API server; `status` is the HTTP status, or that of a watch's ERROR event. */
 export class ApiStatusError extends KernscaleError {
   constructor(
     readonly status: number,
@@ -20,24 +20,23 @@ export interface ApiRequest {
   path: string;
   query: Readonly<Record<string, string | undefined>>;
   signal: AbortSignal;
-  /** Give up when nothing arrives for this long after the answer began. */
+  /** Time-out for a response that has begun and sends nothing more. */
   idleSeconds: number;
 }
 
 /**
- * Opens a GET request with the credentials of the kubeconfig and answers the response to read from.
- * `Watch` of client-node can neither be stopped nor time out before the server has answered, and hides
- * garbled lines; hence a request of our own with that library's credentials, proxy and TLS settings.
+ * Sends a GET request with client-node's credentials, proxy and TLS settings, and returns the response to read from.
+ * client-node's own `Watch` can neither be stopped nor time out before the server responds, and hides malformed lines.
  *
  * @throws ApiStatusError for any status but 200; KernscaleError `API_UNREACHABLE`
  */
 export async function openRequest(config: ApiAccess, request: ApiRequest): Promise<http.IncomingMessage> {
   const response = await send(config, request).catch((cause: unknown) => {
-    throw new KernscaleError('API_UNREACHABLE', 'the Kubernetes API cannot be reached', { cause });
+    throw new KernscaleError('API_UNREACHABLE', 'cannot reach the Kubernetes API', { cause });
   });
   if (response.statusCode === 200) return response;
   const status = response.statusCode ?? 0;
-  throw new ApiStatusError(status, await statusMessage(response, status));
+  throw new ApiStatusError(status, await describeStatus(response, status));
 }
 
 async function send(config: ApiAccess, request: ApiRequest): Promise<http.IncomingMessage> {
@@ -45,7 +44,7 @@ async function send(config: ApiAccess, request: ApiRequest): Promise<http.Incomi
   const options: https.RequestOptions = { headers: { accept: 'application/json' }, signal: request.signal };
   await config.applyToHTTPSOptions(options);
   const headers = options.headers as Record<string, string>;
-  // A token file usually ends in a newline, which no header may contain.
+  // A token file usually ends with a newline, which is not allowed in a header.
   if (headers['Authorization']) headers['Authorization'] = headers['Authorization'].trim();
   return new Promise((resolve, reject) => {
     const client = url.protocol === 'http:' ? http : https;
@@ -53,8 +52,8 @@ async function send(config: ApiAccess, request: ApiRequest): Promise<http.Incomi
       sent.setTimeout(request.idleSeconds * 1000);
       resolve(response);
     });
-    sent.setTimeout(ANSWER_TIMEOUT_MS);
-    sent.on('timeout', () => sent.destroy(new Error('the server stays silent')));
+    sent.setTimeout(RESPONSE_TIMEOUT_MS);
+    sent.on('timeout', () => sent.destroy(new Error('the server does not respond')));
     sent.on('socket', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS));
     sent.on('error', reject);
   });
@@ -69,13 +68,19 @@ function requestUrl(config: ApiAccess, { path, query }: ApiRequest): URL {
   return url;
 }
 
-async function statusMessage(response: http.IncomingMessage, status: number): Promise<string> {
-  const fallback = `the Kubernetes API answered ${status} ${http.STATUS_CODES[status] ?? ''}`.trimEnd();
+async function describeStatus(response: http.IncomingMessage, status: number): Promise<string> {
+  const name = `${status} ${http.STATUS_CODES[status] ?? ''}`.trimEnd();
+  const message = messageOfStatus(await readText(response).catch(() => undefined));
+  return `the Kubernetes API responded with ${name}${message === undefined ? '' : `: ${message}`}`;
+}
+
+/** The message of a `Status` object, which is the body of an error response; client-node leaves some bodies as text. */
+export function messageOfStatus(body: unknown): string | undefined {
   try {
-    const body = JSON.parse(await readText(response)) as { message?: unknown };
-    return typeof body.message === 'string' ? `${fallback}: ${body.message}` : fallback;
+    const status = (typeof body === 'string' ? JSON.parse(body) : body) as { message?: unknown } | undefined;
+    return typeof status?.message === 'string' ? status.message : undefined;
   } catch {
-    return fallback;
+    return undefined;
   }
 }
 
@@ -87,7 +92,7 @@ export async function readText(response: http.IncomingMessage): Promise<string> 
   return text;
 }
 
-/** The lines of a response as they arrive; throws when the connection breaks before the answer is complete. */
+/** Lines of a response as they arrive; throws if the connection breaks before the response is complete. */
 export async function* readLines(response: http.IncomingMessage): AsyncGenerator<string> {
   response.setEncoding('utf8');
   let rest = '';

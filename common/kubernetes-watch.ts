@@ -4,7 +4,7 @@ import type { ApiAccess } from './kubernetes-access.js';
 import { ApiStatusError, openRequest, readLines, readText } from './kubernetes-request.js';
 import type { Logger } from './log.js';
 
-/** What every Kubernetes object has; client-node's models and plain interfaces both do. */
+/** Metadata that every Kubernetes object has, in client-node's models and on the wire. */
 export interface Resource {
   readonly metadata?: {
     readonly namespace?: string;
@@ -20,34 +20,34 @@ export interface WatchOptions {
   fieldSelector?: string;
   labelSelector?: string;
   log: Logger;
-  /** Bounds of the jittered exponential back-off. Default 0.5 and 30 seconds. */
+  /** Bounds of the jittered exponential back-off; default 0.5 and 30 seconds. */
   retrySeconds?: { min: number; max: number };
 }
 
 interface Keep<T, K> {
-  /** What to keep of each object; all of it by default. */
+  /** Selects the part of each object to keep; all of it by default. */
   keep?: (object: T) => K;
 }
 
 /** A local copy of a Kubernetes collection, kept current by a watch. */
 export interface Watched<T> {
-  /** Resolves when the first list is in; stays pending when stopped before. */
+  /** Resolves once the first list is in; stays pending if stopped before. */
   readonly synced: Promise<void>;
   readonly hasSynced: boolean;
-  /** Watch requests that ended or failed and were made again. */
+  /** Watch requests that ended or failed and were restarted. */
   readonly restarts: number;
   /** Full lists read from the API server. */
   readonly lists: number;
-  /** What is known now, also while the API is down. Timestamps are strings, as on the wire. */
+  /** Last known objects, also while the API is down. Timestamps are strings, as on the wire. */
   list(): readonly T[];
-  /** Calls `listener` after every change; a full list counts as one change. */
+  /** Calls `listener` after every change; a full list counts as one. */
   onChange(listener: () => void): void;
   stop(): void;
 }
 
 /**
- * Lists a collection and follows it by a watch. While the API is down, what was known stays known; requests
- * are repeated with a jittered back-off until they succeed, and only changes of state are logged.
+ * Lists a collection and follows it by a watch. While the API is down, the last known objects stay; requests are retried
+ * with a jittered back-off, and only changes of state are logged.
  */
 export function watchResource<T extends Resource, K = T>(options: WatchOptions & Keep<T, K>): Watched<K> {
   const watched = new ResourceWatch<T, K>(options);
@@ -60,13 +60,14 @@ interface WatchEvent<T> {
   object: T & { code?: number; message?: string };
 }
 
-/** The server ends a watch after this many seconds at most; half of it is random, so that nodes do not meet. */
+/** Longest watch, in seconds; half of it is random, so that nodes do not reconnect at the same time. */
 const WATCH_SECONDS = 300;
 const GRACE_SECONDS = 30;
-const SETTLED_MS = 1000;
-/** "Too large resource version": the API server is behind what was seen, as after a restored backup. */
+/** A watch that is open for this long counts as accepted. */
+const ACCEPTED_MS = 1000;
+/** "Too large resource version": the API server is older than the known version, as after a restored backup. */
 const TOO_LARGE = 504;
-/** Who asks again may be answered: no token that is good, no permission yet, too slow, too many requests. */
+/** Statuses for which a retry may succeed: invalid token, no permission yet, time-out, too many requests. */
 const TRANSIENT = new Set([401, 403, 408, 429]);
 
 class ResourceWatch<T extends Resource, K> implements Watched<K> {
@@ -124,7 +125,7 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
   }
 
   async #list(): Promise<void> {
-    // Version 0 is answered from the API server's cache. After a 410 that cache may be as old as we are.
+    // Version 0 is served from the API server's cache, which after a 410 may be as old as our version.
     const resourceVersion = this.lists === 0 ? '0' : undefined;
     const response = await this.#open({ resourceVersion }, GRACE_SECONDS);
     const list = JSON.parse(await readText(response)) as Resource & { items: T[] };
@@ -137,7 +138,7 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
     this.#notify();
   }
 
-  /** Follows the collection until the server ends the watch, which it does in the normal course of things. */
+  /** Follows the collection until the server ends the watch, as it regularly does. */
   async #follow(): Promise<void> {
     const timeoutSeconds = Math.round(WATCH_SECONDS * (0.5 + Math.random() / 2));
     const query = {
@@ -147,17 +148,17 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
       timeoutSeconds: String(timeoutSeconds),
     };
     const response = await this.#open(query, timeoutSeconds + GRACE_SECONDS);
-    // A quiet collection sends nothing for a minute, a refused watch sends its error at once.
-    const settled = setTimeout(() => {
+    // An idle collection sends nothing for a minute, a rejected watch sends its error at once.
+    const accepted = setTimeout(() => {
       this.#progress();
-    }, SETTLED_MS);
+    }, ACCEPTED_MS);
     try {
       for await (const line of readLines(response)) this.#apply(JSON.parse(line) as WatchEvent<T>);
     } catch (error) {
       if (error instanceof ApiStatusError) throw error;
       throw new KernscaleError('WATCH_BROKEN', `the watch of ${this.options.path} broke`, { cause: error });
     } finally {
-      clearTimeout(settled);
+      clearTimeout(accepted);
       response.destroy();
     }
   }
@@ -174,7 +175,7 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
 
   #apply({ type, object }: WatchEvent<T>): void {
     if (type === 'ERROR') {
-      throw new ApiStatusError(object.code ?? 0, object.message ?? 'the watch was refused');
+      throw new ApiStatusError(object.code ?? 0, object.message ?? 'the watch was rejected');
     }
     this.#version = object.metadata?.resourceVersion;
     this.#progress();
@@ -188,7 +189,7 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
     for (const listener of this.#listeners) listener();
   }
 
-  /** A list alone is none: where every watch is refused, lists are to become rarer and rarer. */
+  /** Resets the back-off. A list alone does not: if every watch is rejected, lists must become less frequent. */
   #progress(): void {
     this.#failures = 0;
     this.#isBack();
@@ -206,11 +207,14 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
     if (error instanceof ApiStatusError && this.#version !== undefined && isRefused(error.status)) {
       this.#version = undefined;
     } else if (error instanceof KernscaleError && error.code === 'WATCH_BROKEN') {
-      // A load balancer that cuts an old connection is no outage; if it is one, the next request tells.
+      // Often just a load balancer that closes an old connection; in an outage, the next request fails, too.
       log.debug({ path, error: errorMessage(error) }, 'watch broken, resuming');
     } else if (!this.#down) {
       this.#down = true;
-      log.warn({ path, error: errorMessage(error) }, 'cannot watch, using what is known and retrying');
+      log.warn(
+        { path, error: errorMessage(error) },
+        'cannot watch, keeping the last known objects and retrying',
+      );
     }
   }
 
@@ -221,7 +225,7 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
   }
 }
 
-/** Going on from the version that is known will never do: it is gone (410), from another history, or nonsense (400). */
+/** The known version can never be continued: it is gone (410), of another history, or invalid (400). */
 function isRefused(status: number): boolean {
   return status === TOO_LARGE || (status >= 400 && status < 500 && !TRANSIENT.has(status));
 }

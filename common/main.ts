@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { errorMessage, KernscaleError } from './errors.js';
 
 /**
- * Runs a program's main function and turns what it throws into one sentence on standard error and exit
- * status 1. Only a defect of ours (anything but a KernscaleError) shows a stack, and only when
- * `KERNSCALE_DEBUG` is set.
+ * Runs a program's main function; reports what it throws in one sentence on standard error and exits with status 1. The
+ * stack is printed only if `KERNSCALE_DEBUG` is set.
  */
 export async function runMain(
   program: string,
@@ -20,10 +21,10 @@ export async function runMain(
   }
 }
 
-/** A terminal's Ctrl-C reaches a program twice when whatever started it passes it on, too. */
+/** Ctrl-C on a terminal reaches a program twice if its parent process forwards the signal, too. */
 const ECHO_MS = 2000;
 
-/** Resolves with the first SIGINT or SIGTERM; one that comes more than 2 s later ends the process at once. */
+/** Resolves with the first SIGINT or SIGTERM; another one more than 2 s later exits at once. */
 export async function terminationSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let first: number | undefined;
@@ -35,4 +36,24 @@ export async function terminationSignal(): Promise<NodeJS.Signals> {
       });
     }
   });
+}
+
+/** Version in package.json, which is beside the sources and one level above the compiled files. */
+export function packageVersion(): string {
+  let directory = import.meta.dirname;
+  for (;;) {
+    const version = versionIn(path.join(directory, 'package.json'));
+    if (version !== undefined) return version;
+    const parent = path.dirname(directory);
+    if (parent === directory) return 'unknown';
+    directory = parent;
+  }
+}
+
+function versionIn(file: string): string | undefined {
+  try {
+    return (JSON.parse(readFileSync(file, 'utf8')) as { version?: string }).version;
+  } catch {
+    return undefined;
+  }
 }

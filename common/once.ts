@@ -1,4 +1,4 @@
-/** Remembers what was worked out for an object that does not change, as long as there is that object. */
+/** Memoizes a function of an immutable object for the lifetime of the object. */
 export function oncePer<K extends object, V>(work: (key: K) => V): (key: K) => V {
   const known = new WeakMap<K, V>();
   return (key) => {

@@ -15,8 +15,8 @@ const DECIMAL: Record<string, number> = {
 const BINARY = ['Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
 
 /**
- * Parses a Kubernetes quantity (`200m`, `1.5`, `2e3`, `64Mi`, in YAML also a bare number) into cores, bytes or whatever it counts
- * (apimachinery/pkg/api/resource/quantity.go; client-node has the like but does not export it).
+ * Parses a Kubernetes quantity (`200m`, `1.5`, `2e3`, `64Mi`, in YAML also a bare number) into cores or bytes
+ * (apimachinery/pkg/api/resource/quantity.go; client-node does not export its parser).
  *
  * @throws KernscaleError `BAD_QUANTITY`
  */
@@ -29,7 +29,7 @@ export function parseQuantity(quantity: string | number): number {
   const [, digits, exponent, suffix = ''] = match;
   if (exponent !== undefined) return Number(digits! + exponent);
   if (suffix.endsWith('i')) return Number(digits) * 1024 ** (BINARY.indexOf(suffix) + 1);
-  // Dividing keeps 0.2 what the author wrote as 200m; multiplying by 0.001 would not.
+  // Division makes 200m exactly 0.2; multiplication by 0.001 would not.
   const scale = DECIMAL[suffix] ?? 1;
   return scale < 1 ? Number(digits) / Math.round(1 / scale) : Number(digits) * scale;
 }

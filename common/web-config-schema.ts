@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseDuration } from './duration.js';
 import { errorMessage } from './errors.js';
 
-/** Go's names (crypto/tls, `ClientAuthType`), which the format has inherited. */
+/** Go's names (crypto/tls, `ClientAuthType`). */
 const CLIENT_AUTH_TYPES = [
   'NoClientCert',
   'RequestClientCert',
@@ -12,7 +12,7 @@ const CLIENT_AUTH_TYPES = [
 ] as const;
 export type ClientAuthType = (typeof CLIENT_AUTH_TYPES)[number];
 
-/** OpenSSL's names of what crypto/tls has for TLS 1.2 and calls secure (`CipherSuites`). */
+/** OpenSSL's names of the secure TLS 1.2 suites of crypto/tls (`CipherSuites`). */
 export const CIPHERS = {
   TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: 'ECDHE-ECDSA-AES128-GCM-SHA256',
   TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384: 'ECDHE-ECDSA-AES256-GCM-SHA384',
@@ -25,7 +25,7 @@ export const CIPHERS = {
   TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA: 'ECDHE-RSA-AES128-SHA',
   TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA: 'ECDHE-RSA-AES256-SHA',
 } as const;
-/** Those of TLS 1.3 may be listed, too; as in Go, they are all offered whatever the list says. */
+/** TLS 1.3 suites may be listed, too; as in Go, all of them are always offered. */
 export const TLS13_CIPHERS = [
   'TLS_AES_128_GCM_SHA256',
   'TLS_AES_256_GCM_SHA384',
@@ -58,7 +58,7 @@ const tls = z.strictObject({
   client_auth_type: z
     .enum([...CLIENT_AUTH_TYPES, 'RequireClientCert'])
     .default('NoClientCert')
-    // What early versions of the format called it.
+    // The name in early versions of the format.
     .transform((type) => (type === 'RequireClientCert' ? 'RequireAnyClientCert' : type)),
   client_allowed_sans: z.array(z.string()).optional(),
   min_version: version.default('TLS12'),
@@ -77,7 +77,7 @@ const headers = z.strictObject({
   'Strict-Transport-Security': z.string().optional(),
 });
 
-/** `0` may stand without a unit, so YAML may have made it a number. */
+/** YAML reads a `0` without a unit as a number. */
 const duration = z.union([z.string(), z.number()]).transform((written, context) => {
   try {
     return parseDuration(String(written));
@@ -87,12 +87,12 @@ const duration = z.union([z.string(), z.number()]).transform((written, context) 
   }
 });
 
-/** Every field of the format; what is left empty is as if it were not there. */
+/** The whole format; an empty section counts as absent. */
 export const webConfigSchema = z.strictObject({
   tls_server_config: tls.nullish(),
   http_server_config: z
     .strictObject({
-      // We speak HTTP/1.1, which a client of HTTP/2 falls back to.
+      // The server speaks HTTP/1.1 only, to which HTTP/2 clients fall back.
       http2: z.boolean().optional(),
       headers: headers.nullish(),
     })

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls';
 import { isMap, isScalar, LineCounter, parseDocument, type Document, type Node } from 'yaml';
 import type { z } from 'zod';
 import { errorMessage, KernscaleError } from './errors.js';
+import type { Logger } from './log.js';
 import {
   CIPHERS,
   CURVES,
@@ -17,37 +18,104 @@ import {
 export interface WebTls {
   readonly context: SecureContextOptions;
   readonly clientAuth: ClientAuthType;
-  /** A client's certificate has one of these names; undefined: any, or none. */
+  /** Names of which a client's certificate must have one; undefined: not checked. */
   readonly allowedSans: readonly string[] | undefined;
 }
 
 export interface WebConfig {
   /** Undefined: plain HTTP. */
   readonly tls: WebTls | undefined;
-  /** bcrypt hashes by user name; empty: everybody may come. */
+  /** bcrypt hashes by user name; empty: no authentication. */
   readonly users: ReadonlyMap<string, string>;
-  /** Headers of every answer. */
+  /** Headers of every response. */
   readonly headers: Readonly<Record<string, string>>;
-  /** One request per interval, and as many at once as have been saved up; undefined: as many as come. */
+  /** One request per interval, with bursts; undefined: unlimited. */
   readonly rateLimit: { readonly intervalSeconds: number; readonly burst: number } | undefined;
 }
 
-/** Whether every client has to tell who it is: by a password, or by a certificate that is verified. */
-export function authenticates({ tls, users }: WebConfig): boolean {
+/** True if every client must authenticate, by a password or by a verified certificate. */
+function authenticates({ tls, users }: WebConfig): boolean {
   return users.size > 0 || tls?.clientAuth === 'RequireAndVerifyClientCert';
 }
 
-export interface LoadedWebConfig {
+interface LoadedWebConfig {
   readonly config: WebConfig;
-  /** Every file that was read. */
+  /** All files that were read. */
   readonly files: readonly string[];
+}
+
+/**
+ * A web configuration file in use, with the certificates that it names. The files are checked on every connection and
+ * request, which also notices the swap of a Secret's volume and needs no watcher.
+ */
+export class WebConfigFile {
+  #config: WebConfig;
+  #files: readonly string[];
+  #stamp: string;
+
+  /** @throws KernscaleError `WEB_CONFIG_INVALID` */
+  constructor(
+    private readonly file: string,
+    private readonly log: Logger,
+  ) {
+    ({ config: this.#config, files: this.#files } = loadWebConfig(file));
+    this.#stamp = stampOf(this.#files);
+  }
+
+  /** True while every client must authenticate. */
+  get authenticates(): boolean {
+    return authenticates(this.current());
+  }
+
+  /** Current configuration; the last valid one while the files are invalid, which is logged once. */
+  current(): WebConfig {
+    const stamp = stampOf(this.#files);
+    if (stamp === this.#stamp) return this.#config;
+    this.#stamp = stamp;
+    try {
+      const { config, files } = loadWebConfig(this.file);
+      if (handshakeOf(config) !== handshakeOf(this.#config)) {
+        this.log.error(
+          'web configuration ignored: switching TLS or client certificates on or off needs a restart',
+        );
+        return this.#config;
+      }
+      this.#config = config;
+      this.#files = files;
+      this.#stamp = stampOf(files);
+      this.log.info({ file: this.file }, 'web configuration loaded');
+    } catch (error) {
+      this.log.error({ error: errorMessage(error) }, 'invalid web configuration, keeping the previous one');
+    }
+    return this.#config;
+  }
+}
+
+/** Opens the file of `--web.config.file`, if given. @throws KernscaleError `WEB_CONFIG_INVALID` */
+export function openWebConfig(file: string | undefined, log: Logger): WebConfigFile | undefined {
+  return file === undefined ? undefined : new WebConfigFile(file, log);
+}
+
+/** The part of the configuration that a listening server cannot change. */
+function handshakeOf({ tls }: WebConfig): string {
+  if (!tls) return 'plain';
+  return tls.clientAuth === 'NoClientCert' ? 'tls' : 'mutual';
+}
+
+function stampOf(files: readonly string[]): string {
+  return files
+    .map((file) => {
+      const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
+      return stat ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}` : '-';
+    })
+    .join(' ');
 }
 
 /**
  * Reads a web configuration file in the format of Prometheus' exporter-toolkit (docs/web-configuration.md there).
  * Paths are relative to the file.
  *
- * @throws KernscaleError `WEB_CONFIG_INVALID` with one `file:line:column: what is wrong` a line
+ * @throws KernscaleError `WEB_CONFIG_INVALID` with one `file:line:column: message` per line
  */
 export function loadWebConfig(file: string): LoadedWebConfig {
   const source = new Source(file);
@@ -116,7 +184,7 @@ function secureContext(tls: TlsServerConfig, ca: Pem | undefined, source: Source
   try {
     createSecureContext(context);
   } catch (error) {
-    const message = `the certificate, its key or the versions cannot be used: ${errorMessage(error)}`;
+    const message = `cannot use the certificate, its key or the versions: ${errorMessage(error)}`;
     throw source.invalid([{ path: ['tls_server_config'], message }]);
   }
   return context;
@@ -129,7 +197,7 @@ function openSslCiphers(suites: TlsServerConfig['cipher_suites']): string {
 
 type Pem = string | Buffer;
 
-/** What stands in the file itself, or in another one that it names. */
+/** Reads a PEM text from the configuration or from the file that it names. */
 function pem(tls: TlsServerConfig, what: 'cert' | 'key' | 'client_ca', source: Source): Pem | undefined {
   const inline = tls[what];
   const field = `${what}_file` as const;
@@ -156,7 +224,7 @@ function describe(issue: z.core.$ZodIssue): Fault[] {
   return [{ path: at, message: `${name}: ${issue.message}` }];
 }
 
-/** The file, the files it names, and where each part of it stands. */
+/** The file, the files that it names, and the positions of its parts. */
 class Source {
   readonly files: string[];
   readonly value: unknown;
@@ -183,7 +251,7 @@ class Source {
     try {
       return readFileSync(file);
     } catch (error) {
-      throw this.invalid([{ path: at, message: `cannot be read: ${errorMessage(error)}` }]);
+      throw this.invalid([{ path: at, message: `cannot read the file: ${errorMessage(error)}` }]);
     }
   }
 
@@ -199,7 +267,7 @@ class Source {
     return new KernscaleError('WEB_CONFIG_INVALID', lines.join('\n'));
   }
 
-  /** Where the key at the end of the path stands, or the nearest part around it that exists. */
+  /** Offset of the key at the end of the path, or of the nearest existing part around it. */
   #offset(at: readonly PropertyKey[]): number {
     let offset = 0;
     let node: unknown = this.#document.contents;

@@ -1,11 +1,11 @@
-/** The controller that a person scales, deploys and names: what owns the pod at the top. */
+/** The top-level controller that owns a pod. */
 export interface Workload {
   readonly namespace: string;
   readonly kind: string;
   readonly name: string;
 }
 
-/** As much of a pod as tells its owner, as it is on the wire or in client-node's model. */
+/** The part of a pod that identifies its owner, as on the wire or in client-node's model. */
 export interface OwnedPod {
   readonly metadata?: {
     readonly namespace?: string;
@@ -27,13 +27,13 @@ type Named = Pick<Workload, 'kind' | 'name'>;
 const MINUTES_PER_YEAR = 365 * 24 * 60;
 
 /**
- * Finds a pod's top owner without asking the API server for the owners: a ReplicaSet made by a Deployment
- * or an Argo Rollout, and a Job made by a CronJob, carry their maker's name in their own.
+ * Finds a pod's top-level owner without requests to the API server: the name of a ReplicaSet contains that of its
+ * Deployment or Argo Rollout, and the name of a Job that of its CronJob.
  */
 export function workloadOf({ metadata = {} }: OwnedPod): Workload {
   const { namespace = '', name = '', ownerReferences } = metadata;
   const owner = ownerReferences?.find(({ controller }) => controller === true);
-  // A static pod's mirror is controlled by its node, which nobody would call its workload.
+  // The mirror of a static pod is controlled by its node, which is no workload.
   if (!owner || owner.kind === 'Node') return { namespace, kind: 'Pod', name };
   return { namespace, ...topOwner(owner, metadata) };
 }
@@ -58,8 +58,8 @@ function replicaSetOwner({ name, kind }: OwnerReference, labels: Readonly<Record
 }
 
 /**
- * A CronJob names its Job `<name>-<minutes since 1970>` (pkg/controller/cronjob, `getJobName`). A person's
- * `backup-20240101` looks alike, so the minutes must be plausible for the pod's age.
+ * A CronJob names its Job `<name>-<minutes since 1970>` (pkg/controller/cronjob, `getJobName`). A name given by a person,
+ * such as `backup-20240101`, looks alike, so the minutes must be plausible for the age of the pod.
  */
 function jobOwner({ name, kind }: OwnerReference, created: string | Date | undefined): Named {
   const match = /^(.+)-(\d{8})$/.exec(name);

@@ -11,9 +11,8 @@ import {
 import { KernscaleError } from '../common/errors.js';
 import { listen } from '../common/http.js';
 import { createLogger, type Logger } from '../common/log.js';
-import { runMain, terminationSignal } from '../common/main.js';
-import { packageVersion } from '../common/version.js';
-import type { WebConfigFile } from '../common/web-config-file.js';
+import { packageVersion, runMain, terminationSignal } from '../common/main.js';
+import type { WebConfigFile } from '../common/web-config.js';
 import { findCgroupMount } from './cgroups/mount.js';
 import { Exporter } from './exporter.js';
 import { parseExporterFlags, type ExporterFlags } from './flags.js';
@@ -120,7 +119,7 @@ async function sourceOf(
 /** Parsing the file takes 20 MB, so the module is loaded only if there is one. */
 async function webConfigOf(flags: ExporterFlags, log: Logger): Promise<WebConfigFile | undefined> {
   if (flags.webConfigFile === undefined) return undefined;
-  const { openWebConfig } = await import('../common/web-config-file.js');
+  const { openWebConfig } = await import('../common/web-config.js');
   return openWebConfig(flags.webConfigFile, log);
 }
 

@@ -20,7 +20,7 @@ export interface ScalerFlags {
   readonly listenAddresses: readonly string[];
   readonly webConfigFile: string | undefined;
   readonly rules: readonly string[];
-  /** Only check the rule files and say what is wrong. */
+  /** Check the rule files and exit. */
   readonly checkOnly: boolean;
   readonly kubeconfig: string | undefined;
   readonly prometheus: PrometheusOptions & {
@@ -28,11 +28,11 @@ export interface ScalerFlags {
     readonly queryOffset: number;
   };
   readonly dryRun: boolean;
-  /** Undefined: this process is the only one. */
+  /** Undefined: no leader election. */
   readonly lease: { readonly namespace: string; readonly name: string } | undefined;
-  /** Undefined: none is written. */
+  /** Undefined: no audit log. */
   readonly audit: AuditLogOptions | undefined;
-  /** Undefined: what is remembered about workloads ends with the process. */
+  /** Undefined: the history of workloads is lost on a restart. */
   readonly historyFile: string | undefined;
   readonly log: LogOptions;
 }
@@ -41,11 +41,11 @@ const SWITCHES = ['--audit.changes-only', '--config.check', '--dry-run', '--lead
 const POD_NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
 
 /**
- * @returns undefined when only help or the version was asked for
+ * @returns undefined after printing help or the version
  * @throws KernscaleError `BAD_FLAG`
  */
 export function parseScalerFlags(argv: readonly string[], version: string): ScalerFlags | undefined {
-  for (const name of SWITCHES) honourOff(environmentVariable(name));
+  for (const name of SWITCHES) unsetIfOff(environmentVariable(name));
   const options = parseFlags<Record<string, unknown>>(command(version), argv);
   if (!options) return undefined;
   return {
@@ -69,31 +69,37 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
 function command(version: string): Command {
   const command = commandLine(
     'kernscale-scaler',
-    'Decides from what threads wait for how many replicas each workload needs, and scales it.',
+    "Chooses replica counts from what each workload's threads are waiting for, and applies them.",
   ).version(version, '--version', 'Show the version');
   const options = [
     listenFlag(':5001'),
     webConfigFlag(),
     flag('--rules <path...>', 'Rule file, folder or pattern; repeatable', ['rules/scaling/*.yaml']),
     flag('--config.check', 'Check the rule files and exit'),
-    flag('--dry-run', 'Decide and say so, but change nothing'),
-    flag('--leader-elect', 'Scale only while holding the lease; for several replicas of this program'),
-    flag('--leader-elect.lease <name>', 'The lease', 'kernscale-scaler'),
-    flag('--leader-elect.namespace <namespace>', "Where the lease is; default: this pod's namespace"),
-    flag('--kubernetes.kubeconfig <file>', 'Kubeconfig to use; default: service account, KUBECONFIG'),
+    flag('--dry-run', 'Decide and report, but change no replicas'),
+    flag(
+      '--leader-elect',
+      'Scale only while holding a lease; required to run several replicas of the scaler',
+    ),
+    flag('--leader-elect.lease <name>', 'Name of the lease', 'kernscale-scaler'),
+    flag('--leader-elect.namespace <namespace>', "Namespace of the lease; default: this pod's namespace"),
+    flag(
+      '--kubernetes.kubeconfig <file>',
+      'Kubeconfig file; default: the service account of the pod, KUBECONFIG, or ~/.kube/config',
+    ),
     ...prometheusFlags(5, 'http://localhost:9090'),
     flag(
       '--prometheus.query-offset <duration>',
-      'How far back queries look, for scrapes to be in',
+      'Age at which queries are evaluated, to allow for the delay of scrapes',
       1,
       seconds,
     ),
     flag(
       '--history.file <file>',
-      'Remember past decisions in this file, so that a restart goes on where it was; default: start anew',
+      'Keep the history of decisions in this file across restarts; default: in memory only',
     ),
-    flag('--audit.log <file>', 'Append every decision as a line of JSON; - is standard output'),
-    flag('--audit.changes-only', 'Leave out of the audit log what repeats the decision before'),
+    flag('--audit.log <file>', 'Append every decision as a line of JSON to this file; - is standard output'),
+    flag('--audit.changes-only', 'Omit decisions from the audit log that repeat the previous one'),
     ...logFlags(),
   ];
   for (const option of options) command.addOption(option);
@@ -122,7 +128,7 @@ function podNamespace(): string | undefined {
   }
 }
 
-/** commander takes any value of a switch's variable for "on"; `KERNSCALE_DRY_RUN=false` must mean off. */
-function honourOff(variable: string): void {
+/** commander takes any value of a switch's variable as "on"; `KERNSCALE_DRY_RUN=false` must mean off. */
+function unsetIfOff(variable: string): void {
   if (/^(0|false|no|off|)$/i.test(process.env[variable] ?? '')) Reflect.deleteProperty(process.env, variable);
 }

@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 import { loadKubeConfig } from '../common/kubeconfig.js';
 import { createLogger } from '../common/log.js';
-import { runMain, terminationSignal } from '../common/main.js';
-import { packageVersion } from '../common/version.js';
+import { packageVersion, runMain, terminationSignal } from '../common/main.js';
 import { parseScalerFlags } from './flags.js';
 import { AuditLog } from './loop/audit-log.js';
 import { RuleManager } from './rules/rule-manager.js';
@@ -13,28 +12,30 @@ await runMain('kernscale-scaler', async (argv) => {
   const flags = parseScalerFlags(argv, version);
   if (!flags) return 0;
   const log = createLogger(flags.log);
-  const book = new RuleManager(flags.rules, log);
-  if (!(await book.reload())) {
-    process.stderr.write(`${book.errors.join('\n')}\n`);
+  const ruleManager = new RuleManager(flags.rules, log);
+  if (!(await ruleManager.reload())) {
+    process.stderr.write(`${ruleManager.errors.join('\n')}\n`);
     return 1;
   }
   if (flags.checkOnly) {
-    process.stdout.write(`The rules are good; groups: ${book.groups.length}, rules: ${book.ruleCount}.\n`);
+    process.stdout.write(
+      `The rules are valid; groups: ${ruleManager.groups.length}, rules: ${ruleManager.ruleCount}.\n`,
+    );
     return 0;
   }
   const stopped = terminationSignal();
   const audit = flags.audit && new AuditLog(flags.audit, log);
   const config = loadKubeConfig(flags.kubeconfig);
-  const service = new Service({ flags, config, book, version, log, ...(audit && { audit }) });
+  const service = new Service({ flags, config, ruleManager, version, log, ...(audit && { audit }) });
   process.on('SIGHUP', () => {
     audit?.reopen();
-    void book.reload();
+    void ruleManager.reload();
   });
-  book.watch();
+  ruleManager.watch();
   try {
     await service.run(stopped);
   } finally {
-    book.close();
+    ruleManager.close();
   }
   return 0;
 });

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { listen } from '../common/http.js';
 import type { Logger } from '../common/log.js';
-import { openWebConfig } from '../common/web-config-file.js';
+import { openWebConfig } from '../common/web-config.js';
 import { LONGEST_INTERVAL } from './core/decide.js';
 import type { ScalerFlags } from './flags.js';
 import { ClusterView } from './kubernetes/cluster.js';
@@ -24,15 +24,15 @@ import { PrometheusClient } from './promql/client.js';
 import type { RuleGroup } from './rules/types.js';
 import { createApp } from './web/app.js';
 
-/** Rounds begin before the cluster is known when its API stays silent for this long, so that they can say so. */
+/** Longest wait for the first lists of the cluster; after it, rounds begin and report what is missing. */
 const SYNC_PATIENCE_MS = 3000;
-/** Rounds under way may end by themselves for this long when the service stops. */
+/** Time for running rounds to end when the service stops. */
 const DRAIN_MS = 500;
 
 export interface ServiceOptions {
   readonly flags: ScalerFlags;
   readonly config: KubeConfig;
-  readonly book: RuleManager;
+  readonly ruleManager: RuleManager;
   readonly version: string;
   readonly audit?: AuditLog;
   readonly log: Logger;
@@ -47,10 +47,10 @@ export class Service {
   readonly #prometheus: PrometheusClient;
   readonly #cluster: ClusterView;
   readonly #scaler: Scaler;
-  /** Undefined: nobody else scales. */
+  /** Undefined: no leader election, this process always scales. */
   readonly #election: LeaderElection | undefined;
   readonly #leads = (): boolean => this.#election?.leads ?? true;
-  /** Undefined: a restart is a new start. */
+  /** Undefined: the history is lost on a restart. */
   readonly #historyFile: HistoryFile | undefined;
 
   constructor(private readonly options: ServiceOptions) {
@@ -99,7 +99,7 @@ export class Service {
 
   /** Serves and scales until `stopped`. @throws KernscaleError of `listen` and `openWebConfig` */
   async run(stopped: Promise<unknown>): Promise<void> {
-    const { flags, book, version, log } = this.options;
+    const { flags, ruleManager, version, log } = this.options;
     try {
       const web = openWebConfig(flags.webConfigFile, log);
       const server = await listen(this.#app(), flags.listenAddresses, web);
@@ -111,7 +111,7 @@ export class Service {
         sleep(SYNC_PATIENCE_MS, undefined, { ref: false }),
         stopped,
       ]);
-      book.onLoad(() => {
+      ruleManager.onLoad(() => {
         this.#useRules();
       });
       this.#useRules();
@@ -126,11 +126,14 @@ export class Service {
   }
 
   async #remember(): Promise<void> {
-    const interval = Math.min(LONGEST_INTERVAL, ...this.options.book.groups.map((group) => group.interval));
+    const interval = Math.min(
+      LONGEST_INTERVAL,
+      ...this.options.ruleManager.groups.map((group) => group.interval),
+    );
     this.#histories.restore((await this.#historyFile?.read(clock(), interval)) ?? []);
   }
 
-  /** Whoever does not lead knows of no change of replicas, and would overwrite what the leader knows. */
+  /** Only the leader writes: the others do not see its changes and would overwrite its history. */
   async #keep(): Promise<void> {
     if (this.#leads()) await this.#historyFile?.write(() => this.#histories.memories(), clock);
   }
@@ -141,26 +144,26 @@ export class Service {
   }
 
   #app() {
-    const { book, log } = this.options;
+    const { ruleManager, log } = this.options;
     return createApp({
       records: this.#records,
-      book,
-      assignments: () => assign(book.groups, this.#cluster.workloads()),
+      ruleManager,
+      assignments: () => assign(ruleManager.groups, this.#cluster.workloads()),
       registry: this.#metrics.registry,
-      problems: () => [...book.errors, ...this.#scaler.problems()],
+      problems: () => [...ruleManager.errors, ...this.#scaler.problems()],
       leads: this.#leads,
-      unready: () => (this.#cluster.synced ? undefined : 'The Kubernetes API has not answered yet.'),
+      unready: () => (this.#cluster.synced ? undefined : 'Waiting for the Kubernetes API.'),
       log,
     });
   }
 
   #useRules(): void {
-    const { flags, book, log } = this.options;
-    const { groups, errors, ruleCount: rules } = book;
+    const { flags, ruleManager, log } = this.options;
+    const { groups, errors, ruleCount: rules } = ruleManager;
     this.#metrics.reloaded(errors.length === 0, Date.now() / 1000);
-    for (const error of errors) log.error({ error }, 'the rules are not good, the ones before go on');
+    for (const error of errors) log.error({ error }, 'invalid rules, keeping the previous ones');
     if (errors.length === 0) log.info({ groups: groups.length, rules }, 'rules loaded');
-    this.#scaler.use(flags.dryRun ? groups.map(withoutWriting) : groups);
+    this.#scaler.use(flags.dryRun ? groups.map(asDryRun) : groups);
   }
 }
 
@@ -169,6 +172,6 @@ function clock(): number {
   return Date.now() / 1000;
 }
 
-function withoutWriting(group: RuleGroup): RuleGroup {
+function asDryRun(group: RuleGroup): RuleGroup {
   return { ...group, rules: group.rules.map((rule) => ({ ...rule, dryRun: true })) };
 }

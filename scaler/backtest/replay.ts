@@ -50,14 +50,14 @@ export class Replay {
    * @param groups without label selectors, because Prometheus has no labels of workloads
    * @param length steps of all chunks together
    * @param wanted selects the workloads to decide on
-   * @param onActual receives every decision, each of which then starts from the actual replicas: their changes are
+   * @param asItWas receives every decision, each of which then starts from the actual replicas: their changes are
    *   remembered as if they had been decisions
    */
   constructor(
     private readonly groups: readonly RuleGroup[],
     private readonly length: number,
     private readonly wanted: (workload: WorkloadKey) => boolean,
-    private readonly onActual?: (assignment: Assignment, conclusion: Conclusion) => void,
+    private readonly asItWas?: (assignment: Assignment, conclusion: Conclusion) => void,
   ) {}
 
   /** Workloads that a rule names, or matches and Prometheus has data for. */
@@ -150,7 +150,7 @@ export class Replay {
       timeline.actual[this.#done] = Math.round(replicas);
       const before = this.#replicas.get(key);
       if (before === undefined) this.#replicas.set(key, Math.round(replicas));
-      else if (this.onActual) this.#follow(key, before, Math.round(replicas), at);
+      else if (this.asItWas) this.#follow(key, before, Math.round(replicas), at);
     }
   }
 
@@ -182,9 +182,9 @@ export class Replay {
   #apply(made: Assignment, conclusion: Conclusion): void {
     const { key, rule } = made;
     const { replicas, class: workloadClass, trace } = conclusion;
-    if (this.onActual) {
+    if (this.asItWas) {
       this.#histories.set(key, rule, conclusion.historyIfNotApplied);
-      this.onActual(made, conclusion);
+      this.asItWas(made, conclusion);
       return;
     }
     const timeline = this.#timelines.get(key)!;

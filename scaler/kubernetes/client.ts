@@ -5,16 +5,17 @@ import {
   type Configuration,
   type KubeConfig,
 } from '@kubernetes/client-node';
-import { errorCode, errorMessage, KernscaleError } from '../../common/errors.js';
+import { KernscaleError } from '../../common/errors.js';
+import { messageOfStatus } from '../../common/kubernetes-request.js';
 
-/** Seconds after which an unanswered request to the Kubernetes API is given up. */
+/** Default time-out of a request, seconds. */
 const API_TIMEOUT_SECONDS = 10;
 
 /**
- * Configuration for client-node's API classes with what they lack: a time-out, and JSON merge patches (their
- * default, JSON patch, wants a list of operations).
+ * Configuration for client-node's API classes that adds a time-out, and sends JSON merge patches (their default, JSON
+ * patch, needs a list of operations).
  *
- * @param stop aborts the requests under way
+ * @param stop aborts running requests
  * @param timeout seconds
  */
 export function apiConfiguration(
@@ -50,35 +51,28 @@ const CODES: Readonly<Record<number, string>> = {
 };
 
 /**
- * Turns what client-node throws into a typed error: a code per HTTP status that matters, `API_REFUSED` for
- * any other status, `API_TIMEOUT` and `API_UNREACHABLE` when there was no answer.
+ * Converts an error of client-node: a code per HTTP status that matters, `API_REFUSED` for any other status, and
+ * `API_TIMEOUT` or `API_UNREACHABLE` without a response.
+ *
+ * @param action start of the message: `cannot read the lease`
  */
-export function apiError(what: string, error: unknown): KernscaleError {
+export function apiError(action: string, error: unknown): KernscaleError {
   if (error instanceof KernscaleError) return error;
   const status = httpStatus(error);
   if (status !== undefined) {
-    return new KernscaleError(CODES[status] ?? 'API_REFUSED', `${what}: ${statusMessage(error, status)}`);
+    const { body } = error as { body?: unknown };
+    const message = messageOfStatus(body) ?? `the Kubernetes API responded with HTTP status ${status}`;
+    return new KernscaleError(CODES[status] ?? 'API_REFUSED', `${action}: ${message}`);
   }
   if (error instanceof Error && error.name === 'AbortError') {
-    return new KernscaleError('API_TIMEOUT', `${what}: the Kubernetes API did not answer in time`);
+    return new KernscaleError('API_TIMEOUT', `${action}: the Kubernetes API did not respond in time`);
   }
-  const detail = errorMessage(error) || (errorCode(error) ?? 'no answer');
-  return new KernscaleError('API_UNREACHABLE', `${what}: the Kubernetes API cannot be reached: ${detail}`);
+  return new KernscaleError('API_UNREACHABLE', `${action}: cannot reach the Kubernetes API`, {
+    cause: error,
+  });
 }
 
 function httpStatus(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'number' ? error.code : undefined;
-}
-
-/** The message of the `Status` object in the body; client-node leaves some bodies as text. */
-function statusMessage(error: unknown, status: number): string {
-  const fallback = `the Kubernetes API answered ${status}`;
-  try {
-    const { body } = error as { body?: unknown };
-    const object = (typeof body === 'string' ? JSON.parse(body) : body) as { message?: unknown } | undefined;
-    return typeof object?.message === 'string' ? object.message : fallback;
-  } catch {
-    return fallback;
-  }
 }

@@ -1,6 +1,7 @@
 import type {
   KubeConfig,
   KubernetesObject,
+  V1Container,
   V1Deployment,
   V1EndpointSlice,
   V1Pod,
@@ -9,11 +10,18 @@ import type {
 } from '@kubernetes/client-node';
 import { watchResource, type Watched } from '../../common/kubernetes-watch.js';
 import type { Logger } from '../../common/log.js';
-import type { Pod, ScaleTargetRef, WorkloadKey } from '../core/types.js';
-import { podsByWorkload } from './pods.js';
+import { parseQuantity } from '../../common/quantity.js';
+import { workloadOf } from '../../common/workload.js';
+import {
+  workloadKey,
+  type Pod,
+  type PodContainer,
+  type ScaleTargetRef,
+  type WorkloadKey,
+} from '../core/types.js';
 import { Topology } from './topology.js';
 
-/** A workload that this process watches, so that its replicas are known without asking for each. */
+/** A watched workload, whose replicas are known without a request for each. */
 export interface WatchedWorkload {
   readonly ref: ScaleTargetRef;
   readonly uid: string;
@@ -22,7 +30,7 @@ export interface WatchedWorkload {
   readonly replicas: number;
 }
 
-/** A live, read-only view of the cluster, kept by a handful of watches whatever the number of rules. */
+/** A live, read-only view of the cluster, kept by five watches for any number of rules. */
 export class ClusterView {
   readonly #pods: Watched<V1Pod>;
   readonly #services: Watched<V1Service>;
@@ -50,17 +58,17 @@ export class ClusterView {
     }
   }
 
-  /** Whether every first list is in; until then an unknown address or workload says nothing. */
+  /** True once all first lists are in; until then an unknown address or workload means nothing. */
   get synced(): boolean {
     return this.#all().every(({ hasSynced }) => hasSynced);
   }
 
-  /** Resolves when every first list is in. */
+  /** Resolves once all first lists are in. */
   async whenSynced(): Promise<void> {
     await Promise.all(this.#all().map(({ synced }) => synced));
   }
 
-  /** Watch requests made again, over all collections. */
+  /** Restarted watch requests, over all collections. */
   get restarts(): number {
     return this.#all().reduce((sum, { restarts }) => sum + restarts, 0);
   }
@@ -73,12 +81,12 @@ export class ClusterView {
     }));
   }
 
-  /** The pods of every workload, whatever its kind. */
+  /** Pods by workload, of any kind. */
   pods(): ReadonlyMap<WorkloadKey, readonly Pod[]> {
     return (this.#podsByWorkload ??= podsByWorkload(this.#pods.list()));
   }
 
-  /** Deployments and StatefulSets; other kinds are read through their scale subresource one by one. */
+  /** Deployments and StatefulSets; workloads of other kinds are read one by one through their scale subresource. */
   workloads(): readonly WatchedWorkload[] {
     return (this.#workloads ??= [
       ...this.#deployments.list().map((object) => watched('Deployment', object)),
@@ -100,7 +108,53 @@ function watched(kind: string, { metadata, spec }: V1Deployment | V1StatefulSet)
     ref: { apiVersion: 'apps/v1', kind, namespace: metadata?.namespace ?? '', name: metadata?.name ?? '' },
     uid: metadata?.uid ?? '',
     labels: metadata?.labels ?? {},
-    // The API server fills in 1 where nobody wrote a number.
+    // The default of the API server.
     replicas: spec?.replicas ?? 1,
   };
+}
+
+/** Groups pods by workload, with the fields that sizing needs. */
+export function podsByWorkload(pods: readonly V1Pod[]): ReadonlyMap<WorkloadKey, readonly Pod[]> {
+  const byWorkload = new Map<WorkloadKey, Pod[]>();
+  for (const pod of pods) {
+    const key = workloadKey(workloadOf(pod));
+    const known = byWorkload.get(key);
+    if (known) known.push(toPod(pod));
+    else byWorkload.set(key, [toPod(pod)]);
+  }
+  return byWorkload;
+}
+
+function toPod({ metadata, spec, status }: V1Pod): Pod {
+  const condition = status?.conditions?.find(({ type }) => type === 'Ready');
+  const readySince = seconds(condition?.lastTransitionTime);
+  const startedAt = seconds(status?.startTime);
+  const request = cpuRequest(spec);
+  // An init container with restartPolicy Always is a sidecar: it runs beside the others.
+  const sidecars = (spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
+  return {
+    name: metadata?.name ?? '',
+    phase: status?.phase ?? 'Unknown',
+    ...(condition && { ready: condition.status }),
+    ...(readySince !== undefined && { readySince }),
+    ...(startedAt !== undefined && { startedAt }),
+    deleted: metadata?.deletionTimestamp !== undefined,
+    ...(request !== undefined && { request }),
+    containers: [...(spec?.containers ?? []), ...sidecars].map(toContainer),
+  };
+}
+
+function toContainer(container: V1Container): PodContainer {
+  const request = cpuRequest(container);
+  return { name: container.name, ...(request !== undefined && { request }) };
+}
+
+function cpuRequest(spec: Pick<V1Container, 'resources'> | undefined): number | undefined {
+  const cpu = spec?.resources?.requests?.['cpu'];
+  return cpu === undefined ? undefined : parseQuantity(cpu);
+}
+
+/** Times are strings in watches, as on the wire, and dates in client-node's models. */
+function seconds(time: Date | string | undefined): number | undefined {
+  return time === undefined ? undefined : new Date(time).getTime() / 1000;
 }

@@ -10,7 +10,7 @@ const MAX_MESSAGE_LENGTH = 1024;
 
 export interface WorkloadEvent {
   readonly target: ScaleTargetRef;
-  /** `kubectl describe` finds events by it. */
+  /** Of the target; `kubectl describe` finds events by it. */
   readonly uid: string;
   readonly type: 'Normal' | 'Warning';
   /** One CamelCase word, as in `kubectl get events`. */
@@ -20,7 +20,7 @@ export interface WorkloadEvent {
   readonly at: number;
 }
 
-/** Writes Kubernetes Events about workloads, so that `kubectl describe` tells what was decided and why. */
+/** Writes Kubernetes Events about workloads, so that `kubectl describe` shows decisions and their reasons. */
 export class EventWriter {
   readonly #api: CoreV1Api;
 

@@ -6,15 +6,15 @@ import { apiConfiguration, apiError } from './client.js';
 
 /** Seconds, as in client-go's leader election. */
 export interface ElectionTimes {
-  /** A lease that was not renewed for this long is free to be taken. */
+  /** Others may take over a lease that is not renewed for this long. */
   readonly leaseDuration: number;
-  /** A leader that could not renew for this long stands down by itself, well before anybody may take over. */
+  /** A leader that cannot renew for this long stands down, before others may take over. */
   readonly renewDeadline: number;
   readonly retryPeriod: number;
 }
 
 const CLIENT_GO_TIMES: ElectionTimes = { leaseDuration: 15, renewDeadline: 10, retryPeriod: 2 };
-/** client-go's JitterFactor: attempts are up to this part of the period later. */
+/** client-go's JitterFactor: attempts are delayed by up to this share of the period. */
 const JITTER = 0.2;
 
 export interface ElectionOptions {
@@ -24,7 +24,7 @@ export interface ElectionOptions {
   /** Unique to this process. */
   readonly identity: string;
   readonly log: Logger;
-  /** Aborts requests under way, that of giving the lease back included. */
+  /** Aborts running requests, including the release of the lease. */
   readonly abort: AbortSignal;
   readonly times?: ElectionTimes;
 }
@@ -43,10 +43,10 @@ interface LeaseSpec {
 }
 
 /**
- * Elects one leader among the replicas of the scaler through a Lease, as client-go does: only the local monotonic
- * clock is trusted, and a lease counts from when its last change was seen here, not from the times written in it.
+ * Elects one leader among the replicas of the scaler through a Lease, as client-go does: it trusts only the local
+ * monotonic clock, and a lease expires relative to the time its last change is observed, not to the times written in it.
  *
- * A Lease does not fence: a leader that stalls may wake up after another took over. Writes are therefore bound to
+ * A Lease does not fence: a stalled leader may resume after another one has taken over. Writes are therefore bound to
  * the resourceVersion that was read (see `ScaleClient.set`).
  */
 export class LeaderElection {
@@ -55,7 +55,7 @@ export class LeaderElection {
   readonly #api: CustomObjectsApi;
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
-  /** When the last successful renewal was begun. */
+  /** Start of the last successful renewal. */
   #renewedAt: number | undefined;
   #seen: { version: string; at: number } | undefined;
   #state = '';
@@ -75,14 +75,14 @@ export class LeaderElection {
     this.#running = this.#run();
   }
 
-  /** Ends the election and gives the lease back, so that another can lead at once. */
+  /** Ends the election and releases the lease, so that another replica can lead at once. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
     if (!this.leads) return;
     this.#renewedAt = undefined;
     await this.#release().catch((error: unknown) => {
-      this.#options.log.debug({ error: errorMessage(error) }, 'the lease was not given back');
+      this.#options.log.debug({ error: errorMessage(error) }, 'cannot release the lease');
     });
   }
 
@@ -93,16 +93,16 @@ export class LeaderElection {
       try {
         const holder = await this.#acquireOrRenew();
         this.#renewedAt = holder === this.#options.identity ? begun : undefined;
-        this.#tell(this.leads ? 'leading' : `standing by, ${holder} leads`);
+        this.#report(this.leads ? 'leading' : `standing by, ${holder} leads`);
       } catch (error) {
-        this.#tell(errorMessage(error));
+        this.#report(errorMessage(error));
       }
       const pause = this.#times.retryPeriod * (1 + Math.random() * JITTER);
       await sleep(pause * 1000, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  /** @returns the identity of whoever leads now */
+  /** @returns the identity of the current leader */
   async #acquireOrRenew(): Promise<string> {
     const { identity } = this.#options;
     const lease = await this.#read();
@@ -141,7 +141,7 @@ export class LeaderElection {
     }
   }
 
-  /** @returns our identity, or `somebody else` who was quicker */
+  /** @returns our identity, or `another replica` on a conflict */
   async #write(metadata: object, spec: LeaseSpec): Promise<string> {
     const { namespace, name, identity } = this.#options;
     const body = {
@@ -159,7 +159,7 @@ export class LeaderElection {
       return identity;
     } catch (error) {
       const typed = apiError('cannot write the lease', error);
-      if (typed.code === 'API_CONFLICT') return 'somebody else';
+      if (typed.code === 'API_CONFLICT') return 'another replica';
       throw typed;
     }
   }
@@ -175,7 +175,7 @@ export class LeaderElection {
     return { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', namespace, name };
   }
 
-  #tell(state: string): void {
+  #report(state: string): void {
     if (state !== this.#state) this.#options.log.info({ lease: this.#options.name }, state);
     this.#state = state;
   }

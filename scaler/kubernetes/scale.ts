@@ -4,22 +4,22 @@ import type { ScaleTargetRef } from '../core/types.js';
 import { apiConfiguration, apiError } from './client.js';
 
 export interface Scale {
-  /** Replicas asked for (`spec.replicas`). */
+  /** `spec.replicas`. */
   readonly replicas: number;
   readonly resourceVersion: string;
-  /** Of the object itself: its scale shares it. */
+  /** Of the scaled object; its scale has the same. */
   readonly uid: string;
 }
 
 /**
  * Reads and sets replicas through the `scale` subresource of any kind that has one.
  *
- * All methods throw KernscaleError: `API_CONFLICT` when somebody else changed the object meanwhile,
- * `API_NOT_FOUND`, `API_FORBIDDEN`, …, and `SCALE_UNSUPPORTED` when the kind is unknown or has no `scale`.
+ * All methods throw KernscaleError: `API_CONFLICT` if the object has changed since it was read, `API_NOT_FOUND`,
+ * `API_FORBIDDEN`, …, and `SCALE_UNSUPPORTED` if the kind is unknown or has no `scale`.
  */
 export class ScaleClient {
   readonly #api: CustomObjectsApi;
-  /** Plural resource names by `apiVersion/kind`; only what the API server said exists is kept. */
+  /** Plural resource names by `apiVersion/kind`, as the API server reports them. */
   readonly #plurals = new Map<string, string>();
 
   constructor(config: KubeConfig, stop: AbortSignal) {
@@ -28,29 +28,29 @@ export class ScaleClient {
 
   async get(target: ScaleTargetRef): Promise<Scale> {
     return this.#call(`cannot read the scale of ${describe(target)}`, async () => {
-      const answer: unknown = await this.#api.getNamespacedCustomObjectScale(await this.#resource(target));
-      return readScale(answer as V1Scale);
+      const scale: unknown = await this.#api.getNamespacedCustomObjectScale(await this.#resource(target));
+      return readScale(scale as V1Scale);
     });
   }
 
   /**
-   * Sets the replicas of an object that is still at `resourceVersion`. A conflict is thrown and not retried:
-   * whoever wrote meanwhile may have meant it, so the next round decides again on fresh data.
+   * Sets the replicas of an object that is still at `resourceVersion`. A conflict is not retried: the next round
+   * decides again on the changed object.
    */
   async set(target: ScaleTargetRef, replicas: number, resourceVersion: string): Promise<Scale> {
     return this.#call(`cannot scale ${describe(target)}`, async () => {
       const resource = await this.#resource(target);
       const body = { metadata: { resourceVersion }, spec: { replicas } };
-      const answer: unknown = await this.#api.patchNamespacedCustomObjectScale({ ...resource, body });
-      return readScale(answer as V1Scale);
+      const scale: unknown = await this.#api.patchNamespacedCustomObjectScale({ ...resource, body });
+      return readScale(scale as V1Scale);
     });
   }
 
-  async #call<T>(what: string, run: () => Promise<T>): Promise<T> {
+  async #call<T>(action: string, run: () => Promise<T>): Promise<T> {
     try {
       return await run();
     } catch (error) {
-      throw apiError(what, error);
+      throw apiError(action, error);
     }
   }
 
@@ -77,9 +77,9 @@ export class ScaleClient {
 function readScale(scale: V1Scale): Scale {
   const resourceVersion = scale.metadata?.resourceVersion;
   if (resourceVersion === undefined) {
-    throw new KernscaleError('SCALE_UNSUPPORTED', 'the answer is not a Scale with a resourceVersion');
+    throw new KernscaleError('SCALE_UNSUPPORTED', 'the response is not a Scale with a resourceVersion');
   }
-  // Kubernetes leaves zero out of spec.replicas on the wire.
+  // Kubernetes omits spec.replicas on the wire if it is zero.
   return { replicas: scale.spec?.replicas ?? 0, resourceVersion, uid: scale.metadata?.uid ?? '' };
 }
 

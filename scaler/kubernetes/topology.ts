@@ -11,15 +11,15 @@ export interface TopologyObjects {
   readonly endpointSlices: readonly V1EndpointSlice[];
 }
 
-/** What answers at an address. */
+/** Target of an address. */
 export interface Endpoint {
-  /** `namespace/name` of the Service, when the address is one of a Service. */
+  /** `namespace/name` of the Service, if the address belongs to one. */
   readonly service?: string;
-  /** Several when a Service selects the pods of several workloads; none when its endpoints are no pods. */
+  /** Several if a Service selects pods of several workloads; none if its endpoints are not pods. */
   readonly workloads: readonly WorkloadId[];
 }
 
-/** Who answers at which `ip:port`, as a client process sees the address: a pure view of the API's objects. */
+/** Workloads by `ip:port`, as a client process sees the address: a pure view of the API's objects. */
 export class Topology {
   readonly #pods: ReadonlyMap<string, WorkloadId>;
   readonly #endpoints: ReadonlyMap<string, Endpoint>;
@@ -30,8 +30,8 @@ export class Topology {
   }
 
   /**
-   * Resolves a peer: the address of a Service, an endpoint behind one, or any port of a pod. Undefined means
-   * that nothing in this cluster is known to answer there.
+   * Resolves a peer: the address of a Service, an endpoint behind one, or any port of a pod. Undefined means that the
+   * address is not known in this cluster.
    *
    * @param peer `ip:port`, or `[ip]:port` for IPv6
    */
@@ -42,13 +42,13 @@ export class Topology {
     return pod && { workloads: [pod] };
   }
 
-  /** Every address of a Service and of the endpoints behind it. */
+  /** All addresses of Services and of the endpoints behind them. */
   endpoints(): Iterable<[address: string, endpoint: Endpoint]> {
     return this.#endpoints;
   }
 }
 
-/** Pods by the host part of their address. A pod in its node's network shares its IP and cannot be told by it. */
+/** Pods by the host part of their address, without those of the host network, which share the IP of their node. */
 function podsByIp(pods: readonly V1Pod[]): Map<string, WorkloadId> {
   const byIp = new Map<string, WorkloadId>();
   for (const pod of pods) {

@@ -1,12 +1,22 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import Router from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import type { Registry } from 'prom-client';
+import { KernscaleError } from '../../common/errors.js';
 import { reportErrors } from '../../common/http.js';
 import type { Logger } from '../../common/log.js';
 import type { Assignment } from '../loop/assignments.js';
 import type { DecisionRecord, DecisionRecords } from '../loop/records.js';
 import type { RuleManager } from '../rules/rule-manager.js';
-import { readStaticFiles } from './static.js';
+
+const FOLDER = path.join('scaler', 'web', 'static');
+const TYPES: Readonly<Record<string, string>> = {
+  '/': 'text/html; charset=utf-8',
+  '/page.js': 'text/javascript; charset=utf-8',
+  '/style.css': 'text/css; charset=utf-8',
+  '/icon.svg': 'image/svg+xml',
+};
 
 const SECURITY_HEADERS = {
   'Content-Security-Policy':
@@ -17,13 +27,13 @@ const SECURITY_HEADERS = {
 
 export interface WebSources {
   readonly records: DecisionRecords;
-  readonly book: Pick<RuleManager, 'groups' | 'ruleCount' | 'errors' | 'reload'>;
+  readonly ruleManager: Pick<RuleManager, 'groups' | 'ruleCount' | 'errors' | 'reload'>;
   readonly assignments: () => ReadonlyMap<string, Assignment>;
   readonly registry: Registry;
-  /** Sentences for people about what is wrong now. */
+  /** Current problems, as sentences for people. */
   readonly problems: () => readonly string[];
   readonly leads: () => boolean;
-  /** Why the service is not ready; undefined when it is. */
+  /** Reason why the service is not ready, if it is not. */
   readonly unready: () => string | undefined;
   readonly log: Logger;
 }
@@ -50,12 +60,12 @@ async function secure(context: Context, next: Next): Promise<void> {
   await next();
 }
 
-function apiRoutes(router: Router, { records, book, assignments, problems, leads }: WebSources): void {
+function apiRoutes(router: Router, { records, ruleManager, assignments, problems, leads }: WebSources): void {
   router.get('/api/v1/decisions', (context) => {
     context.set('Cache-Control', 'no-store');
     context.body = {
       now: Date.now() / 1000,
-      status: { leader: leads(), rules: book.ruleCount, problems: problems() },
+      status: { leader: leads(), rules: ruleManager.ruleCount, problems: problems() },
       decisions: records.list(),
       changes: records.changes().map(summary),
     };
@@ -68,7 +78,7 @@ function apiRoutes(router: Router, { records, book, assignments, problems, leads
   });
   router.get('/api/v1/rules', (context) => {
     context.body = {
-      groups: book.groups,
+      groups: ruleManager.groups,
       targets: [...assignments().values()].map(({ key, group, rule }) => ({
         workload: key,
         group: group.name,
@@ -78,7 +88,7 @@ function apiRoutes(router: Router, { records, book, assignments, problems, leads
   });
 }
 
-function operationRoutes(router: Router, { registry, unready, book }: WebSources): void {
+function operationRoutes(router: Router, { registry, unready, ruleManager }: WebSources): void {
   router.get('/metrics', async (context) => {
     context.set('Content-Type', registry.contentType);
     context.body = await registry.metrics();
@@ -87,18 +97,18 @@ function operationRoutes(router: Router, { registry, unready, book }: WebSources
     context.body = 'kernscale-scaler is healthy.\n';
   });
   router.get('/-/ready', (context) => {
-    const why = unready();
-    context.status = why === undefined ? 200 : 503;
-    context.body = why === undefined ? 'kernscale-scaler is ready.\n' : `${why}\n`;
+    const reason = unready();
+    context.status = reason === undefined ? 200 : 503;
+    context.body = reason === undefined ? 'kernscale-scaler is ready.\n' : `${reason}\n`;
   });
   router.post('/-/reload', async (context) => {
-    const good = await book.reload();
-    context.status = good ? 200 : 500;
-    context.body = good ? 'Rules reloaded.\n' : `${book.errors.join('\n')}\n`;
+    const loaded = await ruleManager.reload();
+    context.status = loaded ? 200 : 500;
+    context.body = loaded ? 'Rules reloaded.\n' : `${ruleManager.errors.join('\n')}\n`;
   });
 }
 
-/** A record without its trace and what is copied from its rule. */
+/** A record without its trace and the fields of its rule. */
 function summary(record: DecisionRecord) {
   const { group, scale, namespace, workload, workloadKind, at, class: workloadClass, action } = record;
   const { currentReplicas, replicas, reason, applied, outcome, error } = record;
@@ -114,4 +124,35 @@ function summary(record: DecisionRecord) {
     outcome,
     error,
   };
+}
+
+interface StaticFile {
+  readonly type: string;
+  readonly body: Buffer;
+}
+
+/**
+ * Reads the files of the live page, by URL path. They are not compiled: the program in dist/ finds them beside the
+ * sources, too.
+ *
+ * @throws KernscaleError `STATIC_FILES_MISSING`
+ */
+function readStaticFiles(): ReadonlyMap<string, StaticFile> {
+  const folder = findFolder(import.meta.dirname);
+  return new Map(
+    Object.entries(TYPES).map(([url, type]) => {
+      const file = path.join(folder, url === '/' ? 'index.html' : url);
+      return [url, { type, body: readFileSync(file) }];
+    }),
+  );
+}
+
+function findFolder(start: string): string {
+  for (let directory = start; ; directory = path.dirname(directory)) {
+    const folder = path.join(directory, FOLDER);
+    if (existsSync(path.join(folder, 'index.html'))) return folder;
+    if (directory === path.dirname(directory)) {
+      throw new KernscaleError('STATIC_FILES_MISSING', `${FOLDER} is missing from this installation`);
+    }
+  }
 }

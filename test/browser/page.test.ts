@@ -62,7 +62,7 @@ describe("the scaler's page in a browser", function () {
     records = new DecisionRecords();
     const app = createApp({
       records,
-      book: { groups: [], ruleCount: 1, errors: [], reload: () => Promise.resolve(true) },
+      ruleManager: { groups: [], ruleCount: 1, errors: [], reload: () => Promise.resolve(true) },
       assignments: () => new Map(),
       registry: new Registry(),
       problems: () => [],

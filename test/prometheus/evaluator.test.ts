@@ -131,7 +131,7 @@ function counted({ rates, turn, resets }: Counter): (second: number) => number {
   };
 }
 
-const window = fc.constantFrom('30s', '1m', '5m', '10m');
+const window = fc.constantFrom('30s', '1m', '1m', '1m', '10m');
 const labelList = fc.subarray(LABELS).map((labels) => labels.join(', '));
 const matchers = fc.oneof(
   fc.constantFrom(
@@ -159,41 +159,53 @@ const bound = fc.constantFrom('0', '0.01', '1', '-1', '1e-3', '010', '0x10', 'In
 // topk() of all series: which one it takes of equal values differs from query to query.
 const aggregator = fc.constantFrom('sum', 'sum', 'count', 'avg', 'max', 'topk', 'group');
 
+/** `sum by (pod) (…)` with the labels of `modifier`. */
+const aggregation = ([name, modifier, of]: readonly [string, string, string]): string =>
+  `${name} ${modifier}(${name === 'topk' ? '1000, ' : ''}${of})`;
+const modifier = fc
+  .tuple(fc.constantFrom('by', 'by', 'by', 'without', ''), labelList)
+  .map(([kind, labels]) => kind && `${kind} (${labels}) `);
+
 /** Expressions within the evaluator's subset and close to it. */
-const { expression } = fc.letrec<Record<'vector' | 'aggregate' | 'divided' | 'expression', string>>(
-  (tie) => ({
-    vector: fc.oneof(
-      { maxDepth: 3, depthIdentifier: 'promql' },
-      { weight: 2, arbitrary: selector },
-      { weight: 4, arbitrary: fc.tuple(selector, window).map(([of, range]) => `rate(${of}[${range}])`) },
-      { weight: 1, arbitrary: fc.tuple(unnamed, window).map(([of, range]) => `rate(${of}[${range}])`) },
-      { weight: 1, arbitrary: fc.tuple(selector, window).map(([of, range]) => `(${of} offset ${range})`) },
-      {
-        weight: 4,
-        arbitrary: fc
-          .tuple(tie('vector'), fc.constantFrom('', 'ignoring', 'on'), labelList, tie('vector'))
-          .map(([left, modifier, labels, right]) => {
-            return `${left} and ${modifier && `${modifier} (${labels}) `}${right}`;
-          }),
-      },
-      { weight: 2, arbitrary: tie('aggregate') },
-      { weight: 1, arbitrary: tie('divided') },
-    ),
-    aggregate: fc
-      .tuple(aggregator, fc.constantFrom('by', 'by', 'by', 'without', ''), labelList, tie('vector'))
-      .map(([name, modifier, labels, of]) => {
-        return `${name} ${modifier && `${modifier} (${labels}) `}(${name === 'topk' ? '1000, ' : ''}${of})`;
-      }),
-    divided: fc.oneof(
-      fc.tuple(tie('aggregate'), tie('aggregate')).map((sides) => sides.join(' / ')),
-      fc.tuple(tie('aggregate'), tie('aggregate'), bound).map(([over, under, least]) => {
-        return `${over} / clamp_min(${under}, ${least})`;
-      }),
-      fc.tuple(tie('aggregate'), bound).map(([of, least]) => `clamp_min(${of}, ${least})`),
-    ),
-    expression: fc.oneof(tie('divided'), tie('aggregate'), tie('vector')),
-  }),
-);
+const { expression } = fc.letrec<
+  Record<'vector' | 'aggregate' | 'quotient' | 'clamped' | 'expression', string>
+>((tie) => ({
+  vector: fc.oneof(
+    { maxDepth: 3, depthIdentifier: 'promql' },
+    { weight: 2, arbitrary: selector },
+    { weight: 4, arbitrary: fc.tuple(selector, window).map(([of, range]) => `rate(${of}[${range}])`) },
+    { weight: 1, arbitrary: fc.tuple(unnamed, window).map(([of, range]) => `rate(${of}[${range}])`) },
+    { weight: 1, arbitrary: fc.tuple(selector, window).map(([of, range]) => `(${of} offset ${range})`) },
+    {
+      weight: 4,
+      arbitrary: fc
+        .tuple(tie('vector'), fc.constantFrom('', 'ignoring', 'on'), labelList, tie('vector'))
+        .map(([left, kind, labels, right]) => `${left} and ${kind && `${kind} (${labels}) `}${right}`),
+    },
+    { weight: 2, arbitrary: tie('aggregate') },
+    { weight: 1, arbitrary: tie('quotient') },
+  ),
+  aggregate: fc.tuple(aggregator, modifier, tie('vector')).map(aggregation),
+  clamped: fc.tuple(tie('aggregate'), bound).map(([of, least]) => `clamp_min(${of}, ${least})`),
+  quotient: fc
+    .record({
+      names: fc.tuple(aggregator, aggregator),
+      modifiers: fc.oneof(
+        { weight: 1, arbitrary: fc.tuple(modifier, modifier) },
+        // Quotients of different labels are empty.
+        { weight: 4, arbitrary: modifier.map((both): [string, string] => [both, both]) },
+      ),
+      operands: fc.tuple(tie('vector'), tie('vector')),
+      least: fc.option(bound),
+    })
+    .map(({ names, modifiers, operands, least }) => {
+      const [over, under] = [0, 1].map((side) =>
+        aggregation([names[side]!, modifiers[side]!, operands[side]!]),
+      );
+      return `${over!} / ${least === null ? under! : `clamp_min(${under!}, ${least})`}`;
+    }),
+  expression: fc.oneof(tie('quotient'), tie('clamped'), tie('aggregate'), tie('vector')),
+}));
 
 const grid: fc.Arbitrary<Grid> = fc.record({
   from: fc.integer({ min: START - 60, max: START + LENGTH }),

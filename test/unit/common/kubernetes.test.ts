@@ -151,7 +151,7 @@ describe('a watched resource', () => {
     await eventually('a warning', () => warnings().length > 0);
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(watched.restarts).to.be.greaterThan(2);
-    expect(warnings()).to.deep.equal(['cannot watch, using what is known and retrying']);
+    expect(warnings()).to.deep.equal(['cannot watch, keeping the last known objects and retrying']);
     api.put(pod('a'));
     await api.start();
     await watched.synced;
@@ -181,7 +181,7 @@ describe('a watched resource', () => {
     await eventually('a warning', () => warnings().length === 1);
     expect(logged.find(({ level }) => level >= 40)).to.have.property(
       'error',
-      'the Kubernetes API answered 500 Internal Server Error: told to fail',
+      'the Kubernetes API responded with 500 Internal Server Error: told to fail',
     );
     expect(names()).to.deep.equal(['a']);
     api.failWith = undefined;

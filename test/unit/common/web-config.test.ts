@@ -11,8 +11,7 @@ import { expect } from 'chai';
 import Koa from 'koa';
 import { pino } from 'pino';
 import { listen, type Listening } from '../../../common/http.js';
-import { loadWebConfig } from '../../../common/web-config.js';
-import { WebConfigFile } from '../../../common/web-config-file.js';
+import { loadWebConfig, WebConfigFile } from '../../../common/web-config.js';
 
 const TLS = 'tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n';
 const HASH = bcrypt.hashSync('secret', 4);
@@ -287,8 +286,8 @@ describe('--web.config.file', () => {
     'a password that is no hash': ['basic_auth_users:\n  ann: secret\n', /:2:3: .*not a bcrypt hash/],
     'broken YAML': ['a: b: c\n', /web\.yaml:1:\d+: /],
     'a missing key': ['tls_server_config:\n  cert_file: server.crt\n', /:1:1: tls_server_config\.key_file/],
-    'a file that is not there': [TLS.replace('server.key', 'gone.key'), /:3:3: cannot be read.*gone\.key/],
-    'a key of another certificate': [TLS.replace('server.key', 'client.key'), /:1:1: .*cannot be used/],
+    'a file that is not there': [TLS.replace('server.key', 'gone.key'), /:3:3: cannot read the file.*gone\.key/],
+    'a key of another certificate': [TLS.replace('server.key', 'client.key'), /:1:1: cannot use the certificate/],
     'a version Go does not know': [`${TLS}  min_version: TLSv1.2\n`, /:4:3: .*min_version/],
     'verifying against nothing': [mutual('RequireAndVerifyClientCert'), /:4:3: .*needs a client_ca_file/],
     'an authority for nothing': [mutual('NoClientCert', 'client'), /:5:3: .*no effect/],

@@ -133,7 +133,7 @@ describe('kernscale-scaler, the process', function () {
   it('checks the rules and ends', async () => {
     const { code, stdout, stderr } = await launch('--config.check').ended;
     expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' });
-    expect(stdout).to.equal('The rules are good; groups: 1, rules: 1.\n');
+    expect(stdout).to.equal('The rules are valid; groups: 1, rules: 1.\n');
   });
 
   it('says that its port is busy', async () => {

@@ -33,7 +33,7 @@ async function serve(problems: readonly string[]): Promise<Listening> {
   record(records, ruleFor('web', { decide: [wait] }), WAITING);
   const app = createApp({
     records,
-    book: { groups: [], ruleCount: 2, errors: [], reload: () => Promise.resolve(true) },
+    ruleManager: { groups: [], ruleCount: 2, errors: [], reload: () => Promise.resolve(true) },
     assignments: () => new Map(),
     registry: new Registry(),
     problems: () => problems,

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { V1Pod } from '@kubernetes/client-node';
-import { podsByWorkload } from '../../../../scaler/kubernetes/pods.js';
+import { podsByWorkload } from '../../../../scaler/kubernetes/cluster.js';
 import { assemble, type PodSurroundings } from '../../../../scaler/loop/assemble.js';
 import { tabulate } from '../../../../scaler/loop/signal-table.js';
 import type { Pod } from '../../../../scaler/core/types.js';

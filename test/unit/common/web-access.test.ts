@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { allowedBySan } from '../../../common/client-names.js';
+import { allowedBySan, TokenBucket } from '../../../common/web-access.js';
 
 describe('names in a client’s certificate', () => {
   const NAMES =
@@ -20,5 +20,16 @@ describe('names in a client’s certificate', () => {
   it('are none in a certificate without any, and none is allowed by an empty list', () => {
     expect(allowedBySan(undefined, ['a'])).to.equal(false);
     expect(allowedBySan(NAMES, [])).to.equal(false);
+  });
+});
+describe('a token bucket', () => {
+  it('gives a burst, then one per interval, and saves up no more than fits', () => {
+    const bucket = new TokenBucket(2, 3);
+    const given = [0, 0, 0, 0, 1.9, 2, 2.1, 4, 100, 100, 100, 100].map((now) => bucket.take(now));
+    expect(given).to.deep.equal([
+      ...[true, true, true, false],
+      ...[false, true, false, true],
+      ...[true, true, true, false],
+    ]);
   });
 });
