@@ -16,7 +16,7 @@ export class ApiStatusError extends KernscaleError {
   }
 }
 
-export interface ApiRequest {
+interface ApiRequest {
   path: string;
   query: Readonly<Record<string, string | undefined>>;
   signal: AbortSignal;

@@ -5,7 +5,7 @@ import { ApiStatusError, openRequest, readLines, readText } from './kubernetes-r
 import type { Logger } from './log.js';
 
 /** Metadata that every Kubernetes object has, in client-node's models and on the wire. */
-export interface Resource {
+interface Resource {
   readonly metadata?: {
     readonly namespace?: string;
     readonly name?: string;
@@ -13,7 +13,7 @@ export interface Resource {
   };
 }
 
-export interface WatchOptions {
+interface WatchOptions {
   config: ApiAccess;
   /** Path of the collection: `/api/v1/pods`, `/apis/apps/v1/namespaces/shop/deployments`. */
   path: string;
@@ -36,8 +36,6 @@ export interface Watched<T> {
   readonly hasSynced: boolean;
   /** Watch requests that ended or failed and were restarted. */
   readonly restarts: number;
-  /** Full lists read from the API server. */
-  readonly lists: number;
   /** Last known objects, also while the API is down. Timestamps are strings, as on the wire. */
   list(): readonly T[];
   /** Calls `listener` after every change; a full list counts as one. */
@@ -74,7 +72,7 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
   readonly synced: Promise<void>;
   hasSynced = false;
   restarts = 0;
-  lists = 0;
+  #lists = 0;
   #resolveSynced!: () => void;
   #objects = new Map<string, K>();
   #version: string | undefined;
@@ -126,12 +124,12 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
 
   async #list(): Promise<void> {
     // Version 0 is served from the API server's cache, which after a 410 may be as old as our version.
-    const resourceVersion = this.lists === 0 ? '0' : undefined;
+    const resourceVersion = this.#lists === 0 ? '0' : undefined;
     const response = await this.#open({ resourceVersion }, GRACE_SECONDS);
     const list = JSON.parse(await readText(response)) as Resource & { items: T[] };
     this.#objects = new Map(list.items.map((object) => [keyOf(object), this.#keep(object)]));
     this.#version = list.metadata?.resourceVersion ?? '';
-    this.lists++;
+    this.#lists++;
     this.#isBack();
     this.hasSynced = true;
     this.#resolveSynced();

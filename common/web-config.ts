@@ -33,11 +33,6 @@ export interface WebConfig {
   readonly rateLimit: { readonly intervalSeconds: number; readonly burst: number } | undefined;
 }
 
-/** True if every client must authenticate, by a password or by a verified certificate. */
-function authenticates({ tls, users }: WebConfig): boolean {
-  return users.size > 0 || tls?.clientAuth === 'RequireAndVerifyClientCert';
-}
-
 interface LoadedWebConfig {
   readonly config: WebConfig;
   /** All files that were read. */
@@ -62,9 +57,10 @@ export class WebConfigFile {
     this.#stamp = stampOf(this.#files);
   }
 
-  /** True while every client must authenticate. */
+  /** True while every client must authenticate, by a password or by a verified certificate. */
   get authenticates(): boolean {
-    return authenticates(this.current());
+    const { tls, users } = this.current();
+    return users.size > 0 || tls?.clientAuth === 'RequireAndVerifyClientCert';
   }
 
   /** Current configuration; the last valid one while the files are invalid, which is logged once. */

@@ -22,7 +22,7 @@ export interface Query {
   readonly legend: string;
 }
 
-export interface PanelText {
+interface PanelText {
   readonly title: string;
   readonly description: string;
   /** Grafana's unit id: `s`, `short`, `reqps`, … */
@@ -32,7 +32,7 @@ export interface PanelText {
 const WIDTH = 12;
 const HEIGHT = 9;
 
-/** A line per series. */
+/** One line per series. */
 export function lines(text: PanelText, queries: readonly Query[]): TimeseriesBuilder {
   const panel = new TimeseriesBuilder()
     .title(text.title)
@@ -59,7 +59,7 @@ export function lines(text: PanelText, queries: readonly Query[]): TimeseriesBui
   );
 }
 
-/** Series on top of each other, each with a colour of its own that stays the same from panel to panel. */
+/** Stacked series, each in a fixed colour. */
 export function stacked(
   text: PanelText,
   query: Query,

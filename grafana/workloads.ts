@@ -14,7 +14,7 @@ import { lines, stacked, type Query } from './panels.js';
 const SELECTED = 'namespace=~"$namespace", workload=~"$workload"';
 const DATASOURCE = { type: 'prometheus', uid: '$datasource' };
 
-/** Work in green to red, waiting in the other colours: the same in every picture of Kernscale. */
+/** Running and runnable states from green to red, blocked states in other colours. */
 const STATE_COLOURS = {
   oncpu: 'green',
   runqueue: 'yellow',
@@ -26,11 +26,16 @@ const STATE_COLOURS = {
   other: 'text',
 };
 
-/** The dashboard "Kernscale / Workloads": why each workload is slow, and what was done about it. */
-export function workloadsDashboard(): Dashboard {
+/** File name below `grafana/dashboards/` → its content, as Grafana's file provisioning reads it. */
+export function dashboardFiles(): Map<string, string> {
+  return new Map([['kernscale-workloads.json', `${JSON.stringify(workloadsDashboard(), null, 2)}\n`]]);
+}
+
+/** The dashboard "Kernscale / Workloads": the causes of load per workload, and the decisions of the scaler. */
+function workloadsDashboard(): Dashboard {
   const dashboard = new DashboardBuilder('Kernscale / Workloads')
     .uid('kernscale-workloads')
-    .description('Why each workload is slow, read in the kernel, and what the scaler did about it')
+    .description('Causes of load per workload, read in the kernel, and the decisions of the scaler')
     .tags(['kernscale'])
     .timezone('browser')
     .refresh('10s')
@@ -65,9 +70,8 @@ function addCause(dashboard: DashboardBuilder): void {
     .withPanel(
       stacked(
         {
-          title: 'What the threads are doing',
-          description:
-            'Threads in each state on average; threads that are idle or asleep by their own will are left out.',
+          title: 'Thread states',
+          description: 'Mean number of threads in each state, without idle and sleeping threads.',
           unit: 'short',
         },
         {
@@ -82,7 +86,7 @@ function addCause(dashboard: DashboardBuilder): void {
         {
           title: 'CPU demand and request',
           description:
-            'Cores that a workload would use (on a CPU, waiting for one, or throttled), and cores its pods request.',
+            'Cores that a workload demands (on a CPU, waiting for one, or throttled) and cores that its pods request.',
           unit: 'short',
         },
         [
@@ -103,17 +107,18 @@ function addScaling(dashboard: DashboardBuilder): void {
   dashboard
     .withRow(new RowBuilder('Scaling'))
     .withPanel(
-      lines(
-        { title: 'Replicas', description: 'What each rule found and what it asked for.', unit: 'short' },
-        [
-          { expr: `kernscale_rule_current_replicas{${SELECTED}}`, legend: '{{workload}} current' },
-          { expr: `kernscale_rule_desired_replicas{${SELECTED}}`, legend: '{{workload}} desired' },
-        ],
-      ).datasource(DATASOURCE),
+      lines({ title: 'Replicas', description: 'Current and desired replicas of each rule.', unit: 'short' }, [
+        { expr: `kernscale_rule_current_replicas{${SELECTED}}`, legend: '{{workload}} current' },
+        { expr: `kernscale_rule_desired_replicas{${SELECTED}}`, legend: '{{workload}} desired' },
+      ]).datasource(DATASOURCE),
     )
     .withPanel(
       lines(
-        { title: 'Requests served', description: 'Answers that began, seen at the server.', unit: 'reqps' },
+        {
+          title: 'Requests served',
+          description: 'Responses begun per second, measured at the server.',
+          unit: 'reqps',
+        },
         [
           {
             expr: `sum by (workload) (rate(kernscale_tcp_serve_seconds_count{${SELECTED}}[$__rate_interval]))`,
@@ -144,7 +149,7 @@ function addWaiting(dashboard: DashboardBuilder): void {
         {
           title: 'Waiting for peers',
           description:
-            'Seconds per second that a workload has waited for each peer to answer, with the workload behind its address; ? where that is none in this cluster.',
+            'Seconds per second that a workload waits for responses from each peer, with the workload behind its address, or ? if that is outside this cluster.',
           unit: 'short',
         },
         [
@@ -156,9 +161,11 @@ function addWaiting(dashboard: DashboardBuilder): void {
       ).datasource(DATASOURCE),
     )
     .withPanel(
-      p99('Answer time, 99th percentile', 'Request received to first byte of the answer, at the server.', [
-        quantile('kernscale_tcp_serve_seconds', 'workload'),
-      ]),
+      p99(
+        'Response time, 99th percentile',
+        'From request to first byte of the response, measured at the server.',
+        [quantile('kernscale_tcp_serve_seconds', 'workload')],
+      ),
     );
 }
 
@@ -169,20 +176,25 @@ function addSelf(dashboard: DashboardBuilder): void {
       lines(
         {
           title: 'Probes attached',
-          description: 'BPF programs attached per probe; a drop to 0 is a probe that failed.',
+          description: 'BPF programs attached per probe; a probe that failed has 0.',
           unit: 'short',
         },
         [{ expr: 'sum by (probe) (kernscale_probe_attached)', legend: '{{probe}}' }],
       ).datasource(DATASOURCE),
     )
     .withPanel(
-      lines({ title: 'Scrape duration', description: 'Time Prometheus needed for one scrape.', unit: 's' }, [
-        { expr: 'scrape_duration_seconds{job=~"kernscale.*"}', legend: '{{job}} {{instance}}' },
-      ]).datasource(DATASOURCE),
+      lines(
+        {
+          title: 'Scrape duration',
+          description: 'Duration of a scrape, as Prometheus measures it.',
+          unit: 's',
+        },
+        [{ expr: 'scrape_duration_seconds{job=~"kernscale.*"}', legend: '{{job}} {{instance}}' }],
+      ).datasource(DATASOURCE),
     );
 }
 
-/** Of two scalers that disagree for a moment, any one is believed: two names for a peer would fail the whole panel. */
+/** Takes any one name of a peer while two scalers disagree: two names would fail the whole panel. */
 function waitingForPeers(): string {
   const waits = `sum by (workload, peer) (rate(kernscale_tcp_wait_seconds_sum{${SELECTED}}[$__rate_interval]))`;
   const peers = 'label_replace(kernscale_endpoint_info, "peer", "$1", "address", "(.*)")';
@@ -196,7 +208,7 @@ function quantile(metric: string, by: string): Query {
     .split(', ')
     .map((label) => `{{${label}}}`)
     .join(' ');
-  // From the native histogram where Prometheus keeps it, because its bounds are closer.
+  // Prefers the native histogram, whose bounds are closer, where Prometheus stores it.
   const native = `sum by (${by}) (rate(${metric}{${SELECTED}}[$__rate_interval]))`;
   const classic = `sum by (le, ${by}) (rate(${metric}_bucket{${SELECTED}}[$__rate_interval]))`;
   return { expr: `histogram_quantile(0.99, ${native}) or histogram_quantile(0.99, ${classic})`, legend };

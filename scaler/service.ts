@@ -29,7 +29,7 @@ const SYNC_PATIENCE_MS = 3000;
 /** Time for running rounds to end when the service stops. */
 const DRAIN_MS = 500;
 
-export interface ServiceOptions {
+interface ServiceOptions {
   readonly flags: ScalerFlags;
   readonly config: KubeConfig;
   readonly ruleManager: RuleManager;

@@ -18,7 +18,7 @@ export function plotColumns({ isTTY, columns }: NodeJS.WriteStream): number {
 
 const BAR_COLUMNS = 30;
 
-export interface Progress {
+interface Progress {
   /** @param done 0..1 */
   readonly show: (done: number) => void;
   readonly end: () => void;

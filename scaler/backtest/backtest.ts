@@ -28,7 +28,7 @@ export interface PastOptions {
   readonly actual: string;
 }
 
-export interface BacktestOptions extends PastOptions {
+interface BacktestOptions extends PastOptions {
   readonly wanted: (workload: WorkloadKey) => boolean;
   /** Called with the share that is done, 0..1. */
   readonly onProgress: (done: number) => void;

@@ -9,7 +9,7 @@ import { Replay } from './replay.js';
 /** Seconds before the earliest remembered moment, for rates and the assumptions of the first round. */
 const RUN_UP = 60;
 
-export interface PastDecisions {
+interface PastDecisions {
   /** Workloads that a rule names, or matches and Prometheus has data for. */
   readonly workloads: readonly WorkloadKey[];
   /** Decisions on the workloads whose replicas are known. */

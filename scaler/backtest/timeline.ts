@@ -5,7 +5,7 @@ import type { Grid } from '../promql/range.js';
 export const UNKNOWN = -1;
 
 /** A change of the proposed replicas. */
-export interface Change {
+interface Change {
   /** Seconds since the epoch. */
   readonly at: number;
   readonly from: number;
@@ -76,7 +76,7 @@ export interface Disagreement {
   readonly class: string;
 }
 
-export interface Gap {
+interface Gap {
   readonly from: number;
   readonly to: number;
 }

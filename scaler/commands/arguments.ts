@@ -55,9 +55,10 @@ export function namesOf(workload: WorkloadId | undefined): string[] {
 }
 
 export function actualFlag(): Option {
-  return new Option('--actual <promql>', 'actual replicas by namespace, workload and workload_kind').default(
-    ACTUAL_REPLICAS,
-  );
+  return new Option(
+    '--actual <promql>',
+    'PromQL of the actual replicas by namespace, workload and workload_kind',
+  ).default(ACTUAL_REPLICAS);
 }
 
 /** @throws KernscaleError `BAD_FLAG` */

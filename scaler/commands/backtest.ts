@@ -56,7 +56,10 @@ export async function backtest(argv: readonly string[]): Promise<number> {
     .option('--to <time>', 'End, in the same formats; default now')
     .addOption(flag('--step <duration>', 'Time between two rounds of every group', STEP, seconds))
     .addOption(actualFlag())
-    .option('--workload <target...>', 'Only these workloads: namespace/kind/name, or any unambiguous suffix')
+    .option(
+      '--workload <target...>',
+      'Only these workloads: namespace/kind/name, namespace/name, kind/name or name',
+    )
     .option('--json', 'Print one JSON object with the full series instead of text')
     .option('--html <file>', 'Also write a self-contained HTML page that shows the series');
   for (const option of prometheusFlags(PAST_TIMEOUT)) command.addOption(option);

@@ -17,7 +17,7 @@ const CLIENT_GO_TIMES: ElectionTimes = { leaseDuration: 15, renewDeadline: 10, r
 /** client-go's JitterFactor: attempts are delayed by up to this share of the period. */
 const JITTER = 0.2;
 
-export interface ElectionOptions {
+interface ElectionOptions {
   readonly config: KubeConfig;
   readonly namespace: string;
   readonly name: string;

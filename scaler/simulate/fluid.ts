@@ -17,7 +17,7 @@ export interface PodModel {
 }
 
 /** Mean number of threads of all pods in each state over a step. */
-export type States = Readonly<Record<'oncpu' | 'throttled' | 'disk' | 'network' | 'lock' | 'idle', number>>;
+type States = Readonly<Record<'oncpu' | 'throttled' | 'disk' | 'network' | 'lock' | 'idle', number>>;
 
 export interface Step {
   readonly states: States;

@@ -40,7 +40,7 @@ export function valueAt(profile: Profile, at: number): number {
   return profile.findLast(({ from }) => from <= at)?.value ?? 0;
 }
 
-export interface Scenario {
+interface Scenario {
   readonly assignment: Assignment;
   readonly work: Work;
   readonly pod: PodModel & {

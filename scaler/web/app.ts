@@ -25,7 +25,7 @@ const SECURITY_HEADERS = {
   'Referrer-Policy': 'no-referrer',
 };
 
-export interface WebSources {
+interface WebSources {
   readonly records: DecisionRecords;
   readonly ruleManager: Pick<RuleManager, 'groups' | 'ruleCount' | 'errors' | 'reload'>;
   readonly assignments: () => ReadonlyMap<string, Assignment>;

@@ -1,9 +1,9 @@
 /**
- * What a backtest costs: `npm run bench:backtest [-- --workloads 100 --pods 1 --days 7 --json]`.
+ * Measures a backtest: `npm run bench:backtest [-- --workloads 100 --pods 1 --days 7 --json]`.
  *
- * A real Prometheus is given the past of a fleet, scraped every 15 s, and `kernscale backtest` replays the default rule
- * over all of it, as users run it. The wall time is what counts, on a machine that does nothing else; the CPU time of
- * both tells who needs it. Writing the past takes two minutes for a week of 100 workloads.
+ * Writes the past of a fleet, scraped every 15 s, into a real Prometheus and replays the default rule over all of it
+ * with `kernscale backtest`, as users run it. The goal is a wall time on an otherwise idle machine; the CPU times show
+ * which process needs it. Writing the past takes two minutes for a week of 100 workloads.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -37,23 +37,23 @@ interface Options {
 }
 
 interface Measured {
-  /** Of wall time; the others are of CPU time. */
+  /** Wall time; `ours` and `prometheus` are CPU time. */
   readonly seconds: number;
   readonly ours: number;
   readonly prometheus: number;
-  /** The most memory of ours that was resident at once. */
+  /** Peak of our resident memory. */
   readonly peakMegabytes: number;
 }
 
 function parseOptions(argv: readonly string[]): (Options & { readonly json?: boolean }) | undefined {
   return benchFlags<Options>(
     'backtest',
-    'Measures what it takes to replay the default rule over the past of a fleet in Prometheus.',
+    'Measures a replay of the default rule over the past of a fleet in Prometheus.',
     argv,
     [
       flag('--workloads <n>', 'Workloads of the fleet', 100, positive),
       flag('--pods <n>', 'Pods of each workload', 1, positive),
-      flag('--days <n>', 'How long the past is', 7, positive),
+      flag('--days <n>', 'Length of the past', 7, positive),
     ],
   );
 }
@@ -68,7 +68,7 @@ async function peakMegabytes(pid: number): Promise<number> {
   return Math.round(Number(kilobytes) / 1000);
 }
 
-/** Runs the backtest; what a process has used is gone with it, so it is looked at all the time. */
+/** Runs the backtest and samples its usage, which is lost when the process ends. */
 async function measure(
   prometheus: PastPrometheus,
   rules: string,
@@ -94,7 +94,7 @@ async function measure(
   const look = async (): Promise<void> => {
     used = { ours: await cpuSeconds(child.pid!), peakMegabytes: await peakMegabytes(child.pid!) };
   };
-  // It may end meanwhile.
+  // The process may end during a sample.
   const watch = setInterval(() => void look().catch(() => undefined), 100);
   const [status] = (await once(child, 'exit').finally(() => {
     clearInterval(watch);
@@ -115,7 +115,7 @@ async function bench({ workloads, pods, days }: Options, signal: AbortSignal): P
       signal.throwIfAborted();
       process.stderr.write(`writing the past: ${Math.round(done * 100)} %\n`);
     });
-    process.stderr.write('replaying it …\n');
+    process.stderr.write('replaying the past …\n');
     return await measure(prometheus, rules, days, signal);
   } catch (error) {
     signal.throwIfAborted();

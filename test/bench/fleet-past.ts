@@ -1,7 +1,7 @@
 import type { Past, PastSeries } from '../prometheus/history.js';
 
 export const NAMESPACE = 'shop';
-/** What the states of a container's threads add up to, and how each of them sways in the course of a day. */
+/** Mean number of threads of a container in each state. */
 const STATES: readonly [state: string, mean: number][] = [
   ['oncpu', 0.9],
   ['runqueue', 0.1],
@@ -22,7 +22,7 @@ export interface Fleet {
   readonly pods: number;
 }
 
-/** A fleet whose load goes up and down with the day; of three workloads, two each call another one. */
+/** A fleet whose load follows the time of day; one workload of three calls another one. */
 export function fleetPast(
   { workloads, pods }: Fleet,
   from: number,
@@ -33,7 +33,7 @@ export function fleetPast(
     const index = Math.floor(container / pods);
     return containerSeries(`w${index}`, `w${index}-${container % pods}`, index, from);
   }).flat();
-  // A family's samples stand together.
+  // promtool needs the samples of a metric together.
   series.sort((a, b) => (a.metric < b.metric ? -1 : a.metric > b.metric ? 1 : 0));
   return { from, to, scrapeInterval, series };
 }
@@ -62,7 +62,7 @@ function containerSeries(workload: string, pod: string, index: number, from: num
   return [...series, wait];
 }
 
-/** The integral of `mean` × (1 + 0.8 sin(day)), so that its rate follows the day; each workload at its own hour. */
+/** Integral of `mean` × (1 + 0.8 sin(day)), whose rate follows the time of day; each workload has its own phase. */
 function swayed(mean: number, seconds: number, index: number): number {
   const turn = (2 * Math.PI) / DAY;
   const phase = index / 10;

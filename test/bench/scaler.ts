@@ -1,10 +1,10 @@
 /**
- * What a round of a thousand workloads costs with a real Prometheus, next to an autoscaler that asks once for each
- * workload, as HPA's custom metrics and KEDA do: `npm run bench:scaler [-- --json]`.
+ * Measures a round of a thousand workloads with a real Prometheus, next to an autoscaler that queries each workload
+ * separately, as HPA's custom metrics and KEDA do: `npm run bench:scaler [-- --json]`.
  *
- * Ours asks, decides on all workloads and walks their dependencies. One peer only asks, for the same signals, workload by
- * workload; the other for the CPU demand alone, which tells nothing of causes. All use the same client, eight queries at
- * once, and take turns; medians are compared.
+ * Ours queries, decides on all workloads and walks their dependencies. Both peers only query, workload by workload: one
+ * the same signals, the other CPU demand alone, which shows no causes. All use the same client with eight concurrent
+ * queries, and take turns; medians are compared.
  */
 import assert from 'node:assert/strict';
 import { setFlagsFromString } from 'node:v8';
@@ -24,7 +24,7 @@ import type { RuleGroup } from '../../scaler/rules/types.js';
 import { PastPrometheus, type PastSeries } from '../prometheus/history.js';
 import { benchFlags, positive } from './flags.js';
 
-/** Of the fleet; a flag may set it before anything is made of it. */
+/** Size of the fleet; set by a flag before its first use. */
 let workloadCount = 1000;
 const PODS = 2;
 const PEERS = 3;
@@ -34,7 +34,7 @@ const WARM_UP = 1;
 const START = 1_700_006_400;
 const NOW = START + 180;
 const SCRAPE_INTERVAL = 15;
-/** Threads on average, all pods together. */
+/** Mean number of threads of all pods of a workload. */
 const STATES = {
   oncpu: 0.5,
   runqueue: 0.1,
@@ -118,14 +118,14 @@ interface Cost {
   readonly prometheusCpuMs: number;
 }
 
-const WHAT: Record<keyof Cost, string> = {
+const FIELDS: Record<keyof Cost, string> = {
   queries: 'queries',
   ms: 'time, ms',
   cpuMs: 'CPU time of the scaler, ms',
   prometheusCpuMs: 'CPU time of Prometheus, ms',
 };
 const PEER_NAMES = { same: 'the same, one by one', cpu: 'CPU demand alone, one by one' };
-type Who = 'ours' | keyof typeof PEER_NAMES;
+type Contender = 'ours' | keyof typeof PEER_NAMES;
 
 class Bench {
   readonly #client: PrometheusClient;
@@ -167,19 +167,19 @@ class Bench {
     });
   }
 
-  /** Asks for each workload on its own. */
+  /** Queries each workload separately. */
   peer(signals: 'all' | 'cpu'): Promise<Cost> {
     const { signals: sums, podSignals } = this.#group;
-    const queries =
+    const needed =
       signals === 'cpu' ? [sums['cpu']!] : [...Object.values(sums), ...Object.values(podSignals)];
-    const expressions = queries.map(({ expr }) => expr);
+    const expressions = needed.map(({ expr }) => expr);
     if (signals === 'all') expressions.push(...freshnessQueries(expressions[0]!));
     return this.#cost(async () => {
-      const asked = Array.from({ length: workloadCount }, (_, index) =>
+      const queries = Array.from({ length: workloadCount }, (_, index) =>
         expressions.map((expr) => this.#client.query(only(nameOf(index), expr), NOW)),
       );
-      const answers = await Promise.all(asked.flat());
-      assert(answers.every((answer) => answer.ok && answer.samples.length > 0));
+      const results = await Promise.all(queries.flat());
+      assert(results.every((result) => result.ok && result.samples.length > 0));
     });
   }
 
@@ -227,7 +227,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const description = `Measures a round of a thousand workloads, next to one query per workload.`;
   const options = benchFlags<{ workloads: number; alone?: boolean }>('scaler', description, argv, [
     flag('--workloads <n>', 'Workloads of the fleet', workloadCount, positive),
-    flag('--alone', 'Leave out what asks workload by workload, for which a large fleet takes long'),
+    flag('--alone', 'Leave out the peers, which take long for a large fleet'),
   ]);
   if (!options) return 0;
   const { json, alone } = options;
@@ -240,7 +240,7 @@ async function main(argv: readonly string[]): Promise<number> {
     await prometheus.start({ ...range, series: past() });
     const bench = new Bench(prometheus.url);
     const before = heapMegabytes();
-    const costs: Partial<Record<Who, Cost>>[] = [];
+    const costs: Partial<Record<Contender, Cost>>[] = [];
     for (let round = 0; round < WARM_UP + ROUNDS; round++) {
       say(`round ${round + 1} of ${WARM_UP + ROUNDS} …`);
       const ours = await bench.ours();
@@ -249,15 +249,15 @@ async function main(argv: readonly string[]): Promise<number> {
     const kept = heapMegabytes() - before;
     const resident = Math.round(process.memoryUsage().rss / 1e6);
     await bench.close();
-    const of = (who: Who, what: keyof Cost): number =>
-      Math.round(median(costs.slice(WARM_UP).map((cost) => cost[who]![what])));
-    const fields = Object.entries(WHAT) as [keyof Cost, string][];
+    const of = (contender: Contender, field: keyof Cost): number =>
+      Math.round(median(costs.slice(WARM_UP).map((cost) => cost[contender]![field])));
+    const fields = Object.entries(FIELDS) as [keyof Cost, string][];
     const rows = alone
       ? fields.map(([field, what]) => ({ what, ours: of('ours', field) }))
-      : (['same', 'cpu'] as const).flatMap((who) =>
+      : (['same', 'cpu'] as const).flatMap((name) =>
           fields.map(([field, what]) => {
-            const [ours, peer] = [of('ours', field), of(who, field)];
-            return { what, ours, peer, peerName: PEER_NAMES[who], ratio: +(peer / ours).toPrecision(3) };
+            const [ours, peer] = [of('ours', field), of(name, field)];
+            return { what, ours, peer, peerName: PEER_NAMES[name], ratio: +(peer / ours).toPrecision(3) };
           }),
         );
     if (json) {
@@ -272,9 +272,7 @@ async function main(argv: readonly string[]): Promise<number> {
       );
     } else {
       console.table(rows);
-      console.log(
-        `heap that records and histories of ${workloadCount} workloads keep: ${kept.toFixed(1)} MB`,
-      );
+      console.log(`heap for records and histories of ${workloadCount} workloads: ${kept.toFixed(1)} MB`);
       console.log(`resident memory of this process, which runs the scaler's rounds: ${resident} MB`);
     }
     return 0;

@@ -113,7 +113,7 @@ describe('a watched resource', () => {
     api.put(pod('b'));
     api.compact();
     await eventually('b alone', () => names().join() === 'b');
-    expect(watched.lists).to.equal(2);
+    expect(api.lists).to.equal(2);
     const relist = api.requests.filter(({ url }) => !url.searchParams.has('watch')).at(-1)!;
     expect(relist.url.searchParams.has('resourceVersion')).to.equal(false);
     expect(warnings()).to.deep.equal([]);
@@ -124,9 +124,9 @@ describe('a watched resource', () => {
     await eventually('watching', () => api.watching === 1);
     api.refuseWatchesWith = 400;
     api.cut('end');
-    await eventually('a new list', () => watched.lists === 2);
+    await eventually('a new list', () => api.lists === 2);
     await new Promise((resolve) => setTimeout(resolve, 1000));
-    expect(watched.lists, 'no more than the back-off allows').to.be.lessThan(25);
+    expect(api.lists, 'no more than the back-off allows').to.be.lessThan(25);
     api.refuseWatchesWith = undefined;
     api.put(pod('a'));
     await eventually('a', () => names().join() === 'a');
@@ -142,7 +142,7 @@ describe('a watched resource', () => {
     api.refuseWatchesWith = undefined;
     api.put(pod('a'));
     await eventually('a', () => names().join() === 'a');
-    expect(watched.lists).to.equal(1);
+    expect(api.lists).to.equal(1);
   });
 
   it('waits for an API that is down at start and says so once', async () => {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { parser } from '@prometheus-io/lezer-promql';
 import { expect } from 'chai';
 import { stringify } from 'yaml';
-import { dashboardFiles } from '../../../grafana/dashboards.js';
+import { dashboardFiles } from '../../../grafana/workloads.js';
 import { dashboardQueries } from '../../loop/dashboards.js';
 import { fromRoot, PROMTOOL } from '../../../sandbox/paths.js';
 
