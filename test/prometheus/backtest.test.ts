@@ -98,7 +98,7 @@ describe('kernscale backtest', function () {
     kernscale('backtest', path.join(folder, 'rules.yaml'), `--prometheus.url=${prometheus.url}`, ...flags);
   const range = [`--from=${START + 300}`, `--to=${START + 2 * HOUR - 60}`];
 
-  it('follows the recorded load up and, a window later, down, and never down on missing data', async () => {
+  it('follows the recorded load up and, after the window, down, but never on missing data', async () => {
     const { status, stdout, stderr } = await run(...range, '--json');
     expect({ status, stderr }).to.deep.equal({ status: 0, stderr: '' });
     const { workloads } = JSON.parse(stdout) as Answer;
@@ -127,7 +127,7 @@ describe('kernscale backtest', function () {
     expect(new Set(disk?.proposed)).to.deep.equal(new Set([2]));
   });
 
-  it('gives the same series whatever pieces the past is asked for in', async () => {
+  it('returns the same series for any chunks', async () => {
     const whole = JSON.parse((await run(...range, '--json', '--workload', 'web')).stdout) as Answer;
     const coarse = JSON.parse((await run(...range, '--json', '--step=60s')).stdout) as Answer;
     expect(whole.workloads).to.have.lengthOf(1);
@@ -137,7 +137,7 @@ describe('kernscale backtest', function () {
     expect(coarse.workloads[1]?.summary.proposed.highest).to.equal(6);
   });
 
-  it('tells people what it found, and draws it in a page of its own', async () => {
+  it('prints a report and writes an HTML page', async () => {
     const page = path.join(folder, 'page.html');
     const { status, stdout } = await run(...range, '--workload=shop/web', '--html', page);
     expect(status).to.equal(0);
@@ -153,7 +153,7 @@ describe('kernscale backtest', function () {
     expect(html).not.to.match(/src=|href=|<script/);
   });
 
-  it('takes other words for what there was, and says when Prometheus knows nothing', async () => {
+  it('accepts a query for the actual replicas, and reports missing data', async () => {
     const actual = 'kernscale_container_info * 0 + 3';
     const several = await run(
       ...range,
@@ -198,7 +198,7 @@ describe('kernscale backtest', function () {
     expect(memory.records.changes()).not.to.be.empty;
   });
 
-  it('explains any moment from Prometheus alone, with the replicas that there were', async () => {
+  it('explains a moment of the past from Prometheus alone, with the actual replicas', async () => {
     const explain = (target: string, ...flags: string[]): Promise<Ended> =>
       kernscale(
         'explain',
@@ -233,7 +233,7 @@ describe('kernscale backtest', function () {
     expect(useless.status).to.equal(2);
   });
 
-  it('exits with 1 on errors in files and answers, and with 2 on a wrong command line', async () => {
+  it('exits with 1 on errors in files and queries, and with 2 on a wrong command line', async () => {
     const rules = path.join(folder, 'rules.yaml');
     const elsewhere = await kernscale('backtest', rules, '--prometheus.url=http://127.0.0.1:1');
     expect(elsewhere).to.include({ status: 1, stdout: '' });

@@ -143,7 +143,7 @@ describe('kernscale test', function () {
     const refused = await test('1x2 stael', ['eval_time: 1m, scale: worker']);
     expect(refused.status).to.equal(1);
     expect(refused.stderr).to.match(
-      /^test\.yaml:3:5: promtool refuses its series: .*stael.*\[TEST_SERIES\]\n/,
+      /^test\.yaml:3:5: promtool rejects the series: .*stael.*\[TEST_SERIES\]\n/,
     );
   });
 

@@ -70,14 +70,14 @@ describe('scaler with a Kubernetes API', function () {
       expect((await scales.get(CART)).replicas).to.equal(0);
     });
 
-    it('does not overwrite what somebody else wrote meanwhile', async () => {
+    it('does not overwrite a concurrent change', async () => {
       const { resourceVersion } = await scales.get(CART);
       await scaleTo(4);
       expect(await codeOf(scales.set(CART, 9, resourceVersion))).to.equal('API_CONFLICT');
       expect((await scales.get(CART)).replicas).to.equal(4);
     });
 
-    it('tells apart what cannot be scaled, and why', async () => {
+    it('reports why an object cannot be scaled', async () => {
       expect(await codeOf(scales.get({ ...CART, name: 'nobody' }))).to.equal('API_NOT_FOUND');
       expect(await codeOf(scales.get({ ...CART, kind: 'ControllerRevision' }))).to.equal('SCALE_UNSUPPORTED');
       expect(await codeOf(scales.get({ ...CART, apiVersion: 'example.com/v1' }))).to.equal('API_NOT_FOUND');
@@ -95,7 +95,7 @@ describe('scaler with a Kubernetes API', function () {
       });
     }
 
-    it('says that the API server cannot be reached', async () => {
+    it('reports an unreachable API server', async () => {
       await cluster.faults.down();
       expect(await codeOf(scales.get(CART))).to.equal('API_UNREACHABLE');
       await cluster.faults.up();
@@ -136,7 +136,7 @@ describe('scaler with a Kubernetes API', function () {
       return election;
     }
 
-    it('has one leader, and another at once when it gives the lease back', async () => {
+    it('has one leader, and another at once after it releases the lease', async () => {
       const first = elect('handover', 'first');
       await eventually('a leader', () => first.leads);
       const second = elect('handover', 'second');
@@ -152,7 +152,7 @@ describe('scaler with a Kubernetes API', function () {
       expect(spec).to.include({ holderIdentity: 'second', leaseTransitions: 1 });
     });
 
-    it('stands down by itself when it cannot renew, and leads again when it can', async () => {
+    it('stands down if it cannot renew, and leads again once it can', async () => {
       const first = elect('outage', 'first');
       await eventually('a leader', () => first.leads);
       cluster.faults.reject({ code: 500, path: /\/leases\// });
@@ -161,7 +161,7 @@ describe('scaler with a Kubernetes API', function () {
       await eventually('it to lead again', () => first.leads, 2000);
     });
 
-    it('takes over from a leader that is gone, after the lease has run out', async () => {
+    it('takes over from a terminated leader once its lease expires', async () => {
       const gone = elect('takeover', 'gone');
       await eventually('a leader', () => gone.leads);
       cluster.faults.reject({ code: 500, method: 'PUT', path: /\/leases\/takeover$/ });

@@ -52,33 +52,33 @@ describe('scaler with a real Prometheus', function () {
 
   after(() => harness.stop());
 
-  it('scales a workload up to what its demand needs, in one step', async () => {
+  it('scales a workload up to its demand in one step', async () => {
     const record = await scaler.untilDecision('busy', ({ outcome }) => outcome === 'applied');
     // 0.65 cores over 70 % of 0.2 cores is 4.6 pods, far enough from a whole number for a busy machine.
     expect(record).to.include({ class: 'cpu', action: 'scale', currentReplicas: 2, replicas: 5 });
     expect(await harness.replicas('busy')).to.equal(5);
   });
 
-  it('scales down what is measured to be idle', async () => {
+  it('scales an idle workload down', async () => {
     const record = await scaler.untilDecision('calm', ({ outcome }) => outcome === 'applied');
     expect(record.replicas).to.equal(1);
     expect(await harness.replicas('calm')).to.equal(1);
   });
 
-  it('holds what it has no data about, and says so', async () => {
+  it('holds a workload without data, and reports it', async () => {
     const record = await scaler.untilDecision('unseen', () => true);
     expect(record).to.include({ class: 'unknown', replicas: 3, outcome: 'unchanged' });
     expect(record.trace.inputs.find(({ signal }) => signal === 'cpu')).to.include({ absent: 'missing' });
     expect(await harness.replicas('unseen')).to.equal(3);
   });
 
-  it('decides in a dry run, and changes nothing', async () => {
+  it('decides in a dry run without changing replicas', async () => {
     const record = await scaler.untilDecision('careful', ({ outcome }) => outcome === 'dry_run');
     expect(record).to.include({ replicas: 5, applied: false });
     expect(await harness.replicas('careful')).to.equal(2);
   });
 
-  it('writes an event that tells why', async () => {
+  it('writes an event with the reason', async () => {
     const response = await harness.kubernetes('/api/v1/namespaces/shop/events');
     const { items } = JSON.parse(response) as {
       items: { reason: string; message: string; source?: object }[];
@@ -87,7 +87,7 @@ describe('scaler with a real Prometheus', function () {
     expect(event?.message).to.match(/^2 → 5 replicas: /);
   });
 
-  it('leaves a line in the audit log for every decision, acted on or not', () => {
+  it('writes all decisions to the audit log, applied or not', () => {
     const records = scaler.records();
     for (const outcome of ['applied', 'unchanged', 'dry_run']) {
       expect(records.map((record) => record.outcome)).to.include(outcome);
@@ -105,7 +105,7 @@ describe('scaler with a real Prometheus', function () {
     expect(text).to.match(/kernscale_leader 1/);
   });
 
-  it('asks as often for one workload as for many', async () => {
+  it('sends the same number of queries for any number of workloads', async () => {
     const text = await (await fetch(`${scaler.url}/metrics`)).text();
     const of = (metric: RegExp): number => Number(metric.exec(text)?.[1]);
     const rounds = of(/kernscale_rule_group_duration_seconds_count\{group="shop"\} (\d+)/);
@@ -118,7 +118,7 @@ describe('scaler with a real Prometheus', function () {
     expect(queries).to.be.within(counted, counted + perRound + perLongRound);
   });
 
-  it('holds when scrapes end, though rate() goes on answering', async () => {
+  it('holds once scrapes end, although rate() still returns values', async () => {
     const cpu = ({ trace }: DecisionRecord) => trace.inputs.find(({ signal }) => signal === 'cpu');
     await scaler.untilDecision('slow', (record) => cpu(record)?.value !== undefined);
     harness.metrics.failing = true;
@@ -130,7 +130,7 @@ describe('scaler with a real Prometheus', function () {
     await scaler.untilDecision('slow', (seen) => cpu(seen)?.value !== undefined);
   });
 
-  it('scales nothing while Prometheus is dead, and says why', async () => {
+  it('scales nothing while Prometheus is down, and reports why', async () => {
     harness.metrics.workloads.set('busy', { pods: 5, request: 0.2, states: { idle: 4 } });
     process.kill(harness.prometheus.pid, 'SIGKILL');
     await harness.prometheus.exited;
@@ -145,7 +145,7 @@ describe('scaler with a real Prometheus', function () {
     expect(await harness.replicas('busy')).to.equal(5);
   });
 
-  it('goes on when Prometheus is back, and scales down on what it measures then', async () => {
+  it('resumes once Prometheus is back, and scales down on new measurements', async () => {
     await harness.restartPrometheus();
     await scaler.untilDecision('busy', ({ outcome }) => outcome === 'applied', 40_000);
     expect(await harness.replicas('busy')).to.equal(1);

@@ -31,7 +31,7 @@ function rulesFor(name: Name): object {
   return { groups: [{ name: 'shop', interval: '1s', window: '4s', rules }] };
 }
 
-describe('scaler that is killed and started again', function () {
+describe('scaler that is killed and restarted', function () {
   this.timeout(150_000);
   const harness = new ScalerHarness();
   const scalers = {} as Record<Name, RunningScaler>;
@@ -99,7 +99,7 @@ describe('scaler that is killed and started again', function () {
     return at[pauses.indexOf(Math.max(...pauses))]!;
   }
 
-  it('goes on as one that never stopped', () => {
+  it('continues as one that never stopped', () => {
     const [steady, restarted] = [times('steady'), times('restarted')];
     expect(backAt('restarted')).to.be.below(steady.secondUp - 2);
     for (const what of ['down', 'secondUp', 'held'] as const) {
@@ -107,7 +107,7 @@ describe('scaler that is killed and started again', function () {
     }
   });
 
-  it('would have started anew without its file', () => {
+  it('starts with an empty history without its file', () => {
     const back = backAt('forgetful');
     const { down, secondUp, held } = times('forgetful');
     expect(down - back, 'the window against scaling down').to.be.at.least(WINDOW - 1);
@@ -115,7 +115,7 @@ describe('scaler that is killed and started again', function () {
     expect(secondUp - back, 'a change that the policies should have held back').to.be.below(NEAR);
   });
 
-  it('takes an hour without decisions for an outage: a full window passes before it scales down', () => {
+  it('treats an hour without decisions as an outage: a full window passes before it scales down', () => {
     const back = backAt('late');
     const { down, secondUp } = times('late');
     expect(down - back).to.be.within(WINDOW - 1, WINDOW + 2 * NEAR);

@@ -12,20 +12,20 @@ function thrownBy(action: () => unknown): unknown {
 }
 
 describe('errorMessage', () => {
-  it('makes one sentence of an error and its causes', () => {
+  it('joins an error and its causes into one sentence', () => {
     const cause = thrownBy(() => parse('a: [1,\n b: {'));
     const error = new KernscaleError('KUBECONFIG_INVALID', 'cannot use the kubeconfig x', { cause });
     expect((cause as Error).message).to.contain('\n');
     expect(errorMessage(error)).to.match(/^cannot use the kubeconfig x: .*at line \d+, column \d+$/);
   });
 
-  it('keeps every line that we wrote ourselves', () => {
+  it('keeps all lines of a KernscaleError', () => {
     expect(errorMessage(new KernscaleError('RULES_INVALID', 'a.yaml:1:1: x\na.yaml:2:1: y'))).to.contain(
       '\n',
     );
   });
 
-  it('falls back to the code or name of an error without words, and takes anything', () => {
+  it('falls back to the code or name of an error without a message, and accepts any value', () => {
     expect(errorMessage(Object.assign(new Error(''), { code: 'ECONNREFUSED' }))).to.equal('ECONNREFUSED');
     expect(errorMessage(new RangeError(''))).to.equal('RangeError');
     expect(errorMessage('gone')).to.equal('gone');

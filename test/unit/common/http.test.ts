@@ -41,7 +41,7 @@ describe('the HTTP server', function () {
     return { socket, said: () => said };
   }
 
-  it('serves others beside many clients that dribble, and gets rid of those', async () => {
+  it('serves clients beside many slow ones, which it disconnects', async () => {
     const slow = await Promise.all(Array.from({ length: 100 }, dribble));
     const ended = Promise.all(slow.map(({ socket }) => once(socket, 'close')));
     expect(await (await fetch(server.urls[0]!)).text()).to.equal('ok');
@@ -50,7 +50,7 @@ describe('the HTTP server', function () {
     expect(await (await fetch(server.urls[0]!)).text()).to.equal('ok');
   });
 
-  it('refuses a head that does not end', async () => {
+  it('rejects a request head that does not end', async () => {
     const socket = connect(port, '127.0.0.1');
     sockets.push(socket);
     let said = '';

@@ -72,7 +72,7 @@ describe('a watched resource', () => {
     expect(watched.list()[0]).to.deep.include({ spec: { x: 1 } });
   });
 
-  it('asks for its selectors, bookmarks and the API server’s cache, with the token', async () => {
+  it('requests its selectors, bookmarks and the API server’s cache, with the token', async () => {
     watch();
     await eventually('watching', () => api.watching === 1);
     const [list, follow] = api.requests;
@@ -104,7 +104,7 @@ describe('a watched resource', () => {
     });
   }
 
-  it('lists again after 410 and forgets what is gone', async () => {
+  it('lists again after 410 and drops deleted objects', async () => {
     api.put(pod('a'));
     watch();
     await eventually('watching', () => api.watching === 1);
@@ -119,7 +119,7 @@ describe('a watched resource', () => {
     expect(warnings()).to.deep.equal([]);
   });
 
-  it('lists again when the server will have nothing to do with its version, but not all the time', async () => {
+  it('lists again, with a back-off, while the server rejects its version', async () => {
     watch();
     await eventually('watching', () => api.watching === 1);
     api.refuseWatchesWith = 400;
@@ -133,7 +133,7 @@ describe('a watched resource', () => {
     expect(warnings()).to.deep.equal([]);
   });
 
-  it('keeps its version while it may not watch for a moment', async () => {
+  it('keeps its version through a temporary lack of permission', async () => {
     watch();
     await eventually('watching', () => api.watching === 1);
     api.refuseWatchesWith = 401;
@@ -145,7 +145,7 @@ describe('a watched resource', () => {
     expect(api.lists).to.equal(1);
   });
 
-  it('waits for an API that is down at start and says so once', async () => {
+  it('waits for an API that is down at start and logs it once', async () => {
     await api.stop();
     watch();
     await eventually('a warning', () => warnings().length > 0);
@@ -159,7 +159,7 @@ describe('a watched resource', () => {
     expect(logged.filter(({ msg }) => msg === 'the Kubernetes API is back')).to.have.length(1);
   });
 
-  it('keeps what it knows through an outage', async () => {
+  it('keeps its objects through an outage', async () => {
     api.put(pod('a'));
     watch();
     await eventually('watching', () => api.watching === 1);
@@ -172,7 +172,7 @@ describe('a watched resource', () => {
     expect(api.lists).to.equal(1);
   });
 
-  it('keeps what it knows while the server answers errors', async () => {
+  it('keeps its objects while the server returns errors', async () => {
     api.put(pod('a'));
     watch();
     await eventually('watching', () => api.watching === 1);
@@ -188,7 +188,7 @@ describe('a watched resource', () => {
     await eventually('watching again', () => api.watching === 1);
   });
 
-  it('survives a garbled watch line', async () => {
+  it('survives a malformed watch line', async () => {
     watch();
     await eventually('watching', () => api.watching === 1);
     api.raw('{"type":"ADDED","obj');
@@ -197,7 +197,7 @@ describe('a watched resource', () => {
     await eventually('a', () => names().join() === 'a');
   });
 
-  it('stops at once, also while the server stays silent', async () => {
+  it('stops at once, even while the server does not respond', async () => {
     api.silent = true;
     watch();
     await eventually('asked', () => api.requests.length === 1);
@@ -252,7 +252,7 @@ describe('loadKubeConfig', () => {
     return undefined;
   };
 
-  it('names a file that is missing, garbled or without a cluster', () => {
+  it('names a file that is missing, malformed or without a cluster', () => {
     const directory = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
     try {
       const file = path.join(directory, 'config');
@@ -269,7 +269,7 @@ describe('loadKubeConfig', () => {
     }
   });
 
-  it('says what to do when nothing is configured', () => {
+  it('explains what to do if nothing is configured', () => {
     const { HOME, KUBECONFIG, KUBERNETES_SERVICE_HOST } = process.env;
     process.env['HOME'] = '/nonexistent';
     delete process.env['KUBECONFIG'];

@@ -17,13 +17,13 @@ describe('names in a client’s certificate', () => {
     });
   }
 
-  it('are none in a certificate without any, and none is allowed by an empty list', () => {
+  it('are empty without any, and an empty list allows none', () => {
     expect(allowedBySan(undefined, ['a'])).to.equal(false);
     expect(allowedBySan(NAMES, [])).to.equal(false);
   });
 });
 describe('a token bucket', () => {
-  it('gives a burst, then one per interval, and saves up no more than fits', () => {
+  it('admits a burst, then one per interval, and keeps no more tokens than fit', () => {
     const bucket = new TokenBucket(2, 3);
     const given = [0, 0, 0, 0, 1.9, 2, 2.1, 4, 100, 100, 100, 100].map((now) => bucket.take(now));
     expect(given).to.deep.equal([

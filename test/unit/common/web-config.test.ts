@@ -97,7 +97,7 @@ describe('--web.config.file', () => {
     key: readFileSync(at(`${name}.key`)),
   });
 
-  it('lets in the users it names, with their passwords, on every path', async () => {
+  it('admits the listed users with their passwords, on every path', async () => {
     const url = await serve(USERS);
     expect(await status(`${url}/metrics`)).to.equal(401);
     expect(await status(`${url}/-/healthy`)).to.equal(401);
@@ -108,7 +108,7 @@ describe('--web.config.file', () => {
     expect((await fetch(url)).headers.get('www-authenticate')).to.equal('Basic');
   });
 
-  it('pays for a password once, and never takes a wrong one for a remembered one', async () => {
+  it('hashes a password once, and never accepts a wrong one from memory', async () => {
     const url = await serve(`basic_auth_users: {ann: ${bcrypt.hashSync('secret', SLOW_ROUNDS)}}`);
     const first = await milliseconds(() => status(url, 'ann:secret'));
     let again = 0;
@@ -117,13 +117,13 @@ describe('--web.config.file', () => {
     expect(await status(url, 'ann:secret2')).to.equal(401);
   });
 
-  it('does not tell by its time whether a user exists', async () => {
+  it('takes the same time for unknown users', async () => {
     const url = await serve(`basic_auth_users: {ann: ${bcrypt.hashSync('secret', SLOW_ROUNDS)}}`);
     const known = await milliseconds(() => status(url, 'ann:wrong'));
     expect(await milliseconds(() => status(url, 'eve:wrong'))).to.be.greaterThan(known / 3);
   });
 
-  it('takes up new users, and keeps the old ones while the file is not good', async () => {
+  it('loads new users, and keeps the previous ones while the file is invalid', async () => {
     const url = await serve(USERS);
     write(`basic_auth_users:\n  robert: ${HASH}\n`);
     expect(await status(url, 'ann:secret')).to.equal(401);
@@ -139,7 +139,7 @@ describe('--web.config.file', () => {
     expect(logged.at(-1)).to.include('restart');
   });
 
-  it('speaks TLS 1.2 and newer only, or as told, and takes up a renewed certificate', async () => {
+  it('speaks TLS 1.2 and newer by default, and loads a renewed certificate', async () => {
     const url = await serve(TLS);
     expect(url).to.match(/^https:/);
     expect(await peer(url)).to.deep.equal({ name: 'server', version: 'TLSv1.3' });
@@ -166,7 +166,7 @@ describe('--web.config.file', () => {
     RequireAndVerifyClientCert: [false, true, false],
   };
   for (const [type, [none, good, stranger]] of Object.entries(CLIENTS)) {
-    it(`tells clients apart by certificate: ${type}`, async () => {
+    it(`checks the certificate of clients: ${type}`, async () => {
       const url = await serve(mutual(type, type.includes('Verify') ? 'client' : undefined));
       expect(!(await refused(url, {})), 'none').to.equal(none);
       expect(!(await refused(url, withCertificate('client'))), 'good').to.equal(good);
@@ -174,7 +174,7 @@ describe('--web.config.file', () => {
     });
   }
 
-  it('trusts another client authority as soon as it is told', async () => {
+  it('trusts a new client authority at once', async () => {
     const url = await serve(mutual('RequireAndVerifyClientCert', 'client'));
     expect(await refused(url, withCertificate('stranger'))).to.equal(true);
     write(mutual('RequireAndVerifyClientCert', 'stranger'));
@@ -182,7 +182,7 @@ describe('--web.config.file', () => {
     expect(await refused(url, withCertificate('client'))).to.equal(true);
   });
 
-  it('stops within a second of being told to, whatever silent clients do', async () => {
+  it('stops within a second, even with silent clients', async () => {
     const url = new URL(await serve(TLS));
     const silent = connect(Number(url.port), '127.0.0.1');
     await once(silent, 'connect');
@@ -195,7 +195,7 @@ describe('--web.config.file', () => {
     server = undefined;
   });
 
-  it('adds the headers it is told to', async () => {
+  it('adds the configured headers', async () => {
     const url = await serve(
       'http_server_config: {http2: false, headers: {X-Frame-Options: deny, X-XSS-Protection: ""}}',
     );
@@ -204,7 +204,7 @@ describe('--web.config.file', () => {
     expect(headers.has('x-xss-protection')).to.equal(false);
   });
 
-  it('takes certificates, keys and authorities that stand in the file itself', async () => {
+  it('accepts certificates, keys and authorities in the file itself', async () => {
     const inline = (name: string, file: string) =>
       `  ${name}: |\n${readFileSync(at(file), 'utf8').replace(/^/gm, '    ').trimEnd()}\n`;
     const all = [
@@ -219,7 +219,7 @@ describe('--web.config.file', () => {
     expect(await refused(url, withCertificate('stranger'))).to.equal(true);
   });
 
-  it('offers the cipher suites and curves it is told to, by the names Go has for them', async () => {
+  it('offers the configured cipher suites and curves, by their names in Go', async () => {
     const suites = [
       'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384',
       'TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256',
@@ -239,7 +239,7 @@ describe('--web.config.file', () => {
     expect(await refused(url, { ecdhCurve: 'P-384' })).to.equal(false);
   });
 
-  it('lets the client choose the cipher suite, when told so', async () => {
+  it('uses the cipher preference of the client if configured', async () => {
     const suites = [
       'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384',
       'TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256',
@@ -251,7 +251,7 @@ describe('--web.config.file', () => {
     expect(await cipherOf(url, { maxVersion: 'TLSv1.2', ciphers })).to.equal('ECDHE-ECDSA-CHACHA20-POLY1305');
   });
 
-  it('wants one of the names it is told of in a client’s certificate', async () => {
+  it('requires one of the configured names in a client’s certificate', async () => {
     const only = (...names: string[]) =>
       `${mutual('RequireAndVerifyClientCert', 'client')}  client_allowed_sans: [${names.join()}]\n`;
     const url = await serve(only('prometheus.example', '127.0.0.1'));
@@ -261,7 +261,7 @@ describe('--web.config.file', () => {
     expect(await refused(url, {})).to.equal(true);
   });
 
-  it('answers no more requests than it is told to', async () => {
+  it('limits the rate of requests', async () => {
     const url = await serve('rate_limit: {interval: 1h, burst: 2}');
     const answers = [];
     for (let i = 0; i < 4; i++) answers.push(await status(url));
@@ -270,13 +270,13 @@ describe('--web.config.file', () => {
     expect(await status(url)).to.equal(200);
   });
 
-  it('takes a section without anything in it for none', async () => {
+  it('ignores an empty section', async () => {
     const url = await serve('tls_server_config:\nhttp_server_config:\nbasic_auth_users:\nrate_limit:\n');
     expect(url).to.match(/^http:/);
     expect(await status(url)).to.equal(200);
   });
 
-  it('serves everybody by an empty file', async () => {
+  it('admits everyone with an empty file', async () => {
     expect(await status(await serve('# nothing yet\n'))).to.equal(200);
   });
 
@@ -286,8 +286,14 @@ describe('--web.config.file', () => {
     'a password that is no hash': ['basic_auth_users:\n  ann: secret\n', /:2:3: .*not a bcrypt hash/],
     'broken YAML': ['a: b: c\n', /web\.yaml:1:\d+: /],
     'a missing key': ['tls_server_config:\n  cert_file: server.crt\n', /:1:1: tls_server_config\.key_file/],
-    'a file that is not there': [TLS.replace('server.key', 'gone.key'), /:3:3: cannot read the file.*gone\.key/],
-    'a key of another certificate': [TLS.replace('server.key', 'client.key'), /:1:1: cannot use the certificate/],
+    'a file that is not there': [
+      TLS.replace('server.key', 'gone.key'),
+      /:3:3: cannot read the file.*gone\.key/,
+    ],
+    'a key of another certificate': [
+      TLS.replace('server.key', 'client.key'),
+      /:1:1: cannot use the certificate/,
+    ],
     'a version Go does not know': [`${TLS}  min_version: TLSv1.2\n`, /:4:3: .*min_version/],
     'verifying against nothing': [mutual('RequireAndVerifyClientCert'), /:4:3: .*needs a client_ca_file/],
     'an authority for nothing': [mutual('NoClientCert', 'client'), /:5:3: .*no effect/],
@@ -308,7 +314,7 @@ describe('--web.config.file', () => {
     'an interval without a unit': ['rate_limit: {interval: "5"}', /:1:14: .*"5" is not a duration/],
   };
   for (const [what, [text, error]] of Object.entries(WRONG)) {
-    it(`refuses ${what}, and says where it is`, () => {
+    it(`rejects ${what}, with its position`, () => {
       expect(() => loadWebConfig(write(text)))
         .to.throw(error)
         .with.property('code', 'WEB_CONFIG_INVALID');

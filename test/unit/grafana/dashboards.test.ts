@@ -26,7 +26,7 @@ describe('the Grafana dashboards', () => {
     });
   }
 
-  it('name the peers that are waited for, also while two scalers disagree, and leave none out', () => {
+  it('name all peers that are waited for, even while two scalers disagree', () => {
     const content = dashboardFiles().get('kernscale-workloads.json')!;
     const variables = { namespace: 'shop', workload: '.*' };
     const { expr } = dashboardQueries(content, variables, '1m').find(

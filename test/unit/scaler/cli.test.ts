@@ -22,7 +22,7 @@ function start(...argv: string[]) {
   return spawn(process.execPath, ['--import=tsx', 'scaler/cli.ts', ...argv], { stdio: 'pipe' });
 }
 
-describe('the manners of kernscale', function () {
+describe('the command line of kernscale', function () {
   this.timeout(60_000);
   let folder: string;
   before(async () => {
@@ -31,7 +31,7 @@ describe('the manners of kernscale', function () {
   after(() => rm(folder, { recursive: true }));
 
   for (const [name = '', ...rest] of COMMANDS) {
-    it(`${name} tells what it takes, and of every file that it cannot use, in one line`, async () => {
+    it(`${name} describes its arguments, and reports each unusable file in one line`, async () => {
       const help = await kernscale(name, '--help');
       expect(help).to.include({ status: 0, stderr: '' });
       expect(help.stdout).to.match(new RegExp(`^Usage: kernscale ${name} `));
@@ -53,12 +53,12 @@ describe('the manners of kernscale', function () {
     expect(await text(child.stdout)).to.equal('SUCCESS: 1 rule found\n');
   });
 
-  it('says what to run a file of rule tests with', async () => {
+  it('names the command for a file of rule tests', async () => {
     const { stderr } = await kernscale('check', 'rules/tests/demo.yaml');
     expect(stderr).to.contain('run it with kernscale test [RULE_WRONG_FILE]');
   });
 
-  it('ends quietly when nobody reads on', async () => {
+  it('exits quietly on a closed pipe', async () => {
     const child = start('simulate', '--json', 'rules/scaling/default.yaml');
     child.stdout.destroy();
     const stderr = text(child.stderr);
@@ -66,7 +66,7 @@ describe('the manners of kernscale', function () {
     expect(await stderr).to.equal('');
   });
 
-  it('says in one sentence that the disk is full', async () => {
+  it('reports a full disk in one sentence', async () => {
     const full = openSync('/dev/full', 'w');
     const child = spawn(process.execPath, ['--import=tsx', 'scaler/cli.ts', '--help'], {
       stdio: ['ignore', full, 'pipe'],

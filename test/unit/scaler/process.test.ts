@@ -93,7 +93,7 @@ describe('kernscale-scaler, the process', function () {
     return answer.groups.map(({ name }) => name);
   }
 
-  it('says what is wrong with a flag, without a stack', async () => {
+  it('reports a wrong flag without a stack', async () => {
     const { code, stderr } = await launch('--promteheus.url=x').ended;
     expect(code).to.equal(1);
     expect(stderr).to.match(
@@ -101,13 +101,13 @@ describe('kernscale-scaler, the process', function () {
     );
   });
 
-  it('refuses an address of Prometheus that cannot be one', async () => {
+  it('rejects an invalid address of Prometheus', async () => {
     const { code, stderr } = await launch('--prometheus.url=prometheus:9090').ended;
     expect(code).to.equal(1);
     expect(stderr.trim().split('\n')).to.have.length(1);
   });
 
-  it('serves who the web configuration lets in, and refuses one that is not good', async () => {
+  it('applies the web configuration, and rejects an invalid one', async () => {
     const file = path.join(directory, 'web.yaml');
     writeFileSync(file, `basic_auth_users: {ann: ${bcrypt.hashSync('secret', 4)}}`);
     const { url } = await serve(`--web.config.file=${file}`);
@@ -122,7 +122,7 @@ describe('kernscale-scaler, the process', function () {
     );
   });
 
-  it('prints every error of the rules with its place', async () => {
+  it('prints all errors in the rules with their positions', async () => {
     writeFileSync(rulesFile, rules('shop', '        minReplica: 2\n        maxReplicaz: 3\n'));
     const { code, stderr } = await launch().ended;
     expect(code).to.equal(1);
@@ -130,13 +130,13 @@ describe('kernscale-scaler, the process', function () {
     expect(stderr).to.include(`${rulesFile}:7:9: group "shop", rule "cart": unknown field "minReplica"`);
   });
 
-  it('checks the rules and ends', async () => {
+  it('checks the rules and exits', async () => {
     const { code, stdout, stderr } = await launch('--config.check').ended;
     expect({ code, stderr }).to.deep.equal({ code: 0, stderr: '' });
     expect(stdout).to.equal('The rules are valid; groups: 1, rules: 1.\n');
   });
 
-  it('says that its port is busy', async () => {
+  it('reports a busy port', async () => {
     const server = createServer();
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -148,7 +148,7 @@ describe('kernscale-scaler, the process', function () {
     expect(stderr).to.match(/^kernscale-scaler: another process is listening on .*\[PORT_BUSY\]\n$/);
   });
 
-  it('starts without Prometheus and without the API server, is not ready, and says so', async () => {
+  it('starts without Prometheus and the API server, and reports that it is not ready', async () => {
     const { url, child } = await serve();
     expect((await fetch(`${url}/-/healthy`)).status).to.equal(200);
     expect((await fetch(`${url}/-/ready`)).status).to.equal(503);
@@ -166,7 +166,7 @@ describe('kernscale-scaler, the process', function () {
     expect(child.exitCode).to.equal(null);
   });
 
-  it('starts without a past, and warns, when its file of the past is broken', async () => {
+  it('starts with an empty history, and warns, if the history file is broken', async () => {
     const file = path.join(directory, 'history.json');
     writeFileSync(file, '{"version": 1, "workl');
     const { child, ended } = await serve(`--history.file=${file}`);
@@ -178,7 +178,7 @@ describe('kernscale-scaler, the process', function () {
     expect(JSON.parse(warning!)).to.include({ level: 'warn', file, msg: 'starting without a past' });
   });
 
-  it('does not write the file of the past while another process leads', async () => {
+  it('does not write the history file while another process leads', async () => {
     const file = path.join(directory, 'history.json');
     const follower = ['--leader-elect', '--leader-elect.namespace=shop', `--history.file=${file}`];
     const { url } = await serve(...follower);
@@ -190,7 +190,7 @@ describe('kernscale-scaler, the process', function () {
     expect(existsSync(file)).to.equal(false);
   });
 
-  it('ends within a second of SIGTERM', async () => {
+  it('exits within a second of SIGTERM', async () => {
     const { child, ended } = await serve();
     const begun = performance.now();
     child.kill('SIGTERM');
@@ -198,7 +198,7 @@ describe('kernscale-scaler, the process', function () {
     expect(performance.now() - begun).to.be.below(1000);
   });
 
-  it('serves the page with a policy that allows nothing foreign', async () => {
+  it('serves the page with a policy that blocks foreign content', async () => {
     const { url } = await serve();
     const page = await fetch(url);
     expect(page.headers.get('content-type')).to.equal('text/html; charset=utf-8');
@@ -213,7 +213,7 @@ describe('kernscale-scaler, the process', function () {
   });
 
   describe('reloads its rules', () => {
-    it('on request, and keeps the good ones when the new ones are bad', async () => {
+    it('on request, and keeps the previous ones if the new ones are invalid', async () => {
       const { url } = await serve();
       writeFileSync(rulesFile, rules('other'));
       expect((await fetch(`${url}/-/reload`, { method: 'POST' })).status).to.equal(200);
@@ -234,7 +234,7 @@ describe('kernscale-scaler, the process', function () {
       await eventually('the new rules', async () => (await groups(url))[0] === 'edited');
     });
 
-    it('when a file changes that only a pattern names', async () => {
+    it('when a file changes that matches a pattern', async () => {
       const file = path.join(directory, 'shop.rules');
       writeFileSync(file, rules('shop'));
       rulesFile = path.join(directory, '*.rules');

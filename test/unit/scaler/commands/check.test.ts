@@ -14,14 +14,14 @@ describe('the kernscale command', () => {
   });
   after(() => rm(folder, { recursive: true }));
 
-  it('checks good rule files, those that are shipped among them, without a warning', async () => {
+  it('accepts valid rule files, including the shipped ones, without a warning', async () => {
     const { status, stdout, stderr } = await kernscale('check', 'rules/scaling', 'rules/scaling/examples');
     expect(stderr).to.equal('');
     expect(status).to.equal(0);
     expect(stdout).to.match(/^SUCCESS: \d+ rules? found\n$/);
   });
 
-  it('says everything that is wrong, and fails', async () => {
+  it('reports all errors, and fails', async () => {
     const { status, stdout, stderr } = await kernscale('check', broken);
     expect(status).to.equal(1);
     expect(stdout).to.equal('');
@@ -45,7 +45,7 @@ describe('the kernscale command', () => {
     expect((await kernscale('check', '--lint=none', '--lint-fatal', file)).stderr).to.equal('');
   });
 
-  it('prints one JSON object when asked to', async () => {
+  it('prints one JSON object with --json', async () => {
     const { status, stdout } = await kernscale('check', '--json', broken);
     expect(status).to.equal(1);
     const { errors } = JSON.parse(stdout) as { errors: { code: string; line: number }[] };
@@ -53,7 +53,7 @@ describe('the kernscale command', () => {
     expect(errors[0]).to.include({ code: 'RULE_MISSING_FIELD', line: 2, column: 5 });
   });
 
-  it('refuses a command or flag that it does not know in one sentence', async () => {
+  it('rejects an unknown command or flag in one sentence', async () => {
     expect(await kernscale('chekc', broken)).to.deep.equal({
       status: 2,
       stdout: '',

@@ -55,7 +55,7 @@ describe('kernscale explain', () => {
 
   const explain = (...argv: string[]): Promise<Ended> => kernscale('explain', `--scaler.url=${url}`, ...argv);
 
-  it('tells class, evidence, sizes stage by stage and what became of it, without colours into a pipe', async () => {
+  it('shows class, evidence, stages and outcome, without colours into a pipe', async () => {
     const { status, stdout, stderr } = await explain('cart');
     expect({ status, stderr }).to.deep.equal({ status: 0, stderr: '' });
     const lines = stdout.split('\n');
@@ -74,7 +74,7 @@ describe('kernscale explain', () => {
     expect(stdout).not.to.contain('\x1b');
   });
 
-  it('tells the path walked and the candidates rejected', async () => {
+  it('shows the path walked and the rejected candidates', async () => {
     const { stdout } = await explain('shop/Deployment/web');
     expect(stdout).to.contain('Path walked: shop/Deployment/web → shop/Deployment/cart\n');
     expect(stdout).to.match(/^ {2}bottleneck shop\/Deployment\/cart \(cpu, 90 % of the waiting\): /m);
@@ -82,12 +82,12 @@ describe('kernscale explain', () => {
     expect(stdout).to.contain('What would change it\n  an end to this: wait 0.9 (above 0.5)');
   });
 
-  it('prints the record when asked to', async () => {
+  it('prints the record with --json', async () => {
     const { stdout } = await explain('--json', 'shop/web');
     expect(JSON.parse(stdout)).to.include({ workload: 'web', class: 'dependency', replicas: 2 });
   });
 
-  it('names the nearest workload for one that it does not know', async () => {
+  it('suggests the nearest name for an unknown workload', async () => {
     const { status, stderr } = await explain('shop/crat');
     expect(status).to.equal(1);
     expect(stderr).to.equal(
@@ -102,7 +102,9 @@ describe('kernscale explain', () => {
       /^kernscale: cannot reach a scaler at .*ECONNREFUSED.*\[SCALER_UNREACHABLE\]\n$/,
     );
     const wrong = await kernscale('explain', '--scaler.url=127.0.0.1:1', 'cart');
-    expect(wrong.stderr).to.match(/^kernscale: "127\.0\.0\.1:1" is not a URL of a scaler; .*\[SCALER_URL\]\n$/);
+    expect(wrong.stderr).to.match(
+      /^kernscale: "127\.0\.0\.1:1" is not a URL of a scaler; .*\[SCALER_URL\]\n$/,
+    );
     const elsewhere = await kernscale('explain', `--scaler.url=${url}/elsewhere`, 'cart');
     expect(elsewhere.stderr).to.match(/responded with HTTP status 404 \[SCALER_ANSWER\]\n$/);
   });

@@ -128,18 +128,18 @@ describe('workloadOf', () => {
     return workloadKey(workloadOf(made as V1Pod));
   };
 
-  it('goes through a ReplicaSet to what made it', () => {
+  it('resolves a ReplicaSet to its owner', () => {
     expect(of({})).to.equal('shop/Deployment/cpu');
     const rollout = { 'rollouts-pod-template-hash': HASH };
     expect(of({}, rollout)).to.equal('shop/Rollout/cpu');
   });
 
-  it('leaves a ReplicaSet that nobody made as it is', () => {
+  it('keeps a ReplicaSet without an owner', () => {
     expect(of({ name: 'by-hand' })).to.equal('shop/ReplicaSet/by-hand');
     expect(of({}, {})).to.equal(`shop/ReplicaSet/cpu-${HASH}`);
   });
 
-  it('calls a pod without a controller, or of its node, its own workload', () => {
+  it('takes a pod without a controller, or with its node as one, for its own workload', () => {
     expect(of({ controller: false })).to.equal('shop/Pod/p');
     expect(of({ kind: 'Node', name: 'n1' })).to.equal('shop/Pod/p');
   });

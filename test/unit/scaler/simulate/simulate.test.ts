@@ -35,7 +35,7 @@ describe('the model of a workload', () => {
   });
   const amount = fc.double({ min: 0, max: 1000, noNaN: true });
 
-  it('has every thread in exactly one state, loses no request and uses no more than there is', () => {
+  it('has every thread in one state, loses no request and exceeds no capacity', () => {
     fc.assert(
       fc.property(
         work,
@@ -63,7 +63,7 @@ describe('the model of a workload', () => {
     );
   });
 
-  it('knows what a saturated pod waits for', () => {
+  it('shows the resource that a saturated pod waits for', () => {
     const pods = { limit: 1, threads: 4 };
     const request = { cpu: 0.02, lock: 0, disk: 0, wait: 0 };
     expect(serve(request, pods, 2, 150, 0, 1)).to.deep.include({ served: 100, backlog: 50 });
@@ -76,7 +76,7 @@ describe('the model of a workload', () => {
     expect(serve(request, pods, 0, 10, 5, 1)).to.deep.include({ served: 0, backlog: 15, latency: undefined });
   });
 
-  it('reads a load in steps', () => {
+  it('parses a load in steps', () => {
     const load = parseProfile('20, 100@5m 20.5@15m');
     expect([0, 299, 300, 900, 9e9].map((at) => valueAt(load, at))).to.deep.equal([20, 20, 100, 20.5, 20.5]);
     for (const wrong of ['', 'x', '20@5m', '20 30@5m 40@5m', '-1', '20@']) {
@@ -88,7 +88,7 @@ describe('the model of a workload', () => {
 describe('kernscale simulate', function () {
   this.timeout(60_000);
 
-  it('grows what is short of CPU to what the load needs, and takes it back after the window', async () => {
+  it('scales a CPU-bound workload up to its load, and down after the window', async () => {
     const { summary, rounds } = await answer(FLEET);
     // 100 requests of 20 ms are 2 cores; at 70 % of half a core each, six pods.
     expect(summary).to.include({ highest: 6, answered: 1, reversals: 1 });
@@ -97,7 +97,7 @@ describe('kernscale simulate', function () {
     expect(rounds.at(-1)?.replicas).to.equal(2);
   });
 
-  it('never grows what is held up by a disk, and never grows what waits', async () => {
+  it('never scales up a workload that waits for a disk or a peer', async () => {
     const disk = await answer(FLEET, '--disk=30ms');
     expect(disk.summary.highest).to.equal(2);
     expect(disk.rounds.at(-1)?.class).to.equal('disk');
@@ -106,13 +106,11 @@ describe('kernscale simulate', function () {
     expect(waiting.rounds.at(-1)?.class).to.equal('dependency');
   });
 
-  it('grows by a signal of the rule itself, such as the requests that wait', async () => {
+  it('scales on a custom signal, such as the waiting requests', async () => {
     const worker = 'rules/scaling/examples/queue-worker.yaml';
     const unknown = await simulate(worker);
     expect(unknown.status).to.equal(2);
-    expect(unknown.stderr).to.match(
-      /the model has no values for queue; pass --signal .*\[BAD_FLAG\]\n$/,
-    );
+    expect(unknown.stderr).to.match(/the model has no values for queue; pass --signal .*\[BAD_FLAG\]\n$/);
     const { summary } = await answer(
       worker,
       '--signal=queue=backlog',
@@ -124,7 +122,7 @@ describe('kernscale simulate', function () {
     expect(summary.answered).to.be.above(0.95);
   });
 
-  it('draws and tells it for people, the same each time', async () => {
+  it('prints a plot and a table, the same each time', async () => {
     const first = await simulate(FLEET);
     expect(first.stdout).to.match(
       /^default\/Deployment\/simulated: rule "labelled-deployments" of group "default"/,
@@ -135,7 +133,7 @@ describe('kernscale simulate', function () {
     expect((await simulate(FLEET)).stdout).to.equal(first.stdout);
   });
 
-  it('refuses what makes no sense in one sentence, with status 2', async () => {
+  it('rejects invalid flags in one sentence, with status 2', async () => {
     for (const flags of [
       [],
       [FLEET, '--load=x'],
