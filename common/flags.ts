@@ -36,7 +36,6 @@ export function environmentVariable(long: string): string {
   return `KERNSCALE_${name.toUpperCase()}`;
 }
 
-/** `--log.level` and `--log.format`. */
 export function logFlags(): Option[] {
   return [
     flag('--log.level <level>', 'Lowest level to log', 'info').choices(LOG_LEVELS),
@@ -44,14 +43,12 @@ export function logFlags(): Option[] {
   ];
 }
 
-/** `--web.listen-address`, repeatable. */
 export function listenFlag(fallback: string): Option {
   return flag('--web.listen-address <address...>', 'Address to listen on, [host]:port; repeatable', [
     fallback,
   ]);
 }
 
-/** `--web.config.file`. */
 export function webConfigFlag(): Option {
   return flag(
     '--web.config.file <file>',
@@ -59,10 +56,8 @@ export function webConfigFlag(): Option {
   );
 }
 
-/** Parses a flag's duration into seconds. */
-export function seconds(text: string): number {
-  return parseDuration(text);
-}
+/** Parser of a duration; the help text shows its default in seconds. */
+export const seconds = parseDuration;
 
 /**
  * Parses the arguments; prints help and returns undefined if help is requested.

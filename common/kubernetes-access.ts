@@ -39,7 +39,6 @@ export class ServiceAccountAccess implements ApiAccess {
   }
 }
 
-/** True in a pod with a service account. */
 export function inPod(): boolean {
   return Boolean(process.env['KUBERNETES_SERVICE_HOST']) && readable(`${SERVICE_ACCOUNT}/token`);
 }

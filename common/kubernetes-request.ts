@@ -84,7 +84,6 @@ export function messageOfStatus(body: unknown): string | undefined {
   }
 }
 
-/** Reads a response to its end. */
 export async function readText(response: http.IncomingMessage): Promise<string> {
   response.setEncoding('utf8');
   let text = '';

@@ -136,7 +136,6 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
     this.#notify();
   }
 
-  /** Follows the collection until the server ends the watch, as it regularly does. */
   async #follow(): Promise<void> {
     const timeoutSeconds = Math.round(WATCH_SECONDS * (0.5 + Math.random() / 2));
     const query = {

@@ -27,7 +27,6 @@ function writeText(line: string): void {
   process.stderr.write(`${toLogfmt(JSON.parse(line) as Record<string, unknown>)}\n`);
 }
 
-/** Renders a log record as `key=value` pairs, quoting values if needed. */
 function toLogfmt(record: Record<string, unknown>): string {
   return Object.entries(record)
     .map(([key, value]) => `${key}=${quote(value)}`)

@@ -2,22 +2,27 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { errorMessage, KernscaleError } from './errors.js';
 
+const USAGE_ERRORS = new Set(['BAD_FLAG', 'BAD_COMMAND']);
+
 /**
  * Runs a program's main function; reports what it throws in one sentence on standard error and exits with status 1. The
  * stack is printed only if `KERNSCALE_DEBUG` is set.
+ *
+ * @param usageStatus exit status for a wrong command line
  */
 export async function runMain(
   program: string,
   main: (argv: readonly string[]) => Promise<number>,
+  usageStatus = 1,
 ): Promise<void> {
   try {
     process.exitCode = await main(process.argv.slice(2));
   } catch (error) {
-    const code = error instanceof KernscaleError ? ` [${error.code}]` : '';
-    process.stderr.write(`${program}: ${errorMessage(error)}${code}\n`);
+    const code = error instanceof KernscaleError ? error.code : '';
+    process.stderr.write(`${program}: ${errorMessage(error)}${code && ` [${code}]`}\n`);
     if (process.env['KERNSCALE_DEBUG'] && error instanceof Error)
       process.stderr.write(`${error.stack ?? ''}\n`);
-    process.exitCode = 1;
+    process.exitCode = USAGE_ERRORS.has(code) ? usageStatus : 1;
   }
 }
 

@@ -27,7 +27,6 @@ export interface WebConfig {
   readonly tls: WebTls | undefined;
   /** bcrypt hashes by user name; empty: no authentication. */
   readonly users: ReadonlyMap<string, string>;
-  /** Headers of every response. */
   readonly headers: Readonly<Record<string, string>>;
   /** One request per interval, with bursts; undefined: unlimited. */
   readonly rateLimit: { readonly intervalSeconds: number; readonly burst: number } | undefined;
@@ -35,7 +34,6 @@ export interface WebConfig {
 
 interface LoadedWebConfig {
   readonly config: WebConfig;
-  /** All files that were read. */
   readonly files: readonly string[];
 }
 
@@ -220,7 +218,6 @@ function describe(issue: z.core.$ZodIssue): Fault[] {
   return [{ path: at, message: `${name}: ${issue.message}` }];
 }
 
-/** The file, the files that it names, and the positions of its parts. */
 class Source {
   readonly files: string[];
   readonly value: unknown;

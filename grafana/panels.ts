@@ -32,7 +32,6 @@ interface PanelText {
 const WIDTH = 12;
 const HEIGHT = 9;
 
-/** One line per series. */
 export function lines(text: PanelText, queries: readonly Query[]): TimeseriesBuilder {
   const panel = new TimeseriesBuilder()
     .title(text.title)

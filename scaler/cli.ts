@@ -52,17 +52,7 @@ function exitOnOutputError(): void {
   process.stderr.on('error', () => process.exit(1));
 }
 
-const USAGE_ERRORS = new Set(['BAD_FLAG', 'BAD_COMMAND']);
-
 exitOnOutputError();
 
 /** A wrong command line exits with status 2, as in promtool; errors in files and queries exit with 1. */
-await runMain('kernscale', async (argv) => {
-  try {
-    return await main(argv);
-  } catch (error) {
-    if (!(error instanceof KernscaleError) || !USAGE_ERRORS.has(error.code)) throw error;
-    process.stderr.write(`kernscale: ${error.message} [${error.code}]\n`);
-    return 2;
-  }
-});
+await runMain('kernscale', main, 2);

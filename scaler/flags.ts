@@ -20,7 +20,6 @@ export interface ScalerFlags {
   readonly listenAddresses: readonly string[];
   readonly webConfigFile: string | undefined;
   readonly rules: readonly string[];
-  /** Check the rule files and exit. */
   readonly checkOnly: boolean;
   readonly kubeconfig: string | undefined;
   readonly prometheus: PrometheusOptions & {
@@ -28,9 +27,7 @@ export interface ScalerFlags {
     readonly queryOffset: number;
   };
   readonly dryRun: boolean;
-  /** Undefined: no leader election. */
   readonly lease: { readonly namespace: string; readonly name: string } | undefined;
-  /** Undefined: no audit log. */
   readonly audit: AuditLogOptions | undefined;
   /** Undefined: the history of workloads is lost on a restart. */
   readonly historyFile: string | undefined;

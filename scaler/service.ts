@@ -38,7 +38,6 @@ interface ServiceOptions {
   readonly log: Logger;
 }
 
-/** The parts of the running scaler, wired together. */
 export class Service {
   readonly #stop = new AbortController();
   readonly #records = new DecisionRecords();

@@ -24,7 +24,6 @@ export interface PastOptions {
   readonly groups: readonly RuleGroup[];
   readonly grid: Grid;
   readonly evaluate: Evaluate;
-  /** PromQL of the actual replicas of each workload. */
   readonly actual: string;
 }
 

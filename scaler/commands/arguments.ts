@@ -1,5 +1,5 @@
 /** Reading of arguments and flags that several commands share. */
-import { Option } from 'commander';
+import { Option, type Command } from 'commander';
 import { parseDuration } from '../../common/duration.js';
 import { KernscaleError } from '../../common/errors.js';
 import { ACTUAL_REPLICAS } from '../backtest/backtest.js';
@@ -15,6 +15,12 @@ export const PAST_TIMEOUT = 120;
 
 export function badFlag(message: string): KernscaleError {
   return new KernscaleError('BAD_FLAG', message);
+}
+
+/** The files of the command line, at least one. @throws KernscaleError `BAD_FLAG` */
+export function filesOf({ args }: Command, example: string): readonly string[] {
+  if (args.length === 0) throw badFlag(`no files given; for example: ${example}`);
+  return args;
 }
 
 /**

@@ -18,6 +18,7 @@ import { painter, plotColumns, progressBar } from '../terminal.js';
 import {
   actualFlag,
   badFlag,
+  filesOf,
   loadRules,
   namesOf,
   parseTime,
@@ -26,7 +27,6 @@ import {
   withoutSelectors,
 } from './arguments.js';
 
-/** Default of `--step`, seconds. */
 const STEP = 15;
 
 interface Flags {
@@ -65,8 +65,9 @@ export async function backtest(argv: readonly string[]): Promise<number> {
   for (const option of prometheusFlags(PAST_TIMEOUT)) command.addOption(option);
   const flags = parseFlags<Flags & Record<string, unknown>>(command, argv);
   if (!flags) return 0;
-  const { grid, prometheus } = checkFlags(command.args, flags);
-  const groups = await loadRules(command.args);
+  const files = filesOf(command, 'kernscale backtest rules/scaling/*.yaml --from=7d');
+  const { grid, prometheus } = checkFlags(flags);
+  const groups = await loadRules(files);
   if (!groups) return 1;
   const removeUnused = flags.html === undefined ? undefined : await ensureWritable(flags.html);
   const timelines = await replay(withoutSelectors(groups), grid, prometheus, flags).catch(
@@ -82,14 +83,8 @@ export async function backtest(argv: readonly string[]): Promise<number> {
 }
 
 /** @throws KernscaleError `BAD_FLAG` */
-function checkFlags(
-  files: readonly string[],
-  flags: Flags & Record<string, unknown>,
-): { grid: Grid; prometheus: PrometheusOptions } {
+function checkFlags(flags: Flags & Record<string, unknown>): { grid: Grid; prometheus: PrometheusOptions } {
   const { step } = flags;
-  if (files.length === 0) {
-    throw badFlag('no rule files given; for example: kernscale backtest rules/scaling/*.yaml --from=7d');
-  }
   const prometheus = prometheusOf(flags);
   if (!(step > 0 && step <= LONGEST_INTERVAL)) {
     throw badFlag(`--step must be above 0s and at most ${LONGEST_INTERVAL}s`);

@@ -6,7 +6,7 @@ import { PrometheusClient } from '../promql/client.js';
 import { prometheusFlags, prometheusOptions } from '../promql/flags.js';
 import { formatRuleError, loadRuleFiles } from '../rules/load.js';
 import type { LintOptions } from '../rules/lint.js';
-import { badFlag } from './arguments.js';
+import { filesOf } from './arguments.js';
 
 const TIMEOUT = 10;
 /** Scrape interval of the shipped Prometheus configuration, seconds. */
@@ -46,11 +46,9 @@ export async function check(argv: readonly string[]): Promise<number> {
   for (const option of prometheusFlags(TIMEOUT)) command.addOption(option);
   const flags = parseFlags<Flags>(command, argv);
   if (!flags) return 0;
-  if (command.args.length === 0) {
-    throw badFlag('no rule files given; for example: kernscale check rules/scaling/*.yaml');
-  }
+  const files = filesOf(command, 'kernscale check rules/scaling/*.yaml');
   const lint = flags.lint === 'all' ? await lintOptions(flags) : undefined;
-  const found = await loadRuleFiles(command.args, lint);
+  const found = await loadRuleFiles(files, lint);
   if (flags.json) printJson(found);
   else printText(found);
   if (found.errors.length > 0) return 1;

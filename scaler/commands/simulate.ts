@@ -10,7 +10,7 @@ import { CAVEAT, report, summarize } from '../simulate/report.js';
 import { parseProfile, simulate as run, type Profile, type Round } from '../simulate/simulate.js';
 import { painter, plotColumns } from '../terminal.js';
 import { suggestion } from '../yaml/suggestion.js';
-import { badFlag, loadRules } from './arguments.js';
+import { badFlag, filesOf, loadRules } from './arguments.js';
 
 /** Default time to simulate after the last change of the load, seconds. */
 const AFTERMATH = 900;
@@ -44,12 +44,8 @@ export async function simulate(argv: readonly string[]): Promise<number> {
   const command = flagsOf(commandLine('kernscale simulate', 'Run a rule against a model of a workload'));
   const flags = parseFlags<Flags>(command, argv);
   if (!flags) return 0;
-  if (command.args.length === 0) {
-    throw badFlag(
-      "no rule files given; for example: kernscale simulate rules/scaling/default.yaml --load='20 100@5m'",
-    );
-  }
-  const groups = await loadRules(command.args);
+  const files = filesOf(command, "kernscale simulate rules/scaling/default.yaml --load='20 100@5m'");
+  const groups = await loadRules(files);
   if (!groups) return 1;
   const assignment = selectRule(groups, flags.rule);
   const { cpu, lock, disk, wait, request, limit, threads, startup, load, replicas } = flags;
@@ -190,20 +186,10 @@ function toJson(assignment: Assignment, rounds: readonly Round[]) {
     rule: assignment.rule.scale,
     caveat: CAVEAT,
     summary: summarize(assignment, rounds),
-    rounds: rounds.map(
-      ({ at, load, ready, step, decision: { replicas, class: workloadClass, action, reason, trace } }) => {
-        return {
-          at,
-          load,
-          ready,
-          ...step,
-          currentReplicas: trace.currentReplicas,
-          replicas,
-          class: workloadClass,
-          action,
-          reason,
-        };
-      },
-    ),
+    rounds: rounds.map(({ at, load, ready, step, decision }) => {
+      const { replicas, class: workloadClass, action, reason, trace } = decision;
+      const { currentReplicas } = trace;
+      return { at, load, ready, ...step, currentReplicas, replicas, class: workloadClass, action, reason };
+    }),
   };
 }

@@ -8,7 +8,7 @@ import { runTest, type Verdict } from '../rule-tests/run.js';
 import { formatRuleError } from '../rules/load.js';
 import type { RuleError } from '../rules/types.js';
 import { painter, progressBar } from '../terminal.js';
-import { badFlag } from './arguments.js';
+import { filesOf } from './arguments.js';
 import { tellDecision } from './story.js';
 
 /** Folder into which scripts/setup.sh unpacks Debian's package, relative to the repository. */
@@ -36,10 +36,7 @@ export async function test(argv: readonly string[]): Promise<number> {
     );
   const flags = parseFlags<Flags>(command, argv);
   if (!flags) return 0;
-  if (command.args.length === 0) {
-    throw badFlag('no test files given; for example: kernscale test rules/tests/*.yaml');
-  }
-  const { tests, errors } = await loadTestFiles(command.args);
+  const { tests, errors } = await loadTestFiles(filesOf(command, 'kernscale test rules/tests/*.yaml'));
   const promtool = flags['promtool.binary'] ?? (await findPromtool());
   const broken = [...errors];
   const verdicts: Verdict[] = [];

@@ -63,7 +63,6 @@ export class ClusterView {
     return this.#all().every(({ hasSynced }) => hasSynced);
   }
 
-  /** Resolves once all first lists are in. */
   async whenSynced(): Promise<void> {
     await Promise.all(this.#all().map(({ synced }) => synced));
   }
@@ -113,7 +112,6 @@ function watched(kind: string, { metadata, spec }: V1Deployment | V1StatefulSet)
   };
 }
 
-/** Groups pods by workload, with the fields that sizing needs. */
 export function podsByWorkload(pods: readonly V1Pod[]): ReadonlyMap<WorkloadKey, readonly Pod[]> {
   const byWorkload = new Map<WorkloadKey, Pod[]>();
   for (const pod of pods) {

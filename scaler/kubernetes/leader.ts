@@ -181,7 +181,6 @@ export class LeaderElection {
   }
 }
 
-/** The monotonic clock. */
 function seconds(): number {
   return performance.now() / 1000;
 }

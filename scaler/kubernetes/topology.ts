@@ -11,7 +11,6 @@ export interface TopologyObjects {
   readonly endpointSlices: readonly V1EndpointSlice[];
 }
 
-/** Target of an address. */
 export interface Endpoint {
   /** `namespace/name` of the Service, if the address belongs to one. */
   readonly service?: string;
@@ -42,7 +41,6 @@ export class Topology {
     return pod && { workloads: [pod] };
   }
 
-  /** All addresses of Services and of the endpoints behind them. */
   endpoints(): Iterable<[address: string, endpoint: Endpoint]> {
     return this.#endpoints;
   }

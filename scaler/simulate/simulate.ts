@@ -96,7 +96,6 @@ export function simulate(scenario: Scenario): Round[] {
   return rounds;
 }
 
-/** The pods of the workload and their measurements. */
 class Fleet {
   /** Creation times; the first pods count as long-running. */
   readonly #created: number[];

@@ -112,9 +112,7 @@ function operationRoutes(router: Router, { registry, unready, ruleManager }: Web
 function summary(record: DecisionRecord) {
   const { group, scale, namespace, workload, workloadKind, at, class: workloadClass, action } = record;
   const { currentReplicas, replicas, reason, applied, outcome, error } = record;
-  const identity = { group, scale, namespace, workload, workloadKind, at };
-  return {
-    ...identity,
+  const decided = {
     class: workloadClass,
     action,
     currentReplicas,
@@ -124,6 +122,7 @@ function summary(record: DecisionRecord) {
     outcome,
     error,
   };
+  return { group, scale, namespace, workload, workloadKind, at, ...decided };
 }
 
 interface StaticFile {
