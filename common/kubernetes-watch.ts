@@ -48,9 +48,7 @@ export interface Watched<T> {
  * with a jittered back-off, and only changes of state are logged.
  */
 export function watchResource<T extends Resource, K = T>(options: WatchOptions & Keep<T, K>): Watched<K> {
-  const watched = new ResourceWatch<T, K>(options);
-  watched.start();
-  return watched;
+  return new ResourceWatch<T, K>(options);
 }
 
 interface WatchEvent<T> {
@@ -85,6 +83,7 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
   constructor(private readonly options: WatchOptions & Keep<T, K>) {
     this.#keep = options.keep ?? ((object) => object as unknown as K);
     this.synced = new Promise((resolve) => (this.#resolveSynced = resolve));
+    void this.#run();
   }
 
   list(): readonly K[] {
@@ -97,10 +96,6 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
 
   stop(): void {
     this.#abort.abort();
-  }
-
-  start(): void {
-    void this.#run();
   }
 
   async #run(): Promise<void> {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { errorMessage, KernscaleError } from './errors.js';
 
@@ -43,22 +43,20 @@ export async function terminationSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-/** Version in package.json, which is beside the sources and one level above the compiled files. */
-export function packageVersion(): string {
-  let directory = import.meta.dirname;
-  for (;;) {
-    const version = versionIn(path.join(directory, 'package.json'));
-    if (version !== undefined) return version;
-    const parent = path.dirname(directory);
-    if (parent === directory) return 'unknown';
-    directory = parent;
+/** Folder of package.json, above the sources and the compiled files. */
+export function packageRoot(): string {
+  let folder = import.meta.dirname;
+  while (!existsSync(path.join(folder, 'package.json')) && folder !== path.dirname(folder)) {
+    folder = path.dirname(folder);
   }
+  return folder;
 }
 
-function versionIn(file: string): string | undefined {
+export function packageVersion(): string {
   try {
-    return (JSON.parse(readFileSync(file, 'utf8')) as { version?: string }).version;
+    const text = readFileSync(path.join(packageRoot(), 'package.json'), 'utf8');
+    return (JSON.parse(text) as { version: string }).version;
   } catch {
-    return undefined;
+    return 'unknown';
   }
 }

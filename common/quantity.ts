@@ -1,17 +1,9 @@
 import { KernscaleError } from './errors.js';
 
 const SHAPE = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei))?$/;
-const DECIMAL: Record<string, number> = {
-  n: 1e-9,
-  u: 1e-6,
-  m: 1e-3,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-};
+/** Powers of 1000, from the power -3 on. */
+const DECIMAL = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
+/** Powers of 1024, from the power 1 on. */
 const BINARY = ['Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
 
 /**
@@ -30,6 +22,6 @@ export function parseQuantity(quantity: string | number): number {
   if (exponent !== undefined) return Number(digits! + exponent);
   if (suffix.endsWith('i')) return Number(digits) * 1024 ** (BINARY.indexOf(suffix) + 1);
   // Division makes 200m exactly 0.2; multiplication by 0.001 would not.
-  const scale = DECIMAL[suffix] ?? 1;
-  return scale < 1 ? Number(digits) / Math.round(1 / scale) : Number(digits) * scale;
+  const power = DECIMAL.indexOf(suffix) - 3;
+  return power < 0 ? Number(digits) / 1000 ** -power : Number(digits) * 1000 ** power;
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import Router from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
@@ -6,6 +6,7 @@ import type { Registry } from 'prom-client';
 import { KernscaleError } from '../../common/errors.js';
 import { reportErrors } from '../../common/http.js';
 import type { Logger } from '../../common/log.js';
+import { packageRoot } from '../../common/main.js';
 import type { Assignment } from '../loop/assignments.js';
 import type { DecisionRecord, DecisionRecords } from '../loop/records.js';
 import type { RuleManager } from '../rules/rule-manager.js';
@@ -125,33 +126,19 @@ function summary(record: DecisionRecord) {
   return { group, scale, namespace, workload, workloadKind, at, ...decided };
 }
 
-interface StaticFile {
-  readonly type: string;
-  readonly body: Buffer;
-}
-
 /**
- * Reads the files of the live page, by URL path. They are not compiled: the program in dist/ finds them beside the
- * sources, too.
+ * Reads the files of the live page, which are not compiled, by URL path.
  *
  * @throws KernscaleError `STATIC_FILES_MISSING`
  */
-function readStaticFiles(): ReadonlyMap<string, StaticFile> {
-  const folder = findFolder(import.meta.dirname);
-  return new Map(
-    Object.entries(TYPES).map(([url, type]) => {
-      const file = path.join(folder, url === '/' ? 'index.html' : url);
-      return [url, { type, body: readFileSync(file) }];
-    }),
-  );
-}
-
-function findFolder(start: string): string {
-  for (let directory = start; ; directory = path.dirname(directory)) {
-    const folder = path.join(directory, FOLDER);
-    if (existsSync(path.join(folder, 'index.html'))) return folder;
-    if (directory === path.dirname(directory)) {
-      throw new KernscaleError('STATIC_FILES_MISSING', `${FOLDER} is missing from this installation`);
+function readStaticFiles(): [url: string, file: { readonly type: string; readonly body: Buffer }][] {
+  return Object.entries(TYPES).map(([url, type]) => {
+    const file = path.join(FOLDER, url === '/' ? 'index.html' : url);
+    try {
+      return [url, { type, body: readFileSync(path.join(packageRoot(), file)) }];
+    } catch (cause) {
+      const message = `${file} is missing from this installation; install it again`;
+      throw new KernscaleError('STATIC_FILES_MISSING', message, { cause });
     }
-  }
+  });
 }
