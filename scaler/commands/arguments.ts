@@ -7,7 +7,7 @@ import type { WorkloadId } from '../core/types.js';
 import type { PrometheusOptions } from '../promql/client.js';
 import { prometheusOptions } from '../promql/flags.js';
 import { formatRuleError, loadRuleFiles } from '../rules/load.js';
-import { checkPromql } from '../rules/promql.js';
+import { checkPromql } from '../promql/check.js';
 import type { RuleGroup } from '../rules/types.js';
 
 /** Default of `--prometheus.timeout` for range queries, which take longer than those of a round, seconds. */

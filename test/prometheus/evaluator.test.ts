@@ -5,7 +5,7 @@ import { evaluateChunk, type RangeQueries } from '../../scaler/backtest/evaluato
 import { leavesOf, planOf } from '../../scaler/backtest/evaluator/plan.js';
 import { PrometheusClient } from '../../scaler/promql/client.js';
 import type { Grid, RangeSeries } from '../../scaler/promql/range.js';
-import { builtInSignals, podSignals } from '../../scaler/rules/signals.js';
+import { builtInSignals, podSignals } from '../../scaler/promql/signals.js';
 import { PastPrometheus, type PastSeries } from './history.js';
 
 /** Set KERNSCALE_SEED to the printed seed to repeat a run. */
