@@ -1,7 +1,8 @@
 import type { RuleGroup } from '../rules/types.js';
-import type { Conclusion, Decision, RuleSettings, WorkloadKey } from '../core/types.js';
-import { inWords } from '../core/decide.js';
-import { DEFAULT_DOWN_WINDOW } from '../core/stabilise.js';
+import { explained } from '../core/decide-round.js';
+import type { Decision, ExplainedDecision } from '../core/decision.js';
+import { DEFAULT_DOWN_WINDOW } from '../core/stabilize.js';
+import type { RuleSettings, WorkloadKey } from '../core/types.js';
 import type { Assignment } from '../loop/assignments.js';
 import { fetchPast, type PastOptions } from './backtest.js';
 import { Replay } from './replay.js';
@@ -15,7 +16,7 @@ interface PastDecisions {
   /** Decisions on the workloads whose replicas are known. */
   readonly decisions: ReadonlyMap<
     WorkloadKey,
-    { readonly assignment: Assignment; readonly decision: Decision }
+    { readonly assignment: Assignment; readonly decision: ExplainedDecision }
   >;
 }
 
@@ -34,18 +35,18 @@ export async function decideAt(
 ): Promise<PastDecisions> {
   const count = Math.ceil(memoryOf(options.groups) / interval) + 1;
   const grid = { from: at - (count - 1) * interval, step: interval, count };
-  const last = new Map<WorkloadKey, { assignment: Assignment; conclusion: Conclusion }>();
+  const last = new Map<WorkloadKey, { assignment: Assignment; decision: Decision }>();
   const replay = new Replay(
     options.groups,
     count,
     () => true,
-    (assignment, conclusion) => {
-      last.set(assignment.key, { assignment, conclusion });
+    (assignment, decision) => {
+      last.set(assignment.key, { assignment, decision });
     },
   );
   for await (const chunk of fetchPast({ ...options, grid })) replay.run(chunk);
-  const decisions = [...last].map(([key, { assignment, conclusion }]) => {
-    return [key, { assignment, decision: inWords(assignment.rule, conclusion) }] as const;
+  const decisions = [...last].map(([key, { assignment, decision }]) => {
+    return [key, { assignment, decision: explained(assignment.rule, decision) }] as const;
   });
   return { workloads: replay.workloads(), decisions: new Map(decisions) };
 }

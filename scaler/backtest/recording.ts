@@ -1,7 +1,7 @@
 import type { WorkloadId, WorkloadKey } from '../core/types.js';
 import type { Endpoint } from '../kubernetes/topology.js';
 import { keyOfLabels, oldest } from '../loop/freshness.js';
-import type { SignalSample, SignalTable } from '../loop/signal-table.js';
+import type { SignalSample, SignalTable } from '../loop/signals.js';
 import type { RangeSeries } from '../promql/range.js';
 
 /** Step of a chunk at which its columns are read. */

@@ -1,12 +1,13 @@
-import { parseKey, type Conclusion, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
-import { recordScaling } from '../core/behavior.js';
-import { inWords } from '../core/decide.js';
+import { decideRound, explained } from '../core/decide-round.js';
+import type { Decision } from '../core/decision.js';
+import { recordScaling } from '../core/history.js';
+import { parseKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import { oncePer } from '../../common/once.js';
 import { assign, type Assignment } from '../loop/assignments.js';
-import { concludeGroup } from '../loop/decide-group.js';
 import { freshnessSelectors } from '../loop/freshness.js';
 import { Histories } from '../loop/histories.js';
-import { absentTable, type SignalTable } from '../loop/signal-table.js';
+import { roundInput } from '../loop/round-input.js';
+import { absentTable, type SignalTable } from '../loop/signals.js';
 import type { Grid } from '../promql/range.js';
 import type { RuleGroup } from '../rules/types.js';
 import type { Evaluated, EvaluatedChunk, Requested } from './evaluator/evaluator.js';
@@ -57,7 +58,7 @@ export class Replay {
     private readonly groups: readonly RuleGroup[],
     private readonly length: number,
     private readonly wanted: (workload: WorkloadKey) => boolean,
-    private readonly asItWas?: (assignment: Assignment, conclusion: Conclusion) => void,
+    private readonly asItWas?: (assignment: Assignment, decision: Decision) => void,
   ) {}
 
   /** Workloads that a rule names, or matches and Prometheus has data for. */
@@ -168,29 +169,25 @@ export class Replay {
     peersAt: PeersAt,
     { index, at }: Cursor,
   ): void {
-    const conclusions = concludeGroup(own, {
-      assignments: this.#assignments,
-      tables,
-      surroundings: { resolve: peersAt(index), replicas: (key) => this.#replicas.get(key) },
-      histories: this.#histories,
-      known: (key) => this.#replicas.has(key),
-      now: at,
-    });
-    for (const { assignment: made, conclusion } of conclusions) this.#apply(made, conclusion);
+    const replicas = (key: WorkloadKey): number | undefined => this.#replicas.get(key);
+    const observations = { signals: tables, resolve: peersAt(index), replicas };
+    const targets = own.map(({ key }) => key).filter((key) => this.#replicas.has(key));
+    const input = roundInput(observations, this.#assignments, this.#histories, targets);
+    for (const [key, decision] of decideRound(input, at)) this.#apply(this.#assignments.get(key)!, decision);
   }
 
-  #apply(made: Assignment, conclusion: Conclusion): void {
-    const { key, rule } = made;
-    const { replicas, class: workloadClass, trace } = conclusion;
+  #apply(assignment: Assignment, decision: Decision): void {
+    const { key, rule } = assignment;
+    const { replicas, class: workloadClass, trace } = decision;
     if (this.asItWas) {
-      this.#histories.set(key, rule, conclusion.historyIfNotApplied);
-      this.asItWas(made, conclusion);
+      this.#histories.set(key, rule, decision.historyIfNotApplied);
+      this.asItWas(assignment, decision);
       return;
     }
     const timeline = this.#timelines.get(key)!;
     const index = this.#done;
     const from = trace.currentReplicas;
-    this.#histories.set(key, rule, conclusion.history);
+    this.#histories.set(key, rule, decision.history);
     this.#replicas.set(key, replicas);
     timeline.proposed[index] = replicas;
     timeline.setClass(index, workloadClass);
@@ -198,7 +195,7 @@ export class Replay {
       timeline.gaps[index] = 1;
     }
     if (replicas === from) return;
-    const { reason } = inWords(rule, conclusion);
+    const { reason } = explained(rule, decision);
     timeline.changes.push({ at: trace.at, from, to: replicas, class: workloadClass, reason });
   }
 }

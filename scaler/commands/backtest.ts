@@ -9,7 +9,7 @@ import { page } from '../backtest/page.js';
 import { CAVEAT, report } from '../backtest/report.js';
 import { summarise, UNKNOWN, type Timeline } from '../backtest/timeline.js';
 import { parseKey } from '../core/types.js';
-import { LONGEST_INTERVAL } from '../core/decide.js';
+import { LONGEST_INTERVAL } from '../core/history.js';
 import type { PrometheusOptions } from '../promql/client.js';
 import { prometheusFlags } from '../promql/flags.js';
 import type { Grid } from '../promql/range.js';

@@ -1,7 +1,7 @@
 import { request } from 'undici';
 import { z } from 'zod';
 import { KernscaleError } from '../../common/errors.js';
-import type { DecisionRecord } from '../loop/records.js';
+import type { DecisionRecord } from '../loop/record.js';
 
 const TIMEOUT_MS = 10_000;
 

@@ -1,5 +1,12 @@
 import { percent, round } from '../core/format.js';
-import type { Candidate, ConditionTrace, InputTrace, StagesTrace, StepTrace, Trace } from '../core/types.js';
+import type {
+  Candidate,
+  ConditionTrace,
+  InputTrace,
+  StagesTrace,
+  StepTrace,
+  Trace,
+} from '../core/decision.js';
 import type { Paint } from '../terminal.js';
 
 /** The parts of a decision record that its story needs. */

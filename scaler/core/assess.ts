@@ -1,25 +1,25 @@
-import { classify, type Classification } from './classify.js';
-import { weighObjective } from './objective.js';
 import { oncePer } from '../../common/once.js';
+import { classify, type Classification } from './classify.js';
+import type { InputTrace, ObjectiveTrace } from './decision.js';
+import { weighObjective } from './objective.js';
 import { isAbsent, readSignal } from './reading.js';
-import { unansweredByPod } from './size-pods.js';
-import { size, usableRequest, type Sizing } from './size.js';
-import type { Absent, History, InputTrace, ObjectiveTrace, Reading, Rule, WorkloadSamples } from './types.js';
+import { absentPodSignals, size, usableRequest, type Sizing } from './sizing.js';
 import { elapsed } from './time.js';
+import type { Absent, History, Reading, Rule, Samples } from './types.js';
 
-/** The name under which a decide step asks for the ratio of demand to target. */
+/** Name of the ratio of demand to target in the conditions of decide steps. */
 export const TARGET = 'target';
 const REQUEST = 'request';
 const PODS = 'pods';
 
-/** What a workload's own signals say about it, before anybody else is looked at. */
+/** What a workload's own signals say in a round, before its dependencies are considered. */
 export interface Assessment {
   readonly inputs: readonly InputTrace[];
   /** Inputs without which scaling down would be a guess. */
   readonly missing: readonly InputTrace[];
   readonly sizing: Sizing | Absent;
   readonly objective: ObjectiveTrace | undefined;
-  /** How many pods the demand was measured on, if that is known. */
+  /** Number of pods that the demand is measured on, if known. */
   readonly measuredPods: number | undefined;
   readonly classification: Classification;
 }
@@ -27,7 +27,7 @@ export interface Assessment {
 /** Reads the rule's signals, computes demand over target and finds the class. */
 export function assess(
   rule: Rule,
-  samples: WorkloadSamples,
+  samples: Samples,
   history: Pick<History, 'steps'>,
   now: number,
 ): Assessment {
@@ -47,16 +47,16 @@ export function assess(
     now,
   );
   const pods = Object.hasOwn(samples.signals, PODS) ? read(PODS) : undefined;
-  const byPod = isAbsent(demand) ? [] : unansweredByPod(rule, samples);
+  const absentByPod = isAbsent(demand) ? [] : absentPodSignals(rule, samples);
   const inputs = [
     ...(pods ? signalsWithPods : signalsWithoutPods)(rule).map((signal) =>
       inputTrace(signal, read(signal), now),
     ),
-    ...byPod.map(({ signal, absence }) => inputTrace(signal, absence, now)),
+    ...absentByPod.map(({ signal, absence }) => inputTrace(signal, absence, now)),
   ];
   return {
     inputs,
-    missing: inputs.filter((input) => input.absent !== undefined && !isNobodyServed(input, rule)),
+    missing: inputs.filter((input) => input.absent !== undefined && !isIdleLatency(input, rule)),
     sizing,
     objective: weighObjective(rule, read),
     measuredPods: pods === undefined || isAbsent(pods) ? undefined : pods.value,
@@ -64,7 +64,7 @@ export function assess(
   };
 }
 
-/** Every signal that the rule's target and steps need. */
+/** Signals that the rule's target, objective and steps need. */
 function signalsOf(rule: Rule, withPods: boolean): string[] {
   const signals = new Set([rule.target.signal]);
   if ('averageUtilization' in rule.target) signals.add(REQUEST);
@@ -78,8 +78,8 @@ function signalsOf(rule: Rule, withPods: boolean): string[] {
 const signalsWithPods = oncePer((rule: Rule) => signalsOf(rule, true));
 const signalsWithoutPods = oncePer((rule: Rule) => signalsOf(rule, false));
 
-/** A service that nobody asks anything has no latency, and that is no gap in the data. */
-function isNobodyServed({ signal, absent }: InputTrace, { objective }: Rule): boolean {
+/** A service without requests has no latency, and that is no gap in the data. */
+function isIdleLatency({ signal, absent }: InputTrace, { objective }: Rule): boolean {
   return signal === objective?.signal && (absent === 'missing' || absent === 'nan');
 }
 

@@ -1,71 +1,52 @@
-import { limit, limitWithoutBehavior, rememberScaling, type LimitReason, type Range } from './rate-limit.js';
-import { stabilise, stabiliseWithoutBehavior, type StabiliseReason } from './stabilise.js';
-import { withRecommendations, type Behavior, type History, type RuleSettings } from './types.js';
+import { recommend } from './history.js';
+import { limitRate, limitRateWithoutBehavior, type LimitReason, type Range } from './rate-limit.js';
+import { stabilize, stabilizeWithoutBehavior, type StabilizeReason } from './stabilize.js';
+import type { History, RuleSettings } from './types.js';
 
 export type Scaling = Pick<RuleSettings, 'minReplicas' | 'maxReplicas' | 'behavior'>;
 
-export interface Normalised {
-  readonly stabilised: number;
+export interface Normalized {
+  readonly stabilized: number;
   readonly rateLimited: number;
   readonly replicas: number;
-  readonly stabiliseReason: StabiliseReason;
+  readonly stabilizeReason: StabilizeReason;
   readonly limitReason: LimitReason;
-  /** With the proposal remembered, but not yet the change of replicas; see `recordScaling`. */
+  /** Includes the proposal, but not yet the change of replicas; see `recordScaling`. */
   readonly history: History;
 }
 
 /**
- * HPA v2's normalisation of a proposal: stabilise, then limit the rate, then clamp. `behavior: null` runs the
+ * HPA v2's normalization of a proposal: stabilize, then limit the rate, then clamp. `behavior: null` runs the
  * older algorithm of an HPA without `behavior`.
  */
-export function normalise(
+export function normalize(
   scaling: Scaling,
   current: number,
   desired: number,
   history: History,
   now: number,
-): Normalised {
+): Normalized {
   const { behavior } = scaling;
   const proposal = { current, desired, now };
-  const stabilised = behavior
-    ? stabilise(proposal, behavior, history.recommendations)
-    : stabiliseWithoutBehavior(proposal, history.recommendations);
+  const stabilized = behavior
+    ? stabilize(proposal, behavior, history.recommendations)
+    : stabilizeWithoutBehavior(proposal, history.recommendations);
   const limited = behavior
-    ? limit(current, stabilised.replicas, scaling, behavior, history, now)
-    : limitWithoutBehavior(current, stabilised.replicas, scaling);
+    ? limitRate(current, stabilized.replicas, scaling, behavior, history, now)
+    : limitRateWithoutBehavior(current, stabilized.replicas, scaling);
   return {
-    stabilised: stabilised.replicas,
+    stabilized: stabilized.replicas,
     rateLimited: limited.rateLimited,
     replicas: limited.replicas,
-    stabiliseReason: stabilised.reason,
+    stabilizeReason: stabilized.reason,
     limitReason: limited.reason,
-    history: withRecommendations(history, stabilised.recommendations),
+    history: recommend(history, behavior, { replicas: desired, at: now }),
   };
 }
 
-/** Where replicas outside the range go at once, whatever is measured; undefined when they are within it. */
+/** The nearer end of the range for replicas outside it, whatever is measured; undefined within it. */
 export function outOfRange({ minReplicas, maxReplicas }: Range, current: number): number | undefined {
   if (current > maxReplicas) return maxReplicas;
   if (current < minReplicas) return minReplicas;
   return undefined;
-}
-
-/** A rule that has never run starts from the current replicas, so that a full window passes before it scales down. */
-export function begin(history: History, current: number, now: number): History {
-  if (history.recommendations.length > 0) return history;
-  return { ...history, recommendations: [{ replicas: current, at: now }] };
-}
-
-/** Remembers that replicas were changed; an HPA without `behavior` keeps no such memory. */
-export function recordScaling(
-  history: History,
-  behavior: Behavior | null,
-  from: number,
-  to: number,
-  now: number,
-): History {
-  if (behavior === null || from === to) return history;
-  return to > from
-    ? { ...history, scaleUps: rememberScaling(history.scaleUps, to - from, behavior.scaleUp, now) }
-    : { ...history, scaleDowns: rememberScaling(history.scaleDowns, from - to, behavior.scaleDown, now) };
 }

@@ -1,23 +1,24 @@
 import { oncePer } from '../../common/once.js';
+import type { ConditionTrace, StepTrace } from './decision.js';
 import { isAbsent } from './reading.js';
 import { elapsed } from './time.js';
-import type { Condition, ConditionTrace, DecideStep, Reading, StepState, StepTrace } from './types.js';
+import type { Condition, DecideStep, Reading, StepState } from './types.js';
 
 export interface Classification {
   /** The first step that matches, if any does. */
   readonly step: DecideStep | undefined;
   readonly traces: readonly StepTrace[];
-  /** The timers after this round, keyed as in `History.steps`. */
+  /** Step states after this round, keyed as in `History.steps`. */
   readonly states: Readonly<Record<string, StepState>>;
 }
 
 /**
- * Finds the first step whose conditions hold and have held `for` its time, or did until less than `keepFor` ago.
+ * Finds the first step whose conditions have held for `for`, or did until less than `keepFor` ago.
  *
- * The timers of every step run on, whichever matches. An absent value neither starts nor ends anything: it does
- * not match, and it does not prove that the conditions ceased.
+ * The timers of every step advance, whichever matches. An absent value neither starts nor ends anything: it does
+ * not match, and it does not prove that the conditions have ended.
  *
- * @param read the value of a signal, or of `target`
+ * @param read returns the reading of a signal, or of `target`
  */
 export function classify(
   steps: readonly DecideStep[],
@@ -28,16 +29,16 @@ export function classify(
   const states: Record<string, StepState> = {};
   const traces = outlineOf(steps).map(({ step, key, conditions }) => {
     const evidence = conditions.map((condition) => weigh(condition, read(condition.signal)));
-    const holds = verdict(evidence);
+    const holds = allHold(evidence);
     const state = advance(previous[key] ?? {}, step, holds, now);
     states[key] = state;
-    return trace(step, state, evidence, holds, now);
+    return traceOf(step, state, evidence, holds, now);
   });
   const first = traces.findIndex(({ outcome }) => outcome === 'matched' || outcome === 'keeping');
   return { step: steps[first], traces, states };
 }
 
-/** What of the steps is the same in every round, in the form in which a round needs it. */
+/** The parts of the steps that are the same in every round. */
 const outlineOf = oncePer((steps: readonly DecideStep[]) =>
   steps.map((step, index) => ({
     step,
@@ -51,13 +52,13 @@ function weigh(condition: Condition & { readonly signal: string }, reading: Read
   const { value } = reading;
   const { signal, above, below } = condition;
   const holds = value > (above ?? -Infinity) && value < (below ?? Infinity);
-  // Without `...`, which takes many times as long: it copies a property at a time.
+  // A spread would take many times as long.
   if (below === undefined) return { signal, above: above!, value, holds };
   return above === undefined ? { signal, below, value, holds } : { signal, above, below, value, holds };
 }
 
 /** False when any condition fails, else undefined when any is unknown, else true. */
-function verdict(evidence: readonly ConditionTrace[]): boolean | undefined {
+function allHold(evidence: readonly ConditionTrace[]): boolean | undefined {
   if (evidence.some(({ holds }) => holds === false)) return false;
   return evidence.every(({ holds }) => holds) ? true : undefined;
 }
@@ -69,7 +70,7 @@ function advance(state: StepState, step: DecideStep, holds: boolean | undefined,
   return elapsed(since, now) >= step.for ? { since, lastMatch: now } : { ...state, since };
 }
 
-function trace(
+function traceOf(
   step: DecideStep,
   state: StepState,
   evidence: readonly ConditionTrace[],

@@ -1,44 +1,51 @@
-import { judge, type Verdict } from './culprit.js';
+import { getOrCompute } from '../../common/once.js';
+import type { Assessment } from './assess.js';
+import { assessPeer, type PeerAssessment } from './assess-peer.js';
 import { actable, isAbsent } from './reading.js';
-import type { Absent, Edge, Neighbourhood, Peer, Rule, WorkloadKey, WorkloadSamples } from './types.js';
+import type { Absent, Edge, Peer, RoundInput, Rule, Samples, WorkloadKey } from './types.js';
 
-/** On whom a workload waits, and how long. */
+/** A workload's waits by peer. */
 export interface Waits {
   readonly measured: readonly { readonly peer: string; readonly to: Peer; readonly seconds: number }[];
-  /** Seconds per second on all of them. */
+  /** Seconds per second on all peers. */
   readonly total: number;
-  /** Peers that it asks, but that have not answered at all lately. */
+  /** Peers with requests but without any recent response. */
   readonly silent: readonly { readonly peer: string; readonly to: Peer }[];
   /** Peers whose wait is not known. */
   readonly unknown: readonly { readonly peer: string; readonly text: string }[];
 }
 
-/** Who waits on whom in one round. Each question is worked out once, however many waiters ask it. */
+/** Waits and assessments of peers in one round, each computed once however many walks need it. */
 export class Dependencies {
-  readonly #managed = new Map<WorkloadKey, Verdict>();
-  readonly #unmanaged = new Map<Rule, Map<WorkloadKey, Verdict>>();
+  readonly #managed = new Map<WorkloadKey, PeerAssessment>();
+  readonly #unmanaged = new Map<Rule, Map<WorkloadKey, PeerAssessment>>();
   readonly #waits = new Map<number, Map<WorkloadKey, Waits | Absent>>();
   #waitedOn: ReadonlyMap<WorkloadKey, number> | undefined;
 
+  /** @param assessments of the workloads that a rule scales */
   constructor(
-    readonly neighbourhood: Neighbourhood,
+    readonly workloads: RoundInput['workloads'],
+    readonly assessments: ReadonlyMap<WorkloadKey, Assessment>,
     readonly now: number,
   ) {}
 
-  /** What a peer's own signals say about its part in the waiting, see `judge`. */
-  verdict(peer: Peer, waiterRule: Rule): Verdict {
-    if (peer.type !== 'workload') return judge(peer, waiterRule, this.neighbourhood, this.now);
-    const managed = this.neighbourhood.get(peer.workload)?.rule !== undefined;
-    const known = managed ? this.#managed : inner(this.#unmanaged, waiterRule);
-    return once(known, peer.workload, () => judge(peer, waiterRule, this.neighbourhood, this.now));
+  assessmentOf(peer: Peer, waiterRule: Rule): PeerAssessment {
+    const { workloads, assessments, now } = this;
+    const compute = () => assessPeer(peer, waiterRule, workloads, assessments, now);
+    if (peer.type !== 'workload') return compute();
+    const isManaged = workloads.get(peer.workload)?.rule !== undefined;
+    const known = isManaged ? this.#managed : inner(this.#unmanaged, waiterRule);
+    return getOrCompute(known, peer.workload, compute);
   }
 
-  /** On whom a workload of the neighbourhood waits; undefined for one that is not in it. */
+  /** The waits of a workload; undefined for one that is not part of the round. */
   waitsOf(key: WorkloadKey, waiterRule: Rule): Waits | Absent | undefined {
-    const neighbour = this.neighbourhood.get(key);
-    if (!neighbour) return undefined;
-    const maxAge = maxEdgeAge(neighbour.rule ?? waiterRule);
-    return once(inner(this.#waits, maxAge), key, () => waitsOn(neighbour.samples.edges, maxAge, this.now));
+    const input = this.workloads.get(key);
+    if (!input) return undefined;
+    const maxAge = maxEdgeAge(input.rule ?? waiterRule);
+    return getOrCompute(inner(this.#waits, maxAge), key, () =>
+      waitsOn(input.samples.edges, maxAge, this.now),
+    );
   }
 
   /** Seconds per second that all workloads together wait on one. */
@@ -48,7 +55,7 @@ export class Dependencies {
 
   #sumWaits(): ReadonlyMap<WorkloadKey, number> {
     const sums = new Map<WorkloadKey, number>();
-    for (const { samples, rule } of this.neighbourhood.values()) {
+    for (const { samples, rule } of this.workloads.values()) {
       const waits = waitsOn(samples.edges, rule ? maxEdgeAge(rule) : Infinity, this.now);
       if (isAbsent(waits)) continue;
       for (const { peer, to, seconds } of waits.measured) {
@@ -59,8 +66,8 @@ export class Dependencies {
   }
 }
 
-/** Reads a workload's edges as they may be acted on. */
-export function waitsOn(edges: WorkloadSamples['edges'], maxAge: number, now: number): Waits | Absent {
+/** Reads a workload's edges; those that must not be acted on are unknown. */
+export function waitsOn(edges: Samples['edges'], maxAge: number, now: number): Waits | Absent {
   if (isAbsent(edges)) return edges;
   const measured: { peer: string; to: Peer; seconds: number }[] = [];
   const silent: { peer: string; to: Peer }[] = [];
@@ -77,7 +84,7 @@ export function waitsOn(edges: WorkloadSamples['edges'], maxAge: number, now: nu
   return { measured, total, silent, unknown };
 }
 
-/** How old an edge may be, by a rule. */
+/** Maximum age of an edge by a rule. */
 export function maxEdgeAge({ maxAge }: Rule): number {
   return maxAge['edges'] ?? Infinity;
 }
@@ -86,14 +93,6 @@ function nameOf(peer: Edge['peer'], to: Peer): string {
   return to.type === 'workload' ? to.workload : peer;
 }
 
-function once<K, V>(known: Map<K, V>, key: K, work: () => V): V {
-  const found = known.get(key);
-  if (found !== undefined) return found;
-  const value = work();
-  known.set(key, value);
-  return value;
-}
-
 function inner<K, V>(maps: Map<K, Map<WorkloadKey, V>>, key: K): Map<WorkloadKey, V> {
-  return once(maps, key, () => new Map<WorkloadKey, V>());
+  return getOrCompute(maps, key, () => new Map<WorkloadKey, V>());
 }

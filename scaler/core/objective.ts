@@ -1,12 +1,13 @@
+import type { ObjectiveTrace } from './decision.js';
 import { milliseconds, percent } from './format.js';
 import { isAbsent } from './reading.js';
-import type { ObjectiveTrace, Reading, Rule } from './types.js';
+import type { Reading, Rule } from './types.js';
 
 /**
- * Whether the latency objective of a rule is kept; undefined for a rule without one.
+ * Compares the measured latency with the objective of a rule; undefined for a rule without one.
  *
- * While it is kept, replicas do not grow, however much CPU is asked for: nobody waits too long. While it is missed
- * they do not shrink. A latency that is not known, as of a service that nobody asks anything, gates nothing.
+ * While the objective is kept, replicas do not grow, however high the CPU demand. While it is missed they do not
+ * shrink. An unknown latency, such as that of a service without requests, gates nothing.
  */
 export function weighObjective(
   { objective }: Pick<Rule, 'objective'>,

@@ -1,3 +1,4 @@
+import { toInt32 } from './int.js';
 import { elapsed } from './time.js';
 import type { Behavior, History, ScaleEvent, ScalingPolicy, ScalingRules } from './types.js';
 
@@ -19,15 +20,12 @@ export interface Range {
 
 type Events = Pick<History, 'scaleUps' | 'scaleDowns'>;
 
-const INT32_MAX = 2_147_483_647;
-const INT32_MIN = -2_147_483_648;
-
 /**
- * Limits how fast replicas change, and keeps them in range; a policy counts what happened within its own period.
+ * Limits how fast replicas change, and keeps them in range; a policy counts the scale events of its own period.
  *
  * Source: convertDesiredReplicasWithBehaviorRate, kubernetes/pkg/controller/podautoscaler.
  */
-export function limit(
+export function limitRate(
   current: number,
   desired: number,
   range: Range,
@@ -59,32 +57,10 @@ export function limit(
  *
  * Source: convertDesiredReplicasWithRules, kubernetes/pkg/controller/podautoscaler.
  */
-export function limitWithoutBehavior(current: number, desired: number, range: Range): Limited {
+export function limitRateWithoutBehavior(current: number, desired: number, range: Range): Limited {
   if (desired < range.minReplicas)
     return { rateLimited: desired, replicas: range.minReplicas, reason: 'TooFewReplicas' };
   return cap(desired, range.maxReplicas, Math.max(2 * current, 4));
-}
-
-/**
- * Remembers a change of replicas in the history of its direction. Like HPA it overwrites one outdated event rather
- * than all: a policy whose period was lengthened by an edit may still count the others.
- *
- * Source: storeScaleEvent, kubernetes/pkg/controller/podautoscaler.
- */
-export function rememberScaling(
-  events: readonly ScaleEvent[],
-  change: number,
-  rules: ScalingRules,
-  now: number,
-): readonly ScaleEvent[] {
-  const longest = Math.max(0, ...rules.policies.map((policy) => policy.periodSeconds));
-  const marked = events.map((event) => ({
-    ...event,
-    outdated: event.outdated || elapsed(event.at, now) > longest,
-  }));
-  const entry = { change, at: now, outdated: false };
-  const old = marked.findLastIndex((event) => event.outdated);
-  return old < 0 ? [...marked, entry] : marked.with(old, entry);
 }
 
 function cap(desired: number, max: number, rate: number): Limited {
@@ -119,22 +95,19 @@ function changeWithin(events: readonly ScaleEvent[], period: number, now: number
   return events.reduce((sum, { change, at }) => (elapsed(at, now) < period ? sum + change : sum), 0);
 }
 
+// HPA computes in int32: a limit beyond it becomes the least int32, and so one that allows nothing.
+
 function increase(start: number, { type, value }: ScalingPolicy): number {
   return type === 'Pods' ? (start + value) | 0 : toInt32(Math.ceil(start * (1 + value / 100)));
 }
 
 function decrease(start: number, { type, value }: ScalingPolicy): number {
-  return type === 'Pods' ? (start - value) | 0 : toInt32(Math.trunc(start * (1 - value / 100)));
+  return type === 'Pods' ? (start - value) | 0 : toInt32(start * (1 - value / 100));
 }
 
-/** `Max` takes the policy of most change in the direction of `sign`, `Min` the one of least. */
+/** `Max` takes the policy of the largest change in the direction of `sign`, `Min` the one of the smallest. */
 function select(rules: ScalingRules, proposals: readonly number[], current: number, sign: 1 | -1): number {
   if (rules.selectPolicy === 'Disabled') return current;
   const wantsLargest = (rules.selectPolicy === 'Max') === (sign === 1);
   return wantsLargest ? Math.max(...proposals) : Math.min(...proposals);
-}
-
-/** HPA counts in int32: what does not fit becomes the least int32, and so a limit that allows nothing. */
-function toInt32(value: number): number {
-  return value > INT32_MAX || value < INT32_MIN ? INT32_MIN : value;
 }

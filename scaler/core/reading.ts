@@ -1,16 +1,16 @@
 import { elapsed } from './time.js';
-import type { Absent, Reading, RuleSettings, WorkloadSamples } from './types.js';
+import type { Absent, Reading, RuleSettings, Samples } from './types.js';
 
-/** A sample may be stamped this many seconds ahead of us: clocks of machines differ, two of them rarely by more. */
+/** Sample timestamps may lie this many seconds in the future: clocks of machines differ. */
 const CLOCK_SKEW = 5;
 
 export function isAbsent(reading: object): reading is Absent {
   return 'absent' in reading;
 }
 
-/** Reads a signal as the rule may act on it: too old, from the future or not a quantity is absent. */
+/** Reads a signal; one that is too old, from the future or not a quantity is absent. */
 export function readSignal(
-  samples: WorkloadSamples,
+  samples: Samples,
   signal: string,
   rule: Pick<RuleSettings, 'maxAge'>,
   now: number,
@@ -20,7 +20,7 @@ export function readSignal(
   return actable(reading, rule.maxAge[signal] ?? Infinity, now);
 }
 
-/** A reading, or why it cannot be acted on. All quantities here count something, so below zero is no value. */
+/** Returns the reading, or the reason why it must not be acted on. Signals are quantities, so none is negative. */
 export function actable(reading: Reading, maxAge: number, now: number): Reading {
   if (isAbsent(reading)) return reading;
   const { value, timestamp } = reading;

@@ -1,8 +1,9 @@
 import { count, milliseconds, percent, round } from './format.js';
 import { objectiveText } from './objective.js';
-import { toleranceOf } from './tolerance.js';
-import { DEFAULT_DOWN_WINDOW } from './stabilise.js';
-import type { ConditionTrace, Decision, Rule, SizingTrace, Trace, WalkTrace } from './types.js';
+import { toleranceOf } from './replica-calculator.js';
+import { DEFAULT_DOWN_WINDOW } from './stabilize.js';
+import type { ConditionTrace, Decision, SizingTrace, Trace, WalkTrace } from './decision.js';
+import type { Rule } from './types.js';
 
 /** A decision but for its words. */
 export type Unexplained = Omit<Trace, 'wouldChange'> & Pick<Decision, 'class' | 'action'>;

@@ -1,20 +1,26 @@
-import type { Verdict } from './culprit.js';
+import type { PeerAssessment } from './assess-peer.js';
+import type { Candidate, WalkTrace } from './decision.js';
 import { maxEdgeAge, waitsOn, type Dependencies, type Waits } from './dependencies.js';
 import { percent, round } from './format.js';
 import { isAbsent } from './reading.js';
-import type { Absent, Candidate, Peer, Rule, Walk, WorkloadKey, WorkloadSamples } from './types.js';
+import type { Absent, Peer, Rule, Samples, WorkloadKey } from './types.js';
 
-/** A peer with less of the waiting than this cannot be what holds the waiter up. */
+/** A peer with a smaller share of the waiting than this is not a bottleneck. */
 const MIN_SHARE = 0.1;
-/** Below this a trail is not followed: it bounds the work on graphs with many small edges. */
+/** Trails of a smaller share are not followed: it bounds the work on graphs with many small edges. */
 const MIN_TRAIL = 0.01;
-/** A peer explains that it is waited on when it asks for this much CPU for every second of it. */
+/** A peer explains the waiting on it with at least this many cores of demand per second per second of waiting. */
 const MIN_WORK = 0.5;
 
 export interface Waiter {
   readonly key: WorkloadKey;
   readonly rule: Rule;
-  readonly samples: WorkloadSamples;
+  readonly samples: Samples;
+}
+
+export interface Walk extends WalkTrace {
+  /** Workloads with at least a tenth of the waiting, at any depth, or silent ones: those that the waiter waits on. */
+  readonly waitedOn: readonly WorkloadKey[];
 }
 
 /** A peer as one hop of the walk reaches it. */
@@ -35,22 +41,23 @@ interface Trail {
   readonly waits: Waits | Absent;
 }
 
-/** What has been found so far. */
+/** Findings so far. */
 interface Findings {
   readonly candidates: Map<string, Candidate>;
   readonly rejected: Map<string, Candidate>;
   readonly shares: Map<WorkloadKey, number>;
   readonly silent: Set<string>;
-  /** The part of the waiting that leads to peers whose own work explains it. */
+  /** Share of the waiting that leads to peers whose own work explains it. */
   explained: number;
 }
 
 /**
- * Walks from a waiter along its edges, hop by hop, to whatever explains the wait by its own signals.
+ * Walks from a waiter along its edges, hop by hop, to the peers that explain the wait by their own signals.
  *
- * The waiting is shared out along the edges by how long is waited on each, so that a peer behind several others
- * collects what leads to it. A peer that itself waits is walked through; a peer is a candidate when it is
- * overloaded, held up by something of its own, or out of reach of any rule. The candidate with the largest share wins.
+ * The waiting is distributed over the edges in proportion to the time waited on each, so that a peer behind several
+ * others collects all that leads to it. A peer that itself waits is walked through; a peer is a candidate when it is
+ * overloaded, bound by a resource of its own, or scaled by no rule. The candidate with the largest share is the
+ * bottleneck.
  */
 export function walk(waiter: Waiter, dependencies: Dependencies, maxHops: number): Walk {
   const { key, rule, samples } = waiter;
@@ -66,18 +73,18 @@ export function walk(waiter: Waiter, dependencies: Dependencies, maxHops: number
   for (let hop = 1; hop <= maxHops && trails.length > 0; hop++) {
     const next: Trail[] = [];
     for (const arrival of arrivals(trails, findings)) {
-      const verdict = dependencies.verdict(arrival.to, rule);
+      const assessment = dependencies.assessmentOf(arrival.to, rule);
       const behind =
-        verdict.kind === 'waits' && hop < maxHops ? dependencies.waitsOf(arrival.peer, rule) : undefined;
+        assessment.kind === 'waits' && hop < maxHops ? dependencies.waitsOf(arrival.peer, rule) : undefined;
       if (behind) next.push({ path: arrival.path, share: arrival.share, waits: behind });
-      else file(arrival, verdict, dependencies, findings);
+      else addFinding(arrival, assessment, dependencies, findings);
     }
     trails = next;
   }
   return conclude(key, findings);
 }
 
-/** What one hop reaches from all trails at once, a peer behind several of them only once. */
+/** Peers that one hop reaches from all trails at once, a peer behind several of them only once. */
 function arrivals(trails: readonly Trail[], findings: Findings): Iterable<Arrival> {
   const reached = new Map<string, Arrival>();
   for (const trail of trails) {
@@ -127,10 +134,15 @@ function noteUnmeasured({ path, share, waits }: Trail, { rejected, shares, silen
   }
 }
 
-function file(arrival: Arrival, verdict: Verdict, dependencies: Dependencies, findings: Findings): void {
+function addFinding(
+  arrival: Arrival,
+  assessment: PeerAssessment,
+  dependencies: Dependencies,
+  findings: Findings,
+): void {
   const { peer, path, share, seconds } = arrival;
-  const { kind, class: workloadClass, why, cores = 0 } = verdict;
-  if (kind === 'culprit') {
+  const { kind, class: workloadClass, why, cores = 0 } = assessment;
+  if (kind === 'bottleneck') {
     add(findings.candidates, { peer, path, share, class: workloadClass, why });
   } else if (kind === 'waits') {
     const limit = `${why}, and the walk ends after ${path.length - 1} hops (maxHops)`;
@@ -142,7 +154,7 @@ function file(arrival: Arrival, verdict: Verdict, dependencies: Dependencies, fi
   } else add(findings.rejected, { peer, path, share, class: workloadClass, why });
 }
 
-/** Adds up the shares of a peer that is met on several ways; its path is that of the largest one. */
+/** Sums the shares of a peer that several trails reach; its path is that of the largest one. */
 function add(into: Map<string, Candidate>, candidate: Candidate): void {
   const known = into.get(candidate.peer);
   const heavier = known && known.share >= candidate.share ? known : candidate;

@@ -1,18 +1,34 @@
 import { errorMessage, KernscaleError } from '../../common/errors.js';
-import type { Decision, Rule } from '../core/types.js';
+import type { Decision, ExplainedDecision } from '../core/decision.js';
+import type { Rule } from '../core/types.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
-import type { Outcome } from './records.js';
+import type { Assignment } from './assignments.js';
+import { toRecord, type Applied, type DecisionRecord } from './record.js';
+import type { RoundSources } from './round.js';
 
-export interface Applied {
-  readonly outcome: Outcome;
-  readonly error?: { readonly code: string; readonly message: string };
+export interface ApplySources extends Pick<RoundSources, 'histories' | 'records'> {
+  readonly scales: Pick<ScaleClient, 'get' | 'set'>;
+}
+
+/** Applies a decision and records its outcome; returns the record and the one that it replaces. */
+export async function applyAndRecord(
+  assignment: Assignment,
+  decision: ExplainedDecision,
+  { scales, histories, records }: ApplySources,
+  leads: boolean,
+): Promise<{ readonly record: DecisionRecord; readonly previous: DecisionRecord | undefined }> {
+  const applied = await apply(scales, assignment.rule, decision, leads);
+  const done = applied.outcome === 'applied' || applied.outcome === 'unchanged';
+  histories.set(assignment.key, assignment.rule, done ? decision.history : decision.historyIfNotApplied);
+  const record = toRecord(assignment, decision, applied);
+  return { record, previous: records.put(record) };
 }
 
 /**
  * Writes a decision to the cluster unless it changes nothing, its rule is a dry run, or another process leads.
  *
- * The replicas are read once more just before: the decision counts only for the number that it was made from, and
- * the patch only for the version that was read. Whoever changes the workload meanwhile wins.
+ * The replicas are read again just before: the decision is valid only for the number that it was made from, and
+ * the patch only for the version that was read. A concurrent change of the workload wins.
  */
 export async function apply(
   scales: Pick<ScaleClient, 'get' | 'set'>,

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
-import { isChange, type DecisionRecord } from './records.js';
+import { isChange, type DecisionRecord } from './record.js';
 
 const STANDARD_OUTPUT = 1;
 /** What waits for a full disk to have room again; what exceeds it is lost. */

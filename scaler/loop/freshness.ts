@@ -1,17 +1,17 @@
 import { parser } from '@prometheus-io/lezer-promql';
 import { workloadKey, type WorkloadKey } from '../core/types.js';
-import type { QueryResult, VectorSample } from '../promql/response.js';
+import type { VectorSample } from '../promql/response.js';
 
 /** Every tracked container has this series in every scrape, so its age is the age of all the exporter's data. */
 export const HEARTBEAT = 'kernscale_state_seconds_total{state="oncpu"}';
 
 /**
- * The queries that tell how old the data behind an expression is.
+ * Queries for the age of the data behind an expression.
  *
- * An instant query stamps its result with the evaluation time, and `rate()` goes on answering from a range
- * long after the last scrape; only `timestamp()` of a raw series tells when it was scraped. All metrics of
- * the exporter share one query; any other metric costs one of its own. An expression without a selector
- * (`vector(1)`) has none and is as old as its evaluation.
+ * An instant query stamps its result with the evaluation time, and `rate()` returns values from a range long after
+ * the last scrape; only `timestamp()` of a raw series is the time of its scrape. All metrics of the exporter share one
+ * query; any other metric costs one of its own. An expression without a selector (`vector(1)`) has none and is as old
+ * as its evaluation.
  */
 export function freshnessQueries(expr: string): string[] {
   return freshnessSelectors(expr).map(
@@ -19,7 +19,7 @@ export function freshnessQueries(expr: string): string[] {
   );
 }
 
-/** The selectors of the series whose newest samples tell how old the data behind an expression is. */
+/** Selectors of the series whose newest samples date the data behind an expression. */
 export function freshnessSelectors(expr: string): string[] {
   return [
     ...new Set(
@@ -39,26 +39,26 @@ function selectorsOf(expr: string): string[] {
   return selectors;
 }
 
-/** When the data of each workload was scraped, in seconds since the epoch. */
+/** Time at which the data of each workload was scraped, in seconds since the epoch. */
 export interface Freshness {
-  /** Undefined when nothing was scraped within Prometheus' look-back, or the target vanished since. */
+  /** Undefined without a scrape within Prometheus' look-back, or once the target is gone. */
   of(workload: WorkloadKey): number | undefined;
 }
 
 /**
- * Combines the answers to {@link freshnessQueries}: data is as old as its oldest part. Series that do not
- * carry a workload's labels speak for every workload.
+ * Combines the results of {@link freshnessQueries}: data is as old as its oldest part. Series without a workload's
+ * labels apply to every workload.
  *
- * @param evaluatedAt what an expression without selectors is as old as
+ * @param evaluatedAt time of an expression without selectors
  */
-export function freshness(answers: readonly (readonly VectorSample[])[], evaluatedAt: number): Freshness {
-  const parts = answers.map(newestByWorkload);
+export function freshness(results: readonly (readonly VectorSample[])[], evaluatedAt: number): Freshness {
+  const parts = results.map(newestByWorkload);
   return {
     of: (workload) => oldest(parts, workload, evaluatedAt),
   };
 }
 
-/** When data was scraped that consists of these parts, each with its times by workload; '' is every workload. */
+/** Scrape time of data that consists of these parts, each with its times by workload; '' is every workload. */
 export function oldest(
   parts: readonly { readonly get: (workload: WorkloadKey) => number | undefined }[],
   workload: WorkloadKey,
@@ -82,14 +82,9 @@ function newestByWorkload(samples: readonly VectorSample[]): Map<WorkloadKey, nu
   return newest;
 }
 
-/** The workload a series is about; undefined when it does not say. */
+/** Workload of a series; undefined without the labels of one. */
 export function keyOfLabels(labels: Readonly<Record<string, string>>): WorkloadKey | undefined {
   const { namespace, workload, workload_kind: kind } = labels;
   if (!namespace || !workload || !kind) return undefined;
   return workloadKey({ namespace, kind, name: workload });
-}
-
-/** The first failure among answers, if any. */
-export function firstFailure(results: readonly QueryResult[]): (QueryResult & { ok: false }) | undefined {
-  return results.find((result) => !result.ok);
 }

@@ -1,4 +1,15 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { errorCode, errorMessage, KernscaleError } from '../../common/errors.js';
+import type { Logger } from '../../common/log.js';
 import { EMPTY_HISTORY, type History, type Rule, type WorkloadKey } from '../core/types.js';
+
+/** Version of the file format: a file of another version is not read. */
+const VERSION = 1;
+/** A restarted process decides again within this many seconds. */
+const RESTART_SECONDS = 60;
+/** The clock may have been set back by this many seconds since the file was written. */
+const CLOCK_SKEW = 5;
 
 interface Kept {
   /** The steps that the timers of the history belong to. */
@@ -6,18 +17,18 @@ interface Kept {
   readonly history: History;
 }
 
-/** What is remembered about one workload; plain JSON. */
+/** The state of one workload; plain JSON. */
 export interface Memory extends Kept {
   readonly workload: WorkloadKey;
 }
 
-/** What every rule remembers about its workload, across rounds and reloads. */
+/** The history of every workload, across rounds and reloads. */
 export class Histories {
   readonly #kept = new Map<WorkloadKey, Kept>();
 
   /**
-   * The history to decide with. Timers of decide steps are keyed by their place in the rule, so a rule whose steps
-   * were edited starts them anew; recommendations and past changes of the workload stay true.
+   * The history to decide with. Timers of decide steps are keyed by their place in the rule, so they start
+   * again once the rule's steps are edited; recommendations and scale events of the workload stay valid.
    */
   get(workload: WorkloadKey, rule: Rule | undefined): History {
     const kept = this.#kept.get(workload);
@@ -30,7 +41,7 @@ export class Histories {
     this.#kept.set(workload, { decide, history });
   }
 
-  /** Forgets the workloads that are not to be kept. */
+  /** Drops the workloads that `keep` rejects. */
   retain(keep: (workload: WorkloadKey) => boolean): void {
     for (const workload of this.#kept.keys()) if (!keep(workload)) this.#kept.delete(workload);
   }
@@ -39,8 +50,118 @@ export class Histories {
     return [...this.#kept].map(([workload, kept]) => ({ workload, ...kept }));
   }
 
-  /** @param memories what `memories` answered before a restart */
+  /** @param memories result of `memories` before a restart */
   restore(memories: readonly Memory[]): void {
     for (const { workload, ...kept } of memories) this.#kept.set(workload, kept);
   }
+}
+
+const seconds = z.number();
+const scaleEvents = z.array(z.object({ change: z.int().min(1), at: seconds, outdated: z.boolean() }));
+
+const historySchema = z.object({
+  recommendations: z.array(
+    z.object({ replicas: z.int().min(0), at: seconds, assumed: z.literal(true).exactOptional() }),
+  ),
+  scaleUps: scaleEvents,
+  scaleDowns: scaleEvents,
+  steps: z.record(
+    z.string(),
+    z.object({ since: seconds.exactOptional(), lastMatch: seconds.exactOptional() }),
+  ),
+  dataGap: z.boolean(),
+}) satisfies z.ZodType<History>;
+
+const fileSchema = z.object({
+  version: z.literal(VERSION),
+  savedAt: seconds,
+  workloads: z.array(
+    z.object({
+      workload: z.string(),
+      decide: z.custom<Rule['decide']>(Array.isArray),
+      history: historySchema,
+    }),
+  ),
+});
+
+/** The histories in a file, so that they survive a restart. */
+export class HistoryFile {
+  #writing: Promise<void> = Promise.resolve();
+  #waiting: Promise<void> | undefined;
+  #failing = false;
+
+  constructor(
+    private readonly file: string,
+    private readonly log: Logger,
+  ) {}
+
+  /**
+   * Reads the histories of the previous process; none, with a warning, where the file cannot be trusted.
+   *
+   * Loads during a long pause are not known: it is an outage like any other, after which replicas go down only after
+   * a full window.
+   *
+   * @param now seconds since the epoch
+   * @param interval seconds between two writes of the file in normal operation
+   */
+  async read(now: number, interval: number): Promise<readonly Memory[]> {
+    try {
+      const text = await readFile(this.file, 'utf8');
+      const { savedAt, workloads } = parse(text);
+      if (savedAt > now + CLOCK_SKEW) throw unusable(`it is from the future; compare the clocks`);
+      const pause = Math.max(0, now - savedAt);
+      const isOutage = pause > RESTART_SECONDS + interval;
+      const { file } = this;
+      this.log.info({ file, workloads: workloads.length, pause }, 'remembers what was before the restart');
+      return workloads.map(({ history, ...memory }) => ({
+        ...memory,
+        history: isOutage ? { ...history, dataGap: true } : history,
+      }));
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') this.#warn('HISTORY_UNREADABLE', error, 'starting without a past');
+      return [];
+    }
+  }
+
+  /**
+   * Replaces the file atomically. One write runs at a time: calls meanwhile share the next one.
+   */
+  write(memories: () => readonly Memory[], now: () => number): Promise<void> {
+    return (this.#waiting ??= this.#writing.then(() => {
+      this.#waiting = undefined;
+      return (this.#writing = this.#replace(
+        JSON.stringify({ version: VERSION, savedAt: now(), workloads: memories() }),
+      ));
+    }));
+  }
+
+  async #replace(text: string): Promise<void> {
+    const written = `${this.file}.tmp`;
+    try {
+      await writeFile(written, text, { flush: true });
+      await rename(written, this.file);
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing) this.#warn('HISTORY_UNWRITABLE', error, 'a restart will be a new start');
+      this.#failing = true;
+    }
+  }
+
+  #warn(code: string, error: unknown, consequence: string): void {
+    this.log.warn({ code, file: this.file, error: errorMessage(error) }, consequence);
+  }
+}
+
+function parse(text: string): z.infer<typeof fileSchema> {
+  const content: unknown = JSON.parse(text);
+  const { version } = z.object({ version: z.unknown() }).catch({ version: undefined }).parse(content);
+  if (version !== VERSION) throw unusable(`it is of version ${JSON.stringify(version)}, not ${VERSION}`);
+  const parsed = fileSchema.safeParse(content);
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
+  throw unusable(`${path.join('.')}: ${message}`);
+}
+
+function unusable(why: string): KernscaleError {
+  return new KernscaleError('HISTORY_UNREADABLE', why);
 }

@@ -1,18 +1,67 @@
-import type { Decision } from '../core/types.js';
+import type { ExplainedDecision } from '../core/decision.js';
+import { workloadKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import type { WorkloadEvent } from '../kubernetes/events.js';
-import type { Applied } from './apply.js';
 import type { Assignment } from './assignments.js';
-import type { DecisionRecord } from './records.js';
 
-/** A record but for what became of the decision. */
+/** Enough to look back over a busy night, small enough to keep in memory. */
+const MAX_CHANGES = 500;
+
+export type Outcome =
+  /** The replicas are as decided already. */
+  | 'unchanged'
+  | 'applied'
+  | 'dry_run'
+  /** Another replica of the scaler leads. */
+  | 'not_leader'
+  /** The workload was changed concurrently; the next round decides again. */
+  | 'conflict'
+  | 'failed';
+
+export interface Applied {
+  readonly outcome: Outcome;
+  /** Reason why it could not be applied. */
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** One decision, acted on or not, as `/api/v1/decisions` serves it. */
+export interface DecisionRecord extends Applied {
+  readonly group: string;
+  /** Name of the rule. */
+  readonly scale: string;
+  readonly apiVersion: string;
+  readonly namespace: string;
+  readonly workload: string;
+  readonly workloadKind: string;
+  /** Seconds since the epoch. */
+  readonly at: number;
+  readonly class: string;
+  readonly action: ExplainedDecision['action'];
+  readonly currentReplicas: number;
+  readonly replicas: number;
+  readonly minReplicas: number;
+  readonly maxReplicas: number;
+  readonly reason: string;
+  readonly dryRun: boolean;
+  /** True if replicas were changed. */
+  readonly applied: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly trace: ExplainedDecision['trace'];
+}
+
+/** A record without the outcome. */
 export type Recommended = Omit<DecisionRecord, 'applied' | keyof Applied>;
 
-/** The record that a decision leaves, with what became of it. */
-export function toRecord(assignment: Assignment, decision: Decision, applied: Applied): DecisionRecord {
+/** The record of a decision and its outcome. */
+export function toRecord(
+  assignment: Assignment,
+  decision: ExplainedDecision,
+  applied: Applied,
+): DecisionRecord {
   return { ...recommended(assignment, decision), applied: applied.outcome === 'applied', ...applied };
 }
 
-export function recommended({ group, rule }: Assignment, decision: Decision): Recommended {
+export function recommended({ group, rule }: Assignment, decision: ExplainedDecision): Recommended {
   const { apiVersion, namespace, name, kind } = rule.scaleTargetRef;
   const { replicas, class: workloadClass, action, reason, trace } = decision;
   return {
@@ -38,8 +87,8 @@ export function recommended({ group, rule }: Assignment, decision: Decision): Re
 }
 
 /**
- * The Kubernetes Event that a record calls for: that replicas changed or could not be changed, or that something
- * else began to hold the workload. Undefined when there is nothing new to tell.
+ * The Kubernetes Event of a record: replicas changed or could not be changed, or another class began to hold the
+ * workload. Undefined without news.
  */
 export function toEvent(
   record: DecisionRecord,
@@ -57,4 +106,60 @@ export function toEvent(
   }
   const heldAnew = record.action !== 'scale' && previous !== undefined && record.class !== previous.class;
   return heldAnew ? { type: 'Normal', reason: 'Held', message: record.reason } : undefined;
+}
+
+/** The last record of every workload, and the recent ones that differ from the one before. */
+export class DecisionRecords {
+  readonly #last = new Map<WorkloadKey, DecisionRecord>();
+  readonly #changes: DecisionRecord[] = [];
+
+  /** Stores a record and returns the one that it replaces. */
+  put(record: DecisionRecord): DecisionRecord | undefined {
+    const key = keyOf(record);
+    const previous = this.#last.get(key);
+    this.#last.set(key, record);
+    if (isChange(record, previous)) {
+      this.#changes.unshift(record);
+      this.#changes.length = Math.min(this.#changes.length, MAX_CHANGES);
+    }
+    return previous;
+  }
+
+  get(target: Omit<ScaleTargetRef, 'apiVersion'>): DecisionRecord | undefined {
+    return this.#last.get(workloadKey(target));
+  }
+
+  /** Ordered by namespace, then by workload. */
+  list(): DecisionRecord[] {
+    return [...this.#last.values()].sort(
+      (a, b) => a.namespace.localeCompare(b.namespace) || a.workload.localeCompare(b.workload),
+    );
+  }
+
+  /** Newest first. */
+  changes(): readonly DecisionRecord[] {
+    return this.#changes;
+  }
+
+  /** Removes and returns the last records of workloads that no rule scales any more. */
+  retain(assigned: (workload: WorkloadKey) => boolean): DecisionRecord[] {
+    const gone = [...this.#last].filter(([key]) => !assigned(key));
+    for (const [key] of gone) this.#last.delete(key);
+    return gone.map(([, record]) => record);
+  }
+}
+
+/** True if a record says something that the one before it did not. */
+export function isChange(record: DecisionRecord, previous: DecisionRecord | undefined): boolean {
+  if (record.outcome === 'applied') return true;
+  if (!previous) return record.outcome !== 'unchanged';
+  return (
+    record.class !== previous.class ||
+    record.outcome !== previous.outcome ||
+    record.replicas !== previous.replicas
+  );
+}
+
+function keyOf({ namespace, workloadKind, workload }: DecisionRecord): WorkloadKey {
+  return workloadKey({ namespace, kind: workloadKind, name: workload });
 }

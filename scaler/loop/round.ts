@@ -1,25 +1,23 @@
-import type { Decision, WorkloadKey } from '../core/types.js';
+import { getOrCompute } from '../../common/once.js';
+import { decideRound, explained } from '../core/decide-round.js';
+import type { ExplainedDecision } from '../core/decision.js';
+import type { WorkloadKey } from '../core/types.js';
 import type { ClusterView } from '../kubernetes/cluster.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
 import type { Topology } from '../kubernetes/topology.js';
 import type { RuleGroup } from '../rules/types.js';
-import { ask, type Query } from './ask.js';
-import type { Answers } from './answers.js';
 import type { Assignment } from './assignments.js';
-import { decideGroup } from './decide-group.js';
 import type { Histories } from './histories.js';
-import type { DecisionRecords } from './records.js';
+import type { DecisionRecords } from './record.js';
 import { isGone, readReplicas, type Replicas } from './replicas.js';
-import { tabulate, type SignalTable, type SignalTables } from './signal-table.js';
-
-/** No signal of a rule file can end like this. */
-const BY_POD = ' by pod';
+import { roundInput } from './round-input.js';
+import { querySignals, tabulate, type Query, type QueryResults } from './signals.js';
 
 export interface RoundSources {
   readonly query: Query;
   readonly cluster: Pick<ClusterView, 'workloads' | 'synced'> & {
     topology(): Pick<Topology, 'resolve'>;
-    /** Absent where nothing is known about pods: in tests of rules. */
+    /** Absent where pods are not known: in rule tests. */
     pods?: ClusterView['pods'];
   };
   readonly scales: Pick<ScaleClient, 'get'>;
@@ -31,94 +29,74 @@ export interface RoundSources {
   readonly queryOffset: number;
 }
 
-/** A decision that is still to be acted on. */
+/** A decision that is not applied yet. */
 export interface Decided {
   readonly assignment: Assignment;
-  /** Of the workload's object. */
+  /** UID of the workload's object. */
   readonly uid: string;
-  readonly decision: Decision;
+  readonly decision: ExplainedDecision;
 }
 
 export interface RoundResult {
   readonly decisions: readonly Decided[];
-  /** One sentence for each thing that keeps the group from seeing all it should. */
+  /** One sentence for each problem that hides data from the group. */
   readonly problems: readonly string[];
   /** Workloads of the group that do not exist. */
   readonly gone: ReadonlySet<WorkloadKey>;
 }
 
-/** One round of a group: asks for everything once, then decides on each of its workloads; changes nothing. */
+/** Runs one round of a group: queries everything once, then decides on each of its workloads; changes nothing. */
 export async function runRound(
   group: RuleGroup,
   assignments: ReadonlyMap<WorkloadKey, Assignment>,
   sources: RoundSources,
 ): Promise<RoundResult> {
+  const { query, cluster, scales, histories, records, clock, queryOffset } = sources;
   const own = [...assignments.values()].filter((assignment) => assignment.group === group);
-  const [answers, replicas] = await Promise.all([
-    ask(sources.query, expressionsOf(group, sources), sources.clock() - sources.queryOffset),
+  const queried = { signals: group.signals, podSignals: cluster.pods ? group.podSignals : {} };
+  const [results, replicas] = await Promise.all([
+    querySignals(query, queried, clock() - queryOffset),
     readReplicas(
-      sources.cluster,
-      sources.scales,
+      cluster,
+      scales,
       own.map(({ rule }) => rule.scaleTargetRef),
     ),
   ]);
-  const { cluster, histories, records } = sources;
   const topology = cluster.synced ? cluster.topology() : undefined;
   const pods = cluster.synced ? cluster.pods?.() : undefined;
-  const { tables, podTables } = split(tabulate(answers));
   const lastKnown = new Map(records.list().map((record) => [record.trace.workload, record.currentReplicas]));
-  const decisions = decideGroup(own, {
-    assignments,
-    tables,
-    surroundings: {
-      resolve: topology && ((peer) => topology.resolve(peer)),
-      replicas: (key) => replicas.known.get(key)?.replicas ?? lastKnown.get(key),
-      pods: pods && { of: (key) => pods.get(key) ?? [], signals: podTables },
-    },
-    histories,
-    known: (key) => replicas.known.has(key),
-    now: sources.clock(),
-  }).map(({ assignment, decision }) => ({
-    assignment,
-    decision,
-    uid: replicas.known.get(assignment.key)!.uid,
-  }));
-  const gone = [...replicas.unknown].filter(([, error]) => isGone(error)).map(([key]) => key);
-  return { decisions, problems: problemsOf(answers, replicas), gone: new Set(gone) };
-}
-
-/** All that a group asks for, by the names under which what is not answered is reported. */
-function expressionsOf(
-  { signals, podSignals }: RuleGroup,
-  { cluster }: RoundSources,
-): Record<string, string> {
-  const byPod = cluster.pods ? Object.entries(podSignals) : [];
-  return Object.fromEntries([
-    ...Object.entries(signals).map(([signal, { expr }]) => [signal, expr]),
-    ...byPod.map(([signal, { expr }]) => [`${signal}${BY_POD}`, expr]),
-  ]) as Record<string, string>;
-}
-
-function split(all: SignalTables): { readonly tables: SignalTables; readonly podTables: SignalTables } {
-  const isByPod = ([name]: readonly [string, SignalTable]): boolean => name.endsWith(BY_POD);
-  const byPod = [...all].filter(isByPod);
-  return {
-    tables: new Map([...all].filter((entry) => !isByPod(entry))),
-    podTables: new Map(byPod.map(([name, table]) => [name.slice(0, -BY_POD.length), table])),
+  const observations = {
+    signals: tabulate(results.signals, results.evaluatedAt),
+    podSignals: tabulate(results.podSignals, results.evaluatedAt),
+    resolve: topology && ((peer: string) => topology.resolve(peer)),
+    replicas: (key: WorkloadKey) => replicas.known.get(key)?.replicas ?? lastKnown.get(key),
+    pods: pods && ((key: WorkloadKey) => pods.get(key) ?? []),
   };
+  const targets = own.map(({ key }) => key).filter((key) => replicas.known.has(key));
+  const decided = decideRound(roundInput(observations, assignments, histories, targets), clock());
+  const decisions = [...decided].map(([key, decision]) => {
+    const assignment = assignments.get(key)!;
+    const { uid } = replicas.known.get(key)!;
+    return { assignment, uid, decision: explained(assignment.rule, decision) };
+  });
+  const gone = [...replicas.unknown].filter(([, error]) => isGone(error)).map(([key]) => key);
+  return { decisions, problems: problemsOf(results, replicas), gone: new Set(gone) };
 }
 
-function problemsOf({ signals }: Answers, { unknown }: Replicas): string[] {
-  const failures = new Map<string, string[]>();
-  for (const [signal, { result, freshness }] of signals) {
-    for (const answer of [result, ...freshness]) {
-      if (answer.ok) continue;
-      const failed = failures.get(answer.message) ?? [];
-      if (!failed.includes(signal)) failures.set(answer.message, [...failed, signal]);
+/** One sentence for each cause of failed queries, and for each target whose replicas are not known. */
+function problemsOf({ signals, podSignals }: QueryResults, { unknown }: Replicas): string[] {
+  const named = [
+    ...signals,
+    ...[...podSignals].map(([signal, found]) => [`${signal} by pod`, found] as const),
+  ];
+  const failures = new Map<string, Set<string>>();
+  for (const [name, { result, freshness }] of named) {
+    for (const one of [result, ...freshness]) {
+      if (!one.ok) getOrCompute(failures, one.message, () => new Set<string>()).add(name);
     }
   }
   return [
-    ...[...failures].map(([message, failed]) => `no value for ${failed.join(', ')}: ${message}`),
+    ...[...failures].map(([message, failed]) => `no value for ${[...failed].join(', ')}: ${message}`),
     ...[...unknown.values()].map(({ message }) => message),
   ];
 }

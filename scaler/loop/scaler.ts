@@ -4,14 +4,12 @@ import type { Logger } from '../../common/log.js';
 import type { EventWriter } from '../kubernetes/events.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
 import type { RuleGroup } from '../rules/types.js';
-import { act } from './act.js';
+import { applyAndRecord } from './apply.js';
 import type { AuditLog } from './audit-log.js';
 import { assign } from './assignments.js';
 import type { ScalerMetrics } from './metrics.js';
-import { toEvent } from './record.js';
-import { isChange, type DecisionRecord } from './records.js';
+import { isChange, toEvent, type DecisionRecord } from './record.js';
 import { runRound, type Decided, type RoundSources } from './round.js';
-import { Ticker } from './ticker.js';
 
 /** Scale requests to the API server at once. */
 const MAX_CONCURRENT_SCALES = 8;
@@ -20,10 +18,10 @@ export interface ScalerOptions extends RoundSources {
   readonly scales: Pick<ScaleClient, 'get' | 'set'>;
   readonly events: Pick<EventWriter, 'write'>;
   readonly metrics: ScalerMetrics;
-  /** Whether this process may change replicas; one that may not decides all the same, to be ready. */
+  /** True if this process may change replicas; one that may not still decides, to be ready. */
   readonly leads: () => boolean;
   readonly audit?: Pick<AuditLog, 'write'>;
-  /** Keeps the histories for the time after a restart; called at the end of every round. */
+  /** Persists the histories; called at the end of every round. */
   readonly keep?: () => Promise<void>;
   readonly log: Logger;
 }
@@ -35,7 +33,7 @@ interface RunningGroup {
   problems: readonly string[];
 }
 
-/** Runs every group at its own interval: looks, decides, scales, and keeps the record. */
+/** Runs every group at its own interval: observes, decides, scales and records. */
 export class Scaler {
   readonly #limit = pLimit(MAX_CONCURRENT_SCALES);
   readonly #running = new Map<string, RunningGroup>();
@@ -43,7 +41,7 @@ export class Scaler {
 
   constructor(private readonly options: ScalerOptions) {}
 
-  /** Goes on with these groups from the next round of each; what is remembered about workloads stays. */
+  /** Replaces the groups from their next rounds on; the state of workloads stays. */
   use(groups: readonly RuleGroup[]): void {
     this.#groups = groups;
     for (const [key, { ticker }] of this.#running) {
@@ -58,14 +56,14 @@ export class Scaler {
     }
   }
 
-  /** One sentence for each thing that keeps a group from seeing all it should. */
+  /** One sentence for each problem that hides data from a group. */
   problems(): string[] {
     return [...this.#running.values()].flatMap(({ name, problems }) =>
       problems.map((problem) => `Group "${name}": ${problem}.`),
     );
   }
 
-  /** Resolves when the rounds under way have ended. */
+  /** Resolves once the running rounds have ended. */
   async stop(): Promise<void> {
     await Promise.all([...this.#running.values()].map(({ ticker }) => ticker.stop()));
   }
@@ -105,7 +103,7 @@ export class Scaler {
 
   async #act({ assignment, uid, decision }: Decided): Promise<void> {
     const { metrics, leads, audit } = this.options;
-    const { record, previous } = await act(assignment, decision, this.options, leads());
+    const { record, previous } = await applyAndRecord(assignment, decision, this.options, leads());
     metrics.decided(record);
     audit?.write(record, previous);
     if (isChange(record, previous)) this.#log(record);
@@ -136,7 +134,7 @@ export class Scaler {
   #forget(keep: (workload: string) => boolean): void {
     const { cluster, records, histories, metrics } = this.options;
     for (const record of records.retain(keep)) metrics.forget(record);
-    // Before, nobody can tell which workloads the rules of a fleet assignment.
+    // Until then the workloads that fleet rules match are not known.
     if (cluster.synced) histories.retain(keep);
   }
 
@@ -157,4 +155,43 @@ export class Scaler {
 /** Group names are unique in a file only, as in Prometheus. */
 function keyOf({ file, name }: RuleGroup): string {
   return `${file}/${name}`;
+}
+
+/**
+ * Runs a round at once and then at every interval. Rounds never overlap: while one is running, the next ones are
+ * skipped and reported.
+ */
+export class Ticker {
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(
+    private readonly round: () => Promise<void>,
+    private readonly missed: () => void,
+  ) {}
+
+  /** Starts, or continues with another interval. @param interval seconds */
+  start(interval: number): void {
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => {
+      this.#tick();
+    }, interval * 1000);
+    if (!this.#running) this.#tick();
+  }
+
+  /** Starts no further round; resolves once the running one has ended. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  #tick(): void {
+    if (this.#running) {
+      this.missed();
+      return;
+    }
+    this.#running = this.round().finally(() => {
+      this.#running = undefined;
+    });
+  }
 }

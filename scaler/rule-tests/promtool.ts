@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { parseDuration } from '../../common/duration.js';
 import { errorCode, KernscaleError } from '../../common/errors.js';
-import type { Query } from '../loop/ask.js';
+import type { Query } from '../loop/signals.js';
 import { failed, type QueryResult, type VectorSample } from '../promql/response.js';
 import type { InputSeries } from './schema.js';
 

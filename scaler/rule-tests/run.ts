@@ -1,10 +1,10 @@
 import { parseDuration } from '../../common/duration.js';
-import type { Query } from '../loop/ask.js';
-import { act } from '../loop/act.js';
+import type { Query } from '../loop/signals.js';
+import { applyAndRecord } from '../loop/apply.js';
 import { assign } from '../loop/assignments.js';
 import { freshnessQueries } from '../loop/freshness.js';
 import { Histories } from '../loop/histories.js';
-import { DecisionRecords, type DecisionRecord } from '../loop/records.js';
+import { DecisionRecords, type DecisionRecord } from '../loop/record.js';
 import { runRound } from '../loop/round.js';
 import type { RuleGroup } from '../rules/types.js';
 import { TestCluster } from './cluster.js';
@@ -69,7 +69,9 @@ async function decideAll(
     const sources = { query, cluster, scales, ...memory, clock: () => at, queryOffset: 0 };
     const { decisions } = await runRound(group, assign(groups, cluster.workloads()), sources);
     for (const decided of decisions) {
-      made.push((await act(decided.assignment, decided.decision, { scales, ...memory }, true)).record);
+      made.push(
+        (await applyAndRecord(decided.assignment, decided.decision, { scales, ...memory }, true)).record,
+      );
     }
   }
   return made;

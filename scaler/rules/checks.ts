@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { parseDuration } from '../../common/duration.js';
 import { parseQuantity } from '../../common/quantity.js';
-import { LONGEST_INTERVAL } from '../core/decide.js';
+import { LONGEST_INTERVAL } from '../core/history.js';
 import { checkPromql } from '../promql/check.js';
 import { builtInSignals } from '../promql/signals.js';
 import type { Path } from '../yaml/document.js';

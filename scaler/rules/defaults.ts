@@ -1,7 +1,7 @@
 import { parseDuration } from '../../common/duration.js';
 import { parseQuantity } from '../../common/quantity.js';
-import { DEFAULT_TOLERANCE } from '../core/tolerance.js';
-import { DEFAULT_DOWN_WINDOW } from '../core/stabilise.js';
+import { DEFAULT_TOLERANCE } from '../core/replica-calculator.js';
+import { DEFAULT_DOWN_WINDOW } from '../core/stabilize.js';
 import type {
   Behavior,
   DecideStep,

@@ -1,9 +1,11 @@
 import { parseDuration } from '../../common/duration.js';
-import type { Decision, WorkloadKey } from '../core/types.js';
+import { decideRound, explained } from '../core/decide-round.js';
+import type { ExplainedDecision } from '../core/decision.js';
+import type { WorkloadKey } from '../core/types.js';
 import type { Assignment } from '../loop/assignments.js';
-import { decideGroup } from '../loop/decide-group.js';
 import { Histories } from '../loop/histories.js';
-import type { SignalTable } from '../loop/signal-table.js';
+import { roundInput } from '../loop/round-input.js';
+import type { SignalTable } from '../loop/signals.js';
 import { serve, type PodModel, type Step, type Work } from './fluid.js';
 
 /** Seconds per step of the model. */
@@ -68,28 +70,27 @@ export interface Round {
   readonly ready: number;
   /** Step of the model that ends with the round. */
   readonly step: Step;
-  readonly decision: Decision;
+  readonly decision: ExplainedDecision;
 }
 
 /** Runs a rule against the model of a workload, round by round, with the code of the live loop. */
 export function simulate(scenario: Scenario): Round[] {
   const { assignment, length, load } = scenario;
+  const { key, rule } = assignment;
   const fleet = new Fleet(scenario);
   const histories = new Histories();
   const rounds: Round[] = [];
   for (let at = 0; at <= length; at += TICK) {
     const step = fleet.tick(at);
     if (at % assignment.group.interval >= TICK) continue;
-    const [decided] = decideGroup([assignment], {
-      assignments: new Map([[assignment.key, assignment]]),
-      tables: fleet.tables(at),
-      surroundings: { resolve: () => undefined, replicas: () => fleet.replicas },
-      histories,
-      known: () => true,
-      now: at,
-    });
-    const { decision } = decided!;
-    histories.set(assignment.key, assignment.rule, decision.history);
+    const observations = {
+      signals: fleet.tables(at),
+      resolve: () => undefined,
+      replicas: () => fleet.replicas,
+    };
+    const input = roundInput(observations, new Map([[key, assignment]]), histories, [key]);
+    const decision = explained(rule, decideRound(input, at).get(key)!);
+    histories.set(key, rule, decision.history);
     rounds.push({ at, load: valueAt(load, at), ready: fleet.ready(at), step, decision });
     fleet.scaleTo(decision.replicas, at);
   }

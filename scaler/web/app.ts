@@ -8,7 +8,7 @@ import { reportErrors } from '../../common/http.js';
 import type { Logger } from '../../common/log.js';
 import { packageRoot } from '../../common/main.js';
 import type { Assignment } from '../loop/assignments.js';
-import type { DecisionRecord, DecisionRecords } from '../loop/records.js';
+import type { DecisionRecord, DecisionRecords } from '../loop/record.js';
 import type { RuleManager } from '../rules/rule-manager.js';
 
 const FOLDER = path.join('scaler', 'web', 'static');

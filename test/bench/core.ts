@@ -5,10 +5,9 @@
  * that it can. Time is CPU time, so that a busy machine does not spoil the figures; the first rounds warm up.
  */
 import { runMain } from '../../common/main.js';
-import { decide } from '../../scaler/core/decide.js';
-import { EMPTY_HISTORY, type Neighbour, type WorkloadKey } from '../../scaler/core/types.js';
-import { surveyWaiters } from '../../scaler/core/waiters.js';
-import { at, edgeTo, neighbour, NOW, ruleFor, samplesOf } from '../unit/scaler/core/fixtures.js';
+import { assessAll, decideRound, explained, walkAll } from '../../scaler/core/decide-round.js';
+import type { RoundInput } from '../../scaler/core/types.js';
+import { edgeTo, NOW, waiter } from '../unit/scaler/core/fixtures.js';
 import { benchFlags } from './flags.js';
 
 const WORKLOADS = 1000;
@@ -16,25 +15,19 @@ const EDGES = 10;
 const ROUNDS = 9;
 const WARM_UP = 5;
 
-function allWaiting(): Map<WorkloadKey, Neighbour> {
-  const around = new Map<WorkloadKey, Neighbour>();
-  for (let index = 0; index < WORKLOADS; index++) {
+function allWaiting(): RoundInput {
+  const workloads = Array.from({ length: WORKLOADS }, (_, index) => {
     const edges = Array.from({ length: EDGES }, (_, edge) =>
       edgeTo(`w${(index * 7 + (edge + 1) * 131) % WORKLOADS}`, 1 + edge / 100),
     );
-    const [key, found] = neighbour(`w${index}`, samplesOf({ edges }, { wait: at(0.9), cpu: at(0.2) }));
-    const history = { ...EMPTY_HISTORY, steps: { '2:dependency': { since: NOW - 60 } } };
-    around.set(key, { ...found, history });
-  }
-  return around;
+    return waiter(`w${index}`, ...edges);
+  });
+  return { workloads: new Map(workloads), targets: workloads.map(([key]) => key) };
 }
 
-function decideAll(around: ReadonlyMap<WorkloadKey, Neighbour>): void {
-  const { walks, waitedOnBy } = surveyWaiters(around, NOW);
-  for (const [key, { rule = ruleFor('none'), samples, history }] of around) {
-    const walk = walks.get(key);
-    const known = { neighbourhood: around, ...(walk && { walk }), waitedOnBy: waitedOnBy.get(key) ?? [] };
-    decide(rule, { ...samples, ...known }, history, NOW);
+function decideAll(input: RoundInput): void {
+  for (const [key, decision] of decideRound(input, NOW)) {
+    explained(input.workloads.get(key)!.rule!, decision);
   }
 }
 
@@ -52,16 +45,16 @@ function cost(work: () => void): number {
 function main(argv: readonly string[]): Promise<number> {
   const options = benchFlags('core', 'Measures what a round of decisions costs, in CPU time.', argv);
   if (!options) return Promise.resolve(0);
-  const around = allWaiting();
+  const input = allWaiting();
   const rows = [
     {
       what: `find the waiters among ${WORKLOADS} workloads`,
-      ms: cost(() => void surveyWaiters(around, NOW)),
+      ms: cost(() => void walkAll(input.workloads, assessAll(input.workloads, NOW), NOW)),
     },
     {
       what: `a round of ${WORKLOADS} decisions`,
       ms: cost(() => {
-        decideAll(around);
+        decideAll(input);
       }),
     },
   ].map(({ what, ms }) => ({ what, ms: Math.round(ms) }));

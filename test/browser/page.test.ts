@@ -4,9 +4,9 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 import { Registry } from 'prom-client';
 import { listen, type Listening } from '../../common/http.js';
 import { createLogger } from '../../common/log.js';
-import { decide } from '../../scaler/core/decide.js';
+import { decide } from '../../scaler/core/decide-round.js';
 import { EMPTY_HISTORY } from '../../scaler/core/types.js';
-import { DecisionRecords, type DecisionRecord } from '../../scaler/loop/records.js';
+import { DecisionRecords, type DecisionRecord } from '../../scaler/loop/record.js';
 import { createApp } from '../../scaler/web/app.js';
 import { at, ruleFor, samplesOf } from '../unit/scaler/core/fixtures.js';
 

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Registry } from 'prom-client';
-import { ScalerMetrics } from '../../scaler/loop/metrics.js';
-import { registerState, type StateSources } from '../../scaler/loop/state-metrics.js';
+import { ScalerMetrics, registerState, type StateSources } from '../../scaler/loop/metrics.js';
 import { fromRoot } from '../../sandbox/paths.js';
 import { observedSelfMetrics } from '../unit/exporter/fixtures.js';
 

@@ -1,5 +1,6 @@
-import { begin, normalise, outOfRange, recordScaling, type Scaling } from '../../scaler/core/behavior.js';
-import { decide } from '../../scaler/core/decide.js';
+import { normalize, outOfRange, type Scaling } from '../../scaler/core/behavior.js';
+import { decide } from '../../scaler/core/decide-round.js';
+import { begin, recordScaling } from '../../scaler/core/history.js';
 import { EMPTY_HISTORY, type History, type Rule } from '../../scaler/core/types.js';
 import { fillBehavior } from '../../scaler/rules/defaults.js';
 import type { RawBehavior } from '../../scaler/rules/schema.js';
@@ -38,13 +39,13 @@ export interface BehaviorRow extends Spec {
 /**
  * Replays a trace of HPA syncs; the first difference, or undefined when there is none.
  *
- * Every row goes through the normalisation alone. A row of one metric that never fails goes through the whole of
+ * Every row goes through the normalization alone. A row of one metric that never fails goes through the whole of
  * `decide` as well: a rule has one target, and after a failure `decide` is more careful than HPA on purpose.
  */
 export function replayBehavior(row: BehaviorRow): string | undefined {
   const complete =
     row.metricTargetsMilli.length === 1 && row.steps.every(({ usageMilli }) => usageMilli[0] !== null);
-  return replayNormalisation(row) ?? (complete ? replayDecisions(row) : undefined);
+  return replayNormalization(row) ?? (complete ? replayDecisions(row) : undefined);
 }
 
 function replayDecisions(row: BehaviorRow): string | undefined {
@@ -55,7 +56,7 @@ function replayDecisions(row: BehaviorRow): string | undefined {
     if (spec) rule = ruleOf(spec, averageValue);
     const usage = { value: usageMilli[0]! / 1000, timestamp: t };
     const samples = { replicas: currentReplicas, signals: { usage }, edges: [] };
-    const decision = decide(rule, { ...samples, neighbourhood: new Map(), waitedOnBy: [] }, history, t);
+    const decision = decide(rule, samples, history, t);
     if (decision.replicas !== expect.desiredReplicas) {
       return `t=${t}: decided ${decision.replicas}, HPA ${expect.desiredReplicas} (${decision.reason})`;
     }
@@ -79,7 +80,7 @@ function ruleOf(spec: Spec, averageValue: number): Rule {
   };
 }
 
-function replayNormalisation(row: BehaviorRow): string | undefined {
+function replayNormalization(row: BehaviorRow): string | undefined {
   let scaling = scalingOf(row);
   let history = EMPTY_HISTORY;
   for (const step of row.steps) {
@@ -107,12 +108,12 @@ function sync(scaling: Scaling, { t, currentReplicas, rawDesired, expect }: Step
   }
   if (!expect.metricsEvaluated || rawDesired === null)
     return { got: { desiredReplicas: currentReplicas }, history };
-  const result = normalise(scaling, currentReplicas, rawDesired, history, t);
+  const result = normalize(scaling, currentReplicas, rawDesired, history, t);
   const got = {
     desiredReplicas: result.replicas,
-    stabilized: result.stabilised,
-    stabilizeReason: result.stabiliseReason,
-    limited: result.replicas !== result.stabilised,
+    stabilized: result.stabilized,
+    stabilizeReason: result.stabilizeReason,
+    limited: result.replicas !== result.stabilized,
     limitReason: result.limitReason,
   };
   return {

@@ -1,10 +1,14 @@
+import { calculatePodRequests, groupPods } from '../../scaler/core/group-pods.js';
 import { toInt32, toInt64 } from '../../scaler/core/int.js';
-import { classifyPods } from '../../scaler/core/pod-classes.js';
-import { requestsByPod } from '../../scaler/core/pod-requests.js';
-import { countedUsage, replicasByPods, type PodTarget } from '../../scaler/core/pod-arithmetic.js';
-import { saturate } from '../../scaler/core/size.js';
-import { sizeByAverage, sizeByValue } from '../../scaler/core/total-arithmetic.js';
-import type { Tolerance } from '../../scaler/core/tolerance.js';
+import {
+  getExternalMetricReplicas,
+  getExternalPerPodMetricReplicas,
+  getResourceReplicas,
+  removeMetricsForPods,
+  saturate,
+  type PodTarget,
+  type Tolerance,
+} from '../../scaler/core/replica-calculator.js';
 import type { Pod } from '../../scaler/core/types.js';
 
 type Integer = number | string;
@@ -98,7 +102,7 @@ function sizeAverage(row: ReplicasRow, tolerance: Tolerance): Answer {
   const counted = external && runsNegative(series) ? INT64_MAX : sum;
   const { statusReplicas = 0 } = row;
   const target = BigInt(row.target.averageValueMilli ?? 0);
-  const { replicas } = sizeByAverage(counted, target, tolerance, statusReplicas);
+  const { replicas } = getExternalPerPodMetricReplicas(counted, target, tolerance, statusReplicas);
   return {
     desiredReplicas: external ? saturate(replicas) : toInt32(replicas),
     averageMilli:
@@ -114,7 +118,7 @@ function sizeValue(row: ReplicasRow, tolerance: Tolerance): Answer {
   const ready = pods.filter(({ phase, ready }) => phase === 'Running' && ready === 'True').length;
   const target = BigInt(row.target.valueMilli ?? 0);
   const counted = pods.length === 0 ? undefined : ready;
-  const sizing = sizeByValue(sum, target, tolerance, currentReplicas, counted);
+  const sizing = getExternalMetricReplicas(sum, target, tolerance, currentReplicas, counted);
   if (!sizing) return { error: 'noPods' };
   return { desiredReplicas: saturate(sizing.replicas), totalMilli: String(sum) };
 }
@@ -140,19 +144,19 @@ function sizePods(row: ReplicasRow, tolerance: Tolerance): Answer {
         { timestamp: -metricAgeS, window: metricWindowS },
       ]),
   );
-  const classes = classifyPods(pods, samples, {
+  const groups = groupPods(pods, samples, {
     now: 0,
     isCpu: row.resource === 'cpu' && row.kind !== 'podsMetric',
     ...(row.cpuInitializationPeriodS !== undefined && { initializationPeriod: row.cpuInitializationPeriodS }),
     ...(row.initialReadinessDelayS !== undefined && { initialReadinessDelay: row.initialReadinessDelayS }),
   });
-  const counted = countedUsage(usage, classes);
+  const counted = removeMetricsForPods(usage, groups);
   if (counted.size === 0) return { error: 'noMetricsForTargetedPods' };
   const requests =
-    row.kind === 'utilization' ? requestsByPod(pods, row.container) : new Map<string, bigint>();
+    row.kind === 'utilization' ? calculatePodRequests(pods, row.container) : new Map<string, bigint>();
   if ('fault' in requests) return { error: requests.fault };
   const loads = { usage: counted, requests };
-  const sizing = replicasByPods(targetOf(row), tolerance, row.currentReplicas, classes, loads);
+  const sizing = getResourceReplicas(targetOf(row), tolerance, row.currentReplicas, groups, loads);
   if (!sizing) return { error: 'zeroTotalRequest' };
   const { replicas, utilization, averageMilli } = sizing;
   return {

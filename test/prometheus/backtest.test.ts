@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import type { Summary } from '../../scaler/backtest/timeline.js';
-import { act } from '../../scaler/loop/act.js';
-import type { Query } from '../../scaler/loop/ask.js';
+import { applyAndRecord } from '../../scaler/loop/apply.js';
+import type { Query } from '../../scaler/loop/signals.js';
 import { assign } from '../../scaler/loop/assignments.js';
 import { Histories } from '../../scaler/loop/histories.js';
-import { DecisionRecords } from '../../scaler/loop/records.js';
+import { DecisionRecords } from '../../scaler/loop/record.js';
 import { runRound } from '../../scaler/loop/round.js';
 import { PrometheusClient } from '../../scaler/promql/client.js';
 import { TestCluster } from '../../scaler/rule-tests/cluster.js';
@@ -186,7 +186,7 @@ describe('kernscale backtest', function () {
       const sources = { query, cluster, scales, ...memory, clock: () => at, queryOffset: 0 };
       const { decisions } = await runRound(group, assign(groups, cluster.workloads()), sources);
       for (const { assignment: made, decision } of decisions) {
-        await act(made, decision, { scales, ...memory }, true);
+        await applyAndRecord(made, decision, { scales, ...memory }, true);
         const replayed = workloads.find(({ workload: key }) => key === made.key)!;
         expect([decision.replicas, decision.class], `${made.key} at ${at - START} s`).to.deep.equal([
           replayed.proposed[round],

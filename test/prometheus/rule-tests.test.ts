@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { DecisionRecord } from '../../scaler/loop/records.js';
+import type { DecisionRecord } from '../../scaler/loop/record.js';
 import { kernscale, type Ended } from '../unit/scaler/kernscale-command.js';
 
 const RULES = `groups:

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { DecisionRecord } from '../../scaler/loop/records.js';
+import type { DecisionRecord } from '../../scaler/loop/record.js';
 import { fromRoot } from '../../sandbox/paths.js';
 import { eventually } from '../unit/loopback-api.js';
 import { start, untilReady, type Program, type Running } from '../../sandbox/loop/process.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { DecisionRecord } from '../../scaler/loop/records.js';
+import type { DecisionRecord } from '../../scaler/loop/record.js';
 import type { RunningScaler } from './running-scaler.js';
 import { ScalerHarness, shop } from './scaler-harness.js';
 

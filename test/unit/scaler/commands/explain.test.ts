@@ -2,13 +2,10 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { listen, type Listening } from '../../../../common/http.js';
-import { decide } from '../../../../scaler/core/decide.js';
-import type { Rule, Samples } from '../../../../scaler/core/types.js';
-import { EMPTY_HISTORY } from '../../../../scaler/core/types.js';
-import { toRecord } from '../../../../scaler/loop/record.js';
-import { DecisionRecords } from '../../../../scaler/loop/records.js';
+import { type Rule, type Samples, EMPTY_HISTORY } from '../../../../scaler/core/types.js';
+import { toRecord, DecisionRecords } from '../../../../scaler/loop/record.js';
 import { createApp } from '../../../../scaler/web/app.js';
-import { at, edgeTo, keyOf, neighbour, NOW, ruleFor, samplesOf } from '../core/fixtures.js';
+import { at, decideAmong, edgeTo, keyOf, NOW, ruleFor, samplesOf, workload } from '../core/fixtures.js';
 import { kernscale, type Ended } from '../kernscale-command.js';
 
 const CPU_BOUND = samplesOf({ replicas: 2 }, { cpu: at(4) });
@@ -19,8 +16,8 @@ const WAITING = samplesOf(
 
 function record(records: DecisionRecords, rule: Rule, samples: Samples): void {
   const group = { name: 'shop', file: 'rules.yaml', interval: 10, signals: {}, podSignals: {}, rules: [] };
-  const neighbourhood = new Map([neighbour('cart', CPU_BOUND), neighbour('web', WAITING)]);
-  const decision = decide(rule, { ...samples, neighbourhood }, EMPTY_HISTORY, NOW);
+  const others = [workload('cart', CPU_BOUND), workload('web', WAITING)];
+  const decision = decideAmong(others, rule, samples, EMPTY_HISTORY, NOW);
   const assignment = { key: keyOf(rule.scale), group, rule };
   records.put(toRecord(assignment, decision, { outcome: rule.dryRun ? 'dry_run' : 'unchanged' }));
 }

@@ -1,16 +1,16 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { decide } from '../../../../scaler/core/decide.js';
+import { decide } from '../../../../scaler/core/decide-round.js';
+import type { ExplainedDecision } from '../../../../scaler/core/decision.js';
 import {
   EMPTY_HISTORY,
-  type Decision,
   type History,
   type Reading,
   type Rule,
   type Samples,
 } from '../../../../scaler/core/types.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
-import { at, keyOf, NOW, ruleFor, samplesOf } from './fixtures.js';
+import { at, decideAmong, edgeTo, NOW, ruleFor, samplesOf, waiter } from './fixtures.js';
 
 const window = fc.constantFrom(0, 5, 15, 60, 300);
 const policies = fc.array(
@@ -76,7 +76,7 @@ function sampled(
 }
 
 interface Run {
-  readonly decisions: readonly Decision[];
+  readonly decisions: readonly ExplainedDecision[];
   readonly history: History;
   readonly replicas: number;
 }
@@ -141,10 +141,11 @@ describe('every decision', () => {
     fc.assert(
       fc.property(rules, rounds, signals, fc.boolean(), (rule, inputs, values, waited) => {
         const { history, replicas } = run(rule, inputs);
-        const samples = waited
-          ? { ...sampled(values, replicas, NOW), waitedOnBy: [keyOf('front')] }
-          : sampled(values, replicas, NOW, { pods: at(replicas - 1) });
-        expect(decide(rule, samples, history, NOW).replicas).to.be.at.least(replicas);
+        const others = waited ? [waiter('front', edgeTo('web', 0))] : [];
+        const samples = sampled(values, replicas, NOW, waited ? {} : { pods: at(replicas - 1) });
+        const decision = decideAmong(others, rule, samples, history, NOW);
+        expect(decision.trace.noScaleDown).to.have.lengthOf(1);
+        expect(decision.replicas).to.be.at.least(replicas);
       }),
     );
   });

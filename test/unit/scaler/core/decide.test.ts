@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { decide } from '../../../../scaler/core/decide.js';
+import { decide } from '../../../../scaler/core/decide-round.js';
 import {
   EMPTY_HISTORY,
   type History,
@@ -8,7 +8,7 @@ import {
   type Samples,
 } from '../../../../scaler/core/types.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
-import { at, edgeTo, keyOf, NOW, neighbour, ruleFor, samplesOf } from './fixtures.js';
+import { at, decideAmong, edgeTo, keyOf, NOW, ruleFor, samplesOf, waiter, workload } from './fixtures.js';
 
 const immediately = fillBehavior({ scaleDown: { stabilizationWindowSeconds: 0 } });
 
@@ -240,20 +240,18 @@ describe('decide', () => {
 
   it('does not scale down what somebody waits on', () => {
     const rule = ruleFor('db', { behavior: immediately });
-    const samples = samplesOf({ waitedOnBy: [keyOf('web')] }, { cpu: at(0.1) });
-    const decision = decide(rule, samples, EMPTY_HISTORY, NOW);
+    const samples = samplesOf({}, { cpu: at(0.1) });
+    const decision = decideAmong([waiter('web', edgeTo('db', 1))], rule, samples, EMPTY_HISTORY, NOW);
     expect(decision.replicas).to.equal(2);
     expect(decision.trace.noScaleDown).to.deep.equal(['shop/Deployment/web is held up and waits on it']);
   });
 
   it('holds a waiter and names the bottleneck', () => {
-    const neighbourhood = new Map([neighbour('db', samplesOf({}, { cpu: at(5) }))]);
-    const samples = samplesOf({ neighbourhood, edges: [edgeTo('db', 1.8)] }, { wait: at(0.9), cpu: at(0.1) });
-    const decision = decideFor(
-      20,
-      ruleFor('web', { behavior: immediately, maxReplicas: 2, minReplicas: 2 }),
-      samples,
-    );
+    const rule = ruleFor('web', { behavior: immediately, maxReplicas: 2, minReplicas: 2 });
+    const samples = samplesOf({ edges: [edgeTo('db', 1.8)] }, { wait: at(0.9), cpu: at(0.1) });
+    const { history } = decideFor(10, rule, samples);
+    const db = workload('db', samplesOf({}, { cpu: at(5) }));
+    const decision = decideAmong([db], rule, moved(samples, NOW + 20), history, NOW + 20);
     expect(decision).to.include({ replicas: 2, class: 'dependency', action: 'follow' });
     expect(decision.trace.walk?.bottleneck?.peer).to.equal(keyOf('db'));
     expect(decision.trace.wouldChange).to.match(

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { decide } from '../../../../scaler/core/decide.js';
+import { decide } from '../../../../scaler/core/decide-round.js';
 import { EMPTY_HISTORY } from '../../../../scaler/core/types.js';
 import { at, NOW, ruleFor, samplesOf } from './fixtures.js';
 

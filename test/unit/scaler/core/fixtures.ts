@@ -1,11 +1,14 @@
+import { decideRound, explained } from '../../../../scaler/core/decide-round.js';
+import type { ExplainedDecision } from '../../../../scaler/core/decision.js';
 import {
   EMPTY_HISTORY,
   workloadKey,
   type Edge,
-  type Neighbour,
+  type History,
   type Reading,
   type Rule,
   type Samples,
+  type WorkloadInput,
   type WorkloadKey,
 } from '../../../../scaler/core/types.js';
 import { fillBehavior, fillDecide } from '../../../../scaler/rules/defaults.js';
@@ -45,8 +48,6 @@ export function samplesOf(changes: Partial<Samples> = {}, signals: Record<string
   return {
     replicas: 2,
     edges: [],
-    neighbourhood: new Map(),
-    waitedOnBy: [],
     ...changes,
     signals: {
       cpu: at(1.4),
@@ -68,11 +69,30 @@ export function edgeTo(name: string, seconds: number): Edge {
   };
 }
 
-export function neighbour(
+export function workload(
   name: string,
   samples: Samples,
   rule: Rule | undefined = ruleFor(name),
-): [WorkloadKey, Neighbour] {
-  const { replicas, signals, edges } = samples;
-  return [keyOf(name), { rule, samples: { replicas, signals, edges }, history: EMPTY_HISTORY }];
+): [WorkloadKey, WorkloadInput] {
+  return [keyOf(name), { rule, samples, history: EMPTY_HISTORY }];
+}
+
+/** A workload that has waited on its peers for longer than its rule requires. */
+export function waiter(name: string, ...edges: Edge[]): [WorkloadKey, WorkloadInput] {
+  const samples = samplesOf({ edges }, { wait: at(0.9), cpu: at(0.2) });
+  const history = { ...EMPTY_HISTORY, steps: { '2:dependency': { since: NOW - 60 } } };
+  return [keyOf(name), { rule: ruleFor(name), samples, history }];
+}
+
+/** Decides on a workload in a round with others. */
+export function decideAmong(
+  others: Iterable<[WorkloadKey, WorkloadInput]>,
+  rule: Rule,
+  samples: Samples,
+  history: History,
+  now: number,
+): ExplainedDecision {
+  const key = keyOf(rule.scale);
+  const workloads = new Map([...others, [key, { rule, samples, history }]]);
+  return explained(rule, decideRound({ workloads, targets: [key] }, now).get(key)!);
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { decide } from '../../../../scaler/core/decide.js';
-import { classifyPods } from '../../../../scaler/core/pod-classes.js';
+import { decide } from '../../../../scaler/core/decide-round.js';
+import { groupPods } from '../../../../scaler/core/group-pods.js';
 import { EMPTY_HISTORY, type Pod, type Samples } from '../../../../scaler/core/types.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
 import { at, NOW, ruleFor, samplesOf } from './fixtures.js';
@@ -145,11 +145,11 @@ describe('a pod that is unready for want of CPU', () => {
 
   it('does not when it was never ready: starting up is no load', () => {
     const never = pod('a', { ready: 'False', startedAt: NOW - 60, readySince: NOW - 59 });
-    const classes = classifyPods([never], new Map([['a', { timestamp: NOW, window: 60 }]]), {
+    const groups = groupPods([never], new Map([['a', { timestamp: NOW, window: 60 }]]), {
       now: NOW,
       isCpu: true,
       starved: new Set(['a']),
     });
-    expect(classes.unready).to.deep.equal(['a']);
+    expect(groups.unreadyPods).to.deep.equal(['a']);
   });
 });

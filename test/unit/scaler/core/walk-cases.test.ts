@@ -1,15 +1,14 @@
 import { expect } from 'chai';
-import { decide } from '../../../../scaler/core/decide.js';
+import { decideRound, explained } from '../../../../scaler/core/decide-round.js';
+import type { ExplainedDecision } from '../../../../scaler/core/decision.js';
 import {
   EMPTY_HISTORY,
-  type Decision,
   type Edge,
   type History,
-  type Neighbour,
   type Reading,
+  type WorkloadInput,
   type WorkloadKey,
 } from '../../../../scaler/core/types.js';
-import { surveyWaiters } from '../../../../scaler/core/waiters.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
 import { at, edgeTo, keyOf, NOW, ruleFor, samplesOf } from './fixtures.js';
 
@@ -35,19 +34,17 @@ interface Member {
 type Fleet = Readonly<Record<string, Member>>;
 
 /** One round over a fleet of two-pod workloads, as the live loop takes it. */
-function decideFleet(fleet: Fleet): ReadonlyMap<string, Decision> {
-  const around = new Map<WorkloadKey, Neighbour>();
+function decideFleet(fleet: Fleet): ReadonlyMap<string, ExplainedDecision> {
+  const workloads = new Map<WorkloadKey, WorkloadInput>();
   for (const [name, { signals = {}, edges = [], unmanaged }] of Object.entries(fleet)) {
     const rule = unmanaged ? {} : { rule: ruleFor(name, RULE) };
-    around.set(keyOf(name), { ...rule, samples: samplesOf({ edges }, signals), history: HELD });
+    workloads.set(keyOf(name), { ...rule, samples: samplesOf({ edges }, signals), history: HELD });
   }
-  const { walks, waitedOnBy } = surveyWaiters(around, NOW);
-  const decisions = new Map<string, Decision>();
-  for (const [key, { rule, samples, history }] of around) {
-    if (!rule) continue;
-    const walk = walks.get(key);
-    const known = { neighbourhood: around, ...(walk && { walk }), waitedOnBy: waitedOnBy.get(key) ?? [] };
-    decisions.set(rule.scale, decide(rule, { ...samples, ...known }, history, NOW));
+  const targets = [...workloads].filter(([, { rule }]) => rule).map(([key]) => key);
+  const decisions = new Map<string, ExplainedDecision>();
+  for (const [key, decision] of decideRound({ workloads, targets }, NOW)) {
+    const rule = workloads.get(key)!.rule!;
+    decisions.set(rule.scale, explained(rule, decision));
   }
   return decisions;
 }

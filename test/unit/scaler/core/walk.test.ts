@@ -1,28 +1,28 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { EMPTY_HISTORY, type Edge, type Neighbourhood, type Samples } from '../../../../scaler/core/types.js';
+import { assessAll, walkAll } from '../../../../scaler/core/decide-round.js';
 import { Dependencies } from '../../../../scaler/core/dependencies.js';
-import { surveyWaiters } from '../../../../scaler/core/waiters.js';
+import { EMPTY_HISTORY, type Edge, type RoundInput, type Samples } from '../../../../scaler/core/types.js';
 import { walk } from '../../../../scaler/core/walk.js';
-import { at, edgeTo, keyOf, NOW, neighbour, ruleFor, samplesOf } from './fixtures.js';
+import { at, edgeTo, keyOf, NOW, ruleFor, samplesOf, waiter, workload } from './fixtures.js';
 
 const WAITS = { wait: at(0.9), cpu: at(0.2) };
 const OVERLOADED = { cpu: at(4.2) };
 
 /** Walks from `web`, which waits on `edges`. */
-function walkFrom(edges: Samples['edges'], neighbourhood: Neighbourhood, maxHops = 4) {
+function walkFrom(edges: Samples['edges'], workloads: RoundInput['workloads'], maxHops = 4) {
   const samples = samplesOf({ edges }, WAITS);
-  const dependencies = new Dependencies(neighbourhood, NOW);
+  const dependencies = new Dependencies(workloads, assessAll(workloads, NOW), NOW);
   return walk({ key: keyOf('web'), rule: ruleFor('web'), samples }, dependencies, maxHops);
 }
 
 function waiting(name: string, ...edges: Edge[]) {
-  return neighbour(name, samplesOf({ edges }, WAITS));
+  return workload(name, samplesOf({ edges }, WAITS));
 }
 
 describe('the walk along dependencies', () => {
   it('finds an overloaded peer', () => {
-    const found = walkFrom([edgeTo('db', 2)], new Map([neighbour('db', samplesOf({}, OVERLOADED))]));
+    const found = walkFrom([edgeTo('db', 2)], new Map([workload('db', samplesOf({}, OVERLOADED))]));
     expect(found.bottleneck).to.deep.equal({
       peer: keyOf('db'),
       path: [keyOf('web'), keyOf('db')],
@@ -37,7 +37,7 @@ describe('the walk along dependencies', () => {
     const around = new Map([
       waiting('api', edgeTo('cart', 1)),
       waiting('cart', edgeTo('db', 1)),
-      neighbour('db', samplesOf({}, OVERLOADED)),
+      workload('db', samplesOf({}, OVERLOADED)),
     ]);
     const found = walkFrom([edgeTo('api', 1)], around);
     expect(found.path).to.deep.equal(['web', 'api', 'cart', 'db'].map(keyOf));
@@ -45,7 +45,7 @@ describe('the walk along dependencies', () => {
   });
 
   it('stops after maxHops and says so', () => {
-    const around = new Map([waiting('api', edgeTo('db', 1)), neighbour('db', samplesOf({}, OVERLOADED))]);
+    const around = new Map([waiting('api', edgeTo('db', 1)), workload('db', samplesOf({}, OVERLOADED))]);
     const found = walkFrom([edgeTo('api', 1)], around, 1);
     expect(found.bottleneck).to.equal(undefined);
     expect(found.rejected[0]?.why).to.contain('maxHops');
@@ -63,7 +63,7 @@ describe('the walk along dependencies', () => {
   it('finds the way out of a cycle', () => {
     const around = new Map([
       waiting('api', edgeTo('web', 1), edgeTo('db', 3)),
-      neighbour('db', samplesOf({}, OVERLOADED)),
+      workload('db', samplesOf({}, OVERLOADED)),
     ]);
     const found = walkFrom([edgeTo('api', 1)], around);
     expect(found.bottleneck?.peer).to.equal(keyOf('db'));
@@ -75,8 +75,8 @@ describe('the walk along dependencies', () => {
     const around = new Map([
       waiting('api', edgeTo('db', 1)),
       waiting('cart', edgeTo('db', 1)),
-      neighbour('db', samplesOf({}, { blockio: at(0.9) })),
-      neighbour('cache', samplesOf({}, OVERLOADED)),
+      workload('db', samplesOf({}, { blockio: at(0.9) })),
+      workload('cache', samplesOf({}, OVERLOADED)),
     ]);
     const found = walkFrom([edgeTo('api', 3), edgeTo('cart', 3), edgeTo('cache', 4)], around);
     expect(found.bottleneck).to.include({ peer: keyOf('db'), class: 'disk', share: 0.6 });
@@ -86,7 +86,7 @@ describe('the walk along dependencies', () => {
   });
 
   it('passes over a healthy peer', () => {
-    const found = walkFrom([edgeTo('db', 10)], new Map([neighbour('db', samplesOf())]));
+    const found = walkFrom([edgeTo('db', 10)], new Map([workload('db', samplesOf())]));
     expect(found.bottleneck).to.equal(undefined);
     expect(found.explained).to.equal(false);
     expect(found.rejected[0]).to.include({
@@ -96,7 +96,7 @@ describe('the walk along dependencies', () => {
   });
 
   it('does not blame a peer on which hardly anything is waited', () => {
-    const around = new Map([neighbour('db', samplesOf()), neighbour('cache', samplesOf({}, OVERLOADED))]);
+    const around = new Map([workload('db', samplesOf()), workload('cache', samplesOf({}, OVERLOADED))]);
     const found = walkFrom([edgeTo('db', 95), edgeTo('cache', 5)], around);
     expect(found.bottleneck).to.equal(undefined);
     expect(found.waitedOn).to.deep.equal([keyOf('db')]);
@@ -116,7 +116,7 @@ describe('the walk along dependencies', () => {
   });
 
   it('names a peer that no rule scales, by the thresholds of the waiter', () => {
-    const [key, { samples, history }] = neighbour('db', samplesOf({}, { blockio: at(0.9) }));
+    const [key, { samples, history }] = workload('db', samplesOf({}, { blockio: at(0.9) }));
     const found = walkFrom([edgeTo('db', 1)], new Map([[key, { samples, history }]]));
     expect(found.bottleneck).to.include({
       class: 'disk',
@@ -126,13 +126,13 @@ describe('the walk along dependencies', () => {
 
   it('looks behind a peer that no rule scales and that waits itself', () => {
     const [key, { samples, history }] = waiting('proxy', edgeTo('db', 1));
-    const around = new Map([[key, { samples, history }], neighbour('db', samplesOf({}, OVERLOADED))]);
+    const around = new Map([[key, { samples, history }], workload('db', samplesOf({}, OVERLOADED))]);
     expect(walkFrom([edgeTo('proxy', 1)], around).bottleneck?.peer).to.equal(keyOf('db'));
   });
 
   it('does not judge a peer without its data', () => {
     const blind = samplesOf({}, { cpu: { absent: 'missing', text: 'no series' } });
-    const found = walkFrom([edgeTo('db', 1)], new Map([neighbour('db', blind)]));
+    const found = walkFrom([edgeTo('db', 1)], new Map([workload('db', blind)]));
     expect(found.bottleneck).to.equal(undefined);
     expect(found.rejected[0]?.why).to.equal('it cannot be judged without cpu');
   });
@@ -147,7 +147,7 @@ describe('the walk along dependencies', () => {
 
   it('leaves edges that are too old out', () => {
     const old: Edge = { ...edgeTo('db', 1), wait: at(1, NOW - 46) };
-    const found = walkFrom([old, edgeTo('api', 1)], new Map([neighbour('api', samplesOf({}, OVERLOADED))]));
+    const found = walkFrom([old, edgeTo('api', 1)], new Map([workload('api', samplesOf({}, OVERLOADED))]));
     expect(found.bottleneck).to.include({ peer: keyOf('api'), share: 1 });
   });
 
@@ -161,7 +161,7 @@ describe('the walk along dependencies', () => {
 });
 
 describe('a wait that is explained', () => {
-  const db = (cpu: number) => new Map([neighbour('db', samplesOf({}, { cpu: at(cpu) }))]);
+  const db = (cpu: number) => new Map([workload('db', samplesOf({}, { cpu: at(cpu) }))]);
 
   it('is one on a peer that works for it, and has room to', () => {
     const found = walkFrom([edgeTo('db', 2)], db(1.2));
@@ -184,7 +184,7 @@ describe('a wait that is explained', () => {
   });
 
   it('is not one on a peer that cannot be judged, nor on one that does not answer any more', () => {
-    const blind = new Map([neighbour('db', samplesOf({}, { lock: { absent: 'missing', text: '' } }))]);
+    const blind = new Map([workload('db', samplesOf({}, { lock: { absent: 'missing', text: '' } }))]);
     expect(walkFrom([edgeTo('db', 2)], blind).explained).to.equal(false);
     const found = walkFrom([edgeTo('db', 2), edgeTo('hung', 0)], db(1.2));
     expect(found.explained).to.equal(false);
@@ -192,36 +192,34 @@ describe('a wait that is explained', () => {
   });
 
   it('protects a peer from which no answer comes at all', () => {
-    const found = walkFrom([edgeTo('hung', 0)], new Map([neighbour('hung', samplesOf({}, { cpu: at(0) }))]));
+    const found = walkFrom([edgeTo('hung', 0)], new Map([workload('hung', samplesOf({}, { cpu: at(0) }))]));
     expect(found.waitedOn).to.deep.equal([keyOf('hung')]);
     expect(found.rejected.map(({ why }) => why)).to.include('it waits, but on no peer that is measured');
   });
 });
 
-describe('surveyWaiters', () => {
-  const held = { steps: { '2:dependency': { since: NOW - 60 } } };
+describe('the waiters of a round', () => {
+  const waitersIn = (workloads: RoundInput['workloads']) =>
+    walkAll(workloads, assessAll(workloads, NOW), NOW).waiters;
 
-  it('tells for each workload who waits on it, at any depth', () => {
-    const [web, webEntry] = waiting('web', edgeTo('api', 1));
-    const [api, apiEntry] = waiting('api', edgeTo('db', 1));
-    const around = new Map([
-      [web, { ...webEntry, history: { ...EMPTY_HISTORY, ...held } }],
-      [api, { ...apiEntry, history: { ...EMPTY_HISTORY, ...held } }],
-      neighbour('db', samplesOf({}, { cpu: at(0.1) })),
-    ]);
-    const { waitedOnBy: waiters } = surveyWaiters(around, NOW);
+  it('are listed for each workload, at any depth', () => {
+    const [web, webEntry] = waiter('web', edgeTo('api', 1));
+    const [api, apiEntry] = waiter('api', edgeTo('db', 1));
+    const waiters = waitersIn(
+      new Map([[web, webEntry], [api, apiEntry], workload('db', samplesOf({}, { cpu: at(0.1) }))]),
+    );
     expect(waiters.get(keyOf('db'))).to.have.members([web, api]);
     expect(waiters.get(api)).to.deep.equal([web]);
     expect(waiters.has(web)).to.equal(false);
   });
 
-  it('leaves out who waits too little or not long enough', () => {
-    const around = new Map([waiting('web', edgeTo('db', 1)), neighbour('db', samplesOf())]);
-    expect(surveyWaiters(around, NOW).waitedOnBy.size).to.equal(0);
+  it('do not include those that wait too little or not long enough', () => {
+    const around = new Map([waiting('web', edgeTo('db', 1)), workload('db', samplesOf())]);
+    expect(waitersIn(around).size).to.equal(0);
   });
 });
 
-describe('what one round works out once', () => {
+describe('what one round computes once', () => {
   const NAMES = ['a', 'bb', 'ccc', 'dddd', 'eeeee', 'ffffff'];
   const state = fc.record({
     cpu: fc.constantFrom(0, 0.2, 1.4, 4),
@@ -242,14 +240,16 @@ describe('what one round works out once', () => {
               { edges: edges.map(([name, seconds]) => edgeTo(name, seconds)) },
               signals,
             );
-            const [key, { rule, ...found }] = neighbour(NAMES[index]!, samples);
+            const [key, { rule, ...found }] = workload(NAMES[index]!, samples);
             const history = { ...EMPTY_HISTORY, steps: { '2:dependency': { since: NOW - 60 } } };
             return [key, { ...found, history, ...(managed && rule ? { rule } : {}) }] as const;
           }),
         );
-        for (const [key, walked] of surveyWaiters(around, NOW).walks) {
+        const assessments = assessAll(around, NOW);
+        for (const [key, walked] of walkAll(around, assessments, NOW).walks) {
           const { rule, samples } = around.get(key)!;
-          expect(walk({ key, rule: rule!, samples }, new Dependencies(around, NOW), 4)).to.deep.equal(walked);
+          const alone = new Dependencies(around, assessments, NOW);
+          expect(walk({ key, rule: rule!, samples }, alone, 4)).to.deep.equal(walked);
         }
       }),
     );

@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { KernscaleError } from '../../../../common/errors.js';
-import { EMPTY_HISTORY, type Decision, type Rule } from '../../../../scaler/core/types.js';
+import type { ExplainedDecision } from '../../../../scaler/core/decision.js';
+import { EMPTY_HISTORY, type Rule } from '../../../../scaler/core/types.js';
 import type { WatchedWorkload } from '../../../../scaler/kubernetes/cluster.js';
 import { apply } from '../../../../scaler/loop/apply.js';
 import { assign } from '../../../../scaler/loop/assignments.js';
 import { Histories } from '../../../../scaler/loop/histories.js';
-import { toEvent } from '../../../../scaler/loop/record.js';
-import { DecisionRecords, isChange, type DecisionRecord } from '../../../../scaler/loop/records.js';
+import { toEvent, DecisionRecords, isChange, type DecisionRecord } from '../../../../scaler/loop/record.js';
 import { isGone, readReplicas } from '../../../../scaler/loop/replicas.js';
-import { Ticker } from '../../../../scaler/loop/ticker.js';
+import { Ticker } from '../../../../scaler/loop/scaler.js';
 import { parseRules } from '../../../../scaler/rules/load.js';
 import type { RuleGroup } from '../../../../scaler/rules/types.js';
 
@@ -48,7 +48,7 @@ function record(extra: Partial<DecisionRecord>): DecisionRecord {
     outcome: 'unchanged',
     labels: {},
     annotations: {},
-    trace: {} as Decision['trace'],
+    trace: {} as ExplainedDecision['trace'],
     ...extra,
   };
 }
@@ -140,7 +140,7 @@ describe('apply', () => {
   - name: g
     rules: [{scale: cart, scaleTargetRef: {kind: Deployment, namespace: shop, name: cart}, maxReplicas: 9}]
 `)[0]!.rules[0] as Rule;
-  const decision = { replicas: 5, trace: { currentReplicas: 2 } } as Decision;
+  const decision = { replicas: 5, trace: { currentReplicas: 2 } } as ExplainedDecision;
   const scalesAt = (replicas: number, set: () => Promise<never> | undefined = () => undefined) => {
     const written: [number, string][] = [];
     return {

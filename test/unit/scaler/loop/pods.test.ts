@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import type { V1Pod } from '@kubernetes/client-node';
 import { podsByWorkload } from '../../../../scaler/kubernetes/cluster.js';
-import { assemble, type PodSurroundings } from '../../../../scaler/loop/assemble.js';
-import { tabulate } from '../../../../scaler/loop/signal-table.js';
+import { samplesByWorkload, type Observations } from '../../../../scaler/loop/round-input.js';
+import { tabulate } from '../../../../scaler/loop/signals.js';
 import type { Pod } from '../../../../scaler/core/types.js';
 
 const CART = 'shop/Deployment/cart';
@@ -68,27 +68,34 @@ describe('signals by pod', () => {
       value,
       timestamp: NOW,
     }));
-    const signals = new Map([[name, { result: { ok: true, samples: answer } as const, freshness: [] }]]);
-    return tabulate({ signals, evaluatedAt: NOW });
+    const results = new Map([[name, { result: { ok: true, samples: answer } as const, freshness: [] }]]);
+    return tabulate(results, NOW);
   }
 
   it('are a named absence where they were asked for and not answered, or not for the workload', () => {
     const text = 'HTTP 503';
     const failed = { result: { ok: false, failure: 'http', message: text } as const, freshness: [] };
-    const lost = tabulate({ signals: new Map([['cpu', failed]]), evaluatedAt: NOW });
-    const absent = assembled({ of: () => pods, signals: lost }, { a: 1 }).podSignals?.['cpu'];
+    const lost = tabulate(new Map([['cpu', failed]]), NOW);
+    const absent = assembled({ pods: () => pods, podSignals: lost }, { a: 1 }).podSignals?.['cpu'];
     expect(absent).to.deep.equal({ absent: 'error', text });
-    const missing = assembled({ of: () => pods, signals: table('cpu', {}) }, { a: 1 }).podSignals?.['cpu'];
+    const missing = assembled({ pods: () => pods, podSignals: table('cpu', {}) }, { a: 1 }).podSignals?.[
+      'cpu'
+    ];
     expect(missing).to.deep.equal({ absent: 'missing', text: 'no series' });
   });
 
-  function assembled(known: PodSurroundings | undefined, samples: Record<string, number>) {
-    const surroundings = { resolve: undefined, replicas: () => 2, pods: known };
-    return assemble(table('queue', samples), surroundings, [CART]).get(CART)!;
+  function assembled(byPod: Pick<Observations, 'pods' | 'podSignals'>, samples: Record<string, number>) {
+    const observations = {
+      signals: table('queue', samples),
+      resolve: undefined,
+      replicas: () => 2,
+      ...byPod,
+    };
+    return samplesByWorkload(observations, [CART]).get(CART)!;
   }
 
   it('are summed up for the workload, and kept by pod where the pods are known', () => {
-    const found = assembled({ of: () => pods, signals: table('cpu', { a: 0.1 }) }, { a: 1, b: 2 });
+    const found = assembled({ pods: () => pods, podSignals: table('cpu', { a: 0.1 }) }, { a: 1, b: 2 });
     expect(found.signals).to.deep.equal({ queue: { value: 3, timestamp: NOW } });
     expect(found.pods).to.equal(pods);
     expect(found.podSignals?.['queue']).to.deep.equal(
@@ -101,7 +108,7 @@ describe('signals by pod', () => {
   });
 
   it('are only summed up where they are not', () => {
-    const found = assembled(undefined, { a: 1, b: 2 });
+    const found = assembled({}, { a: 1, b: 2 });
     expect(found.signals['queue']).to.include({ value: 3 });
     expect(found).not.to.have.any.keys('pods', 'podSignals');
   });

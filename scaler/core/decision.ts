@@ -1,23 +1,21 @@
-import type { History } from './history.js';
-import type { Condition, Objective, StepAction } from './rule.js';
-import type { Absent } from './samples.js';
-import type { WorkloadKey } from './workload.js';
+import type { Absent, Condition, History, Objective, StepAction, WorkloadKey } from './types.js';
 
-/** A decision that is not put into words yet. */
-export interface Conclusion {
+/** Outcome of a round for one workload. */
+export interface Decision {
   readonly replicas: number;
-  /** The class: `bound` of the step that matched, `none` when none did, `unknown` when data to tell is absent. */
+  /** `bound` of the step that matched; `none` without a match, `unknown` where the data to tell is absent. */
   readonly class: string;
-  /** What the class calls for. Whether replicas change is `replicas` against `trace.currentReplicas`. */
+  /** Action that the class calls for; replicas change where `replicas` differs from `trace.currentReplicas`. */
   readonly action: StepAction;
   readonly trace: Omit<Trace, 'wouldChange'>;
-  /** The next history once `replicas` is applied (or equals the current replicas). */
+  /** Next history once `replicas` is applied (or equals the current replicas). */
   readonly history: History;
-  /** The next history when it is not applied: dry run, failed write, lost leadership. */
+  /** Next history when it is not applied: dry run, failed write, lost leadership. */
   readonly historyIfNotApplied: History;
 }
 
-export interface Decision extends Conclusion {
+/** A decision with its sentences. */
+export interface ExplainedDecision extends Decision {
   /** One plain sentence. */
   readonly reason: string;
   readonly trace: Trace;
@@ -33,15 +31,16 @@ export interface Trace {
   readonly walk?: WalkTrace | undefined;
   readonly sizing?: SizingTrace | undefined;
   readonly objective?: ObjectiveTrace | undefined;
-  /** Why this round must not scale down, one clause each; empty when it may. */
+  /** Reasons why this round must not scale down, one clause each; empty when it may. */
   readonly noScaleDown: readonly string[];
   readonly stages: StagesTrace;
   readonly bindingConstraint: BindingConstraint;
-  /** What would have to change for another decision. */
+  /** The change that would lead to another decision. */
   readonly wouldChange: string;
 }
 
 export interface InputTrace {
+  /** Name for people: that of the signal, with ` by pod` appended where it was queried by pod. */
   readonly signal: string;
   /** Undefined when absent. */
   readonly value?: number;
@@ -60,56 +59,51 @@ export interface ConditionTrace extends Condition {
 export interface StepTrace {
   readonly class: string;
   readonly action: StepAction;
-  /** `pending`: holds, but not yet `for` its time. `keeping`: held until less than `keepFor` ago. */
+  /** `pending`: holds, but not yet for `for`. `keeping`: ended less than `keepFor` ago. */
   readonly outcome: 'matched' | 'keeping' | 'pending' | 'no' | 'unknown';
   readonly evidence: readonly ConditionTrace[];
-  /** How long the conditions have held. */
+  /** Time for which the conditions have held. */
   readonly heldSeconds?: number;
 }
 
 export interface WalkTrace {
-  /** From the waiter to the culprit, or to where the trail ends. */
+  /** From the waiter to the bottleneck, or to the end of the trail. */
   readonly path: readonly string[];
   readonly bottleneck?: Candidate;
-  /** The part of the waiter's waiting that leads to the culprit, 0..1. */
+  /** Share of the waiter's waiting that leads to the bottleneck, 0..1. */
   readonly confidence: number;
-  /** Whether the peers work as they should, and their work accounts for the waiting: nothing is a bottleneck. */
+  /** True if the peers work as they should and their work accounts for the waiting: there is no bottleneck. */
   readonly explained: boolean;
   readonly rejected: readonly Candidate[];
-}
-
-export interface Walk extends WalkTrace {
-  /** Workloads that carry at least a tenth of the waiting, at any depth, or do not answer: those it waits on. */
-  readonly waitedOn: readonly WorkloadKey[];
 }
 
 export interface Candidate {
   /** A workload key, or `ip:port` of a peer that is no workload. */
   readonly peer: string;
   readonly path: readonly string[];
-  /** The part of the waiter's waiting that leads here, 0..1. */
+  /** Share of the waiter's waiting that leads here, 0..1. */
   readonly share: number;
   /** Its class; `external`, `unresolved` and `unmanaged` for peers that no rule scales. */
   readonly class: string;
-  /** A clause that says why it is or is not the culprit. */
+  /** A clause: the reason why it is the bottleneck, or why it is not. */
   readonly why: string;
 }
 
 export interface SizingTrace {
   readonly signal: string;
-  /** Of all pods that count, in the signal's unit (cores for `cpu`). */
+  /** Sum over the pods that count, in the signal's unit (cores for `cpu`). */
   readonly demand: number;
-  /** What one pod should carry, in the same unit. */
+  /** Load that one pod should carry, in the same unit. */
   readonly targetPerPod?: number;
-  /** What all together should come to, with a target of `value`. */
+  /** Value that the signal should reach, with a target of `value`. */
   readonly targetValue?: number;
-  /** Demand over target, with what was filled in for pods that are not measured. */
+  /** Demand over target, including what is filled in for pods without a sample. */
   readonly ratio: number;
-  /** What demand alone calls for, after the tolerance, whatever holds the workload. */
+  /** Replicas that demand alone calls for, after the tolerance, whatever holds the workload. */
   readonly replicas: number;
-  /** How many pods are measured and count, among them such as are unready for want of CPU, and how many do not. */
+  /** Number of pods that count, of those among them that are unready because starved, and of those that do not. */
   readonly pods?: Readonly<Record<'counted' | 'unready' | 'missing' | 'starved', number>>;
-  /** Set when pods that are not measured might turn the direction around, so that nothing is done. */
+  /** Set when pods without a sample could reverse the direction, so that replicas stay. */
   readonly kept?: 'unmeasuredPods';
 }
 
@@ -134,7 +128,7 @@ export interface StagesTrace {
   readonly clamped: number;
 }
 
-/** The constraint that decided the outcome. */
+/** The stage that set the final number. */
 export type BindingConstraint =
   | 'none'
   | 'scalingDisabled'

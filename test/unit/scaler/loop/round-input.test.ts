@@ -1,10 +1,8 @@
 import { expect } from 'chai';
 import type { Endpoint } from '../../../../scaler/kubernetes/topology.js';
-import { ask } from '../../../../scaler/loop/ask.js';
-import type { Answers } from '../../../../scaler/loop/answers.js';
-import { assemble } from '../../../../scaler/loop/assemble.js';
 import { freshnessQueries } from '../../../../scaler/loop/freshness.js';
-import { tabulate } from '../../../../scaler/loop/signal-table.js';
+import { samplesByWorkload } from '../../../../scaler/loop/round-input.js';
+import { querySignals, tabulate, type SignalTables } from '../../../../scaler/loop/signals.js';
 import type { QueryResult, VectorSample } from '../../../../scaler/promql/response.js';
 
 const NOW = 1_700_000_000;
@@ -23,11 +21,11 @@ function vector(...samples: [labels: Record<string, string>, value: number][]): 
 
 const fresh = vector([cart, NOW - 7]);
 
-function answers(signals: Record<string, [QueryResult, ...QueryResult[]]>): Answers {
+function tables(signals: Record<string, [QueryResult, ...QueryResult[]]>): SignalTables {
   const entries = Object.entries(signals).map(
     ([name, [result, ...freshness]]) => [name, { result, freshness }] as const,
   );
-  return { signals: new Map(entries), evaluatedAt: NOW };
+  return tabulate(new Map(entries), NOW);
 }
 
 function assembled(
@@ -35,10 +33,10 @@ function assembled(
   resolve?: (peer: string) => Endpoint | undefined,
 ) {
   const replicas = (): number => 3;
-  return assemble(tabulate(answers(signals)), { resolve, replicas }, [CART]).get(CART)!;
+  return samplesByWorkload({ signals: tables(signals), resolve, replicas }, [CART]).get(CART)!;
 }
 
-describe('assemble', () => {
+describe('samplesByWorkload', () => {
   it('gives a value the time of its scrape, not that of the query', () => {
     expect(assembled({ cpu: [vector([cart, 0.5]), fresh] })).to.deep.include({
       replicas: 3,
@@ -77,11 +75,8 @@ describe('assemble', () => {
 
   it('includes workloads that only an answer names, and ignores series that name none', () => {
     const other = { ...cart, workload: 'db' };
-    const all = assemble(
-      tabulate(answers({ cpu: [vector([other, 1], [{ job: 'x' }, 5]), vector()] })),
-      { resolve: undefined, replicas: () => undefined },
-      [CART],
-    );
+    const signals = tables({ cpu: [vector([other, 1], [{ job: 'x' }, 5]), vector()] });
+    const all = samplesByWorkload({ signals, resolve: undefined, replicas: () => undefined }, [CART]);
     expect([...all.keys()]).to.deep.equal([CART, 'shop/Deployment/db']);
   });
 
@@ -153,23 +148,26 @@ describe('freshnessQueries', () => {
   });
 });
 
-describe('ask', () => {
+describe('querySignals', () => {
   it('evaluates every distinct expression once, all at one time', async () => {
     const asked: [string, number][] = [];
     const query = (expr: string, time: number): Promise<QueryResult> => {
       asked.push([expr, time]);
       return Promise.resolve(vector());
     };
-    const { signals } = await ask(
-      query,
-      { cpu: 'kernscale_a', blockio: 'kernscale_b', wait: 'kernscale_a' },
-      NOW,
-    );
+    const exprs = (names: Record<string, string>) =>
+      Object.fromEntries(Object.entries(names).map(([name, expr]) => [name, { expr }]));
+    const group = {
+      signals: exprs({ cpu: 'kernscale_a', blockio: 'kernscale_b', wait: 'kernscale_a' }),
+      podSignals: exprs({ cpu: 'kernscale_b' }),
+    };
+    const { signals, podSignals } = await querySignals(query, group, NOW);
     expect(asked).to.have.deep.members([
       ['kernscale_a', NOW],
       ['kernscale_b', NOW],
       [HEARTBEAT, NOW],
     ]);
     expect([...signals.keys()]).to.deep.equal(['cpu', 'blockio', 'wait']);
+    expect([...podSignals.keys()]).to.deep.equal(['cpu']);
   });
 });

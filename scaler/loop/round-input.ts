@@ -1,55 +1,84 @@
-import type { Absent, Edge, Peer, Pod, Reading, WorkloadKey, WorkloadSamples } from '../core/types.js';
+import type {
+  Absent,
+  Edge,
+  Peer,
+  Pod,
+  PodReadings,
+  Reading,
+  RoundInput,
+  Samples,
+  WorkloadInput,
+  WorkloadKey,
+} from '../core/types.js';
 import { workloadKey } from '../core/types.js';
 import type { Endpoint } from '../kubernetes/topology.js';
-import type { SignalSample, SignalTable, SignalTables } from './signal-table.js';
+import type { Assignment } from './assignments.js';
+import type { Histories } from './histories.js';
+import type { SignalSample, SignalTable, SignalTables } from './signals.js';
 
 const EDGES = 'edges';
-/** The peer under which the exporter folds all that exceed its bound. */
+/** The peer under which the exporter folds those beyond its bound. */
 const FOLDED_PEERS = 'other';
 
-export interface Surroundings {
-  /** Who answers at `ip:port`; undefined while that is not known yet. */
-  readonly resolve: ((peer: string) => Endpoint | undefined) | undefined;
-  /** `spec.replicas`, where it is known. */
-  readonly replicas: (workload: WorkloadKey) => number | undefined;
-  /** Undefined where it is not known who the pods are. */
-  readonly pods?: PodSurroundings | undefined;
-}
-
-export interface PodSurroundings {
-  readonly of: (workload: WorkloadKey) => readonly Pod[];
-  /** What is asked for by pod, in addition to the sums. */
+/** Everything that is observed for one round of a group. */
+export interface Observations {
   readonly signals: SignalTables;
+  /** Signals queried by pod, in addition to their sums in `signals`. */
+  readonly podSignals?: SignalTables;
+  /** Returns the endpoint at `ip:port`; undefined while the Services of the cluster are not known. */
+  readonly resolve: ((peer: string) => Endpoint | undefined) | undefined;
+  /** Returns `spec.replicas`, where known. */
+  readonly replicas: (workload: WorkloadKey) => number | undefined;
+  /** Undefined while the pods of the cluster are not known. */
+  readonly pods?: ((workload: WorkloadKey) => readonly Pod[]) | undefined;
 }
 
 /**
- * Turns a round's signals into samples per workload: for every workload that a signal or `targets` names.
- * What was not answered, not scraped or is ambiguous becomes a named absence, never a zero; whether a number
- * may be acted on (its age, NaN) is for the decision to say.
+ * The input of a round: samples and history of every workload that a signal or a rule names.
+ *
+ * @param assignments of every group: a walk leads across groups
  */
-export function assemble(
-  signals: SignalTables,
-  surroundings: Surroundings,
-  targets: Iterable<WorkloadKey>,
-): Map<WorkloadKey, WorkloadSamples> {
-  const tables = new Map(signals);
-  const workloads = new Set<WorkloadKey>(targets);
+export function roundInput(
+  observations: Observations,
+  assignments: ReadonlyMap<WorkloadKey, Assignment>,
+  histories: Histories,
+  targets: readonly WorkloadKey[],
+): RoundInput {
+  const workloads = new Map<WorkloadKey, WorkloadInput>();
+  for (const [key, samples] of samplesByWorkload(observations, assignments.keys())) {
+    const rule = assignments.get(key)?.rule;
+    workloads.set(key, { rule, samples, history: histories.get(key, rule) });
+  }
+  return { workloads, targets };
+}
+
+/**
+ * Groups a round's observations by workload, for every workload that a signal or `named` names. A value without a
+ * result, without a scrape or with several series is a named absence, never a zero; its age and quantity are checked
+ * where it is read.
+ */
+export function samplesByWorkload(
+  observations: Observations,
+  named: Iterable<WorkloadKey>,
+): Map<WorkloadKey, Samples> {
+  const tables = new Map(observations.signals);
+  const workloads = new Set<WorkloadKey>(named);
   for (const table of tables.values()) for (const workload of table.workloads()) workloads.add(workload);
   const edges = tables.get(EDGES);
   tables.delete(EDGES);
-  const assembled = new Map<WorkloadKey, WorkloadSamples>();
+  const samples = new Map<WorkloadKey, Samples>();
   for (const workload of workloads) {
-    assembled.set(workload, {
-      // A workload of a kind that is not watched, and that no rule scales, is only ever looked through.
-      replicas: surroundings.replicas(workload) ?? 1,
+    samples.set(workload, {
+      // A workload of an unwatched kind that no rule scales is only walked through.
+      replicas: observations.replicas(workload) ?? 1,
       signals: readings(tables, workload),
-      ...podsOf(workload, tables, surroundings),
+      ...podsOf(workload, tables, observations),
       edges: edges
-        ? edgesOf(edges, workload, surroundings)
+        ? edgesOf(edges, workload, observations)
         : { absent: 'missing', text: 'the group has no signal named edges' },
     });
   }
-  return assembled;
+  return samples;
 }
 
 function readings(tables: SignalTables, workload: WorkloadKey): Record<string, Reading> {
@@ -64,7 +93,7 @@ function reading(table: SignalTable, workload: WorkloadKey): Reading {
   const [only] = samples;
   if (!only) return noSeries(table);
   if (samples.length === 1) return measured(only.value, table.scrapedAt(workload));
-  if (!byPod(samples)) {
+  if (!isByPod(samples)) {
     return {
       absent: 'error',
       text: 'several series; the expression must aggregate them, or keep the label pod',
@@ -79,31 +108,31 @@ function noSeries({ unnamed = 0 }: SignalTable): Absent {
   return { absent: 'missing', text: `no series${unnamed > 0 ? lacking : ''}` };
 }
 
-/** The pods of a workload, and the signals that are measured by pod. */
+/** The pods of a workload, and its signals by pod. */
 function podsOf(
   workload: WorkloadKey,
   tables: SignalTables,
-  { pods }: Surroundings,
-): Pick<WorkloadSamples, 'pods' | 'podSignals'> {
+  { pods, podSignals = new Map() }: Observations,
+): Pick<Samples, 'pods' | 'podSignals'> {
   if (!pods) return {};
-  const podSignals: Record<string, ReadonlyMap<string, number> | Absent> = {};
+  const readings: Record<string, PodReadings> = {};
   for (const [signal, table] of tables) {
     const values = valuesByPod(table, workload);
-    if (values) podSignals[signal] = values;
+    if (values) readings[signal] = values;
   }
-  for (const [signal, table] of pods.signals) {
-    podSignals[signal] = valuesByPod(table, workload) ?? table.absent ?? noSeries(table);
+  for (const [signal, table] of podSignals) {
+    readings[signal] = valuesByPod(table, workload) ?? table.absent ?? noSeries(table);
   }
-  return { pods: pods.of(workload), podSignals };
+  return { pods: pods(workload), podSignals: readings };
 }
 
 function valuesByPod(table: SignalTable, workload: WorkloadKey): ReadonlyMap<string, number> | undefined {
   const samples = table.samples(workload);
-  return byPod(samples) ? new Map(samples.map(({ pod = '', value }) => [pod, value])) : undefined;
+  return isByPod(samples) ? new Map(samples.map(({ pod = '', value }) => [pod, value])) : undefined;
 }
 
-/** Whether there is one sample for each of some pods. */
-function byPod(samples: readonly SignalSample[]): boolean {
+/** True if every sample is of another pod. */
+function isByPod(samples: readonly SignalSample[]): boolean {
   const names = new Set(samples.map(({ pod }) => pod));
   return samples.length > 0 && !names.has(undefined) && names.size === samples.length;
 }
@@ -118,7 +147,7 @@ function measured(value: number, scrapedAt: number | undefined): Reading {
 function edgesOf(
   table: SignalTable,
   workload: WorkloadKey,
-  { resolve }: Surroundings,
+  { resolve }: Observations,
 ): readonly Edge[] | Absent {
   if (table.absent) return table.absent;
   const scrapedAt = table.scrapedAt(workload);
@@ -130,7 +159,7 @@ function edgesOf(
     .map(({ peer, value }) => ({ peer, to: peerOf(peer, resolve), wait: measured(value, scrapedAt) }));
 }
 
-function peerOf(peer: string, resolve: Surroundings['resolve']): Peer {
+function peerOf(peer: string, resolve: Observations['resolve']): Peer {
   if (peer === FOLDED_PEERS) {
     return { type: 'unresolved', text: 'peers beyond the bound of the exporter, counted together' };
   }

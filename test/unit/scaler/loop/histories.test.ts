@@ -12,8 +12,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import type { Logger } from '../../../../common/log.js';
 import type { History, Rule } from '../../../../scaler/core/types.js';
-import { Histories, type Memory } from '../../../../scaler/loop/histories.js';
-import { HistoryFile } from '../../../../scaler/loop/history-file.js';
+import { Histories, type Memory, HistoryFile } from '../../../../scaler/loop/histories.js';
 
 const NOW = 1_700_000_000.25;
 const INTERVAL = 10;

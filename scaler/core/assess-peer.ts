@@ -1,0 +1,82 @@
+import { assess, TARGET, type Assessment } from './assess.js';
+import type { StepTrace } from './decision.js';
+import { round } from './format.js';
+import { isAbsent, readSignal } from './reading.js';
+import type { Peer, RoundInput, Rule, Samples, WorkloadInput, WorkloadKey } from './types.js';
+
+/** A peer's part in a wait, by its own signals. */
+export interface PeerAssessment {
+  /** `bottleneck`: it explains the wait. `waits`: it waits itself, look behind it. `cleared`: it explains nothing. */
+  readonly kind: 'bottleneck' | 'waits' | 'cleared';
+  readonly class: string;
+  readonly why: string;
+  /** CPU demand of a cleared peer. */
+  readonly cores?: number;
+}
+
+/**
+ * Assesses a peer of a waiter: by its own rule, without one by the thresholds of the waiter's rule.
+ *
+ * @param assessments of the workloads that a rule scales
+ */
+export function assessPeer(
+  peer: Peer,
+  waiterRule: Rule,
+  workloads: RoundInput['workloads'],
+  assessments: ReadonlyMap<WorkloadKey, Assessment>,
+  now: number,
+): PeerAssessment {
+  if (peer.type === 'external') return bottleneck('external', 'it is outside the cluster');
+  if (peer.type === 'unresolved') return bottleneck('unresolved', peer.text);
+  const input = workloads.get(peer.workload);
+  if (!input) return bottleneck('unmanaged', 'no rule scales it and nothing is measured of it');
+  const { rule, samples } = input;
+  return rule
+    ? assessManaged(samples, rule, assessments.get(peer.workload)!, now)
+    : assessUnmanaged(input, waiterRule, now);
+}
+
+function assessManaged(samples: Samples, rule: Rule, assessment: Assessment, now: number): PeerAssessment {
+  const step = active(assessment);
+  if (step) return assessStep(step, describe(step, assessment));
+  if (assessment.missing.length > 0) {
+    const names = assessment.missing.map(({ signal }) => signal).join(', ');
+    return { kind: 'cleared', class: 'unknown', why: `it cannot be judged without ${names}` };
+  }
+  const { sizing } = assessment;
+  const load = isAbsent(sizing) ? '' : `: its demand is ${round(sizing.trace.ratio)} times its target`;
+  const cpu = readSignal(samples, 'cpu', rule, now);
+  const cores = isAbsent(cpu) ? 0 : cpu.value;
+  return { kind: 'cleared', class: 'none', why: `nothing of its own holds it up${load}`, cores };
+}
+
+function assessUnmanaged({ samples, history }: WorkloadInput, waiterRule: Rule, now: number): PeerAssessment {
+  const decide = waiterRule.decide.filter((step) => !(TARGET in step.when));
+  const assessment = assess({ ...waiterRule, decide }, samples, history, now);
+  const step = active(assessment);
+  if (!step) return bottleneck('unmanaged', 'no rule scales it');
+  const found = assessStep(step, describe(step, assessment));
+  return found.kind === 'waits' ? found : { ...found, why: `${found.why}; no rule scales it` };
+}
+
+/** A pending step counts as well: the waiter's own step has already held for its time. */
+function active({ classification }: Assessment): StepTrace | undefined {
+  return classification.traces.find(({ outcome }) => outcome !== 'no' && outcome !== 'unknown');
+}
+
+function assessStep(step: StepTrace, why: string): PeerAssessment {
+  return { kind: step.action === 'follow' ? 'waits' : 'bottleneck', class: step.class, why };
+}
+
+function describe(step: StepTrace, { sizing }: Assessment): string {
+  if (step.action === 'scale' && !isAbsent(sizing)) {
+    return `its own demand is ${round(sizing.trace.ratio)} times its target`;
+  }
+  const [first] = step.evidence;
+  const share = first?.value === undefined ? '' : ` (${first.signal} ${round(first.value)})`;
+  return step.action === 'follow' ? `it waits itself${share}` : `it is ${step.class}-bound itself${share}`;
+}
+
+function bottleneck(workloadClass: string, why: string): PeerAssessment {
+  return { kind: 'bottleneck', class: workloadClass, why };
+}

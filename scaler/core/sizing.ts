@@ -1,0 +1,235 @@
+import { calculatePodRequests, groupPods, type PodGroups } from './group-pods.js';
+import { milli } from './int.js';
+import { isAbsent } from './reading.js';
+import {
+  getExternalMetricReplicas,
+  getExternalPerPodMetricReplicas,
+  getResourceReplicas,
+  removeMetricsForPods,
+  saturate,
+  toleranceOf,
+  withinTolerance,
+  type PodTarget,
+} from './replica-calculator.js';
+import type { SizingTrace } from './decision.js';
+import type { Absent, Measured, PerPodTarget, Pod, Reading, Rule, Samples } from './types.js';
+
+/** Signal by pod: share of its CPU demand that is not granted. */
+const STARVED = 'starved';
+/** Above this share a pod counts as starved. */
+const STARVED_SHARE = 0.25;
+
+export interface Sizing {
+  readonly trace: SizingTrace;
+  /** Replicas that demand calls for, before any tolerance or limit. */
+  readonly raw: number;
+}
+
+/**
+ * Computes demand over target, and the replicas that this calls for: from the samples of each pod, exactly as HPA v2,
+ * where the signal is measured by pod and the pods are known; else from the demand of the whole workload.
+ *
+ * @param samples of a workload with at least one replica
+ * @param request CPU request of one pod, where the pods are not known; see `usableRequest`
+ */
+export function size(
+  rule: Rule,
+  samples: Samples,
+  demand: Reading,
+  request: Reading,
+  now: number,
+): Sizing | Absent {
+  if (isAbsent(demand)) return demand;
+  const { target } = rule;
+  if ('value' in target) return sizeToValue(rule, target.value, samples, demand);
+  const usage = samples.podSignals?.[target.signal];
+  const { pods } = samples;
+  if (usage && !isAbsent(usage) && pods) {
+    return sizeByPods({ ...rule, target }, samples, { usage, pods, timestamp: demand.timestamp }, now);
+  }
+  return 'averageValue' in target
+    ? sizeToAverage(rule, target.averageValue, samples.replicas, demand)
+    : sizeToRequest(rule, target.averageUtilization, samples.replicas, demand, request);
+}
+
+/** The CPU request where a percentage of it can be computed, or its absence. */
+export function usableRequest(request: Reading): Reading {
+  if (isAbsent(request) || milli(request.value) > 0n) return request;
+  return { absent: 'missing', text: 'its pods request no CPU; set a request, or a target of averageValue' };
+}
+
+function sizeToAverage(rule: Rule, targetPerPod: number, replicas: number, { value }: Measured): Sizing {
+  const tolerance = toleranceOf(rule.behavior);
+  const sizing = getExternalPerPodMetricReplicas(milli(value), milli(targetPerPod), tolerance, replicas);
+  const { raw, ratio } = sizing;
+  return {
+    raw: saturate(raw),
+    trace: {
+      signal: rule.target.signal,
+      demand: value,
+      targetPerPod,
+      ratio,
+      replicas: saturate(sizing.replicas),
+    },
+  };
+}
+
+/**
+ * Sizes as if every pod carried an equal part of the demand; as in HPA the percentage is truncated to an integer.
+ *
+ * Source: GetResourceUtilizationRatio, kubernetes/pkg/controller/podautoscaler/metrics.
+ */
+function sizeToRequest(
+  { target, behavior }: Rule,
+  averageUtilization: number,
+  replicas: number,
+  { value }: Measured,
+  request: Reading,
+): Sizing | Absent {
+  if (isAbsent(request)) return { ...request, text: `the CPU request of its pods: ${request.text}` };
+  const percent = Number((milli(value) * 100n) / milli(request.value * replicas));
+  const ratio = percent / averageUtilization;
+  const raw = Math.ceil(ratio * replicas);
+  const kept = withinTolerance(ratio, toleranceOf(behavior));
+  return {
+    raw: saturate(raw),
+    trace: {
+      signal: target.signal,
+      demand: value,
+      targetPerPod: (request.value * averageUtilization) / 100,
+      ratio,
+      replicas: saturate(kept ? replicas : raw),
+    },
+  };
+}
+
+function sizeToValue(rule: Rule, targetValue: number, samples: Samples, demand: Measured): Sizing | Absent {
+  const { pods, replicas } = samples;
+  const ready = pods?.filter((pod) => pod.phase === 'Running' && pod.ready === 'True').length ?? replicas;
+  const counted = pods?.length === 0 ? undefined : ready;
+  const tolerance = toleranceOf(rule.behavior);
+  const sizing = getExternalMetricReplicas(
+    milli(demand.value),
+    milli(targetValue),
+    tolerance,
+    replicas,
+    counted,
+  );
+  if (!sizing) return { absent: 'missing', text: 'it has no pods yet' };
+  const { raw, ratio } = sizing;
+  return {
+    raw: saturate(raw),
+    trace: {
+      signal: rule.target.signal,
+      demand: demand.value,
+      targetValue,
+      ratio,
+      replicas: saturate(sizing.replicas),
+    },
+  };
+}
+
+interface MeasuredPods {
+  /** In the signal's unit, by pod name. */
+  readonly usage: ReadonlyMap<string, number>;
+  readonly timestamp: number;
+  readonly pods: readonly Pod[];
+}
+
+/** Sizes by the samples of each pod; absent where they do not suffice. */
+function sizeByPods(
+  rule: Rule & { readonly target: PerPodTarget },
+  samples: Samples,
+  measured: MeasuredPods,
+  now: number,
+): Sizing | Absent {
+  const { target } = rule;
+  const { pods } = measured;
+  const requests = 'averageUtilization' in target ? calculatePodRequests(pods) : new Map<string, bigint>();
+  if ('fault' in requests) return unusable(requests.text);
+  const groups = groupsOf(target, samples, rule.windows[target.signal] ?? 0, measured, now);
+  const usage = removeMetricsForPods(inMilli(measured.usage), groups);
+  if (usage.size === 0) return { absent: 'missing', text: `none of its ${pods.length} pods counts yet` };
+  const tolerance = toleranceOf(rule.behavior);
+  const loads = { usage, requests };
+  const sizing = getResourceReplicas(milliTarget(target), tolerance, samples.replicas, groups, loads);
+  if (!sizing) return unusable('its pods request no CPU');
+  if (sizing.overflowed) return { absent: 'nan', text: 'it is more than can be counted' };
+  const { raw, ratio, kept } = sizing;
+  // HPA multiplies by the number of ready pods: while a rollout has more of them than replicas, a load below the
+  // target would scale up.
+  const replicas = ratio < 1 ? Math.min(sizing.replicas, samples.replicas) : sizing.replicas;
+  const trace = {
+    signal: target.signal,
+    demand: total(usage),
+    targetPerPod: targetPerPod(target, requests),
+    ratio,
+    replicas,
+    pods: countsOf(groups),
+    ...(kept === 'unmeasuredPods' && { kept }),
+  };
+  return { raw, trace };
+}
+
+/** Signals whose values by pod are absent though their sum is not: sizing falls back to the sum, but only upwards. */
+export function absentPodSignals(
+  { target }: Pick<Rule, 'target'>,
+  { podSignals }: Samples,
+): { readonly signal: string; readonly absence: Absent }[] {
+  if (!podSignals || 'value' in target) return [];
+  const needed = target.signal === 'cpu' ? [target.signal, STARVED] : [target.signal];
+  return needed.flatMap((signal) => {
+    const absence = podSignals[signal];
+    return absence && isAbsent(absence) ? [{ signal: `${signal} by pod`, absence }] : [];
+  });
+}
+
+function groupsOf(
+  { signal, ...target }: PerPodTarget,
+  { podSignals }: Samples,
+  window: number,
+  { pods, usage, timestamp }: MeasuredPods,
+  now: number,
+): PodGroups {
+  const sample = { timestamp, window };
+  const shares = podSignals?.[STARVED] ?? new Map<string, number>();
+  const starved = isAbsent(shares) ? [] : [...shares].filter(([, share]) => share > STARVED_SHARE);
+  return groupPods(pods, new Map([...usage.keys()].map((name) => [name, sample])), {
+    now,
+    isCpu: signal === 'cpu' || 'averageUtilization' in target,
+    starved: new Set(starved.map(([name]) => name)),
+  });
+}
+
+function unusable(text: string): Absent {
+  return { absent: 'missing', text: `${text}; set a request, or a target of averageValue` };
+}
+
+function milliTarget(target: PerPodTarget): PodTarget {
+  if ('averageUtilization' in target) return { averageUtilization: target.averageUtilization };
+  return { averageMilli: milli(target.averageValue) };
+}
+
+function targetPerPod(target: PerPodTarget, requests: ReadonlyMap<string, bigint>): number {
+  if ('averageValue' in target) return target.averageValue;
+  return ((total(requests) / requests.size) * target.averageUtilization) / 100;
+}
+
+function inMilli(usage: ReadonlyMap<string, number>): ReadonlyMap<string, bigint> {
+  return new Map([...usage].map(([name, value]) => [name, milli(value)]));
+}
+
+function total(amounts: ReadonlyMap<string, bigint>): number {
+  let sum = 0n;
+  for (const amount of amounts.values()) sum += amount;
+  return Number(sum) / 1000;
+}
+
+function countsOf(groups: PodGroups): NonNullable<SizingTrace['pods']> {
+  return {
+    counted: groups.readyPodCount,
+    unready: groups.unreadyPods.length,
+    missing: groups.missingPods.length,
+    starved: groups.starvedPodCount,
+  };
+}

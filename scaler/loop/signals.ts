@@ -1,0 +1,118 @@
+import { getOrCompute } from '../../common/once.js';
+import type { Absent, WorkloadKey } from '../core/types.js';
+import type { QueryResult } from '../promql/response.js';
+import { freshness, freshnessQueries, keyOfLabels } from './freshness.js';
+
+export type Query = (expr: string, time: number) => Promise<QueryResult>;
+
+/** Expressions by name of the signal. */
+type Expressions = Readonly<Record<string, { readonly expr: string }>>;
+
+/** Results of one signal's queries in one round. */
+export interface SignalResult {
+  readonly result: QueryResult;
+  /** Results of the `freshnessQueries` of the signal's expression. */
+  readonly freshness: readonly QueryResult[];
+}
+
+/** Results of all queries of a group in one round. */
+export interface QueryResults {
+  readonly signals: ReadonlyMap<string, SignalResult>;
+  /** Results by pod, beside their sums in `signals`. */
+  readonly podSignals: ReadonlyMap<string, SignalResult>;
+  /** Evaluation time of all queries, in seconds since the epoch. */
+  readonly evaluatedAt: number;
+}
+
+/**
+ * Queries Prometheus for the signals of a group, and for the age of their data, at one evaluation time. Every
+ * distinct expression is queried once, whatever the number of workloads.
+ *
+ * @param time seconds since the epoch
+ */
+export async function querySignals(
+  query: Query,
+  group: { readonly signals: Expressions; readonly podSignals: Expressions },
+  time: number,
+): Promise<QueryResults> {
+  const pending = new Map<string, Promise<QueryResult>>();
+  const once = (expr: string): Promise<QueryResult> => getOrCompute(pending, expr, () => query(expr, time));
+  const queryAll = async (expressions: Expressions): Promise<ReadonlyMap<string, SignalResult>> => {
+    const entries = Object.entries(expressions).map(
+      async ([signal, { expr }]): Promise<[string, SignalResult]> => {
+        const [result, ...ages] = await Promise.all([once(expr), ...freshnessQueries(expr).map(once)]);
+        return [signal, { result, freshness: ages }];
+      },
+    );
+    return new Map(await Promise.all(entries));
+  };
+  const [signals, podSignals] = await Promise.all([queryAll(group.signals), queryAll(group.podSignals)]);
+  return { signals, podSignals, evaluatedAt: time };
+}
+
+/** One value of a signal. */
+export interface SignalSample {
+  /** `ip:port` of the peer, where the signal is by peer. */
+  readonly peer: string;
+  /** Pod name, where the signal is by pod. */
+  readonly pod?: string;
+  readonly value: number;
+}
+
+/** The values of one signal in one round, by workload. */
+export interface SignalTable {
+  /** Reason why there is no value at all. */
+  readonly absent?: Absent;
+  /** Number of series without the labels of a workload. */
+  readonly unnamed?: number;
+  /** Workloads that have a value. */
+  readonly workloads: () => Iterable<WorkloadKey>;
+  readonly samples: (workload: WorkloadKey) => readonly SignalSample[];
+  /** Time of a workload's scrape in seconds since the epoch; undefined once it is no longer scraped. */
+  readonly scrapedAt: (workload: WorkloadKey) => number | undefined;
+}
+
+/** Signal name → table. */
+export type SignalTables = ReadonlyMap<string, SignalTable>;
+
+/** A signal without values. */
+export function absentTable(absent: Absent): SignalTable {
+  return { absent, workloads: () => [], samples: () => [], scrapedAt: () => undefined };
+}
+
+/** Groups the results of queries by workload. */
+export function tabulate(results: ReadonlyMap<string, SignalResult>, evaluatedAt: number): SignalTables {
+  return new Map([...results].map(([signal, result]) => [signal, tabulateOne(result, evaluatedAt)]));
+}
+
+function tabulateOne({ result, freshness: ages }: SignalResult, evaluatedAt: number): SignalTable {
+  const failed = [result, ...ages].find(({ ok }) => !ok);
+  if (failed && !failed.ok) {
+    return absentTable({
+      absent: failed.failure === 'partial' ? 'partial' : 'error',
+      text: failed.message,
+    });
+  }
+  const scraped = freshness(ages.map(samplesOf), evaluatedAt);
+  const byWorkload = new Map<WorkloadKey, SignalSample[]>();
+  let unnamed = 0;
+  for (const { labels, value } of samplesOf(result)) {
+    const key = keyOfLabels(labels);
+    if (key === undefined) {
+      unnamed++;
+      continue;
+    }
+    const { peer = '', pod } = labels;
+    getOrCompute(byWorkload, key, () => []).push({ peer, value, ...(pod && { pod }) });
+  }
+  return {
+    unnamed,
+    workloads: () => byWorkload.keys(),
+    samples: (workload) => byWorkload.get(workload) ?? [],
+    scrapedAt: (workload) => scraped.of(workload),
+  };
+}
+
+function samplesOf(result: QueryResult) {
+  return result.ok ? result.samples : [];
+}
