@@ -30,12 +30,14 @@ export class Dependencies {
   ) {}
 
   assessmentOf(peer: Peer, waiterRule: Rule): PeerAssessment {
-    const { workloads, assessments, now } = this;
-    const compute = () => assessPeer(peer, waiterRule, workloads, assessments, now);
-    if (peer.type !== 'workload') return compute();
-    const isManaged = workloads.get(peer.workload)?.rule !== undefined;
+    if (peer.type !== 'workload') return this.#assess(peer, waiterRule);
+    const isManaged = this.workloads.get(peer.workload)?.rule !== undefined;
     const known = isManaged ? this.#managed : inner(this.#unmanaged, waiterRule);
-    return getOrCompute(known, peer.workload, compute);
+    return getOrCompute(known, peer.workload, () => this.#assess(peer, waiterRule));
+  }
+
+  #assess(peer: Peer, waiterRule: Rule): PeerAssessment {
+    return assessPeer(peer, waiterRule, this.workloads, this.assessments, this.now);
   }
 
   /** The waits of a workload; undefined for one that is not part of the round. */

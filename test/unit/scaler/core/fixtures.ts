@@ -79,7 +79,8 @@ export function workload(
 
 /** A workload that has waited on its peers for longer than its rule requires. */
 export function waiter(name: string, ...edges: Edge[]): [WorkloadKey, WorkloadInput] {
-  const samples = samplesOf({ edges }, { wait: at(0.9), cpu: at(0.2) });
+  const { signals } = samplesOf({}, { wait: at(0.9), cpu: at(0.2) });
+  const samples = { replicas: 2, signals, edges };
   const history = { ...EMPTY_HISTORY, steps: { '2:dependency': { since: NOW - 60 } } };
   return [keyOf(name), { rule: ruleFor(name), samples, history }];
 }
