@@ -1,11 +1,11 @@
 /**
- * Kubernetes counts quantities in int64 thousandths and replicas in int32. Both matter for coming out the same: sums
- * of bytes in thousandths exceed what a double counts exactly, and divisions cut off.
+ * Integers as in Kubernetes, which keeps quantities in int64 thousandths and replicas in int32. Equal results need both:
+ * sums of bytes in thousandths exceed the exact range of a double, and divisions truncate.
  */
 export const INT32_MAX = 2_147_483_647;
 const INT32_MIN = -2_147_483_648;
 
-/** In thousandths: what floating-point sums leave behind the third place does not tip a ceiling. */
+/** Converts to thousandths: rounding errors of floating-point sums must not tip a ceiling. */
 export function milli(value: number): bigint {
   return BigInt(Math.round(value * 1000));
 }
@@ -20,9 +20,9 @@ export function wrapToInt32(value: bigint): number {
   return Number(BigInt.asIntN(32, value));
 }
 
-/** Go's `int32` of a float on amd64: cuts off, and what does not fit becomes the least int32. */
+/** Go's `int32` of a float on amd64: truncates, and a value out of range becomes the least int32. */
 export function toInt32(value: number): number {
   const whole = Math.trunc(value);
-  // Adding zero takes the sign off a negative one.
+  // Adding zero turns -0 into 0.
   return whole >= INT32_MIN && whole <= INT32_MAX ? whole + 0 : INT32_MIN;
 }

@@ -1,5 +1,5 @@
 /**
- * Seconds from `at` to `now`, rounded to the millisecond: a time of day in floating-point seconds is only good to
+ * Seconds from `at` to `now`, rounded to the millisecond: a Unix time in floating-point seconds is exact only to
  * a quarter of a microsecond, and an age of exactly a window's or a period's length must compare equal to it.
  */
 export function elapsed(at: number, now: number): number {

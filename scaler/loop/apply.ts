@@ -42,7 +42,7 @@ export async function apply(
   try {
     const found = await scales.get(rule.scaleTargetRef);
     if (found.replicas !== trace.currentReplicas) {
-      const message = `somebody set ${found.replicas} replicas meanwhile`;
+      const message = `replicas were set to ${found.replicas} concurrently`;
       return { outcome: 'conflict', error: { code: 'REPLICAS_CHANGED', message } };
     }
     await scales.set(rule.scaleTargetRef, replicas, found.resourceVersion);

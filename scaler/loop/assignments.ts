@@ -10,7 +10,7 @@ export interface Assignment {
 }
 
 /**
- * Gives every workload to at most one rule: to the rule that names it, else to the first fleet rule that it matches,
+ * Assigns every workload to at most one rule: to the rule that names it, else to the first fleet rule that it matches,
  * in the order of the files. Two rules that scale one workload would fight.
  */
 export function assign(

@@ -4,7 +4,7 @@ import type { Logger } from '../../common/log.js';
 import { isChange, type DecisionRecord } from './record.js';
 
 const STANDARD_OUTPUT = 1;
-/** What waits for a full disk to have room again; what exceeds it is lost. */
+/** Bound of the buffer while the disk is full; lines beyond it are lost. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
 const NOT_WRITTEN = 'the audit log cannot be written; decisions are missing from it';
@@ -12,7 +12,7 @@ const NOT_WRITTEN = 'the audit log cannot be written; decisions are missing from
 export interface AuditLogOptions {
   /** Lines are appended to it; `-` is standard output. */
   readonly file: string;
-  /** Leave out decisions that tell nothing which the one before about the same workload did not. */
+  /** Skip decisions that equal the previous one about the same workload. */
   readonly changesOnly: boolean;
 }
 
@@ -47,14 +47,14 @@ export class AuditLog {
     this.#destination.write(`${JSON.stringify(record)}\n`);
   }
 
-  /** Goes on in a new file of the same name, after the old one was moved away. */
+  /** Opens a new file of the same name, after a rotation has moved the old one. */
   reopen(): void {
     const { file } = this.options;
     if (file === '-') return;
     try {
       this.#destination.reopen();
     } catch (error) {
-      this.log.error({ file, error: errorMessage(error) }, 'the audit log cannot be opened again');
+      this.log.error({ file, error: errorMessage(error) }, 'the audit log cannot be reopened');
     }
   }
 }

@@ -108,17 +108,17 @@ export class HistoryFile {
     try {
       const text = await readFile(this.file, 'utf8');
       const { savedAt, workloads } = parse(text);
-      if (savedAt > now + CLOCK_SKEW) throw unusable(`it is from the future; compare the clocks`);
+      if (savedAt > now + CLOCK_SKEW) throw unusable('it is from the future; compare the clocks');
       const pause = Math.max(0, now - savedAt);
       const isOutage = pause > RESTART_SECONDS + interval;
       const { file } = this;
-      this.log.info({ file, workloads: workloads.length, pause }, 'remembers what was before the restart');
+      this.log.info({ file, workloads: workloads.length, pause }, 'restored the histories of the previous process');
       return workloads.map(({ history, ...memory }) => ({
         ...memory,
         history: isOutage ? { ...history, dataGap: true } : history,
       }));
     } catch (error) {
-      if (errorCode(error) !== 'ENOENT') this.#warn('HISTORY_UNREADABLE', error, 'starting without a past');
+      if (errorCode(error) !== 'ENOENT') this.#warn('HISTORY_UNREADABLE', error, 'starting with empty histories');
       return [];
     }
   }
@@ -142,7 +142,7 @@ export class HistoryFile {
       await rename(written, this.file);
       this.#failing = false;
     } catch (error) {
-      if (!this.#failing) this.#warn('HISTORY_UNWRITABLE', error, 'a restart will be a new start');
+      if (!this.#failing) this.#warn('HISTORY_UNWRITABLE', error, 'a restart will start with empty histories');
       this.#failing = true;
     }
   }

@@ -13,7 +13,7 @@ const QUERY_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 /** Counters and histograms of the scaler's own work. */
 export class ScalerMetrics {
   readonly registry = new Registry();
-  readonly #evaluations = this.#counter('kernscale_rule_evaluations_total', 'Decisions taken.', RULE_LABELS);
+  readonly #evaluations = this.#counter('kernscale_rule_evaluations_total', 'Decisions made.', RULE_LABELS);
   readonly #holds = this.#counter(
     'kernscale_rule_holds_total',
     'Decisions in which a constraint kept the replicas as they were.',
@@ -21,7 +21,7 @@ export class ScalerMetrics {
   );
   readonly #lastSuccess = this.#gauge(
     'kernscale_rule_last_success_timestamp_seconds',
-    'When a decision last had all the data that its rule needs.',
+    'Time of the last decision that had all the data its rule needs.',
     RULE_LABELS,
   );
   readonly #scales = this.#counter('kernscale_scale_total', 'Decisions to change replicas.', [
@@ -36,7 +36,7 @@ export class ScalerMetrics {
   );
   readonly #missedRounds = this.#counter(
     'kernscale_rule_group_missed_rounds_total',
-    'Rounds left out because the one before had not ended.',
+    'Rounds skipped because the previous one was still running.',
     ['group'],
   );
   readonly #queries = this.#counter(
@@ -52,12 +52,12 @@ export class ScalerMetrics {
   );
   readonly #reloadSuccess = this.#gauge(
     'kernscale_config_last_reload_successful',
-    'Whether the rule files were good when last read; if not, the rules from before go on.',
+    '1 if the rule files were valid when last read, else 0: the previous rules stay in use.',
     [],
   );
   readonly #reloadTime = this.#gauge(
     'kernscale_config_last_reload_success_timestamp_seconds',
-    'When good rule files were last read.',
+    'Time at which valid rule files were last read.',
     [],
   );
   readonly #holdReasons = new Set<string>();
@@ -143,7 +143,7 @@ export function registerState(registry: Registry, sources: StateSources): void {
   gauge(
     registry,
     'kernscale_endpoint_info',
-    'Which workload answers at an address.',
+    'Workload behind an address.',
     ENDPOINT_LABELS,
     (g) => {
       for (const [address, { workloads }] of sources.topology().endpoints()) {
@@ -155,7 +155,7 @@ export function registerState(registry: Registry, sources: StateSources): void {
       }
     },
   );
-  gauge(registry, 'kernscale_leader', 'Whether this process scales (1) or stands by (0).', [], (g) => {
+  gauge(registry, 'kernscale_leader', '1 if this process is the leader and scales, 0 if it stands by.', [], (g) => {
     g.set(sources.leads() ? 1 : 0);
   });
   gauge(registry, 'kernscale_build_info', 'Version of this program.', ['version', 'program'], (g) => {
@@ -163,7 +163,7 @@ export function registerState(registry: Registry, sources: StateSources): void {
   });
   new Counter({
     name: 'kernscale_watch_restarts_total',
-    help: 'Watch requests to the Kubernetes API that ended and were made again.',
+    help: 'Watch requests to the Kubernetes API that ended and were restarted.',
     registers: [registry],
     collect() {
       this.reset();
@@ -180,17 +180,17 @@ function registerRecords(registry: Registry, records: DecisionRecords): void {
   };
   perRule(
     'kernscale_rule_current_replicas',
-    'Replicas that were asked for before the decision.',
+    'Value of spec.replicas before the decision.',
     (record) => {
       return record.currentReplicas;
     },
   );
-  perRule('kernscale_rule_desired_replicas', 'Replicas decided, every limit applied.', (record) => {
+  perRule('kernscale_rule_desired_replicas', 'Replicas decided, after every limit.', (record) => {
     return record.replicas;
   });
   perRule(
     'kernscale_rule_recommended_replicas',
-    'Replicas that the load calls for, before any limit; the present ones while something holds them.',
+    'Replicas that the load calls for, before any limit; the current ones while the workload is held.',
     (record) => {
       return record.trace.stages.raw;
     },
@@ -200,7 +200,7 @@ function registerRecords(registry: Registry, records: DecisionRecords): void {
   gauge(
     registry,
     'kernscale_rule_class',
-    'Class of the workload: the label class names what it is bound by.',
+    'Always 1; the label class names the resource that the workload is bound by.',
     [...RULE_LABELS, 'class'],
     (g) => {
       for (const record of records.list()) g.set({ ...ruleLabels(record), class: record.class }, 1);

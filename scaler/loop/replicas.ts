@@ -11,17 +11,17 @@ const WATCHED_KINDS = new Set(['apps/v1/Deployment', 'apps/v1/StatefulSet']);
 export interface KnownReplicas {
   /** `spec.replicas`. */
   readonly replicas: number;
-  /** Of the workload's object. */
+  /** UID of the workload's object. */
   readonly uid: string;
 }
 
 export interface Replicas {
   readonly known: ReadonlyMap<WorkloadKey, KnownReplicas>;
-  /** Why a target's replicas are not known. */
+  /** Targets whose replicas are not known, with the reason. */
   readonly unknown: ReadonlyMap<WorkloadKey, KernscaleError>;
 }
 
-/** The replicas of all watched workloads, and of those targets of other kinds that have to be asked for. */
+/** Reads the replicas of all watched workloads, and queries those of targets of other kinds. */
 export async function readReplicas(
   cluster: Pick<ClusterView, 'workloads' | 'synced'>,
   scales: Pick<ScaleClient, 'get'>,
@@ -52,7 +52,7 @@ export async function readReplicas(
   return { known, unknown };
 }
 
-/** Whether an error says that the workload is not there, rather than that it cannot be seen just now. */
+/** True if the workload does not exist, rather than being unavailable now. */
 export function isGone(error: KernscaleError | undefined): boolean {
   return error?.code === 'TARGET_NOT_FOUND' || error?.code === 'API_NOT_FOUND';
 }
@@ -64,6 +64,6 @@ function notFound(key: WorkloadKey): KernscaleError {
 function notYetKnown(key: WorkloadKey): KernscaleError {
   return new KernscaleError(
     'TARGET_NOT_KNOWN_YET',
-    `${key} is not known yet: the Kubernetes API has not answered so far`,
+    `${key} is not known yet: the Kubernetes API has not responded so far`,
   );
 }

@@ -146,7 +146,7 @@ export class Scaler {
       if (!running.problems.includes(problem)) this.options.log.warn({ group: name }, problem);
     }
     if (running.problems.length > 0 && problems.length === 0) {
-      this.options.log.info({ group: name }, 'everything that is needed can be seen again');
+      this.options.log.info({ group: name }, 'all data is available again');
     }
     running.problems = problems;
   }

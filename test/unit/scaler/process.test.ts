@@ -175,7 +175,7 @@ describe('kernscale-scaler, the process', function () {
     const { code, stderr } = await ended;
     expect(code).to.equal(0);
     const warning = stderr.split('\n').find((line) => line.includes('HISTORY_UNREADABLE'));
-    expect(JSON.parse(warning!)).to.include({ level: 'warn', file, msg: 'starting without a past' });
+    expect(JSON.parse(warning!)).to.include({ level: 'warn', file, msg: 'starting with empty histories' });
   });
 
   it('does not write the history file while another process leads', async () => {
