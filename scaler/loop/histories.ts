@@ -112,13 +112,17 @@ export class HistoryFile {
       const pause = Math.max(0, now - savedAt);
       const isOutage = pause > RESTART_SECONDS + interval;
       const { file } = this;
-      this.log.info({ file, workloads: workloads.length, pause }, 'restored the histories of the previous process');
+      this.log.info(
+        { file, workloads: workloads.length, pause },
+        'restored the histories of the previous process',
+      );
       return workloads.map(({ history, ...memory }) => ({
         ...memory,
         history: isOutage ? { ...history, dataGap: true } : history,
       }));
     } catch (error) {
-      if (errorCode(error) !== 'ENOENT') this.#warn('HISTORY_UNREADABLE', error, 'starting with empty histories');
+      if (errorCode(error) !== 'ENOENT')
+        this.#warn('HISTORY_UNREADABLE', error, 'starting with empty histories');
       return [];
     }
   }
@@ -142,7 +146,8 @@ export class HistoryFile {
       await rename(written, this.file);
       this.#failing = false;
     } catch (error) {
-      if (!this.#failing) this.#warn('HISTORY_UNWRITABLE', error, 'a restart will start with empty histories');
+      if (!this.#failing)
+        this.#warn('HISTORY_UNWRITABLE', error, 'a restart will start with empty histories');
       this.#failing = true;
     }
   }

@@ -140,24 +140,24 @@ export interface StateSources {
 /** Registers gauges that are read from live state at every scrape, so that stale series are never exported. */
 export function registerState(registry: Registry, sources: StateSources): void {
   registerRecords(registry, sources.records);
+  gauge(registry, 'kernscale_endpoint_info', 'Workload behind an address.', ENDPOINT_LABELS, (g) => {
+    for (const [address, { workloads }] of sources.topology().endpoints()) {
+      const [workload, second] = workloads;
+      // Queries join peers to names on the address, so there must not be two series for one.
+      if (!workload || second) continue;
+      const { namespace, name, kind } = workload;
+      g.set({ address, namespace, workload: name, workload_kind: kind }, 1);
+    }
+  });
   gauge(
     registry,
-    'kernscale_endpoint_info',
-    'Workload behind an address.',
-    ENDPOINT_LABELS,
+    'kernscale_leader',
+    '1 if this process is the leader and scales, 0 if it stands by.',
+    [],
     (g) => {
-      for (const [address, { workloads }] of sources.topology().endpoints()) {
-        const [workload, second] = workloads;
-        // Queries join peers to names on the address, so there must not be two series for one.
-        if (!workload || second) continue;
-        const { namespace, name, kind } = workload;
-        g.set({ address, namespace, workload: name, workload_kind: kind }, 1);
-      }
+      g.set(sources.leads() ? 1 : 0);
     },
   );
-  gauge(registry, 'kernscale_leader', '1 if this process is the leader and scales, 0 if it stands by.', [], (g) => {
-    g.set(sources.leads() ? 1 : 0);
-  });
   gauge(registry, 'kernscale_build_info', 'Version of this program.', ['version', 'program'], (g) => {
     g.set({ version: sources.version, program: 'kernscale-scaler' }, 1);
   });
@@ -178,13 +178,9 @@ function registerRecords(registry: Registry, records: DecisionRecords): void {
       for (const record of records.list()) g.set(ruleLabels(record), value(record));
     });
   };
-  perRule(
-    'kernscale_rule_current_replicas',
-    'Value of spec.replicas before the decision.',
-    (record) => {
-      return record.currentReplicas;
-    },
-  );
+  perRule('kernscale_rule_current_replicas', 'Value of spec.replicas before the decision.', (record) => {
+    return record.currentReplicas;
+  });
   perRule('kernscale_rule_desired_replicas', 'Replicas decided, after every limit.', (record) => {
     return record.replicas;
   });
