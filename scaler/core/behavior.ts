@@ -1,9 +1,15 @@
 import { recommend } from './history.js';
-import { limitRate, limitRateWithoutBehavior, type LimitReason, type Range } from './rate-limit.js';
+import { toInt32 } from './int.js';
 import { stabilize, stabilizeWithoutBehavior, type StabilizeReason } from './stabilize.js';
-import type { History, RuleSettings } from './types.js';
+import { elapsed } from './time.js';
+import type { Behavior, History, RuleSettings, ScaleEvent, ScalingPolicy, ScalingRules } from './types.js';
+
+type LimitReason =
+  'DesiredWithinRange' | 'ScaleUpLimit' | 'ScaleDownLimit' | 'TooManyReplicas' | 'TooFewReplicas';
 
 export type Scaling = Pick<RuleSettings, 'minReplicas' | 'maxReplicas' | 'behavior'>;
+
+type Range = Pick<RuleSettings, 'minReplicas' | 'maxReplicas'>;
 
 export interface Normalized {
   readonly stabilized: number;
@@ -49,4 +55,106 @@ export function outOfRange({ minReplicas, maxReplicas }: Range, current: number)
   if (current > maxReplicas) return maxReplicas;
   if (current < minReplicas) return minReplicas;
   return undefined;
+}
+
+interface Limited {
+  /** After the rate limit alone. */
+  readonly rateLimited: number;
+  /** After the rate limit and `minReplicas`/`maxReplicas`. */
+  readonly replicas: number;
+  readonly reason: LimitReason;
+}
+
+type Events = Pick<History, 'scaleUps' | 'scaleDowns'>;
+
+/**
+ * Limits how fast replicas change, and keeps them in range; a policy counts the scale events of its own period.
+ *
+ * Source: convertDesiredReplicasWithBehaviorRate, kubernetes/pkg/controller/podautoscaler.
+ */
+function limitRate(
+  current: number,
+  desired: number,
+  range: Range,
+  behavior: Behavior,
+  events: Events,
+  now: number,
+): Limited {
+  if (desired > current) {
+    const proposals = proposalsOf(behavior.scaleUp, current, events, now, increase);
+    return cap(
+      desired,
+      range.maxReplicas,
+      Math.max(current, select(behavior.scaleUp, proposals, current, 1)),
+    );
+  }
+  if (desired < current) {
+    const proposals = proposalsOf(behavior.scaleDown, current, events, now, decrease);
+    return lift(
+      desired,
+      range.minReplicas,
+      Math.min(current, select(behavior.scaleDown, proposals, current, -1)),
+    );
+  }
+  return { rateLimited: desired, replicas: desired, reason: 'DesiredWithinRange' };
+}
+
+/**
+ * The older algorithm of an HPA without `behavior`: at most double, or up to four; no limit downwards.
+ *
+ * Source: convertDesiredReplicasWithRules, kubernetes/pkg/controller/podautoscaler.
+ */
+function limitRateWithoutBehavior(current: number, desired: number, range: Range): Limited {
+  if (desired < range.minReplicas)
+    return { rateLimited: desired, replicas: range.minReplicas, reason: 'TooFewReplicas' };
+  return cap(desired, range.maxReplicas, Math.max(2 * current, 4));
+}
+
+function cap(desired: number, max: number, rate: number): Limited {
+  const rateLimited = Math.min(desired, rate);
+  const replicas = Math.min(rateLimited, max);
+  if (replicas === desired) return { rateLimited, replicas, reason: 'DesiredWithinRange' };
+  return { rateLimited, replicas, reason: max > rate ? 'ScaleUpLimit' : 'TooManyReplicas' };
+}
+
+function lift(desired: number, min: number, rate: number): Limited {
+  const rateLimited = Math.max(desired, rate);
+  const replicas = Math.max(rateLimited, min);
+  if (replicas === desired) return { rateLimited, replicas, reason: 'DesiredWithinRange' };
+  return { rateLimited, replicas, reason: min < rate ? 'ScaleDownLimit' : 'TooFewReplicas' };
+}
+
+function proposalsOf(
+  rules: ScalingRules,
+  current: number,
+  events: Events,
+  now: number,
+  propose: (start: number, policy: ScalingPolicy) => number,
+): number[] {
+  return rules.policies.map((policy) => {
+    const added = changeWithin(events.scaleUps, policy.periodSeconds, now);
+    const removed = changeWithin(events.scaleDowns, policy.periodSeconds, now);
+    return propose(current - added + removed, policy);
+  });
+}
+
+function changeWithin(events: readonly ScaleEvent[], period: number, now: number): number {
+  return events.reduce((sum, { change, at }) => (elapsed(at, now) < period ? sum + change : sum), 0);
+}
+
+// HPA computes in int32: a limit beyond it becomes the least int32, and so one that allows nothing.
+
+function increase(start: number, { type, value }: ScalingPolicy): number {
+  return type === 'Pods' ? (start + value) | 0 : toInt32(Math.ceil(start * (1 + value / 100)));
+}
+
+function decrease(start: number, { type, value }: ScalingPolicy): number {
+  return type === 'Pods' ? (start - value) | 0 : toInt32(start * (1 - value / 100));
+}
+
+/** `Max` takes the policy of the largest change in the direction of `sign`, `Min` the one of the smallest. */
+function select(rules: ScalingRules, proposals: readonly number[], current: number, sign: 1 | -1): number {
+  if (rules.selectPolicy === 'Disabled') return current;
+  const wantsLargest = (rules.selectPolicy === 'Max') === (sign === 1);
+  return wantsLargest ? Math.max(...proposals) : Math.min(...proposals);
 }

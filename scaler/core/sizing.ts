@@ -10,6 +10,7 @@ import {
   toleranceOf,
   withinTolerance,
   type PodTarget,
+  type TotalSizing,
 } from './replica-calculator.js';
 import type { SizingTrace } from './decision.js';
 import type { Absent, Measured, PerPodTarget, Pod, Reading, Rule, Samples } from './types.js';
@@ -61,17 +62,7 @@ export function usableRequest(request: Reading): Reading {
 function sizeToAverage(rule: Rule, targetPerPod: number, replicas: number, { value }: Measured): Sizing {
   const tolerance = toleranceOf(rule.behavior);
   const sizing = getExternalPerPodMetricReplicas(milli(value), milli(targetPerPod), tolerance, replicas);
-  const { raw, ratio } = sizing;
-  return {
-    raw: saturate(raw),
-    trace: {
-      signal: rule.target.signal,
-      demand: value,
-      targetPerPod,
-      ratio,
-      replicas: saturate(sizing.replicas),
-    },
-  };
+  return sizingOf(rule, value, { targetPerPod }, sizing);
 }
 
 /**
@@ -80,7 +71,7 @@ function sizeToAverage(rule: Rule, targetPerPod: number, replicas: number, { val
  * Source: GetResourceUtilizationRatio, kubernetes/pkg/controller/podautoscaler/metrics.
  */
 function sizeToRequest(
-  { target, behavior }: Rule,
+  rule: Rule,
   averageUtilization: number,
   replicas: number,
   { value }: Measured,
@@ -90,17 +81,9 @@ function sizeToRequest(
   const percent = Number((milli(value) * 100n) / milli(request.value * replicas));
   const ratio = percent / averageUtilization;
   const raw = Math.ceil(ratio * replicas);
-  const kept = withinTolerance(ratio, toleranceOf(behavior));
-  return {
-    raw: saturate(raw),
-    trace: {
-      signal: target.signal,
-      demand: value,
-      targetPerPod: (request.value * averageUtilization) / 100,
-      ratio,
-      replicas: saturate(kept ? replicas : raw),
-    },
-  };
+  const kept = withinTolerance(ratio, toleranceOf(rule.behavior));
+  const targetPerPod = (request.value * averageUtilization) / 100;
+  return sizingOf(rule, value, { targetPerPod }, { raw, ratio, replicas: kept ? replicas : raw });
 }
 
 function sizeToValue(rule: Rule, targetValue: number, samples: Samples, demand: Measured): Sizing | Absent {
@@ -116,17 +99,17 @@ function sizeToValue(rule: Rule, targetValue: number, samples: Samples, demand: 
     counted,
   );
   if (!sizing) return { absent: 'missing', text: 'it has no pods yet' };
-  const { raw, ratio } = sizing;
-  return {
-    raw: saturate(raw),
-    trace: {
-      signal: rule.target.signal,
-      demand: demand.value,
-      targetValue,
-      ratio,
-      replicas: saturate(sizing.replicas),
-    },
-  };
+  return sizingOf(rule, demand.value, { targetValue }, sizing);
+}
+
+/** The sizing of a workload as a whole. */
+function sizingOf(
+  { target: { signal } }: Rule,
+  demand: number,
+  target: Pick<SizingTrace, 'targetPerPod' | 'targetValue'>,
+  { raw, ratio, replicas }: Pick<TotalSizing, 'raw' | 'ratio' | 'replicas'>,
+): Sizing {
+  return { raw: saturate(raw), trace: { signal, demand, ...target, ratio, replicas: saturate(replicas) } };
 }
 
 interface MeasuredPods {

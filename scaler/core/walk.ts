@@ -81,7 +81,7 @@ export function walk(waiter: Waiter, dependencies: Dependencies, maxHops: number
     }
     trails = next;
   }
-  return conclude(key, findings);
+  return weigh(key, findings);
 }
 
 /** Peers that one hop reaches from all trails at once, a peer behind several of them only once. */
@@ -161,7 +161,8 @@ function add(into: Map<string, Candidate>, candidate: Candidate): void {
   into.set(candidate.peer, { ...heavier, share: candidate.share + (known?.share ?? 0) });
 }
 
-function conclude(start: WorkloadKey, findings: Findings): Walk {
+/** Chooses the candidate with the largest share, if it is large enough. */
+function weigh(start: WorkloadKey, findings: Findings): Walk {
   const { candidates, rejected, shares, silent } = findings;
   const [best, ...others] = [...candidates.values()].sort(byShare);
   const bottleneck = best && best.share >= MIN_SHARE ? best : undefined;

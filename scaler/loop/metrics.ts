@@ -181,15 +181,15 @@ function registerRecords(registry: Registry, records: DecisionRecords): void {
   perRule('kernscale_rule_current_replicas', 'Value of spec.replicas before the decision.', (record) => {
     return record.currentReplicas;
   });
-  perRule('kernscale_rule_desired_replicas', 'Replicas decided, after every limit.', (record) => {
-    return record.replicas;
-  });
+  perRule(
+    'kernscale_rule_desired_replicas',
+    'Replicas decided, after every limit.',
+    (record) => record.replicas,
+  );
   perRule(
     'kernscale_rule_recommended_replicas',
     'Replicas that the load calls for, before any limit; the current ones while the workload is held.',
-    (record) => {
-      return record.trace.stages.raw;
-    },
+    (record) => record.trace.stages.raw,
   );
   perRule('kernscale_rule_min_replicas', 'Lower limit of the rule.', (record) => record.minReplicas);
   perRule('kernscale_rule_max_replicas', 'Upper limit of the rule.', (record) => record.maxReplicas);
