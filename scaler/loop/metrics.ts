@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { collectProcessMetrics } from '../../common/process-metrics.js';
+import { collectProcessMetrics, registerBuildInfo } from '../../common/process-metrics.js';
 import type { Topology } from '../kubernetes/topology.js';
 import type { DecisionRecord, DecisionRecords } from './record.js';
 
@@ -158,9 +158,7 @@ export function registerState(registry: Registry, sources: StateSources): void {
       g.set(sources.leads() ? 1 : 0);
     },
   );
-  gauge(registry, 'kernscale_build_info', 'Version of this program.', ['version', 'program'], (g) => {
-    g.set({ version: sources.version, program: 'kernscale-scaler' }, 1);
-  });
+  registerBuildInfo(registry, 'kernscale-scaler', sources.version);
   new Counter({
     name: 'kernscale_watch_restarts_total',
     help: 'Watch requests to the Kubernetes API that ended and were restarted.',
