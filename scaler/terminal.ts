@@ -1,10 +1,34 @@
 import { styleText } from 'node:util';
+import { detailsOf, replicasText, type Row } from './core/details.js';
+import type { Trace } from './core/decision.js';
 
 export type Paint = (format: Parameters<typeof styleText>[0], text: string) => string;
 
 /** Colours for a terminal that shows them (`NO_COLOR` is respected); none for a file or a pipe. */
 export function painter(stream: NodeJS.WriteStream): Paint {
   return stream.isTTY && stream.hasColors() ? styleText : (_format, text) => text;
+}
+
+const TONES = { good: 'green', bad: 'yellow' } as const;
+
+/** A decision: its reason, the details, and the change that would lead to another decision. */
+export function paintDecision(
+  decision: { class: string; replicas: number; reason: string; trace: Trace },
+  paint: Paint,
+): string[] {
+  const { replicas, reason, trace } = decision;
+  return [
+    paint('bold', `${replicasText(trace.currentReplicas, replicas)}: ${reason}`),
+    ...detailsOf(decision).flatMap(({ title, rows }) => [paint('cyan', title), ...table(rows, paint)]),
+    trace.wouldChange,
+  ];
+}
+
+function table(rows: readonly Row[], paint: Paint): string[] {
+  const width = Math.max(0, ...rows.map(({ name }) => name.length));
+  return rows.map(
+    ({ name, text, tone }) => `  ${name.padEnd(width)}  ${tone ? paint(TONES[tone], text) : text}`,
+  );
 }
 
 const DEFAULT_COLUMNS = 80;

@@ -1,3 +1,4 @@
+import { replicasText } from '../core/details.js';
 import { count } from '../core/format.js';
 import type { Grid } from '../promql/range.js';
 import { CAVEAT, hoursText, percentText, timeText } from './report.js';
@@ -64,8 +65,8 @@ function chart({ proposed, actual, changes }: Timeline, grid: Grid, summary: Sum
     const [left, right] = [x(indexOf(from)), x(indexOf(to))];
     return `<rect class="gap" x="${left}" y="0" width="${Math.max(0.5, right - left).toFixed(1)}" height="${HEIGHT}"><title>no data from ${timeText(from)}</title></rect>`;
   });
-  const dots = changes.map(({ at, to, reason }) => {
-    const tooltip = `${timeText(at)}: ${escape(reason)}`;
+  const dots = changes.map(({ at, from, to, reason }) => {
+    const tooltip = `${timeText(at)}, ${replicasText(from, to)}: ${escape(reason)}`;
     return `<circle cx="${x(indexOf(at))}" cy="${y(to)}" r="2.5" fill="var(--proposed)"><title>${tooltip}</title></circle>`;
   });
   return `<svg viewBox="-24 -4 ${WIDTH + 28} ${HEIGHT + 22}" role="img">

@@ -4,30 +4,29 @@ import type { Grid } from '../promql/range.js';
 import { legend, plot } from './plot.js';
 import { summarise, type Disagreement, type Movement, type Summary, type Timeline } from './timeline.js';
 
-/** So many moments of disagreement are told; `--json` has all. */
-const TOLD = 5;
+/** Periods of disagreement that are listed; `--json` has all. */
+const LISTED = 5;
 
 export const CAVEAT =
-  'Open loop: the load is the recorded one and does not answer to the proposed replicas. What a workload demands as ' +
-  'a whole is taken as the same for any number of pods; shares of waiting time and latencies are as they were ' +
-  'recorded.';
+  'Load is replayed as recorded; it does not react to the proposed replicas. The total demand of a workload is assumed ' +
+  'not to depend on its number of pods; shares of waiting time and latencies are as recorded.';
 
-/** What a backtest found, for people. @param columns width of the plots; 0: none */
+/** The result of a backtest, for people. @param columns width of the plots; 0: none */
 export function report(timelines: readonly Timeline[], grid: Grid, columns: number, paint: Paint): string[] {
   return [
     ...(columns > 0 ? [paint('dim', legend('proposed', 'actual'))] : []),
-    ...timelines.flatMap((timeline) => ['', ...tell(timeline, grid, columns, paint)]),
+    ...timelines.flatMap((timeline) => ['', ...workloadLines(timeline, grid, columns, paint)]),
     '',
     CAVEAT,
   ];
 }
 
-function tell(timeline: Timeline, grid: Grid, columns: number, paint: Paint): string[] {
+function workloadLines(timeline: Timeline, grid: Grid, columns: number, paint: Paint): string[] {
   const { workload, rule, group, minReplicas, maxReplicas } = timeline;
   const allowed = `${minReplicas} to ${count(maxReplicas, 'replica')}`;
   const title = paint('bold', `${workload}: rule "${rule}" of group "${group}", ${allowed}`);
   const summary = summarise(timeline, grid);
-  if (summary.comparedSeconds === 0) return [title, paint('yellow', '  nothing is known of it in this time')];
+  if (summary.comparedSeconds === 0) return [title, paint('yellow', '  no data in this time range')];
   return [
     title,
     ...(columns > 0 ? plot(timeline, columns) : []),
@@ -49,10 +48,10 @@ function figures({ proposed, actual }: Summary): string[] {
 }
 
 function moments({ disagreement, disagreements }: Summary): string[] {
-  if (disagreements.length === 0) return ['  they agree throughout'];
-  const longest = disagreements.toSorted((a, b) => weight(b) - weight(a)).slice(0, TOLD);
-  const differ = `  they differ ${percentText(disagreement)} of the time, in ${count(disagreements.length, 'moment')}`;
-  const more = disagreements.length > TOLD ? '; the heaviest:' : ':';
+  if (disagreements.length === 0) return ['  They agree throughout'];
+  const longest = disagreements.toSorted((a, b) => weight(b) - weight(a)).slice(0, LISTED);
+  const differ = `  They differ ${percentText(disagreement)} of the time, in ${count(disagreements.length, 'period')}`;
+  const more = disagreements.length > LISTED ? `; the ${LISTED} largest:` : ':';
   return [differ + more, ...longest.toSorted((a, b) => a.from - b.from).map(momentLine)];
 }
 
@@ -61,18 +60,19 @@ function weight({ from, to, proposed, actual }: Disagreement): number {
 }
 
 function momentLine({ from, to, proposed, actual, class: workloadClass }: Disagreement): string {
-  return `    ${timeText(from)}  for ${spanText(to - from)}: ${proposed} proposed, ${actual} actual (${workloadClass})`;
+  const cause = workloadClass === 'none' ? '' : ` (${workloadClass})`;
+  return `    ${timeText(from)}  ${spanText(to - from)}: ${proposed} proposed, ${actual} actual${cause}`;
 }
 
 function gapLines({ gaps }: Summary, paint: Paint): string[] {
   if (gaps.length === 0) return [];
   const total = gaps.reduce((sum, { from, to }) => sum + to - from, 0);
   const longest = gaps.reduce((a, b) => (b.to - b.from > a.to - a.from ? b : a));
-  const text = `data was missing for ${spanText(total)} in ${count(gaps.length, 'gap')}, the longest from ${timeText(longest.from)} for ${spanText(longest.to - longest.from)}: held, never taken for zero`;
+  const text = `Data was missing for ${spanText(total)} in ${count(gaps.length, 'gap')}; the longest began at ${timeText(longest.from)} and lasted ${spanText(longest.to - longest.from)}. Nothing is scaled down on missing data`;
   return [paint('yellow', `  ${text}`)];
 }
 
-/** Whole above a hundred, where people want no digit rounded away. */
+/** Rounded to three digits, and to whole hours from a hundred on. */
 export function hoursText(hours: number): string {
   return String(hours >= 100 ? Math.round(hours) : round(hours));
 }

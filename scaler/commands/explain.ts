@@ -7,9 +7,9 @@ import { timeText } from '../backtest/report.js';
 import { LONGEST_INTERVAL } from '../core/history.js';
 import { count, round } from '../core/format.js';
 import { parseKey, type WorkloadKey } from '../core/types.js';
-import { recommended, type Recommended, type DecisionRecord, type Outcome } from '../loop/record.js';
+import { OUTCOME_TEXTS, recommended, type Recommended, type DecisionRecord } from '../loop/record.js';
 import { prometheusFlags } from '../promql/flags.js';
-import { painter, type Paint } from '../terminal.js';
+import { paintDecision, painter, type Paint } from '../terminal.js';
 import { suggestion } from '../yaml/suggestion.js';
 import {
   actualFlag,
@@ -22,16 +22,6 @@ import {
   withoutSelectors,
 } from './arguments.js';
 import { fetchDecisions, type ScalerDecisions } from './scaler-client.js';
-import { tellDecision } from './story.js';
-
-const OUTCOMES: Record<Outcome, string> = {
-  unchanged: '',
-  applied: 'The replicas were changed.',
-  dry_run: 'The replicas were not changed: the rule is a dry run.',
-  not_leader: 'The replicas were not changed: another scaler leads.',
-  conflict: 'The replicas were not changed: somebody else changed them meanwhile.',
-  failed: 'The replicas could not be changed.',
-};
 
 type Flags = Readonly<Record<string, unknown>> & {
   readonly json?: boolean;
@@ -41,15 +31,15 @@ type Flags = Readonly<Record<string, unknown>> & {
 };
 
 /**
- * `kernscale explain`: why a workload has the replicas it has, from the last decision of a running scaler, or as rules
- * decide on what Prometheus knows.
+ * `kernscale explain`: prints the last decision of a running scaler about a workload, or the decision of rule files on
+ * data from Prometheus.
  *
  * @returns exit status: 0, or 1 on errors in files
  */
 export async function explain(argv: readonly string[]): Promise<number> {
   const command = commandLine('kernscale explain', 'Explain the decision about a workload')
-    .argument('[target]', 'namespace/kind/name, or as much of its end as tells it from others')
-    .argument('[files...]', 'rule files: decide by them on what Prometheus knows, without a running scaler')
+    .argument('[target]', 'namespace/kind/name, or any unambiguous suffix')
+    .argument('[files...]', 'rule files: decide by them on data from Prometheus, without a running scaler')
     .option('--json', "print the decision's record in place of text")
     .addOption(flag('--scaler.url <url>', 'Address of the scaler', 'http://127.0.0.1:5001'))
     .option(
@@ -63,19 +53,19 @@ export async function explain(argv: readonly string[]): Promise<number> {
   const [target, ...files] = command.args;
   if (target === undefined) throw badFlag('no workload given; for example: kernscale explain shop/checkout');
   if (files.length > 0) return explainFromPrometheus(target, files, flags);
-  refuseFlagsOfThePast(command);
+  rejectPastFlags(command);
   const answer = await fetchDecisions(flags['scaler.url']);
   const key = find(
     target,
     answer.decisions.map(({ trace }) => trace.workload),
   );
   const record = answer.decisions.find(({ trace }) => trace.workload === key)!;
-  print(record, flags, (paint) => tellLast(record, answer, paint));
+  print(record, flags, (paint) => lastDecision(record, answer, paint));
   return 0;
 }
 
-/** A flag that does nothing would let somebody believe that it does. */
-function refuseFlagsOfThePast(command: Command): void {
+/** Rejects flags that have no effect without rule files. */
+function rejectPastFlags(command: Command): void {
   const given = command.options.filter(
     (option) =>
       /^--(at|actual|prometheus\..*)$/.test(option.long ?? '') &&
@@ -103,23 +93,20 @@ async function explainFromPrometheus(
   const key = find(target, workloads);
   const made = decisions.get(key);
   if (!made) {
-    const message = `Prometheus does not know how many replicas ${key} had at ${timeText(at)}; --actual says where it looks`;
+    const message = `Prometheus has no replica count of ${key} at ${timeText(at)}; set the metric with --actual`;
     throw new KernscaleError('REPLICAS_UNKNOWN', message);
   }
   const record = recommended(made.assignment, made.decision);
   print(record, flags, (paint) => [
-    `${heading(record)}, as it was at ${timeText(at)}`,
-    ...tellDecision(record, paint),
-    paint(
-      'dim',
-      'From what Prometheus knows: pods that are not ready and labels of workloads are not looked at.',
-    ),
+    `${heading(record)}, at ${timeText(at)}`,
+    ...paintDecision(record, paint),
+    paint('dim', 'Based on Prometheus alone: readiness of pods and labels of workloads are not considered.'),
   ]);
   return 0;
 }
 
-function print(record: object, flags: Flags, tell: (paint: Paint) => string[]): void {
-  const text = flags.json ? JSON.stringify(record) : tell(painter(process.stdout)).join('\n');
+function print(record: object, flags: Flags, render: (paint: Paint) => string[]): void {
+  const text = flags.json ? JSON.stringify(record) : render(painter(process.stdout)).join('\n');
   process.stdout.write(`${text}\n`);
 }
 
@@ -129,7 +116,10 @@ function find(target: string, workloads: readonly WorkloadKey[]): WorkloadKey {
   const found = workloads.filter((key) => namesByKey.get(key)!.includes(target));
   const [only, second] = found;
   if (second !== undefined) {
-    throw new KernscaleError('TARGET_AMBIGUOUS', `"${target}" may be ${found.join(' and ')}; say which`);
+    throw new KernscaleError(
+      'TARGET_AMBIGUOUS',
+      `"${target}" matches ${found.join(' and ')}; give a longer suffix`,
+    );
   }
   if (only !== undefined) return only;
   const known = workloads.join(', ') || 'none so far';
@@ -142,13 +132,13 @@ function heading({ trace, scale, group, minReplicas, maxReplicas }: Recommended)
   return `${trace.workload}: rule "${scale}" of group "${group}", ${allowed}`;
 }
 
-function tellLast(record: DecisionRecord, { now, status }: ScalerDecisions, paint: Paint): string[] {
-  const done = [OUTCOMES[record.outcome], record.error?.message ?? '']
+function lastDecision(record: DecisionRecord, { now, status }: ScalerDecisions, paint: Paint): string[] {
+  const done = [OUTCOME_TEXTS[record.outcome], record.error?.message ?? '']
     .filter((text) => text !== '')
-    .join(' ');
+    .join(': ');
   return [
     `${heading(record)}, decided ${round(now - record.at)} s ago`,
-    ...tellDecision(record, paint),
+    ...paintDecision(record, paint),
     ...(done === '' ? [] : [paint('yellow', done)]),
     ...status.problems.map((problem) => paint('yellow', problem)),
   ];

@@ -7,9 +7,8 @@ import { loadTestFiles, type RuleTest } from '../rule-tests/load.js';
 import { runTest, type Verdict } from '../rule-tests/run.js';
 import { formatRuleError } from '../rules/load.js';
 import type { RuleError } from '../rules/types.js';
-import { painter, progressBar } from '../terminal.js';
+import { paintDecision, painter, progressBar } from '../terminal.js';
 import { filesOf } from './arguments.js';
-import { tellDecision } from './story.js';
 
 /** Folder into which scripts/setup.sh unpacks Debian's package, relative to the repository. */
 const UNPACKED = join('.cache', 'prometheus', 'usr', 'bin');
@@ -98,8 +97,8 @@ function printText(verdicts: readonly Verdict[], errors: readonly RuleError[]): 
     const { file, line, column } = expected.at;
     const what = `${expected.workload} at ${expected.eval_time}: ${differences.join('; ')}`;
     process.stderr.write(`${file}:${line}:${column}: ${paint('red', what)}\n`);
-    const story = got ? tellDecision(got, paint) : [];
-    process.stderr.write(story.map((line) => `    ${line}\n`).join(''));
+    const lines = got ? paintDecision(got, paint) : [];
+    process.stderr.write(lines.map((line) => `    ${line}\n`).join(''));
   }
   const met = `${verdicts.length - failures.length} of ${verdicts.length} expectations met`;
   if (failures.length + errors.length === 0) process.stdout.write(`SUCCESS: ${met}\n`);

@@ -1,6 +1,6 @@
 import { assess, TARGET, type Assessment } from './assess.js';
 import type { StepTrace } from './decision.js';
-import { round } from './format.js';
+import { evidenceText, percent, times } from './format.js';
 import { isAbsent, readSignal } from './reading.js';
 import type { Peer, RoundInput, Rule, Samples, WorkloadInput, WorkloadKey } from './types.js';
 
@@ -26,10 +26,10 @@ export function assessPeer(
   assessments: ReadonlyMap<WorkloadKey, Assessment>,
   now: number,
 ): PeerAssessment {
-  if (peer.type === 'external') return bottleneck('external', 'it is outside the cluster');
+  if (peer.type === 'external') return bottleneck('external', 'is outside the cluster');
   if (peer.type === 'unresolved') return bottleneck('unresolved', peer.text);
   const input = workloads.get(peer.workload);
-  if (!input) return bottleneck('unmanaged', 'no rule scales it and nothing is measured of it');
+  if (!input) return bottleneck('unmanaged', 'has neither a rule nor metrics');
   const { rule, samples } = input;
   return rule
     ? assessManaged(samples, rule, assessments.get(peer.workload)!, now)
@@ -41,22 +41,22 @@ function assessManaged(samples: Samples, rule: Rule, assessment: Assessment, now
   if (step) return assessStep(step, describe(step, assessment));
   if (assessment.missing.length > 0) {
     const names = assessment.missing.map(({ signal }) => signal).join(', ');
-    return { kind: 'cleared', class: 'unknown', why: `it cannot be judged without ${names}` };
+    return { kind: 'cleared', class: 'unknown', why: `has no data for ${names}` };
   }
   const { sizing } = assessment;
-  const load = isAbsent(sizing) ? '' : `: its demand is ${round(sizing.trace.ratio)} times its target`;
+  const load = isAbsent(sizing) ? '' : ` (${percent(sizing.trace.ratio)} of target)`;
   const cpu = readSignal(samples, 'cpu', rule, now);
   const cores = isAbsent(cpu) ? 0 : cpu.value;
-  return { kind: 'cleared', class: 'none', why: `nothing of its own holds it up${load}`, cores };
+  return { kind: 'cleared', class: 'none', why: `is not saturated${load}`, cores };
 }
 
 function assessUnmanaged({ samples, history }: WorkloadInput, waiterRule: Rule, now: number): PeerAssessment {
   const decide = waiterRule.decide.filter((step) => !(TARGET in step.when));
   const assessment = assess({ ...waiterRule, decide }, samples, history, now);
   const step = active(assessment);
-  if (!step) return bottleneck('unmanaged', 'no rule scales it');
+  if (!step) return bottleneck('unmanaged', 'has no rule');
   const found = assessStep(step, describe(step, assessment));
-  return found.kind === 'waits' ? found : { ...found, why: `${found.why}; no rule scales it` };
+  return found.kind === 'waits' ? found : { ...found, why: `${found.why} and has no rule` };
 }
 
 /** A pending step counts as well: the waiter's own step has already held for its time. */
@@ -70,11 +70,11 @@ function assessStep(step: StepTrace, why: string): PeerAssessment {
 
 function describe(step: StepTrace, { sizing }: Assessment): string {
   if (step.action === 'scale' && !isAbsent(sizing)) {
-    return `its own demand is ${round(sizing.trace.ratio)} times its target`;
+    return `is at ${times(sizing.trace.ratio)} its target`;
   }
   const [first] = step.evidence;
-  const share = first?.value === undefined ? '' : ` (${first.signal} ${round(first.value)})`;
-  return step.action === 'follow' ? `it waits itself${share}` : `it is ${step.class}-bound itself${share}`;
+  const share = first?.value === undefined ? '' : ` (${evidenceText(first)})`;
+  return step.action === 'follow' ? `waits itself${share}` : `is ${step.class}-bound${share}`;
 }
 
 function bottleneck(workloadClass: string, why: string): PeerAssessment {

@@ -1,9 +1,8 @@
 import type { Assessment } from './assess.js';
 import { normalize, outOfRange } from './behavior.js';
 import type { BindingConstraint, Decision, StagesTrace } from './decision.js';
-import { count } from './format.js';
+import { count, nameOf, objectiveText } from './format.js';
 import { recommend, recordScaling, resume } from './history.js';
-import { objectiveText } from './objective.js';
 import { isAbsent } from './reading.js';
 import type { Sizing } from './sizing.js';
 import {
@@ -15,14 +14,6 @@ import {
   type WorkloadKey,
 } from './types.js';
 import type { Walk } from './walk.js';
-
-const ABSENCES: Record<Absent['absent'], string> = {
-  missing: 'missing',
-  stale: 'too old',
-  partial: 'incomplete',
-  nan: 'not a quantity',
-  error: 'could not be had',
-};
 
 /** One workload of a round, once every workload is assessed and every walk is done. */
 export interface AssessedWorkload {
@@ -67,28 +58,36 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
 
 function reasonsAgainstScalingDown({ assessment, samples, waiters }: AssessedWorkload): string[] {
   const { measuredPods, sizing, objective } = assessment;
-  const reasons = missingInputs(assessment.missing);
-  if (reasons.length === 0 && isAbsent(sizing)) reasons.push(`it cannot be sized: ${sizing.text}`);
+  const reasons = missingInputs(assessment);
+  if (reasons.length === 0 && isAbsent(sizing)) reasons.push(sizing.text);
   if (measuredPods !== undefined && measuredPods < samples.replicas) {
-    reasons.push(`only ${measuredPods} of ${count(samples.replicas, 'pod')} are measured so far`);
+    reasons.push(withoutData(samples.replicas - measuredPods, samples.replicas, 'no data yet'));
   }
   const { counted = Infinity } = isAbsent(sizing) ? {} : (sizing.trace.pods ?? {});
   if (counted < Math.min(samples.replicas, measuredPods ?? Infinity)) {
-    reasons.push(`only ${counted} of ${count(samples.replicas, 'pod')} count so far`);
+    reasons.push(withoutData(samples.replicas - counted, samples.replicas, 'no usable data yet'));
   }
   if (objective?.kept === false) reasons.push(objectiveText(objective));
-  return [...reasons, ...waiters.map((waiter) => `${waiter} is held up and waits on it`)];
+  return [...reasons, ...waiters.map((waiter) => `${nameOf(waiter)} waits on it`)];
 }
 
-/** One clause per cause: an outage removes all signals at once. */
-function missingInputs(missing: Assessment['missing']): string[] {
-  if (missing.length === 0) return [];
-  const signalsByCause = new Map<string, string[]>();
-  for (const { signal, absent, text = '' } of missing) {
-    const cause = `${ABSENCES[absent!]}: ${text}`;
-    signalsByCause.set(cause, [...(signalsByCause.get(cause) ?? []), signal]);
-  }
-  return [...signalsByCause].map(([cause, signals]) => `${signals.join(', ')} ${cause}`);
+function withoutData(amount: number, of: number, problem: string): string {
+  return `${amount} of ${count(of, 'pod')} ${amount === 1 ? 'has' : 'have'} ${problem}`;
+}
+
+/** One clause per cause; an outage, which removes all signals at once, is a sentence of its own. */
+function missingInputs({ missing, inputs }: Assessment): string[] {
+  const causes = new Set(missing.map(({ text = '' }) => text));
+  return [...causes].map((cause) => {
+    const lacking = missing.filter(({ text = '' }) => text === cause);
+    const outage = lacking.length === inputs.length && lacking.every(({ absent }) => isOutage(absent));
+    return outage ? cause : `no data for ${lacking.map(({ signal }) => signal).join(', ')} (${cause})`;
+  });
+}
+
+/** True if Prometheus is missing rather than the signal. */
+function isOutage(absent: Absent['absent'] | undefined): boolean {
+  return absent === 'error' || absent === 'partial';
 }
 
 function runStages(

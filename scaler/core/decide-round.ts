@@ -3,7 +3,7 @@ import { assess, type Assessment } from './assess.js';
 import { conclude } from './conclude.js';
 import type { Decision, ExplainedDecision } from './decision.js';
 import { Dependencies } from './dependencies.js';
-import { explain } from './reason.js';
+import { explain } from './explain.js';
 import {
   workloadKey,
   type History,

@@ -16,7 +16,7 @@ export interface Decision {
 
 /** A decision with its sentences. */
 export interface ExplainedDecision extends Decision {
-  /** One plain sentence. */
+  /** One or two plain sentences. */
   readonly reason: string;
   readonly trace: Trace;
 }
@@ -35,7 +35,7 @@ export interface Trace {
   readonly noScaleDown: readonly string[];
   readonly stages: StagesTrace;
   readonly bindingConstraint: BindingConstraint;
-  /** The change that would lead to another decision. */
+  /** A sentence that names the change that would lead to another decision. */
   readonly wouldChange: string;
 }
 
@@ -85,7 +85,7 @@ export interface Candidate {
   readonly share: number;
   /** Its class; `external`, `unresolved` and `unmanaged` for peers that no rule scales. */
   readonly class: string;
-  /** A clause: the reason why it is the bottleneck, or why it is not. */
+  /** A predicate, whose subject is the peer: why it is or is not the bottleneck. */
   readonly why: string;
 }
 
@@ -103,6 +103,8 @@ export interface SizingTrace {
   readonly replicas: number;
   /** Number of pods that count, of those among them that are unready because starved, and of those that do not. */
   readonly pods?: Readonly<Record<'counted' | 'unready' | 'missing' | 'starved', number>>;
+  /** Pods without a usable sample, and the load that they are assumed to carry together; part of `ratio`. */
+  readonly assumed?: { readonly pods: number; readonly amount: number };
   /** Set when pods without a sample could reverse the direction, so that replicas stay. */
   readonly kept?: 'unmeasuredPods';
 }

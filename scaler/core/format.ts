@@ -1,18 +1,104 @@
-/** A share as people read it; of a quantile such as 0.999 no digit is lost. */
+import type { ConditionTrace, ObjectiveTrace } from './decision.js';
+import { parseKey, type WorkloadKey } from './types.js';
+
+/** The built-in signals that are shares of busy time, as a sentence names them. */
+const SHARES: Readonly<Record<string, string>> = {
+  blockio: 'blocked on disk',
+  wait: 'waiting on peers',
+  lock: 'waiting for locks',
+};
+/** The ratio of demand to target, as `when` names it. */
+const TARGET = 'target';
+
+/** A share as percent; of a quantile such as 0.999 no digit is lost. */
 export function percent(share: number): string {
   return `${share > 0.99 && share < 1 ? Number((share * 100).toPrecision(6)) : Math.round(share * 100)} %`;
 }
 
-/** Seconds as people read a latency. */
+/** A latency in seconds, as milliseconds. */
 export function milliseconds(seconds: number): string {
   return `${round(seconds * 1000)} ms`;
 }
 
-/** A measured number with as many digits as mean something to people. */
+/** A measured number to three significant digits. */
 export function round(value: number): number {
   return Number(value.toPrecision(3));
 }
 
+/** A ratio as a multiple: `1.8×`. */
+export function times(ratio: number): string {
+  return `${Number(ratio.toFixed(ratio < 2 ? 2 : ratio < 10 ? 1 : 0))}×`;
+}
+
 export function count(amount: number, thing: string): string {
   return `${amount} ${thing}${amount === 1 ? '' : 's'}`;
+}
+
+export function capitalize(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** `namespace/name` of a workload; a peer that is no workload keeps its address. */
+export function nameOf(peer: WorkloadKey): string {
+  const id = parseKey(peer);
+  return id ? `${id.namespace}/${id.name}` : peer;
+}
+
+/** A signal as the subject of a sentence. */
+export function demandName(signal: string): string {
+  return signal === 'cpu' ? 'CPU demand' : `${signal} demand`;
+}
+
+/** A value of a signal in its unit. */
+export function amount(signal: string, value: number): string {
+  if (signal in SHARES) return percent(value);
+  if (signal === TARGET) return times(value);
+  if (signal !== 'cpu' && signal !== 'request') return String(round(value));
+  return count(round(value), 'core');
+}
+
+/** What is measured for a condition, where its class says what a share is spent on. */
+export function evidenceText(condition: ConditionTrace): string {
+  const { signal, value } = condition;
+  return signal in SHARES && value !== undefined ? `${percent(value)} of busy time` : measuredText(condition);
+}
+
+/** A condition of a decide step and what is measured: `74 % of busy time blocked on disk (limit 40 %)`. */
+export function conditionText(condition: ConditionTrace): string {
+  const { signal, above, below } = condition;
+  const limits = [
+    ...(above === undefined ? [] : [`limit ${amount(signal, above)}`]),
+    ...(below === undefined ? [] : [`below ${amount(signal, below)}`]),
+  ];
+  return `${measuredText(condition)} (${limits.join(', ')})`;
+}
+
+/** What a condition is about, and its value. */
+function measuredText({ signal, value, above }: ConditionTrace): string {
+  const share = SHARES[signal];
+  const name = signal === TARGET ? 'demand' : signal === 'cpu' ? 'CPU demand' : signal;
+  if (value === undefined) return `${share ? `time ${share}` : name} unknown`;
+  if (!share) return `${name} ${amount(signal, value)}${signal === TARGET ? ' target' : ''}`;
+  // A share just above its limit must not read as the limit.
+  const same = above !== undefined && value !== above && percent(value) === percent(above);
+  return `${same ? `${round(value * 100)} %` : percent(value)} of busy time ${share}`;
+}
+
+/** When a condition no longer holds: `blocked on disk for less than 40 % of busy time`. */
+export function untilText({ signal, above, below }: ConditionTrace): string {
+  const share = SHARES[signal];
+  const [limit, less] = above === undefined ? [below ?? 0, false] : [above, true];
+  const at = `${less ? 'at most' : 'at least'} ${amount(signal, limit)}`;
+  if (share) return `${at} of busy time is spent ${share}`;
+  return signal === TARGET
+    ? `demand is ${at} target`
+    : `${signal === 'cpu' ? 'CPU demand' : signal} is ${at}`;
+}
+
+/** How the measured latency stands to the objective, as a clause. */
+export function objectiveText({ latency, quantile, measured, kept }: ObjectiveTrace): string {
+  const name = `p${Number((quantile * 100).toPrecision(6))} latency`;
+  if (measured === undefined)
+    return `${name} is unknown, so the ${milliseconds(latency)} objective is ignored`;
+  return `${name} ${milliseconds(measured)} ${kept ? 'meets' : 'misses'} the ${milliseconds(latency)} objective`;
 }

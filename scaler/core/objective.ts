@@ -1,5 +1,4 @@
 import type { ObjectiveTrace } from './decision.js';
-import { milliseconds, percent } from './format.js';
 import { isAbsent } from './reading.js';
 import type { Reading, Rule } from './types.js';
 
@@ -17,12 +16,4 @@ export function weighObjective(
   const reading = read(objective.signal);
   if (isAbsent(reading)) return { ...objective, absent: reading.absent, text: reading.text };
   return { ...objective, measured: reading.value, kept: reading.value <= objective.latency };
-}
-
-/** How the measured latency stands to the objective, as a clause. */
-export function objectiveText({ latency, quantile, measured, kept, text }: ObjectiveTrace): string {
-  if (measured === undefined)
-    return `its latency is not known (${text ?? ''}), so the objective gates nothing`;
-  const served = `${percent(quantile)} of requests are answered within ${milliseconds(measured)}`;
-  return `${served}, which ${kept ? 'keeps' : 'misses'} the objective of ${milliseconds(latency)}`;
 }

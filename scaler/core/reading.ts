@@ -16,7 +16,7 @@ export function readSignal(
   now: number,
 ): Reading {
   const reading = Object.hasOwn(samples.signals, signal) ? samples.signals[signal] : undefined;
-  if (reading === undefined) return { absent: 'missing', text: 'it was not asked for' };
+  if (reading === undefined) return { absent: 'missing', text: 'not queried' };
   return actable(reading, rule.maxAge[signal] ?? Infinity, now);
 }
 
@@ -24,13 +24,13 @@ export function readSignal(
 export function actable(reading: Reading, maxAge: number, now: number): Reading {
   if (isAbsent(reading)) return reading;
   const { value, timestamp } = reading;
-  if (!Number.isFinite(value) || value < 0) return { absent: 'nan', text: `its value is ${value}` };
+  if (!Number.isFinite(value) || value < 0) return { absent: 'nan', text: `value is ${value}` };
   const age = elapsed(timestamp, now);
   if (!(age <= maxAge)) {
-    return { absent: 'stale', text: `its newest sample is ${age} s old, at most ${maxAge} s is acted on` };
+    return { absent: 'stale', text: `last sample is ${age} s old, limit ${maxAge} s` };
   }
   if (age < -CLOCK_SKEW) {
-    return { absent: 'stale', text: `its newest sample is ${-age} s in the future; compare the clocks` };
+    return { absent: 'stale', text: `last sample is ${-age} s in the future; compare the clocks` };
   }
   return reading;
 }

@@ -48,6 +48,8 @@ export interface PodSizing {
   readonly utilization?: number;
   /** Thousandths per pod, of the samples alone. */
   readonly averageMilli: bigint;
+  /** Pods that are filled in, and the thousandths that they are assumed to carry together. */
+  readonly assumed?: { readonly pods: number; readonly milli: bigint };
   /** Reason why the replicas stay. */
   readonly kept?: 'tolerance' | 'unmeasuredPods';
   /** True if a number did not fit its type: the others are those that HPA continues with, and are meaningless. */
@@ -92,7 +94,12 @@ export function getResourceReplicas(
   const usage = fillIn(target, measured.ratio, groups, loads);
   const filled = { ...measured, ratio: loadOf(target, usage, loads.requests)?.ratio ?? 0 };
   const pods = filled.ratio * usage.size;
-  return podSizing(filled, pods, current, keeps(measured.ratio, filled.ratio, tolerance, pods, current));
+  const assumed = {
+    pods: usage.size - loads.usage.size,
+    milli: sum(usage.values()) - sum(loads.usage.values()),
+  };
+  const kept = keeps(measured.ratio, filled.ratio, tolerance, pods, current);
+  return { ...podSizing(filled, pods, current, kept), ...(assumed.pods > 0 && { assumed }) };
 }
 
 function podSizing(load: Load, pods: number, current: number, kept: PodSizing['kept']): PodSizing {

@@ -56,7 +56,7 @@ export function size(
 /** The CPU request where a percentage of it can be computed, or its absence. */
 export function usableRequest(request: Reading): Reading {
   if (isAbsent(request) || milli(request.value) > 0n) return request;
-  return { absent: 'missing', text: 'its pods request no CPU; set a request, or a target of averageValue' };
+  return { absent: 'missing', text: 'the pods request no CPU; set a request or use averageValue' };
 }
 
 function sizeToAverage(rule: Rule, targetPerPod: number, replicas: number, { value }: Measured): Sizing {
@@ -77,7 +77,7 @@ function sizeToRequest(
   { value }: Measured,
   request: Reading,
 ): Sizing | Absent {
-  if (isAbsent(request)) return { ...request, text: `the CPU request of its pods: ${request.text}` };
+  if (isAbsent(request)) return { ...request, text: `CPU request: ${request.text}` };
   const percent = Number((milli(value) * 100n) / milli(request.value * replicas));
   const ratio = percent / averageUtilization;
   const raw = Math.ceil(ratio * replicas);
@@ -98,7 +98,7 @@ function sizeToValue(rule: Rule, targetValue: number, samples: Samples, demand: 
     replicas,
     counted,
   );
-  if (!sizing) return { absent: 'missing', text: 'it has no pods yet' };
+  if (!sizing) return { absent: 'missing', text: 'no pods yet' };
   return sizingOf(rule, demand.value, { targetValue }, sizing);
 }
 
@@ -132,13 +132,16 @@ function sizeByPods(
   if ('fault' in requests) return unusable(requests.text);
   const groups = groupsOf(target, samples, rule.windows[target.signal] ?? 0, measured, now);
   const usage = removeMetricsForPods(inMilli(measured.usage), groups);
-  if (usage.size === 0) return { absent: 'missing', text: `none of its ${pods.length} pods counts yet` };
+  if (usage.size === 0) {
+    const text = pods.length === 0 ? 'no pods yet' : `no pod of ${pods.length} is ready and measured yet`;
+    return { absent: 'missing', text };
+  }
   const tolerance = toleranceOf(rule.behavior);
   const loads = { usage, requests };
   const sizing = getResourceReplicas(milliTarget(target), tolerance, samples.replicas, groups, loads);
-  if (!sizing) return unusable('its pods request no CPU');
-  if (sizing.overflowed) return { absent: 'nan', text: 'it is more than can be counted' };
-  const { raw, ratio, kept } = sizing;
+  if (!sizing) return unusable('the pods request no CPU');
+  if (sizing.overflowed) return { absent: 'nan', text: 'demand exceeds what Kubernetes can count' };
+  const { raw, ratio, kept, assumed } = sizing;
   // HPA multiplies by the number of ready pods: while a rollout has more of them than replicas, a load below the
   // target would scale up.
   const replicas = ratio < 1 ? Math.min(sizing.replicas, samples.replicas) : sizing.replicas;
@@ -149,6 +152,7 @@ function sizeByPods(
     ratio,
     replicas,
     pods: countsOf(groups),
+    ...(assumed && { assumed: { pods: assumed.pods, amount: Number(assumed.milli) / 1000 } }),
     ...(kept === 'unmeasuredPods' && { kept }),
   };
   return { raw, trace };
@@ -185,7 +189,7 @@ function groupsOf(
 }
 
 function unusable(text: string): Absent {
-  return { absent: 'missing', text: `${text}; set a request, or a target of averageValue` };
+  return { absent: 'missing', text: `${text}; set a request or use averageValue` };
 }
 
 function milliTarget(target: PerPodTarget): PodTarget {

@@ -1,7 +1,7 @@
 import type { PeerAssessment } from './assess-peer.js';
 import type { Candidate, WalkTrace } from './decision.js';
 import { maxEdgeAge, waitsOn, type Dependencies, type Waits } from './dependencies.js';
-import { percent, round } from './format.js';
+import { amount, count, percent } from './format.js';
 import { isAbsent } from './reading.js';
 import type { Absent, Peer, Rule, Samples, WorkloadKey } from './types.js';
 
@@ -96,7 +96,7 @@ function arrivals(trails: readonly Trail[], findings: Findings): Iterable<Arriva
       const known = reached.get(peer);
       if (share < MIN_TRAIL && !known) continue;
       if (path.includes(peer)) {
-        const why = 'it is on the path already';
+        const why = 'is already on the path';
         add(findings.rejected, { peer, path: [...path, peer], share, class: 'cycle', why });
       } else if (!known) {
         reached.set(peer, { peer, to, path: [...path, peer], largest: share, share, seconds });
@@ -116,21 +116,27 @@ function arrivals(trails: readonly Trail[], findings: Findings): Iterable<Arriva
 function noteUnmeasured({ path, share, waits }: Trail, { rejected, shares, silent }: Findings): void {
   const end = { peer: path.at(-1)!, path, share, class: 'unknown' };
   if (isAbsent(waits)) {
-    add(rejected, { ...end, why: `whom it waits on is not known: ${waits.text}` });
+    add(rejected, { ...end, why: `has no edge data (${waits.text})` });
     return;
   }
   for (const { peer, text } of waits.unknown) {
-    add(rejected, { peer, path: [...path, peer], share: 0, class: 'unknown', why: text });
+    add(rejected, {
+      peer,
+      path: [...path, peer],
+      share: 0,
+      class: 'unknown',
+      why: `has no usable wait (${text})`,
+    });
   }
   for (const { peer, to } of waits.silent) {
     if (path.includes(peer)) continue;
     silent.add(peer);
     if (to.type === 'workload') shares.set(peer, Math.max(MIN_SHARE, shares.get(peer) ?? 0));
-    const why = 'it has not answered lately, for want of questions or because it hangs';
+    const why = 'sent no response lately: it is idle or hangs';
     add(rejected, { peer, path: [...path, peer], share: 0, class: 'unknown', why });
   }
   if (waits.measured.length === 0) {
-    add(rejected, { ...end, why: 'it waits, but on no peer that is measured' });
+    add(rejected, { ...end, why: 'has no measured peer' });
   }
 }
 
@@ -145,11 +151,11 @@ function addFinding(
   if (kind === 'bottleneck') {
     add(findings.candidates, { peer, path, share, class: workloadClass, why });
   } else if (kind === 'waits') {
-    const limit = `${why}, and the walk ends after ${path.length - 1} hops (maxHops)`;
+    const limit = `${why}, and the walk stops after ${count(path.length - 1, 'hop')} (maxHops)`;
     add(findings.rejected, { peer, path, share, class: workloadClass, why: limit });
   } else if (cores >= MIN_WORK * Math.max(seconds, dependencies.waitedOn(peer)) && workloadClass === 'none') {
     findings.explained += share;
-    const work = `${why}, and its own work of ${round(cores)} cores explains the waiting`;
+    const work = `${why} and its work of ${amount('cpu', cores)} accounts for the wait`;
     add(findings.rejected, { peer, path, share, class: workloadClass, why: work });
   } else add(findings.rejected, { peer, path, share, class: workloadClass, why });
 }
@@ -168,7 +174,7 @@ function weigh(start: WorkloadKey, findings: Findings): Walk {
   const bottleneck = best && best.share >= MIN_SHARE ? best : undefined;
   const outranked = (bottleneck ? others : [...candidates.values()]).map((candidate) => ({
     ...candidate,
-    why: `${candidate.why}, but only ${percent(candidate.share)} of the waiting leads to it`,
+    why: `${candidate.why}, but only ${percent(candidate.share)} of the wait leads to it`,
   }));
   const passedOver = [...outranked, ...rejected.values()].sort(byShare);
   return {

@@ -1,4 +1,5 @@
 import { errorMessage, KernscaleError } from '../../common/errors.js';
+import { count } from '../core/format.js';
 import type { Decision, ExplainedDecision } from '../core/decision.js';
 import type { Rule } from '../core/types.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
@@ -42,7 +43,7 @@ export async function apply(
   try {
     const found = await scales.get(rule.scaleTargetRef);
     if (found.replicas !== trace.currentReplicas) {
-      const message = `replicas were set to ${found.replicas} concurrently`;
+      const message = `another client set ${count(found.replicas, 'replica')} concurrently`;
       return { outcome: 'conflict', error: { code: 'REPLICAS_CHANGED', message } };
     }
     await scales.set(rule.scaleTargetRef, replicas, found.resourceVersion);

@@ -1,4 +1,5 @@
 import type { ExplainedDecision } from '../core/decision.js';
+import { replicasText } from '../core/details.js';
 import { workloadKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import type { WorkloadEvent } from '../kubernetes/events.js';
 import type { Assignment } from './assignments.js';
@@ -16,6 +17,16 @@ export type Outcome =
   /** The workload was changed concurrently; the next round decides again. */
   | 'conflict'
   | 'failed';
+
+/** Outcomes as people read them; empty for replicas that stay. */
+export const OUTCOME_TEXTS: Readonly<Record<Outcome, string>> = {
+  unchanged: '',
+  applied: 'Applied',
+  dry_run: 'Not applied: the rule is a dry run',
+  not_leader: 'Not applied: another scaler is the leader',
+  conflict: 'Not applied: another client changed the replicas',
+  failed: 'Not applied: writing the replicas failed',
+};
 
 export interface Applied {
   readonly outcome: Outcome;
@@ -87,22 +98,26 @@ export function recommended({ group, rule }: Assignment, decision: ExplainedDeci
 }
 
 /**
- * The Kubernetes Event of a record: replicas changed or could not be changed, or another class began to hold the
- * workload. Undefined without news.
+ * The Kubernetes Event of a record: replicas changed, could not be changed, or another class now holds the workload.
+ * Undefined without news.
  */
 export function toEvent(
   record: DecisionRecord,
   previous: DecisionRecord | undefined,
 ): Pick<WorkloadEvent, 'type' | 'reason' | 'message'> | undefined {
   const { currentReplicas, replicas, outcome, error } = record;
-  const change = `${currentReplicas} → ${replicas} replicas`;
+  const change = replicasText(currentReplicas, replicas);
   if (outcome === 'applied') {
     const reason = replicas > currentReplicas ? 'ScaledUp' : 'ScaledDown';
     return { type: 'Normal', reason, message: `${change}: ${record.reason}` };
   }
   if (outcome === 'failed') {
     if (previous?.error?.code === error?.code) return undefined;
-    return { type: 'Warning', reason: 'ScaleFailed', message: `${change}: ${error?.message ?? 'failed'}` };
+    return {
+      type: 'Warning',
+      reason: 'ScaleFailed',
+      message: `${change}: ${error?.message ?? 'the write failed'}`,
+    };
   }
   const heldAnew = record.action !== 'scale' && previous !== undefined && record.class !== previous.class;
   return heldAnew ? { type: 'Normal', reason: 'Held', message: record.reason } : undefined;

@@ -75,7 +75,7 @@ export function samplesByWorkload(
       ...podsOf(workload, tables, observations),
       edges: edges
         ? edgesOf(edges, workload, observations)
-        : { absent: 'missing', text: 'the group has no signal named edges' },
+        : { absent: 'missing', text: 'the group has no signal edges' },
     });
   }
   return samples;
@@ -96,7 +96,7 @@ function reading(table: SignalTable, workload: WorkloadKey): Reading {
   if (!isByPod(samples)) {
     return {
       absent: 'error',
-      text: 'several series; the expression must aggregate them, or keep the label pod',
+      text: 'several series; aggregate them in the expression or keep the label pod',
     };
   }
   const total = samples.reduce((sum, { value }) => sum + value, 0);
@@ -104,7 +104,7 @@ function reading(table: SignalTable, workload: WorkloadKey): Reading {
 }
 
 function noSeries({ unnamed = 0 }: SignalTable): Absent {
-  const lacking = `; ${unnamed} of the answer lack namespace, workload or workload_kind`;
+  const lacking = `; ${unnamed} returned without namespace, workload or workload_kind`;
   return { absent: 'missing', text: `no series${unnamed > 0 ? lacking : ''}` };
 }
 
@@ -139,7 +139,7 @@ function isByPod(samples: readonly SignalSample[]): boolean {
 
 function measured(value: number, scrapedAt: number | undefined): Reading {
   if (scrapedAt === undefined) {
-    return { absent: 'stale', text: 'it is not being scraped any more' };
+    return { absent: 'stale', text: 'scrapes have stopped' };
   }
   return { value, timestamp: scrapedAt };
 }
@@ -152,7 +152,7 @@ function edgesOf(
   if (table.absent) return table.absent;
   const scrapedAt = table.scrapedAt(workload);
   if (scrapedAt === undefined) {
-    return { absent: 'stale', text: 'it is not being scraped' };
+    return { absent: 'stale', text: 'scrapes have stopped' };
   }
   return table
     .samples(workload)
@@ -161,14 +161,15 @@ function edgesOf(
 
 function peerOf(peer: string, resolve: Observations['resolve']): Peer {
   if (peer === FOLDED_PEERS) {
-    return { type: 'unresolved', text: 'peers beyond the bound of the exporter, counted together' };
+    return { type: 'unresolved', text: 'stands for the peers beyond the bound of the exporter' };
   }
-  if (!resolve) return { type: 'unresolved', text: 'the Services of the cluster are not known yet' };
+  if (!resolve)
+    return { type: 'unresolved', text: 'is unresolved: the Services of the cluster are not known yet' };
   const endpoint = resolve(peer);
   if (!endpoint) return { type: 'external' };
   const [workload, second] = endpoint.workloads;
-  const name = endpoint.service ? `Service ${endpoint.service}` : peer;
-  if (!workload) return { type: 'unresolved', text: `${name} has no pods` };
-  if (second) return { type: 'unresolved', text: `${name} has pods of several workloads` };
+  const service = endpoint.service ? `is Service ${endpoint.service}, which ` : '';
+  if (!workload) return { type: 'unresolved', text: `${service}has no pods` };
+  if (second) return { type: 'unresolved', text: `${service}has pods of several workloads` };
   return { type: 'workload', workload: workloadKey(workload) };
 }

@@ -96,7 +96,9 @@ function problemsOf({ signals, podSignals }: QueryResults, { unknown }: Replicas
     }
   }
   return [
-    ...[...failures].map(([message, failed]) => `no value for ${[...failed].join(', ')}: ${message}`),
+    ...[...failures].map(([message, failed]) =>
+      failed.size === named.length ? message : `no data for ${[...failed].join(', ')}: ${message}`,
+    ),
     ...[...unknown.values()].map(({ message }) => message),
   ];
 }

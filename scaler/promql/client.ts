@@ -131,21 +131,29 @@ function parseUrl(text: string): { endpoint: URL; credentials?: Pick<HttpConfig,
 function unreadable({ status, headers }: HttpResponse): QueryFailed | undefined {
   const { location, 'content-encoding': encoding = 'identity' } = headers;
   if (status >= 300 && status < 400 && location !== undefined) {
-    const message = `Prometheus returned HTTP ${status}, a redirect to ${String(location)}; use that address`;
-    return failed('http', message);
+    return failed(
+      'http',
+      `Prometheus returned HTTP ${status}: it moved to ${String(location)}; use that URL`,
+    );
   }
   if (encoding === 'identity') return undefined;
-  return failed('malformed', `the response is encoded as ${String(encoding)}, which was not requested`);
+  return failed(
+    'malformed',
+    `Prometheus returned a response encoded as ${String(encoding)}, which was not requested`,
+  );
 }
 
 function transportFailure(error: unknown, host: string, timeout: number): QueryFailed {
   const name = error instanceof Error ? error.name : '';
-  if (name === 'TimeoutError' || TIMEOUTS.has(errorCode(error) ?? '')) {
-    return failed('timeout', `no response from Prometheus at ${host} within ${timeout} s`);
+  const code = errorCode(error) ?? '';
+  if (name === 'TimeoutError' || TIMEOUTS.has(code)) {
+    return failed('timeout', `Prometheus at ${host} sent no response within ${timeout} s`);
   }
   if (error instanceof KernscaleError) return failed('unauthorized', errorMessage(error));
-  if (errorCode(error) === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
-    return failed('malformed', `the response is larger than ${MAX_RESPONSE_MIB} MiB`);
+  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
+    return failed('malformed', `Prometheus at ${host} returned more than ${MAX_RESPONSE_MIB} MiB`);
   }
-  return failed('unreachable', `Prometheus at ${host} is unreachable: ${errorMessage(error)}`);
+  // A system error says no more than its code: its text repeats the address.
+  const cause = /^E[A-Z_]+$/.test(code) ? code : errorMessage(error);
+  return failed('unreachable', `Prometheus at ${host} is unreachable (${cause})`);
 }

@@ -114,7 +114,11 @@ function parseEnvelope(
 ): { readonly ok: true; readonly data: unknown } | QueryFailed {
   const json = parseJson(body);
   const error = refusal.safeParse(json);
-  if (error.success) return failed('query_error', `${error.data.errorType}: ${error.data.error}`);
+  if (error.success)
+    return failed(
+      'query_error',
+      `Prometheus rejected the query: ${error.data.errorType}: ${error.data.error}`,
+    );
   if (status === 401 || status === 403) {
     return failed('unauthorized', `Prometheus returned HTTP ${status}; check its credentials`);
   }
@@ -122,8 +126,9 @@ function parseEnvelope(
   const parsed = success.safeParse(json);
   if (!parsed.success) return failed('malformed', NOT_THE_API);
   const { data, warnings, isPartial } = parsed.data;
-  if (warnings && warnings.length > 0) return failed('partial', warnings.join('; '));
-  if (isPartial) return failed('partial', 'the response is partial: some stores did not respond');
+  if (warnings && warnings.length > 0)
+    return failed('partial', `Prometheus returned a warning: ${warnings.join('; ')}`);
+  if (isPartial) return failed('partial', 'Prometheus returned a partial result');
   return { ok: true, data };
 }
 

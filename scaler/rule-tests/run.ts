@@ -91,7 +91,7 @@ function differences({ exp_bound, exp_replicas, exp_reason }: Expectation, got: 
     ...(exp_replicas === undefined || exp_replicas === got.replicas
       ? []
       : [`replicas: expected ${exp_replicas}, got ${got.replicas}`]),
-    ...(exp_reason === undefined || got.reason.includes(exp_reason)
+    ...(exp_reason === undefined || got.reason.toLowerCase().includes(exp_reason.toLowerCase())
       ? []
       : [`reason: expected one that contains "${exp_reason}"`]),
   ];

@@ -7,8 +7,8 @@ import type { Assignment } from '../loop/assignments.js';
 import type { Round } from './simulate.js';
 
 export const CAVEAT =
-  'A model: requests are a fluid that all pods share evenly, and all take the same, so latencies have no tail; peers ' +
-  'never tire. It shows how a rule moves, not how a service behaves.';
+  'This is a model: all requests cost the same, pods share them evenly, and peers never saturate, so latency has no ' +
+  'tail. It shows how a rule scales, not how a service behaves.';
 
 export interface Summary {
   /** The part of the requests that was answered by the end, 0..1. */
@@ -45,7 +45,7 @@ export function summarize(assignment: Assignment, rounds: readonly Round[]): Sum
   };
 }
 
-/** What a simulation came to, for people. @param columns width of the plot; 0: none */
+/** The outcome of a simulation, for people. @param columns width of the plot; 0: none */
 export function report(
   assignment: Assignment,
   rounds: readonly Round[],
@@ -66,14 +66,14 @@ export function report(
     paint('bold', title),
     ...drawn,
     ...table(rounds),
-    `${percentText(answered)} of the requests answered, the slowest in ${latencyText(worstLatency)}; ` +
+    `${percentText(answered)} of requests served, worst latency ${latencyText(worstLatency)}; ` +
       `${hoursText(replicaHours)} replica-hours, at most ${count(highest, 'replica')}; ` +
       `${ups} up, ${downs} down, ${count(reversals, 'reversal')}`,
     CAVEAT,
   ];
 }
 
-const HEAD = ['after', 'load/s', 'ready', 'replicas', 'waiting', 'latency', 'class', 'why'];
+const HEAD = ['time', 'req/s', 'ready', 'replicas', 'queued', 'latency', 'class', 'reason'];
 
 /** The rounds that differ from the one before. */
 function table(rounds: readonly Round[]): string[] {

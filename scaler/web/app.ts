@@ -8,7 +8,8 @@ import { reportErrors } from '../../common/http.js';
 import type { Logger } from '../../common/log.js';
 import { packageRoot } from '../../common/main.js';
 import type { Assignment } from '../loop/assignments.js';
-import type { DecisionRecord, DecisionRecords } from '../loop/record.js';
+import { detailsOf } from '../core/details.js';
+import { OUTCOME_TEXTS, type DecisionRecord, type DecisionRecords } from '../loop/record.js';
 import type { RuleManager } from '../rules/rule-manager.js';
 
 const FOLDER = path.join('scaler', 'web', 'static');
@@ -67,7 +68,7 @@ function apiRoutes(router: Router, { records, ruleManager, assignments, problems
     context.body = {
       now: Date.now() / 1000,
       status: { leader: leads(), rules: ruleManager.ruleCount, problems: problems() },
-      decisions: records.list(),
+      decisions: records.list().map(withTexts),
       changes: records.changes().map(summary),
     };
   });
@@ -75,7 +76,9 @@ function apiRoutes(router: Router, { records, ruleManager, assignments, problems
     const { namespace = '', kind = '', name = '' } = context.params;
     const record = records.get({ namespace, kind, name });
     context.status = record ? 200 : 404;
-    context.body = record ?? { error: `no rule has decided on ${namespace}/${kind}/${name}` };
+    context.body = (record && withTexts(record)) ?? {
+      error: `no rule has decided on ${namespace}/${kind}/${name}`,
+    };
   });
   router.get('/api/v1/rules', (context) => {
     context.body = {
@@ -107,6 +110,11 @@ function operationRoutes(router: Router, { registry, unready, ruleManager }: Web
     context.status = loaded ? 200 : 500;
     context.body = loaded ? 'Rules reloaded.\n' : `${ruleManager.errors.join('\n')}\n`;
   });
+}
+
+/** A record with the texts that the page shows below its reason, so that the page has no phrases of its own. */
+function withTexts(record: DecisionRecord) {
+  return { ...record, outcomeText: OUTCOME_TEXTS[record.outcome], details: detailsOf(record) };
 }
 
 /** A record without its trace and the fields of its rule. */

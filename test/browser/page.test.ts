@@ -95,6 +95,11 @@ describe("the scaler's page in a browser", function () {
     expect(text).to.contain(`${decided.currentReplicas} → ${decided.replicas}`);
     expect(text).to.contain(decided.reason);
     expect(text).to.contain('CPU demand 4.00 cores');
+    await row('shop/checkout').locator('summary').click();
+    const details = await row('shop/checkout').locator('details').innerText();
+    expect(details).to.contain('cpu: matched: demand 2.9× target (limit 1×) → scale by demand');
+    expect(details).to.contain('deciding constraint: demand');
+    expect(details).to.contain(decided.trace.wouldChange);
     expect(await page.locator('#status').innerText()).to.equal('1 workload · 1 rule');
     expect(complaints).to.deep.equal([]);
   });
@@ -122,7 +127,7 @@ describe("the scaler's page in a browser", function () {
     await page.goto(server.urls[0]!);
     await row('shop/checkout').waitFor();
     await server.close();
-    await page.getByText('The scaler does not answer').waitFor();
+    await page.getByText('The scaler does not respond').waitFor();
     expect(await row('shop/checkout').count()).to.equal(1);
   });
 

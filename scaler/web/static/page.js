@@ -3,14 +3,6 @@ const PARTS = ['cpu', 'disk', 'wait', 'lock'];
 const SHARES = { disk: 'blockio', wait: 'wait', lock: 'lock' };
 /** Below this many cores a workload is idle, and shares of its busy time say nothing. */
 const MIN_BUSY_CORES = 0.01;
-const OUTCOMES = {
-  applied: 'scaled',
-  dry_run: 'dry run: not scaled',
-  not_leader: 'another replica leads: not scaled',
-  conflict: 'changed by somebody else meanwhile',
-  failed: 'scaling failed',
-};
-
 const rows = new Map();
 const byId = (id) => document.getElementById(id);
 
@@ -40,7 +32,7 @@ function createRow() {
     reason: element('span'),
     path: element('small'),
     when: element('small'),
-    trace: element('ul'),
+    details: element('ul'),
   };
   const bar = element('div', 'bar', ...row.segments);
   bar.setAttribute('aria-hidden', 'true');
@@ -58,7 +50,7 @@ function createRow() {
       row.reason,
       row.path,
       row.when,
-      element('details', '', element('summary', '', 'How it was decided'), row.trace),
+      element('details', '', element('summary', '', 'How it was decided'), row.details),
     ),
   );
   return row;
@@ -68,8 +60,7 @@ function updateRow(row, record, now) {
   const { trace } = record;
   setText(row.name, `${record.namespace}/${record.workload}`);
   setText(row.rule, `${record.workloadKind} · rule ${record.group}/${record.scale}`);
-  const changed = record.replicas !== record.currentReplicas;
-  setText(row.replicas, changed ? `${record.currentReplicas} → ${record.replicas}` : `${record.replicas}`);
+  setText(row.replicas, replicasText(record));
   setText(row.range, `${record.minReplicas} to ${record.maxReplicas}`);
   updateThreads(row, trace.inputs);
   setText(row.class, record.class);
@@ -77,9 +68,9 @@ function updateRow(row, record, now) {
   setText(row.reason, record.reason);
   const path = trace.walk?.path ?? [];
   setText(row.path, path.length > 1 ? `Path: ${path.map(shortName).join(' → ')}` : '');
-  const outcome = OUTCOMES[record.outcome];
-  setText(row.when, `${ago(now - record.at)}${outcome ? ` · ${outcome}` : ''}`);
-  updateTrace(row.trace, trace);
+  const { outcomeText } = record;
+  setText(row.when, `${ago(now - record.at)}${outcomeText ? ` · ${outcomeText}` : ''}`);
+  updateDetails(row.details, record);
 }
 
 function updateThreads(row, inputs) {
@@ -103,29 +94,24 @@ function updateThreads(row, inputs) {
   );
 }
 
-function updateTrace(list, trace) {
-  const { stages } = trace;
+function updateDetails(list, { trace, details }) {
   const lines = [
-    ...trace.inputs.map(inputText),
-    ...trace.steps.map(
-      ({ class: workloadClass, action, outcome }) => `step ${workloadClass}: ${outcome} (${action})`,
-    ),
-    `replicas: raw ${stages.raw}, after tolerance ${stages.tolerance}, objective ${stages.objective}, floor ${stages.floor}, ` +
-      `stabilised ${stages.stabilised}, rate-limited ${stages.rateLimited}, clamped ${stages.clamped}`,
-    `decided by: ${trace.bindingConstraint}`,
-    ...trace.noScaleDown.map((why) => `not scaled down: ${why}`),
-    ...(trace.walk?.rejected ?? []).map(({ peer, why }) => `not the cause: ${shortName(peer)}: ${why}`),
-    `another decision would need: ${trace.wouldChange}`,
+    ...details.flatMap(({ title, rows }) => [
+      { text: title, isTitle: true },
+      ...rows.map(({ name, text }) => ({ text: `${name}: ${text}` })),
+    ]),
+    { text: trace.wouldChange, isTitle: true },
   ];
   while (list.childElementCount > lines.length) list.lastElementChild.remove();
   while (list.childElementCount < lines.length) list.append(element('li'));
-  lines.forEach((line, index) => setText(list.children[index], line));
+  lines.forEach(({ text, isTitle = false }, index) => {
+    setText(list.children[index], text);
+    list.children[index].classList.toggle('title', isTitle);
+  });
 }
 
-function inputText({ signal, value, ageSeconds, text }) {
-  if (value === undefined) return `${signal}: no value (${text})`;
-  const age = ageSeconds === undefined ? '' : `, ${ageSeconds.toFixed(0)} s old`;
-  return `${signal}: ${Number(value.toPrecision(4))}${age}`;
+function replicasText({ currentReplicas, replicas }) {
+  return replicas === currentReplicas ? `${replicas}` : `${currentReplicas} → ${replicas}`;
 }
 
 function valueText(input, format) {
@@ -182,12 +168,12 @@ function showChanges(changes) {
     const at = new Date(change.at * 1000);
     time.dateTime = at.toISOString();
     setText(time, at.toLocaleTimeString());
-    setText(text, `${change.namespace}/${change.workload}: ${change.reason}`);
+    setText(text, `${change.namespace}/${change.workload} ${replicasText(change)}: ${change.reason}`);
   });
 }
 
 function showStatus({ decisions, status }) {
-  const leads = status.leader ? '' : ' · another replica leads';
+  const leads = status.leader ? '' : ' · another scaler is the leader';
   const counts = [count(decisions.length, 'workload'), count(status.rules, 'rule')];
   setText(byId('status'), `${counts.join(' · ')}${leads}`);
   const problem = byId('problem');
@@ -205,7 +191,7 @@ async function refresh() {
     showStatus(answer);
   } catch {
     const problem = byId('problem');
-    setText(problem, 'The scaler does not answer; what is shown here is the last that was known.');
+    setText(problem, 'The scaler does not respond. This page shows the last known state.');
     problem.hidden = false;
   }
   setTimeout(refresh, document.hidden ? REFRESH_MS * 5 : REFRESH_MS);

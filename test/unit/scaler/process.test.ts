@@ -159,7 +159,7 @@ describe('kernscale-scaler, the process', function () {
           status: { problems: string[] };
         };
         const problems = status.problems.join();
-        return problems.includes('is unreachable') && problems.includes('shop/Deployment/cart');
+        return /Prometheus at \S+ is unreachable/.test(problems) && problems.includes('shop/Deployment/cart');
       },
       10_000,
     );

@@ -60,23 +60,27 @@ describe('kernscale explain', () => {
       /^shop\/Deployment\/cart: rule "cart" of group "shop", 1 to 20 replicas, decided /,
     );
     expect(lines[1]).to.match(
-      /^Scaling up from 2 to 6 replicas: cpu demand of 4 cores is 2\.86 times the target/,
+      /^2 → 6 replicas: CPU demand 4 cores; 2 pods × 0\.7-core target = 1\.4 \(2\.9×\): 6 replicas needed$/,
     );
-    expect(stdout).to.match(/^ {2}cpu +4, 0 s old$/m);
-    expect(stdout).to.match(/^ {2}cpu +matched \(target 2\.86, asked above 1\): scale$/m);
-    expect(stdout).to.match(/^ {2}raw: demand over target +2 → 6$/m);
-    expect(stdout).to.match(/^ {2}clamped to min and max +6$/m);
-    expect(stdout).to.contain('The replicas were not changed: the rule is a dry run.');
+    expect(stdout).to.match(/^ {2}cpu +4 cores, 0 s old$/m);
+    expect(stdout).to.match(/^ {2}cpu +matched: demand 2\.9× target \(limit 1×\) → scale by demand$/m);
+    expect(stdout).to.match(/^ {2}demand ÷ target +2 → 6$/m);
+    expect(stdout).to.match(/^ {2}minReplicas to maxReplicas +6$/m);
+    expect(stdout).to.contain('Not applied: the rule is a dry run');
     expect(stdout).to.contain('Prometheus is slow');
     expect(stdout).not.to.contain('\x1b');
   });
 
   it('shows the path walked and the rejected candidates', async () => {
     const { stdout } = await explain('shop/Deployment/web');
-    expect(stdout).to.contain('Path walked: shop/Deployment/web → shop/Deployment/cart\n');
-    expect(stdout).to.match(/^ {2}bottleneck shop\/Deployment\/cart \(cpu, 90 % of the waiting\): /m);
-    expect(stdout).to.match(/^ {2}rejected 8\.8\.8\.8:53 \(external, 10 % of the waiting\): /m);
-    expect(stdout).to.contain('What would change it\n  an end to this: wait 0.9 (above 0.5)');
+    expect(stdout).to.contain('Path walked: shop/web → shop/cart\n');
+    expect(stdout).to.match(/^ {2}bottleneck {2}shop\/cart \(90 % of the wait\) is at 2\.9× its target$/m);
+    expect(stdout).to.match(
+      /^ {2}rejected {4}8\.8\.8\.8:53 \(10 % of the wait\) is outside the cluster, but only 10 % of the wait leads to it$/m,
+    );
+    expect(stdout).to.match(/^ {2}deciding constraint +hold \(waiting on a peer\)$/m);
+    expect(stdout).not.to.contain('demand ÷ target');
+    expect(stdout).to.contain('Would change when at most 50 % of busy time is spent waiting on peers');
   });
 
   it('prints the record with --json', async () => {

@@ -36,7 +36,7 @@ describe('decide', () => {
     const decision = decide(ruleFor('web'), samplesOf({ replicas: 5 }, { cpu: at(7) }), EMPTY_HISTORY, NOW);
     expect(decision).to.include({ replicas: 10, class: 'cpu', action: 'scale' });
     expect(decision.reason).to.equal(
-      'Scaling up from 5 to 10 replicas: cpu demand of 7 cores is 2 times the target of 0.7 cores per pod',
+      'CPU demand 7 cores; 5 pods × 0.7-core target = 3.5 (2×): 10 replicas needed',
     );
   });
 
@@ -53,8 +53,7 @@ describe('decide', () => {
     const waiting = decideFor(290, ruleFor('web'), idle);
     expect(waiting.replicas).to.equal(8);
     expect(waiting.reason).to.equal(
-      'Holding at 8 replicas: cpu demand of 0 cores is 0 times the target of 0.7 cores per pod and calls for 0, ' +
-        'but 8 and more were recommended in the last 300 s',
+      'Idle (0 cores; target 0.7 per pod): 8 or more replicas were needed in the last 300 s',
     );
     const decision = decideFor(300, ruleFor('web'), idle);
     expect(decision.replicas).to.equal(1);
@@ -68,23 +67,25 @@ describe('decide', () => {
     const decision = decideFor(20, ruleFor('web'), disk);
     expect(decision).to.include({ replicas: 2, class: 'disk', action: 'hold' });
     expect(decision.reason).to.equal(
-      'Holding at 2 replicas: disk-bound, blockio 0.6 (above 0.4) for 20 s; more replicas would only add contention',
+      'Disk-bound: 60 % of busy time blocked on disk (limit 40 %) for 20 s. More replicas would add contention',
     );
   });
 
   const HELD: [demand: string, cores: Reading, then: RegExp][] = [
-    ['more', at(2.8), /; its demand alone would call for 4 replicas$/],
-    ['more than are allowed', at(21), /; its demand alone would call for 30 replicas, maxReplicas is 20$/],
-    ['fewer', at(0.7), /; its demand alone would call for 1 replica$/],
-    ['fewer than are allowed', at(0), /; its demand alone would call for 0 replicas, minReplicas is 1$/],
-    ['as many', at(1.45), /; its demand alone would call for no other number$/],
-    ['nobody knows how many', { absent: 'nan', text: 'NaN' }, /; its demand is not known$/],
+    ['more', at(2.8), /\. CPU demand alone calls for 4 replicas$/],
+    ['more than are allowed', at(21), /\. CPU demand alone calls for 30 replicas \(maxReplicas is 20\)$/],
+    ['fewer', at(0.7), /\. CPU demand alone calls for 1 replica$/],
+    ['fewer than are allowed', at(0), /\. CPU demand alone calls for 0 replicas \(minReplicas is 1\)$/],
+    ['as many', at(1.45), /\. CPU demand alone would not change the replica count$/],
+    ['an unknown number', { absent: 'nan', text: 'NaN' }, /\. CPU demand is unknown$/],
   ];
   for (const [demand, cores, then] of HELD) {
-    it(`says of what is held that its demand calls for ${demand}`, () => {
+    it(`says of a held workload that its demand calls for ${demand}`, () => {
       const { trace } = decideFor(20, ruleFor('web'), samplesOf({}, { blockio: at(0.6), cpu: cores }));
       expect(trace.bindingConstraint).to.equal('hold');
-      expect(trace.wouldChange).to.match(/^an end to this: blockio 0\.6 \(above 0\.4\) for 20 s; /);
+      expect(trace.wouldChange).to.match(
+        /^Would change when at most 40 % of busy time is spent blocked on disk\. /,
+      );
       expect(trace.wouldChange).to.match(then);
     });
   }
@@ -157,14 +158,14 @@ describe('decide', () => {
       expect(decision).to.include({ replicas: 2, class: 'unknown', action: 'hold' });
       expect(decision.trace.bindingConstraint).to.equal('noData');
       expect(decision.reason).to.equal(
-        'Holding at 2 replicas: no data to act on (cpu could not be had: nothing listens at 127.0.0.1:9090)',
+        'No data for cpu (nothing listens at 127.0.0.1:9090). Holding; nothing is scaled on missing data',
       );
     });
 
     it('asks for a CPU request where a percentage of it is the target', () => {
       const decision = decide(rule, samplesOf({}, { request: at(0) }), EMPTY_HISTORY, NOW);
       expect(decision.replicas).to.equal(2);
-      expect(decision.reason).to.contain('its pods request no CPU');
+      expect(decision.reason).to.contain('the pods request no CPU');
     });
 
     it('waits for a full window of data after an outage before it scales down', () => {
@@ -243,7 +244,7 @@ describe('decide', () => {
     const samples = samplesOf({}, { cpu: at(0.1) });
     const decision = decideAmong([waiter('web', edgeTo('db', 1))], rule, samples, EMPTY_HISTORY, NOW);
     expect(decision.replicas).to.equal(2);
-    expect(decision.trace.noScaleDown).to.deep.equal(['shop/Deployment/web is held up and waits on it']);
+    expect(decision.trace.noScaleDown).to.deep.equal(['shop/web waits on it']);
   });
 
   it('holds a waiter and names the bottleneck', () => {
@@ -255,7 +256,7 @@ describe('decide', () => {
     expect(decision).to.include({ replicas: 2, class: 'dependency', action: 'follow' });
     expect(decision.trace.walk?.bottleneck?.peer).to.equal(keyOf('db'));
     expect(decision.trace.wouldChange).to.match(
-      /; its demand alone would call for 1 replica, minReplicas is 2$/,
+      /\. CPU demand alone calls for 1 replica \(minReplicas is 2\)$/,
     );
   });
 

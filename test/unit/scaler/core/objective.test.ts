@@ -24,16 +24,16 @@ describe('a latency objective', () => {
     expect(decision).to.include({ replicas: 2, class: 'cpu' });
     expect(decision.trace.bindingConstraint).to.equal('objective');
     expect(decision.reason).to.equal(
-      'Holding at 2 replicas: cpu demand of 4 cores is 2.86 times the target of 0.7 cores per pod and calls for 6, ' +
-        'but 99 % of requests are answered within 20 ms, which keeps the objective of 50 ms',
+      'p99 latency 20 ms meets the 50 ms objective, so no scale-up: ' +
+        'CPU demand 4 cores; 2 pods × 0.7-core target = 1.4 (2.9×)',
     );
-    expect(decision.trace.wouldChange).to.equal('a latency above 50 ms');
+    expect(decision.trace.wouldChange).to.equal('Would change when latency is above 50 ms');
   });
 
   it('lets demand decide once it is missed', () => {
     const decision = decideAt(4, at(0.08));
     expect(decision.replicas).to.equal(6);
-    expect(decision.reason).to.match(/per pod; 99 % .* within 80 ms, which misses the objective of 50 ms$/);
+    expect(decision.reason).to.match(/6 replicas needed; p99 latency 80 ms misses the 50 ms objective$/);
   });
 
   it('adds nothing where CPU is not what makes it slow', () => {
@@ -44,14 +44,14 @@ describe('a latency objective', () => {
     expect(decideAt(0.1, at(0.02)).replicas).to.equal(1);
     const decision = decideAt(0.1, at(0.08));
     expect(decision.replicas).to.equal(2);
-    expect(decision.trace.noScaleDown[0]).to.contain('misses the objective');
+    expect(decision.trace.noScaleDown[0]).to.contain('misses the 50 ms objective');
   });
 
   it('gates nothing when nobody is served, and says so', () => {
     for (const latency of [nobody, at(NaN)]) {
       const decision = decideAt(4, latency);
       expect(decision.replicas).to.equal(6);
-      expect(decision.reason).to.contain('so the objective gates nothing');
+      expect(decision.reason).to.contain('p99 latency is unknown, so the 50 ms objective is ignored');
       expect(decideAt(0.1, latency).replicas).to.equal(1);
     }
   });

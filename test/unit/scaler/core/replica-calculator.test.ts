@@ -71,7 +71,7 @@ describe('sizing by pods', () => {
     const notYet = pod('b', { ready: 'False', startedAt: NOW - 20, readySince: NOW - 20 });
     const decision = decideOn(measured([pod('a'), notYet, pod('c')], { a: 0.01, b: 0.01, c: 0.01 }));
     expect(decision.replicas).to.equal(3);
-    expect(decision.trace.noScaleDown).to.deep.equal(['only 2 of 3 pods count so far']);
+    expect(decision.trace.noScaleDown).to.deep.equal(['1 of 3 pods has no usable data yet']);
   });
 
   it('does not scale up below the target while a roll-out has more pods than replicas', () => {
@@ -105,7 +105,7 @@ describe('sizing by pods', () => {
     expect(decideOn(samples).replicas).to.equal(4);
   });
 
-  it('takes it too where the demand by pod could not be had, but does not scale down on it', () => {
+  it('takes it too without the demand by pod, but does not scale down on it', () => {
     const lost = { absent: 'error', text: 'HTTP 503' } as const;
     for (const signal of ['cpu', 'starved']) {
       const busy = measured([pod('a'), pod('b')], { a: 0.28, b: 0.28 });
@@ -115,7 +115,7 @@ describe('sizing by pods', () => {
       expect(decideOn(calm).replicas).to.equal(1);
       const down = decideOn({ ...calm, podSignals: { ...calm.podSignals, [signal]: lost } });
       expect(down.replicas).to.equal(2);
-      expect(down.trace.noScaleDown).to.deep.equal([`${signal} by pod could not be had: HTTP 503`]);
+      expect(down.trace.noScaleDown).to.deep.equal([`no data for ${signal} by pod (HTTP 503)`]);
     }
   });
 
@@ -125,9 +125,7 @@ describe('sizing by pods', () => {
     const samples = { ...measured(pods, { a: 0, b: 0, c: 0 }), signals: { age: at(25) } };
     const decision = decideOn({ ...samples, replicas: 3 }, { ...rule, decide: [] });
     expect(decision.replicas).to.equal(5);
-    expect(decision.reason).to.equal(
-      'Scaling up from 3 to 5 replicas: age of 25 is 2.5 times the target of 10',
-    );
+    expect(decision.reason).to.equal('age 25 is 2.5× its target of 10: 5 replicas needed');
   });
 });
 
@@ -140,7 +138,7 @@ describe('a pod that is unready for want of CPU', () => {
     expect(decideOn(measured(pods, cpu)).trace.bindingConstraint, 'HPA').to.equal('noData');
     const decision = decideOn(measured(pods, cpu, starved));
     expect(decision.replicas).to.equal(6);
-    expect(decision.reason).to.contain('2 of them unready for want of CPU');
+    expect(decision.reason).to.contain('2 of them unready for lack of CPU');
   });
 
   it('does not when it was never ready: starting up is no load', () => {

@@ -28,7 +28,7 @@ describe('the walk along dependencies', () => {
       path: [keyOf('web'), keyOf('db')],
       share: 1,
       class: 'cpu',
-      why: 'its own demand is 3 times its target',
+      why: 'is at 3× its target',
     });
     expect(found.confidence).to.equal(1);
   });
@@ -82,7 +82,7 @@ describe('the walk along dependencies', () => {
     expect(found.bottleneck).to.include({ peer: keyOf('db'), class: 'disk', share: 0.6 });
     expect(found.rejected).to.have.lengthOf(1);
     expect(found.rejected[0]).to.include({ peer: keyOf('cache'), share: 0.4 });
-    expect(found.rejected[0]?.why).to.contain('only 40 % of the waiting leads to it');
+    expect(found.rejected[0]?.why).to.contain('only 40 % of the wait leads to it');
   });
 
   it('passes over a healthy peer', () => {
@@ -91,7 +91,7 @@ describe('the walk along dependencies', () => {
     expect(found.explained).to.equal(false);
     expect(found.rejected[0]).to.include({
       class: 'none',
-      why: 'nothing of its own holds it up: its demand is 1 times its target',
+      why: 'is not saturated (100 % of target)',
     });
   });
 
@@ -110,9 +110,12 @@ describe('the walk along dependencies', () => {
   });
 
   it('names an address of no one workload', () => {
-    const to = { type: 'unresolved', text: 'Service shop/db has no pods' } as const;
+    const to = { type: 'unresolved', text: 'is Service shop/db, which has no pods' } as const;
     const found = walkFrom([{ peer: '10.0.0.9:80', to, wait: at(1) }], new Map());
-    expect(found.bottleneck).to.include({ peer: '10.0.0.9:80', why: 'Service shop/db has no pods' });
+    expect(found.bottleneck).to.include({
+      peer: '10.0.0.9:80',
+      why: 'is Service shop/db, which has no pods',
+    });
   });
 
   it('names a peer that no rule scales, by the thresholds of the waiter', () => {
@@ -120,7 +123,7 @@ describe('the walk along dependencies', () => {
     const found = walkFrom([edgeTo('db', 1)], new Map([[key, { samples, history }]]));
     expect(found.bottleneck).to.include({
       class: 'disk',
-      why: 'it is disk-bound itself (blockio 0.9); no rule scales it',
+      why: 'is disk-bound (90 % of busy time) and has no rule',
     });
   });
 
@@ -134,7 +137,7 @@ describe('the walk along dependencies', () => {
     const blind = samplesOf({}, { cpu: { absent: 'missing', text: 'no series' } });
     const found = walkFrom([edgeTo('db', 1)], new Map([workload('db', blind)]));
     expect(found.bottleneck).to.equal(undefined);
-    expect(found.rejected[0]?.why).to.equal('it cannot be judged without cpu');
+    expect(found.rejected[0]?.why).to.equal('has no data for cpu');
   });
 
   it('says so when it is not known whom the waiter waits on', () => {
@@ -168,8 +171,7 @@ describe('a wait that is explained', () => {
     expect(found.bottleneck).to.equal(undefined);
     expect(found.explained).to.equal(true);
     expect(found.rejected[0]?.why).to.equal(
-      'nothing of its own holds it up: its demand is 0.857 times its target, ' +
-        'and its own work of 1.2 cores explains the waiting',
+      'is not saturated (86 % of target) and its work of 1.2 cores accounts for the wait',
     );
   });
 
@@ -194,7 +196,7 @@ describe('a wait that is explained', () => {
   it('protects a peer from which no answer comes at all', () => {
     const found = walkFrom([edgeTo('hung', 0)], new Map([workload('hung', samplesOf({}, { cpu: at(0) }))]));
     expect(found.waitedOn).to.deep.equal([keyOf('hung')]);
-    expect(found.rejected.map(({ why }) => why)).to.include('it waits, but on no peer that is measured');
+    expect(found.rejected.map(({ why }) => why)).to.include('has no measured peer');
   });
 });
 

@@ -69,7 +69,7 @@ describe('samplesByWorkload', () => {
     const unnamed = vector([{ job: 'rabbit' }, 9], [{ namespace: 'shop', workload: 'cart' }, 3]);
     expect(assembled({ queue: [unnamed, fresh] }).signals['queue']).to.deep.equal({
       absent: 'missing',
-      text: 'no series; 2 of the answer lack namespace, workload or workload_kind',
+      text: 'no series; 2 returned without namespace, workload or workload_kind',
     });
   });
 
@@ -104,9 +104,12 @@ describe('samplesByWorkload', () => {
     it('are unresolved, with the reason, when that is not one workload', () => {
       expect(typeOf('10.96.0.2:80', known)).to.have.property(
         'text',
-        'Service shop/two has pods of several workloads',
+        'is Service shop/two, which has pods of several workloads',
       );
-      expect(typeOf('10.96.0.3:80', known)).to.have.property('text', 'Service shop/none has no pods');
+      expect(typeOf('10.96.0.3:80', known)).to.have.property(
+        'text',
+        'is Service shop/none, which has no pods',
+      );
       expect(typeOf('other', known)).to.have.property('type', 'unresolved');
     });
 

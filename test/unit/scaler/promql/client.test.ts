@@ -106,7 +106,7 @@ describe('PrometheusClient', () => {
     expect(result).to.deep.equal({
       ok: false,
       failure: 'timeout',
-      message: `no response from Prometheus at ${new URL(url).host} within 0.1 s`,
+      message: `Prometheus at ${new URL(url).host} sent no response within 0.1 s`,
     });
   });
 
@@ -124,7 +124,7 @@ describe('PrometheusClient', () => {
     expect(await client().query('up', 1)).to.deep.equal({
       ok: false,
       failure: 'http',
-      message: 'Prometheus returned HTTP 308, a redirect to https://elsewhere.example/; use that address',
+      message: 'Prometheus returned HTTP 308: it moved to https://elsewhere.example/; use that URL',
     });
     expect(requested).to.deep.equal(['/api/v1/query']);
   });
@@ -138,7 +138,7 @@ describe('PrometheusClient', () => {
     expect(await client().query('up', 1)).to.deep.equal({
       ok: false,
       failure: 'malformed',
-      message: 'the response is encoded as gzip, which was not requested',
+      message: 'Prometheus returned a response encoded as gzip, which was not requested',
     });
     expect(accepted).to.equal('identity');
   });

@@ -127,7 +127,7 @@ describe('kernscale simulate', function () {
     expect(first.stdout).to.match(
       /^default\/Deployment\/simulated: rule "labelled-deployments" of group "default"/,
     );
-    expect(first.stdout).to.match(/^5\.\d+ min +100 +\d +\d → \d .*Scaling up/m);
+    expect(first.stdout).to.match(/^5\.\d+ min +100 +\d +\d → \d .* CPU demand .* replicas needed/m);
     expect(first.stdout).to.contain('█ decided and ready');
     expect(first.stdout).not.to.contain('\x1b');
     expect((await simulate(FLEET)).stdout).to.equal(first.stdout);

@@ -1,0 +1,144 @@
+import { amount, conditionText, count, nameOf, percent, round } from './format.js';
+import type {
+  BindingConstraint,
+  Candidate,
+  Decision,
+  InputTrace,
+  StagesTrace,
+  StepTrace,
+} from './decision.js';
+import type { StepAction } from './types.js';
+
+/** A part of the details below a reason; `explain`, rule tests and the page show the same. */
+export interface Section {
+  readonly title: string;
+  readonly rows: readonly Row[];
+}
+
+export interface Row {
+  readonly name: string;
+  readonly text: string;
+  /** `good` is what decided; `bad` lacks data. */
+  readonly tone?: 'good' | 'bad';
+}
+
+const STAGES: readonly [keyof StagesTrace, string][] = [
+  ['raw', 'demand ÷ target'],
+  ['tolerance', 'tolerance'],
+  ['objective', 'objective (no scale-up while latency meets it)'],
+  ['floor', 'floor (no scale-down without complete data)'],
+  ['stabilised', 'stabilization window'],
+  ['rateLimited', 'scaling policies'],
+  ['clamped', 'minReplicas to maxReplicas'],
+];
+
+const CONSTRAINTS: Record<BindingConstraint, string> = {
+  none: 'demand',
+  scalingDisabled: 'scaling is off at 0 replicas',
+  noData: 'missing data',
+  hold: 'hold (more replicas would not help)',
+  dependency: 'hold (waiting on a peer)',
+  noScaleDown: 'scale-down blocked',
+  tolerance: 'tolerance',
+  unmeasuredPods: 'pods without data',
+  objective: 'latency objective',
+  stabilization: 'stabilization window',
+  scaleUpLimit: 'scaleUp policy',
+  scaleDownLimit: 'scaleDown policy',
+  minReplicas: 'minReplicas',
+  maxReplicas: 'maxReplicas',
+};
+
+/** With these no stage is gone through. */
+const HELD: ReadonlySet<BindingConstraint> = new Set(['scalingDisabled', 'noData', 'hold', 'dependency']);
+
+const OUTCOMES: Record<StepTrace['outcome'], string> = {
+  matched: 'matched',
+  keeping: 'matched recently, within keepFor',
+  pending: 'matches, but not long enough yet',
+  no: 'did not match',
+  unknown: 'cannot tell',
+};
+
+const ACTIONS: Record<StepAction, string> = {
+  scale: 'scale by demand',
+  hold: 'hold',
+  follow: 'look for the bottleneck among its peers',
+};
+
+/** `2 → 6 replicas`, or the number alone where it does not change. */
+export function replicasText(current: number, replicas: number): string {
+  return current === replicas ? count(replicas, 'replica') : `${current} → ${count(replicas, 'replica')}`;
+}
+
+/** Returns the inputs, the class, the walk and the stages of a decision, in the order in which it is made. */
+export function detailsOf({ class: workloadClass, trace }: Pick<Decision, 'class' | 'trace'>): Section[] {
+  const { inputs, steps, walk, bindingConstraint, noScaleDown } = trace;
+  return [
+    { title: 'Measured', rows: inputRows(inputs) },
+    { title: `Class: ${workloadClass}`, rows: steps.map(stepRow) },
+    ...(walk
+      ? [
+          {
+            title: `Path walked: ${walk.path.map(nameOf).join(' → ')}`,
+            rows: [
+              ...(walk.bottleneck
+                ? [candidateRow('bottleneck', walk.bottleneck, 'good')]
+                : [{ name: 'bottleneck', text: 'none found' }]),
+              ...walk.rejected.map((candidate) => candidateRow('rejected', candidate)),
+            ],
+          },
+        ]
+      : []),
+    {
+      title: 'Replicas',
+      rows: [
+        { name: 'current', text: `${trace.currentReplicas}` },
+        ...(HELD.has(bindingConstraint) ? [] : stageRows(trace.currentReplicas, trace.stages)),
+        { name: 'deciding constraint', text: CONSTRAINTS[bindingConstraint], tone: 'good' },
+        ...noScaleDown.map((text): Row => ({ name: 'no scale-down', text })),
+      ],
+    },
+  ];
+}
+
+/** One row for each value, and one for each cause of missing data. */
+function inputRows(inputs: readonly InputTrace[]): Row[] {
+  const absent = new Map<string, string[]>();
+  for (const { signal, value, text = 'no data' } of inputs) {
+    if (value === undefined) absent.set(text, [...(absent.get(text) ?? []), signal]);
+  }
+  return [
+    ...inputs.flatMap(({ signal, value, ageSeconds }): Row[] => {
+      if (value === undefined) return [];
+      const age = ageSeconds === undefined ? '' : `, ${round(ageSeconds)} s old`;
+      return [{ name: signal, text: `${amount(signal, value)}${age}` }];
+    }),
+    ...[...absent].map(([cause, signals]): Row => {
+      const names = signals.length === inputs.length ? 'all signals' : signals.join(', ');
+      return { name: 'no data', text: `${names} (${cause})`, tone: 'bad' };
+    }),
+  ];
+}
+
+function stepRow({ class: name, action, outcome, evidence, heldSeconds }: StepTrace): Row {
+  const held = heldSeconds ? ` for ${Math.round(heldSeconds)} s` : '';
+  const text = `${OUTCOMES[outcome]}: ${evidence.map(conditionText).join(', ')}${held}`;
+  if (outcome !== 'matched' && outcome !== 'keeping') return { name, text };
+  return { name, text: `${text} → ${ACTIONS[action]}`, tone: 'good' };
+}
+
+function candidateRow(name: string, { peer, share, why }: Candidate, tone?: Row['tone']): Row {
+  const text = `${nameOf(peer)} (${percent(share)} of the wait) ${why}`;
+  return { name, text, ...(tone && { tone }) };
+}
+
+function stageRows(current: number, stages: StagesTrace): Row[] {
+  let before = current;
+  return STAGES.map(([stage, name]): Row => {
+    const after = stages[stage];
+    const text = before === after ? `${after}` : `${before} → ${after}`;
+    before = after;
+    return { name, text };
+  });
+}
