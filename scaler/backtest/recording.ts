@@ -1,6 +1,6 @@
 import type { WorkloadId, WorkloadKey } from '../core/types.js';
 import type { Endpoint } from '../kubernetes/topology.js';
-import { keyOfLabels, oldest } from '../loop/freshness.js';
+import { keyOfLabels, oldest } from '../promql/freshness.js';
 import type { SignalSample, SignalTable } from '../loop/signals.js';
 import type { RangeSeries } from '../promql/range.js';
 

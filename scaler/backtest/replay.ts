@@ -4,7 +4,7 @@ import { recordScaling } from '../core/history.js';
 import { parseKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import { oncePer } from '../../common/once.js';
 import { assign, type Assignment } from '../loop/assignments.js';
-import { freshnessSelectors } from '../loop/freshness.js';
+import { freshnessSelectors } from '../promql/freshness.js';
 import { Histories } from '../loop/histories.js';
 import { roundInput } from '../loop/round-input.js';
 import { absentTable, type SignalTable } from '../loop/signals.js';

@@ -1,7 +1,7 @@
 import { commandLine, flag, parseFlags, seconds } from '../../common/flags.js';
 import { KernscaleError } from '../../common/errors.js';
 import { count } from '../core/format.js';
-import { HEARTBEAT } from '../loop/freshness.js';
+import { HEARTBEAT } from '../promql/freshness.js';
 import { PrometheusClient } from '../promql/client.js';
 import { prometheusFlags, prometheusOptions } from '../promql/flags.js';
 import { formatRuleError, loadRuleFiles } from '../rules/load.js';

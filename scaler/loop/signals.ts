@@ -1,7 +1,7 @@
 import { getOrCompute } from '../../common/once.js';
 import type { Absent, WorkloadKey } from '../core/types.js';
 import type { QueryResult } from '../promql/response.js';
-import { freshness, freshnessQueries, keyOfLabels } from './freshness.js';
+import { freshness, freshnessQueries, keyOfLabels } from '../promql/freshness.js';
 
 export type Query = (expr: string, time: number) => Promise<QueryResult>;
 

@@ -2,7 +2,7 @@ import { parseDuration } from '../../common/duration.js';
 import type { Query } from '../loop/signals.js';
 import { applyAndRecord } from '../loop/apply.js';
 import { assign } from '../loop/assignments.js';
-import { freshnessQueries } from '../loop/freshness.js';
+import { freshnessQueries } from '../promql/freshness.js';
 import { Histories } from '../loop/histories.js';
 import { DecisionRecords, type DecisionRecord } from '../loop/record.js';
 import { runRound } from '../loop/round.js';

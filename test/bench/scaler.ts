@@ -13,7 +13,7 @@ import { runMain } from '../../common/main.js';
 import { flag } from '../../common/flags.js';
 import type { Pod } from '../../scaler/core/types.js';
 import { assign } from '../../scaler/loop/assignments.js';
-import { freshnessQueries } from '../../scaler/loop/freshness.js';
+import { freshnessQueries } from '../../scaler/promql/freshness.js';
 import { Histories } from '../../scaler/loop/histories.js';
 import { DecisionRecords, toRecord } from '../../scaler/loop/record.js';
 import { runRound, type RoundSources } from '../../scaler/loop/round.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Endpoint } from '../../../../scaler/kubernetes/topology.js';
-import { freshnessQueries } from '../../../../scaler/loop/freshness.js';
+import { freshnessQueries } from '../../../../scaler/promql/freshness.js';
 import { samplesByWorkload } from '../../../../scaler/loop/round-input.js';
 import { querySignals, tabulate, type SignalTables } from '../../../../scaler/loop/signals.js';
 import type { QueryResult, VectorSample } from '../../../../scaler/promql/response.js';

@@ -1,6 +1,6 @@
 import { parser } from '@prometheus-io/lezer-promql';
 import { workloadKey, type WorkloadKey } from '../core/types.js';
-import type { VectorSample } from '../promql/response.js';
+import type { VectorSample } from './response.js';
 
 /** Every tracked container has this series in every scrape, so its age is the age of all the exporter's data. */
 export const HEARTBEAT = 'kernscale_state_seconds_total{state="oncpu"}';
