@@ -172,7 +172,8 @@ static napi_value copy_array(napi_env env, napi_value object, const char *name, 
 
 	if (!new_array(env, object, name, type, size, length, &to))
 		return NULL;
-	memcpy(to, from, length * size);
+	if (length) /* an empty array has no memory */
+		memcpy(to, from, length * size);
 	return object;
 }
 
