@@ -11,7 +11,7 @@ import { ExporterProcess } from './exporter-process.js';
 import { cgroupRoot, requireKernel, Sandbox } from './harness.js';
 
 describe('cgroups that come and go', function () {
-  this.timeout(30_000);
+  this.timeout(90_000);
   let sandbox: Sandbox;
   let probes: Probes;
   let made: string[];

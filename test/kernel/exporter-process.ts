@@ -4,13 +4,15 @@ import { fileURLToPath } from 'node:url';
 import { eventually } from '../unit/loopback-api.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/exporter/main.js', import.meta.url));
+/** Bound on the start, which loads the programs: a second on a quiet machine, much longer on a loaded one. */
+const START_MS = 60_000;
 
-/** An exporter in a process of its own, on a free port. */
+/** An exporter in a process of its own, on a free port. Tests that wait for its URL need a timeout above START_MS. */
 export class ExporterProcess {
   readonly child: ChildProcess;
   #log = '';
 
-  /** @param through a command that runs it */
+  /** @param through - command that runs the exporter, such as `setpriv` */
   constructor(flags: readonly string[] = [], through: readonly string[] = []) {
     const exporter = [process.execPath, MAIN, '--web.listen-address', '127.0.0.1:0'];
     const [command, ...args] = [...through, ...exporter, ...flags];
@@ -18,14 +20,16 @@ export class ExporterProcess {
     this.child.stderr!.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
   }
 
-  /** Everything it has logged. */
+  /** Its log so far. */
   get log(): string {
     return this.#log;
   }
 
-  /** Where it listens, once it does. */
+  /** Waits until the exporter serves and returns its address. Rejects with the log if the process ends before. */
   async url(): Promise<string> {
-    await eventually(`it serves: ${this.#log}`, () => this.#log.includes('msg=serving'), 10_000);
+    const serves = () => this.#log.includes('msg=serving');
+    await eventually('the exporter serves or ends', () => serves() || hasEnded(this.child), START_MS);
+    if (!serves()) throw new Error(`the exporter ends before it serves: ${this.#log}`);
     return /http:\/\/127\.0\.0\.1:\d+/.exec(this.#log)![0];
   }
 
@@ -34,9 +38,13 @@ export class ExporterProcess {
   }
 }
 
-/** Ends a process, unless it has ended, and returns its exit status. */
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+/** Sends the signal, unless the process has ended, and returns its exit status. */
 export async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
-  if (child.exitCode === null && child.signalCode === null) {
+  if (!hasEnded(child)) {
     child.kill(signal);
     await once(child, 'exit');
   }

@@ -39,7 +39,7 @@ const podOf = (id: string) => ({
 });
 
 describe('kernscale-exporter on this kernel', function () {
-  this.timeout(30_000);
+  this.timeout(90_000);
   let directory: string;
   let root: string;
   let api: LoopbackApi;

@@ -23,7 +23,7 @@ import { buildTruth, requireKernel, Sandbox, type Group } from './harness.js';
 const BUILD = path.join(import.meta.dirname, 'build');
 
 describe('profiles', function () {
-  this.timeout(60_000);
+  this.timeout(90_000);
   let sandbox: Sandbox;
   let group: Group;
   let exporters: ExporterProcess[];

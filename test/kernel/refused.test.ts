@@ -67,7 +67,7 @@ for (const object of ['kernscale', 'profile']) {
 }
 
 describe('profiles where the kernel refuses', function () {
-  this.timeout(30_000);
+  this.timeout(90_000);
   let sandbox: Sandbox;
   let exporter: ExporterProcess;
 
