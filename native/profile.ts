@@ -13,17 +13,16 @@ const DEFAULT_HZ = 99;
 /** MAX_ADDRESSES of bpf/profile.h. */
 const ADDRESSES_AT_ONCE = 1024;
 const CHUNK_BYTES = 64 * 1024;
-/** A hundred thousand mappings with ordinary paths. What a hostile process has beyond goes without a name. */
+/** Enough for 100,000 mappings with ordinary paths. Mappings of a hostile process beyond it have no name. */
 const MAX_MAPPINGS_BYTES = 16 * 1024 * 1024;
 const RETRY_MS = 1;
 
 /**
- * What one thread did at one instant. Frames are addresses, innermost first; every one but the innermost is where a
- * call returns to. Kernel addresses, which are the upper half of all, are negative here (as signed 64-bit numbers), so
- * that all of them are exact.
+ * Stack of one thread at one instant. Frames are addresses, innermost first; all but the innermost are return addresses.
+ * Addresses are signed 64-bit numbers, so that those of the kernel (the upper half, negative here) are exact.
  */
 export interface StackSample {
-  /** The cgroup asked for, also when the thread is in a child of it. */
+  /** Selected cgroup; the thread may be in a descendant. */
   readonly cgroupId: bigint;
   readonly pid: number;
   readonly tid: number;
@@ -33,7 +32,7 @@ export interface StackSample {
   readonly user: readonly number[];
 }
 
-/** A stretch of executable memory. */
+/** An executable mapping of a process. */
 export interface Mapping {
   readonly pid: number;
   readonly start: number;
@@ -42,38 +41,38 @@ export interface Mapping {
   readonly offset: number;
   /** Kernel number of the file's device, 12 bits major, 20 bits minor. */
   readonly device: number;
-  /** 0: memory without a file, as just-in-time compilers make. */
+  /** 0: memory without a file, as just-in-time compilers map it. */
   readonly inode: bigint;
-  /** As the process' own mount namespace names it; empty without a file, or beyond 511 bytes. */
+  /** Path in the mount namespace of the process; empty without a file, or if longer than 511 bytes. */
   readonly path: string;
 }
 
 export interface StackSampler {
   readonly hz: number;
-  /** What became of each program. Without `sample_stack` there are no samples. */
+  /** Status of each program. Without `sample_stack` there are no samples. */
   readonly programs: readonly ProgramStatus[];
-  /** Takes samples of these cgroups, and what is below them, until `stop`; at most 256. */
+  /** Samples threads in at most 256 cgroups and their descendants until `stop`. */
   start(cgroupIds: readonly bigint[]): void;
-  /** Goes on with other cgroups. */
+  /** Replaces the sampled cgroups. */
   select(cgroupIds: readonly bigint[]): void;
-  /** Samples since the last call. To be called a few times a second: the buffer holds a third of one. */
+  /** Returns the samples since the last call. The buffer holds a third of a second, so call it more often than that. */
   take(): readonly StackSample[];
   /**
-   * The executable mappings of the selected cgroups' processes, as they are now; read by another thread. None without
-   * the program `list_mappings`.
+   * Reads the current executable mappings of processes in the sampled cgroups, in a thread of the pool. Returns none
+   * without the program `list_mappings`.
    */
   mappings(): Promise<readonly Mapping[]>;
-  /** The kernel's names of addresses of its own, without those that have none. Takes `name_address` or `list_names`. */
+  /** Returns the names of kernel addresses that have one. Needs the program `name_address` or `list_names`. */
   kernelNames(addresses: readonly number[]): ReadonlyMap<number, string>;
   stop(): void;
-  /** How often the program has run on any CPU, and how many samples found the buffer full. */
+  /** Runs of `sample_stack` on all CPUs, and samples dropped because the buffer was full. */
   counts(): { readonly runs: number; readonly lost: number };
   close(): void;
 }
 
 /**
- * Loads what takes stack samples. Nothing runs before `start`; to be opened before the capabilities are dropped, and
- * works without any. A program that this kernel does not take is reported in `programs` and left out.
+ * Loads the stack sampler; no program runs before `start`. Loading needs capabilities, sampling needs none. A program
+ * that this kernel refuses is omitted and reported in `programs`.
  *
  * @throws NativeError `NO_ADDON`, `NO_CAPABILITY`, `NO_BTF`, `LOAD_FAILED`
  */
@@ -82,9 +81,9 @@ export function openStackSampler(hz = DEFAULT_HZ): StackSampler {
 }
 
 /**
- * Opens a file below another root directory, such as `/proc/PID/root`, for reading; links do not lead out of it.
+ * Opens a file below another root directory, such as `/proc/PID/root`, for reading. Links cannot lead out of the root.
  *
- * @returns a descriptor; undefined when it cannot be opened
+ * @returns a descriptor, or undefined if the file cannot be opened
  */
 export function openBelow(root: string, path: string): number | undefined {
   const file = loadAddon().openBelow(root, path);
@@ -99,31 +98,31 @@ class LoadedSampler implements StackSampler {
     private readonly addon: SamplerAddon,
     readonly hz: number,
   ) {
-    this.#handle = named(() => addon.openSampler(hz));
+    this.#handle = call(() => addon.openSampler(hz));
     this.programs = addon.samplerPrograms(this.#handle).map(decodeStatus);
   }
 
   start(cgroupIds: readonly bigint[]): void {
     this.take();
     this.select(cgroupIds);
-    named(() => {
+    call(() => {
       this.addon.runSampler(this.#handle, true);
     });
   }
 
   select(cgroupIds: readonly bigint[]): void {
-    named(() => {
+    call(() => {
       this.addon.selectCgroups(this.#handle, BigUint64Array.from(cgroupIds));
     });
   }
 
   take(): readonly StackSample[] {
-    return decodeSamples(named(() => this.addon.takeSamples(this.#handle)));
+    return decodeSamples(call(() => this.addon.takeSamples(this.#handle)));
   }
 
   async mappings(): Promise<readonly Mapping[]> {
     if (!this.programs.some(({ program, attached }) => program === 'list_mappings' && attached)) return [];
-    return decodeMappings(await readToEnd(named(() => this.addon.openMappings(this.#handle))));
+    return decodeMappings(await readToEnd(call(() => this.addon.openMappings(this.#handle))));
   }
 
   kernelNames(addresses: readonly number[]): ReadonlyMap<number, string> {
@@ -131,10 +130,10 @@ class LoadedSampler implements StackSampler {
     for (let from = 0; from < addresses.length; from += ADDRESSES_AT_ONCE) {
       const some = addresses.slice(from, from + ADDRESSES_AT_ONCE);
       const words = BigUint64Array.from(some, (address) => BigInt.asUintN(64, BigInt(address)));
-      const lines = named(() => this.addon.nameAddresses(this.#handle, words))
+      const lines = call(() => this.addon.nameAddresses(this.#handle, words))
         .toString()
         .split('\n');
-      // An address that has no name is printed as it is.
+      // An address without a name is printed as it is.
       for (const [i, address] of some.entries()) {
         const name = lines[i] ?? '';
         if (name !== '' && !name.startsWith('0x')) names.set(address, name);
@@ -144,24 +143,24 @@ class LoadedSampler implements StackSampler {
   }
 
   stop(): void {
-    named(() => {
+    call(() => {
       this.addon.runSampler(this.#handle, false);
     });
     this.select([]);
   }
 
   counts(): { readonly runs: number; readonly lost: number } {
-    return named(() => this.addon.samplerCounts(this.#handle));
+    return call(() => this.addon.samplerCounts(this.#handle));
   }
 
   close(): void {
-    named(() => {
+    call(() => {
       this.addon.closeSampler(this.#handle);
     });
   }
 }
 
-/** Reads what an iterator writes, up to a bound, and closes it. */
+/** Reads a file up to MAX_MAPPINGS_BYTES, and closes it. */
 async function readToEnd(file: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -185,14 +184,14 @@ async function readSome(file: number): Promise<Buffer> {
       const { bytesRead } = await promisify(read)(file, buffer, 0, CHUNK_BYTES, null);
       return buffer.subarray(0, bytesRead);
     } catch (error) {
-      // After a million mappings of others the iterator has nothing to show yet.
+      // The iterator pauses after a million mappings that it does not output.
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
       await sleep(RETRY_MS);
     }
   }
 }
 
-/** struct stack_sample, each after its size */
+/** Decodes `struct stack_sample`s, each after its size. */
 function decodeSamples(bytes: Buffer): StackSample[] {
   const header = 40;
   const samples: StackSample[] = [];
@@ -215,7 +214,7 @@ function decodeSamples(bytes: Buffer): StackSample[] {
   return samples;
 }
 
-/** struct mapping, each with its path behind it; the last may be cut off */
+/** Decodes `struct mapping`s, each followed by its path; the last may be truncated. */
 function decodeMappings(bytes: Buffer): Mapping[] {
   const header = 48;
   const mappings: Mapping[] = [];
@@ -242,8 +241,8 @@ function textOf(bytes: Buffer): string {
   return bytes.toString('utf8', 0, end === -1 ? bytes.length : end);
 }
 
-/** Makes the addon's errors ours. */
-function named<T>(work: () => T): T {
+/** Converts errors of the addon to NativeError. */
+function call<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {

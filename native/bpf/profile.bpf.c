@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
- * Stacks of a few containers, on request. An object of its own: where profiles are not enabled, nothing of it is loaded.
- * User space has given up its capabilities when a profile is asked for, so what it would need them for is done here:
- * the memory mappings of other users' processes, and the names of kernel addresses.
+ * The stack sampler: samples stacks of a few containers on request. It is an object of its own, which is loaded only if
+ * profiles are enabled. User space has dropped its capabilities when a profile is requested, so these programs also read
+ * the memory mappings of other users' processes and the names of kernel addresses.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_core_read.h>
@@ -13,7 +13,7 @@
 
 const volatile __u64 page_size = 4096;
 
-/* Cgroups to sample. Bound: the containers of one pod; more are refused by user space. */
+/* Cgroups to sample: the containers of one pod. User space rejects more. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_PROFILED);
@@ -21,7 +21,7 @@ struct {
 	__type(value, __u32);
 } profiled SEC(".maps");
 
-/* Samples not fetched yet. Bound set before loading by the number of CPUs; what does not fit is counted. */
+/* Samples that user space has not taken yet. Its bound grows with the number of CPUs; `lost` counts drops. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 128 * 1024);
@@ -46,11 +46,11 @@ struct {
 __u64 runs;
 __u64 lost;
 
-/* The kernel address for name_address, and its name. */
+/* Input and output of name_address. */
 __u64 address;
 char name[MAX_KERNEL_NAME];
 
-/* The profiled cgroup that the thread is in or below; 0: none. */
+/* Returns the innermost profiled cgroup that contains the thread, or 0. */
 static __always_inline __u64 profiled_cgroup(struct task_struct *task)
 {
 	/* Containers sit at most five levels below the kubelet's root, and kind nests that once more. */
@@ -68,7 +68,7 @@ static __always_inline __u64 profiled_cgroup(struct task_struct *task)
 	return 0;
 }
 
-/* Bytes of a stack, at most `bound`; an error is an empty stack. */
+/* Returns the size of a stack in bytes; the verifier needs the bound. A stack that cannot be walked is empty. */
 static __always_inline __u32 stack_bytes(long got)
 {
 	const __u32 bound = MAX_FRAMES * sizeof(__u64);
@@ -111,7 +111,7 @@ int sample_stack(struct bpf_perf_event_data *ctx)
 	return 0;
 }
 
-/* Reading /proc/PID/maps of another user's process takes CAP_SYS_PTRACE; the iterator was made with what we had. */
+/* /proc/PID/maps of another user's process needs CAP_SYS_PTRACE; this iterator was attached before it was dropped. */
 SEC("iter/task_vma")
 int list_mappings(struct bpf_iter__task_vma *ctx)
 {
@@ -145,14 +145,14 @@ int list_mappings(struct bpf_iter__task_vma *ctx)
 	return 0;
 }
 
-/* /proc/kallsyms shows its reader no addresses without CAP_SYSLOG; %ps needs nothing, nor does running this (5.14+). */
+/* /proc/kallsyms hides addresses without CAP_SYSLOG. Neither %ps nor a run of this program needs a capability (5.14+). */
 SEC("syscall")
 int name_address(void *ctx)
 {
 	return BPF_SNPRINTF(name, sizeof(name), "%ps", address);
 }
 
-/* The same in a line for each address, on a kernel that does not take the other. */
+/* Fallback of name_address: writes a line per address. */
 SEC("iter/bpf_map_elem")
 int list_names(struct bpf_iter__bpf_map_elem *ctx)
 {

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* What the stack sampler writes and the user side reads. */
+/* Bounds and layouts that the stack sampler shares with user space. */
 #ifndef KERNSCALE_PROFILE_H
 #define KERNSCALE_PROFILE_H
 
-/* PERF_MAX_STACK_DEPTH: the kernel walks no further, unless kernel.perf_event_max_stack says otherwise. */
+/* PERF_MAX_STACK_DEPTH, which the kernel walks by default (kernel.perf_event_max_stack). */
 #define MAX_FRAMES 127
 #define MAX_COMM 16
 #define MAX_MAPPED_PATH 512
-/* KSYM_NAME_LEN is 512 since Linux 6.1, and a module's name adds up to 58. */
+/* KSYM_NAME_LEN is 512 since Linux 6.1, and a module's name adds up to 58 bytes. */
 #define MAX_KERNEL_NAME 640
-/* Kernel addresses named in one pass, and containers in one profile. */
+/* Kernel addresses named in one pass; containers in one profile. */
 #define MAX_ADDRESSES 1024
 #define MAX_PROFILED 256
 
-/* The frames follow each other without a gap, innermost first: the kernel's, then the user's. */
+/* `frames` holds the kernel's frames, directly followed by the user's, each innermost first. */
 struct stack_sample {
-	unsigned long long cgroup; /* as it was asked for: the thread may be in a child of it */
+	unsigned long long cgroup; /* profiled cgroup; the thread may be in a descendant */
 	unsigned int pid;
 	unsigned int tid;
 	char comm[MAX_COMM];
@@ -24,7 +24,7 @@ struct stack_sample {
 	unsigned long long frames[2 * MAX_FRAMES];
 };
 
-/* An executable mapping; `path_size` bytes of path follow, their terminating zero included. */
+/* An executable mapping. `path_size` bytes of path follow, including the terminating zero. */
 struct mapping {
 	unsigned long long start;
 	unsigned long long end;

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Why something was refused: a stable code, and one sentence that says what to do. */
+/* Error of an operation: a stable code, and a sentence with the cause and the remedy. */
 struct failure {
 	const char *code; /* a string constant; NULL: no failure */
 	char message[1024];

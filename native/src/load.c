@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* From options to attached programs. */
+/* Opens and closes a session: plans, loads and attaches the programs for its options, and maps their memory. */
 #define _GNU_SOURCE
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -15,7 +15,8 @@
 #include "environment.h"
 #include "kernscale.skel.h"
 #include "maps.h"
-#include "probe_programs.h"
+#include "messages.h"
+#include "programs.h"
 #include "session.h"
 
 static bool has_tracepoint(const struct btf *kernel, const char *tracepoint)
@@ -37,11 +38,11 @@ static bool has_member(const struct btf *kernel, const char *type, const char *n
 	return false;
 }
 
-/* The first member that the program does without on this kernel. */
+/* Returns the first member that this kernel lacks, with its equivalent, or NULL. */
 static const struct member *missing_member(const struct btf *kernel, const char *program)
 {
-	for (size_t i = 0; i < nr_members; i++) {
-		const struct member *member = &members[i];
+	for (size_t i = 0; i < nr_probe_members; i++) {
+		const struct member *member = &probe_members[i];
 
 		if (!strcmp(member->program, program) && !has_member(kernel, member->type, member->name) &&
 		    !has_member(kernel, member->other_type, member->other_name))
@@ -57,7 +58,7 @@ static bool is_wanted(const struct options *options, const struct program *progr
 	return program->always || options->probes[program->probe];
 }
 
-/* Decides by the kernel's own type information, never by its version. */
+/* Chooses programs by the kernel's type information, never by its version. */
 static void plan(struct session *session, const struct btf *kernel)
 {
 	struct programs *programs = &session->programs;
@@ -69,9 +70,9 @@ static void plan(struct session *session, const struct btf *kernel)
 		struct program_status *status = &programs->status[i];
 		const char *tracepoint = status->program->tracepoint;
 
-		status->member = missing_member(kernel, status->program->name);
+		status->missing = missing_member(kernel, status->program->name);
 		if (tracepoint && !has_tracepoint(kernel, tracepoint))
-			programs_leave_out(programs, status, "this kernel has no tracepoint %s", tracepoint);
+			programs_omit(programs, status, "this kernel has no tracepoint %s", tracepoint);
 	}
 }
 
@@ -107,7 +108,7 @@ static void close_object(void *owner)
 
 static const struct object probes_object = { .open = open_object, .close = close_object };
 
-/* Memory that is shared with the kernel, and NULL without. */
+/* Maps memory that is shared with the kernel. Returns NULL on error. */
 static void *share(const struct bpf_map *map, size_t size)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
@@ -146,7 +147,26 @@ static bool map_memory(struct session *session, struct failure *failure)
 	return false;
 }
 
-/* What loading took, the kernel's type information above all, goes back to the system. */
+/*
+ * Attaches all programs, then creates records of the threads that are older than them: changes of a thread in between
+ * are seen. False if no program of a requested probe attaches.
+ */
+static bool attach_programs(struct session *session, struct failure *failure)
+{
+	struct programs *programs = &session->programs;
+	bool any = false;
+
+	programs_attach(programs, session->skeleton->skeleton, session);
+	session->skeleton->bss->switches_seen = program_attached(programs, "sched_switch");
+	session_flush(session);
+	for (size_t i = 0; i < programs->count; i++)
+		any |= programs->status[i].attached && session->options.probes[programs->status[i].program->probe];
+	if (!any)
+		fail(failure, "ATTACH_FAILED", "no BPF program attaches to this kernel: %s", messages_last_warning());
+	return any;
+}
+
+/* Returns to the system what loading has allocated, above all for the kernel's type information. */
 static void trim_memory(void)
 {
 #ifdef __GLIBC__
@@ -176,7 +196,7 @@ struct session *session_open(const struct options *options, struct failure *fail
 	plan(session, kernel);
 	btf__free(kernel);
 	if (programs_load(&session->programs, &probes_object, session, failure) && map_memory(session, failure) &&
-	    session_open_events(session, failure) && session_attach(session, failure)) {
+	    session_open_events(session, failure) && attach_programs(session, failure)) {
 		trim_memory();
 		return session;
 	}
@@ -194,7 +214,7 @@ void session_close(struct session *session)
 {
 	size_t slots = session->nr_slots;
 
-	clocks_close(&session->samples);
+	cpu_clocks_close(&session->samples);
 	session_close_events(session);
 	unshare_memory(session->counters, slots * session->shards * sizeof(struct shard));
 	unshare_memory(session->flushed, slots * sizeof(struct flushed));

@@ -6,14 +6,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static struct message *messages;
 static size_t count, capacity;
 
-static int keep(enum libbpf_print_level level, const char *format, va_list arguments)
+static int store(enum libbpf_print_level level, const char *format, va_list arguments)
 {
 	char *text;
+	int length;
 
 	if (count == capacity) {
 		size_t larger = capacity ? capacity * 2 : 64;
@@ -24,16 +24,18 @@ static int keep(enum libbpf_print_level level, const char *format, va_list argum
 		messages = grown;
 		capacity = larger;
 	}
-	if (vasprintf(&text, format, arguments) < 0)
+	length = vasprintf(&text, format, arguments);
+	if (length < 0)
 		return 0;
-	text[strcspn(text, "\n") == strlen(text) - 1 ? strlen(text) - 1 : strlen(text)] = '\0';
+	if (length && text[length - 1] == '\n')
+		text[length - 1] = '\0';
 	messages[count++] = (struct message){ .level = level, .text = text };
 	return 0;
 }
 
 void messages_capture(void)
 {
-	libbpf_set_print(keep);
+	libbpf_set_print(store);
 }
 
 size_t messages_count(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libbpf's messages, kept until the JavaScript side fetches them; none is printed, none is lost. */
+/* libbpf's messages, stored until JavaScript takes them. None is printed. */
 #ifndef KERNSCALE_MESSAGES_H
 #define KERNSCALE_MESSAGES_H
 
@@ -10,13 +10,13 @@ struct message {
 	char *text;
 };
 
-/* Takes over libbpf's output. Not reentrant: the addon runs on one thread. */
+/* Redirects libbpf's output. Not reentrant: the addon runs on one thread. */
 void messages_capture(void);
 size_t messages_count(void);
 const struct message *messages_at(size_t index);
-/* The program that libbpf last named in a warning, or NULL: how it says which one failed to load. */
+/* Returns the program that libbpf's first warning from that index on blames, or NULL. */
 const char *messages_failed_program(size_t from);
-/* The last warning, for an error's detail; never NULL. */
+/* Returns the last warning, or "". */
 const char *messages_last_warning(void);
 void messages_clear(void);
 

@@ -25,7 +25,7 @@ napi_value throw(napi_env env, const char *code, const char *message);
 
 /* A kind of JavaScript object that wraps a native one. */
 struct handle_kind {
-	napi_type_tag tag; /* tells our objects from those that other addons wrap */
+	napi_type_tag tag; /* distinguishes our objects from those of other addons */
 	const char *name;  /* for messages */
 };
 
@@ -33,22 +33,22 @@ struct handle_kind {
 extern const struct handle_kind session_kind;
 
 /*
- * Wraps `native` in an object, which closes it when it is collected, or by close_handle. Takes ownership: `native` is
- * closed if the object cannot be made.
+ * Wraps `native` in an object, which closes it in close_handle or when it is garbage-collected. Takes ownership: closes
+ * `native` if the object cannot be created.
  */
 napi_value new_handle(napi_env env, const struct handle_kind *kind, void *native, void (*close)(void *native));
 
-/* Native object in the first of `wanted` arguments, or NULL with an exception pending. */
+/* Returns the native object in the first of `wanted` arguments, or NULL with an exception pending. */
 void *handle_argument(napi_env env, napi_callback_info info, const struct handle_kind *kind, size_t wanted,
 		      napi_value *values);
 
-/* The same for a session. */
+/* handle_argument for a session. */
 struct session *session_argument(napi_env env, napi_callback_info info, size_t wanted, napi_value *values);
 
 /* Closes the native object in the only argument, unless it is closed already. */
 napi_value close_handle(napi_env env, napi_callback_info info, const struct handle_kind *kind);
 
-/* Set a property; NULL with an exception pending on failure. */
+/* Set a property. Return NULL with an exception pending on error. */
 napi_value set_string(napi_env env, napi_value object, const char *name, const char *text);
 napi_value set_number(napi_env env, napi_value object, const char *name, double number);
 

@@ -1,110 +1,117 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "probe_programs.h"
-
+/* The programs of kernscale.bpf.c. */
+#include "programs.h"
 #include "session.h"
+
+static int attach_samples(void *owner, struct bpf_program *program)
+{
+	struct session *session = owner;
+
+	return cpu_clocks_open(&session->samples, program, session->options.sample_hz, true);
+}
 
 const struct program probe_programs[] = {
 	{ .name = "sched_switch",
 	  .probe = PROBE_SCHEDULER,
 	  .tracepoint = "sched_switch",
-	  .absent = "no kernscale_state_seconds_total, kernscale_oncpu_seconds, kernscale_runqueue_seconds and "
-		    "kernscale_offcpu_seconds" },
+	  .loss = "kernscale_state_seconds_total, kernscale_oncpu_seconds, kernscale_runqueue_seconds and "
+		  "kernscale_offcpu_seconds are missing" },
 	{ .name = "sched_process_fork",
 	  .probe = PROBE_SCHEDULER,
 	  .always = true,
 	  .tracepoint = "sched_process_fork",
-	  .absent = "threads count from the next read on, in every metric" },
+	  .loss = "all metrics omit a new thread until the next read-out" },
 	{ .name = "flush_threads",
 	  .probe = PROBE_SCHEDULER,
 	  .always = true,
-	  .absent = "kernscale_state_seconds_total lacks in-flight intervals, and threads older than the probe" },
+	  .loss = "kernscale_state_seconds_total omits in-flight intervals and threads older than the probe" },
 	{ .name = "sched_process_exec",
 	  .probe = PROBE_SCHEDULER,
 	  .always = true,
 	  .tracepoint = "sched_process_exec",
-	  .absent = "a program started by another thread than the first counts from the next read on" },
+	  .loss = "all metrics omit a process until the next read-out if a thread other than its first calls exec" },
 	{ .name = "cgroup_attach_task",
 	  .probe = PROBE_SCHEDULER,
 	  .tracepoint = "cgroup_attach_task",
-	  .absent = "a thread moved between containers counts in the new one from its next switch or read on" },
+	  .loss = "all metrics bill a migrated thread to its old container until its next switch or read-out" },
 	{ .name = "io_uring_submit",
 	  .probe = PROBE_SCHEDULER,
 	  .tracepoint = "io_uring_submit_req",
-	  .absent = "threads waiting in io_uring count as idle in kernscale_state_seconds_total" },
+	  .loss = "kernscale_state_seconds_total counts threads that wait in io_uring as idle" },
 	{ .name = "io_uring_submit_sqe",
 	  .probe = PROBE_SCHEDULER,
 	  .tracepoint = "io_uring_submit_sqe",
-	  .instead_of = "io_uring_submit",
-	  .absent = "threads waiting in io_uring count as idle in kernscale_state_seconds_total" },
+	  .fallback_for = "io_uring_submit",
+	  .loss = "kernscale_state_seconds_total counts threads that wait in io_uring as idle" },
 	{ .name = "cgroup_created",
 	  .probe = PROBE_SCHEDULER,
 	  .events = true,
 	  .tracepoint = "cgroup_mkdir",
-	  .absent = "containers are measured from the next scan on" },
+	  .loss = "all metrics omit a new container until the next scan" },
 	{ .name = "cgroup_removed",
 	  .probe = PROBE_SCHEDULER,
 	  .events = true,
 	  .tracepoint = "cgroup_rmdir",
-	  .absent = "containers are served until the next scan" },
+	  .loss = "all metrics include a removed container until the next scan" },
 	{ .name = "sample",
 	  .probe = PROBE_SAMPLING,
-	  .attach = session_attach_samples,
-	  .absent = "no kernscale_cpu_samples_total" },
+	  .attach = attach_samples,
+	  .loss = "kernscale_cpu_samples_total is missing" },
 	{ .name = "block_io_start",
 	  .probe = PROBE_BLOCKIO,
 	  .tracepoint = "block_io_start",
-	  .absent = "kernscale_blockio_seconds and kernscale_blockio_bytes know no owner but the request's blkcg" },
+	  .loss = "kernscale_blockio_seconds and kernscale_blockio_bytes omit requests without a blkcg" },
 	{ .name = "block_rq_issue",
 	  .probe = PROBE_BLOCKIO,
 	  .tracepoint = "block_rq_issue",
-	  .instead_of = "block_io_start",
-	  .absent = "kernscale_blockio_seconds and kernscale_blockio_bytes know no owner but the request's blkcg" },
+	  .fallback_for = "block_io_start",
+	  .loss = "kernscale_blockio_seconds and kernscale_blockio_bytes omit requests without a blkcg" },
 	{ .name = "block_rq_complete",
 	  .probe = PROBE_BLOCKIO,
 	  .tracepoint = "block_rq_complete",
-	  .absent = "no kernscale_blockio_seconds, kernscale_blockio_bytes and kernscale_blockio_failures_total" },
+	  .loss = "kernscale_blockio_seconds, kernscale_blockio_bytes and kernscale_blockio_failures_total are "
+		  "missing" },
 	{ .name = "sock_send_length",
 	  .probe = PROBE_TCP,
 	  .tracepoint = "sock_send_length",
-	  .absent = "kernscale_tcp_serve_seconds and much of kernscale_tcp_wait_seconds is missing" },
+	  .loss = "kernscale_tcp_serve_seconds is missing; kernscale_tcp_wait_seconds is incomplete" },
 	{ .name = "net_dev_queue",
 	  .probe = PROBE_TCP,
 	  .tracepoint = "net_dev_queue",
-	  .instead_of = "sock_send_length",
-	  .absent = "kernscale_tcp_serve_seconds and much of kernscale_tcp_wait_seconds is missing" },
+	  .fallback_for = "sock_send_length",
+	  .loss = "kernscale_tcp_serve_seconds is missing; kernscale_tcp_wait_seconds is incomplete" },
 	{ .name = "tcp_rcv_space_adjust",
 	  .probe = PROBE_TCP,
 	  .tracepoint = "tcp_rcv_space_adjust",
-	  .absent = "no kernscale_tcp_wait_seconds and no kernscale_tcp_serve_seconds" },
+	  .loss = "kernscale_tcp_wait_seconds and kernscale_tcp_serve_seconds are missing" },
 	{ .name = "inet_sock_set_state",
 	  .probe = PROBE_TCP,
 	  .tracepoint = "inet_sock_set_state",
-	  .absent = "no kernscale_tcp_connections_total and kernscale_tcp_failures_total" },
+	  .loss = "kernscale_tcp_connections_total and kernscale_tcp_failures_total are missing" },
 	{ .name = "tcp_retransmit",
 	  .probe = PROBE_TCP,
 	  .tracepoint = "tcp_retransmit_skb",
-	  .absent = "no kernscale_tcp_retransmits_total" },
+	  .loss = "kernscale_tcp_retransmits_total is missing" },
 };
 
 const size_t nr_probe_programs = sizeof(probe_programs) / sizeof(probe_programs[0]);
 
 _Static_assert(sizeof(probe_programs) / sizeof(probe_programs[0]) <= MAX_PROGRAMS, "raise MAX_PROGRAMS");
 
-const struct member members[] = {
+const struct member probe_members[] = {
 	{ .program = "sched_switch",
 	  .type = "cfs_rq",
 	  .name = "throttle_count",
 	  .other_type = "task_struct",
 	  .other_name = "throttled",
-	  .absent = "kernscale_state_seconds_total has no time in the state throttled" },
+	  .loss = "kernscale_state_seconds_total counts throttled threads as runqueue" },
 	{ .program = "sched_switch",
 	  .type = "cfs_rq",
 	  .name = "throttled_clock_self_time",
 	  .other_type = "task_struct",
 	  .other_name = "throttled",
-	  .absent =
-		  "in kernscale_state_seconds_total, threads that wait already when the quota ends, or wake up after, "
-		  "are in the state runqueue" },
+	  .loss = "kernscale_state_seconds_total counts a throttled thread as runqueue unless it was running when the "
+		  "quota ran out" },
 };
 
-const size_t nr_members = sizeof(members) / sizeof(members[0]);
+const size_t nr_probe_members = sizeof(probe_members) / sizeof(probe_members[0]);

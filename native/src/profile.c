@@ -4,25 +4,39 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "clocks.h"
 #include "environment.h"
-#include "kernel_names.h"
 #include "profile.skel.h"
 
 struct sampler {
 	struct profile *skeleton;
 	struct programs programs;
 	uint32_t hz;
-	struct clocks clocks;
+	struct cpu_clocks clocks;
 	struct ring_buffer *ring;
-	struct bytes bytes;
+	FILE *stream; /* writes to `output` */
+	struct output output;
 };
 
-/* Room for 127 kernel and 127 user frames from each CPU at 99 Hz over a third of a second. */
+/* Discards the last output; its memory is reused. */
+static void begin_output(struct sampler *sampler)
+{
+	rewind(sampler->stream);
+}
+
+/* Returns what was written since begin_output, or NULL and `*error`. */
+static const struct output *end_output(struct sampler *sampler, int *error)
+{
+	if (!*error && fflush(sampler->stream))
+		*error = -errno;
+	return *error ? NULL : &sampler->output;
+}
+
+/* Fits 127 kernel and 127 user frames per CPU at 99 Hz for a third of a second. */
 static uint32_t ring_bytes(void)
 {
 	const uint32_t per_cpu = 64 * 1024;
@@ -33,39 +47,90 @@ static uint32_t ring_bytes(void)
 	return size;
 }
 
-static int keep(void *context, void *data, size_t size)
+static int store_sample(void *stream, void *data, size_t size)
 {
-	struct bytes *bytes = context;
 	const uint64_t length = size;
-	char *room = bytes_room(bytes, sizeof(length) + size);
 
-	if (!room)
-		return -ENOMEM;
-	memcpy(room, &length, sizeof(length));
-	memcpy(room + sizeof(length), data, size);
-	bytes->size += sizeof(length) + size;
+	return fwrite(&length, sizeof(length), 1, stream) && fwrite(data, size, 1, stream) ? 0 : -ENOMEM;
+}
+
+/* Writes names by the program name_address, which is run once per address. Returns 0 or -errno. */
+static int run_name_address(struct sampler *sampler, const uint64_t *addresses, uint32_t count)
+{
+	struct profile *skeleton = sampler->skeleton;
+
+	for (uint32_t i = 0; i < count; i++) {
+		LIBBPF_OPTS(bpf_test_run_opts, options);
+
+		skeleton->bss->address = addresses[i];
+		if (bpf_prog_test_run_opts(bpf_program__fd(skeleton->progs.name_address), &options))
+			return -errno;
+		if ((int)options.retval < 0)
+			return options.retval;
+		if (fprintf(sampler->stream, "%.*s\n", MAX_KERNEL_NAME - 1, skeleton->bss->name) < 0)
+			return -ENOMEM;
+	}
 	return 0;
+}
+
+static int set_addresses(const struct sampler *sampler, const uint64_t *addresses, uint32_t count)
+{
+	const int map = bpf_map__fd(sampler->skeleton->maps.addresses);
+	const uint64_t none = 0;
+
+	for (uint32_t i = 0; i < MAX_ADDRESSES; i++)
+		if (bpf_map_update_elem(map, &i, i < count ? &addresses[i] : &none, BPF_ANY))
+			return -errno;
+	return 0;
+}
+
+static int copy_all(int from, FILE *to)
+{
+	char chunk[32 * 1024];
+
+	for (;;) {
+		ssize_t got = read(from, chunk, sizeof(chunk));
+
+		if (!got)
+			return 0;
+		if (got > 0 && !fwrite(chunk, got, 1, to))
+			return -ENOMEM;
+		if (got < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+	}
+}
+
+/* Writes names by the iterator list_names. Returns 0 or -errno. */
+static int read_list_names(struct sampler *sampler, const uint64_t *addresses, uint32_t count)
+{
+	int error = set_addresses(sampler, addresses, count);
+	int iterator = error ? -1 : bpf_iter_create(bpf_link__fd(sampler->skeleton->links.list_names));
+
+	if (iterator < 0)
+		return error ?: -errno;
+	error = copy_all(iterator, sampler->stream);
+	close(iterator);
+	return error;
 }
 
 static int attach_clocks(void *owner, struct bpf_program *program)
 {
 	struct sampler *sampler = owner;
 
-	return clocks_open(&sampler->clocks, program, sampler->hz, false);
+	return cpu_clocks_open(&sampler->clocks, program, sampler->hz, false);
 }
 
-/* There is nothing to attach: it can be run, or it is of no use. */
-static int try_naming(void *owner, struct bpf_program *program)
+/* A syscall program is not attached; a run shows that it can be used. */
+static int try_name_address(void *owner, struct bpf_program *program)
 {
-	struct sampler *sampler = owner;
 	const uint64_t any = 0;
 
 	(void)program;
-	sampler->bytes.size = 0;
-	return names_by_call(sampler->skeleton, &any, 1, &sampler->bytes);
+	begin_output(owner);
+	return run_name_address(owner, &any, 1);
 }
 
-static int attach_names(void *owner, struct bpf_program *program)
+static int attach_list_names(void *owner, struct bpf_program *program)
 {
 	struct profile *skeleton = ((struct sampler *)owner)->skeleton;
 	union bpf_iter_link_info info = { .map.map_fd = bpf_map__fd(skeleton->maps.addresses) };
@@ -76,19 +141,19 @@ static int attach_names(void *owner, struct bpf_program *program)
 }
 
 static const struct program profile_programs[] = {
-	{ .name = "sample_stack", .probe = PROBE_PROFILE, .attach = attach_clocks, .absent = "no profiles" },
+	{ .name = "sample_stack", .probe = PROBE_PROFILE, .attach = attach_clocks, .loss = "profiles are unavailable" },
 	{ .name = "list_mappings",
 	  .probe = PROBE_PROFILE,
-	  .absent = "profiles do not tell the functions of programs, nor the files they are in" },
+	  .loss = "profiles lack the names of user-space functions and their files" },
 	{ .name = "name_address",
 	  .probe = PROBE_PROFILE,
-	  .attach = try_naming,
-	  .absent = "profiles do not tell the functions of the kernel" },
+	  .attach = try_name_address,
+	  .loss = "profiles lack the names of kernel functions" },
 	{ .name = "list_names",
 	  .probe = PROBE_PROFILE,
-	  .instead_of = "name_address",
-	  .attach = attach_names,
-	  .absent = "profiles do not tell the functions of the kernel" },
+	  .fallback_for = "name_address",
+	  .attach = attach_list_names,
+	  .loss = "profiles lack the names of kernel functions" },
 };
 
 static struct bpf_object_skeleton *open_object(void *owner)
@@ -115,9 +180,10 @@ static const struct object profile_object = { .open = open_object, .close = clos
 
 static bool open_ring(struct sampler *sampler, struct failure *failure)
 {
-	sampler->ring = ring_buffer__new(bpf_map__fd(sampler->skeleton->maps.samples), keep, &sampler->bytes, NULL);
+	sampler->ring =
+		ring_buffer__new(bpf_map__fd(sampler->skeleton->maps.samples), store_sample, sampler->stream, NULL);
 	if (!sampler->ring)
-		fail(failure, "NO_MEMORY", "no memory for samples of stacks: %s", strerror(errno));
+		fail(failure, "NO_MEMORY", "no memory for stack samples: %s", strerror(errno));
 	return sampler->ring;
 }
 
@@ -128,8 +194,11 @@ struct sampler *sampler_open(uint32_t hz, struct failure *failure)
 	if (!environment_suffices(failure))
 		return NULL;
 	sampler = calloc(1, sizeof(*sampler));
-	if (!sampler) {
+	if (sampler)
+		sampler->stream = open_memstream(&sampler->output.data, &sampler->output.size);
+	if (!sampler || !sampler->stream) {
 		fail(failure, "NO_MEMORY", "no memory for profiles");
+		free(sampler);
 		return NULL;
 	}
 	sampler->hz = hz;
@@ -145,10 +214,11 @@ struct sampler *sampler_open(uint32_t hz, struct failure *failure)
 
 void sampler_close(struct sampler *sampler)
 {
-	clocks_close(&sampler->clocks);
+	cpu_clocks_close(&sampler->clocks);
 	ring_buffer__free(sampler->ring);
 	close_object(sampler);
-	free(sampler->bytes.data);
+	fclose(sampler->stream);
+	free(sampler->output.data);
 	free(sampler);
 }
 
@@ -171,16 +241,19 @@ int sampler_select(struct sampler *sampler, const uint64_t *cgroups, uint32_t co
 	return 0;
 }
 
-int sampler_run(struct sampler *sampler, bool on)
+int sampler_enable(struct sampler *sampler, bool enabled)
 {
-	return clocks_run(&sampler->clocks, on);
+	return cpu_clocks_enable(&sampler->clocks, enabled);
 }
 
-const struct bytes *sampler_take(struct sampler *sampler, int *error)
+const struct output *sampler_take(struct sampler *sampler, int *error)
 {
-	sampler->bytes.size = 0;
-	*error = ring_buffer__consume(sampler->ring);
-	return *error < 0 ? NULL : &sampler->bytes;
+	int consumed;
+
+	begin_output(sampler);
+	consumed = ring_buffer__consume(sampler->ring);
+	*error = consumed < 0 ? consumed : 0;
+	return end_output(sampler, error);
 }
 
 int sampler_mappings(struct sampler *sampler)
@@ -193,17 +266,17 @@ int sampler_mappings(struct sampler *sampler)
 	return iterator < 0 ? -errno : iterator;
 }
 
-const struct bytes *sampler_names(struct sampler *sampler, const uint64_t *addresses, uint32_t count, int *error)
+const struct output *sampler_names(struct sampler *sampler, const uint64_t *addresses, uint32_t count, int *error)
 {
-	sampler->bytes.size = 0;
+	begin_output(sampler);
 	*error = 0;
 	if (count > MAX_ADDRESSES)
 		*error = -E2BIG;
 	else if (program_attached(&sampler->programs, "name_address"))
-		*error = names_by_call(sampler->skeleton, addresses, count, &sampler->bytes);
+		*error = run_name_address(sampler, addresses, count);
 	else if (program_attached(&sampler->programs, "list_names"))
-		*error = names_by_iterator(sampler->skeleton, addresses, count, &sampler->bytes);
-	return *error ? NULL : &sampler->bytes;
+		*error = read_list_names(sampler, addresses, count);
+	return end_output(sampler, error);
 }
 
 void sampler_counts(const struct sampler *sampler, uint64_t *runs, uint64_t *lost)

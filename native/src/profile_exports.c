@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The Node-API face of the stack sampler. */
+/* The functions of the stack sampler that JavaScript calls. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@ static const struct handle_kind sampler_kind = {
 	.name = "stack sampler",
 };
 
-static struct sampler *sampler_of(napi_env env, napi_callback_info info, size_t wanted, napi_value *values)
+static struct sampler *sampler_argument(napi_env env, napi_callback_info info, size_t wanted, napi_value *values)
 {
 	return handle_argument(env, info, &sampler_kind, wanted, values);
 }
@@ -51,12 +51,12 @@ static napi_value close_sampler(napi_env env, napi_callback_info info)
 static napi_value list_sampler_programs(napi_env env, napi_callback_info info)
 {
 	napi_value argument;
-	struct sampler *sampler = sampler_of(env, info, 1, &argument);
+	struct sampler *sampler = sampler_argument(env, info, 1, &argument);
 
 	return sampler ? list_programs(env, sampler_programs(sampler)) : NULL;
 }
 
-/* The numbers of a BigUint64Array; they belong to it. */
+/* Elements of a BigUint64Array, which owns them. */
 static napi_value get_numbers(napi_env env, napi_value array, uint64_t **numbers, size_t *length)
 {
 	napi_typedarray_type type;
@@ -70,7 +70,7 @@ static napi_value get_numbers(napi_env env, napi_value array, uint64_t **numbers
 static napi_value select_cgroups(napi_env env, napi_callback_info info)
 {
 	napi_value values[2];
-	struct sampler *sampler = sampler_of(env, info, 2, values);
+	struct sampler *sampler = sampler_argument(env, info, 2, values);
 	uint64_t *cgroups;
 	size_t length;
 	int error;
@@ -84,31 +84,31 @@ static napi_value select_cgroups(napi_env env, napi_callback_info info)
 static napi_value run_sampler(napi_env env, napi_callback_info info)
 {
 	napi_value values[2];
-	struct sampler *sampler = sampler_of(env, info, 2, values);
-	bool on;
+	struct sampler *sampler = sampler_argument(env, info, 2, values);
+	bool enabled;
 	int error;
 
 	if (!sampler)
 		return NULL;
-	CHECK(napi_get_value_bool(env, values[1], &on));
-	error = sampler_run(sampler, on);
+	CHECK(napi_get_value_bool(env, values[1], &enabled));
+	error = sampler_enable(sampler, enabled);
 	return error ? throw(env, "READ_FAILED", strerror(-error)) : NULL;
 }
 
-static napi_value to_buffer(napi_env env, const struct bytes *bytes, int error)
+static napi_value to_buffer(napi_env env, const struct output *output, int error)
 {
 	napi_value result;
 
-	if (!bytes)
+	if (!output)
 		return throw(env, "READ_FAILED", strerror(-error));
-	CHECK(napi_create_buffer_copy(env, bytes->size, bytes->data, NULL, &result));
+	CHECK(napi_create_buffer_copy(env, output->size, output->data, NULL, &result));
 	return result;
 }
 
 static napi_value take_samples(napi_env env, napi_callback_info info)
 {
 	napi_value argument;
-	struct sampler *sampler = sampler_of(env, info, 1, &argument);
+	struct sampler *sampler = sampler_argument(env, info, 1, &argument);
 	int error = 0;
 
 	return sampler ? to_buffer(env, sampler_take(sampler, &error), error) : NULL;
@@ -117,7 +117,7 @@ static napi_value take_samples(napi_env env, napi_callback_info info)
 static napi_value open_mappings(napi_env env, napi_callback_info info)
 {
 	napi_value argument, result;
-	struct sampler *sampler = sampler_of(env, info, 1, &argument);
+	struct sampler *sampler = sampler_argument(env, info, 1, &argument);
 	int file;
 
 	if (!sampler)
@@ -132,7 +132,7 @@ static napi_value open_mappings(napi_env env, napi_callback_info info)
 static napi_value name_addresses(napi_env env, napi_callback_info info)
 {
 	napi_value values[2];
-	struct sampler *sampler = sampler_of(env, info, 2, values);
+	struct sampler *sampler = sampler_argument(env, info, 2, values);
 	uint64_t *addresses;
 	size_t length;
 	int error = 0;
@@ -145,7 +145,7 @@ static napi_value name_addresses(napi_env env, napi_callback_info info)
 static napi_value read_counts(napi_env env, napi_callback_info info)
 {
 	napi_value argument, result;
-	struct sampler *sampler = sampler_of(env, info, 1, &argument);
+	struct sampler *sampler = sampler_argument(env, info, 1, &argument);
 	uint64_t runs, lost;
 
 	if (!sampler)
@@ -156,8 +156,8 @@ static napi_value read_counts(napi_env env, napi_callback_info info)
 }
 
 /*
- * A descriptor of a file below another root directory. Links in the path, which whoever runs there has made, lead
- * nowhere else; a pipe does not block. Answers -errno when it cannot be opened.
+ * (root, path): opens a file below another root directory. Returns a descriptor or -errno. A container controls the
+ * path: links in it cannot lead out of the root, and opening a pipe does not block.
  */
 static napi_value open_below(napi_env env, napi_callback_info info)
 {

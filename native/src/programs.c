@@ -3,10 +3,15 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/perf_event.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "messages.h"
 
@@ -28,14 +33,14 @@ bool program_attached(struct programs *programs, const char *name)
 void programs_add(struct programs *programs, const struct program *program)
 {
 	programs->status[programs->count++] =
-		(struct program_status){ .program = program, .wanted = !program->instead_of };
+		(struct program_status){ .program = program, .wanted = !program->fallback_for };
 }
 
-/* The program that does the work of another where the kernel does not take that one, or NULL. */
-static struct program_status *stand_in_of(struct programs *programs, const struct program_status *status)
+/* Returns the program that replaces this one where it cannot be loaded, or NULL. */
+static struct program_status *fallback_of(struct programs *programs, const struct program_status *status)
 {
 	for (size_t i = 0; i < programs->count; i++) {
-		const char *preferred = programs->status[i].program->instead_of;
+		const char *preferred = programs->status[i].program->fallback_for;
 
 		if (preferred && !strcmp(preferred, status->program->name))
 			return &programs->status[i];
@@ -43,28 +48,28 @@ static struct program_status *stand_in_of(struct programs *programs, const struc
 	return NULL;
 }
 
-static bool is_left_out(const struct program_status *status)
+static bool is_omitted(const struct program_status *status)
 {
 	return status->detail[0];
 }
 
-void programs_leave_out(struct programs *programs, struct program_status *status, const char *format, ...)
+void programs_omit(struct programs *programs, struct program_status *status, const char *format, ...)
 {
-	struct program_status *stand_in = stand_in_of(programs, status);
-	char why[256];
+	struct program_status *fallback = fallback_of(programs, status);
+	char reason[256];
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(why, sizeof(why), format, arguments);
+	vsnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
-	snprintf(status->detail, sizeof(status->detail), "%s: %s", why, status->program->absent);
+	snprintf(status->detail, sizeof(status->detail), "%s: %s", reason, status->program->loss);
 	status->wanted = false;
-	if (stand_in && !is_left_out(stand_in))
-		stand_in->wanted = true;
+	if (fallback && !is_omitted(fallback))
+		fallback->wanted = true;
 }
 
-/* The verifier gives up (EAGAIN) when a signal is pending, which looks like a program that the kernel refuses. */
-static int load_undisturbed(struct bpf_object_skeleton *skeleton)
+/* A pending signal interrupts the verifier (EAGAIN), which would be taken for a refused program. */
+static int load_with_signals_blocked(struct bpf_object_skeleton *skeleton)
 {
 	sigset_t all, before;
 	int error;
@@ -89,28 +94,28 @@ static int load_once(struct programs *programs, const struct object *object, voi
 
 		error |= bpf_program__set_autoload(program, status && status->wanted);
 	}
-	return error ?: load_undisturbed(skeleton);
+	return error ?: load_with_signals_blocked(skeleton);
 }
 
-/* What another program does is not missing. Where none can do it, the one that is preferred tells the loss. */
-static bool is_told(struct programs *programs, const struct program_status *status)
+/* An unused fallback loses nothing, nor does a program with a fallback. Where both fail, the preferred one reports it. */
+static bool is_reported(struct programs *programs, const struct program_status *status)
 {
-	const struct program_status *stand_in = stand_in_of(programs, status);
+	const struct program_status *fallback = fallback_of(programs, status);
 
-	return status->wanted || !(status->program->instead_of || (stand_in && stand_in->wanted));
+	return status->wanted || !(status->program->fallback_for || (fallback && fallback->wanted));
 }
 
-static void forget_replaced(struct programs *programs)
+static void drop_unreported(struct programs *programs)
 {
-	struct programs told = {};
+	struct programs reported = {};
 
 	for (size_t i = 0; i < programs->count; i++)
-		if (is_told(programs, &programs->status[i]))
-			told.status[told.count++] = programs->status[i];
-	*programs = told;
+		if (is_reported(programs, &programs->status[i]))
+			reported.status[reported.count++] = programs->status[i];
+	*programs = reported;
 }
 
-/* libbpf loads all or nothing: leave out the program it names and try again. */
+/* libbpf loads all programs or none: omits the program that it blames, and retries. */
 bool programs_load(struct programs *programs, const struct object *object, void *owner, struct failure *failure)
 {
 	for (;;) {
@@ -120,7 +125,7 @@ bool programs_load(struct programs *programs, const struct object *object, void 
 		const char *name;
 
 		if (!error) {
-			forget_replaced(programs);
+			drop_unreported(programs);
 			return true;
 		}
 		object->close(owner);
@@ -131,7 +136,7 @@ bool programs_load(struct programs *programs, const struct object *object, void 
 			     messages_last_warning());
 			return false;
 		}
-		programs_leave_out(programs, refused, "refused by the kernel: %s", strerror(-error));
+		programs_omit(programs, refused, "refused by the kernel: %s", strerror(-error));
 	}
 }
 
@@ -150,6 +155,15 @@ static int attach(const struct program *program, const struct bpf_object_skeleto
 	return -ENOENT;
 }
 
+static void report_limits(struct program_status *status)
+{
+	const struct member *missing = status->missing;
+
+	if (missing)
+		snprintf(status->detail, sizeof(status->detail), "this kernel has no %s.%s: %s", missing->type,
+			 missing->name, missing->loss);
+}
+
 void programs_attach(struct programs *programs, const struct bpf_object_skeleton *skeleton, void *owner)
 {
 	for (size_t i = 0; i < programs->count; i++) {
@@ -157,7 +171,79 @@ void programs_attach(struct programs *programs, const struct bpf_object_skeleton
 		int error = status->wanted ? attach(status->program, skeleton, owner) : 0;
 
 		status->attached = status->wanted && !error;
-		if (error)
-			programs_leave_out(programs, status, "cannot attach: %s", strerror(-error));
+		if (status->attached)
+			report_limits(status);
+		else if (error)
+			programs_omit(programs, status, "cannot attach: %s", strerror(-error));
 	}
+}
+
+static int open_cpu_clock(int cpu, uint32_t hz)
+{
+	struct perf_event_attr attributes = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attributes),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.freq = 1,
+		.sample_freq = hz,
+	};
+
+	return syscall(SYS_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+static int enable(int event, bool enabled)
+{
+	return ioctl(event, enabled ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0) ? -errno : 0;
+}
+
+static int attach_cpu_clock(struct cpu_clocks *clocks, struct bpf_program *program, int cpu, uint32_t hz, bool enabled)
+{
+	int event = open_cpu_clock(cpu, hz);
+	struct bpf_link *link;
+
+	if (event < 0)
+		return errno == ENODEV ? 0 : -errno; /* the CPU is possible but offline */
+	link = bpf_program__attach_perf_event(program, event);
+	if (!link) {
+		int error = errno;
+
+		close(event);
+		return -error;
+	}
+	clocks->links[clocks->count] = link;
+	clocks->events[clocks->count++] = event;
+	return enabled ? 0 : enable(event, false); /* libbpf enables the event */
+}
+
+int cpu_clocks_open(struct cpu_clocks *clocks, struct bpf_program *program, uint32_t hz, bool enabled)
+{
+	int cpus = libbpf_num_possible_cpus(), error = 0;
+
+	clocks->links = calloc(cpus, sizeof(*clocks->links));
+	clocks->events = calloc(cpus, sizeof(*clocks->events));
+	if (!clocks->links || !clocks->events)
+		error = -ENOMEM;
+	for (int cpu = 0; cpu < cpus && !error; cpu++)
+		error = attach_cpu_clock(clocks, program, cpu, hz, enabled);
+	if (error)
+		cpu_clocks_close(clocks);
+	return error;
+}
+
+int cpu_clocks_enable(const struct cpu_clocks *clocks, bool enabled)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < clocks->count && !error; i++)
+		error = enable(clocks->events[i], enabled);
+	return error;
+}
+
+void cpu_clocks_close(struct cpu_clocks *clocks)
+{
+	for (size_t i = 0; i < clocks->count; i++)
+		bpf_link__destroy(clocks->links[i]);
+	free(clocks->links);
+	free(clocks->events);
+	*clocks = (struct cpu_clocks){};
 }

@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include "../bpf/layout.h"
-#include "clocks.h"
 #include "failure.h"
 #include "pool.h"
 #include "programs.h"
@@ -67,7 +66,7 @@ struct session {
 	struct kernscale *skeleton;
 	struct options options;
 	struct programs programs;
-	struct clocks samples;
+	struct cpu_clocks samples;
 
 	struct ring_buffer *ring; /* NULL: no cgroup events */
 	struct cgroup_event *events;
@@ -87,15 +86,9 @@ struct session {
 	struct peer_entry **sorted_peers; /* scratch memory of session_evict_peers */
 };
 
-/* load.c: loads and attaches. NULL and `failure` on error; programs that a kernel refuses are reported and left out. */
+/* load.c: loads and attaches. NULL and `failure` on error; programs that a kernel refuses are reported and omitted. */
 struct session *session_open(const struct options *options, struct failure *failure);
 void session_close(struct session *session);
-
-/* attach.c: attaches what was loaded, and starts records of all threads. False if no program attaches. */
-bool session_attach(struct session *session, struct failure *failure);
-
-/* Runs the program `sample` at the ticks of a clock on each CPU. 0 or -errno. */
-int session_attach_samples(void *session, struct bpf_program *program);
 
 /* slots.c: returns the slot of the cgroup, which it assigns if there is none, or -1 and `failure`. */
 int64_t session_track(struct session *session, uint64_t cgroup, struct failure *failure);

@@ -135,7 +135,7 @@ describe('profiles where the kernel refuses', function () {
   it('to sample: there are none, and the answer says why', async () => {
     const { status, body, attached } = await ask('sample_stack');
     expect(status).to.equal(501);
-    expect(body.toString()).to.include('refused by the kernel: Operation not permitted: no profiles');
+    expect(body.toString()).to.include('refused by the kernel: Operation not permitted: profiles are unavailable');
     expect(attached('sample_stack')).to.equal('0');
     expect(exporter.log, 'no capability is kept for nothing').not.to.include('CAP_SYS_PTRACE');
   });

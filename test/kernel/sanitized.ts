@@ -228,6 +228,9 @@ function burn(milliseconds: number): void {
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  for (const start = performance.now(); !holds(); await sleep(10))
+  const start = performance.now();
+  while (!holds()) {
     assert.ok(performance.now() < start + 20_000, `not within 20 s: ${holds.toString()}`);
+    await sleep(10);
+  }
 }
