@@ -55,11 +55,11 @@ describe('profiles', function () {
     return exporter.url();
   }
 
-  /** The profile as folded stacks: how often each. */
+  /** Requests a profile in folded format. Returns the number of samples per stack. */
   async function folded(url: string, seconds: number): Promise<Map<string, number>> {
-    const answer = await fetch(`${url}/profile?${about(seconds)}&format=folded`);
-    const text = await answer.text();
-    expect(answer.status, text).to.equal(200);
+    const response = await fetch(`${url}/profile?${about(seconds)}&format=folded`);
+    const text = await response.text();
+    expect(response.status, text).to.equal(200);
     const lines = text.trim().split('\n');
     return new Map(
       lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(/\d+$/.exec(line)![0])]),
@@ -68,7 +68,7 @@ describe('profiles', function () {
 
   const about = (seconds: number) => `namespace=system&pod=hot.service&seconds=${seconds}`;
 
-  it('costs nothing while nobody asks for one', async () => {
+  it('run no program while none is requested', async () => {
     await group.run('hot', ['user']);
     const sampler = openStackSampler();
     try {
@@ -85,7 +85,7 @@ describe('profiles', function () {
     }
   });
 
-  it('shows a program’s functions, their callers, and their shares of the time', async () => {
+  it('show a program’s functions, their callers, and their shares of the time', async () => {
     await group.run('hot', ['user']);
     const stacks = await folded(await start(), 4);
     const share = (chain: RegExp) => sum(stacks, chain) / sum(stacks, /./);
@@ -94,12 +94,12 @@ describe('profiles', function () {
     expect(share(/^hot;.*main;compute;light\b/)).to.be.within(0.1, 0.45);
   });
 
-  it('shows the kernel’s functions below the program’s, and not where they lie', async () => {
+  it('show the kernel’s functions below the program’s, without their addresses', async () => {
     await group.run('hot', ['kernel']);
     const url = await start();
-    const answer = await fetch(`${url}/profile?${about(2)}`);
-    expect(answer.headers.get('content-type')).to.equal('application/octet-stream');
-    const { profile, text } = decode(Buffer.from(await answer.arrayBuffer()));
+    const response = await fetch(`${url}/profile?${about(2)}`);
+    expect(response.headers.get('content-type')).to.equal('application/octet-stream');
+    const { profile, text } = decode(Buffer.from(await response.arrayBuffer()));
     const mapping = profile.mapping.find(({ filename }) => text(filename) === '[kernel]')!;
     const kernel = profile.location.filter(({ mappingId }) => mappingId === mapping.id);
     const names = kernel.map(({ line }) => text(profile.function[Number(line[0]!.functionId) - 1]!.name));
@@ -112,19 +112,19 @@ describe('profiles', function () {
     expect(profile.mapping.map(({ filename }) => text(filename))).to.include(path.join(BUILD, 'hot'));
   });
 
-  it('is read by pprof itself', async function () {
+  it('can be read by pprof', async function () {
     if (!has('go')) this.skip();
     await group.run('hot', ['user']);
-    const answer = await fetch(`${await start()}/profile?${about(2)}`);
+    const response = await fetch(`${await start()}/profile?${about(2)}`);
     const file = path.join(sandbox.scratch, 'profile.pb.gz');
-    writeFileSync(file, Buffer.from(await answer.arrayBuffer()));
+    writeFileSync(file, Buffer.from(await response.arrayBuffer()));
     const top = execFileSync('go', ['tool', 'pprof', '-top', file], { encoding: 'utf8' });
     expect(top)
       .to.match(/^Type: cpu$/m)
       .and.match(/%\s+heavy$/m);
   });
 
-  it('reads the files of a container through its own root, by what it calls them', async () => {
+  it('read the files of a container through its own root, by its own paths', async () => {
     const root = path.join(sandbox.scratch, 'root');
     mkdirSync(root);
     const isolated = `
@@ -146,20 +146,20 @@ describe('profiles', function () {
     expect(sum(stacks, /^server;.*compute;heavy\b/), [...stacks.keys()].join('\n')).to.be.greaterThan(10);
   });
 
-  it('takes names of compiled code from the map its process wrote, in whatever PID namespace', async () => {
+  it('take names of compiled code from the map that its process writes, in any PID namespace', async () => {
     const script =
       'function hotLoop() { for (let i = 0; i < 1e7; i++) globalThis.sink = i; } for (;;) hotLoop();';
-    // Node.js also writes a log where it runs: that goes with the namespace, too.
+    // Node.js also writes a log to its working directory, which ends with the namespace, too.
     const inside = 'mount -t tmpfs none /tmp && cd /tmp && exec "$@"';
     const node = [process.execPath, '--perf-basic-prof', '-e', script];
     run(group, ['unshare', '--mount', '--pid', '--fork', 'sh', '-c', inside, 'sh', ...node]);
     await sleep(500); // until it is compiled
     const stacks = await folded(await start(), 2);
     expect(sum(stacks, /hotLoop/), [...stacks.keys()].join('\n')).to.be.greaterThan(10);
-    expect(exporters[0]!.log, 'nothing but its own lines').to.match(/^(?:level=.*\n)+$/);
+    expect(exporters[0]!.log, 'lines of its log').to.match(/^(?:level=.*\n)+$/);
   });
 
-  it('names modules and addresses where it may not read files, and says why', async () => {
+  it('name modules and addresses if the exporter may not read files, and say why', async () => {
     await group.run('hot', ['user']);
     const url = await start(['--profile'], without('ptrace'));
     const stacks = await folded(url, 2);
@@ -171,57 +171,60 @@ describe('profiles', function () {
     expect(profile.comment.map(text).join('\n')).to.include('no CAP_SYS_PTRACE');
   });
 
-  it('needs CAP_SYS_PTRACE and nothing else to name functions', async () => {
+  it('need CAP_SYS_PTRACE and no other capability to name functions', async () => {
     await group.run('hot', ['user']);
     const stacks = await folded(await start(['--profile'], without('all else')), 2);
     expect(sum(stacks, /compute;heavy\b/), [...stacks.keys()].join('\n')).to.be.greaterThan(10);
   });
 
-  it('takes one at a time, and is free again when a client goes away', async () => {
+  it('are taken one at a time, and end when the client disconnects', async () => {
     await group.run('hot', ['user']);
     const url = await start();
     const gone = new AbortController();
     const first = fetch(`${url}/profile?${about(50)}`, { signal: gone.signal }).catch(() => undefined);
-    await eventually('the first has begun', () => exporters[0]!.log.includes('taking a profile'));
+    await eventually('the first runs', () => exporters[0]!.log.includes('taking a profile'));
     const second = await fetch(`${url}/profile?${about(1)}`);
     expect(second.status).to.equal(503);
     expect(Number(second.headers.get('retry-after'))).to.be.within(30, 50);
     gone.abort();
     await first;
-    await eventually('it is free', async () => (await fetch(`${url}/profile?${about(0.1)}`)).status === 200);
+    await eventually(
+      'the next profile is taken',
+      async () => (await fetch(`${url}/profile?${about(0.1)}`)).status === 200,
+    );
     const metrics = fetch(`${url}/metrics`);
     const third = fetch(`${url}/profile?${about(50)}`).catch(() => undefined);
     expect((await metrics).status).to.equal(200);
     await sleep(200);
-    const asked = performance.now();
+    const signalled = performance.now();
     expect(await exporters[0]!.stop('SIGTERM')).to.equal(0);
-    expect(performance.now() - asked, 'ms to end').to.be.lessThan(5000);
+    expect(performance.now() - signalled, 'ms until the exit').to.be.lessThan(5000);
     await third;
   });
 
-  it('is off by default, and keeps no capability for it then', async () => {
+  it('are off by default, without keeping a capability', async () => {
     const url = await start([]);
-    const answer = await fetch(`${url}/profile?${about(1)}`);
-    expect(answer.status).to.equal(403);
-    expect(await answer.text()).to.include('--profile');
+    const response = await fetch(`${url}/profile?${about(1)}`);
+    expect(response.status).to.equal(403);
+    expect(await response.text()).to.include('--profile');
     expect(exporters[0]!.log).not.to.include('CAP_SYS_PTRACE');
   });
 
-  it('is for who has the password, where there is one, unless it is switched off', async () => {
+  it('require the password if there is one, and can be turned off', async () => {
     await group.run('hot', ['user']);
     const file = path.join(sandbox.scratch, 'web.yaml');
     writeFileSync(file, `basic_auth_users: {ann: ${bcrypt.hashSync('secret', 4)}}`);
-    const ask = async (flags: readonly string[], headers?: Record<string, string>) => {
+    const statusOf = async (flags: readonly string[], headers?: Record<string, string>) => {
       const url = await start(['--web.config.file', file, ...flags]);
       return (await fetch(`${url}/profile?${about(0.2)}`, { headers: headers ?? {} })).status;
     };
     const authorization = `Basic ${btoa('ann:secret')}`;
-    expect(await ask([])).to.equal(401);
-    expect(await ask([], { authorization })).to.equal(200);
-    expect(await ask(['--no-profile'], { authorization })).to.equal(403);
+    expect(await statusOf([])).to.equal(401);
+    expect(await statusOf([], { authorization })).to.equal(200);
+    expect(await statusOf(['--no-profile'], { authorization })).to.equal(403);
   });
 
-  it('does not follow links out of a container’s root', () => {
+  it('follow no links out of a container’s root', () => {
     const root = mkdtempSync(path.join(tmpdir(), 'kernscale-test-'));
     try {
       mkdirSync(path.join(root, 'etc'));
@@ -238,14 +241,14 @@ describe('profiles', function () {
   });
 });
 
-/** Runs a command in a cgroup until the sandbox is disposed of. */
+/** Runs a command in a cgroup until the sandbox is disposed. */
 function run(group: Group, command: readonly string[]): void {
   spawn('sh', ['-c', `echo $$ > ${group.path}/cgroup.procs && exec "$@"`, 'sh', ...command], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
 }
 
-/** A command that takes away capabilities, as a container runtime does. */
+/** Returns a command that drops capabilities, as a container runtime does. */
 function without(what: 'ptrace' | 'all else'): string[] {
   const kept = what === 'ptrace' ? '+bpf,+perfmon' : '+bpf,+perfmon,+sys_ptrace';
   return ['setpriv', `--bounding-set=-all,${kept}`, '--inh-caps=-all', '--no-new-privs'];

@@ -10,9 +10,9 @@ import type { Outcome } from './refused.js';
 
 const REFUSE = path.join(import.meta.dirname, 'build', 'refuse.so');
 const OBJECTS = path.join(import.meta.dirname, '../../native/build');
-/** As much of a program's name as the kernel keeps. */
-const KEPT = 15;
-/** Either tells the names of the kernel's functions. */
+/** Characters of a program's name that the kernel keeps. */
+const KERNEL_NAME_LENGTH = 15;
+/** Programs of which one is enough to name the kernel's functions. */
 const NAMERS = ['name_address', 'list_names'];
 
 for (const object of ['kernscale', 'profile']) {
@@ -27,29 +27,31 @@ for (const object of ['kernscale', 'profile']) {
       });
       buildTruth();
       const names = programNames(object);
-      loading = await refuse('REFUSE_LOAD', object, names);
-      // Each is attached by itself, and loading them takes long: a few at once, of which no two are neighbours.
+      // Attachments are independent, so one slow load serves several refusals. No two neighbours share one.
       const together = Array.from({ length: 4 }, (_, i) => names.filter((_name, at) => at % 4 === i).join());
-      attaching = await refuse('REFUSE_ATTACH', object, together);
+      [loading, attaching] = await Promise.all([
+        refuse('REFUSE_LOAD', object, names),
+        refuse('REFUSE_ATTACH', object, together),
+      ]);
     });
 
-    it('as it is loaded costs what it gives and nothing else, or another does its work', () => {
+    it('at load loses its own metrics only, or none if it has a fallback', () => {
       const [whole, ...outcomes] = loading;
       for (const outcome of outcomes) {
         const { refused, was, own, others, added } = compare(whole!, outcome);
         expect(others, refused).to.deep.equal(was.others);
-        if (added.length === 0) expectAbsence(own, was.own, refused, 'refused by the kernel');
+        if (added.length === 0) expectLoss(own, was.own, refused, 'refused by the kernel');
         else expect([own, added.map(({ attached }) => attached)], refused).to.deep.equal([[], [true]]);
       }
     });
 
-    it('as it is attached costs what it gives and nothing else', () => {
+    it('at attach loses its own metrics only', () => {
       const [whole, ...outcomes] = attaching;
       for (const outcome of outcomes) {
         const { refused, was, own, others, added } = compare(whole!, outcome);
         expect(others, refused).to.deep.equal(was.others);
         expect(added, refused).to.deep.equal([]);
-        expectAbsence(own, was.own, refused, 'cannot attach');
+        expectLoss(own, was.own, refused, 'cannot attach');
       }
     });
 
@@ -57,16 +59,16 @@ for (const object of ['kernscale', 'profile']) {
       for (const { refused, leftovers } of [...loading, ...attaching]) expect(leftovers, refused).to.equal(0);
     });
 
-    it('leaves the kernel’s functions their names if another tells them', () => {
+    it('does not affect the names of kernel functions if another program returns them', () => {
       for (const { refused, programs, named } of [...loading, ...attaching]) {
-        const tells = programs.some(({ program, attached }) => attached && NAMERS.includes(program));
-        if (named !== undefined) expect(named, refused).to.equal(tells);
+        const hasNamer = programs.some(({ program, attached }) => attached && NAMERS.includes(program));
+        if (named !== undefined) expect(named, refused).to.equal(hasNamer);
       }
     });
   });
 }
 
-describe('profiles where the kernel refuses', function () {
+describe('profiles without programs that the kernel refuses', function () {
   this.timeout(90_000);
   let sandbox: Sandbox;
   let exporter: ExporterProcess;
@@ -88,13 +90,13 @@ describe('profiles where the kernel refuses', function () {
     await sandbox.dispose();
   });
 
-  /** An exporter without these programs: its answer to a request for a profile, and its metrics of the programs. */
-  async function ask(...refused: string[]) {
+  /** Requests a profile of an exporter without these programs, and its metrics about the programs. */
+  async function requestProfile(...refused: string[]) {
     const without = ['env', `LD_PRELOAD=${REFUSE}`, `REFUSE_LOAD=${refused.join()}`];
     exporter = new ExporterProcess(['--source', 'host', '--profile'], without);
     const url = await exporter.url();
-    const answer = await fetch(`${url}/profile?namespace=system&pod=hot.service&seconds=1`);
-    const body = Buffer.from(await answer.arrayBuffer());
+    const response = await fetch(`${url}/profile?namespace=system&pod=hot.service&seconds=1`);
+    const body = Buffer.from(await response.arrayBuffer());
     const metrics = await fetch(`${url}/metrics`);
     expect(metrics.status).to.equal(200);
     const text = await metrics.text();
@@ -102,11 +104,11 @@ describe('profiles where the kernel refuses', function () {
       new RegExp(`^kernscale_probe_attached{probe="profile",program="${program}"} (.*)$`, 'm').exec(
         text,
       )?.[1];
-    return { status: answer.status, body, attached };
+    return { status: response.status, body, attached };
   }
 
-  it('to name addresses: the kernel’s functions are [kernel], the program’s have names', async () => {
-    const { status, body, attached } = await ask(...NAMERS);
+  it('name the program’s functions and show the kernel’s as [kernel] without name_address and list_names', async () => {
+    const { status, body, attached } = await requestProfile(...NAMERS);
     expect(status, body.toString()).to.equal(200);
     const { profile, text } = decode(body);
     expect(notes(body)).to.include(
@@ -122,8 +124,8 @@ describe('profiles where the kernel refuses', function () {
     expect(exporter.log).to.match(/^level=warn .*program=name_address .*msg="not attached"$/m);
   });
 
-  it('to list mappings: the program’s functions are unknown, the kernel’s have names', async () => {
-    const { status, body, attached } = await ask('list_mappings');
+  it('name the kernel’s functions only without list_mappings', async () => {
+    const { status, body, attached } = await requestProfile('list_mappings');
     expect(status, body.toString()).to.equal(200);
     expect(notes(body)).to.include(
       'BPF program list_mappings: refused by the kernel: Operation not permitted',
@@ -132,16 +134,18 @@ describe('profiles where the kernel refuses', function () {
     expect(attached('list_mappings')).to.equal('0');
   });
 
-  it('to sample: there are none, and the answer says why', async () => {
-    const { status, body, attached } = await ask('sample_stack');
+  it('are unavailable without sample_stack, and the response says why', async () => {
+    const { status, body, attached } = await requestProfile('sample_stack');
     expect(status).to.equal(501);
-    expect(body.toString()).to.include('refused by the kernel: Operation not permitted: profiles are unavailable');
+    expect(body.toString()).to.include(
+      'refused by the kernel: Operation not permitted: profiles are unavailable',
+    );
     expect(attached('sample_stack')).to.equal('0');
-    expect(exporter.log, 'no capability is kept for nothing').not.to.include('CAP_SYS_PTRACE');
+    expect(exporter.log, 'capabilities that are kept').not.to.include('CAP_SYS_PTRACE');
   });
 });
 
-/** First all programs of an object, then without what each choice names. */
+/** Loads an object once with all programs, then once without the programs that each choice names. */
 async function refuse(
   variable: 'REFUSE_LOAD' | 'REFUSE_ATTACH',
   object: string,
@@ -159,7 +163,7 @@ async function refuse(
   return outcomes;
 }
 
-/** Every program that is built: the object's global functions. */
+/** Returns all programs of an object: its global functions. */
 function programNames(object: string): readonly string[] {
   const symbols = execFileSync('readelf', ['--syms', '--wide', path.join(OBJECTS, `${object}.bpf.o`)], {
     encoding: 'utf8',
@@ -170,10 +174,10 @@ function programNames(object: string): readonly string[] {
   return names;
 }
 
-/** What was refused and all else, as it was and as it is now, and what is there only now. */
+/** Separates the refused programs from the others, before (`was`) and after the refusal, and from added fallbacks. */
 function compare(whole: Outcome, { refused, programs }: Outcome) {
-  const kept = refused.split(',').map((name) => name.slice(0, KEPT));
-  const isOwn = ({ program }: ProgramStatus) => kept.includes(program.slice(0, KEPT));
+  const omitted = refused.split(',').map((name) => name.slice(0, KERNEL_NAME_LENGTH));
+  const isOwn = ({ program }: ProgramStatus) => omitted.includes(program.slice(0, KERNEL_NAME_LENGTH));
   const isNew = ({ program }: ProgramStatus) => !whole.programs.some((status) => status.program === program);
   const others = programs.filter((status) => !isOwn(status));
   return {
@@ -188,19 +192,20 @@ function compare(whole: Outcome, { refused, programs }: Outcome) {
   };
 }
 
-/** Of programs that this kernel takes. One that is not in use, as another is preferred, cannot be missed. */
-function expectAbsence(
+/** Expects that the refused programs report a loss. Programs that are not attached on this kernel anyway lose nothing. */
+function expectLoss(
   own: readonly ProgramStatus[],
   was: readonly ProgramStatus[],
   refused: string,
-  why: string,
+  reason: string,
 ): void {
   expect(
     own.map(({ program, attached }) => [program, attached]),
     refused,
   ).to.deep.equal(was.map(({ program }) => [program, false]));
   for (const [i, { attached }] of was.entries())
-    if (attached) expect(own[i]!.detail).to.match(new RegExp(`^${why}: Operation not permitted: \\w.{10}`));
+    if (attached)
+      expect(own[i]!.detail).to.match(new RegExp(`^${reason}: Operation not permitted: \\w.{10}`));
 }
 
 function notes(body: Buffer): string {

@@ -1,21 +1,21 @@
 /*
- * Opens the probes or the stack sampler, once as they are and once for each further argument, the programs to be refused
- * then, separated by commas. Tells what became of all programs, a line each time. Runs under truth/refuse.c, which looks
- * at the environment.
+ * Opens the probes or the stack sampler: once with all programs, then once per further argument without the programs it
+ * names, separated by commas. Prints an Outcome as a line of JSON each time. truth/refuse.c is preloaded, which reads
+ * the refused programs from the environment.
  */
 import { readFileSync } from 'node:fs';
 import { openProbes, openStackSampler, type ProgramStatus } from '../../native/index.js';
 import { heldBy } from './bpf-census.js';
 import { cgroupRoot } from './harness.js';
 
-/** What was left of the programs of an object, some of them being refused. */
+/** Status of an object's programs of which some are refused. */
 export interface Outcome {
   /** Separated by commas. */
   readonly refused: string;
   readonly programs: readonly ProgramStatus[];
-  /** Whether the kernel's functions had names; undefined where nobody knows the right ones. */
+  /** True if the kernel's functions have names; undefined if kernel.kptr_restrict hides their addresses from the test. */
   readonly named?: boolean | undefined;
-  /** How many programs and maps were there still after all was closed. */
+  /** Programs and maps that this process holds after the close. */
   readonly leftovers: number;
 }
 
@@ -28,7 +28,7 @@ for (const refused of ['', ...choices]) {
   process.stdout.write(`${JSON.stringify(outcome)}\n`);
 }
 
-/** Reads everything there is to read, which must work whatever is refused. */
+/** Reads everything, which must work whatever is refused. */
 async function useProbes(): Promise<Pick<Outcome, 'programs'>> {
   const probes = openProbes({ cgroupRoot: cgroupRoot(), maxContainers: 4, cgroupEvents: true });
   try {
@@ -58,7 +58,7 @@ async function useSampler(): Promise<Pick<Outcome, 'programs' | 'named'>> {
   }
 }
 
-/** Undefined where nobody is shown addresses (kernel.kptr_restrict). */
+/** Returns a kernel function, or undefined if kernel.kptr_restrict hides addresses. */
 function kernelFunction(): { readonly name: string; readonly address: number } | undefined {
   const name = 'get_random_bytes_user';
   const hex = new RegExp(`^([0-9a-f]+) t ${name}$`, 'm').exec(readFileSync('/proc/kallsyms', 'utf8'))?.[1];

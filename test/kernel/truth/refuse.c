@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Preloaded into a process, this refuses BPF programs as a kernel may: programs that $REFUSE_LOAD names, separated by
- * commas, cannot be loaded; those that $REFUSE_ATTACH names can be neither attached nor run. Each call reads both anew.
+ * Preloaded library that refuses BPF programs as a kernel may. $REFUSE_LOAD lists programs that cannot be loaded,
+ * separated by commas; $REFUSE_ATTACH lists programs that can be neither attached nor run. Each call reads both anew.
  * libbpf calls bpf(2) through libc's syscall(), which this library replaces.
  */
 #define _GNU_SOURCE
@@ -25,7 +25,7 @@ static system_call next(void)
 	return found;
 }
 
-/* The kernel knows a program by the first 15 characters of its name. */
+/* The kernel keeps the first 15 characters of a program's name. */
 static bool is_named(const char *variable, const char *program)
 {
 	const size_t known = BPF_OBJ_NAME_LEN - 1, length = strnlen(program, known);
