@@ -97,7 +97,7 @@ static int load_once(struct programs *programs, const struct object *object, voi
 	return error ?: load_with_signals_blocked(skeleton);
 }
 
-/* An unused fallback loses nothing, nor does a program with a fallback. Where both fail, the preferred one reports it. */
+/* Neither an unused fallback nor a replaced program loses metrics. If both fail, the preferred program reports the loss. */
 static bool is_reported(struct programs *programs, const struct program_status *status)
 {
 	const struct program_status *fallback = fallback_of(programs, status);
