@@ -136,7 +136,7 @@ describe('cgroups that come and go', function () {
   it('are known where the mount shows a part of the hierarchy, to an exporter without capabilities', async () => {
     const node = make('node');
     const inside = `echo $$ > ${node}/cgroup.procs; exec unshare --cgroup --mount sh -c '
-      mount -t cgroup2 none /mnt; exec "$@" --path.cgroupfs /mnt' "$0" "$@"`;
+      mount -t cgroup2 none /mnt; exec "$@" --path.cgroupfs /mnt' sh "$0" "$@"`;
     const exporter = new ExporterProcess(['--source', 'host'], ['sh', '-c', inside]);
     try {
       const url = await exporter.url();
