@@ -3,29 +3,31 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
-import type { Architecture } from './kernels.js';
 
 const run = promisify(execFile);
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
-/** Some of a suite's packages, for any architecture. */
-export interface Wanted {
+/** Debian's names of processor architectures. */
+export type Architecture = 'amd64' | 'arm64';
+
+/** A selection of a suite's packages. */
+export interface Selection {
   readonly suite: string;
   readonly architecture: Architecture;
-  /** Packages that depend on what is wanted, or are it. */
+  /** Packages whose dependencies, themselves included, are selected from. */
   readonly roots: readonly string[];
-  /** Which of all those to download. */
-  readonly wants: (name: string) => boolean;
+  /** True for a package to download. */
+  readonly isWanted: (name: string) => boolean;
 }
 
 /**
- * Downloads packages of Debian's and unpacks them to `work/tree`; answers the files there. Nothing is installed, and
- * the machine's own apt sources and lists are not touched: apt works on a configuration of ours below `work`.
+ * Downloads Debian packages, unpacks them to `work/tree` and returns the files there. Nothing is installed, and the
+ * machine's apt sources and lists stay as they are: apt runs on a configuration below `work`.
  *
- * @throws KernscaleError `NO_MIRROR`, `APT_FAILED` with apt's own sentence
+ * @throws KernscaleError `NO_MIRROR`, `APT_FAILED` with apt's own message
  */
 export async function unpackPackages(
-  wanted: Wanted,
+  selection: Selection,
   work: string,
   mirror?: string,
 ): Promise<readonly string[]> {
@@ -33,8 +35,8 @@ export async function unpackPackages(
   const tree = join(work, 'tree');
   for (const directory of ['lists/partial', 'cache/archives/partial', 'debs', 'tree'])
     await mkdir(join(work, directory), { recursive: true });
-  const { architecture, suite, roots, wants } = wanted;
-  const source = `deb [arch=${architecture} signed-by=${KEYRING}] ${mirror ?? (await ownMirror())} ${suite} main`;
+  const { architecture, suite, roots, isWanted } = selection;
+  const source = `deb [arch=${architecture} signed-by=${KEYRING}] ${mirror ?? (await hostMirror())} ${suite} main`;
   await writeFile(join(work, 'sources.list'), `${source}\n`);
   const settings = aptOptions(work, architecture);
   await apt('apt-get', [...settings, 'update', '--error-on=any'], debs);
@@ -43,14 +45,14 @@ export async function unpackPackages(
     [...settings, 'depends', '--recurse', '--important', ...roots],
     debs,
   );
-  const packages = depends.split('\n').filter((line) => /^\w/.test(line) && wants(line));
+  const packages = depends.split('\n').filter((line) => /^\w/.test(line) && isWanted(line));
   await apt('apt-get', [...settings, 'download', ...packages], debs);
   for (const deb of await readdir(debs)) await run('dpkg-deb', ['-x', join(debs, deb), tree]);
   return readdir(tree, { recursive: true });
 }
 
-/** The Debian archive that this machine's apt already uses, so that a local mirror or proxy is respected. */
-async function ownMirror(): Promise<string> {
+/** Returns the Debian archive that this machine's apt uses, so that a local mirror or proxy is respected. */
+async function hostMirror(): Promise<string> {
   const args = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages'];
   const targets = await apt('apt-get', args, '/');
   const mirror = targets.split('\n').find((uri) => /\/debian\/?$/.test(uri));
@@ -59,14 +61,14 @@ async function ownMirror(): Promise<string> {
   return mirror;
 }
 
-/** Runs one of apt's programs; its own sentence is the error's. */
+/** Runs one of apt's programs and throws its own error message. */
 async function apt(program: string, args: readonly string[], cwd: string): Promise<string> {
   try {
     return (await run(program, args, { cwd, maxBuffer: 64 << 20 })).stdout;
   } catch (error) {
     const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
-    const sentence = /^E: (.*)/m.exec(stderr)?.[1];
-    throw new KernscaleError('APT_FAILED', sentence ?? errorMessage(error));
+    const message = /^E: (.*)/m.exec(stderr)?.[1];
+    throw new KernscaleError('APT_FAILED', message ?? errorMessage(error));
   }
 }
 

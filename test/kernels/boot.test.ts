@@ -1,15 +1,14 @@
 import { expect } from 'chai';
 import { errorCode, errorMessage } from '../../common/errors.js';
-import { KERNELS } from './kernels.js';
+import { fetchKernel, KERNELS } from './kernels.js';
 import { runMatrix } from './matrix.js';
-import { fetchKernel } from './packages.js';
 import { renderTables } from './table.js';
 
-/** The oldest: it differs most from what the other kernel tests run on. */
+/** The oldest: it differs most from the kernel that the other tests run on. */
 const KERNEL = KERNELS.find(({ name }) => name === 'bookworm')!;
 
 describe(`the probes on the kernel of Debian ${KERNEL.suite}`, () => {
-  before('has the kernel', async function () {
+  before('fetches the kernel', async function () {
     this.timeout('5m');
     try {
       await fetchKernel(KERNEL);
@@ -21,7 +20,7 @@ describe(`the probes on the kernel of Debian ${KERNEL.suite}`, () => {
     }
   });
 
-  it('attach or are absent by name, and know what every task did', async function () {
+  it('attach every program and agree with every task on what it did', async function () {
     this.timeout('5m');
     const { signal } = new AbortController();
     const [result] = await runMatrix([KERNEL], { signal, progress: () => undefined });
@@ -42,7 +41,7 @@ describe(`the probes on the kernel of Debian ${KERNEL.suite}`, () => {
       'list_mappings',
       'name_address',
     ]);
-    // What another program does in its place is not missing.
+    // A program whose work another one does is not listed.
     expect(programs.filter(({ attached }) => !attached)).to.deep.equal([]);
   });
 });

@@ -9,7 +9,7 @@ import { withParents, writeInitramfs } from './initramfs.js';
 const run = promisify(execFile);
 
 describe('the initramfs', () => {
-  it('is an archive that another implementation unpacks to the same files', async () => {
+  it('unpacks to the same files with busybox', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'kernscale-initramfs-'));
     try {
       const archive = join(directory, 'archive');
@@ -33,7 +33,7 @@ describe('the initramfs', () => {
     }
   });
 
-  it('lists a directory before what is in it, and once', () => {
+  it('lists each directory once, parents first', () => {
     expect(withParents(['/a/b/c', '/a/b', '/', '/d'])).to.deep.equal(['/a', '/a/b', '/a/b/c', '/d']);
   });
 });

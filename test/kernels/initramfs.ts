@@ -2,7 +2,7 @@ import { open, readFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** A file of the guest: its absolute path there, and what it holds or where to copy it from. */
+/** A file of the guest: its absolute path there, and its contents or the file to copy. */
 export interface GuestFile {
   readonly path: string;
   readonly source: string | Buffer;
@@ -14,7 +14,7 @@ const FILE = 0o100644;
 const EXECUTABLE = 0o100755;
 const TRAILER = 'TRAILER!!!';
 
-/** Writes the files, and the directories above them, as a cpio archive that the kernel unpacks at boot. */
+/** Writes the files and their directories as a cpio archive that the kernel unpacks at boot. */
 export async function writeInitramfs(
   target: string,
   files: readonly GuestFile[],
@@ -47,7 +47,7 @@ async function writeEntry(
   await archive.writeFile(Buffer.alloc(padding(contents.length)));
 }
 
-/** Each directory once, a parent before what is in it: the kernel does not create missing ones. */
+/** Lists each directory once, parents first: the kernel does not create missing ones. */
 export function withParents(directories: readonly string[]): string[] {
   const all = new Set<string>();
   for (const directory of directories)
@@ -55,7 +55,7 @@ export function withParents(directories: readonly string[]): string[] {
   return [...all].sort();
 }
 
-/** One header in the "newc" format: Documentation/driver-api/early-userspace/buffer-format.rst of Linux. */
+/** Header in the "newc" format (Linux, Documentation/driver-api/early-userspace/buffer-format.rst). */
 export function entryHeader(name: string, mode: number, inode: number, size: number): Buffer {
   const [uid, gid, links, mtime, device, check] = [0, 0, 1, 0, 0, 0];
   const fields = [inode, mode, uid, gid, links, mtime, size, device, device, device, device];
@@ -64,7 +64,7 @@ export function entryHeader(name: string, mode: number, inode: number, size: num
   return Buffer.from(header + '\0'.repeat(padding(header.length)), 'latin1');
 }
 
-/** Headers and contents each end on a multiple of four. */
+/** Headers and contents are each padded to a multiple of four bytes. */
 function padding(length: number): number {
   return (4 - (length % 4)) % 4;
 }

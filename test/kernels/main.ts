@@ -5,11 +5,9 @@ import { Option } from 'commander';
 import { commandLine, flag, parseFlags } from '../../common/flags.js';
 import { KernscaleError } from '../../common/errors.js';
 import { runMain, terminationSignal } from '../../common/main.js';
-import { KERNELS } from './kernels.js';
-import { runMatrix, type Result } from './matrix.js';
-import { CACHE } from './packages.js';
+import { CACHE, KERNELS } from './kernels.js';
+import { passes, runMatrix, type Result } from './matrix.js';
 import { renderTables } from './table.js';
-import { holds } from './verdict.js';
 
 interface Options {
   kernel: string[];
@@ -22,11 +20,13 @@ function parseOptions(argv: readonly string[]): Options | undefined {
   const names = KERNELS.map(({ name }) => name);
   const command = commandLine(
     'npm run test:kernels --',
-    "Boots Debian's kernels in software emulation and holds every probe against tasks with known truth.",
+    "Boots Debian's kernels in software emulation and checks every probe against tasks that measure themselves.",
   )
     .addOption(new Option('--kernel <name...>', 'Kernels to boot').choices(names).default(names))
-    .addOption(flag('--mirror <url>', "Debian archive to download from; this machine's own by default"))
-    .addOption(flag('--update', 'Look for newer packages than those in the cache'))
+    .addOption(
+      flag('--mirror <url>', "Debian archive to download from; default: the one this machine's apt uses"),
+    )
+    .addOption(flag('--update', 'Look for packages newer than those in the cache'))
     .addOption(flag('--json', 'Print one JSON object instead of tables'));
   return parseFlags<Options>(command, argv);
 }
@@ -36,7 +36,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (!options) return 0;
   const stopping = new AbortController();
   void terminationSignal().then(() => {
-    stopping.abort(new KernscaleError('INTERRUPTED', 'ended before every kernel was tried'));
+    stopping.abort(new KernscaleError('INTERRUPTED', 'interrupted before every kernel was booted'));
   });
   const { kernel, json, ...matrix } = options;
   const results = await runMatrix(
@@ -45,14 +45,14 @@ async function main(argv: readonly string[]): Promise<number> {
   );
   await keepConsoles(results);
   process.stdout.write(json ? `${JSON.stringify({ kernels: results })}\n` : renderTables(results));
-  return results.every(holds) ? 0 : 1;
+  return results.every(passes) ? 0 : 1;
 }
 
 function progress(message: string): void {
   process.stderr.write(`${message}\n`);
 }
 
-/** The verifier's log is on the console: too long for a table, needed when a program is refused. */
+/** Saves the consoles: the verifier's log is there, too long for a table but needed when a program is refused. */
 async function keepConsoles(results: readonly Result[]): Promise<void> {
   const logs = join(CACHE, 'logs');
   await mkdir(logs, { recursive: true });

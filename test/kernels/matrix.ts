@@ -5,26 +5,26 @@ import type { ProgramStatus } from 'bpf-linker-napi';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
 import type { KernelFacts, Line, Truth } from './guest/report.js';
 import { crossUserland } from './arm64.js';
-import { buildInitramfs, guestFiles } from './image.js';
-import type { KernelChoice } from './kernels.js';
-import { fetchKernel, type Kernel } from './packages.js';
+import { writeInitramfs } from './initramfs.js';
+import { fetchKernel, type Kernel, type KernelChoice } from './kernels.js';
 import { boot } from './qemu.js';
-import { ownUserland, type Userland } from './userland.js';
+import { guestFiles, hostUserland, type Userland } from './userland.js';
 
 /** Several times what a busy machine with two CPUs needs. */
 const BOOT_TIMEOUT_SECONDS = 240;
+const MOUNT_POINTS = ['/proc', '/sys', '/dev', '/disk', '/tmp'];
 
-/** What one kernel showed. */
+/** Results of one kernel. */
 export interface Result {
   readonly name: string;
   readonly facts?: KernelFacts;
   readonly programs: readonly ProgramStatus[];
   readonly truths: readonly Truth[];
-  /** Runs of BPF programs that the kernel left out. */
+  /** Runs of BPF programs that the kernel skipped. */
   readonly skippedRuns: number;
-  /** Why there is nothing, or not everything; empty when all went to its end. */
+  /** Reason why results are missing; empty if the guest ran to its end. */
   readonly error: string;
-  /** From power-on to power-off. */
+  /** Time from power-on to power-off. */
   readonly seconds: number;
   /** The guest's console: kernel messages, libbpf's and the verifier's. */
   readonly console: string;
@@ -37,10 +37,13 @@ export interface MatrixOptions {
   readonly progress: (message: string) => void;
 }
 
-/** Boots one kernel after the other: guests that share the machine's CPUs would disturb each other's truth. */
+/** Boots the kernels one after the other: guests that share the machine's CPUs would disturb each other. */
 export async function runMatrix(choices: readonly KernelChoice[], options: MatrixOptions): Promise<Result[]> {
   if (process.arch !== 'x64')
-    throw new KernscaleError('NOT_X86_64', 'guests run this machine’s own node, which must be x86-64');
+    throw new KernscaleError(
+      'NOT_X86_64',
+      "the guests run this machine's node, which must be built for x86-64",
+    );
   const directory = await mkdtemp(join(tmpdir(), 'kernscale-kernels-'));
   try {
     const results: Result[] = [];
@@ -52,47 +55,52 @@ export async function runMatrix(choices: readonly KernelChoice[], options: Matri
 }
 
 async function runKernel(choice: KernelChoice, directory: string, options: MatrixOptions): Promise<Result> {
-  const nothing = { name: choice.name, programs: [], truths: [], skippedRuns: 0, seconds: 0, console: '' };
+  const empty = { name: choice.name, programs: [], truths: [], skippedRuns: 0, seconds: 0, console: '' };
   try {
-    options.progress(`${choice.name}: looking for its kernel`);
+    options.progress(`${choice.name}: fetching the kernel`);
     const kernel = await fetchKernel(choice, options);
     const userland = await userlandOf(choice, kernel, options);
     const initramfs = join(directory, 'initramfs');
-    await buildInitramfs(initramfs, await guestFiles(userland), kernel);
+    await writeInitramfs(initramfs, await guestFiles(userland, kernel.modules), MOUNT_POINTS);
     options.progress(`${choice.name}: booting ${kernel.release}`);
     const started = performance.now();
     const { image, architecture } = kernel;
     const machine = { architecture, image, initramfs, directory, timeoutSeconds: BOOT_TIMEOUT_SECONDS };
     const { report, console } = await boot(machine, options.signal);
     const seconds = (performance.now() - started) / 1000;
-    return { ...nothing, ...readReport(report, console), seconds, console };
+    return { ...empty, ...readReport(report, console), seconds, console };
   } catch (error) {
     options.signal.throwIfAborted();
-    return { ...nothing, error: errorMessage(error) };
+    return { ...empty, error: errorMessage(error) };
   }
 }
 
 async function userlandOf(choice: KernelChoice, kernel: Kernel, options: MatrixOptions): Promise<Userland> {
-  if (choice.architecture === 'amd64') return ownUserland();
+  if (choice.architecture === 'amd64') return hostUserland();
   options.progress(`${choice.name}: building for ${choice.architecture}`);
   return crossUserland(choice, kernel, options);
 }
 
-/** Makes one of the guest's lines; why they stop early becomes an error. */
+/** True if the kernel ran every check to the end, and each holds or is absent by name. */
+export function passes({ error, truths }: Result): boolean {
+  return error === '' && truths.length > 0 && truths.every(({ ok }) => ok);
+}
+
+/** Parses the guest's report; the reason for an incomplete one becomes its error. */
 export function readReport(
   report: string,
   console: string,
 ): Pick<Result, 'facts' | 'programs' | 'truths' | 'skippedRuns' | 'error'> {
   const lines = report.split(/\r?\n/).filter((line) => line.startsWith('{'));
-  const told = lines.map((line) => JSON.parse(line) as Line);
-  const facts = told.find((line) => 'kernel' in line)?.kernel;
-  const ended = told.some((line) => 'end' in line);
+  const parsed = lines.map((line) => JSON.parse(line) as Line);
+  const facts = parsed.find((line) => 'kernel' in line)?.kernel;
+  const ended = parsed.some((line) => 'end' in line);
   const panic = /Kernel panic[^\r\n]*/.exec(console)?.[0];
   return {
     ...(facts && { facts }),
-    programs: told.flatMap((line) => ('programs' in line ? line.programs : [])),
-    truths: told.flatMap((line) => ('truth' in line ? [line.truth] : [])),
-    skippedRuns: told.find((line) => 'skippedRuns' in line)?.skippedRuns ?? 0,
-    error: told.find((line) => 'error' in line)?.error ?? (ended ? '' : (panic ?? 'the check did not end')),
+    programs: parsed.flatMap((line) => ('programs' in line ? line.programs : [])),
+    truths: parsed.flatMap((line) => ('truth' in line ? [line.truth] : [])),
+    skippedRuns: parsed.find((line) => 'skippedRuns' in line)?.skippedRuns ?? 0,
+    error: parsed.find((line) => 'error' in line)?.error ?? (ended ? '' : (panic ?? 'the check did not end')),
   };
 }

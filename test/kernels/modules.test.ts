@@ -18,13 +18,13 @@ const names = async (files: readonly string[]) =>
   );
 
 describe('kernel modules of the guest', () => {
-  it('reads what a module depends on from its own words', () => {
+  it('reads the dependencies of a module from its .modinfo', () => {
     expect(dependencies(module('mbcache,jbd2'))).to.deep.equal(['mbcache', 'jbd2']);
     expect(dependencies(module(''))).to.deep.equal([]);
     expect(dependencies(Buffer.from('no module'))).to.deep.equal([]);
   });
 
-  it('loads each after its dependencies, whatever its compression or spelling', async () => {
+  it('orders each module after its dependencies, regardless of compression and spelling', async () => {
     expect(await names(Object.keys(CONTENTS))).to.deep.equal([
       'virtio_ring',
       'virtio_pci',
@@ -34,7 +34,7 @@ describe('kernel modules of the guest', () => {
     ]);
   });
 
-  it('takes a wanted module without a file as built in', async () => {
+  it('treats a wanted module without a file as built in', async () => {
     expect(await names(['kernel/fs/jbd2/jbd2.ko'])).to.deep.equal([]);
   });
 

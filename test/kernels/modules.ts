@@ -2,8 +2,8 @@ import { basename } from 'node:path';
 import { KernscaleError } from '../../common/errors.js';
 
 /**
- * What the guest needs of the kernel beyond its image; what no file holds is built in. ext4 asks for crc32c by
- * name at run time, so no dependency mentions it.
+ * Modules that the guest needs; one without a file is built in. ext4 requests crc32c by name at run time, so no
+ * dependency mentions it.
  */
 const WANTED = ['crc32c_generic', 'virtio_pci', 'virtio_blk', 'ext4'];
 
@@ -12,7 +12,7 @@ export interface Module {
   readonly contents: Buffer;
 }
 
-/** Module names (with underscores, as the kernel calls them) to the files that hold them. */
+/** Maps module names (with underscores, as in the kernel) to their files. */
 export function moduleIndex(files: readonly string[]): Map<string, string> {
   const index = new Map<string, string>();
   for (const file of files) {
@@ -23,7 +23,7 @@ export function moduleIndex(files: readonly string[]): Map<string, string> {
 }
 
 /**
- * The wanted modules and all they depend on, each after its dependencies.
+ * Lists the wanted modules and their dependencies, each after its own dependencies.
  *
  * @throws KernscaleError `NO_MODULE` when a dependency has no file
  */
@@ -46,7 +46,7 @@ export async function loadOrder(
   return order;
 }
 
-/** The `depends` entry of a module's .modinfo section: NUL-terminated `key=value` strings. */
+/** Parses the `depends` entry of a module's .modinfo section, which holds NUL-terminated `key=value` strings. */
 export function dependencies(module: Buffer): string[] {
   const start = module.indexOf('\0depends=');
   if (start < 0) return [];

@@ -2,8 +2,8 @@ import { execFile, spawn } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Architecture } from './kernels.js';
 import { errorCode, KernscaleError } from '../../common/errors.js';
+import type { Architecture } from './archive.js';
 
 const run = promisify(execFile);
 const DISK_BYTES = 128 << 20;
@@ -13,7 +13,7 @@ export interface Machine {
   readonly architecture: Architecture;
   readonly image: string;
   readonly initramfs: string;
-  /** Directory for the disk and the serial ports' files. */
+  /** Directory for the disk and the output of the serial ports. */
   readonly directory: string;
   readonly timeoutSeconds: number;
 }
@@ -21,10 +21,10 @@ export interface Machine {
 interface Emulator {
   readonly program: string;
   readonly cpu: readonly string[];
-  /** The kernel's names of the serial ports for its console and for our report. */
+  /** The kernel's names of the serial ports for its console and for the report. */
   readonly console: string;
   readonly report: string;
-  /** Puts what is written to the second port into a file. */
+  /** Arguments that write the second port's output to a file. */
   readonly reportTo: (file: string) => readonly string[];
 }
 
@@ -38,7 +38,7 @@ const EMULATORS: Readonly<Record<Architecture, Emulator>> = {
   },
   arm64: {
     program: 'qemu-system-aarch64',
-    // The architecture's own algorithm for signed pointers takes most of the time when it is emulated.
+    // Emulating the architecture's own algorithm for pointer authentication would take most of the time.
     cpu: ['-machine', 'virt', '-cpu', 'max,pauth-impdef=on'],
     console: 'ttyAMA0',
     report: 'ttyS0',
@@ -46,15 +46,15 @@ const EMULATORS: Readonly<Record<Architecture, Emulator>> = {
   },
 };
 
-/** What the guest left behind: its console, and what it wrote to its second serial port. */
+/** Output of a guest's two serial ports. */
 export interface Boot {
   readonly report: string;
   readonly console: string;
 }
 
 /**
- * Boots a kernel on a machine emulated in software with an empty ext4 disk, until it powers off. The emulator
- * cannot outlive this process (PR_SET_PDEATHSIG), and gives way to everything else on the host.
+ * Boots a kernel on an emulated machine with an empty ext4 disk, and returns when it has powered off. The emulator
+ * cannot outlive this process (PR_SET_PDEATHSIG) and runs at low priority.
  *
  * @throws KernscaleError `NO_QEMU`, `BOOT_FAILED` with the console's last lines
  */
@@ -64,14 +64,17 @@ export async function boot(machine: Machine, signal: AbortSignal): Promise<Boot>
   await createDisk(at('disk'));
   const args = ['--pdeathsig', 'KILL', 'nice', '-n', '10', program, ...qemuArguments(machine)];
   const limit = AbortSignal.any([signal, AbortSignal.timeout(machine.timeoutSeconds * 1000)]);
-  const status = await ended('setpriv', args, limit, program);
+  const status = await exitStatus('setpriv', args, limit, program);
   const console = await readFile(at('console'), 'utf8').catch(() => '');
   signal.throwIfAborted();
   if (status !== 'status 0') {
-    const why = limit.aborted
+    const outcome = limit.aborted
       ? `did not power off within ${machine.timeoutSeconds} s`
       : `ended with ${status}`;
-    throw new KernscaleError('BOOT_FAILED', `the guest ${why}; its last words:\n${lastLines(console)}`);
+    throw new KernscaleError(
+      'BOOT_FAILED',
+      `the guest ${outcome}; last lines of its console:\n${lastLines(console)}`,
+    );
   }
   return { report: await readFile(at('report'), 'utf8'), console };
 }
@@ -80,15 +83,15 @@ function qemuArguments(machine: Machine): string[] {
   const { cpu, console, report, reportTo } = EMULATORS[machine.architecture];
   const at = (file: string) => join(machine.directory, file);
   return [
-    // With a host thread per CPU, one CPU may still run an instruction that the other has patched away (a static
-    // key's int3), and the guest panics. One thread for both is no slower on a machine with few CPUs.
+    // With one host thread per CPU, a CPU may still run an instruction that another has patched away (the int3 of
+    // a static key), and the guest panics. One thread for both is no slower on a machine with few CPUs.
     ...['-accel', 'tcg,thread=single', ...cpu, '-smp', '2', '-m', '1024'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-kernel', machine.image, '-initrd', machine.initramfs],
-    // A panic reboots at once, and -no-reboot turns that into an exit. REPORT is for the guest's init.
+    // A panic reboots at once, and -no-reboot makes that an exit. The guest's init reads REPORT.
     ...['-append', `console=${console} REPORT=/dev/${report} quiet panic=-1 cgroup_no_v1=all`],
     ...['-serial', `file:${at('console')}`, ...reportTo(at('report'))],
-    // Slow on purpose: a request takes some 5 ms, so that a reader is blocked and not busy.
+    // Slow on purpose: a request takes about 5 ms, so that a reader is blocked instead of busy.
     ...['-drive', `file=${at('disk')},format=raw,if=virtio,cache=unsafe,throttling.iops-total=200`],
   ];
 }
@@ -102,8 +105,8 @@ async function createDisk(path: string): Promise<void> {
   });
 }
 
-/** Runs the command until it ends, or kills it when told to; answers how it ended. */
-async function ended(
+/** Runs the command until it ends or the signal aborts it, and returns the signal or status it ended with. */
+async function exitStatus(
   command: string,
   args: readonly string[],
   signal: AbortSignal,
@@ -111,24 +114,27 @@ async function ended(
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    let complaint = '';
+    let stderr = '';
     const kill = () => child.kill('SIGKILL');
     if (signal.aborted) kill();
     signal.addEventListener('abort', kill, { once: true });
-    child.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
     child.once('error', (error) => {
       reject(errorCode(error) === 'ENOENT' ? missing(command) : error);
     });
     child.once('close', (code, name) => {
       signal.removeEventListener('abort', kill);
       if (code === 127) reject(missing(program));
-      else resolve(name ?? `status ${code ?? 0}${complaint && ` (${complaint.trim()})`}`);
+      else resolve(name ?? `status ${code ?? 0}${stderr && ` (${stderr.trim()})`}`);
     });
   });
 }
 
 function missing(command: string): KernscaleError {
-  return new KernscaleError('NO_QEMU', `${command} is missing; install it (scripts/packages.txt names it)`);
+  return new KernscaleError(
+    'NO_QEMU',
+    `${command} is missing; install its package (see scripts/packages.txt)`,
+  );
 }
 
 function lastLines(text: string): string {

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
-import { readReport, type Result } from './matrix.js';
+import { passes, readReport, type Result } from './matrix.js';
 import { renderTables } from './table.js';
-import { holds } from './verdict.js';
 
 const OLD: Result = {
   name: 'old',
@@ -34,7 +33,7 @@ const NEW: Result = {
 };
 
 describe('the kernel matrix', () => {
-  it('shows every kernel beside the others, and says what is absent or wrong', () => {
+  it('shows the kernels side by side, and the details of absent programs and failed checks', () => {
     expect(renderTables([OLD, NEW]).split('\n')).to.deep.equal([
       'program                     old 6.1.0   new 7.2.13',
       'tcp/tcp_retransmit          absent      attached',
@@ -51,7 +50,7 @@ describe('the kernel matrix', () => {
     ]);
   });
 
-  it('says why a kernel shows nothing', () => {
+  it('shows the reason why a kernel has no results', () => {
     const failed: Result = {
       name: 'lost',
       programs: [],
@@ -62,27 +61,27 @@ describe('the kernel matrix', () => {
       console: '',
     };
     expect(renderTables([failed])).to.equal('lost: it panicked\n');
-    expect(holds(failed)).to.equal(false);
+    expect(passes(failed)).to.equal(false);
   });
 
-  it('holds when nothing is wrong, what is absent included', () => {
-    expect(holds(OLD)).to.equal(false);
-    expect(holds(NEW)).to.equal(true);
-    expect(holds({ ...NEW, truths: [] })).to.equal(false);
+  it('passes when no check fails; an absent one does not fail', () => {
+    expect(passes(OLD)).to.equal(false);
+    expect(passes(NEW)).to.equal(true);
+    expect(passes({ ...NEW, truths: [] })).to.equal(false);
   });
 
-  it('reads what a guest could tell before it died', () => {
+  it('reads the incomplete report of a guest that died', () => {
     const truth = { name: 'reader', expected: 'disk', share: 1, ok: true, detail: '' };
-    const told = `noise\r\n${JSON.stringify({ programs: NEW.programs })}\r\n${JSON.stringify({ truth })}\r\n`;
-    expect(readReport(told, '')).to.deep.equal({
+    const report = `noise\r\n${JSON.stringify({ programs: NEW.programs })}\r\n${JSON.stringify({ truth })}\r\n`;
+    expect(readReport(report, '')).to.deep.equal({
       programs: NEW.programs,
       truths: [truth],
       skippedRuns: 0,
       error: 'the check did not end',
     });
-    expect(readReport(`${told}{"error":"no BTF"}\n{"end":true}\n`, '').error).to.equal('no BTF');
-    expect(readReport(`${told}{"end":true}\n`, '').error).to.equal('');
+    expect(readReport(`${report}{"error":"no BTF"}\n{"end":true}\n`, '').error).to.equal('no BTF');
+    expect(readReport(`${report}{"end":true}\n`, '').error).to.equal('');
     const panic = 'Kernel panic - not syncing: Fatal exception in interrupt';
-    expect(readReport(told, `[ 23.77] ${panic}\r\n[ 25.30] more\r\n`).error).to.equal(panic);
+    expect(readReport(report, `[ 23.77] ${panic}\r\n[ 25.30] more\r\n`).error).to.equal(panic);
   });
 });

@@ -2,7 +2,7 @@ import type { ProgramStatus } from 'bpf-linker-napi';
 import type { Truth } from './guest/report.js';
 import type { Result } from './matrix.js';
 
-/** Both tables as text: kernel × program and kernel × truth, with what is absent or wrong spelled out below. */
+/** Renders two tables, kernel × program and kernel × check, each followed by the details of absent and failed ones. */
 export function renderTables(results: readonly Result[]): string {
   return [programTable(results), truthTable(results), errors(results)]
     .filter((part) => part.length > 0)
@@ -43,14 +43,14 @@ function errors(results: readonly Result[]): string[] {
   return results.filter(({ error }) => error).map(({ name, error }) => `${name}: ${error}`);
 }
 
-function heading(what: string, results: readonly Result[]): string[] {
+function heading(first: string, results: readonly Result[]): string[] {
   return [
-    what,
+    first,
     ...results.map(({ name, facts }) => (facts ? `${name} ${shortRelease(facts.release)}` : name)),
   ];
 }
 
-/** `6.12.95+deb12-amd64` is 6.12.95. */
+/** Shortens `6.12.95+deb12-amd64` to 6.12.95. */
 function shortRelease(release: string): string {
   return /^\d+(\.\d+)*/.exec(release)?.[0] ?? release;
 }
@@ -58,7 +58,7 @@ function shortRelease(release: string): string {
 const programKey = ({ probe, program }: ProgramStatus) => `${probe}/${program}`;
 const truthKey = ({ name, expected }: Truth) => `${name}: ${expected}`;
 
-/** A program that is not listed was not needed: another that this kernel has does its work. */
+/** A program is not listed if another one does its work on this kernel. */
 function programCell(program: ProgramStatus | undefined): string {
   if (!program) return 'not needed';
   return program.attached ? 'attached' : 'absent';

@@ -4,13 +4,12 @@ import { join } from 'node:path';
 import { openProbes, openStackSampler } from 'bpf-linker-napi';
 import { CGROUP_ROOT } from './container.js';
 import type { Line } from './report.js';
-import { skippedRuns } from './skipped.js';
-import { runTruths } from './truths.js';
+import { runTruths, skippedRuns } from './truths.js';
 
-/** What runs in the guest: loads and attaches every probe, holds it against tasks with known truth. */
+/** Loads and attaches every probe, and compares its counters with tasks that measure themselves. */
 async function check(): Promise<void> {
   const controllers = readFileSync(join(CGROUP_ROOT, 'cgroup.subtree_control'), 'utf8').trim().split(' ');
-  tell({ kernel: { release: release(), controllers } });
+  report({ kernel: { release: release(), controllers } });
   const created: bigint[] = [];
   const probes = openProbes({
     cgroupRoot: CGROUP_ROOT,
@@ -24,20 +23,20 @@ async function check(): Promise<void> {
     for (const { kind, cgroupId } of events) if (kind === 'created') created.push(cgroupId);
   });
   try {
-    tell({ programs: probes.programs });
+    report({ programs: probes.programs });
     const sampler = openStackSampler();
-    tell({ programs: sampler.programs });
+    report({ programs: sampler.programs });
     sampler.close();
     await runTruths(probes, created, (truth) => {
-      tell({ truth });
+      report({ truth });
     });
-    tell({ skippedRuns: skippedRuns() });
+    report({ skippedRuns: skippedRuns() });
   } finally {
     probes.close();
   }
 }
 
-function tell(line: Line): void {
+function report(line: Line): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
@@ -45,6 +44,6 @@ try {
   await check();
 } catch (error) {
   console.error(error);
-  tell({ error: error instanceof Error ? error.message : String(error) });
+  report({ error: error instanceof Error ? error.message : String(error) });
 }
-tell({ end: true });
+report({ end: true });

@@ -8,12 +8,12 @@ import type { TaskReport } from './report.js';
 const run = promisify(execFile);
 export const CGROUP_ROOT = '/sys/fs/cgroup';
 
-/** A tracked cgroup with a directory on the disk for its files. */
+/** A tracked cgroup and a directory on the disk. */
 export interface Container {
   readonly id: bigint;
   run(kind: string, milliseconds: number): Promise<TaskReport>;
   counters(): ContainerCounters;
-  /** How long the kernel says that it was out of quota (`throttled_usec` of cpu.stat). */
+  /** Time out of quota by the kernel's account (`throttled_usec` of cpu.stat). */
   throttledSeconds(): number;
   remove(): void;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Readers and writers of a file. */
 #define _GNU_SOURCE
-#include "files.h"
+#include "tasks.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static void write_file(void)
 	free(page);
 }
 
-/* Dirties the page cache and ends: who writes it to the disk later is the kernel's business. */
+/* Dirties the page cache and ends: the kernel writes it to the disk later. */
 static void write_buffered(void)
 {
 	write_file();
@@ -79,7 +79,7 @@ static void read_mapped(void)
 	if (file < 0 || bytes == MAP_FAILED)
 		die(FILE_PATH);
 	madvise((void *)bytes, FILE_BYTES, MADV_RANDOM);
-	/* Prime to the number of pages: visits each once, far from the one before. */
+	/* A step coprime to the number of pages visits each once, far from the previous one. */
 	for (long page = 0; now() < deadline; page = (page + 1021) % (FILE_BYTES / PAGE))
 		BLOCKED((void)bytes[page * PAGE]);
 }

@@ -1,7 +1,7 @@
 #!/bin/busybox sh
 # shellcheck shell=dash
 # Init of the guest: mounts file systems, loads modules, runs the check, powers off.
-# Standard output is the console; the report goes to the serial port $REPORT, which the kernel command line names.
+# Standard output is the console; the report goes to the serial port $REPORT from the kernel's command line.
 PATH=/bin
 /bin/busybox --install /bin
 
@@ -18,5 +18,5 @@ mount -t ext4 /dev/vda /disk
 ip link set lo up
 
 cd /kernscale && node test/kernels/guest/check.js >"$REPORT"
-echo "the check exited with status $?"
+echo "the check ended with status $?"
 poweroff -f

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Tasks that wait for another process, at the other end of a pipe or of a TCP connection. */
+/* Tasks that wait for the process at the other end of a pipe or of a TCP connection. */
 #define _GNU_SOURCE
-#include "peers.h"
+#include "tasks.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ANSWER_SECONDS 0.02
+#define RESPONSE_SECONDS 0.02
 
 int channel[2];
 static struct sockaddr_in address = { .sin_family = AF_INET };
@@ -15,7 +15,7 @@ static struct sockaddr_in address = { .sin_family = AF_INET };
 static void tick(int end)
 {
 	for (;;) {
-		pause_for(ANSWER_SECONDS);
+		pause_for(RESPONSE_SECONDS);
 		if (write(end, "x", 1) != 1)
 			return;
 	}
@@ -48,14 +48,14 @@ static int listener(void)
 	return socket_;
 }
 
-/* Answers each request late; the requester has nothing else to do. */
-static void answer_late(int server)
+/* Sends each response late; the client waits for it. */
+static void respond_late(int server)
 {
 	char request[64];
 	int client = accept(server, NULL, NULL);
 
 	while (read(client, request, sizeof(request)) > 0) {
-		pause_for(ANSWER_SECONDS);
+		pause_for(RESPONSE_SECONDS);
 		if (write(client, request, sizeof(request)) < 0)
 			return;
 	}
@@ -63,7 +63,7 @@ static void answer_late(int server)
 
 static pid_t prepare_server(void)
 {
-	return beside(answer_late, listener());
+	return beside(respond_late, listener());
 }
 
 static int connected(void)
@@ -87,21 +87,20 @@ static void request(void)
 	}
 }
 
-/* Asks seldom: the server waits for work most of the time. */
-static void ask_seldom(int unused)
+static void request_seldom(int unused)
 {
 	char bytes[64] = "request";
 	int client = connected();
 
 	(void)unused;
 	while (write(client, bytes, sizeof(bytes)) > 0 && recv(client, bytes, sizeof(bytes), MSG_WAITALL) > 0)
-		pause_for(ANSWER_SECONDS);
+		pause_for(RESPONSE_SECONDS);
 }
 
 pid_t prepare_client(void)
 {
 	channel[0] = listener();
-	return beside(ask_seldom, 0);
+	return beside(request_seldom, 0);
 }
 
 static void serve(void)

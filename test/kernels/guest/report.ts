@@ -1,6 +1,6 @@
 import type { ProgramStatus, State } from 'bpf-linker-napi';
 
-/** What the guest tells its host: one JSON object a line, so that a guest that dies has told what it could. */
+/** Line of the guest's report, a JSON object each, so that the report of a guest that dies is still readable. */
 export type Line =
   | { readonly kernel: KernelFacts }
   | { readonly programs: readonly ProgramStatus[] }
@@ -11,32 +11,32 @@ export type Line =
 
 export interface KernelFacts {
   readonly release: string;
-  /** Controllers that the guest's containers have. */
+  /** Cgroup controllers of the guest's containers. */
   readonly controllers: readonly string[];
 }
 
-/** One thing a task knows about itself, against what the probes saw. */
+/** One figure of a task, compared with the probes' measurement. */
 export interface Truth {
   readonly name: string;
-  /** What was to be seen, in words: a state, or the thing counted. */
+  /** The expected state, or the unit of a count. */
   readonly expected: string;
-  /** What was seen as a share of the truth; 1 is perfect. Null: the kernel lacks what this needs. */
+  /** Measured value as a share of the truth, ideally 1; null if the kernel lacks what the check needs. */
   readonly share: number | null;
   readonly ok: boolean;
-  /** The figures behind it, or what is absent. */
+  /** The figures, or the name of what is absent. */
   readonly detail: string;
 }
 
-/** Seconds per state as measured. */
+/** Measured seconds per state. */
 export type StateSeconds = Readonly<Record<State, number>>;
 
-/** What a task prints at its end. */
+/** Output of a task. */
 export interface TaskReport {
-  /** Lifetimes of its threads, from before the first was made until after it was reaped. */
+  /** Lifetimes of its threads, each from before its creation until after it was reaped. */
   readonly threadSeconds: number;
-  /** How much of that was before the first instruction or after the last. */
+  /** Part of `threadSeconds` before the first instruction or after the last. */
   readonly unsureSeconds: number;
-  /** Spent in calls that block, including the way in and out of them. */
+  /** Time in blocking calls, including entry and exit. */
   readonly blockedSeconds: number;
   readonly cpuSeconds: number;
   readonly operations: number;

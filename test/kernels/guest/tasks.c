@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Tasks that know how long they were blocked:
+ * Tasks that measure how long they are blocked:
  *   tasks KIND CGROUP MILLISECONDS
- * runs one in the cgroup from its first instruction to its last, and prints what it knows:
+ * runs one in the cgroup from its first instruction to its last, and prints its figures:
  *   {"threadSeconds":…,"unsureSeconds":…,"blockedSeconds":…,"cpuSeconds":…,"operations":…,"bytes":…}
  */
 #define _GNU_SOURCE
@@ -102,7 +102,7 @@ pid_t beside(void (*body)(int), int argument)
 	return pid;
 }
 
-/* A child that is in the cgroup from its birth, so that none of its time is anybody else's. */
+/* Creates the child in the cgroup, so that none of its time is counted elsewhere. */
 static pid_t fork_into(const char *cgroup)
 {
 	int directory = open(cgroup, O_RDONLY | O_DIRECTORY);
@@ -168,8 +168,8 @@ int main(int argc, char **argv)
 		waitpid(peer, NULL, 0);
 	}
 	if (status)
-		return 1; /* it has said why */
-	/* From a thread's first instruction to its last it surely lived; before its making and once reaped it did not. */
+		return 1; /* it has printed the reason */
+	/* A thread surely lives from its first instruction to its last, and surely not before its creation or once reaped. */
 	printf("{\"threadSeconds\":%.6f,\"unsureSeconds\":%.6f,\"blockedSeconds\":%.6f,", truth->thread_seconds,
 	       truth->thread_seconds - truth->inside_seconds, truth->blocked_seconds);
 	printf("\"cpuSeconds\":%.6f,\"operations\":%ld,\"bytes\":%ld}\n",

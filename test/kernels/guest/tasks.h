@@ -4,10 +4,13 @@
 
 #include <sys/types.h>
 
-/* Shared between the task and the process that reports on it. */
+#define FILE_BYTES (16L << 20)
+#define PAGE 4096L
+
+/* Shared by the task and the process that reports on it. */
 struct truth {
-	double thread_seconds; /* from before a thread was made until after it was reaped */
-	double inside_seconds; /* the same from its first instruction to its last */
+	double thread_seconds; /* from before a thread's creation until after it was reaped */
+	double inside_seconds; /* from its first instruction to its last */
 	double blocked_seconds;
 	long operations;
 	long bytes;
@@ -15,11 +18,11 @@ struct truth {
 
 struct kind {
 	const char *name;
-	pid_t (*prepare)(void); /* outside the cgroup; answers the peer's pid, if there is one */
+	pid_t (*prepare)(void); /* runs outside the cgroup; returns the peer's pid, or 0 */
 	void (*run)(void);
 };
 
-/* Each ends with one that has no name. */
+/* Each ends with an entry without a name. */
 extern const struct kind thread_kinds[], file_kinds[], peer_kinds[], uring_kinds[];
 
 extern struct truth *truth;
@@ -44,5 +47,16 @@ pid_t beside(void (*body)(int), int argument);
 		statement;                                     \
 		add(&truth->blocked_seconds, now() - entered); \
 	} while (0)
+
+/* Creates a file that is on the disk and not in the page cache. */
+pid_t prepare_file(void);
+int open_direct(void);
+off_t random_page(void);
+
+/* The two ends of a pipe, or the listening socket that the client of `prepare_client` connects to. */
+extern int channel[2];
+
+/* Starts a client that sends a request after each pause: its server waits for work most of the time. */
+pid_t prepare_client(void);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Threads that burn, sleep, contend or wait for work. */
+/* Threads that burn CPU time, sleep, contend for a lock or wait for work. */
 #define _GNU_SOURCE
 #include "tasks.h"
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One request at a time through io_uring. The kernel marks whoever waits for a completion as waiting for I/O,
- * whatever the request: a timer and an idle server look like a disk to those who believe the mark.
+ * One request at a time through io_uring. The kernel marks every wait for a completion as a wait for I/O, whatever
+ * the request: by that mark a timer and an idle server look like a disk.
  */
 #define _GNU_SOURCE
-#include "files.h"
-#include "peers.h"
+#include "tasks.h"
 
 #include <linux/io_uring.h>
 #include <linux/time_types.h>
@@ -18,7 +17,7 @@
 
 struct ring {
 	int fd;
-	char *memory; /* both queues: they share one mapping since 5.4 */
+	char *memory; /* both queues: since 5.4 they share one mapping */
 	struct io_uring_params params;
 	struct io_uring_sqe *requests;
 };
@@ -45,7 +44,7 @@ static unsigned int *at(struct ring *ring, unsigned int offset)
 	return (unsigned int *)(ring->memory + offset);
 }
 
-/* Submits the request, waits for its completion and answers its result. */
+/* Submits the request, waits for its completion and returns its result. */
 static int complete(struct ring *ring, struct io_uring_sqe request)
 {
 	unsigned int *tail = at(ring, ring->params.sq_off.tail), *head = at(ring, ring->params.cq_off.head);

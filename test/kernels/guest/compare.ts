@@ -1,19 +1,24 @@
 import { REASONS, STATES, type State } from 'bpf-linker-napi';
 import type { StateSeconds, TaskReport, Truth } from './report.js';
 
-/** Blocked time that may be seen under a wrong reason, and time whose reason may stay unknown. */
+/** Share of blocked time that may have a wrong reason, and share of all time that may have none. */
 const WRONG_AT_MOST = 0.05;
 const OTHER_AT_MOST = 0.01;
-/** How far a measured time may be outside of what the task knows. */
+/** Allowed distance of a measured time from the task's own, as a share of its lifetime. */
 const TIME_WITHIN = 0.01;
 
-/** What the kernel knows of a task's cgroup. */
+/** The kernel's own figures about a task's cgroup. */
 export interface Quota {
   readonly throttledSeconds: number;
 }
 
-/** Holds the states measured for a task against what the task knows of itself. */
-export function judgeStates(name: string, state: State, task: TaskReport & Quota, seen: StateSeconds): Truth {
+/** Compares the states measured for a task with the task's own figures. */
+export function compareStates(
+  name: string,
+  state: State,
+  task: TaskReport & Quota,
+  seen: StateSeconds,
+): Truth {
   const total = sum(STATES, seen);
   const right = seen[state] / sum(rivals(state), seen);
   const amount = distance(seen[state], trueRange(state, task, seen)) / task.threadSeconds;
@@ -31,8 +36,8 @@ export function judgeStates(name: string, state: State, task: TaskReport & Quota
   return { name, expected: state, share: right, ok, detail };
 }
 
-/** Holds a count against the truth; both are exact, save for what is still under way at the end. */
-export function judgeCount(
+/** Compares a count with the task's own; both are exact, except for operations under way at the end. */
+export function compareCount(
   name: string,
   expected: string,
   truth: number,
@@ -43,11 +48,11 @@ export function judgeCount(
   return { name, expected, share: seen / truth, ok: Math.abs(seen - truth) <= tolerance, detail };
 }
 
-/** The states that time of this one could be mistaken for, itself included. */
+/** States that the time could be mistaken for, the right one included. */
 function rivals(state: State): readonly State[] {
   if (isReason(state)) return REASONS;
   if (state === 'oncpu') return ['oncpu', ...REASONS];
-  // A slow machine lets a thread wait for a CPU as well when its quota has returned: the amount tells them apart.
+  // On a slow machine a thread also waits for a CPU when its quota has returned: compare the amount instead.
   return state === 'throttled' ? ['throttled', ...REASONS] : ['runqueue', 'throttled', ...REASONS];
 }
 
@@ -57,20 +62,20 @@ function isReason(state: State): boolean {
 
 type Range = readonly [least: number, most: number];
 
-/** What the task knows of the time it spent in a state. */
+/** Range of the time that the task spent in a state, by its own figures. */
 function trueRange(state: State, task: TaskReport & Quota, seen: StateSeconds): Range {
   const { cpuSeconds, threadSeconds, blockedSeconds, throttledSeconds, unsureSeconds } = task;
   if (state === 'oncpu') return [cpuSeconds, cpuSeconds];
-  // A thread that is made when the quota is used up waits for its first run, before it is a thread of the task's.
+  // A thread created when the quota is used up is throttled before the task counts it.
   if (state === 'throttled') return [throttledSeconds - unsureSeconds, throttledSeconds];
   if (isReason(state))
-    // A call that blocks also takes CPU time, and once woken waits for a CPU, before it returns.
+    // Before a blocking call returns, the thread also runs and, once woken, waits for a CPU.
     return [blockedSeconds - seen.oncpu - seen.runqueue, blockedSeconds];
   const waiting = threadSeconds - cpuSeconds;
   return [waiting - unsureSeconds, waiting];
 }
 
-/** How far a value is above (or, negative, below) a range; 0 inside of it. */
+/** Distance of a value from a range: positive above it, negative below it, 0 inside. */
 function distance(value: number, [least, most]: Range): number {
   return value > most ? value - most : Math.min(0, value - least);
 }
