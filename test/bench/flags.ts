@@ -2,7 +2,7 @@ import type { Option } from 'commander';
 import { commandLine, flag, parseFlags } from '../../common/flags.js';
 
 /**
- * Reads the flags of `npm run bench:NAME`, of which every one has `--json`; undefined when only help was asked for.
+ * Parses the flags of `npm run bench:NAME`, `--json` included; undefined if `--help` was requested.
  *
  * @throws KernscaleError `BAD_FLAG`
  */
@@ -19,9 +19,9 @@ export function benchFlags<T extends object>(
   return parseFlags(command, argv);
 }
 
-/** Parses a flag's number of things. */
+/** Parses a flag's positive integer. */
 export function positive(text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new RangeError('give a number from 1 on');
+  if (!Number.isSafeInteger(value) || value < 1) throw new RangeError('expected an integer of at least 1');
   return value;
 }

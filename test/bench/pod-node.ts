@@ -6,14 +6,14 @@ import { makeCertificates } from '../../sandbox/cluster/credentials.js';
 import { Sandbox } from '../kernel/harness.js';
 import { LoopbackApi, type ApiObject } from '../unit/loopback-api.js';
 
-/** Five times a second, and without a process for each. */
-const WAKES_UP = 'exec 3<> <(:); while :; do read -t 0.2 -u 3; done';
+/** Wakes up five times a second without starting processes. */
+const WAKE_UPS = 'exec 3<> <(:); while :; do read -t 0.2 -u 3; done';
 const SERVICE_ACCOUNT = '/run/secrets/kubernetes.io/serviceaccount';
 const VARIABLES = 12;
 
 /**
- * A node full of pods of one container each: real cgroups as a kubelet with the systemd driver makes them, with a process
- * in each that wakes up now and then, and an API server that tells of them over TLS.
+ * A node full of pods of one container each: real cgroups as a kubelet with the systemd driver creates them, a process in
+ * each that wakes up periodically, and an API server that lists the pods over TLS.
  */
 export class PodNode {
   readonly #sandbox = new Sandbox();
@@ -31,13 +31,13 @@ export class PodNode {
       const slice = `kubepods.slice/kubepods-pod${uidOf(i).replaceAll('-', '_')}.slice`;
       this.#sandbox.group(undefined, slice);
       const { path: cgroup } = this.#sandbox.group(undefined, `${slice}/cri-containerd-${idOf(i)}.scope`);
-      const command = `echo $$ > ${cgroup}/cgroup.procs; ${WAKES_UP}`;
+      const command = `echo $$ > ${cgroup}/cgroup.procs; ${WAKE_UPS}`;
       this.#children.push(spawn('bash', ['-c', command], { stdio: 'ignore' }));
     }
     await this.#api.start();
   }
 
-  /** A command that makes what it runs believe to be in a pod of this node, by its service account. */
+  /** Command prefix that runs a program as if in a pod of this node, with a pod's service account. */
   get inPod(): string[] {
     const { hostname, port } = new URL(this.#api!.url);
     const mounts = `mount -t tmpfs none /run && mkdir -p ${SERVICE_ACCOUNT} && cp ${this.#directory}/* ${SERVICE_ACCOUNT}`;
@@ -64,7 +64,7 @@ export class PodNode {
 const uidOf = (pod: number) => `0b4e9e2a-6f2d-4c1b-9d59-${pod.toString(16).padStart(12, '0')}`;
 const idOf = (pod: number) => pod.toString(16).padStart(64, '0');
 
-/** As large as pods are on the wire, 6 KB: most of it is of no use to the exporter. */
+/** A pod of a usual size on the wire, 6 KB, most of which the exporter ignores. */
 function podOf(number: number): ApiObject {
   const names = Array.from({ length: VARIABLES }, (_, i) => `VARIABLE_${i}`);
   const fields = Object.fromEntries(
@@ -94,7 +94,7 @@ function podOf(number: number): ApiObject {
         {
           name: 'bench',
           image: 'registry.example.com/shop/bench:1.2.3',
-          env: names.map((name) => ({ name, value: `what ${name} is in pod ${number}` })),
+          env: names.map((name) => ({ name, value: `value of ${name} in pod ${number}` })),
           resources: { limits: { cpu: '200m', memory: '256Mi' }, requests: { cpu: '100m', memory: '128Mi' } },
         },
       ],

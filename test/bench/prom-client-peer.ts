@@ -13,16 +13,16 @@ import { BOUNDS } from '../unit/exporter/fixtures.js';
 
 type Labels = Readonly<Record<string, string | number>>;
 
-/** A sample as prom-client's own metrics hand them to its registry. */
+/** A sample as prom-client's own metrics pass it to its registry. */
 interface Sample {
   readonly metricName: string;
   readonly labels: Labels;
-  /** Rendered once per object, as prom-client's histograms have it. */
+  /** Rendered once per object, as prom-client does for its histograms. */
   readonly sharedLabels?: Labels;
   readonly value: number;
 }
 
-/** A registry with the same families and the same samples, ready to be rendered: what comes before is not counted. */
+/** Builds a registry with the same families and samples, ready to be rendered. */
 export function promClientRegistry(series: readonly ContainerSeries[], detail: boolean): Registry {
   const registry = new Registry();
   for (const family of CONTAINER_FAMILIES) {
@@ -39,7 +39,7 @@ export function promClientRegistry(series: readonly ContainerSeries[], detail: b
   return registry;
 }
 
-/** Makes of one family what prom-client makes of its own metrics. */
+/** Collects the samples of one family as prom-client does for its own metrics. */
 class Collector implements Samples {
   container = NO_LABELS;
   readonly samples: Sample[] = [];

@@ -8,11 +8,11 @@ import { busyCounters, DETAILED, identity, record, resultOf } from '../unit/expo
 import { promClientRegistry } from './prom-client-peer.js';
 import { median } from './scrape-rows.js';
 
-/** Scrapes after which all code is compiled, as in an exporter that has run for a quarter of an hour, and what counts. */
+/** Scrapes until all code is compiled, as in an exporter that has run for a quarter of an hour. */
 const WARM_UP = 60;
 const ROUNDS = 31;
 
-/** A busy node, and how it is exposed. */
+/** A busy node and its exposition. */
 export interface Subject {
   readonly containers: readonly ContainerSeries[];
   readonly detail: boolean;
@@ -28,7 +28,7 @@ export function subject(count: number, detail: boolean): Subject {
   return { containers, detail, limiter: new SeriesLimiter() };
 }
 
-/** Seconds with as many digits as the kernel's have. */
+/** Seconds with as many digits as the kernel's. */
 function nanoseconds(slot: number): Record<State, number> {
   return record(STATES, (_, index) => ((slot + index) * 12_345_678_901) / 1e9);
 }
@@ -43,32 +43,32 @@ export function* scrape({ containers, detail, limiter }: Subject, format: Format
 }
 
 /**
- * Who renders: we do; prom-client from the counters, as we do; or prom-client from samples that are ready-made, which is
- * what it takes at the very least.
+ * `text` and `protobuf` are ours; `peer` is prom-client with samples made from the counters; `prepared` is prom-client
+ * with samples made in advance, its lower bound.
  */
-export const CONTENDERS = ['text', 'protobuf', 'peer', 'readyMade'] as const;
+export const CONTENDERS = ['text', 'protobuf', 'peer', 'prepared'] as const;
 export type Contender = (typeof CONTENDERS)[number];
 
-/** Of one scrape, in a process that does nothing else. */
+/** Cost of one scrape in a process that does nothing else. */
 export interface Cost {
-  /** Of all threads, so the collection of garbage is in it. */
+  /** CPU time of all threads, garbage collection included. */
   readonly cpuMs: number;
-  /** The longest time in which nothing else of the process gets its turn. */
+  /** Longest time that the event loop is blocked. */
   readonly blockedMs: number;
   readonly peakMegabytes: number;
 }
 
-/** Runs the bench's own script for the cost of one contender, whose garbage must not be the others'. */
-export function measureApart(script: string, who: Contender, count: number, detail: boolean): Cost {
-  const flags = ['--contender', who, '--containers', String(count), ...(detail ? ['--detail'] : [])];
+/** Measures one contender in a process of its own, free of the others' garbage. */
+export function measureApart(script: string, contender: Contender, count: number, detail: boolean): Cost {
+  const flags = ['--contender', contender, '--containers', String(count), ...(detail ? ['--detail'] : [])];
   const argv = [...process.execArgv, script, ...flags];
   const { status, stdout, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8' });
   if (status !== 0) throw new Error(stderr);
   return JSON.parse(stdout) as Cost;
 }
 
-export async function measure(who: Contender, node: Subject): Promise<Cost> {
-  const render = renderer(who, node);
+export async function measure(contender: Contender, node: Subject): Promise<Cost> {
+  const render = renderer(contender, node);
   const costs: Turns[] = [];
   for (let round = 0; round < WARM_UP + ROUNDS; round++) costs.push(await timed(render));
   const counted = costs.slice(WARM_UP);
@@ -81,17 +81,17 @@ export async function measure(who: Contender, node: Subject): Promise<Cost> {
 
 type Render = () => Iterable<unknown> | Promise<unknown>;
 
-function renderer(who: Contender, node: Subject): Render {
-  if (who === 'text' || who === 'protobuf') return () => scrape(node, who);
+function renderer(contender: Contender, node: Subject): Render {
+  if (contender === 'text' || contender === 'protobuf') return () => scrape(node, contender);
   const series = seriesOf(node);
-  if (who === 'peer') return () => promClientRegistry(series, node.detail).metrics();
+  if (contender === 'peer') return () => promClientRegistry(series, node.detail).metrics();
   const registry = promClientRegistry(series, node.detail);
   return () => registry.metrics();
 }
 
 type Turns = Pick<Cost, 'cpuMs' | 'blockedMs'>;
 
-/** What it takes, and the most that one piece of it takes, between which other work gets its turn. */
+/** Measures the whole rendering and its longest piece; other work runs between pieces. */
 async function timed(render: Render): Promise<Turns> {
   const start = cpuMs();
   let last = start;

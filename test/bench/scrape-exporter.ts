@@ -5,20 +5,20 @@ import { schedstat } from '../kernel/harness.js';
 import { PodNode } from './pod-node.js';
 import { row, type Row } from './scrape-rows.js';
 
-/** What the project has set itself, for 500 containers. */
+/** The project's goals for 500 containers. */
 const GOALS = { scrapeMs: 50, blockedMs: 20, megabytes: 120, percentOfCore: 0.5, idlePercent: 0.1 };
 const SCRAPES = 20;
 const SCRAPE_EVERY_S = 15;
-/** As many as in an hour: what V8 compiles during the first of them is no steady cost. */
+/** The scrapes of an hour: V8 compiles during the first of them, which is no steady cost. */
 const WARM_UP_SCRAPES = 240;
 const STEADY_SCRAPES = 8;
 const IDLE_S = 60;
-/** By then V8 has collected what starting left behind, and lets the heap be (`keepHeap` in exporter/main.ts). */
+/** By then V8 has collected the garbage of the start and keeps the heap's size (`keepHeap` in exporter/main.ts). */
 const STARTED_S = 75;
 
 /**
- * The exporter as it runs in a pod: a process of its own, the real probes, and a node full of pods of one container each.
- * Takes five minutes; needs root.
+ * Measures the exporter as it runs in a pod: a process of its own with the real probes, on a node full of pods of one
+ * container each. Takes five minutes; needs root.
  */
 export async function exporterRows(count: number, progress: (text: string) => void): Promise<Row[]> {
   const node = new PodNode();
@@ -35,22 +35,22 @@ export async function exporterRows(count: number, progress: (text: string) => vo
     const scrapes = await measureScrapes(url, pid);
     progress(`scraping them ${WARM_UP_SCRAPES} times, as in an hour`);
     for (let i = 0; i < WARM_UP_SCRAPES; i++) await scrape(url);
-    progress('letting the exporter settle');
+    progress('waiting for the end of the start-up garbage collection');
     await sleep(STARTED_S * 1000 - (performance.now() - started));
     progress(`scraping them every ${SCRAPE_EVERY_S} s for ${STEADY_SCRAPES * SCRAPE_EVERY_S} s`);
     const percent = await percentOfCore(pid, () => scrapeSteadily(url));
     const megabytes = residentMegabytes(pid);
-    progress(`leaving it alone for ${IDLE_S} s`);
+    progress(`not scraping for ${IDLE_S} s`);
     const idlePercent = await percentOfCore(pid, () => sleep(IDLE_S * 1000));
     const goal = (what: string, unit: string, ours: number, atMost: number) =>
       row(`exporter on ${count} pods of one container: ${what}`, unit, ours, atMost, 'goal');
     return [
-      goal(`one scrape, as the client sees it, best of ${SCRAPES}`, 'ms', scrapes.ms, GOALS.scrapeMs),
+      goal(`one scrape, client side, best of ${SCRAPES}`, 'ms', scrapes.ms, GOALS.scrapeMs),
       goal('one scrape, CPU time', 'ms of CPU', scrapes.cpuMs, GOALS.scrapeMs),
       goal(
-        `longest wait of another request meanwhile, best of ${SCRAPES}`,
+        `longest delay of another request meanwhile, best of ${SCRAPES}`,
         'ms',
-        scrapes.waitMs,
+        scrapes.delayMs,
         GOALS.blockedMs,
       ),
       goal('resident memory', 'MB', megabytes, GOALS.megabytes),
@@ -63,33 +63,33 @@ export async function exporterRows(count: number, progress: (text: string) => vo
   }
 }
 
-/** @returns how many of our containers it exposed */
+/** Scrapes once and returns the number of the node's containers in the exposition. */
 async function scrape(url: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
   return text.match(/^kernscale_container_info\{.*pod="bench-/gm)?.length ?? 0;
 }
 
-/** Of times, the best of many: what else runs on the machine only ever adds to them. */
+/** Returns the shortest of many times: other load on the machine only adds to them. */
 async function measureScrapes(
   url: string,
   pid: number,
-): Promise<{ ms: number; cpuMs: number; waitMs: number }> {
+): Promise<{ ms: number; cpuMs: number; delayMs: number }> {
   const times: number[] = [];
   const before = schedstat(pid).oncpu;
   for (let i = 0; i < SCRAPES; i++) times.push(await timed(() => scrape(url)));
   const cpuMs = ((schedstat(pid).oncpu - before) / SCRAPES) * 1000;
-  const waits: number[] = [];
-  for (let i = 0; i < SCRAPES; i++) waits.push(await longestWaitDuring(scrape(url), url));
-  return { ms: Math.min(...times), cpuMs, waitMs: Math.min(...waits) };
+  const delays: number[] = [];
+  for (let i = 0; i < SCRAPES; i++) delays.push(await longestDelayDuring(scrape(url), url));
+  return { ms: Math.min(...times), cpuMs, delayMs: Math.min(...delays) };
 }
 
-async function longestWaitDuring(scraping: Promise<unknown>, url: string): Promise<number> {
+async function longestDelayDuring(scraping: Promise<unknown>, url: string): Promise<number> {
   const state = { isOver: false };
   void scraping.finally(() => (state.isOver = true));
   let longest = 0;
   while (!state.isOver) {
-    const wait = await timed(() => fetch(`${url}/-/healthy`).then((answer) => answer.text()));
-    longest = Math.max(longest, wait);
+    const delay = await timed(() => fetch(`${url}/-/healthy`).then((response) => response.text()));
+    longest = Math.max(longest, delay);
   }
   await scraping;
   return longest;

@@ -5,7 +5,7 @@ export interface Row {
   readonly peer: number;
   readonly peerName: string;
   readonly unit: string;
-  /** How many times more the peer takes; of a goal: above one, it is reached. */
+  /** The peer's figure divided by ours; above 1 ours is cheaper, or the goal is met. */
   readonly ratio: number;
 }
 

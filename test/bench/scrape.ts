@@ -1,9 +1,10 @@
 /**
- * What one scrape costs, next to prom-client rendering the same samples: `npm run bench:scrape [-- --json]`.
+ * Compares the cost of one scrape with prom-client rendering the same samples: `npm run bench:scrape [-- --json]`.
  *
- * Every container is busy in every way, with two peers and one device: the worst case, not the usual one. `--detail`
- * asks for all there is (`--histograms.detail`), in place of at most 80 lines per container. Each contender has a process
- * of its own, and medians are compared. Time is CPU time, so that a busy machine does not spoil the figures. At the end the exporter itself is watched on a node of 500 pods, next to the goals; that needs root.
+ * Every container has every kind of counter, two peers and one device: the worst case. `--detail` exports everything
+ * (`--histograms.detail`) instead of at most 80 lines per container. Each contender has a process of its own, and
+ * medians are compared. Time is CPU time, so that other load does not distort the figures. The last rows compare the
+ * exporter on a node of 500 pods with its goals; that needs root.
  */
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
@@ -34,23 +35,23 @@ function text(node: Subject): string {
   return Array.from(scrape(node, 'text'), (piece) => Buffer.from(piece).toString()).join('');
 }
 
-async function times(count: number, node: Subject): Promise<Row[]> {
+async function timeRows(count: number, node: Subject): Promise<Row[]> {
   assertSameLines(text(node), await promClientRegistry(seriesOf(node), node.detail).metrics());
-  const [ours, protobuf, peer, readyMade] = CONTENDERS.map((who) =>
-    measureApart(fileURLToPath(import.meta.url), who, count, node.detail),
+  const [ours, protobuf, peer, prepared] = CONTENDERS.map((contender) =>
+    measureApart(fileURLToPath(import.meta.url), contender, count, node.detail),
   ) as [Cost, Cost, Cost, Cost];
   const containers = `${count} containers`;
-  const ready = `${PEER}, samples ready-made`;
+  const preparedPeer = `${PEER}, samples prepared`;
   return [
     row(`text, ${containers}`, 'ms of CPU', ours.cpuMs, peer.cpuMs, PEER),
-    row(`text, ${containers}`, 'ms of CPU', ours.cpuMs, readyMade.cpuMs, ready),
+    row(`text, ${containers}`, 'ms of CPU', ours.cpuMs, prepared.cpuMs, preparedPeer),
     row(`protobuf, ${containers}`, 'ms of CPU', protobuf.cpuMs, peer.cpuMs, `${PEER}, text`),
-    row(`event loop blocked, ${containers}`, 'ms', ours.blockedMs, readyMade.blockedMs, PEER),
+    row(`event loop blocked, ${containers}`, 'ms', ours.blockedMs, prepared.blockedMs, PEER),
     row(`peak memory of the process, ${containers}`, 'MB', ours.peakMegabytes, peer.peakMegabytes, PEER),
   ];
 }
 
-/** The comparison is of the same work: but for the order of labels and lines, both say the same. */
+/** Asserts that both render the same samples, regardless of the order of labels and lines. */
 function assertSameLines(ours: string, theirs: string): void {
   const lines = (exposition: string) =>
     exposition
@@ -61,7 +62,7 @@ function assertSameLines(ours: string, theirs: string): void {
   assert.deepStrictEqual(lines(ours), lines(theirs));
 }
 
-function sizes(count: number, node: Subject): Row[] {
+function sizeRows(count: number, node: Subject): Row[] {
   const lines = text(node);
   const messages = Buffer.concat([...scrape(node, 'protobuf')]);
   const gzipped = (body: string | Buffer) => gzipSync(body, { level: constants.Z_BEST_SPEED }).length;
@@ -84,8 +85,8 @@ function sizes(count: number, node: Subject): Row[] {
   ];
 }
 
-/** Series that Prometheus keeps of the histograms: one of a native histogram, one a line of a classic one. */
-function seriesOfHistograms(count: number, node: Subject): Row[] {
+/** Series that Prometheus stores for the histograms: one per native histogram, one per line of a classic one. */
+function seriesRows(count: number, node: Subject): Row[] {
   const limited = text(node);
   const detailed = text({ ...node, detail: true });
   const linesIn = (exposition: string, suffix: string) =>
@@ -105,7 +106,7 @@ function seriesOfHistograms(count: number, node: Subject): Row[] {
   ];
 }
 
-/** With a contender the bench runs itself, for the cost of a process that does nothing else. */
+/** The hidden flags are those of the process that measures one contender. */
 interface Options {
   readonly detail?: boolean;
   readonly contender?: Contender;
@@ -113,16 +114,11 @@ interface Options {
 }
 
 async function main(argv: readonly string[]): Promise<number> {
-  const options = benchFlags<Options>(
-    'scrape',
-    'Measures what one scrape costs, next to prom-client.',
-    argv,
-    [
-      flag('--detail', 'Ask for all there is, as with --histograms.detail'),
-      flag('--contender <who>', '').hideHelp(),
-      flag('--containers <n>', '', undefined, positive).hideHelp(),
-    ],
-  );
+  const options = benchFlags<Options>('scrape', 'Compares the cost of one scrape with prom-client.', argv, [
+    flag('--detail', 'Export everything, as with --histograms.detail'),
+    flag('--contender <name>', '').hideHelp(),
+    flag('--containers <n>', '', undefined, positive).hideHelp(),
+  ]);
   if (!options) return 0;
   const { json, detail = false, contender, containers } = options;
   if (contender !== undefined) {
@@ -132,7 +128,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const rows: Row[] = [];
   for (const count of CONTAINERS) {
     const node = subject(count, detail);
-    rows.push(...(await times(count, node)), ...sizes(count, node), ...seriesOfHistograms(count, node));
+    rows.push(...(await timeRows(count, node)), ...sizeRows(count, node), ...seriesRows(count, node));
   }
   rows.push(
     ...(await exporterRows(CONTAINERS.at(-1)!, (text) => process.stderr.write(`bench: ${text} …\n`))),

@@ -9,12 +9,12 @@ export function heldBy(pid: number | 'self', kind: BpfKind): readonly number[] {
   return [...new Set(descriptors(pid).flatMap((info) => field(info, `${kind}_id`) ?? []))];
 }
 
-/** Ids of all BPF programs or maps of the machine. */
+/** Ids of all BPF programs or maps on the machine. */
 export function all(kind: BpfKind): readonly number[] {
   return list(kind).map(({ id }) => id);
 }
 
-/** Bytes of kernel memory that the kernel accounts for a process' maps. */
+/** Bytes of kernel memory that the kernel accounts for this process's maps. */
 export function mapMemory(): number {
   const byId = new Map<number, number>();
   for (const info of descriptors('self')) {
@@ -24,38 +24,41 @@ export function mapMemory(): number {
   return [...byId.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** How many entries each of this process' hash maps has. */
+/** Number of entries in each of this process's hash maps. */
 export function hashEntries(): Readonly<Record<string, number>> {
   const held = new Set(heldBy('self', 'map'));
   const hashes = list('map').filter(({ id, type }) => held.has(id) && type === 'hash');
   return Object.fromEntries(
-    hashes.map(({ id, name }) => [name, (bpftool('map', 'dump', 'id', String(id)) as unknown[]).length]),
+    hashes.map(({ id, name = '' }) => [name, (bpftool('map', 'dump', 'id', String(id)) as unknown[]).length]),
   );
 }
 
 interface Listed {
   readonly id: number;
-  readonly name: string;
+  readonly name?: string;
   readonly type: string;
 }
 
-function list(kind: BpfKind): readonly Listed[] {
+/** All BPF programs or maps on the machine. */
+export function list(kind: BpfKind): readonly Listed[] {
   return bpftool(kind, 'list') as readonly Listed[];
 }
 
 function bpftool(...command: readonly string[]): unknown {
-  const options = { encoding: 'utf8', maxBuffer: 64 << 20 } as const;
+  const env = { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
+  const options = { encoding: 'utf8', maxBuffer: 64 << 20, env } as const;
   return JSON.parse(execFileSync('bpftool', ['--json', ...command], options));
 }
 
-function descriptors(pid: number | 'self'): readonly string[] {
+/** The fdinfo of each descriptor of a process. */
+export function descriptors(pid: number | 'self'): readonly string[] {
   const directory = `/proc/${pid}/fdinfo`;
   return ifReadable(() => readdirSync(directory)).flatMap((fd) =>
     ifReadable(() => [readFileSync(`${directory}/${fd}`, 'utf8')]),
   );
 }
 
-/** A process may end, or a descriptor be closed, while one looks; some do not let anybody look. */
+/** Returns nothing if the process has ended, the descriptor is closed or reading it is not permitted. */
 function ifReadable(read: () => string[]): string[] {
   try {
     return read();
@@ -65,7 +68,8 @@ function ifReadable(read: () => string[]): string[] {
   }
 }
 
-function field(info: string, name: string): number | undefined {
+/** A numeric field of an fdinfo. */
+export function field(info: string, name: string): number | undefined {
   const value = new RegExp(`^${name}:\\s*(\\d+)$`, 'm').exec(info)?.[1];
   return value === undefined ? undefined : Number(value);
 }

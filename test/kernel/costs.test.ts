@@ -31,7 +31,7 @@ describe('what the probes say they cost', function () {
   });
 
   it("is what the kernel's own accounting says, less what that costs", async () => {
-    const names = await programNames();
+    const names = programNames();
     const switches = () => only(accountsOf('self'), (id) => names.get(id) === 'sched_switch');
     const load = () =>
       bench.run({ kind: 'ring', members: 2, cgroups: 'pair', milliseconds: MILLISECONDS + 200 });

@@ -1,23 +1,19 @@
-import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { promisify } from 'node:util';
+import { descriptors, field, list } from '../../kernel/bpf-census.js';
 
-/** How often a BPF program ran, and how long in all, as the kernel accounts it. */
+/** Number and total time of a BPF program's runs, by the kernel's account. */
 export interface Runs {
   readonly runs: number;
   readonly nanoseconds: number;
 }
 
-/** The BPF programs of a process by their ids, with what the kernel has accounted for each so far. */
+/** Runs so far of the BPF programs of a process, by program id. */
 export type Accounts = ReadonlyMap<number, Runs>;
 
-/** The programs that a process has open, which is all that it uses as long as it pins none. */
+/** Returns the runs of the programs that a process has open: all that it uses, as long as it pins none. */
 export function accountsOf(pid: number | 'self'): Accounts {
-  const directory = `/proc/${pid}/fdinfo`;
   const accounts = new Map<number, Runs>();
-  for (const fd of list(directory)) {
-    const info = read(`${directory}/${fd}`);
-    // A link names its program too, but does not say what it costs.
+  for (const info of descriptors(pid)) {
+    // A link names its program too, but not its run time.
     const nanoseconds = field(info, 'run_time_ns');
     if (nanoseconds !== undefined)
       accounts.set(field(info, 'prog_id')!, { runs: field(info, 'run_cnt')!, nanoseconds });
@@ -25,17 +21,12 @@ export function accountsOf(pid: number | 'self'): Accounts {
   return accounts;
 }
 
-/** Names of all programs of the machine by id. The kernel keeps 15 characters; type information may say more. */
-export async function programNames(): Promise<ReadonlyMap<number, string>> {
-  const { stdout } = await promisify(execFile)('bpftool', ['--json', 'prog', 'show'], {
-    maxBuffer: 64 << 20,
-    env: { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
-  });
-  const programs = JSON.parse(stdout) as readonly { id: number; name?: string }[];
-  return new Map(programs.map(({ id, name }) => [id, name ?? '']));
+/** Maps the ids of all programs of the machine to their names. The kernel keeps 15 characters; BTF may hold more. */
+export function programNames(): ReadonlyMap<number, string> {
+  return new Map(list('prog').map(({ id, name }) => [id, name ?? '']));
 }
 
-/** What was added between two looks at the same programs. */
+/** Sums the runs between two readings of the same programs. */
 export function added(before: Accounts, after: Accounts): Runs {
   const deltas = [...after].map(([id, now]) => ({
     runs: now.runs - (before.get(id)?.runs ?? 0),
@@ -47,28 +38,7 @@ export function added(before: Accounts, after: Accounts): Runs {
   };
 }
 
-/** The programs of which the id satisfies a condition. */
+/** Selects programs by id. */
 export function only(accounts: Accounts, wanted: (id: number) => boolean): Accounts {
   return new Map([...accounts].filter(([id]) => wanted(id)));
-}
-
-function field(info: string, name: string): number | undefined {
-  const value = new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(info)?.[1];
-  return value === undefined ? undefined : Number(value);
-}
-
-function list(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch {
-    return []; // the process has ended
-  }
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return ''; // closed meanwhile
-  }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/* Programs that do nothing, one a hook that loads come by: what a hook, and the kernel's accounting of a run, costs. */
+/* Empty programs, one on each hook that the loads trigger: the cost of a hook and of the kernel's accounting. */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>

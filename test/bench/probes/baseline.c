@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Attaches programs that do nothing, and lets the kernel time every BPF program of the machine, unless it is told not
- * to, for as long as it runs:
+ * Attaches empty programs and, unless `untimed`, makes the kernel time every BPF program of the machine while it runs:
  *   baseline HZ [untimed]
- * prints "ready" when it does; ends when its standard input does.
+ * prints "ready" once it is set up; ends at the end of its standard input.
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -26,7 +25,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* A kernel that lacks a hook lacks it for everybody. */
+/* A hook that this kernel lacks is not attached. */
 static void leave_out_absent(struct baseline *skeleton)
 {
 	struct bpf_program *program;

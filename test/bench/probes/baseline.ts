@@ -4,18 +4,18 @@ import { built, type Bench } from './bench.js';
 import { SAMPLE_HZ } from './contenders.js';
 import type { Running } from './processes.js';
 
-/** The hooks on which a program that does nothing runs. */
+/** Empty programs, named after their hooks. */
 export type Hook = 'nothing_switch' | 'nothing_block' | 'nothing_tcp' | 'nothing_state' | 'nothing_sample';
 
-/** Programs that do nothing, attached, and the kernel's accounting of all programs, switched on. */
+/** Attached empty programs, with the kernel's accounting of all programs switched on. */
 export interface Baseline {
-  /** What the program that does nothing on that hook took while the work was done. */
+  /** Does the work and returns the runs of the empty program on that hook meanwhile. */
   during<T>(hook: Hook, work: () => Promise<T>): Promise<{ readonly result: T; readonly empty: Runs }>;
   stop(): Promise<void>;
 }
 
-/** Attaches programs that do nothing and are not timed. @throws KernscaleError `NO_BASELINE` */
-export function startNothing(bench: Bench): Promise<Running> {
+/** Attaches empty programs and leaves the kernel's accounting off. @throws KernscaleError `NO_BASELINE` */
+export function startUntimedBaseline(bench: Bench): Promise<Running> {
   return start(bench, 'untimed');
 }
 
@@ -27,14 +27,14 @@ async function start(bench: Bench, ...flags: readonly string[]): Promise<Running
     });
   });
   await Promise.race([isReady, running.ended]);
-  if (running.hasEnded) throw new KernscaleError('NO_BASELINE', running.complaint());
+  if (running.hasEnded) throw new KernscaleError('NO_BASELINE', running.failure());
   return running;
 }
 
-/** @throws KernscaleError `NO_BASELINE` */
+/** Attaches empty programs and switches the kernel's accounting on. @throws KernscaleError `NO_BASELINE` */
 export async function startBaseline(bench: Bench): Promise<Baseline> {
   const running = await start(bench);
-  const names = await programNames();
+  const names = programNames();
   return {
     during: async (hook, work) => {
       const accounts = () => only(accountsOf(running.pid), (id) => names.get(id) === hook);

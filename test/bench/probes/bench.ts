@@ -4,12 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cgroupRoot } from '../../kernel/harness.js';
 import { fromRoot } from '../../../sandbox/paths.js';
 import { Processes } from './processes.js';
+import type { Figure } from './rows.js';
 
 const BUILD = fromRoot('test/bench/probes/build');
-/** Containers of a node that is full by Kubernetes' default. */
+/** Pods of a full node by Kubernetes' default. */
 export const MANY = 110;
 const PAIR = 2;
-/** Containers of the largest read-out. */
+/** Containers of the largest snapshot. */
 export const MOST = 2000;
 const CONTAINERS = 'containers';
 
@@ -18,19 +19,29 @@ export type LoadKind = 'ring' | 'tcp' | 'connect' | 'crowd' | 'disk' | 'burn';
 export interface Load {
   readonly kind: LoadKind;
   readonly members: number;
-  /** Its processes live in a cgroup each, or in two that they share. */
+  /** `many`: each process in a cgroup of its own; `pair`: all of them in two. */
   readonly cgroups: 'many' | 'pair';
   readonly milliseconds: number;
 }
 
-export interface Done {
+export interface LoadResult {
   readonly operations: number;
   readonly seconds: number;
-  /** What its processes had of the CPUs, whoever else wanted them. */
+  /** CPU time of its processes. */
   readonly cpuSeconds: number;
 }
 
-/** Cgroups for loads, and a way to run them; `dispose` leaves nothing of either. */
+/** A measurement that is repeated in every round of a run. */
+export interface Measure {
+  readonly name: string;
+  /** Targets of the Makefile that it needs besides the loads and the baseline. */
+  readonly needs?: readonly string[];
+  round(bench: Bench): Promise<void>;
+  /** Figures of all rounds so far. */
+  figures(): readonly Figure[];
+}
+
+/** Runs loads in cgroups of their own; `dispose` ends and removes them. */
 export class Bench {
   readonly root = cgroupRoot();
   /** Ids of the cgroups in which loads run. */
@@ -39,7 +50,7 @@ export class Bench {
   readonly #home = join(this.root, `kernscale-bench-${process.pid}`);
   readonly #directories: string[] = [];
   #containers: readonly bigint[] = [];
-  /** On a disk, which /tmp need not be. */
+  /** On a disk, unlike /tmp on some machines. */
   readonly #scratch = mkdtempSync('/var/tmp/kernscale-bench-');
 
   constructor(private readonly signal: AbortSignal) {
@@ -48,19 +59,19 @@ export class Bench {
     this.cgroupIds = [...this.#cgroups('pair', PAIR), ...this.#cgroups('many', MANY)];
   }
 
-  async run(load: Load): Promise<Done> {
+  async run(load: Load): Promise<LoadResult> {
     const { kind, milliseconds, members, cgroups } = load;
     const argv = [kind, milliseconds, members, join(this.#home, cgroups)].map(String);
-    return JSON.parse(await this.processes.run([built('loads'), ...argv], this.#scratch)) as Done;
+    return JSON.parse(await this.processes.run([built('loads'), ...argv], this.#scratch)) as LoadResult;
   }
 
-  /** Ids of cgroups for so many containers, which are the same ones each time. */
+  /** Ids of cgroups for that many containers, the same ones in each call. */
   containers(count: number): readonly bigint[] {
     if (this.#containers.length === 0) this.#containers = this.#cgroups(CONTAINERS, MOST);
     return this.#containers.slice(0, count);
   }
 
-  /** Lets a process in each of so many containers do a little of everything. */
+  /** Runs a process in each of that many containers which does a little of everything. */
   async fill(count: number): Promise<void> {
     await this.processes.run([built('fill'), join(this.#home, CONTAINERS), String(count)], this.#scratch);
   }
@@ -89,12 +100,12 @@ export class Bench {
   }
 }
 
-/** A program that the benchmark's Makefile builds. */
+/** Path of a program that the benchmark's Makefile builds. */
 export function built(name: string): string {
   return join(BUILD, name);
 }
 
-/** A process that was killed leaves its cgroup a little later. */
+/** Retries while a killed process has not left its cgroup. */
 async function removeCgroup(path: string): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {

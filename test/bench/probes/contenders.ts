@@ -8,15 +8,15 @@ import { KernscaleError } from '../../../common/errors.js';
 
 const MAX_CONTAINERS = 1024;
 export const SAMPLE_HZ = 99;
-/** A tool that has not attached its programs by then never will. */
+/** A tool that has not attached its programs by then counts as unavailable. */
 const READY_TIMEOUT_MS = 20_000;
 const READY_POLL_MS = 50;
-/** From the first program that runs to the last one attached. */
+/** Time from the first run of a program until the last one is attached. */
 const ATTACHING_MS = 100;
 
-/** Attached programs and what they cost so far. */
+/** Attached programs and their run times so far. */
 export interface Attached {
-  /** Of the programs that belong to one probe of ours; a peer's are all of one kind. */
+  /** Runs of the programs of one of our probes; of a peer, of all its programs. */
   accounts(probe: ProbeName): Accounts;
   readonly detach: () => Promise<void>;
 }
@@ -24,33 +24,35 @@ export interface Attached {
 export interface Contender {
   readonly name: string;
   /**
-   * @param provoke makes something happen that its programs see
-   * @throws KernscaleError `PEER_UNAVAILABLE` with the reason when it cannot run here
+   * @param provoke triggers an event that runs its programs
+   * @throws KernscaleError `PEER_UNAVAILABLE` with the reason if it cannot run on this machine
    */
   attach(bench: Bench, provoke: () => Promise<unknown>): Promise<Attached>;
 }
 
-/** Our own probes, all of them attached; in a variant, from another build of the addon. */
+/** All of our own probes, from the given build of the addon. */
 export function ours(name: string, addonPath: string): Contender {
   return {
     name,
-    attach: async (bench) => {
+    attach: (bench) => {
       const known = new Set(accountsOf('self').keys());
       const { addon, handle } = openAddon(addonPath, bench.root, MAX_CONTAINERS);
       for (const id of bench.cgroupIds) addon.track(handle, id);
-      const names = await programNames();
-      const probes = new Map(addon.programs(handle).map(({ program, probe }) => [short(program), probe]));
-      return {
+      const names = programNames();
+      const probes = new Map(
+        addon.programs(handle).map(({ program, probe }) => [kernelName(program), probe]),
+      );
+      return Promise.resolve({
         accounts: (probe) =>
           only(
             accountsOf('self'),
-            (id) => !known.has(id) && PROBES[probes.get(short(names.get(id) ?? '')) ?? -1] === probe,
+            (id) => !known.has(id) && PROBES[probes.get(kernelName(names.get(id) ?? '')) ?? -1] === probe,
           ),
         detach: () => {
           addon.close(handle);
           return Promise.resolve();
         },
-      };
+      });
     },
   };
 }
@@ -58,7 +60,7 @@ export function ours(name: string, addonPath: string): Contender {
 export const OURS = ours('ours', fromRoot('native/build/kernscale.node'));
 export const OURS_WITH_KTIME = ours('ours with bpf_ktime_get_ns', built('ktime/kernscale.node'));
 
-/** The addon without its typed face, which knows one build only. */
+/** Opens a build of the addon without the typed interface, which loads one build only. */
 export function openAddon(
   path: string,
   cgroupRoot: string,
@@ -80,8 +82,8 @@ export function openAddon(
 }
 
 /**
- * A tool of Debian's. Tracepoints are found through a file system that need not be mounted: there it is, in a
- * mount namespace of the tool's own.
+ * A tool from a Debian package. It finds tracepoints through tracefs, which is mounted in the tool's own mount
+ * namespace if the machine has not mounted it.
  */
 export function tool(name: string, argv: readonly string[] = name.split(' ')): Contender {
   const mounts = [
@@ -98,7 +100,7 @@ export function tool(name: string, argv: readonly string[] = name.split(' ')): C
       while (![...accountsOf(running.pid).values()].some(({ runs }) => runs > 0)) {
         if (running.hasEnded || performance.now() > deadline) {
           await running.stop();
-          throw new KernscaleError('PEER_UNAVAILABLE', running.complaint());
+          throw new KernscaleError('PEER_UNAVAILABLE', running.failure());
         }
         await bench.pause(READY_POLL_MS);
         await provoke();
@@ -115,6 +117,6 @@ export function tool(name: string, argv: readonly string[] = name.split(' ')): C
 }
 
 /** The kernel keeps 15 characters of a program's name. */
-function short(name: string): string {
+function kernelName(name: string): string {
   return name.slice(0, 15);
 }

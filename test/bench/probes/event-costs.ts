@@ -5,14 +5,14 @@ import { MANY, type Load } from './bench.js';
 import { OURS_WITH_KTIME, tool, type Contender } from './contenders.js';
 import type { Goal } from './rows.js';
 
-/** What the kernel accounts for one event, less what it accounts for a program that does nothing. */
+/** Cost of one event: the kernel's account of our programs less its account of an empty program. */
 export interface EventCost {
   readonly name: string;
   readonly hook: Hook;
   readonly probe: ProbeName;
   readonly loads: readonly EventLoad[];
   readonly peers: readonly Contender[];
-  /** Peers that only together tell what ours does, and ours with the clock that they take. */
+  /** Peers that only together measure what ours does, and a variant of ours with the peers' clock. */
   readonly together?: {
     readonly peers: readonly string[];
     readonly ours: readonly Goal[];
@@ -20,7 +20,7 @@ export interface EventCost {
     readonly variantTarget: string;
     readonly variantGoals: readonly Goal[];
   };
-  /** How many events there were. */
+  /** Number of events. */
   readonly units: (hookRuns: number, operations: number) => number;
 }
 
@@ -43,10 +43,10 @@ const BPFTRACE_STATES = `
   }`;
 
 const BPFTRACE_TURNAROUND = `
-  tracepoint:sock:sock_send_length { @asked[args->sk] = nsecs; }
+  tracepoint:sock:sock_send_length { @sent[args->sk] = nsecs; }
   tracepoint:sock:sock_recv_length {
-    $asked = @asked[args->sk];
-    if ($asked) { @wait = hist(nsecs - $asked); delete(@asked[args->sk]); }
+    $sent = @sent[args->sk];
+    if ($sent) { @wait = hist(nsecs - $sent); delete(@sent[args->sk]); }
   }`;
 
 const pair = { members: 2, cgroups: 'pair' } as const;
@@ -111,7 +111,7 @@ export const EVENT_COSTS: readonly EventCost[] = [
       },
     ],
     peers: [tool('tcprtt'), tool('bpftrace, turnaround', ['bpftrace', '-e', BPFTRACE_TURNAROUND])],
-    // The hook sees a message where it is sent.
+    // The hook runs where a message is sent.
     units: (hookRuns) => 2 * hookRuns,
   },
   {

@@ -1,17 +1,16 @@
 import { errorCode, errorMessage } from '../../../common/errors.js';
 import { added, type Runs } from './accounting.js';
 import { startBaseline, type Baseline } from './baseline.js';
-import type { Bench } from './bench.js';
+import type { Bench, Measure } from './bench.js';
 import { OURS, type Contender } from './contenders.js';
 import type { EventCost, EventLoad } from './event-costs.js';
-import type { Measure } from './measure.js';
 import { figure, type Figure, type Peer } from './rows.js';
 
 const PROVOKE_MS = 20;
-/** What the kernel takes for a run of a program that does nothing is the same for a hook that did not fire. */
-const NOTHING: Runs = { runs: 1, nanoseconds: 0 };
+/** Cost of an empty program on a hook that did not run. */
+const NO_COST: Runs = { runs: 1, nanoseconds: 0 };
 
-/** Nanoseconds per event of ours and of the peers, one after the other in every round. */
+/** Measures the nanoseconds per event of ours and of each peer in every round. */
 export class EventMeasure implements Measure {
   readonly name: string;
   readonly needs: readonly string[];
@@ -109,8 +108,8 @@ export class EventMeasure implements Measure {
   }
 }
 
-/** Less what the kernel takes to account for as many runs. */
+/** Subtracts the cost of as many empty runs, which the kernel's accounting causes. */
 function net(spent: Runs, empty: Runs): number {
-  const { runs, nanoseconds } = empty.runs > 0 ? empty : NOTHING;
+  const { runs, nanoseconds } = empty.runs > 0 ? empty : NO_COST;
   return spent.nanoseconds - spent.runs * (nanoseconds / runs);
 }

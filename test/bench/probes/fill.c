@@ -1,7 +1,7 @@
 /*
- * fill DIRECTORY COUNT: one process after the other in the cgroups DIRECTORY/0 to DIRECTORY/COUNT-1. Each waits for a
- * pipe, sleeps, reads from the disk of the working directory and asks a TCP server, so that its container has
- * something of nearly everything that the probes keep.
+ * fill DIRECTORY COUNT: runs one process after the other in the cgroups DIRECTORY/0 to DIRECTORY/COUNT-1. Each waits
+ * for a pipe, sleeps, reads from the disk of the working directory and sends requests to a TCP server, so that its
+ * container has nearly every kind of counter.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -60,7 +60,7 @@ static void read_disk(void)
 	close(fd);
 }
 
-static void ask(void)
+static void send_requests(void)
 {
 	int fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
 	char byte = 0;
@@ -81,7 +81,7 @@ static void live(int pipe)
 	for (int i = 0; i < ROUNDS; i++)
 		usleep(100);
 	read_disk();
-	ask();
+	send_requests();
 	exit(0);
 }
 
@@ -122,7 +122,7 @@ static void fill(const char *directory, int number)
 		enter(directory, number);
 		live(ends[0]);
 	}
-	usleep(100); /* it waits for the pipe meanwhile */
+	usleep(100); /* the child waits for the pipe meanwhile */
 	check(write(ends[1], "", 1), "write");
 	close(ends[0]);
 	close(ends[1]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
- * The probes as they are, but for a bpf_ktime_get_ns beside each look at the run queue's clock: what they would cost
- * if they took the clock that other tools take. Reading both keeps every interval, and so every branch, as it is.
+ * The probes with an additional bpf_ktime_get_ns at each read of the run queue's clock: their cost with the clock of
+ * other tools. Reading both keeps every interval, and so every branch, unchanged.
  */
 #include "states.h"
 

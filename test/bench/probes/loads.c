@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Loads that do one thing as often as they can:
+ * Loads that repeat one operation as often as they can:
  *   loads KIND MILLISECONDS MEMBERS CGROUPS
- * Process i of the load lives in the cgroup CGROUPS/i, or starts over at 0 behind the last. Prints
+ * Process i of the load runs in the cgroup CGROUPS/(i modulo their number). Prints
  *   {"operations":…,"seconds":…,"cpuSeconds":…}
- * cpuSeconds being what its processes had of the CPUs, whoever else wanted them.
+ * cpuSeconds being the CPU time of its processes.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -26,7 +26,7 @@
 
 enum { MAX_MEMBERS = 512, FILE_BYTES = 16 << 20, BLOCK_BYTES = 4096, MESSAGE_BYTES = 100 };
 
-/* A cache line each: nobody slows down his neighbour. */
+/* A cache line each, to avoid false sharing. */
 struct counter {
 	_Alignas(64) unsigned long operations;
 };
@@ -43,7 +43,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* Off the first CPU, which has the interrupts. */
+/* Avoids the first CPU, which handles interrupts. */
 static void stay_on_last_cpu(void)
 {
 	cpu_set_t allowed, last;
@@ -67,7 +67,7 @@ static void open_pipes(void)
 	stay_on_last_cpu();
 }
 
-/* One byte goes round: each of its steps is one context switch. */
+/* One byte goes round; each step is one context switch. */
 static void pass_on(int member)
 {
 	int next = channels[(member + 1) % members][1];
@@ -123,7 +123,7 @@ static void open_and_close(int member)
 
 	for (;; counters[member].operations += member == 0) {
 		peer = member == 0 ? accept(file, NULL, NULL) : connected();
-		/* The server waits for the client to go; the client, for the server. */
+		/* Each side waits for the other to close. */
 		if (member == 0 ? recv(peer, &byte, 1, 0) < 0 : shutdown(peer, SHUT_WR) || recv(peer, &byte, 1, 0) < 0)
 			die("close");
 		close(peer);
@@ -137,7 +137,7 @@ static void open_sockets(void)
 			die("socketpair");
 }
 
-/* As hackbench: half of the members send to each of the other half, on every CPU there is. */
+/* Like hackbench: half of the members send to each of the other half, on every CPU. */
 static void crowd(int member)
 {
 	const int receivers = members / 2;
@@ -213,7 +213,7 @@ static void enter(const char *cgroups, int member)
 	close(procs);
 }
 
-/* The children start together, when the gate's other end is closed. */
+/* The children start together, when the other end of the gate is closed. */
 static pid_t start_member(const struct kind *kind, int member, const char *cgroups, int gate[2])
 {
 	char ignored;
@@ -247,7 +247,7 @@ static double cpu_seconds(const pid_t *pids)
 	clockid_t clock;
 
 	for (int i = 0; i < members; i++) {
-		/* One that has ended is found out below. */
+		/* A process that has ended is found below. */
 		if (!clock_getcpuclockid(pids[i], &clock))
 			sum += seconds_on(clock);
 	}
@@ -291,7 +291,7 @@ int main(int argc, char **argv)
 	kind->prepare();
 	for (int i = 0; i < members; i++)
 		pids[i] = start_member(kind, i, argv[4], gate);
-	usleep(20000); /* each is at the gate by then, most likely; one that is late loses no more than its beginning */
+	usleep(20000); /* until all are at the gate; a late one only starts late */
 	cpu = cpu_seconds(pids);
 	began = seconds_on(CLOCK_MONOTONIC);
 	close(gate[1]);
@@ -299,7 +299,7 @@ int main(int argc, char **argv)
 	done = operations();
 	seconds = seconds_on(CLOCK_MONOTONIC) - began;
 	cpu = cpu_seconds(pids) - cpu;
-	/* One that ended before it was told to has said why; once the first is gone, the others may miss it. */
+	/* A process that has ended already has printed the reason. */
 	for (int i = 0; i < members; i++)
 		if (waitpid(pids[i], NULL, WNOHANG))
 			return 1;

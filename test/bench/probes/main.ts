@@ -1,9 +1,9 @@
 /**
- * What the probes cost, next to Debian's tools that measure a part of the same: `npm run bench:probes -- --help`.
+ * Compares the cost of the probes with Debian's tools that measure a part of the same: `npm run bench:probes -- --help`.
  *
- * Ours and the peers take turns, and medians over all rounds are compared, so that whatever else the machine does
- * hits everybody alike. A cost per event is the kernel's own accounting of the programs, less what it accounts for
- * programs that do nothing on the same hook at the same time.
+ * Ours and the peers take turns, and medians over all rounds are compared, so that other load on the machine affects all
+ * of them alike. The cost of an event is the kernel's account of the programs less its account of empty programs that run
+ * on the same hook at the same time.
  */
 import { execFileSync } from 'node:child_process';
 import { KernscaleError } from '../../../common/errors.js';
@@ -11,10 +11,9 @@ import { commandLine, flag, parseFlags } from '../../../common/flags.js';
 import { runMain, terminationSignal } from '../../../common/main.js';
 import { fromRoot } from '../../../sandbox/paths.js';
 import { positive } from '../flags.js';
-import { Bench } from './bench.js';
+import { Bench, type Measure } from './bench.js';
 import { EVENT_COSTS } from './event-costs.js';
 import { EventMeasure } from './events.js';
-import type { Measure } from './measure.js';
 import { MemoryMeasure } from './memory.js';
 import { ReadoutMeasure } from './readout.js';
 import { renderTable } from './rows.js';
@@ -38,18 +37,20 @@ function parseOptions(argv: readonly string[]): Options | undefined {
   const names = MEASURES.map(({ name }) => name).join(', ');
   const command = commandLine(
     'npm run bench:probes --',
-    'Measures what the probes cost, next to libbpf-tools and bpftrace. Needs root; best on a quiet machine.',
+    'Compares the cost of the probes with libbpf-tools and bpftrace. Needs root; best on a quiet machine.',
   )
     .addOption(flag('--json', 'Print one JSON object instead of a table'))
     .addOption(
       flag(
         '--only <pattern>',
-        `Measure only what matches the regular expression: ${names}`,
+        `Run only the measurements that match the regular expression; all: ${names}`,
         undefined,
         pattern,
       ),
     )
-    .addOption(flag('--rounds <n>', 'How often everything takes its turn', DEFAULT_ROUNDS, positive));
+    .addOption(
+      flag('--rounds <n>', 'Number of rounds; a round runs each measurement once', DEFAULT_ROUNDS, positive),
+    );
   return parseFlags<Options>(command, argv);
 }
 
@@ -62,9 +63,13 @@ async function main(argv: readonly string[]): Promise<number> {
   if (!options) return 0;
   const { only, rounds, json } = options;
   const measures = MEASURES.filter(({ name }) => only?.test(name) ?? true);
-  if (measures.length === 0) throw new KernscaleError('NOTHING_TO_MEASURE', '--only matches nothing');
+  if (measures.length === 0)
+    throw new KernscaleError(
+      'NOTHING_TO_MEASURE',
+      `--only matches none of ${MEASURES.map(({ name }) => name).join(', ')}`,
+    );
   if (process.getuid?.() !== 0)
-    throw new KernscaleError('NOT_ROOT', 'run this as root: it loads BPF programs');
+    throw new KernscaleError('NOT_ROOT', 'loading BPF programs needs root; run this as root');
   build(measures.flatMap(({ needs }) => needs ?? []));
 
   await measure(measures, rounds);

@@ -1,8 +1,8 @@
 import { kernelMemory } from '../../../native/index.js';
-import type { Measure } from './measure.js';
+import type { Measure } from './bench.js';
 import { figure, type Figure } from './rows.js';
 
-/** Bytes that one container more may take, by the CPUs of the machine. */
+/** Kilobytes that one more container may take, by the CPUs of the machine. */
 const GOALS = new Map([
   [2, 8],
   [64, 16],
@@ -10,7 +10,7 @@ const GOALS = new Map([
 const CONTAINERS = 1024;
 const KB = 1000;
 
-/** Kernel memory of the maps, computed from their definitions: the same on every machine and in every round. */
+/** Computes the kernel memory of the maps from their definitions: the same on every machine and in every round. */
 export class MemoryMeasure implements Measure {
   readonly name = 'memory';
 
@@ -26,7 +26,7 @@ export class MemoryMeasure implements Measure {
         figure(`kernel memory per container, ${cpus} CPUs`, 'KB', [each / KB], undefined, [
           { of: 'ours', atMost },
         ]),
-        figure(`kernel memory besides, ${cpus} CPUs`, 'KB', [(whole - CONTAINERS * each) / KB]),
+        figure(`kernel memory without containers, ${cpus} CPUs`, 'KB', [(whole - CONTAINERS * each) / KB]),
       ];
     });
   }

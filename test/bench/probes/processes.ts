@@ -2,30 +2,30 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { KernscaleError } from '../../../common/errors.js';
 
-/** Longest excerpt of what a program complained of. */
-const MAX_COMPLAINT = 160;
+/** Longest excerpt of a program's error output. */
+const MAX_FAILURE = 160;
 
-/** A program that runs until it is stopped, or says why it cannot. */
+/** A program that runs until it is stopped or fails. */
 export interface Running {
   readonly pid: number;
-  /** Resolves when it has ended, by itself or not. */
+  /** Resolves when it has ended. */
   readonly ended: Promise<void>;
   readonly hasEnded: boolean;
-  /** The last line it wrote to standard error; how it ended when it wrote none. */
-  complaint(): string;
+  /** Its last line on standard error; if there is none, its exit status or signal. */
+  failure(): string;
   stop(): Promise<void>;
 }
 
-/** Programs that cannot outlive this process, and end when the signal says so. */
+/** Starts programs that cannot outlive this process and end when the signal aborts. */
 export class Processes {
   constructor(private readonly signal: AbortSignal) {}
 
-  /** Starts a program; what it prints goes to `onOutput`, or nowhere. */
+  /** Starts a program; `onOutput` receives its standard output. */
   start(argv: readonly string[], onOutput: (text: string) => void = () => undefined): Running {
     return this.#follow(this.#spawn(argv, undefined, onOutput));
   }
 
-  /** Runs a program to its end and answers what it printed. @throws KernscaleError `BENCH_PROGRAM_FAILED` */
+  /** Runs a program to its end and returns its output. @throws KernscaleError `BENCH_PROGRAM_FAILED` */
   async run(argv: readonly string[], directory?: string): Promise<string> {
     let output = '';
     const child = this.#spawn(argv, directory, (text) => (output += text));
@@ -33,7 +33,7 @@ export class Processes {
     await running.ended;
     this.signal.throwIfAborted();
     if (child.exitCode === 0) return output;
-    throw new KernscaleError('BENCH_PROGRAM_FAILED', `${argv[0]!} failed: ${running.complaint()}`);
+    throw new KernscaleError('BENCH_PROGRAM_FAILED', `${argv[0]!} failed: ${running.failure()}`);
   }
 
   #spawn(
@@ -66,7 +66,7 @@ export class Processes {
       get hasEnded() {
         return hasEnded;
       },
-      complaint: () => lastLine(errors) ?? `it ended with ${child.signalCode ?? `status ${child.exitCode}`}`,
+      failure: () => lastLine(errors) ?? `it ended with ${child.signalCode ?? `status ${child.exitCode}`}`,
       stop: async () => {
         kill();
         await ended;
@@ -76,5 +76,5 @@ export class Processes {
 }
 
 function lastLine(text: string): string | undefined {
-  return text.trim().split('\n').at(-1)?.trim().slice(0, MAX_COMPLAINT) || undefined;
+  return text.trim().split('\n').at(-1)?.trim().slice(0, MAX_FAILURE) || undefined;
 }

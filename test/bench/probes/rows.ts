@@ -1,13 +1,13 @@
-/** One line of the report; the shape is the same for every benchmark of this project. */
+/** One line of the report, in the shape that every benchmark of this project prints. */
 export interface Row {
   readonly what: string;
-  /** Null: could not be measured here. */
+  /** Null if it cannot be measured on this machine. */
   readonly ours: number | null;
   readonly peer: number | null;
-  /** Who the peer is, or why it has no figure. */
+  /** Name of the peer, or the reason why it has no figure. */
   readonly peerName: string;
   readonly unit: string;
-  /** Ours divided by the peer's: below one, ours is cheaper. */
+  /** Ours divided by the peer's; below 1 ours is cheaper. */
   readonly ratio: number | null;
 }
 
@@ -16,7 +16,7 @@ export interface Goal {
   readonly atMost: number;
 }
 
-/** A row and what was hoped for. */
+/** A row and its goals. */
 export interface Figure {
   readonly row: Row;
   readonly goals: readonly Goal[];
@@ -25,11 +25,11 @@ export interface Figure {
 export interface Peer {
   readonly name: string;
   readonly values: readonly number[];
-  /** Why there are no values. */
+  /** Reason why there are no values. */
   readonly absent?: string;
 }
 
-/** The row of the medians of each side's rounds. */
+/** Builds the row of the medians of all rounds. */
 export function figure(
   what: string,
   unit: string,
@@ -64,10 +64,10 @@ function rounded(value: number | null): number | null {
 }
 
 const COLUMNS = ['what', 'ours', 'unit', 'peer', 'ours ÷ peer', 'goal', '', 'the peer'];
-/** Columns of figures, to be aligned on the right. */
+/** Columns aligned to the right. */
 const NUMERIC = new Set([1, 3, 4]);
 
-/** The figures as a table for people. */
+/** Renders the figures as a table. */
 export function renderTable(figures: readonly Figure[]): string {
   const lines = [COLUMNS, ...figures.map(cells)];
   const widths = COLUMNS.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));

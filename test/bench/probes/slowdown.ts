@@ -1,16 +1,15 @@
 import { errorCode } from '../../../common/errors.js';
-import { startBaseline, startNothing } from './baseline.js';
-import type { Bench, Load, LoadKind } from './bench.js';
+import { startBaseline, startUntimedBaseline } from './baseline.js';
+import type { Bench, Load, LoadKind, Measure } from './bench.js';
 import { OURS, tool, type Attached, type Contender } from './contenders.js';
-import type { Measure } from './measure.js';
 import { figure, median, type Figure, type Goal, type Peer } from './rows.js';
 
 interface SlowedLoad {
   readonly what: string;
   readonly load: Load;
-  /** What its work is measured by: where a CPU is all it needs, the time it had one, which others cannot take. */
+  /** Time that its work is divided by: CPU time, independent of other load, where it needs only a CPU. */
   readonly by: 'cpuSeconds' | 'seconds';
-  /** Percent, net of programs that do nothing. */
+  /** Percent, net of empty programs; `unmeasurable`: within the noise of two runs. */
   readonly goal?: number | 'unmeasurable';
 }
 
@@ -29,7 +28,7 @@ const LOADS: readonly SlowedLoad[] = [
   { what: 'O_DIRECT reads', load: { kind: 'disk', ...pair }, by: 'seconds' },
 ];
 
-/** What has to be attached of theirs to know a part of what ours tells. */
+/** Tools that together measure a part of what ours does. */
 const PEERS = ['runqlat', 'cpudist', 'cpudist -O', 'biolatency'].map((name) => tool(name));
 const PEERS_NAME = PEERS.map(({ name }) => name).join(' + ');
 
@@ -39,16 +38,16 @@ type Percent = Map<LoadKind, number[]>;
 
 const TURNS: readonly Side[] = ['ours', 'nothing', 'peers', 'nothing', 'ours'];
 
-/** How much less work is done with everything attached, the kernel's accounting being off. */
+/** Measures the drop in throughput with everything attached and the kernel's accounting off. */
 export class SlowdownMeasure implements Measure {
   readonly name = 'slowdown';
   readonly #percent: Record<Side, Percent> = { ours: new Map(), nothing: new Map(), peers: new Map() };
-  /** How much two runs differ with nothing attached. */
+  /** Difference of two runs with nothing attached. */
   readonly #repeated: Percent = new Map();
   #absent: string | undefined;
 
   async round(bench: Bench): Promise<void> {
-    // What the machine does meanwhile counts on all sides: nobody attached, before and after each.
+    // Measure with nothing attached before and after each side, so that other load affects all sides alike.
     let before = await rates(bench);
     for (const side of TURNS) {
       const attached = await this.#with(side, bench);
@@ -67,7 +66,7 @@ export class SlowdownMeasure implements Measure {
         values: values('peers'),
         ...(this.#absent !== undefined && { absent: this.#absent }),
       };
-      const hooks: Peer = { name: 'programs that do nothing', values: nothing };
+      const hooks: Peer = { name: 'empty programs', values: nothing };
       const net = values('ours').map((percent, i) => percent - nothing[i]!);
       return [
         figure(`slow-down of ${what}`, '%', values('ours'), peers),
@@ -105,12 +104,12 @@ function add(percent: Percent, kind: LoadKind, value: number): void {
   percent.set(kind, [...(percent.get(kind) ?? []), value]);
 }
 
-/** Operations a second of each load. */
+/** Operations per second of each load. */
 async function rates(bench: Bench): Promise<Rates> {
   const found = new Map<LoadKind, number>();
   for (const { load, by } of LOADS) {
-    const done = await bench.run(load);
-    found.set(load.kind, done.operations / done[by]);
+    const result = await bench.run(load);
+    found.set(load.kind, result.operations / result[by]);
   }
   return found;
 }
@@ -119,7 +118,7 @@ async function withAttached<T>(side: Side, bench: Bench, work: () => Promise<T>)
   const attached: Pick<Attached, 'detach'>[] = [];
   try {
     if (side === 'nothing') {
-      const nothing = await startNothing(bench);
+      const nothing = await startUntimedBaseline(bench);
       attached.push({ detach: () => nothing.stop() });
     } else {
       attached.push(...(await attachAll(side === 'ours' ? [OURS] : PEERS, bench)));
@@ -130,7 +129,7 @@ async function withAttached<T>(side: Side, bench: Bench, work: () => Promise<T>)
   }
 }
 
-/** That a tool's programs run is seen by the kernel's accounting, which is off again when the work begins. */
+/** Attaches the contenders. The kernel's accounting, off again afterwards, shows when a tool's programs run. */
 async function attachAll(contenders: readonly Contender[], bench: Bench): Promise<readonly Attached[]> {
   const attached: Attached[] = [];
   const baseline = await startBaseline(bench);
