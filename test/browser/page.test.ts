@@ -10,9 +10,9 @@ import { DecisionRecords, type DecisionRecord } from '../../scaler/loop/record.j
 import { createApp } from '../../scaler/web/app.js';
 import { at, ruleFor, samplesOf } from '../unit/scaler/core/fixtures.js';
 
-/** Debian's, else Ubuntu's. */
+/** Path on Debian, else on Ubuntu. */
 const CHROMIUM = existsSync('/usr/bin/chromium') ? '/usr/bin/chromium' : '/usr/bin/chromium-browser';
-/** A browser of its own accord looks for updates and addresses that a closed network does not have. */
+/** Keeps the browser from requesting updates on its own. */
 const QUIET = [
   '--no-sandbox',
   '--disable-gpu',
@@ -20,7 +20,7 @@ const QUIET = [
   '--disable-component-update',
 ];
 
-/** A record of a real decision on a workload with that CPU demand, in cores. */
+/** Record of a real decision on a workload with that CPU demand, in cores. */
 function record(workload: string, demand: number): DecisionRecord {
   const now = Date.now() / 1000;
   const rule = ruleFor(workload);
@@ -51,7 +51,7 @@ describe("the scaler's page in a browser", function () {
   let page: Page;
   let server: Listening;
   let records: DecisionRecords;
-  const complaints: string[] = [];
+  const problems: string[] = [];
 
   before(async () => {
     browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET });
@@ -72,11 +72,11 @@ describe("the scaler's page in a browser", function () {
     });
     server = await listen(app, ['127.0.0.1:0']);
     page = await browser.newPage();
-    complaints.length = 0;
-    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-    page.on('pageerror', (error) => complaints.push(error.message));
+    problems.length = 0;
+    page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+    page.on('pageerror', (error) => problems.push(error.message));
     page.on('request', (request) => {
-      if (!request.url().startsWith(server.urls[0]!)) complaints.push(`asks ${request.url()}`);
+      if (!request.url().startsWith(server.urls[0]!)) problems.push(`requests ${request.url()}`);
     });
   });
   afterEach(async () => {
@@ -101,10 +101,10 @@ describe("the scaler's page in a browser", function () {
     expect(details).to.contain('deciding constraint: demand');
     expect(details).to.contain(decided.trace.wouldChange);
     expect(await page.locator('#status').innerText()).to.equal('1 workload · 1 rule');
-    expect(complaints).to.deep.equal([]);
+    expect(problems).to.deep.equal([]);
   });
 
-  it('takes up a new decision without drawing the row anew', async () => {
+  it('updates the row in place when a new decision arrives', async () => {
     records.put(record('checkout', 0.1));
     await page.goto(server.urls[0]!);
     await row('shop/checkout').waitFor();
@@ -115,14 +115,14 @@ describe("the scaler's page in a browser", function () {
     expect(await row('shop/checkout').getAttribute('data-mark')).to.equal('the same node');
   });
 
-  it('takes names for text, never for markup', async () => {
+  it('renders names as text, never as markup', async () => {
     records.put(record('<img src=x onerror=alert(1)>', 1));
     await page.goto(server.urls[0]!);
     await row('<img src=x').waitFor();
     expect(await page.locator('img').count()).to.equal(0);
   });
 
-  it('says so when the scaler is gone, and keeps what was known', async () => {
+  it('reports that the scaler is gone, and keeps the last decisions', async () => {
     records.put(record('checkout', 1));
     await page.goto(server.urls[0]!);
     await row('shop/checkout').waitFor();

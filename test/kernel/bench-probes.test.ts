@@ -41,7 +41,7 @@ describe('npm run bench:probes', function () {
     expect(existsSync(cgroupOf(bench))).to.equal(false);
   });
 
-  it('leaves nothing behind when it is ended', async () => {
+  it('leaves nothing behind when it is terminated', async () => {
     const bench = start('--only', 'sample');
     const closed = once(bench, 'close');
     let progress = '';

@@ -12,7 +12,7 @@ const MEDIUM = 16 * KIB * KIB;
 
 const count = ({ buckets }: Histogram): number => buckets.reduce((sum, bucket) => sum + bucket, 0);
 
-/** One operation's counters in numbers that can be compared. */
+/** Counters of one operation as plain numbers. */
 interface Counted {
   readonly timed: number;
   readonly sized: number;
@@ -36,30 +36,30 @@ describe('block requests on a loop device', () => {
     device = undefined;
   });
 
-  /** What the container did to the device so far. */
+  /** Requests of the container to the device so far. */
   function counted(group: Group, op: BlockOp): Counted {
     const { blockIo } = countersOf(kernel.probes, kernel.probes.track(group.id));
     const entry = blockIo.find((each) => each.device === device!.name && each.op === op);
     return entry === undefined ? NOTHING : summary(entry);
   }
 
-  /** A container of its own does this to the device; answers how many of them failed. */
-  async function make(path: string, ...lines: string[]): Promise<{ group: Group; failed: number }> {
+  /** Runs the requests in a container of their own, and returns the number of failed ones. */
+  async function request(path: string, ...lines: string[]): Promise<{ group: Group; failed: number }> {
     const group = kernel.sandbox.group();
     kernel.probes.track(group.id);
     const worker = await group.run('block', [path]);
     let failed = 0;
     for (const line of lines) {
-      worker.tell(line);
+      worker.send(line);
       failed += Number((await worker.line()).slice('done '.length));
     }
     return { group, failed };
   }
 
-  it('counts the parts of what was split, each with its size', async () => {
+  it('counts each part of a split request with its size', async () => {
     device = LoopDevice.over(kernel.sandbox.scratch, MEDIUM);
     device.limit(64 * KIB);
-    const { group } = await make(device.path, `read ${KIB * KIB} 4`);
+    const { group } = await request(device.path, `read ${KIB * KIB} 4`);
     expect(counted(group, 'read')).to.deep.equal({
       timed: 64,
       sized: 64,
@@ -71,10 +71,10 @@ describe('block requests on a loop device', () => {
     expect(bytes.buckets[SIZE_BOUNDS_BYTES.indexOf(64 * KIB)]).to.equal(64);
   });
 
-  it('counts what was merged as the requests that the device saw', async () => {
+  it('counts merged writes as the requests that the device received', async () => {
     device = LoopDevice.over(kernel.sandbox.scratch, MEDIUM);
     const before = device.stat('write');
-    const { group } = await make(device.path, `merge ${4 * KIB} 32`);
+    const { group } = await request(device.path, `merge ${4 * KIB} 32`);
     const after = device.stat('write');
     expect(after.merges - before.merges).to.be.above(0);
     const requests = after.requests - before.requests;
@@ -86,28 +86,28 @@ describe('block requests on a loop device', () => {
     });
   });
 
-  it('times flushes, which have no bytes', async () => {
+  it('times flushes, which have no size', async () => {
     device = LoopDevice.over(kernel.sandbox.scratch, MEDIUM);
     const before = device.stat('flush');
-    const { group } = await make(device.path, 'flush 0 5');
+    const { group } = await request(device.path, 'flush 0 5');
     expect(counted(group, 'flush')).to.deep.equal({ ...NOTHING, timed: 5 });
     expect(device.stat('flush').requests - before.requests).to.equal(5);
     expect(counted(group, 'write')).to.deep.equal(NOTHING);
   });
 
-  it('counts a write that is to reach the medium once, and not as a flush too', async () => {
+  it('counts a write through the cache once, and not as a flush too', async () => {
     device = LoopDevice.over(kernel.sandbox.scratch, MEDIUM);
-    const { group } = await make(device.path, `dsync ${8 * KIB} 10`);
+    const { group } = await request(device.path, `dsync ${8 * KIB} 10`);
     expect(counted(group, 'write')).to.deep.equal({ timed: 10, sized: 10, bytes: 80 * KIB, failures: 0 });
-    // The block layer's own sync behind each write, where there is one, is a flush of its own.
+    // If the block layer adds a sync after each write, that is a flush of its own.
     expect(counted(group, 'flush').timed).to.be.oneOf([0, 10]);
   });
 
-  it('counts discards by themselves', async () => {
+  it('counts discards as discards', async () => {
     device = LoopDevice.over(kernel.sandbox.scratch, MEDIUM);
     const before = device.stat('discard');
-    const { group, failed } = await make(device.path, `discard ${KIB * KIB} 3`);
-    expect(failed, 'the file system below supports holes').to.equal(0);
+    const { group, failed } = await request(device.path, `discard ${KIB * KIB} 3`);
+    expect(failed, 'the file system supports holes').to.equal(0);
     const { requests, bytes } = device.stat('discard');
     expect(counted(group, 'discard')).to.deep.equal({
       timed: requests - before.requests,
@@ -119,36 +119,36 @@ describe('block requests on a loop device', () => {
     expect(counted(group, 'write')).to.deep.equal(NOTHING);
   });
 
-  it('counts failed requests apart, with neither time nor size', async () => {
+  it('counts failed requests separately, with neither time nor size', async () => {
     device = LoopDevice.over(kernel.sandbox.scratch, MEDIUM);
     device.cutMedium(32 * KIB);
-    const { group, failed } = await make(device.path, `read ${4 * KIB} 13`);
+    const { group, failed } = await request(device.path, `read ${4 * KIB} 13`);
     expect(failed).to.equal(5);
     expect(counted(group, 'read')).to.deep.equal({ timed: 8, sized: 8, bytes: 32 * KIB, failures: 5 });
   });
 
-  it('does not count the part that was read before a request failed', async () => {
+  it('does not count the bytes that a failed request has read', async () => {
     device = LoopDevice.over(kernel.sandbox.scratch, MEDIUM);
     device.cutMedium(6 * KIB);
-    const { group, failed } = await make(device.path, `read ${8 * KIB} 1`);
+    const { group, failed } = await request(device.path, `read ${8 * KIB} 1`);
     expect(failed).to.equal(1);
     expect(counted(group, 'read')).to.deep.equal({ ...NOTHING, failures: 1 });
   });
 
-  it('names the disk, also of what is done to a partition', async () => {
+  it('names the disk of a request to a partition', async () => {
     device = LoopDevice.partitioned(kernel.sandbox.scratch, MEDIUM);
-    const { group } = await make(`${device.path}p1`, `read ${4 * KIB} 7`);
+    const { group } = await request(`${device.path}p1`, `read ${4 * KIB} 7`);
     expect(counted(group, 'read')).to.deep.equal({ timed: 7, sized: 7, bytes: 28 * KIB, failures: 0 });
   });
 
-  it('says who requests are billed to', () => {
+  it('reports how it attributes requests', () => {
     expect(kernel.probes.blockIoAttribution).to.be.oneOf(['blkcg', 'submitter', 'issuer']);
   });
 
-  it('loses no owner of a request', () => {
+  it('loses the owner of no request', () => {
     expect(kernel.probes.read().drops.blockio_owner_lost).to.be.at.most(
       5,
-      'requests that were under way at the start',
+      'requests in flight when the probes were loaded',
     );
   });
 });

@@ -12,7 +12,7 @@ import { useKernel } from './suite.js';
 
 const MEBIBYTE = 1 << 20;
 
-/** Creates and removes a cgroup; what happens to it in between is the caller's. */
+/** Runs `work` on a cgroup that exists only meanwhile. */
 function withCgroup(path: string, work: (id: bigint) => void): void {
   mkdirSync(path);
   try {
@@ -22,7 +22,7 @@ function withCgroup(path: string, work: (id: bigint) => void): void {
   }
 }
 
-/** As the kernel sizes what it keeps per CPU; they need not be there. */
+/** Number of CPUs for which the kernel allocates per-CPU data, present or not. */
 function possibleCpus(): number {
   const ranges = readFileSync('/sys/devices/system/cpu/possible', 'utf8').trim();
   return Number(ranges.split(/[-,]/).at(-1)) + 1;
@@ -31,12 +31,15 @@ function possibleCpus(): number {
 describe('bounds of the probes', () => {
   const kernel = useKernel({ maxContainers: 8 });
 
-  it('bill to slot 0 what no slot is for, and all of it', async () => {
+  it('bill untracked cgroups to slot 0, completely', async () => {
     const group = kernel.sandbox.group();
     const { pid } = await group.run('burn');
-    const before = schedstat(pid);
-    const { states, wall } = await measureSlot(kernel.probes, 0, () => sleep(1_000));
-    const burnt = schedstat(pid).oncpu - before.oncpu;
+    let burnt = 0;
+    const { states, wall } = await measureSlot(kernel.probes, 0, async () => {
+      const before = schedstat(pid);
+      await sleep(1_000);
+      burnt = schedstat(pid).oncpu - before.oncpu;
+    });
     expect(states.oncpu, describeStates(states)).to.be.at.least(burnt - 0.02 * wall);
     const slot = kernel.probes.track(group.id);
     const elsewhere = await measureSlot(kernel.probes, slot, () => sleep(200));
@@ -44,7 +47,7 @@ describe('bounds of the probes', () => {
     expect(blocked(elsewhere.states), describeStates(elsewhere.states)).to.be.below(0.1 * elsewhere.wall);
   });
 
-  it('leave nothing of ten thousand containers that came and went', async function () {
+  it('leave nothing behind of ten thousand terminated containers', async function () {
     this.timeout(60_000);
     const containers = 10_000;
     const { probes, sandbox } = kernel;
@@ -74,7 +77,7 @@ describe('bounds of the probes', () => {
     expect(left.map(({ slot }) => slot)).to.deep.equal([0]);
     expect(Math.max(...slots)).to.be.at.most(8);
     expect(hashEntries().slots).to.equal(0);
-    // Each was to have two or three entries of the 36 that there are.
+    // Each container has two or three of the 36 entries.
     expect(drops.blockio_full).to.equal(before.drops.blockio_full);
     expect(mapMemory()).to.equal(before.maps);
     expect(process.memoryUsage.rss() - before.rss).to.be.below(32 * MEBIBYTE);
@@ -82,11 +85,11 @@ describe('bounds of the probes', () => {
     expect(total(states) / wall, describeStates(states)).to.be.closeTo(1, 0.03);
   });
 
-  it('count the requests of which a container has too many kinds', async () => {
+  it('count the requests that exceed the device and operation pairs of a container', async () => {
     await beside({ maxContainers: 1, probes: ['blockio'] }, async (probes) => {
       const group = kernel.sandbox.group();
       probes.track(group.id);
-      // Eight device and operation pairs fit beside each other, slot 0's included.
+      // There is room for eight pairs of device and operation, slot 0's included.
       const devices = Array.from({ length: 3 }, (_, i) => {
         const directory = join(kernel.sandbox.scratch, String(i));
         mkdirSync(directory);
@@ -96,7 +99,7 @@ describe('bounds of the probes', () => {
         for (const device of devices) {
           const worker = await group.run('block', [device.path]);
           for (const op of ['read', 'write', 'flush', 'discard']) {
-            worker.tell(`${op} 4096 1`);
+            worker.send(`${op} 4096 1`);
             await worker.line();
           }
         }
@@ -110,13 +113,13 @@ describe('bounds of the probes', () => {
     });
   });
 
-  it('take as much kernel memory as is computed from the definitions of the maps', async () => {
+  it('take as much kernel memory as kernelMemory() computes from the definitions of the maps', async () => {
     const cpus = possibleCpus();
     const accounted = async (maxContainers: number): Promise<number> => {
-      const already = mapMemory();
+      const before = mapMemory();
       let bytes = 0;
       await beside({ maxContainers }, () => {
-        bytes = mapMemory() - already;
+        bytes = mapMemory() - before;
         return Promise.resolve();
       });
       return bytes;
@@ -129,7 +132,7 @@ describe('bounds of the probes', () => {
     );
   });
 
-  it('keep a container within 8 KB of kernel memory on 2 CPUs, and 16 KB on 64', () => {
+  it('take at most 8 KB of kernel memory per container on 2 CPUs, and 16 KB on 64', () => {
     const perContainer = (cpus: number): number => (kernelMemory(cpus, 1024) - kernelMemory(cpus, 0)) / 1024;
     expect(perContainer(2)).to.be.below(8_000);
     expect(perContainer(64)).to.be.below(16_000);
@@ -137,7 +140,7 @@ describe('bounds of the probes', () => {
   });
 });
 
-/** A second set of probes for the length of one test. */
+/** Runs `work` with a second set of probes. */
 async function beside(
   options: Partial<Parameters<typeof openProbes>[0]>,
   work: (probes: Probes) => Promise<void>,

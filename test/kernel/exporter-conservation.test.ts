@@ -13,8 +13,9 @@ const LIVES = path.join(import.meta.dirname, 'build', 'lives');
 const SECONDS = 5;
 const SCRAPE_EVERY_MS = 100;
 
-/** Counters of one scrape by series, and the middle of the time it took, in seconds. */
+/** Counters of one scrape by series. */
 interface Scrape {
+  /** Middle of the scrape, in seconds. */
   readonly at: number;
   readonly counters: ReadonlyMap<string, number>;
 }
@@ -32,7 +33,7 @@ function splitLine(line: string): [string, number] {
   return [line.slice(0, end), Number(line.slice(end + 1))];
 }
 
-/** All states of the unit together. */
+/** Thread-seconds of the unit in all states. */
 function threadSeconds({ counters }: Scrape): number {
   const ofUnit = /^kernscale_state_seconds_total\{.*pod="lives\.service"/;
   return [...counters].reduce((sum, [series, value]) => sum + (ofUnit.test(series) ? value : 0), 0);
@@ -74,7 +75,7 @@ describe('conservation of thread time at /metrics', function () {
     });
   }
 
-  /** Threads of random lives, which say in the end how many seconds they lived together. */
+  /** Starts threads of random lifetimes, which print the sum at the end. */
   function startLives(): { child: ChildProcess; line: () => Promise<string> } {
     const enter = `echo $$ > ${directories.at(-1)!}/cgroup.procs && exec ${LIVES} ${SECONDS} 11`;
     const child = spawn('sh', ['-c', enter]);
@@ -93,10 +94,10 @@ describe('conservation of thread time at /metrics', function () {
       first = await scrape(url);
     }
     child.stdin!.write('go\n');
-    let told: string | undefined;
-    void line().then((text) => (told = text));
+    let result: string | undefined;
+    void line().then((text) => (result = text));
     let last = first;
-    while (told === undefined) {
+    while (result === undefined) {
       await sleep(SCRAPE_EVERY_MS);
       const next = await scrape(url);
       for (const [series, value] of last.counters)
@@ -104,7 +105,7 @@ describe('conservation of thread time at /metrics', function () {
       last = next;
     }
     last = await scrape(url);
-    const lived = Number(told.slice('lived '.length));
+    const lived = Number(result.slice('lived '.length));
     const truth = last.at - first.at + lived; // the main thread lives all the time
     expect((threadSeconds(last) - threadSeconds(first)) / truth, `truth ${truth.toFixed(3)}`).to.be.closeTo(
       1,

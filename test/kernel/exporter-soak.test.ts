@@ -8,9 +8,9 @@ import { requireKernel, Sandbox } from './harness.js';
 
 const WINDOWS = 4;
 const CONTAINERS_PER_WINDOW = 130;
-/** What lives at the same time. */
+/** Number of containers alive at the same time. */
 const ALIVE = 20;
-/** Collects the garbage again and again: what is left is in use. */
+/** Collects garbage continuously, so that the heap holds only what is in use. */
 const COLLECT = `import v8 from 'node:v8'; import vm from 'node:vm'; v8.setFlagsFromString('--expose-gc');
   setInterval(vm.runInNewContext('gc'), 250).unref();`;
 const COLLECTING = ['env', `NODE_OPTIONS=--import=data:text/javascript,${encodeURIComponent(COLLECT)}`];
@@ -41,7 +41,7 @@ describe('the exporter in the long run', function () {
     await sandbox.dispose();
   });
 
-  it('stays as large as it is while containers come and go and scrapers ask and hang up', async () => {
+  it('does not grow while containers come and go and scrapers disconnect', async () => {
     exporter = new ExporterProcess(['--source', 'host', '--containers.keep-dead', '0'], COLLECTING);
     const url = await exporter.url();
     const pid = exporter.child.pid!;
@@ -52,29 +52,29 @@ describe('the exporter in the long run', function () {
       for (let i = 0; i < CONTAINERS_PER_WINDOW; i++) {
         churn();
         const accept = ACCEPTED[i % ACCEPTED.length]!;
-        const answer = await fetch(`${url}/metrics`, { headers: { accept } });
-        if (i % 5 === 0) await answer.body!.cancel();
-        else await answer.arrayBuffer();
+        const response = await fetch(`${url}/metrics`, { headers: { accept } });
+        if (i % 5 === 0) await response.body!.cancel();
+        else await response.arrayBuffer();
         floor = Math.min(floor, await used(url));
         await sleep(10);
       }
       floors.push(floor);
       files.push(readdirSync(`/proc/${pid}/fd`).length);
     }
-    const told = `MB: ${floors.map((one) => (one / 1e6).toFixed(1)).join()}; files: ${files.join()}`;
-    // The first window is a warm-up: code is compiled, and what is kept for good is made.
-    expect(floors.at(-1)! / floors[1]!, told).to.be.lessThan(1.1);
-    expect(files.at(-1)! - files[1]!, told).to.be.lessThan(5);
+    const figures = `MB: ${floors.map((one) => (one / 1e6).toFixed(1)).join()}; files: ${files.join()}`;
+    // The first window is a warm-up: code is compiled and permanent objects are created.
+    expect(floors.at(-1)! / floors[1]!, figures).to.be.lessThan(1.1);
+    expect(files.at(-1)! - files[1]!, figures).to.be.lessThan(5);
 
     for (const cgroup of made.slice(-ALIVE)) rmdirSync(cgroup);
     made = [];
-    await eventually('nothing of it is left', async () => !(await text(url)).includes('pod="soak-'), 5000);
+    await eventually('no container is exported', async () => !(await text(url)).includes('pod="soak-'), 5000);
     expect(await text(url)).to.match(/^kernscale_exporter_containers\{state="folded"\} 0$/m);
     expect(await exporter.stop('SIGTERM')).to.equal(0);
     expect(exporter.log).not.to.match(/level=(warn|error)/);
   });
 
-  /** Makes a container, and ends the oldest. */
+  /** Creates a container and removes the oldest. */
   function churn(): void {
     const cgroup = path.join(sandbox.root, `soak-${made.length}.service`);
     mkdirSync(cgroup);
@@ -87,7 +87,7 @@ async function text(url: string): Promise<string> {
   return (await fetch(`${url}/metrics`)).text();
 }
 
-/** Memory of JavaScript, buffers outside of its heap included, as the exporter reports it. */
+/** JavaScript memory as the exporter reports it, buffers outside of the heap included. */
 async function used(url: string): Promise<number> {
   const exposition = await text(url);
   const value = (name: string) => Number(new RegExp(`^${name} (.+)$`, 'm').exec(exposition)![1]);

@@ -21,11 +21,11 @@ import { eventually, LoopbackApi } from '../unit/loopback-api.js';
 import { ExporterProcess, stop } from './exporter-process.js';
 import { requireKernel } from './harness.js';
 
-/** Of this run: a killed one may have left cgroups. */
+/** Unique to this run: a killed one may have left cgroups. */
 const UID = randomUUID();
 const ID = 'ab'.repeat(32);
 
-/** A pod as the API server has it, whose only container runs as `id`. */
+/** A pod as the API server returns it, whose only container has `id`. */
 const podOf = (id: string) => ({
   metadata: {
     namespace: 'shop',
@@ -70,7 +70,7 @@ describe('kernscale-exporter on this kernel', function () {
     });
   });
 
-  /** The cgroup that kind's kubelet with the systemd driver and containerd would make. */
+  /** Creates the cgroup as kind's kubelet does with the systemd driver and containerd. */
   function makeContainer(id: string): string {
     const slice = 'kubelet-kubepods-burstable';
     const pod = `${slice}-pod${UID.replaceAll('-', '_')}.slice`;
@@ -114,11 +114,11 @@ describe('kernscale-exporter on this kernel', function () {
     burnIn(unit);
     const series =
       /^kernscale_state_seconds_total\{namespace="system",pod="batch@1.service",container="",workload="batch",workload_kind="SystemdUnit",state="oncpu"/;
-    await eventually('it has run', async () => ((await value(url, series)) ?? 0) > 0.1, 15_000);
+    await eventually('the unit has run', async () => ((await value(url, series)) ?? 0) > 0.1, 15_000);
     expect(api.requests, 'requests to an API server').to.deep.equal([]);
   });
 
-  it('measures a container from start to end, and leaves nothing behind', async () => {
+  it('measures a container from start to end, and drops its series afterwards', async () => {
     api.put(podOf(ID));
     const exporter = start(['--containers.keep-dead', '2s', '--kubernetes.node-name', 'n1']);
     const url = await exporter.url();
@@ -130,7 +130,7 @@ describe('kernscale-exporter on this kernel', function () {
     const burner = burnIn(cgroup);
     await eventually('it has run for a second', async () => ((await value(url, ONCPU)) ?? 0) > 1, 15_000);
     const truth = usageSeconds(cgroup);
-    expect(await value(url, ONCPU)).to.be.within(truth * 0.95, truth * 1.05 + 0.2);
+    expect(await value(url, ONCPU)).to.be.within(truth * 0.95, usageSeconds(cgroup) * 1.05 + 0.2);
     expect(await value(url, /^kernscale_container_cpu_limit_cores/)).to.equal(0.2);
 
     await stop(burner, 'SIGKILL');
@@ -143,17 +143,17 @@ describe('kernscale-exporter on this kernel', function () {
     });
     const counted = (await value(url, ONCPU))!;
     expect(counted).to.be.greaterThan(truth * 0.95);
-    // Only now: a run on a CPU is observed when it ends, and on an idle machine none did until the burner was killed.
+    // A run on a CPU is observed when it ends, on an idle machine only once the burner is killed.
     expect(await value(url, /^kernscale_oncpu_seconds_sum/)).to.be.closeTo(counted, counted * 0.01);
     await eventually('its series vanish', async () => (await value(url, ONCPU)) === undefined);
 
-    const asked = Date.now();
+    const signalled = Date.now();
     expect(await stop(exporter.child, 'SIGTERM')).to.equal(0);
-    expect(Date.now() - asked).to.be.lessThan(1000);
+    expect(Date.now() - signalled).to.be.lessThan(1000);
     expect(exporter.log).not.to.match(/level=(warn|error)/);
   });
 
-  it('counts what containers do that live for 50 ms, as part of their pod', async () => {
+  it('counts containers that live for 50 ms as part of their pod', async () => {
     api.put(podOf(ID));
     const url = await start().url();
     makeContainer(ID);
@@ -172,18 +172,18 @@ describe('kernscale-exporter on this kernel', function () {
       const lines = text.match(/^kernscale_state_seconds_total\{namespace="shop".*state="oncpu"\} .*$/gm)!;
       return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
     };
-    await eventually('all of it', async () => (await counted()) > truth * 0.95, 20_000);
+    await eventually('all of it is counted', async () => (await counted()) > truth * 0.95, 20_000);
     expect(await counted()).to.be.lessThan(truth * 1.05 + 0.02);
   });
 
-  it('loses nothing while the API is down at its start', async () => {
+  it('loses nothing while the API server is down at the start', async () => {
     api.put(podOf(ID));
     await api.stop();
     const cgroup = makeContainer(ID);
     const exporter = start();
     const url = await exporter.url();
     burnIn(cgroup);
-    await eventually('half a second of CPU', () => usageSeconds(cgroup) > 0.5, 15_000);
+    await eventually('it has used half a second of CPU', () => usageSeconds(cgroup) > 0.5, 15_000);
     expect((await fetch(`${url}/-/ready`)).status).to.equal(503);
     expect(await value(url, ONCPU)).to.equal(undefined);
     expect(await value(url, /^kernscale_exporter_containers\{state="unknown"/)).to.be.at.least(1);
@@ -192,7 +192,7 @@ describe('kernscale-exporter on this kernel', function () {
     expect(await value(url, ONCPU)).to.be.greaterThan(0.45);
   });
 
-  it('keeps no capability once attached, and goes on measuring', async () => {
+  it('drops its capabilities once attached, and keeps measuring', async () => {
     api.put(podOf(ID));
     const exporter = start();
     const url = await exporter.url();
@@ -218,7 +218,7 @@ describe('kernscale-exporter on this kernel', function () {
     );
   });
 
-  it('needs no capability but BPF and PERFMON, and no file system it may write to', async () => {
+  it('needs only CAP_BPF and CAP_PERFMON, and no writable file system', async () => {
     api.put(podOf(ID));
     const readOnly = `for at in / ${findCgroupMount('/proc').mountPoint}; do mount -o remount,bind,ro "$at" || exit 9; done; exec "$@"`;
     const exporter = start(
@@ -233,7 +233,7 @@ describe('kernscale-exporter on this kernel', function () {
     expect(exporter.log).not.to.match(/level=(warn|error)/);
   });
 
-  it('serves who the web configuration lets in', async () => {
+  it('serves only clients that the web configuration admits', async () => {
     const file = path.join(directory, 'web.yaml');
     writeFileSync(file, `basic_auth_users: {ann: ${bcrypt.hashSync('secret', 4)}}`);
     const url = await start(['--web.config.file', file]).url();
@@ -242,7 +242,7 @@ describe('kernscale-exporter on this kernel', function () {
     expect((await fetch(`${url}/metrics`, { headers: { authorization } })).status).to.equal(200);
   });
 
-  it('measures as many containers as configured, and counts the others as folded', async () => {
+  it('measures up to the configured number of containers, and counts the others as folded', async () => {
     api.put(podOf(ID));
     makeContainer(ID);
     const few = await start(['--containers.max', '1']).url();
@@ -259,7 +259,7 @@ describe('kernscale-exporter on this kernel', function () {
     expect(await value(url, /^kernscale_probe_attached\{probe="(tcp|sampling)".* 1$/)).to.equal(undefined);
   });
 
-  it('ends with one sentence without the capabilities it needs', async () => {
+  it('exits with a one-line error without the capabilities it needs', async () => {
     const exporter = start([], ['setpriv', '--bounding-set=-all', '--inh-caps=-all']);
     const [status] = (await once(exporter.child, 'exit')) as [number];
     expect(status).to.equal(1);
@@ -268,7 +268,7 @@ describe('kernscale-exporter on this kernel', function () {
     );
   });
 
-  it('ends with one sentence when its port is taken', async () => {
+  it('exits with a one-line error when its port is taken', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
@@ -284,7 +284,7 @@ describe('kernscale-exporter on this kernel', function () {
 
 const CAP_BPF = 39n;
 
-/** The fields of `/proc/<pid>/task/<tid>/status`, of every thread. */
+/** Fields of `/proc/<pid>/task/<tid>/status` of every thread. */
 function threadStatuses(pid: number): Map<string, string>[] {
   const tasks = `/proc/${pid}/task`;
   return readdirSync(tasks).map((thread) => {
@@ -295,20 +295,20 @@ function threadStatuses(pid: number): Map<string, string>[] {
   });
 }
 
-/** Before Linux 5.19 (c8644cd0efe7) also maps that are open need CAP_BPF, where unprivileged bpf(2) is disabled. */
+/** Before Linux 5.19 (c8644cd0efe7) open maps need CAP_BPF too if unprivileged bpf(2) is disabled. */
 function bpfIsRefusedWithout(): boolean {
   const [major, minor] = release().split('.').map(Number) as [number, number];
   const disabled = readFileSync('/proc/sys/kernel/unprivileged_bpf_disabled', 'utf8').trim() !== '0';
   return disabled && (major < 5 || (major === 5 && minor < 19));
 }
 
-/** CPU time of the cgroup, as the kernel itself accounts it. */
+/** CPU time of the cgroup by the kernel's account. */
 function usageSeconds(cgroup: string): number {
   const stat = readFileSync(path.join(cgroup, 'cpu.stat'), 'utf8');
   return Number(/usage_usec (\d+)/.exec(stat)![1]) / 1e6;
 }
 
-/** Removes the cgroup and all below it; what still has a dying process in it stays for another try. */
+/** Removes the cgroup and its descendants, except for those in which a process has not ended yet. */
 function removeCgroups(cgroup: string): void {
   if (!existsSync(cgroup)) return;
   for (const entry of readdirSync(cgroup, { withFileTypes: true })) {

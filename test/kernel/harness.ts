@@ -20,11 +20,11 @@ import type { ContainerCounters, Probes, State } from '../../native/index.js';
 import { onEnd, removeAtOnce } from './leftovers.js';
 
 const HERE = import.meta.dirname;
-const FIRST_WORDS = 5_000;
+const LINE_TIMEOUT_MS = 30_000;
 
 /**
- * Kernel tests run for real or fail: only KERNSCALE_ALLOW_SKIP=1 lets a machine that cannot run them pass.
- * Call first in a `before` hook.
+ * Fails on a machine that cannot run kernel tests; with KERNSCALE_ALLOW_SKIP=1 it skips them instead.
+ * Call it first in a `before` hook.
  */
 export function requireKernel(skip: () => void): void {
   const reason =
@@ -41,7 +41,7 @@ export function requireKernel(skip: () => void): void {
   skip();
 }
 
-/** Builds the truth workloads; a no-op when they are built. */
+/** Builds the truth workloads unless they are up to date. */
 export function buildTruth(): void {
   execFileSync('make', ['-s', '-C', join(HERE, 'truth')], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
@@ -62,7 +62,7 @@ function mounts(): readonly Mount[] {
     });
 }
 
-/** Where cgroup2 is mounted. */
+/** Mount point of cgroup2. */
 export function cgroupRoot(): string {
   const mount = mounts().find(({ type }) => type === 'cgroup2');
   if (mount === undefined) throw new Error('cgroup2 is not mounted');
@@ -71,26 +71,27 @@ export function cgroupRoot(): string {
 
 export interface Workload {
   readonly pid: number;
-  /** The number the workload printed when it was ready. */
+  /** Number that the workload printed when it was ready. */
   readonly detail: number;
   /** The next line it prints. */
   line(): Promise<string>;
-  tell(line: string): void;
+  /** Writes a line to its standard input. */
+  send(line: string): void;
 }
 
 export interface Group {
   readonly id: bigint;
   readonly path: string;
-  /** Seconds its runnable threads were out of quota, by the kernel's own books. */
+  /** Seconds that its runnable threads were out of quota, by the kernel's account. */
   throttled(): number;
-  /** Starts a truth workload inside, on one CPU if need be, and answers when it says that it is ready. */
+  /** Starts a truth workload inside, optionally on one CPU, and resolves when it is ready. */
   run(program: string, args?: readonly string[], options?: { oneCpu?: boolean }): Promise<Workload>;
 }
 
-/** Cgroups of our own, and the processes in them; `dispose` leaves nothing of either. */
+/** Cgroups and processes of one test; `dispose` ends and removes them. */
 export class Sandbox {
   readonly root: string;
-  /** A directory on a disk, which /tmp need not be. */
+  /** A directory on a disk, unlike /tmp on some machines. */
   readonly scratch = mkdtempSync('/var/tmp/kernscale-test-');
   readonly #children: ChildProcess[] = [];
   readonly #directories: string[] = [];
@@ -120,7 +121,7 @@ export class Sandbox {
     };
   }
 
-  /** Ids of its groups, children not included. */
+  /** Ids of its groups, without children. */
   get ids(): readonly bigint[] {
     return this.#ids;
   }
@@ -164,7 +165,7 @@ export class Sandbox {
     return path;
   }
 
-  /** Quota through whichever hierarchy has the cpu controller. */
+  /** Sets the quota in the hierarchy that has the cpu controller. */
   #limit(name: string, path: string, cores: number): string {
     const period = 100_000;
     const quota = Math.round(cores * period);
@@ -194,27 +195,27 @@ export class Sandbox {
       { stdio: ['pipe', 'pipe', 'pipe'] },
     );
     this.#children.push(child);
-    let complaint = '';
-    child.stderr.on('data', (text) => (complaint += String(text)));
+    let stderr = '';
+    child.stderr.on('data', (text) => (stderr += String(text)));
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const line = async (): Promise<string> => {
-      const next = await Promise.race([lines.next(), sleep(FIRST_WORDS * 6, undefined, { ref: false })]);
-      if (next === undefined) throw new Error(`${program} ${args.join(' ')} says nothing`);
-      if (next.done === true) throw new Error(`${program} ${args.join(' ')} ended: ${complaint}`);
+      const next = await Promise.race([lines.next(), sleep(LINE_TIMEOUT_MS, undefined, { ref: false })]);
+      if (next === undefined) throw new Error(`${program} ${args.join(' ')} printed no line in time`);
+      if (next.done === true) throw new Error(`${program} ${args.join(' ')} ended: ${stderr}`);
       return next.value;
     };
     const first = await line();
-    if (!first.startsWith('ready ')) throw new Error(`${program} says ${first}`);
+    if (!first.startsWith('ready ')) throw new Error(`${program} printed ${first} instead of ready`);
     return {
       pid: child.pid!,
       detail: Number(first.slice('ready '.length)),
       line,
-      tell: (text) => child.stdin.write(`${text}\n`),
+      send: (text) => child.stdin.write(`${text}\n`),
     };
   }
 }
 
-/** One that this process may run on: not every machine has, or allows, CPU 0. */
+/** First CPU that this process may run on, which need not be CPU 0. */
 function firstCpu(): string {
   return /^Cpus_allowed_list:\t(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]!;
 }
@@ -226,7 +227,7 @@ function throttledSeconds(path: string): number {
   return ns === null ? Number(us?.[1]) / 1e6 : Number(ns[1]) / 1e9;
 }
 
-/** Processes that were killed leave their cgroup a moment later. */
+/** Kills the processes of a cgroup and removes it, retrying until they have left. */
 export async function removeCgroup(path: string): Promise<void> {
   const procs = join(path, 'cgroup.procs');
   for (let attempt = 0; existsSync(path); attempt++) {
@@ -244,9 +245,11 @@ export async function removeCgroup(path: string): Promise<void> {
 export type StateSeconds = Record<State, number>;
 
 export interface Window {
-  /** What passed between the two reads. */
+  /** Thread-seconds between the two reads. */
   readonly states: StateSeconds;
   readonly wall: number;
+  /** Instant of the second read, in seconds of `performance.now()`. */
+  readonly end: number;
   readonly before: ContainerCounters;
   readonly after: ContainerCounters;
 }
@@ -257,7 +260,7 @@ export function countersOf(probes: Probes, slot: number): ContainerCounters {
 
 const QUICK_MS = 3;
 
-/** Reads, again if need be, in so short a time that the instant of reading is known: the machine may be busy. */
+/** Reads until one read is short enough to know its instant: on a busy machine a read may be interrupted. */
 function readQuickly(probes: Probes, slot: number): { counters: ContainerCounters; at: number } {
   for (let attempt = 0; ; attempt++) {
     const start = performance.now();
@@ -284,7 +287,7 @@ export async function measureSlot(
   slot: number,
   work: () => Promise<unknown>,
 ): Promise<Window> {
-  probes.read(); // flushes what was before, so that the first read that counts is quick
+  probes.read(); // flushes long in-flight intervals, so that the first read that counts is quick
   const before = readQuickly(probes, slot);
   await work();
   const after = readQuickly(probes, slot);
@@ -292,6 +295,7 @@ export async function measureSlot(
     before: before.counters,
     after: after.counters,
     wall: after.at - before.at,
+    end: after.at,
     states: difference(after.counters.stateSeconds, before.counters.stateSeconds),
   };
 }
@@ -304,20 +308,25 @@ export function total(states: Readonly<StateSeconds>): number {
   return STATES.reduce((sum, state) => sum + states[state], 0);
 }
 
-/** Thread-seconds in which the threads had nothing to do on a CPU. */
+/** Thread-seconds of blocked threads. */
 export function blocked(states: Readonly<StateSeconds>): number {
   return total(states) - states.oncpu - states.runqueue - states.throttled;
 }
 
-/** States of a window in words, for a failing test's message. */
+/** Renders the states of a window for the message of a failing test. */
 export function describeStates(states: Readonly<StateSeconds>): string {
   return STATES.filter((state) => states[state] > 0.0005)
     .map((state) => `${state} ${states[state].toFixed(3)}`)
     .join(', ');
 }
 
-/** On-CPU and run-queue seconds of all of a process' threads, by the kernel's own books. */
-export function schedstat(pid: number): { oncpu: number; runqueue: number } {
+export interface SchedStat {
+  readonly oncpu: number;
+  readonly runqueue: number;
+}
+
+/** On-CPU and run-queue seconds of all threads of a process, by the kernel's account. */
+export function schedstat(pid: number): SchedStat {
   let oncpu = 0;
   let runqueue = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {

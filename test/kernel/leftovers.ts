@@ -2,24 +2,22 @@ import { existsSync, readFileSync, rmSync, rmdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 
-const PATIENCE_MS = 2_000;
+const REMOVE_TIMEOUT_MS = 2_000;
 
 const cleaners = new Set<() => void>();
-let watching = false;
+let isHandled = false;
 
-/**
- * Cleans up when the process is ended, Ctrl-C included, before a test could do so itself. Answers what withdraws it.
- */
+/** Runs `clean` if the process ends, by Ctrl-C too, before the test has cleaned up; returns a function that cancels it. */
 export function onEnd(clean: () => void): () => void {
-  watchForTheEnd();
+  handleExit();
   cleaners.add(clean);
   return () => cleaners.delete(clean);
 }
 
-/** The test runner has no handler of these signals: nothing would be run any more. */
-function watchForTheEnd(): void {
-  if (watching) return;
-  watching = true;
+/** Turns these signals into an exit: the test runner does not handle them. */
+function handleExit(): void {
+  if (isHandled) return;
+  isHandled = true;
   process.on('exit', () => {
     for (const clean of cleaners) clean();
   });
@@ -27,16 +25,19 @@ function watchForTheEnd(): void {
     process.on(signal, () => process.exit(128 + constants.signals[signal]));
 }
 
-/** Ends what runs in the cgroups, of which the innermost are last, and removes them and the directory, synchronously. */
+/** Kills the processes in the cgroups, innermost last, and removes the cgroups and the directory synchronously. */
 export function removeAtOnce(cgroups: readonly string[], directory: string): void {
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (const path of [...cgroups].reverse())
-    for (const start = performance.now(); existsSync(path) && performance.now() < start + PATIENCE_MS;) {
+    for (
+      const start = performance.now();
+      existsSync(path) && performance.now() < start + REMOVE_TIMEOUT_MS;
+    ) {
       killAll(join(path, 'cgroup.procs'));
       try {
         rmdirSync(path);
       } catch {
-        Atomics.wait(pause, 0, 0, 10); // until who was killed has left
+        Atomics.wait(pause, 0, 0, 10); // until the killed processes have left
       }
     }
   rmSync(directory, { recursive: true, force: true });

@@ -21,21 +21,22 @@ const OPENER_UNDER_SIGNALS = `
   import { openProbes, openStackSampler } from ${JSON.stringify(join(import.meta.dirname, '../../native/index.ts'))};
   process.on('SIGUSR2', () => undefined);
   console.log('ready');
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  setInterval(() => undefined, 1_000); // keeps the process alive until the first signal
+  await new Promise((resolve) => process.once('SIGUSR2', resolve));
   for (let i = 0; i < 5; i++) openStackSampler().close();
   const { programs } = openProbes({ cgroupRoot: ${JSON.stringify('/')} });
   console.log(JSON.stringify(programs));
   process.exit();
 `;
 
-describe('life of the probes', () => {
+describe('lifecycle of the probes', () => {
   before(function () {
     requireKernel(() => {
       this.skip();
     });
   });
 
-  it('leaves no program and no map behind when it is killed', async () => {
+  it('leave no program and no map behind when the process is killed', async () => {
     const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', OPENER], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -57,7 +58,7 @@ describe('life of the probes', () => {
     }
   });
 
-  it('closes twice, and answers CLOSED afterwards', () => {
+  it('may be closed twice, and throw CLOSED afterwards', () => {
     const probes = openProbes({ cgroupRoot: cgroupRoot(), probes: ['sampling'], maxContainers: 4 });
     probes.close();
     probes.close();
@@ -66,7 +67,7 @@ describe('life of the probes', () => {
     }
   });
 
-  it('loads only what is asked for', () => {
+  it('load only the requested programs', () => {
     const probes = openProbes({ cgroupRoot: cgroupRoot(), probes: ['blockio'], maxContainers: 4 });
     try {
       const programs = probes.programs.map(({ program }) => program);
@@ -77,7 +78,7 @@ describe('life of the probes', () => {
     }
   });
 
-  it('loads everything also while signals arrive', async function () {
+  it('load completely while signals arrive', async function () {
     this.timeout(20_000);
     const child = spawn(
       process.execPath,
@@ -90,7 +91,7 @@ describe('life of the probes', () => {
       let last = '';
       for await (const line of createInterface({ input: child.stdout })) {
         last = line;
-        // Ends when there is nobody left to signal.
+        // Ends when the process has ended.
         const flood = 'while kill -USR2 "$1" 2>/dev/null; do :; done';
         if (line === 'ready') spawn('bash', ['-c', flood, 'bash', String(child.pid)], { stdio: 'ignore' });
       }
@@ -101,7 +102,7 @@ describe('life of the probes', () => {
     }
   });
 
-  it('hands on every message of libbpf', () => {
+  it('pass on every message of libbpf', () => {
     const messages: string[] = [];
     openProbes({
       cgroupRoot: cgroupRoot(),
@@ -113,7 +114,7 @@ describe('life of the probes', () => {
     expect(messages.filter((message) => message.startsWith('warn'))).to.deep.equal([]);
   });
 
-  it('lets two openers work side by side', () => {
+  it('may be opened twice at the same time', () => {
     const both = [1, 2].map(() => openProbes({ cgroupRoot: cgroupRoot(), maxContainers: 4 }));
     try {
       for (const probes of both) {
@@ -125,7 +126,7 @@ describe('life of the probes', () => {
     }
   });
 
-  it('names the capability that is missing', () => {
+  it('name the missing capability', () => {
     const open = OPENER.replace('probes.read();', '');
     const { status, stderr } = spawnWithout(['bpf', 'perfmon', 'sys_admin'], open);
     expect(status).to.not.equal(0);

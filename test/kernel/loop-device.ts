@@ -3,20 +3,20 @@ import { closeSync, openSync, readFileSync, truncateSync, writeFileSync } from '
 import { basename, join } from 'node:path';
 
 const SECTOR = 512;
-/** Where the fields of one operation start in /sys/block/NAME/stat (Documentation/block/stat.rst). */
+/** Index of an operation's first field in /sys/block/NAME/stat (Documentation/block/stat.rst). */
 const STAT_FIELDS = { read: 0, write: 4, discard: 11, flush: 15 } as const;
 
 export interface DeviceStat {
   readonly requests: number;
-  /** Requests that were merged into others; not kept for flushes. */
+  /** Requests merged into others; not counted for flushes. */
   readonly merges: number;
-  /** Not kept for flushes. */
+  /** Not counted for flushes. */
   readonly bytes: number;
 }
 
-/** A block device over a file, which a machine without a spare disk can have; `close` gives it back. */
+/** A block device backed by a file; `close` releases it. */
 export class LoopDevice {
-  /** As the kernel calls it, `loop0`. */
+  /** The kernel's name, such as `loop0`. */
   readonly name: string;
   readonly path: string;
   readonly #fd: number;
@@ -27,7 +27,7 @@ export class LoopDevice {
   ) {
     this.path = execFileSync('losetup', [...options, '--find', '--show', file], { encoding: 'utf8' }).trim();
     this.name = basename(this.path);
-    // Detached while somebody has it open, it stays until the last one closes it: also if this process is killed.
+    // Detached while it is open, the device lives until its last descriptor is closed, also if this process is killed.
     this.#fd = openSync(this.path, 'r');
     execFileSync('losetup', ['--detach', this.path]);
   }
@@ -36,7 +36,7 @@ export class LoopDevice {
     return new LoopDevice(createFile(directory, bytes), []);
   }
 
-  /** With partition 1, from the first mebibyte to the end. */
+  /** Creates a device with partition 1, from the first mebibyte to the end. */
   static partitioned(directory: string, bytes: number): LoopDevice {
     const firstSector = 2048;
     const device = new LoopDevice(createFile(directory, bytes), ['--partscan']);
@@ -44,7 +44,7 @@ export class LoopDevice {
     return device;
   }
 
-  /** The kernel's own count of what the device served. */
+  /** The kernel's own count of the device's requests. */
   stat(op: keyof typeof STAT_FIELDS): DeviceStat {
     const fields = readFileSync(`/sys/block/${this.name}/stat`, 'utf8').trim().split(/\s+/).map(Number);
     const first = STAT_FIELDS[op];
@@ -52,12 +52,12 @@ export class LoopDevice {
     return { requests: requests!, merges, bytes: sectors * SECTOR };
   }
 
-  /** Requests above this size are split. */
+  /** Makes the kernel split requests above this size. */
   limit(bytes: number): void {
     writeFileSync(`/sys/block/${this.name}/queue/max_sectors_kb`, String(bytes / 1024));
   }
 
-  /** Takes the end of the medium away: reads there fail from now on. */
+  /** Truncates the medium: reads behind its end fail from now on. */
   cutMedium(bytes: number): void {
     truncateSync(this.file, bytes);
   }

@@ -9,15 +9,15 @@ import { Sandbox, blocked, describeStates, difference } from './harness.js';
 import { useKernel } from './suite.js';
 import type { Group, StateSeconds, Workload } from './harness.js';
 
-/** One line of the table of truth: a workload, and the reason for which its threads are blocked. */
+/** One row of the truth table: a workload and the reason why its threads are blocked. */
 export interface Row {
   readonly workload: string;
   readonly reason: Reason;
-  /** Reasons of threads that a runtime keeps beside the one that the row is about. */
+  /** Reasons of other threads that the runtime keeps. */
   readonly beside?: readonly Reason[];
-  /** It keeps CPUs busy: it runs when those that wait are done. */
+  /** True if it keeps CPUs busy; it runs after the workloads that wait. */
   readonly computes?: boolean;
-  /** What runs the workload where it has to be installed, by the name of the program that the truth Makefile makes. */
+  /** Program of the truth Makefile that is built only if the runtime's compiler is installed. */
   readonly program?: string;
   /** Starts the workload inside the group, and its peers in groups of their own. */
   readonly start: (group: Group, sandbox: Sandbox) => Promise<Workload>;
@@ -25,7 +25,7 @@ export interface Row {
 
 interface Measured {
   readonly states: StateSeconds;
-  /** Seconds that the workload says it waited meanwhile; undefined where it does nothing else. */
+  /** Seconds of waiting by the workload's own account; undefined if it does not report any. */
   readonly waited: number | undefined;
 }
 
@@ -35,7 +35,7 @@ interface Running {
   readonly reports: Report[];
 }
 
-/** After each wait: when it ended, in Unix seconds, and the seconds of all waits so far. */
+/** Printed after each wait: its end in Unix seconds, and the seconds of all waits so far. */
 interface Report {
   readonly at: number;
   readonly waited: number;
@@ -43,14 +43,15 @@ interface Report {
 
 const WINDOW_MS = 3_000;
 const PAUSE_MS = 300;
+const REPORT_TIMEOUT_MS = 5_000;
 const START_TIMEOUT_MS = 60_000;
-/** Of the time blocked, what must be under the true reason, and what may be under none. */
+/** Share of the blocked time that must have the true reason, and share that may have none. */
 const SHARE = 0.95;
 const OTHER_SHARE = 0.01;
 
 /**
- * One test per row. Those that compute run at once, and so do the others, each in a cgroup of its own: what a row is
- * about is why its threads are blocked, which does not depend on how long they then wait for a CPU.
+ * Defines one test per row. The rows that wait run at once, then the rows that compute, each in a cgroup of its own: the
+ * reason why a thread is blocked does not depend on how long it then waits for a CPU.
  */
 export function testTruth(rows: readonly Row[]): void {
   const kernel = useKernel({ maxContainers: 128 });
@@ -58,7 +59,7 @@ export function testTruth(rows: readonly Row[]): void {
   for (const computes of [false, true]) {
     let sandbox: Sandbox | undefined;
     before(async function () {
-      this.timeout(START_TIMEOUT_MS + WINDOW_MS);
+      this.timeout(START_TIMEOUT_MS + WINDOW_MS + REPORT_TIMEOUT_MS);
       sandbox = new Sandbox();
       const wave = rows.filter((row) => (row.computes ?? false) === computes && !isMissing(row));
       const running = await startAll(wave, sandbox, kernel.probes, measured);
@@ -91,7 +92,7 @@ function isMissing({ program }: Row): boolean {
   return program !== undefined && !existsSync(join(import.meta.dirname, 'build', program));
 }
 
-/** All at once; what fails to start fails its own row alone. */
+/** Starts the workloads at once; one that cannot start fails only its own row. */
 async function startAll(
   rows: readonly Row[],
   sandbox: Sandbox,
@@ -110,7 +111,7 @@ async function startAll(
   return running;
 }
 
-/** Until the workload is ended, which is no error here: the test judges what it had said by then. */
+/** Collects the reports of a workload until it ends. */
 async function collect(workload: Workload, reports: Report[]): Promise<void> {
   for (;;) {
     const line = await workload.line().catch(() => '');
@@ -133,7 +134,8 @@ async function measureAll(
   const first = read();
   await sleep(WINDOW_MS);
   const last = read();
-  await sleep(PAUSE_MS); // for reports of waits that were going on
+  const deadline = performance.now() + REPORT_TIMEOUT_MS;
+  for (const { reports } of running) await reportAfter(reports, last.at, deadline);
   for (const { row, slot, reports } of running) {
     const waited =
       reports.length === 0 ? undefined : waitedAt(reports, last.at) - waitedAt(reports, first.at);
@@ -141,7 +143,12 @@ async function measureAll(
   }
 }
 
-/** Seconds waited up to an instant, a wait that was going on then counting in part. */
+/** Waits for the report of a wait in flight at that instant, unless the workload reports none. */
+async function reportAfter(reports: readonly Report[], at: number, deadline: number): Promise<void> {
+  while (reports.length > 0 && reports.at(-1)!.at < at && performance.now() < deadline) await sleep(10);
+}
+
+/** Seconds waited up to an instant, including a part of the wait in flight then. */
 function waitedAt(reports: readonly Report[], at: number): number {
   const next = reports.findIndex((report) => report.at >= at);
   if (next < 1) throw new Error('the workload did not report around the window');
@@ -156,7 +163,7 @@ function check({ reason, beside = [] }: Row, { states, waited }: Measured): void
   expect(states[reason] / time, description).to.be.at.least(SHARE);
   expect(states.other / blocked(states), description).to.be.at.most(OTHER_SHARE);
   if (waited === undefined) return;
-  // A wait as the workload sees it ends when the thread is back on a CPU, and has begun with work on one.
+  // By the workload's account a wait includes the CPU time at its start and the wait for a CPU at its end.
   const cpu = states.oncpu + states.runqueue + states.throttled;
   expect(states[reason], description).to.be.within(SHARE * (waited - cpu), waited / SHARE);
 }

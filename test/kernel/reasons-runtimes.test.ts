@@ -10,13 +10,13 @@ const alone = (reason: Reason, program: string, mode: string, beside: readonly R
   start: (group) => group.run(program, [mode]),
 });
 
-/** Four threads of which one at a time computes, and what the others wait for. */
+/** Four threads, one of which computes while the others wait. */
 const contended = (reason: Reason, program: string, mode: string, beside: readonly Reason[] = []): Row => ({
   ...alone(reason, program, mode, beside),
   computes: true,
 });
 
-/** Asks a slow server and reports how long the answers took; the runtime's other threads are parked. */
+/** Sends requests to a slow server and reports the response times; the runtime's other threads are parked. */
 const client = (program: string, mode = 'client', beside: readonly Reason[] = ['idle', 'sleep']): Row => ({
   workload: `${program} ${mode} on a slow server`,
   reason: 'network',
@@ -31,7 +31,7 @@ const client = (program: string, mode = 'client', beside: readonly Reason[] = ['
   },
 });
 
-/** Serves a client that thinks for 20 ms between questions. */
+/** Serves a client that sends a request 20 ms after each response. */
 const server = (program: string, beside: readonly Reason[] = []): Row => ({
   workload: `${program} server with a slow client`,
   reason: 'idle',
@@ -44,7 +44,7 @@ const server = (program: string, beside: readonly Reason[] = []): Row => ({
   },
 });
 
-/** Reports how long the reads took. Handing them to the pool and back takes a lock for a moment. */
+/** Reports the times of its reads. Passing them to the pool and back briefly takes a lock. */
 const nodeFiles: Row = {
   workload: 'waits-node files',
   reason: 'disk',
@@ -53,7 +53,7 @@ const nodeFiles: Row = {
   start: (group, sandbox) => group.run('waits-node', ['files', `${sandbox.scratch}/files`]),
 };
 
-/** Where the reason is not what one would say, docs/probes.md says why the kernel cannot tell. */
+/** docs/probes.md explains the reasons that differ from the obvious ones. */
 const TRUTH: readonly Row[] = [
   contended('lock', 'lock-musl', 'mutex'),
   contended('lock', 'lock-musl', 'stack-mutex'),

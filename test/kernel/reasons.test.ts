@@ -11,7 +11,7 @@ const alone = (reason: Reason, program: string, ...args: readonly string[]): Row
   start: (group) => group.run(program, args),
 });
 
-/** Four threads of which one at a time computes, and what the others wait for. */
+/** Four threads, one of which computes while the others wait. */
 const contended = (reason: Reason, mode: string, beside: readonly Reason[] = []): Row => ({
   ...alone(reason, 'lock', mode),
   beside,
@@ -30,7 +30,7 @@ const ipc = (mode: string, reason: Reason = 'ipc'): Row => ({
   start: (group) => group.run('ipc', [mode, `${cgroupRoot()}/cgroup.procs`]),
 });
 
-/** Waits for the answers of a server that takes its time. */
+/** Waits for the responses of a slow server. */
 const client = (program: string, ...args: readonly string[]): Row => ({
   workload: `${[program, ...args].join(' ')} on a slow server`,
   reason: 'network',
@@ -40,7 +40,7 @@ const client = (program: string, ...args: readonly string[]): Row => ({
   },
 });
 
-/** A server whose client thinks longer than it is served; serving costs it nothing. */
+/** A server whose client sends a request 20 ms after each response. */
 const server = (mode: string, clientMode = 'recv'): Row => ({
   workload: `server ${mode} with a slow client`,
   reason: 'idle',
@@ -51,7 +51,7 @@ const server = (mode: string, clientMode = 'recv'): Row => ({
   },
 });
 
-/** Waits for the answers of a slow server, both of them through multipath TCP. */
+/** Waits for the responses of a slow server, both using multipath TCP. */
 const multipathClient: Row = {
   workload: 'client multipath on a slow server',
   reason: 'network',
@@ -80,7 +80,7 @@ const datagramServer = (port: 'low' | 'high'): Row => ({
   },
 });
 
-/** Stopped and resumed in the middle of a sleep, as a debugger, `docker pause` or a checkpoint does it. */
+/** Stopped and resumed in the middle of a sleep, as by a debugger or a checkpoint. */
 const resumed: Row = {
   workload: 'wait forever, stopped and resumed',
   reason: 'sleep',
@@ -92,7 +92,7 @@ const resumed: Row = {
   },
 };
 
-/** `docker pause`: the kernel keeps the threads from running wherever they are. */
+/** Frozen, as by `docker pause`: the kernel keeps the threads from running. */
 const paused: Row = {
   workload: 'burn, paused',
   reason: 'sleep',
@@ -103,7 +103,7 @@ const paused: Row = {
   },
 };
 
-/** Its server has no room for another connection. */
+/** Connects to a server whose accept queue is full. */
 const connecting = (mode: string): Row => ({
   workload: `connect ${mode} to a server that is full`,
   reason: 'network',
@@ -113,9 +113,9 @@ const connecting = (mode: string): Row => ({
   },
 });
 
-/** Waits on a connection on which nothing is due. */
+/** Waits on a connection without an outstanding request. */
 const idleClient = (mode: string, serverMode = 'recv', milliseconds = 0): Row => ({
-  workload: `client ${mode}, without a question`,
+  workload: `client ${mode}, without an outstanding request`,
   reason: 'idle',
   start: async (group, sandbox) => {
     const { detail: port } = await sandbox.group().run('server', [serverMode, String(milliseconds)]);
@@ -123,7 +123,7 @@ const idleClient = (mode: string, serverMode = 'recv', milliseconds = 0): Row =>
   },
 });
 
-/** Where the reason is not what one would say, docs/probes.md says why the kernel cannot tell. */
+/** docs/probes.md explains the reasons that differ from the obvious ones. */
 const TRUTH: readonly Row[] = [
   disk('direct'),
   disk('fsync'),
@@ -137,7 +137,7 @@ const TRUTH: readonly Row[] = [
   alone('idle', 'uring', 'registered', '-'),
   client('uring', 'client'),
   client('uring', 'timed'),
-  { ...client('uring', 'thread'), beside: ['idle'] }, // the kernel's thread, once it has looked in vain
+  { ...client('uring', 'thread'), beside: ['idle'] }, // the kernel's submission thread once it has nothing to submit
   contended('lock', 'mutex'),
   contended('lock', 'stack-mutex'),
   contended('lock', 'pi'),

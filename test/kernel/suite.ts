@@ -3,15 +3,15 @@ import { buildTruth, cgroupRoot, requireKernel, Sandbox } from './harness.js';
 
 const BUILD_TIMEOUT_MS = 60_000;
 
-/** What the tests of a suite measure with, and where they run what they measure. */
+/** Probes of a suite, and the sandbox of the running test. */
 export interface KernelSuite {
   readonly probes: Probes;
   readonly sandbox: Sandbox;
 }
 
 /**
- * Gives the enclosing suite loaded probes, and each of its tests a sandbox; neither outlives its user, also when
- * a test fails. To be called in the body of a `describe`.
+ * Loads probes for the enclosing suite and creates a sandbox for each of its tests; both are removed afterwards, also
+ * if a test fails. Call it in the body of a `describe`.
  */
 export function useKernel(options: Omit<OpenOptions, 'cgroupRoot'>): KernelSuite {
   let probes: Probes | undefined;

@@ -2,27 +2,29 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { ContainerCounters, Histogram, PeerCounters, Snapshot } from 'bpf-linker-napi';
 
+import { eventually } from '../unit/loopback-api.js';
+
 import type { Group, Workload } from './harness.js';
 import { useKernel } from './suite.js';
 
-/** What a client and its server know of the same requests. */
-interface Told {
+/** Responses counted and timed by a client or a server. */
+interface Report {
   readonly count: number;
   readonly seconds: number;
 }
-interface ClientTold extends Told {
+interface ClientReport extends Report {
   readonly failed: number;
   readonly resent: number;
 }
 
 interface Exchange {
-  readonly client: ClientTold;
-  readonly server: Told;
-  /** What the probes saw from either side. */
+  readonly client: ClientReport;
+  readonly server: Report;
+  /** The probes' measurement on either side. */
   readonly wait: PeerCounters;
   readonly serve: ContainerCounters;
-  /** Messages that nobody saw, by the probes' own account. */
-  readonly unseen: number;
+  /** Messages that the probes missed, by their own account. */
+  readonly missed: number;
 }
 
 interface Plan {
@@ -31,78 +33,78 @@ interface Plan {
   readonly family?: 'ipv4' | 'ipv6';
   readonly count: number;
   readonly delay: number;
-  /** Bytes of an answer, in so many pieces, so many milliseconds apart. */
-  readonly answer?: readonly [size: number, pieces?: number, gap?: number];
+  /** Size of a response in bytes, number of its pieces, and milliseconds between them. */
+  readonly response?: readonly [size: number, pieces?: number, gap?: number];
 }
 
-/** The program's clock and the socket's are read a moment apart. */
+/** Time between the readings of the program's clock and of the probe's. */
 const CLOCK_SECONDS = 50e-6;
-const RIGHT = 0.1;
+const TOLERANCE = 0.1;
 
 const observations = ({ buckets }: Histogram): number => buckets.reduce((sum, bucket) => sum + bucket, 0);
-const mean = ({ count, seconds }: Told): number => seconds / count;
+const mean = ({ count, seconds }: Report): number => seconds / count;
 const meanOf = (histogram: Histogram): number => histogram.sum / observations(histogram);
 
-describe('tcp probe against programs that keep their own time', () => {
+describe('tcp probe, compared with programs that measure themselves', () => {
   const kernel = useKernel({ probes: ['tcp'], maxContainers: 256 });
 
   function countersOf({ containers }: Snapshot, slot: number): ContainerCounters {
     return containers.find((container) => container.slot === slot)!;
   }
 
-  const unseenIn = ({ drops }: Snapshot): number => drops.messages_missed! + drops.runs_skipped!;
+  const missedIn = ({ drops }: Snapshot): number => drops.messages_missed! + drops.runs_skipped!;
 
-  /** Runs a client to its end, and reads what was seen of it. */
-  async function run(client: Workload): Promise<ClientTold> {
-    client.tell('go');
-    return JSON.parse(await client.line()) as ClientTold;
+  /** Runs a client to its end and returns its report. */
+  async function run(client: Workload): Promise<ClientReport> {
+    client.send('go');
+    return JSON.parse(await client.line()) as ClientReport;
   }
 
-  async function tracked(): Promise<{ group: Group; slot: number }> {
+  function tracked(): { group: Group; slot: number } {
     const group = kernel.sandbox.group();
-    return Promise.resolve({ group, slot: kernel.probes.track(group.id) });
+    return { group, slot: kernel.probes.track(group.id) };
   }
 
   async function exchange(plan: Plan): Promise<Exchange> {
-    const { family = 'ipv4', answer = [64] } = plan;
-    const [serving, asking] = [await tracked(), await tracked()];
+    const { family = 'ipv4', response = [64] } = plan;
+    const [serving, requesting] = [tracked(), tracked()];
     const server = await serving.group.run('netserver', [plan.server, family]);
-    const client = await asking.group.run(
+    const client = await requesting.group.run(
       'netclient',
-      [plan.client, family, server.detail, plan.count, plan.delay, ...answer].map(String),
+      [plan.client, family, server.detail, plan.count, plan.delay, ...response].map(String),
     );
-    const before = unseenIn(kernel.probes.read());
-    const told = await run(client);
-    server.tell('report');
-    const serverTold = JSON.parse(await server.line()) as Told;
+    const before = missedIn(kernel.probes.read());
+    const clientReport = await run(client);
+    server.send('report');
+    const serverReport = JSON.parse(await server.line()) as Report;
     const after = kernel.probes.read();
     const address = family === 'ipv6' ? '[::1]' : '127.0.0.1';
-    const wait = countersOf(after, asking.slot).peers.find(
+    const wait = countersOf(after, requesting.slot).peers.find(
       ({ peer }) => peer === `${address}:${server.detail}`,
     );
     if (wait === undefined) throw new Error('the server is not among the peers');
     return {
-      client: told,
-      server: serverTold,
+      client: clientReport,
+      server: serverReport,
       wait,
       serve: countersOf(after, serving.slot),
-      unseen: unseenIn(after) - before,
+      missed: missedIn(after) - before,
     };
   }
 
   /**
-   * Each interval contains the next: the client's from before its send to after its receive, the wait and the
-   * serving seen in between, the server's from after its receive to before its send. However busy the machine is.
+   * Expects that each interval contains the next, however busy the machine is: the client's, from before its send until
+   * after its receive; the probe's wait; the probe's serving; the server's, from after its receive until before its send.
    */
-  function expectTruth({ client, server, wait, serve, unseen }: Exchange): void {
-    expect(observations(wait.wait)).to.be.within(client.count - unseen, client.count);
-    expect(observations(serve.tcpServe)).to.be.within(server.count - unseen, server.count);
+  function expectExact({ client, server, wait, serve, missed }: Exchange): void {
+    expect(observations(wait.wait)).to.be.within(client.count - missed, client.count);
+    expect(observations(serve.tcpServe)).to.be.within(server.count - missed, server.count);
     expect(meanOf(wait.wait), 'wait').to.be.below(mean(client) + CLOCK_SECONDS);
     expect(meanOf(serve.tcpServe), 'serve').to.be.below(meanOf(wait.wait) + CLOCK_SECONDS);
     expect(meanOf(serve.tcpServe), 'serve').to.be.above(mean(server) - CLOCK_SECONDS);
   }
 
-  function expectUnmarked({ wait, serve }: Exchange): void {
+  function expectNotOverlapped({ wait, serve }: Exchange): void {
     expect([wait.overlapped, serve.tcpServeOverlapped]).to.deep.equal([0, 0]);
   }
 
@@ -111,125 +113,126 @@ describe('tcp probe against programs that keep their own time', () => {
       it(`is exact through ${transport} sockets, ${family}`, async () => {
         const seen = await exchange({ server: transport, client: transport, family, count: 20, delay: 10 });
         expect(seen.client.count).to.equal(20);
-        expectTruth(seen);
-        expectUnmarked(seen);
+        expectExact(seen);
+        expectNotOverlapped(seen);
       });
 
-  it('does not count what a client thinks between requests', async () => {
+  it('does not count the time of a client between requests', async () => {
     const seen = await exchange({ server: 'blocking', client: 'thoughtful', count: 10, delay: 10 });
-    expectTruth(seen);
-    expectUnmarked(seen);
+    expectExact(seen);
+    expectNotOverlapped(seen);
   });
 
-  it('is exact for answers of many packets', async () => {
+  it('is exact for responses of many packets', async () => {
     const seen = await exchange({
       server: 'blocking',
       client: 'blocking',
       count: 20,
       delay: 10,
-      answer: [50_000],
+      response: [50_000],
     });
-    expectTruth(seen);
-    expectUnmarked(seen);
+    expectExact(seen);
+    expectNotOverlapped(seen);
   });
 
-  it('is exact, or says that it may not be, for an answer that is sent while it is read', async () => {
+  it('is exact, or counts as overlapped, for a response that is sent while it is read', async () => {
     const seen = await exchange({
       server: 'blocking',
       client: 'blocking',
       count: 20,
       delay: 10,
-      answer: [1 << 20],
+      response: [1 << 20],
     });
     expect(observations(seen.wait.wait)).to.equal(20);
     expect(meanOf(seen.wait.wait)).to.be.below(mean(seen.client) + CLOCK_SECONDS);
     expect(
-      Math.abs(meanOf(seen.serve.tcpServe) / mean(seen.server) - 1) < RIGHT ||
+      Math.abs(meanOf(seen.serve.tcpServe) / mean(seen.server) - 1) < TOLERANCE ||
         seen.serve.tcpServeOverlapped > 0,
     ).to.equal(true);
   });
 
-  it('is exact for a pool of connections that threads share', async () => {
+  it('is exact for a connection pool that threads share', async () => {
     const seen = await exchange({ server: 'blocking', client: 'pooled', count: 60, delay: 10 });
     expect(seen.wait.connections).to.equal(2);
-    expectTruth(seen);
-    expectUnmarked(seen);
+    expectExact(seen);
+    expectNotOverlapped(seen);
   });
 
-  it('is exact for connections of which two share a table entry', async () => {
-    // Of 400 sockets and 4,096 entries, some twenty.
+  it('is exact for connections that share a table entry', async () => {
+    // About twenty of 400 sockets do, with 4,096 entries.
     const seen = await exchange({ server: 'blocking', client: 'many', count: 400, delay: 1 });
     expect(seen.wait.connections).to.equal(200);
-    expectTruth(seen);
-    expectUnmarked(seen);
+    expectExact(seen);
+    expectNotOverlapped(seen);
   });
 
-  it('is exact for more connections than there are table entries, one after the other', async () => {
+  it('is exact for more successive connections than there are table entries', async () => {
     const seen = await exchange({ server: 'half', client: 'half', count: 3_000, delay: 0 });
     expect(seen.wait).to.include({ connections: 3_001, failures: 0 });
-    expectTruth(seen);
+    expectExact(seen);
   });
 
   it('is exact when the client has shut down its side', async () => {
     const seen = await exchange({ server: 'half', client: 'half', count: 10, delay: 10 });
     expect(seen.wait).to.include({ connections: 11, failures: 0 });
-    expectTruth(seen);
-    expectUnmarked(seen);
+    expectExact(seen);
+    expectNotOverlapped(seen);
   });
 
-  /** What the requirement allows: right within 10 %, or marked. */
-  function expectRightOrMarked({ client, server, wait, serve }: Exchange): void {
-    const right = (seen: Histogram, told: Told): boolean =>
-      Math.abs(meanOf(seen) / mean(told) - 1) < RIGHT && observations(seen) > (1 - RIGHT) * told.count;
+  /** Expects a figure that is right within 10 % or counted as overlapped. */
+  function expectRightOrOverlapped({ client, server, wait, serve }: Exchange): void {
+    const right = (seen: Histogram, report: Report): boolean =>
+      Math.abs(meanOf(seen) / mean(report) - 1) < TOLERANCE &&
+      observations(seen) > (1 - TOLERANCE) * report.count;
     expect(right(wait.wait, client) || wait.overlapped > 0, 'client').to.equal(true);
     expect(right(serve.tcpServe, server) || serve.tcpServeOverlapped > 0, 'server').to.equal(true);
   }
 
-  it('marks requests that share a connection and overtake each other', async () => {
+  it('counts requests as overlapped that overtake each other on one connection', async () => {
     const seen = await exchange({ server: 'muxed', client: 'muxed', count: 60, delay: 10 });
     expect(seen.wait.overlapped).to.be.above(0);
     expect(seen.serve.tcpServeOverlapped).to.be.above(0);
-    expectRightOrMarked(seen);
+    expectRightOrOverlapped(seen);
   });
 
-  it('is right for a request every 5 ms on a server that takes 50 ms, and says that they overlap', async () => {
+  it('is right for overlapping requests every 5 ms to a server that takes 50 ms', async () => {
     const seen = await exchange({ server: 'muxed', client: 'steady', count: 60, delay: 50 });
     expect(seen.wait.overlapped).to.be.above(0);
     expect(seen.serve.tcpServeOverlapped).to.be.above(0);
-    // On a busy machine requests may leave at once, which then count as one.
+    // On a busy machine requests may be sent together, and then count as one.
     if (observations(seen.wait.wait) === 60)
       expect(meanOf(seen.wait.wait)).to.be.closeTo(mean(seen.client), 0.005);
-    expectRightOrMarked(seen);
+    expectRightOrOverlapped(seen);
   });
 
-  it('marks a burst of requests whose answers come one by one', async () => {
-    expectRightOrMarked(await exchange({ server: 'muxed', client: 'burst', count: 12, delay: 10 }));
+  it('is right, or counts as overlapped, for a burst of requests with separate responses', async () => {
+    expectRightOrOverlapped(await exchange({ server: 'muxed', client: 'burst', count: 12, delay: 10 }));
   });
 
-  it('marks answers that come in pieces while others are asked for', async () => {
+  it('counts responses in pieces as overlapped while other requests are outstanding', async () => {
     const seen = await exchange({
       server: 'muxed',
       client: 'muxed',
       count: 30,
       delay: 10,
-      answer: [192, 3, 5],
+      response: [192, 3, 5],
     });
     expect(seen.wait.overlapped).to.be.above(0);
     expect(seen.serve.tcpServeOverlapped).to.be.above(0);
   });
 
-  it('takes the pieces of an answer for one answer', async () => {
+  it('counts the pieces of a response as one response', async () => {
     const seen = await exchange({
       server: 'blocking',
       client: 'blocking',
       count: 10,
       delay: 10,
-      answer: [192, 3, 5],
+      response: [192, 3, 5],
     });
-    expectTruth(seen);
+    expectExact(seen);
   });
 
-  it('counts segments sent again, and waits from the first time they were sent', async () => {
+  it('counts retransmitted segments, and waits from their first transmission', async () => {
     const seen = await exchange({ server: 'deaf', client: 'deaf', count: 3, delay: 10 });
     expect(seen.client.resent).to.be.above(0);
     expect(seen.wait.retransmits).to.equal(seen.client.resent);
@@ -237,14 +240,14 @@ describe('tcp probe against programs that keep their own time', () => {
     expect(observations(seen.wait.wait)).to.equal(3);
   });
 
-  it('counts connections that were reset, and no wait for them', async () => {
+  it('counts reset connections as failures, without a wait', async () => {
     const seen = await exchange({ server: 'reset', client: 'blocking', count: 5, delay: 10 });
     expect(seen.client).to.include({ count: 0, failed: 5 });
     expect(seen.wait).to.include({ connections: 6, failures: 5 });
     expect(observations(seen.wait.wait)).to.equal(0);
   });
 
-  it('counts attempts to connect that were given up, and what they sent again', async () => {
+  it('counts abandoned connection attempts as failures, with their retransmitted segments', async () => {
     const seen = await exchange({ server: 'full', client: 'impatient', count: 3, delay: 1_200 });
     expect(seen.client.failed).to.be.above(0);
     expect(seen.wait.failures).to.equal(seen.client.failed);
@@ -252,41 +255,46 @@ describe('tcp probe against programs that keep their own time', () => {
     expect(seen.wait.retransmits).to.equal(seen.client.resent);
   });
 
-  it('knows the peer of a socket that was refused by another before', async () => {
+  it('reports the peer of a socket that another peer has refused before', async () => {
     const seen = await exchange({ server: 'blocking', client: 'again', count: 5, delay: 10 });
     expect(seen.client.failed).to.equal(1);
     expect(seen.wait).to.include({ connections: 1, failures: 0 });
-    expectTruth(seen);
+    expectExact(seen);
   });
 
-  it('bills nobody else for what a dead container leaves behind, who has its slot now', async () => {
-    const [serving, asking] = [await tracked(), await tracked()];
+  it('bills the retransmissions of a terminated container to slot 0, not to the next user of its slot', async () => {
+    const [serving, requesting] = [tracked(), tracked()];
     const server = await serving.group.run('netserver', ['gone', 'ipv4']);
-    const client = await asking.group.run('netclient', ['deaf', 'ipv4', String(server.detail), '1', '0']);
+    const client = await requesting.group.run('netclient', ['deaf', 'ipv4', String(server.detail), '1', '0']);
     const retransmits = (slot: number): number =>
       countersOf(kernel.probes.read(), slot).peers.reduce((sum, peer) => sum + peer.retransmits, 0);
-    client.tell('go');
-    while (retransmits(asking.slot) === 0) await sleep(10);
+    client.send('go');
+    while (retransmits(requesting.slot) === 0) await sleep(10);
     process.kill(client.pid, 'SIGKILL');
-    kernel.probes.untrack(asking.group.id);
+    kernel.probes.untrack(requesting.group.id);
     kernel.probes.read();
-    let next = await tracked();
-    while (next.slot !== asking.slot) next = await tracked(); // the lowest that is free
+    let next = tracked();
+    while (next.slot !== requesting.slot) next = tracked(); // the lowest free slot
     const before = retransmits(0);
-    for (let wait = 0; retransmits(0) === before && wait < 100; wait++) await sleep(20);
-    expect(retransmits(0) - before, 'it is still sent again').to.be.above(0);
+    await eventually('the segment is retransmitted', () => retransmits(0) > before);
     expect(countersOf(kernel.probes.read(), next.slot).peers).to.deep.equal([]);
   });
 
-  it('keeps 64 peers apart, folds the others into one, and counts them', async () => {
-    const [serving, asking] = [await tracked(), await tracked()];
+  it('exports 64 peers, and counts the others folded into one', async () => {
+    const [serving, requesting] = [tracked(), tracked()];
     const server = await serving.group.run('netserver', ['blocking', 'ipv4']);
-    // Listens on 127.0.0.1 alone: the others refuse.
-    const client = await asking.group.run('netclient', ['crowd', 'ipv4', String(server.detail), '100', '0']);
+    // The server listens on 127.0.0.1 alone; the other addresses refuse.
+    const client = await requesting.group.run('netclient', [
+      'crowd',
+      'ipv4',
+      String(server.detail),
+      '100',
+      '0',
+    ]);
     const before = kernel.probes.read().drops.peers_full!;
     const { failed } = await run(client);
     const after = kernel.probes.read();
-    const { peers } = countersOf(after, asking.slot);
+    const { peers } = countersOf(after, requesting.slot);
     const attempts = peers.map(({ connections, failures }) => connections + failures);
     expect(failed).to.equal(99);
     expect(peers).to.have.length(65);

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
-/** An object on the wire; the server fills in its resource version. */
+/** An object on the wire; the server sets its resource version. */
 export interface ApiObject {
   metadata: {
     namespace?: string;
@@ -16,18 +16,14 @@ export interface ApiObject {
   [field: string]: unknown;
 }
 
-interface Watcher {
-  response: ServerResponse;
-}
-
-/** One Kubernetes collection on a real loopback socket, whose server can be made to misbehave. */
+/** An API server with one collection on a real loopback socket, which can be made to misbehave. */
 export class LoopbackApi {
   readonly requests: { url: URL; authorization: string | undefined }[] = [];
-  /** Answers every request with this status while it is set. */
+  /** Status of every response while it is set. */
   failWith: number | undefined;
-  /** Answers watches with this status while it is set. */
+  /** Status of every response to a watch while it is set. */
   refuseWatchesWith: number | undefined;
-  /** Never answers at all while set. */
+  /** Sends no response while set. */
   silent = false;
   #server: Server | undefined;
   #port = 0;
@@ -35,16 +31,16 @@ export class LoopbackApi {
   #expiredBelow = 0;
   readonly #objects = new Map<string, ApiObject>();
   readonly #log: { version: number; line: string }[] = [];
-  readonly #watchers = new Set<Watcher>();
+  readonly #watchers = new Set<ServerResponse>();
 
-  /** @param tls key and certificate, if it is to speak TLS */
+  /** @param tls key and certificate; without them it serves plain HTTP */
   constructor(private readonly tls?: Pick<ServerOptions, 'key' | 'cert'>) {}
 
   async start(): Promise<void> {
-    const answer = (request: IncomingMessage, response: ServerResponse) => {
-      this.#answer(request, response);
+    const respond = (request: IncomingMessage, response: ServerResponse) => {
+      this.#respond(request, response);
     };
-    const server = this.tls ? createTlsServer(this.tls, answer) : createServer(answer);
+    const server = this.tls ? createTlsServer(this.tls, respond) : createServer(respond);
     server.listen(this.#port, '127.0.0.1');
     await once(server, 'listening');
     this.#port = (server.address() as AddressInfo).port;
@@ -98,23 +94,23 @@ export class LoopbackApi {
     this.#record('BOOKMARK', { metadata: {} });
   }
 
-  /** Ends the running watches, politely or by resetting the connection. */
+  /** Ends the running watches: completes the responses or resets the connections. */
   cut(how: 'end' | 'reset'): void {
-    for (const { response } of this.#watchers) {
+    for (const response of this.#watchers) {
       if (how === 'end') response.end();
       else response.destroy();
     }
     this.#watchers.clear();
   }
 
-  /** Forgets the history, as etcd's compaction does: older resource versions are 410 from now on. */
+  /** Drops the history, as etcd's compaction does: older resource versions get 410 from now on. */
   compact(): void {
     this.#version += 10;
     this.#expiredBelow = this.#version;
   }
 
   raw(line: string): void {
-    for (const { response } of this.#watchers) response.write(`${line}\n`);
+    for (const response of this.#watchers) response.write(`${line}\n`);
   }
 
   #record(type: string, object: ApiObject): void {
@@ -128,7 +124,7 @@ export class LoopbackApi {
     return { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#version) } };
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse): void {
+  #respond(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '/', this.url);
     this.requests.push({ url, authorization: request.headers.authorization });
     if (this.silent) return;
@@ -154,9 +150,8 @@ export class LoopbackApi {
       return;
     }
     for (const { version, line } of this.#log) if (version > since) response.write(`${line}\n`);
-    const watcher = { response };
-    this.#watchers.add(watcher);
-    response.on('close', () => this.#watchers.delete(watcher));
+    this.#watchers.add(response);
+    response.on('close', () => this.#watchers.delete(response));
   }
 }
 
@@ -164,7 +159,7 @@ function keyOf({ metadata }: ApiObject): string {
   return `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;
 }
 
-/** Waits until the condition holds; fails with what was waited for. */
+/** Waits until the condition holds; the error names the condition. */
 export async function eventually(what: string, holds: () => boolean | Promise<boolean>, ms = 5000) {
   const deadline = Date.now() + ms;
   while (!(await holds())) {

@@ -6,10 +6,10 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * Waits MODE: Java's own ways of waiting. What needs a port has it as its second argument.
+ * Waits MODE [PORT]: waits as a Java program does.
  *
  * <p>monitor, reentrant: four threads that want one lock, whose holder computes. pool: a pool parked without work.
- * sleep: Thread.sleep. client PORT: asks a server again and again. server: waits for requests.
+ * sleep: Thread.sleep. client PORT: sends requests to a server. server: waits for requests.
  */
 final class Waits {
   private static final int THREADS = 4;
@@ -68,18 +68,18 @@ final class Waits {
     while (true) Thread.sleep(5);
   }
 
-  /** What the answers took so far, after each: the truth that the probes are compared with. */
-  private static void ask(int port) throws IOException {
+  /** Prints the time of all responses so far after each: the truth that the probes are compared with. */
+  private static void request(int port) throws IOException {
     try (Socket socket = new Socket("127.0.0.1", port)) {
       var in = new DataInputStream(socket.getInputStream());
       byte[] buffer = new byte[MESSAGE];
       double waited = 0;
       ready(0);
       while (true) {
-        long asked = System.nanoTime();
+        long sent = System.nanoTime();
         socket.getOutputStream().write(buffer);
         in.readFully(buffer);
-        waited += (System.nanoTime() - asked) / 1e9;
+        waited += (System.nanoTime() - sent) / 1e9;
         System.out.printf("waited %.3f %.6f%n", System.currentTimeMillis() / 1e3, waited);
       }
     }
@@ -90,12 +90,12 @@ final class Waits {
       ready(listener.getLocalPort());
       while (true) {
         Socket socket = listener.accept();
-        new Thread(() -> answer(socket)).start();
+        new Thread(() -> respond(socket)).start();
       }
     }
   }
 
-  private static void answer(Socket socket) {
+  private static void respond(Socket socket) {
     byte[] buffer = new byte[MESSAGE];
     try (socket) {
       var in = new DataInputStream(socket.getInputStream());
@@ -104,7 +104,7 @@ final class Waits {
         socket.getOutputStream().write(buffer);
       }
     } catch (IOException ended) {
-      // The client went away.
+      // The client has closed the connection.
     }
   }
 
@@ -114,7 +114,7 @@ final class Waits {
       case "reentrant" -> contendForLock();
       case "pool" -> parkPool();
       case "sleep" -> sleep();
-      case "client" -> ask(Integer.parseInt(arguments[1]));
+      case "client" -> request(Integer.parseInt(arguments[1]));
       case "server" -> serve();
       default -> System.exit(2);
     }

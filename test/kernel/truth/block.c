@@ -1,7 +1,7 @@
 /*
- * block DEVICE: does to a block device what standard input says, one line each: OP BYTES TIMES, where OP is
- * read, write, dsync (write through the device's cache), merge (adjacent writes handed in together), flush or
- * discard. Answers each with `done N`, N being how many of them failed.
+ * block DEVICE: runs the requests on standard input on a block device, one line each: OP BYTES TIMES, where OP is read,
+ * write, dsync (write through the device's cache), merge (adjacent writes submitted together), flush or discard. Prints
+ * `done N` after each line, N being the number of failed requests.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

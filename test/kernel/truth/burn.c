@@ -1,4 +1,4 @@
-/* burn: computes, and never blocks. */
+/* burn: computes and never blocks. */
 #include "truth.h"
 
 int main(void)

@@ -1,9 +1,9 @@
 /*
- * client recv | poll | epoll | nested PORT THINK: one request at a time; THINK milliseconds pass between answer and
- * request. nested polls its epoll.
+ * client recv | poll | epoll | nested PORT THINK: one request at a time, THINK milliseconds after the previous response.
+ * nested polls its epoll.
  * client udp PORT THINK: the same with datagrams. client multipath PORT THINK: the same through multipath TCP.
- * client silent PORT 0: connects, and waits without ever asking. client once | multipath-once PORT 0: asks once, and
- * waits on.
+ * client silent PORT 0: connects and waits without sending a request. client once | multipath-once PORT 0: sends one
+ * request, receives the response and waits on.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -40,7 +40,7 @@ static void wait_in_epoll(int fd, bool polled)
 	check(epoll_wait(epoll, &event, 1, -1), "epoll_wait");
 }
 
-static void ask(int fd, const char *mode)
+static void exchange(int fd, const char *mode)
 {
 	char message[MESSAGE] = "";
 
@@ -55,7 +55,7 @@ static void ask(int fd, const char *mode)
 		sleep_seconds(pause_seconds);
 }
 
-/* Plain TCP where the kernel has no other. */
+/* Falls back to plain TCP if the kernel lacks multipath TCP. */
 static int multipath_socket(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
@@ -89,9 +89,9 @@ int main(int argc, char **argv)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	ready(0);
 	if (strstr(argv[1], "once"))
-		ask(fd, argv[1]);
+		exchange(fd, argv[1]);
 	if (is_mode(argv[1], "silent") || strstr(argv[1], "once"))
 		drain((void *)(intptr_t)fd);
 	for (;;)
-		ask(fd, argv[1]);
+		exchange(fd, argv[1]);
 }

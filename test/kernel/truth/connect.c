@@ -1,6 +1,6 @@
 /*
- * connect blocking | poll | epoll PORT: tries to connect to a server that does not answer, again and again, and gives
- * up after 100 ms.
+ * connect blocking | poll | epoll PORT: tries again and again to connect to a server that does not accept, and gives up
+ * after 100 ms.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -11,16 +11,16 @@
 
 #include "truth.h"
 
-enum { PATIENCE_MS = 100, ROOM = 4 };
+enum { TIMEOUT_MS = 100, ROOM = 4 };
 
 static struct sockaddr_in address = { .sin_family = AF_INET };
 
 static int begin(int flags)
 {
-	const struct timeval patience = { .tv_usec = PATIENCE_MS * 1000 };
+	const struct timeval timeout = { .tv_usec = TIMEOUT_MS * 1000 };
 	int fd = check(socket(AF_INET, SOCK_STREAM | flags, 0), "socket");
 
-	check(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)), "SO_SNDTIMEO");
+	check(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)), "SO_SNDTIMEO");
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) && errno != EINPROGRESS)
 		die("connect");
 	return fd;
@@ -30,7 +30,7 @@ static void wait_in_poll(int fd)
 {
 	struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
 
-	check(poll(&pollfd, 1, PATIENCE_MS), "poll");
+	check(poll(&pollfd, 1, TIMEOUT_MS), "poll");
 }
 
 static void wait_in_epoll(int fd)
@@ -39,7 +39,7 @@ static void wait_in_epoll(int fd)
 	int epoll = check(epoll_create1(0), "epoll_create1");
 
 	check(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
-	check(epoll_wait(epoll, &event, 1, PATIENCE_MS), "epoll_wait");
+	check(epoll_wait(epoll, &event, 1, TIMEOUT_MS), "epoll_wait");
 	close(epoll);
 }
 
@@ -52,7 +52,7 @@ int main(int argc, char **argv)
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	address.sin_port = htons(atoi(argv[2]));
 	for (int i = 0; i < ROOM; i++)
-		wait_in_poll(begin(SOCK_NONBLOCK)); /* there may be room for the first */
+		wait_in_poll(begin(SOCK_NONBLOCK)); /* the first may fit into the accept queue */
 	ready(0);
 	for (;;) {
 		int fd = begin(blocking ? 0 : SOCK_NONBLOCK);

@@ -1,8 +1,8 @@
 /*
- * datagram server MILLISECONDS low | high: answers each datagram after that long, on a port below the ephemeral range
- * or on one within it that it asks for by number.
- * datagram connected | unconnected | poll | dns PORT: asks it, one question at a time; dns through the C library.
- * datagram slow PORT: the same, with 20 ms between questions.
+ * datagram server MILLISECONDS low | high: responds to each datagram after that time, on a port below the ephemeral range
+ * or on one inside it that it binds by number.
+ * datagram connected | unconnected | poll | dns PORT: sends it one request at a time; dns through the C library.
+ * datagram slow PORT: the same, with 20 ms between requests.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,7 +23,7 @@ static bool bind_to(int fd, int port)
 	return !bind(fd, (struct sockaddr *)&address, sizeof(address));
 }
 
-/* Below the range that the kernel gives out, or high up in it. */
+/* Binds a port below the ephemeral range, or high up in it. */
 static int bind_by_number(int fd, bool low)
 {
 	for (int i = 0; i < 10000; i++) {
@@ -49,14 +49,14 @@ __attribute__((noreturn)) static void serve(double delay, bool low)
 
 		if (delay > 0)
 			sleep_seconds(delay);
-		message[2] |= 0x80; /* to a DNS client: a response */
+		message[2] |= 0x80; /* marks a response for the DNS client */
 		check(sendto(fd, message, bytes, 0, (struct sockaddr *)&peer, length), "sendto");
 	}
 }
 
-static void ask_resolver(void)
+static void query_resolver(void)
 {
-	unsigned char answer[MESSAGE];
+	unsigned char response[MESSAGE];
 	struct __res_state resolver = {};
 
 	check(res_ninit(&resolver), "res_ninit");
@@ -64,10 +64,10 @@ static void ask_resolver(void)
 	resolver.nsaddr_list[0] = address;
 	ready(0);
 	for (;;)
-		res_nquery(&resolver, "kernscale.test", 1, 1, answer, sizeof(answer));
+		res_nquery(&resolver, "kernscale.test", 1, 1, response, sizeof(response));
 }
 
-__attribute__((noreturn)) static void ask(bool connected, bool polls, double pause)
+__attribute__((noreturn)) static void exchange(bool connected, bool polls, double pause)
 {
 	int fd = check(socket(AF_INET, SOCK_DGRAM, 0), "socket");
 	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
@@ -97,6 +97,6 @@ int main(int argc, char **argv)
 		return 2;
 	address.sin_port = htons(atoi(argv[2]));
 	if (is_mode(argv[1], "dns"))
-		ask_resolver();
-	ask(!is_mode(argv[1], "unconnected"), is_mode(argv[1], "poll"), is_mode(argv[1], "slow") ? 0.02 : 0);
+		query_resolver();
+	exchange(!is_mode(argv[1], "unconnected"), is_mode(argv[1], "poll"), is_mode(argv[1], "slow") ? 0.02 : 0);
 }

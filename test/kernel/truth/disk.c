@@ -2,9 +2,9 @@
  * disk direct FILE: O_DIRECT reads, one at a time.
  * disk fsync FILE: small writes, each followed by fsync.
  * disk buffered FILE: many writes into the page cache, then fsync.
- * disk fault FILE: touches pages of a mapped file that the page cache does not hold.
+ * disk fault FILE: touches pages of a mapped file that are not in the page cache.
  * disk aio FILE: O_DIRECT reads through io_submit and io_getevents.
- * disk aio-idle FILE: waits in io_getevents for requests that nobody makes, as a database's threads do.
+ * disk aio-idle FILE: waits in io_getevents without a submitted request, as a database's threads do.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /*
- * hot user|kernel: computes, three quarters of the time in heavy() and one quarter in light(); or lets the kernel
- * make random numbers.
+ * hot user | kernel: computes, three quarters of the time in heavy() and one quarter in light(); or reads random numbers
+ * from the kernel.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static __attribute__((noinline)) void compute(void)
 {
 	heavy();
 	light();
-	work = 0; /* no tail call: compute() stays in the stack */
+	work = 0; /* prevents a tail call, so that compute() stays on the stack */
 }
 
 int main(int argc, char **argv)

@@ -1,8 +1,8 @@
 /*
  * ipc pipe | unix | eventfd PROCS: waits for another local process that writes every 10 ms.
- * ipc client PROCS: asks a server that has a name, over a unix socket, and waits 10 ms for each answer.
- * ipc server PROCS: is such a server, of a client that takes 10 ms to ask.
- * The other process moves to the cgroup whose file PROCS is, and dies with its parent.
+ * ipc client PROCS: sends requests to a named server over a unix socket and waits 10 ms for each response.
+ * ipc server PROCS: is a named server whose client sends a request every 10 ms.
+ * The other process moves to the cgroup of the file PROCS and dies with its parent.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -15,7 +15,7 @@
 
 #include "truth.h"
 
-/* Out of the measured cgroup: its sleep is not what is measured. */
+/* Leaves the measured cgroup, so that the peer's sleep is not measured. */
 static void leave_cgroup(const char *procs)
 {
 	FILE *file = fopen(procs, "w");
@@ -43,7 +43,7 @@ static void feed(int fd)
 	}
 }
 
-static void answer(int fd)
+static void respond_late(int fd)
 {
 	uint64_t value;
 
@@ -54,7 +54,7 @@ static void answer(int fd)
 	}
 }
 
-static void answer_at_once(int fd)
+static void respond_at_once(int fd)
 {
 	uint64_t value;
 
@@ -64,7 +64,7 @@ static void answer_at_once(int fd)
 	}
 }
 
-static void ask(int fd)
+static void send_requests(int fd)
 {
 	uint64_t value = 1;
 
@@ -74,7 +74,7 @@ static void ask(int fd)
 	}
 }
 
-static void ask_slowly(int fd)
+static void request_slowly(int fd)
 {
 	uint64_t value = 1;
 
@@ -85,7 +85,7 @@ static void ask_slowly(int fd)
 	}
 }
 
-/* Both ends of a connection to a server that has a name, in the abstract namespace: no file is left behind. */
+/* Opens both ends of a connection to a server with a name in the abstract namespace, which leaves no file behind. */
 static void connect_by_name(int *client, int *server)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
@@ -124,12 +124,12 @@ int main(int argc, char **argv)
 		ends[0] = ends[1] = check(eventfd(0, 0), "eventfd");
 	} else if (is_mode(argv[1], "client")) {
 		connect_by_name(&ends[0], &ends[1]);
-		run = ask;
-		peer = answer;
+		run = send_requests;
+		peer = respond_late;
 	} else if (is_mode(argv[1], "server")) {
 		connect_by_name(&ends[1], &ends[0]);
-		run = answer_at_once;
-		peer = ask_slowly;
+		run = respond_at_once;
+		peer = request_slowly;
 	} else {
 		return 2;
 	}

@@ -1,7 +1,7 @@
 /*
- * lives SECONDS SEED: threads of random lives, each of which knows how long it lived. A line on standard input
- * starts it; then the main thread creates threads for SECONDS, lets them all end, prints the thread-seconds they
- * lived together and waits for another line.
+ * lives SECONDS SEED: threads of random lifetimes, each of which measures its own. Starts after a line on standard input;
+ * the main thread then creates threads for SECONDS, waits until all have ended, prints the sum of their lifetimes and
+ * waits for another line.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -53,11 +53,11 @@ static void *live(void *argument)
 {
 	struct life life = *(struct life *)argument;
 
-	relax();
+	reset_priority();
 	free(argument);
 	while (now_seconds() < life.born + life.length)
 		live_a_little(&life.seed);
-	hurry();
+	raise_priority();
 	pthread_mutex_lock(&mutex);
 	lived += now_seconds() - life.born;
 	alive--;
@@ -69,7 +69,7 @@ static void *sleep_through(void *argument)
 {
 	struct life life = *(struct life *)argument;
 
-	free(argument); /* and stays in a hurry, to end in time */
+	free(argument); /* keeps its priority, to end in time */
 	sleep_seconds(life.length);
 	pthread_mutex_lock(&mutex);
 	lived += now_seconds() - life.born;
@@ -78,7 +78,7 @@ static void *sleep_through(void *argument)
 	return NULL;
 }
 
-static void give_birth(void *(*run)(void *), double length, unsigned int seed)
+static void start_thread(void *(*run)(void *), double length, unsigned int seed)
 {
 	struct life *life = malloc(sizeof(*life));
 	pthread_t thread;
@@ -101,21 +101,21 @@ int main(int argc, char **argv)
 		return 2;
 	seconds = atof(argv[1]);
 	seed = atoi(argv[2]);
-	hurry();
+	raise_priority();
 	ready(0);
-	be_told();
+	await_line();
 	end = now_seconds() + seconds;
 	for (int i = 0; i < SLEEPERS; i++)
-		give_birth(sleep_through, seconds, 0);
+		start_thread(sleep_through, seconds, 0);
 	while (now_seconds() < end) {
 		if (alive < MAX_ALIVE)
-			give_birth(live, (rand_r(&seed) % 200) * 1e-3, rand_r(&seed));
+			start_thread(live, (rand_r(&seed) % 200) * 1e-3, rand_r(&seed));
 		sleep_seconds((rand_r(&seed) % 20) * 1e-3);
 	}
 	while (alive > 0)
 		sleep_seconds(0.005);
 	printf("lived %.6f\n", lived);
 	fflush(stdout);
-	be_told();
+	await_line();
 	return 0;
 }

@@ -1,12 +1,12 @@
 /*
- * lock MODE: four threads that contend, or wait for work that never comes.
+ * lock MODE: four threads that contend for a lock, or wait for work that never comes.
  *
- * mutex: all want one mutex; its holder computes. stack-mutex: the same, the mutex being a local variable of main's.
+ * mutex: all want one mutex, whose holder computes. stack-mutex: the same with a local variable of main.
  * pi: a mutex with priority inheritance. robust: one that survives its owner. rwlock: one writer, many readers.
- * semaphore-lock, sysv-lock: a semaphore used as a mutex; System V's with SEM_UNDO, as locks have it.
- * condvar, semaphore, sysv: a pool parked without work. condvar-again: the same after it has had some.
+ * semaphore-lock, sysv-lock: a semaphore used as a mutex; System V's with SEM_UNDO, as is usual for locks.
+ * condvar, semaphore, sysv: a pool parked without work. condvar-again: the same after it has had work.
  * join: main waits for a thread that never ends.
- * exits: all start and join threads that end at once: they contend for the lock of the address space.
+ * exits: all start and join threads that end at once, and so contend for the lock of the address space.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -36,7 +36,7 @@ __attribute__((noreturn)) static void *contend(void *contended)
 	}
 }
 
-/* The first is a writer that holds the lock nearly all the time; the others read. */
+/* The first thread is a writer that holds the lock nearly all the time; the others read. */
 __attribute__((noreturn)) static void *contend_for_rwlock(void *unused)
 {
 	static int started;
@@ -76,7 +76,7 @@ __attribute__((noreturn)) static void *contend_for_sysv(void *unused)
 	}
 }
 
-/* Main gives them work first, if any, so that the condition variable's counters are no longer new. */
+/* In condvar-again main hands out work first, so that the condition variable's counters are no longer zero. */
 __attribute__((noreturn)) static void *park(void *unused)
 {
 	(void)unused;
@@ -156,7 +156,7 @@ static const struct {
 	{ NULL, NULL, 0 },
 };
 
-/* In a namespace of its own, which takes the set with it when the last process of it ends. */
+/* Creates the set in an IPC namespace of its own, which ends with its last process. */
 static void make_sysv_set(int value)
 {
 	check(unshare(CLONE_NEWIPC), "unshare");
@@ -209,7 +209,7 @@ int main(int argc, char **argv)
 			die("pthread_create");
 	if (is_mode(mode, "condvar-again"))
 		give_work();
-	sleep_seconds(0.02); /* the threads started before are under way: main is the last */
+	sleep_seconds(0.02); /* until the other threads run: main comes last */
 	ready(0);
 	modes[i].run(argument);
 }

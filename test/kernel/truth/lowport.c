@@ -1,6 +1,6 @@
 /*
- * lowport tcp | udp: in a network namespace whose ephemeral ports begin at 1024, asks a server, a child process, that
- * takes 20 ms for each answer.
+ * lowport tcp | udp: in a network namespace whose ephemeral ports begin at 1024, sends requests to a child process that
+ * takes 20 ms for each response.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

@@ -1,11 +1,11 @@
 /*
- * netclient MODE FAMILY PORT COUNT DELAY_MS [SIZE [PIECES GAP_MS]]: asks COUNT times, waits, and prints how often it
- * asked, the seconds it waited from each question to its answer, and the segments it sent again.
- *   MODE: a transport, one question at a time; or thoughtful: the same, with a pause before each;
- *   many: the same, each question on another of MANY connections, all open from the start;
- *   pooled: three threads share two connections; muxed: four questions at a time on one connection, whose answers
- *   come in another order; burst: all of them at once; steady: one every 5 ms, answered in order or not;
- *   half: one connection per question, at whose end it shuts down its own side; deaf: waits for its server to be so;
+ * netclient MODE FAMILY PORT COUNT DELAY_MS [SIZE [PIECES GAP_MS]]: sends COUNT requests and prints the number of
+ * responses, the seconds from each request to its response, and the number of retransmitted segments.
+ *   MODE: a transport: one request at a time; or thoughtful: the same, with a pause before each;
+ *   many: the same, each request on another of MANY connections, all open from the start;
+ *   pooled: three threads share two connections; muxed: four outstanding requests on one connection, whose responses
+ *   come in another order; burst: all requests at once; steady: one every 5 ms, independent of the responses;
+ *   half: one connection per request, of which the client shuts down its own side; deaf: waits until its server is deaf;
  *   crowd: connects COUNT times, to as many addresses; impatient: connects COUNT times, and gives up after DELAY_MS;
  *   again: connects to an address that refuses, and then with the same socket to the server.
  */
@@ -21,8 +21,8 @@ enum { MAX_IDS = 1024, MANY = 200 };
 static const struct transport *transport;
 static const char *mode, *family;
 static int port;
-static struct request question = { .size = MESSAGE, .pieces = 1 };
-static long asked, failed, resent, next_id, count;
+static struct request template = { .size = MESSAGE, .pieces = 1 };
+static long received, failed, resent, next_id, count;
 static double waited;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -58,18 +58,18 @@ static bool take_number(uint32_t *id)
 	return *id < count;
 }
 
-static void note(double began)
+static void count_response(double began)
 {
 	pthread_mutex_lock(&lock);
-	asked++;
+	received++;
 	waited += now_seconds() - began;
 	pthread_mutex_unlock(&lock);
 }
 
-static bool ask(int fd, uint32_t id)
+static bool exchange(int fd, uint32_t id)
 {
-	static __thread char answer[MAX_MESSAGE];
-	struct request request = question;
+	static __thread char response[MAX_MESSAGE];
+	struct request request = template;
 	double began = now_seconds();
 
 	request.id = id;
@@ -77,15 +77,15 @@ static bool ask(int fd, uint32_t id)
 		die("send");
 	if (is_mode(mode, "half"))
 		check(shutdown(fd, SHUT_WR), "shutdown");
-	if (!move_all(transport->receive, fd, answer, 1)) {
+	if (!move_all(transport->receive, fd, response, 1)) {
 		failed++;
 		return false;
 	}
-	note(began);
-	return move_all(transport->receive, fd, answer + 1, question.size - 1);
+	count_response(began);
+	return move_all(transport->receive, fd, response + 1, template.size - 1);
 }
 
-static void ask_in_turn(void)
+static void run_in_turn(void)
 {
 	int fd = connect_to_server();
 	uint32_t id;
@@ -98,7 +98,7 @@ static void ask_in_turn(void)
 
 		if (is_mode(mode, "thoughtful"))
 			sleep_seconds(0.03);
-		more = ask(fd, id);
+		more = exchange(fd, id);
 
 		if (more && !is_mode(mode, "half"))
 			continue;
@@ -108,7 +108,7 @@ static void ask_in_turn(void)
 	finish(fd);
 }
 
-static void ask_many(void)
+static void run_many(void)
 {
 	int fds[MANY];
 	uint32_t id;
@@ -116,62 +116,62 @@ static void ask_many(void)
 	for (int i = 0; i < MANY; i++)
 		fds[i] = connect_to_server();
 	while (take_number(&id))
-		ask(fds[id % MANY], id);
+		exchange(fds[id % MANY], id);
 	for (int i = 0; i < MANY; i++)
 		finish(fds[i]);
 }
 
-/* Takes a connection from the pool for each question. */
+/* Each request takes a connection from the pool. */
 static struct {
 	int fds[2];
 	pthread_mutex_t busy[2];
 } pool = { .busy = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER } };
 
-static void *ask_by_pool(void *unused)
+static void *run_pool_thread(void *unused)
 {
 	uint32_t id;
 
 	for (int i = 0; take_number(&id); i ^= 1) {
 		while (pthread_mutex_trylock(&pool.busy[i]))
 			i ^= 1, usleep(100);
-		ask(pool.fds[i], id);
+		exchange(pool.fds[i], id);
 		pthread_mutex_unlock(&pool.busy[i]);
 	}
 	return unused;
 }
 
-/* One connection for all: each answer carries its question's number. */
+/* One connection for all requests: each response carries the number of its request. */
 static struct {
 	int fd;
 	double began[MAX_IDS];
 	sem_t room;
 } shared;
 
-static void *take_answers(void *unused)
+static void *receive_responses(void *unused)
 {
-	struct request answer;
+	struct request response;
 
-	for (long i = 0; i < count && move_all(transport->receive, shared.fd, &answer, MESSAGE); i++) {
-		note(shared.began[answer.id]);
-		/* The pieces of an answer but its first. */
-		for (uint32_t piece = 1; piece < question.pieces; piece++)
-			move_all(transport->receive, shared.fd, &answer, MESSAGE);
+	for (long i = 0; i < count && move_all(transport->receive, shared.fd, &response, MESSAGE); i++) {
+		count_response(shared.began[response.id]);
+		/* The other pieces of the response. */
+		for (uint32_t piece = 1; piece < template.pieces; piece++)
+			move_all(transport->receive, shared.fd, &response, MESSAGE);
 		sem_post(&shared.room);
 	}
 	return unused;
 }
 
-static void ask_at_once(int at_once)
+static void run_multiplexed(int at_once)
 {
-	pthread_t taker;
+	pthread_t receiver;
 	uint32_t id;
 
 	shared.fd = connect_to_server();
 	sem_init(&shared.room, 0, at_once);
-	if (pthread_create(&taker, NULL, take_answers, NULL))
+	if (pthread_create(&receiver, NULL, receive_responses, NULL))
 		die("pthread_create");
 	while (take_number(&id)) {
-		struct request request = question;
+		struct request request = template;
 
 		sem_wait(&shared.room);
 		request.id = id;
@@ -183,7 +183,7 @@ static void ask_at_once(int at_once)
 		if (!move_all(transport->send, shared.fd, &request, MESSAGE))
 			die("send");
 	}
-	pthread_join(taker, NULL);
+	pthread_join(receiver, NULL);
 	finish(shared.fd);
 }
 
@@ -194,7 +194,7 @@ static void run_pool(void)
 	for (int i = 0; i < 2; i++)
 		pool.fds[i] = connect_to_server();
 	for (int i = 0; i < 3; i++)
-		if (pthread_create(&threads[i], NULL, ask_by_pool, NULL))
+		if (pthread_create(&threads[i], NULL, run_pool_thread, NULL))
 			die("pthread_create");
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
@@ -202,8 +202,8 @@ static void run_pool(void)
 		finish(pool.fds[i]);
 }
 
-/* 127.0.0.1, 127.0.0.2, …: as many peers as connections. */
-static void meet_many(void)
+/* Connects to 127.0.0.1, 127.0.0.2, …: as many peers as connections. */
+static void connect_to_many(void)
 {
 	struct sockaddr_storage address;
 	socklen_t length = loopback(&address, "ipv4", port);
@@ -231,7 +231,7 @@ static void connect_again(void)
 	check(connect(fd, (struct sockaddr *)&address, length), "connect");
 	prepare(fd, transport);
 	while (take_number(&id))
-		ask(fd, id);
+		exchange(fd, id);
 	finish(fd);
 }
 
@@ -246,7 +246,7 @@ static void give_up(void)
 
 		if (connect(fd, (struct sockaddr *)&address, length) && errno != EINPROGRESS)
 			die("connect");
-		failed += poll(&pollfd, 1, question.delay_us / 1000) == 0;
+		failed += poll(&pollfd, 1, template.delay_us / 1000) == 0;
 		finish(fd);
 	}
 }
@@ -261,10 +261,10 @@ int main(int argc, char **argv)
 	family = argv[2];
 	port = atoi(argv[3]);
 	count = atol(argv[4]);
-	question.delay_us = atof(argv[5]) * 1000;
-	question.size = argc > 6 ? atoi(argv[6]) : MESSAGE;
-	question.pieces = argc > 8 ? atoi(argv[7]) : 1;
-	question.gap_us = argc > 8 ? atof(argv[8]) * 1000 : 0;
+	template.delay_us = atof(argv[5]) * 1000;
+	template.size = argc > 6 ? atoi(argv[6]) : MESSAGE;
+	template.pieces = argc > 8 ? atoi(argv[7]) : 1;
+	template.gap_us = argc > 8 ? atof(argv[8]) * 1000 : 0;
 	transport = &transports[0];
 	for (const struct transport *each = transports; each->name; each++)
 		if (is_mode(each->name, mode))
@@ -275,18 +275,18 @@ int main(int argc, char **argv)
 	if (is_mode(mode, "pooled"))
 		run_pool();
 	else if (is_mode(mode, "many"))
-		ask_many();
+		run_many();
 	else if (is_mode(mode, "muxed") || is_mode(mode, "burst") || is_mode(mode, "steady"))
-		ask_at_once(is_mode(mode, "muxed") ? 4 : MAX_IDS);
+		run_multiplexed(is_mode(mode, "muxed") ? 4 : MAX_IDS);
 	else if (is_mode(mode, "crowd"))
-		meet_many();
+		connect_to_many();
 	else if (is_mode(mode, "again"))
 		connect_again();
 	else if (is_mode(mode, "impatient"))
 		give_up();
 	else
-		ask_in_turn();
-	printf("{\"count\":%ld,\"seconds\":%.6f,\"failed\":%ld,\"resent\":%ld}\n", asked, waited, failed, resent);
+		run_in_turn();
+	printf("{\"count\":%ld,\"seconds\":%.6f,\"failed\":%ld,\"resent\":%ld}\n", received, waited, failed, resent);
 	fflush(stdout);
 	pause();
 }

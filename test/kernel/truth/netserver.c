@@ -1,9 +1,9 @@
 /*
- * netserver MODE FAMILY: does what each request asks for, and keeps the time it took.
- *   MODE: a transport; or muxed: answers each request of a connection when it is due, whatever came before;
- *   half: reads to the end of data first; reset: resets the connection when asked; deaf: drops what arrives for
- *   the first 0.3 s of a connection; gone: drops everything, for ever; full: accepts nobody, and has room for one.
- * Any line on its input makes it print how many requests it answered and the seconds they took.
+ * netserver MODE FAMILY: responds as each request demands, and measures the time.
+ *   MODE: a transport; or muxed: sends each response of a connection when it is due, in any order;
+ *   half: reads to the end of data first; reset: resets the connection upon a request; deaf: drops what arrives in the
+ *   first 0.3 s of a connection; gone: drops everything; full: accepts no connection, and has room for one.
+ * After each line on its input it prints the number of responses and their seconds.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -15,7 +15,7 @@
 static const struct transport *transport;
 static const char *mode;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static long answered;
+static long responses;
 static double seconds;
 
 struct call {
@@ -24,7 +24,7 @@ struct call {
 	struct request request;
 };
 
-static void answer(const struct call *call)
+static void respond(const struct call *call)
 {
 	char *bytes = calloc(1, MAX_MESSAGE);
 	uint32_t piece = call->request.size / call->request.pieces;
@@ -36,10 +36,10 @@ static void answer(const struct call *call)
 	for (uint32_t i = 0; i < call->request.pieces; i++) {
 		if (i)
 			sleep_seconds(call->request.gap_us * 1e-6);
-		/* Pieces are messages of their own on a multiplexed connection. */
+		/* On a multiplexed connection each piece is a message of its own. */
 		pthread_mutex_lock(&lock);
 		if (i == 0) {
-			answered++;
+			responses++;
 			seconds += took;
 		}
 		move_all(transport->send, call->fd, bytes, piece);
@@ -48,9 +48,9 @@ static void answer(const struct call *call)
 	free(bytes);
 }
 
-static void *answer_when_due(void *call)
+static void *respond_when_due(void *call)
 {
-	answer(call);
+	respond(call);
 	free(call);
 	return NULL;
 }
@@ -61,7 +61,7 @@ static void start(const struct call *call)
 	pthread_t thread;
 
 	*copy = *call;
-	if (pthread_create(&thread, NULL, answer_when_due, copy))
+	if (pthread_create(&thread, NULL, respond_when_due, copy))
 		die("pthread_create");
 	pthread_detach(thread);
 }
@@ -73,14 +73,14 @@ static void reset(int fd)
 	check(setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)), "SO_LINGER");
 }
 
-/* Segments are lost on their way into the socket, as on a bad line. */
+/* Drops segments before they reach the socket, as a bad network does. */
 static void be_deaf(int fd)
 {
 	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
 	struct sock_fprog filter = { .len = 1, .filter = &nothing };
 
 	check(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)), "SO_ATTACH_FILTER");
-	check(write(fd, "!", 1), "write"); /* from now on, tells the client */
+	check(write(fd, "!", 1), "write"); /* announces the loss to the client */
 	sleep_seconds(is_mode(mode, "gone") ? 3600 : 0.3);
 	check(setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &nothing, sizeof(nothing)), "SO_DETACH_FILTER");
 }
@@ -104,7 +104,7 @@ static void *serve(void *argument)
 		if (is_mode(mode, "muxed"))
 			start(&call);
 		else
-			answer(&call);
+			respond(&call);
 	}
 	if (!is_mode(mode, "muxed"))
 		close(call.fd);
@@ -117,7 +117,7 @@ static void *report(void *unused)
 
 	while (fgets(line, sizeof(line), stdin)) {
 		pthread_mutex_lock(&lock);
-		printf("{\"count\":%ld,\"seconds\":%.6f}\n", answered, seconds);
+		printf("{\"count\":%ld,\"seconds\":%.6f}\n", responses, seconds);
 		pthread_mutex_unlock(&lock);
 		fflush(stdout);
 	}
@@ -145,7 +145,7 @@ int main(int argc, char **argv)
 	check(getsockname(listener, (struct sockaddr *)&address, &length), "getsockname");
 	if (pthread_create(&thread, NULL, report, NULL))
 		die("pthread_create");
-	ready(ntohs(((struct sockaddr_in *)&address)->sin_port)); /* at the same place in both families */
+	ready(ntohs(((struct sockaddr_in *)&address)->sin_port)); /* sin6_port is at the same offset */
 	if (is_mode(mode, "full"))
 		pthread_join(thread, NULL);
 	for (;;) {

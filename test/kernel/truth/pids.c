@@ -1,8 +1,8 @@
 /*
- * pids reuse TIMES SECONDS: after a line on standard input, TIMES processes one after the other, all with one pid,
- * each of which knows how long it lived; prints `lived` and their seconds together.
+ * pids reuse TIMES SECONDS: after a line on standard input, runs TIMES processes one after the other, all with one pid,
+ * each of which measures its lifetime; prints `lived` and the sum.
  * pids collide DISTANCE: two processes that sleep, DISTANCE pids apart; a line on standard input ends the older one.
- * pids exec: after a line on standard input, a thread that is not the first starts this program anew, which sleeps.
+ * pids exec: after a line on standard input, a thread other than the first executes this program again, which sleeps.
  */
 #define _GNU_SOURCE
 #include <linux/sched.h>
@@ -18,7 +18,7 @@
 
 enum { TRIES = 100 };
 
-/* Answers as fork() does; -1 with EEXIST when that pid is taken. */
+/* Returns like fork(); -1 with EEXIST if the pid is taken. */
 static pid_t fork_as(pid_t pid)
 {
 	struct clone_args arguments = {
@@ -30,7 +30,7 @@ static pid_t fork_as(pid_t pid)
 	return syscall(SYS_clone3, &arguments, sizeof(arguments));
 }
 
-/* A pid that the kernel gave away a moment ago, and that nobody has now. */
+/* A pid that was just in use and is free. */
 static pid_t free_pid(void)
 {
 	pid_t pid = check(fork(), "fork");
@@ -44,11 +44,11 @@ static pid_t free_pid(void)
 static void live(double born, double seconds, double *lived)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	relax();
+	reset_priority();
 	burn_seconds(seconds / 10);
 	while (now_seconds() < born + seconds)
 		sleep_seconds(0.01);
-	hurry();
+	raise_priority();
 	*lived += now_seconds() - born;
 	_exit(0);
 }
@@ -58,9 +58,9 @@ static void reuse(int times, double seconds)
 	double *lived = mmap(NULL, sizeof(*lived), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid = free_pid();
 
-	hurry();
+	raise_priority();
 	ready(pid);
-	be_told();
+	await_line();
 	*lived = 0;
 	for (int i = 0; i < times; i++) {
 		double born = now_seconds();
@@ -68,15 +68,15 @@ static void reuse(int times, double seconds)
 		if (!check(fork_as(pid), "clone3"))
 			live(born, seconds, lived);
 		waitpid(pid, NULL, 0);
-		/* It may be on its CPU for the last time still: the kernel itself gives all other pids away in between. */
+		/* It may still leave its CPU; the kernel itself reuses a pid only after all others. */
 		sleep_seconds(0.01);
 	}
 	printf("lived %.6f\n", *lived);
 	fflush(stdout);
-	be_told();
+	await_line();
 }
 
-static void wait_for_the_end(void)
+static void wait_forever(void)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (;;)
@@ -89,18 +89,18 @@ static void collide(pid_t distance)
 		pid_t pid = check(fork(), "fork"), other;
 
 		if (!pid)
-			wait_for_the_end();
+			wait_forever();
 		other = fork_as(pid + distance);
 		if (!other)
-			wait_for_the_end();
+			wait_forever();
 		if (other > 0) {
 			ready(pid);
-			be_told();
+			await_line();
 			kill(pid, SIGKILL);
 			waitpid(pid, NULL, 0);
 			printf("ended %d\n", pid);
 			fflush(stdout);
-			wait_for_the_end();
+			wait_forever();
 		}
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
@@ -108,20 +108,20 @@ static void collide(pid_t distance)
 	die("no two pids %d apart", distance);
 }
 
-static void *start_anew(void *argument)
+static void *exec_again(void *argument)
 {
 	(void)argument;
 	execl("/proc/self/exe", "pids", "sleep", NULL);
 	die("exec");
 }
 
-static void exec_elsewhere(void)
+static void exec_in_thread(void)
 {
 	pthread_t thread;
 
 	ready(0);
-	be_told();
-	if (pthread_create(&thread, NULL, start_anew, NULL))
+	await_line();
+	if (pthread_create(&thread, NULL, exec_again, NULL))
 		die("pthread_create");
 	pthread_join(thread, NULL);
 }
@@ -133,7 +133,7 @@ int main(int argc, char **argv)
 	else if (argc == 3 && is_mode(argv[1], "collide"))
 		collide(atoi(argv[2]));
 	else if (argc == 2 && is_mode(argv[1], "exec"))
-		exec_elsewhere();
+		exec_in_thread();
 	else if (argc == 2 && is_mode(argv[1], "sleep"))
 		sleep_seconds(3600);
 	else

@@ -1,6 +1,6 @@
 /*
- * pooled THREADS CONNECTIONS PORT: so many threads ask over so many connections each, always one question on every
- * connection, and wait for the answers of all of them in one epoll set per thread.
+ * pooled THREADS CONNECTIONS PORT: each of THREADS threads keeps one outstanding request on each of its CONNECTIONS, and
+ * waits for all responses in one epoll set.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -15,7 +15,7 @@ enum { MESSAGE = 64 };
 static struct sockaddr_in address = { .sin_family = AF_INET };
 static int connections;
 
-static void ask(int fd)
+static void send_request(int fd)
 {
 	char message[MESSAGE] = "";
 
@@ -33,13 +33,13 @@ __attribute__((noreturn)) static void *run(void *unused)
 		event.data.fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
 		check(connect(event.data.fd, (struct sockaddr *)&address, sizeof(address)), "connect");
 		check(epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd, &event), "epoll_ctl");
-		ask(event.data.fd);
+		send_request(event.data.fd);
 	}
 	for (;;) {
 		check(epoll_wait(epoll, &event, 1, -1), "epoll_wait");
 		if (recv(event.data.fd, message, sizeof(message), MSG_WAITALL) != sizeof(message))
 			die("recv");
-		ask(event.data.fd);
+		send_request(event.data.fd);
 	}
 }
 

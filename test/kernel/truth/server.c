@@ -1,7 +1,7 @@
 /*
- * server recv | epoll | multipath MILLISECONDS: answers each message of a connection after sleeping that long;
- * connections are served by one thread each (multipath: also those of multipath TCP) or all by one (epoll, which works
- * instead of sleeping when told 0).
+ * server recv | epoll | multipath MILLISECONDS: responds to each message of a connection after sleeping that long. One
+ * thread serves each connection (multipath: also those of multipath TCP), or one all of them (epoll, which computes
+ * instead of sleeping if MILLISECONDS is 0).
  * server udp MILLISECONDS: the same with datagrams.
  */
 #define _GNU_SOURCE
@@ -18,7 +18,7 @@ enum { MESSAGE = 64 };
 
 static double delay;
 
-static bool answer_one(int fd)
+static bool respond_once(int fd)
 {
 	char message[MESSAGE];
 
@@ -32,7 +32,7 @@ static void *serve(void *argument)
 {
 	int fd = (int)(intptr_t)argument;
 
-	while (answer_one(fd))
+	while (respond_once(fd))
 		;
 	close(fd);
 	return NULL;
@@ -62,7 +62,7 @@ static void poll_forever(int listener)
 	for (;;) {
 		check(epoll_wait(epoll, &event, 1, -1), "epoll_wait");
 		if (event.data.fd != listener) {
-			if (!answer_one(event.data.fd))
+			if (!respond_once(event.data.fd))
 				close(event.data.fd);
 			continue;
 		}
@@ -72,7 +72,7 @@ static void poll_forever(int listener)
 	}
 }
 
-static void answer_datagrams(int fd)
+static void serve_datagrams(int fd)
 {
 	char message[MESSAGE];
 	struct sockaddr_in peer;
@@ -86,7 +86,7 @@ static void answer_datagrams(int fd)
 	}
 }
 
-/* A datagram server shows itself by a port below the ephemeral range alone. */
+/* Only a port below the ephemeral range identifies a datagram server. */
 static void bind_somewhere(int fd, struct sockaddr_in *address, bool below_ephemeral)
 {
 	for (int port = below_ephemeral ? 20000 : 0; port < 30000; port++) {
@@ -109,7 +109,7 @@ int main(int argc, char **argv)
 	udp = is_mode(argv[1], "udp");
 	multipath = is_mode(argv[1], "multipath");
 	delay = atof(argv[2]) / 1000;
-	/* Plain TCP where the kernel has no other. */
+	/* Falls back to plain TCP if the kernel lacks multipath TCP. */
 	if (multipath)
 		fd = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
 	if (fd < 0)
@@ -120,7 +120,7 @@ int main(int argc, char **argv)
 		check(listen(fd, 16), "listen");
 	ready(ntohs(address.sin_port));
 	if (udp)
-		answer_datagrams(fd);
+		serve_datagrams(fd);
 	else if (is_mode(argv[1], "epoll"))
 		poll_forever(fd);
 	else

@@ -1,4 +1,4 @@
-/* The ways in which a process can use a TCP socket, behind two functions: give() and take() move a whole message. */
+/* Ways in which a process can use a TCP socket, each a pair of functions; move_all() moves a whole message. */
 #ifndef TRANSPORT_H
 #define TRANSPORT_H
 
@@ -16,7 +16,7 @@
 
 #include "truth.h"
 
-/* What a client asks for: its server answers `size` bytes after so long, in so many pieces so far apart. */
+/* A client's request: its server responds with `size` bytes after `delay_us`, in pieces `gap_us` apart. */
 struct request {
 	uint32_t id;
 	uint32_t delay_us;
@@ -45,7 +45,7 @@ static inline ssize_t receive_plain(int fd, void *bytes, size_t length)
 	return recv(fd, bytes, length, 0);
 }
 
-/* As careful readers do, who look at a message's length first. */
+/* Looks ahead first, as for a message's length. */
 static inline ssize_t receive_peeked(int fd, void *bytes, size_t length)
 {
 	ssize_t got = recv(fd, bytes, 1, MSG_PEEK);
@@ -78,7 +78,7 @@ static inline ssize_t receive_epoll(int fd, void *bytes, size_t length)
 
 static inline ssize_t send_file(int fd, void *bytes, size_t length)
 {
-	int file = check(memfd_create("answer", 0), "memfd_create");
+	int file = check(memfd_create("response", 0), "memfd_create");
 	ssize_t sent;
 
 	check(pwrite(file, bytes, length, 0), "pwrite");
@@ -101,7 +101,7 @@ static inline ssize_t receive_spliced(int fd, void *bytes, size_t length)
 	return got;
 }
 
-/* One request on a ring of its own: slow, but all that is needed. */
+/* Runs one request on a ring of its own: slow but sufficient. */
 static inline ssize_t uring(int opcode, int fd, void *bytes, size_t length)
 {
 	struct io_uring_params params = {};
@@ -155,7 +155,7 @@ static inline const struct transport *find_transport(const char *name)
 	die("%s", name);
 }
 
-/* False at the end of the connection. */
+/* Returns false at the end of the connection. */
 static inline bool move_all(move move, int fd, void *bytes, size_t length)
 {
 	for (size_t done = 0; done < length;) {

@@ -1,4 +1,4 @@
-/* What every truth workload needs: to fail loudly, to say that it is ready, and to keep the time. */
+/* Helpers of every truth workload: errors, readiness and time. */
 #ifndef TRUTH_H
 #define TRUTH_H
 
@@ -32,7 +32,7 @@ static inline long check(long result, const char *what)
 	return result;
 }
 
-/* The harness waits for this line; `detail` is what it needs to know, a port say. */
+/* The harness waits for this line; `detail` is a number it needs, such as a port. */
 static inline void ready(long detail)
 {
 	printf("ready %ld\n", detail);
@@ -40,7 +40,7 @@ static inline void ready(long detail)
 }
 
 /* Waits for a line on standard input, or its end. */
-static inline void be_told(void)
+static inline void await_line(void)
 {
 	int character;
 
@@ -74,10 +74,10 @@ static inline void burn_seconds(double seconds)
 }
 
 /*
- * Before all others, so that next to no time passes between looking at the clock and what happens next, be the machine
- * as busy as it may. Real-time scheduling is refused in some cgroups.
+ * Lets the thread run before all others, so that hardly any time passes between reading the clock and the next step even
+ * on a busy machine. Some cgroups do not permit real-time scheduling.
  */
-static inline void hurry(void)
+static inline void raise_priority(void)
 {
 	const struct sched_param first = { .sched_priority = 1 };
 
@@ -85,8 +85,8 @@ static inline void hurry(void)
 		setpriority(PRIO_PROCESS, 0, -20);
 }
 
-/* Like everybody else, also if created by somebody in a hurry. */
-static inline void relax(void)
+/* Undoes raise_priority(), also if inherited from the creator. */
+static inline void reset_priority(void)
 {
 	const struct sched_param none = {};
 

@@ -1,10 +1,10 @@
 /*
- * Through io_uring, with nothing but the kernel's own interface:
+ * Through io_uring, with the kernel's interface alone:
  * uring disk FILE: O_DIRECT reads, one at a time. uring timer -: time-outs. uring accept -: waits for connections.
- * uring client PORT: sends a question and waits for the answer, again and again. uring timed PORT: the same, and then
- * submits a time-out, which ends the wait if the answer does not. uring thread PORT: the same as client, but the
- * kernel's own thread submits (IORING_SETUP_SQPOLL).
- * uring registered -: reads a connection that nobody writes to, as a file registered with the ring.
+ * uring client PORT: sends a request and waits for the response, again and again. uring timed PORT: the same, with a
+ * time-out that ends the wait if there is no response. uring thread PORT: the same as client, but the kernel's own
+ * thread submits (IORING_SETUP_SQPOLL).
+ * uring registered -: reads a silent connection as a file registered with the ring.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -65,7 +65,7 @@ static void add(struct io_uring_sqe request)
 	__atomic_store_n(ring.sq_tail, tail + 1, __ATOMIC_RELEASE);
 }
 
-/* Submits what was added, and waits for so many results. */
+/* Submits the added requests and waits for that many results. */
 static void enter(unsigned int added, unsigned int results)
 {
 	unsigned int flags = IORING_ENTER_GETEVENTS;
@@ -162,7 +162,7 @@ __attribute__((noreturn)) static void read_registered(void)
 		perform(request);
 }
 
-/* The answer, or the time-out that was submitted after it, and is then removed. */
+/* Waits for the response or the time-out submitted after it, and removes the time-out. */
 static void receive_in_time(struct io_uring_sqe receive)
 {
 	struct __kernel_timespec length = { .tv_sec = 10 };
@@ -179,7 +179,7 @@ static void receive_in_time(struct io_uring_sqe receive)
 	*ring.cq_head += 3;
 }
 
-__attribute__((noreturn)) static void ask(int port, bool timed)
+__attribute__((noreturn)) static void exchange(int port, bool timed)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
 	int fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
@@ -214,5 +214,5 @@ int main(int argc, char **argv)
 		read_registered();
 	if (is_mode(argv[1], "accept"))
 		accept_forever();
-	ask(atoi(argv[2]), is_mode(argv[1], "timed"));
+	exchange(atoi(argv[2]), is_mode(argv[1], "timed"));
 }

@@ -1,8 +1,8 @@
 /*
- * wait nanosleep | poll | select | timerfd: sleeps by its own will, 5 ms at a time.
+ * wait nanosleep | poll | select | timerfd: sleeps 5 ms at a time.
  * wait forever: one sleep that outlasts every test.
- * wait child | signal | futex2: waits for what may never come.
- * wait fault: for a page that another process would have to supply (userfaultfd).
+ * wait child | signal | futex2: waits for an event that never comes.
+ * wait fault: waits for a page that another process would have to supply (userfaultfd).
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -30,7 +30,7 @@ static void sleep_in_timerfd(void)
 		check(read(fd, &expirations, sizeof(expirations)), "read");
 }
 
-/* The futex calls of Linux 6.7, which no C library has yet. A kernel without them waits for a signal, as idle. */
+/* The futex calls of Linux 6.7, which no C library has yet. On a kernel without them it waits for a signal, idle too. */
 static void wait_in_futex2(void)
 {
 	const unsigned int size_u32 = 2, private = 128;

@@ -1,7 +1,7 @@
-// waits MODE: Go's own ways of waiting. What needs a port has it as its second argument.
+// waits MODE [PORT]: waits as a Go program does.
 //
 // mutex: four goroutines that want one mutex, whose holder computes. channel: goroutines parked without work.
-// sleep: time.Sleep. client PORT: asks a server again and again. server: waits for requests.
+// sleep: time.Sleep. client PORT: sends requests to a server. server: waits for requests.
 package main
 
 import (
@@ -51,7 +51,7 @@ func contend() {
 	run()
 }
 
-// A little work first, and a collection, so that the runtime has made its threads.
+// Works a little and collects garbage first, so that the runtime has created its threads.
 func park() {
 	work := make(chan int)
 	for i := 0; i < goroutines; i++ {
@@ -79,25 +79,25 @@ func sleep() {
 	}
 }
 
-// What the answers took so far, after each: the truth that the probes are compared with.
-func ask(port string) {
+// Prints the time of all responses so far after each: the truth that the probes are compared with.
+func request(port string) {
 	connection, err := net.Dial("tcp", "127.0.0.1:"+port)
 	check(err)
 	buffer := make([]byte, message)
 	waited := time.Duration(0)
 	ready(0)
 	for {
-		asked := time.Now()
+		sent := time.Now()
 		_, err = connection.Write(buffer)
 		check(err)
 		_, err = io.ReadFull(connection, buffer)
 		check(err)
-		waited += time.Since(asked)
+		waited += time.Since(sent)
 		fmt.Printf("waited %.6f %.6f\n", float64(time.Now().UnixMicro())/1e6, waited.Seconds())
 	}
 }
 
-func answer(connection net.Conn) {
+func respond(connection net.Conn) {
 	buffer := make([]byte, message)
 	for {
 		if _, err := io.ReadFull(connection, buffer); err != nil {
@@ -115,7 +115,7 @@ func serve() {
 	for {
 		connection, err := listener.Accept()
 		check(err)
-		go answer(connection)
+		go respond(connection)
 	}
 }
 
@@ -128,7 +128,7 @@ func main() {
 	case "sleep":
 		sleep()
 	case "client":
-		ask(os.Args[2])
+		request(os.Args[2])
 	case "server":
 		serve()
 	}

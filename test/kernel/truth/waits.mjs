@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /*
- * waits MODE: Node's own ways of waiting.
+ * waits MODE [ARGUMENT]: waits as a Node.js program does.
  *
- * timers: a timer after the other. server MILLISECONDS: answers each HTTP request after so long. client PORT: asks
- * it again and again. files FILE: reads that the page cache does not hold, in libuv's pool. workers: worker threads
- * parked without work.
+ * timers: one timer after the other. server MILLISECONDS: responds to each HTTP request after that time. client PORT:
+ * sends it requests. files FILE: reads past the page cache, in libuv's pool. workers: worker threads parked without
+ * work.
  */
 import { open } from 'node:fs/promises';
 import { constants } from 'node:fs';
@@ -14,7 +14,7 @@ import { Worker, isMainThread } from 'node:worker_threads';
 
 const ready = (detail = 0) => process.stdout.write(`ready ${detail}\n`);
 
-/** What has been waited for so far: the truth that the probes are compared with. */
+/** Prints the time waited so far: the truth that the probes are compared with. */
 const report = (waited) =>
   process.stdout.write(`waited ${(performance.timeOrigin + performance.now()) / 1000} ${waited / 1000}\n`);
 
@@ -31,24 +31,24 @@ function serve(milliseconds) {
   server.listen(0, '127.0.0.1', () => ready(server.address().port));
 }
 
-async function ask(port) {
+async function sendRequests(port) {
   const agent = new Agent({ keepAlive: true });
-  const answer = () =>
+  const request = () =>
     new Promise((resolve, reject) =>
       get({ port, agent }, (response) => response.resume().on('end', resolve)).on('error', reject),
     );
-  await answer();
+  await request();
   ready();
   for (let waited = 0; ;) {
-    const asked = performance.now();
-    await answer();
-    waited += performance.now() - asked;
+    const sent = performance.now();
+    await request();
+    waited += performance.now() - sent;
     report(waited);
   }
 }
 
 async function readFiles(path) {
-  const length = 1 << 19; // long beside what handing a read to the pool takes
+  const length = 1 << 19; // takes much longer than passing the read to the pool
   const blocks = 16;
   const file = await open(path, 'w');
   await file.write(Buffer.alloc(length * blocks, 1));
@@ -58,14 +58,14 @@ async function readFiles(path) {
   const buffer = await findAlignedBuffer(direct, length);
   ready();
   for (let waited = 0; ;) {
-    const asked = performance.now();
+    const start = performance.now();
     await direct.read(buffer, 0, length, Math.floor(Math.random() * blocks) * length);
-    waited += performance.now() - asked;
+    waited += performance.now() - start;
     report(waited);
   }
 }
 
-/** Direct reads want a buffer whose address is a multiple of what only the kernel knows: it takes one of these. */
+/** Direct reads need an aligned buffer; only the kernel knows the alignment, so this tries every offset. */
 async function findAlignedBuffer(file, length) {
   const page = 4096;
   const memory = new ArrayBuffer(length + page);
@@ -87,7 +87,7 @@ const [mode, argument] = process.argv.slice(2);
 if (!isMainThread) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 else if (mode === 'timers') await timers();
 else if (mode === 'server') serve(Number(argument));
-else if (mode === 'client') await ask(Number(argument));
+else if (mode === 'client') await sendRequests(Number(argument));
 else if (mode === 'files') await readFiles(argument);
 else if (mode === 'workers') workers();
 else process.exit(2);

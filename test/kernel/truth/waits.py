@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""waits MODE: Python's own ways of waiting. What needs a port has it as its second argument.
+"""waits MODE [PORT]: waits as a Python program does.
 
 lock: four threads that want one lock, whose holder sleeps. queue: a pool parked without work. sleep: time.sleep.
-child: waits for another process. client PORT, asyncio PORT: ask a server again and again. server: waits for requests.
+child: waits for another process. client PORT, asyncio PORT: send requests to a server. server: waits for requests.
 """
 
 import asyncio
@@ -62,31 +62,31 @@ def wait_for_child():
 
 
 def report(waited):
-    """What the answers took so far: the truth that the probes are compared with."""
+    """Prints the time of all responses so far: the truth that the probes are compared with."""
     print(f"waited {time.time():.6f} {waited:.6f}", flush=True)
 
 
-def ask(port):
+def request(port):
     waited = 0.0
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         ready()
         while True:
-            asked = time.monotonic()
+            sent = time.monotonic()
             connection.sendall(MESSAGE)
             connection.recv(len(MESSAGE), socket.MSG_WAITALL)
-            waited += time.monotonic() - asked
+            waited += time.monotonic() - sent
             report(waited)
 
 
-async def ask_in_loop(port):
+async def request_in_loop(port):
     waited = 0.0
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     ready()
     while True:
-        asked = time.monotonic()
+        sent = time.monotonic()
         writer.write(MESSAGE)
         await reader.readexactly(len(MESSAGE))
-        waited += time.monotonic() - asked
+        waited += time.monotonic() - sent
         report(waited)
 
 
@@ -108,9 +108,9 @@ elif mode == "sleep":
 elif mode == "child":
     wait_for_child()
 elif mode == "client":
-    ask(int(rest[0]))
+    request(int(rest[0]))
 elif mode == "asyncio":
-    asyncio.run(ask_in_loop(int(rest[0])))
+    asyncio.run(request_in_loop(int(rest[0])))
 elif mode == "server":
     serve()
 sys.exit(2)
