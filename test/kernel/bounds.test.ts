@@ -3,12 +3,11 @@ import { mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { kernelMemory, openProbes } from '../../native/index.js';
-import type { Probes } from '../../native/index.js';
+import { kernelMemory } from '../../native/index.js';
 import { hashEntries, mapMemory } from './bpf-census.js';
-import { blocked, cgroupRoot, countersOf, describeStates, measureSlot, schedstat, total } from './harness.js';
+import { blocked, countersOf, describeStates, measureSlot, schedstat, total } from './harness.js';
 import { LoopDevice } from './loop-device.js';
-import { useKernel } from './suite.js';
+import { useKernel, withProbes } from './suite.js';
 
 const MEBIBYTE = 1 << 20;
 
@@ -28,10 +27,10 @@ function possibleCpus(): number {
   return Number(ranges.split(/[-,]/).at(-1)) + 1;
 }
 
-describe('bounds of the probes', () => {
+describe('a bounded set of probes', () => {
   const kernel = useKernel({ maxContainers: 8 });
 
-  it('bill untracked cgroups to slot 0, completely', async () => {
+  it('bills untracked cgroups to slot 0, completely', async () => {
     const group = kernel.sandbox.group();
     const { pid } = await group.run('burn');
     let burnt = 0;
@@ -47,7 +46,7 @@ describe('bounds of the probes', () => {
     expect(blocked(elsewhere.states), describeStates(elsewhere.states)).to.be.below(0.1 * elsewhere.wall);
   });
 
-  it('leave nothing behind of ten thousand terminated containers', async function () {
+  it('leaves nothing behind of ten thousand terminated containers', async function () {
     this.timeout(60_000);
     const containers = 10_000;
     const { probes, sandbox } = kernel;
@@ -85,8 +84,8 @@ describe('bounds of the probes', () => {
     expect(total(states) / wall, describeStates(states)).to.be.closeTo(1, 0.03);
   });
 
-  it('count the requests that exceed the device and operation pairs of a container', async () => {
-    await beside({ maxContainers: 1, probes: ['blockio'] }, async (probes) => {
+  it('counts as drops the requests beyond the device and operation pairs of a container', async () => {
+    await withProbes({ maxContainers: 1, probes: ['blockio'] }, async (probes) => {
       const group = kernel.sandbox.group();
       probes.track(group.id);
       // There is room for eight pairs of device and operation, slot 0's included.
@@ -113,12 +112,12 @@ describe('bounds of the probes', () => {
     });
   });
 
-  it('take as much kernel memory as kernelMemory() computes from the definitions of the maps', async () => {
+  it('takes as much kernel memory as kernelMemory() computes from the definitions of the maps', async () => {
     const cpus = possibleCpus();
     const accounted = async (maxContainers: number): Promise<number> => {
       const before = mapMemory();
       let bytes = 0;
-      await beside({ maxContainers }, () => {
+      await withProbes({ maxContainers }, () => {
         bytes = mapMemory() - before;
         return Promise.resolve();
       });
@@ -132,23 +131,10 @@ describe('bounds of the probes', () => {
     );
   });
 
-  it('take at most 8 KB of kernel memory per container on 2 CPUs, and 16 KB on 64', () => {
+  it('takes at most 8 KB of kernel memory per container on 2 CPUs, and 16 KB on 64', () => {
     const perContainer = (cpus: number): number => (kernelMemory(cpus, 1024) - kernelMemory(cpus, 0)) / 1024;
     expect(perContainer(2)).to.be.below(8_000);
     expect(perContainer(64)).to.be.below(16_000);
     expect(perContainer(256)).to.equal(perContainer(64));
   });
 });
-
-/** Runs `work` with a second set of probes. */
-async function beside(
-  options: Partial<Parameters<typeof openProbes>[0]>,
-  work: (probes: Probes) => Promise<void>,
-): Promise<void> {
-  const probes = openProbes({ cgroupRoot: cgroupRoot(), ...options });
-  try {
-    await work(probes);
-  } finally {
-    probes.close();
-  }
-}

@@ -2,12 +2,12 @@ import { expect } from 'chai';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { REASONS, openProbes } from '../../native/index.js';
-import type { ContainerCounters, Histogram, Probes } from '../../native/index.js';
+import { REASONS } from '../../native/index.js';
+import type { ContainerCounters, Histogram } from '../../native/index.js';
 import { eventually } from '../unit/loopback-api.js';
-import { cgroupRoot, countersOf, describeStates, measure, total } from './harness.js';
+import { countersOf, describeStates, measure, total } from './harness.js';
 import type { Window, Workload } from './harness.js';
-import { useKernel } from './suite.js';
+import { useKernel, withProbes } from './suite.js';
 
 /** Threads that share an entry of the probe's thread table (THREAD_TABLE_SIZE in native/bpf/threads.h). */
 const PLACES = 32_768;
@@ -30,23 +30,10 @@ function intervals(counters: ContainerCounters): number {
 describe('conservation of thread time', () => {
   const kernel = useKernel({ maxContainers: 8 });
 
-  /** Runs `work` with a second set of probes. */
-  async function beside(
-    options: Partial<Parameters<typeof openProbes>[0]>,
-    work: (other: Probes) => Promise<void>,
-  ): Promise<void> {
-    const other = openProbes({ cgroupRoot: cgroupRoot(), maxContainers: 8, ...options });
-    try {
-      await work(other);
-    } finally {
-      other.close();
-    }
-  }
-
   it('holds for two sets of probes at once, also if CPUs share a shard by atomic additions', async () => {
     const group = kernel.sandbox.group();
     const workload = await group.run('lives', ['3', '7']);
-    await beside({ shards: 1 }, async (other) => {
+    await withProbes({ shards: 1, maxContainers: 8 }, async (other) => {
       let lived = 0;
       let inner: Window | undefined;
       const outer = await measure(kernel.probes, group, async () => {

@@ -1,15 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
-import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { buildTruth, cgroupRoot, removeCgroup, requireKernel } from './harness.js';
+import { eventually } from '../unit/loopback-api.js';
+import { ExporterProcess } from './exporter-process.js';
+import { buildTruth, requireKernel, Sandbox } from './harness.js';
 
-const MAIN = fileURLToPath(new URL('../../dist/exporter/main.js', import.meta.url));
-const LIVES = path.join(import.meta.dirname, 'build', 'lives');
 const SECONDS = 5;
 const SCRAPE_EVERY_MS = 100;
 
@@ -41,61 +35,35 @@ function threadSeconds({ counters }: Scrape): number {
 
 describe('conservation of thread time at /metrics', function () {
   this.timeout(60_000);
-  const root = path.join(cgroupRoot(), `kernscale-test-${process.pid}-conservation`);
-  const directories = [root, path.join(root, 'system.slice'), path.join(root, 'system.slice/lives.service')];
-  const children: ChildProcess[] = [];
+  let sandbox: Sandbox | undefined;
+  let exporter: ExporterProcess | undefined;
 
   before(function () {
     requireKernel(() => {
       this.skip();
     });
     buildTruth();
-    for (const directory of directories) mkdirSync(directory);
   });
-
   after(async () => {
-    for (const child of children) child.kill('SIGKILL');
-    for (const directory of [...directories].reverse()) await removeCgroup(directory);
+    await exporter?.stop('SIGKILL');
+    await sandbox?.dispose();
   });
 
-  async function startExporter(): Promise<string> {
-    const child = spawn(process.execPath, [
-      MAIN,
-      ...['--source', 'host', '--web.listen-address', '127.0.0.1:0'],
-    ]);
-    children.push(child);
-    return new Promise((resolve, reject) => {
-      createInterface({ input: child.stderr }).on('line', (line) => {
-        const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line);
-        if (url) resolve(url[0]);
-      });
-      child.once('exit', () => {
-        reject(new Error('the exporter ended'));
-      });
-    });
-  }
-
-  /** Starts threads of random lifetimes, which print the sum at the end. */
-  function startLives(): { child: ChildProcess; line: () => Promise<string> } {
-    const enter = `echo $$ > ${directories.at(-1)!}/cgroup.procs && exec ${LIVES} ${SECONDS} 11`;
-    const child = spawn('sh', ['-c', enter]);
-    children.push(child);
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    return { child, line: async () => (await lines.next()).value as string };
-  }
-
-  it('holds for random lives under frequent scrapes, and no counter decreases', async () => {
-    const url = await startExporter();
-    const { child, line } = startLives();
-    await line();
+  it('holds for threads with random lifetimes under frequent scrapes; no counter decreases', async () => {
+    sandbox = new Sandbox();
+    exporter = new ExporterProcess(['--source', 'host']);
+    const url = await exporter.url();
+    sandbox.group(undefined, 'system.slice');
+    const unit = sandbox.group(undefined, 'system.slice/lives.service');
+    const workload = await unit.run('lives', [String(SECONDS), '11']);
     let first = await scrape(url);
-    for (let tries = 0; threadSeconds(first) === 0 && tries < 100; tries++) {
-      await sleep(SCRAPE_EVERY_MS);
+    await eventually('the unit is exported', async () => {
       first = await scrape(url);
-    }
-    child.stdin!.write('go\n');
+      return threadSeconds(first) > 0;
+    });
+    workload.send('go');
     let result: string | undefined;
-    void line().then((text) => (result = text));
+    void workload.line().then((line) => (result = line));
     let last = first;
     while (result === undefined) {
       await sleep(SCRAPE_EVERY_MS);
@@ -111,7 +79,5 @@ describe('conservation of thread time at /metrics', function () {
       1,
       0.01,
     );
-    child.stdin!.end('end\n');
-    await once(child, 'exit');
   });
 });

@@ -29,14 +29,14 @@ const OPENER_UNDER_SIGNALS = `
   process.exit();
 `;
 
-describe('lifecycle of the probes', () => {
+describe('opening and closing probes', () => {
   before(function () {
     requireKernel(() => {
       this.skip();
     });
   });
 
-  it('leave no program and no map behind when the process is killed', async () => {
+  it('leaves no program and no map behind when the process is killed', async () => {
     const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', OPENER], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -58,7 +58,7 @@ describe('lifecycle of the probes', () => {
     }
   });
 
-  it('may be closed twice, and throw CLOSED afterwards', () => {
+  it('closes twice, and throws CLOSED afterwards', () => {
     const probes = openProbes({ cgroupRoot: cgroupRoot(), probes: ['sampling'], maxContainers: 4 });
     probes.close();
     probes.close();
@@ -67,7 +67,7 @@ describe('lifecycle of the probes', () => {
     }
   });
 
-  it('load only the requested programs', () => {
+  it('loads only the requested programs', () => {
     const probes = openProbes({ cgroupRoot: cgroupRoot(), probes: ['blockio'], maxContainers: 4 });
     try {
       const programs = probes.programs.map(({ program }) => program);
@@ -78,7 +78,7 @@ describe('lifecycle of the probes', () => {
     }
   });
 
-  it('load completely while signals arrive', async function () {
+  it('loads every program while signals arrive', async function () {
     this.timeout(20_000);
     const child = spawn(
       process.execPath,
@@ -102,7 +102,7 @@ describe('lifecycle of the probes', () => {
     }
   });
 
-  it('pass on every message of libbpf', () => {
+  it('passes on every message of libbpf', () => {
     const messages: string[] = [];
     openProbes({
       cgroupRoot: cgroupRoot(),
@@ -114,7 +114,7 @@ describe('lifecycle of the probes', () => {
     expect(messages.filter((message) => message.startsWith('warn'))).to.deep.equal([]);
   });
 
-  it('may be opened twice at the same time', () => {
+  it('opens two sets of probes at the same time', () => {
     const both = [1, 2].map(() => openProbes({ cgroupRoot: cgroupRoot(), maxContainers: 4 }));
     try {
       for (const probes of both) {
@@ -126,7 +126,7 @@ describe('lifecycle of the probes', () => {
     }
   });
 
-  it('name the missing capability', () => {
+  it('names the missing capability', () => {
     const open = OPENER.replace('probes.read();', '');
     const { status, stderr } = spawnWithout(['bpf', 'perfmon', 'sys_admin'], open);
     expect(status).to.not.equal(0);

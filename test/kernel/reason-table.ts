@@ -14,7 +14,7 @@ export interface Row {
   readonly workload: string;
   readonly reason: Reason;
   /** Reasons of other threads that the runtime keeps. */
-  readonly beside?: readonly Reason[];
+  readonly otherThreads?: readonly Reason[];
   /** True if it keeps CPUs busy; it runs after the workloads that wait. */
   readonly computes?: boolean;
   /** Program of the truth Makefile that is built only if the runtime's compiler is installed. */
@@ -137,9 +137,14 @@ async function measureAll(
   const deadline = performance.now() + REPORT_TIMEOUT_MS;
   for (const { reports } of running) await reportAfter(reports, last.at, deadline);
   for (const { row, slot, reports } of running) {
-    const waited =
-      reports.length === 0 ? undefined : waitedAt(reports, last.at) - waitedAt(reports, first.at);
-    measured.set(row, { states: difference(last.states.get(slot)!, first.states.get(slot)!), waited });
+    const states = difference(last.states.get(slot)!, first.states.get(slot)!);
+    try {
+      const waited =
+        reports.length === 0 ? undefined : waitedAt(reports, last.at) - waitedAt(reports, first.at);
+      measured.set(row, { states, waited });
+    } catch (error) {
+      measured.set(row, error as Error);
+    }
   }
 }
 
@@ -156,9 +161,12 @@ function waitedAt(reports: readonly Report[], at: number): number {
   return from.waited + ((to.waited - from.waited) * (at - from.at)) / (to.at - from.at);
 }
 
-function check({ reason, beside = [] }: Row, { states, waited }: Measured): void {
+function check({ reason, otherThreads = [] }: Row, { states, waited }: Measured): void {
   const description = `${describeStates(states)}${waited === undefined ? '' : `; waited ${waited.toFixed(3)}`}`;
-  const time = REASONS.filter((each) => !beside.includes(each)).reduce((sum, each) => sum + states[each], 0);
+  const time = REASONS.filter((each) => !otherThreads.includes(each)).reduce(
+    (sum, each) => sum + states[each],
+    0,
+  );
   expect(states[reason], description).to.be.above(0);
   expect(states[reason] / time, description).to.be.at.least(SHARE);
   expect(states.other / blocked(states), description).to.be.at.most(OTHER_SHARE);

@@ -2,25 +2,39 @@ import type { Reason } from '../../native/index.js';
 import { testTruth } from './reason-table.js';
 import type { Row } from './reason-table.js';
 
-const alone = (reason: Reason, program: string, mode: string, beside: readonly Reason[] = []): Row => ({
+const standalone = (
+  reason: Reason,
+  program: string,
+  mode: string,
+  otherThreads: readonly Reason[] = [],
+): Row => ({
   workload: `${program} ${mode}`,
   reason,
-  beside,
+  otherThreads,
   program,
   start: (group) => group.run(program, [mode]),
 });
 
 /** Four threads, one of which computes while the others wait. */
-const contended = (reason: Reason, program: string, mode: string, beside: readonly Reason[] = []): Row => ({
-  ...alone(reason, program, mode, beside),
+const contended = (
+  reason: Reason,
+  program: string,
+  mode: string,
+  otherThreads: readonly Reason[] = [],
+): Row => ({
+  ...standalone(reason, program, mode, otherThreads),
   computes: true,
 });
 
 /** Sends requests to a slow server and reports the response times; the runtime's other threads are parked. */
-const client = (program: string, mode = 'client', beside: readonly Reason[] = ['idle', 'sleep']): Row => ({
+const client = (
+  program: string,
+  mode = 'client',
+  otherThreads: readonly Reason[] = ['idle', 'sleep'],
+): Row => ({
   workload: `${program} ${mode} on a slow server`,
   reason: 'network',
-  beside,
+  otherThreads,
   program,
   start: async (group, sandbox) => {
     const { detail: port } =
@@ -32,10 +46,10 @@ const client = (program: string, mode = 'client', beside: readonly Reason[] = ['
 });
 
 /** Serves a client that sends a request 20 ms after each response. */
-const server = (program: string, beside: readonly Reason[] = []): Row => ({
+const server = (program: string, otherThreads: readonly Reason[] = []): Row => ({
   workload: `${program} server with a slow client`,
   reason: 'idle',
-  beside,
+  otherThreads,
   program,
   start: async (group, sandbox) => {
     const serving = await group.run(program, ['server', '0']);
@@ -48,7 +62,7 @@ const server = (program: string, beside: readonly Reason[] = []): Row => ({
 const nodeFiles: Row = {
   workload: 'waits-node files',
   reason: 'disk',
-  beside: ['idle', 'lock'],
+  otherThreads: ['idle', 'lock'],
   program: 'waits-node',
   start: (group, sandbox) => group.run('waits-node', ['files', `${sandbox.scratch}/files`]),
 };
@@ -59,34 +73,34 @@ const TRUTH: readonly Row[] = [
   contended('lock', 'lock-musl', 'stack-mutex'),
   contended('lock', 'lock-musl', 'pi'),
   contended('idle', 'lock-musl', 'semaphore-lock'),
-  alone('idle', 'lock-musl', 'condvar'),
-  alone('idle', 'lock-musl', 'condvar-again'),
-  alone('idle', 'lock-musl', 'semaphore'),
-  alone('idle', 'lock-musl', 'join'),
+  standalone('idle', 'lock-musl', 'condvar'),
+  standalone('idle', 'lock-musl', 'condvar-again'),
+  standalone('idle', 'lock-musl', 'semaphore'),
+  standalone('idle', 'lock-musl', 'join'),
 
   contended('idle', 'waits-go', 'mutex', ['sleep']),
-  alone('idle', 'waits-go', 'channel', ['sleep']),
-  alone('idle', 'waits-go', 'sleep', ['sleep']),
+  standalone('idle', 'waits-go', 'channel', ['sleep']),
+  standalone('idle', 'waits-go', 'sleep', ['sleep']),
   client('waits-go'),
   server('waits-go', ['sleep']),
 
   contended('idle', 'waits-java', 'monitor'),
   contended('idle', 'waits-java', 'reentrant'),
-  alone('idle', 'waits-java', 'pool'),
-  alone('idle', 'waits-java', 'sleep'),
+  standalone('idle', 'waits-java', 'pool'),
+  standalone('idle', 'waits-java', 'sleep'),
   client('waits-java'),
   server('waits-java'),
 
-  alone('idle', 'waits-python', 'lock', ['sleep']),
-  alone('idle', 'waits-python', 'queue'),
-  alone('sleep', 'waits-python', 'sleep'),
-  alone('idle', 'waits-python', 'child', ['sleep']),
+  standalone('idle', 'waits-python', 'lock', ['sleep']),
+  standalone('idle', 'waits-python', 'queue'),
+  standalone('sleep', 'waits-python', 'sleep'),
+  standalone('idle', 'waits-python', 'child', ['sleep']),
   client('waits-python', 'client', []),
   client('waits-python', 'asyncio', []),
   server('waits-python'),
 
-  alone('idle', 'waits-node', 'timers'),
-  alone('idle', 'waits-node', 'workers'),
+  standalone('idle', 'waits-node', 'timers'),
+  standalone('idle', 'waits-node', 'workers'),
   nodeFiles,
   client('waits-node'),
 ];

@@ -5,16 +5,16 @@ import { cgroupRoot } from './harness.js';
 import { testTruth } from './reason-table.js';
 import type { Row } from './reason-table.js';
 
-const alone = (reason: Reason, program: string, ...args: readonly string[]): Row => ({
+const standalone = (reason: Reason, program: string, ...args: readonly string[]): Row => ({
   workload: [program, ...args].join(' '),
   reason,
   start: (group) => group.run(program, args),
 });
 
 /** Four threads, one of which computes while the others wait. */
-const contended = (reason: Reason, mode: string, beside: readonly Reason[] = []): Row => ({
-  ...alone(reason, 'lock', mode),
-  beside,
+const contended = (reason: Reason, mode: string, otherThreads: readonly Reason[] = []): Row => ({
+  ...standalone(reason, 'lock', mode),
+  otherThreads,
   computes: true,
 });
 
@@ -132,12 +132,12 @@ const TRUTH: readonly Row[] = [
   disk('aio'),
   disk('aio-idle', 'disk', 'idle'),
   disk('disk', 'uring'),
-  alone('sleep', 'uring', 'timer', '-'),
-  alone('idle', 'uring', 'accept', '-'),
-  alone('idle', 'uring', 'registered', '-'),
+  standalone('sleep', 'uring', 'timer', '-'),
+  standalone('idle', 'uring', 'accept', '-'),
+  standalone('idle', 'uring', 'registered', '-'),
   client('uring', 'client'),
   client('uring', 'timed'),
-  { ...client('uring', 'thread'), beside: ['idle'] }, // the kernel's submission thread once it has nothing to submit
+  { ...client('uring', 'thread'), otherThreads: ['idle'] }, // the kernel's submission thread once it has nothing to submit
   contended('lock', 'mutex'),
   contended('lock', 'stack-mutex'),
   contended('lock', 'pi'),
@@ -146,21 +146,21 @@ const TRUTH: readonly Row[] = [
   contended('lock', 'sysv-lock'),
   contended('lock', 'exits', ['idle']),
   contended('idle', 'semaphore-lock'),
-  alone('idle', 'lock', 'condvar'),
-  alone('idle', 'lock', 'condvar-again'),
-  alone('idle', 'lock', 'semaphore'),
-  alone('idle', 'lock', 'sysv'),
-  alone('idle', 'lock', 'join'),
-  alone('sleep', 'wait', 'nanosleep'),
-  alone('sleep', 'wait', 'poll'),
-  alone('sleep', 'wait', 'select'),
-  alone('sleep', 'wait', 'timerfd'),
+  standalone('idle', 'lock', 'condvar'),
+  standalone('idle', 'lock', 'condvar-again'),
+  standalone('idle', 'lock', 'semaphore'),
+  standalone('idle', 'lock', 'sysv'),
+  standalone('idle', 'lock', 'join'),
+  standalone('sleep', 'wait', 'nanosleep'),
+  standalone('sleep', 'wait', 'poll'),
+  standalone('sleep', 'wait', 'select'),
+  standalone('sleep', 'wait', 'timerfd'),
   resumed,
   paused,
-  alone('idle', 'wait', 'child'),
-  alone('idle', 'wait', 'signal'),
-  alone('idle', 'wait', 'futex2'),
-  alone('ipc', 'wait', 'fault'),
+  standalone('idle', 'wait', 'child'),
+  standalone('idle', 'wait', 'signal'),
+  standalone('idle', 'wait', 'futex2'),
+  standalone('ipc', 'wait', 'fault'),
   ipc('pipe'),
   ipc('unix'),
   ipc('eventfd'),
@@ -176,8 +176,8 @@ const TRUTH: readonly Row[] = [
   connecting('epoll'),
   client('pooled', '1', '8'),
   client('pooled', '4', '2'),
-  { ...alone('network', 'lowport', 'tcp'), beside: ['sleep', 'idle'] },
-  { ...alone('network', 'lowport', 'udp'), beside: ['sleep', 'idle'] },
+  { ...standalone('network', 'lowport', 'tcp'), otherThreads: ['sleep', 'idle'] },
+  { ...standalone('network', 'lowport', 'udp'), otherThreads: ['sleep', 'idle'] },
   datagramClient('connected'),
   datagramClient('unconnected'),
   datagramClient('poll'),
@@ -187,7 +187,7 @@ const TRUTH: readonly Row[] = [
   server('recv'),
   server('epoll'),
   server('multipath', 'multipath'),
-  alone('idle', 'server', 'recv', '0'),
+  standalone('idle', 'server', 'recv', '0'),
   idleClient('silent'),
   idleClient('once'),
   idleClient('multipath-once', 'multipath', 20),

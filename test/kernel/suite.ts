@@ -41,3 +41,16 @@ export function useKernel(options: Omit<OpenOptions, 'cgroupRoot'>): KernelSuite
     },
   };
 }
+
+/** Runs `work` with a second set of probes. */
+export async function withProbes(
+  options: Omit<OpenOptions, 'cgroupRoot'>,
+  work: (probes: Probes) => Promise<void>,
+): Promise<void> {
+  const probes = openProbes({ cgroupRoot: cgroupRoot(), ...options });
+  try {
+    await work(probes);
+  } finally {
+    probes.close();
+  }
+}

@@ -25,7 +25,7 @@ static pid_t prepare_pipe(void)
 {
 	if (pipe(channel))
 		die("pipe");
-	return beside(tick, channel[1]);
+	return fork_peer(tick, channel[1]);
 }
 
 static void read_pipe(void)
@@ -63,7 +63,7 @@ static void respond_late(int server)
 
 static pid_t prepare_server(void)
 {
-	return beside(respond_late, listener());
+	return fork_peer(respond_late, listener());
 }
 
 static int connected(void)
@@ -100,7 +100,7 @@ static void request_seldom(int unused)
 pid_t prepare_client(void)
 {
 	channel[0] = listener();
-	return beside(request_seldom, 0);
+	return fork_peer(request_seldom, 0);
 }
 
 static void serve(void)

@@ -89,7 +89,7 @@ void in_threads(int count, void *(*body)(void *), void *argument)
 	}
 }
 
-pid_t beside(void (*body)(int), int argument)
+pid_t fork_peer(void (*body)(int), int argument)
 {
 	pid_t pid = fork();
 

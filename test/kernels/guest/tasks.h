@@ -38,7 +38,7 @@ void die(const char *what) __attribute__((noreturn));
 void in_threads(int count, void *(*body)(void *), void *argument);
 
 /* Runs the body in a process outside the cgroup. */
-pid_t beside(void (*body)(int), int argument);
+pid_t fork_peer(void (*body)(int), int argument);
 
 /* Counts the time a statement takes as blocked. */
 #define BLOCKED(statement)                                     \
