@@ -11,6 +11,8 @@ export class RunningScaler {
   readonly url: string;
   readonly #program: Program;
   #running: Running | undefined;
+  /** By workload: number of its decisions that `untilDecision` has passed. */
+  readonly #searched = new Map<string, number>();
 
   /** @param stem begins the names of its files */
   constructor(
@@ -57,32 +59,28 @@ export class RunningScaler {
     await this.#running?.stop(GRACE_MS);
   }
 
-  async decision(name: string): Promise<DecisionRecord | undefined> {
-    const response = await fetch(`${this.url}/api/v1/decisions/shop/StatefulSet/${name}`);
-    return response.ok ? ((await response.json()) as DecisionRecord) : undefined;
-  }
-
-  /** Waits for a decision about a workload that meets a condition, and answers it. */
+  /**
+   * Waits for a decision on a workload that meets a condition, and returns it. Searches the audit log from the decision
+   * that the last call for this workload returned, so that none is missed between two looks.
+   */
   async untilDecision(
     name: string,
     meets: (record: DecisionRecord) => boolean,
     ms = 20_000,
   ): Promise<DecisionRecord> {
-    let last: DecisionRecord | undefined;
+    const from = this.#searched.get(name) ?? 0;
+    const decisions = () => this.records().filter(({ workload }) => workload === name);
+    const find = () => decisions().findIndex((record, index) => index >= from && meets(record));
     try {
-      await eventually(
-        name,
-        async () => {
-          last = await this.decision(name);
-          return last !== undefined && meets(last);
-        },
-        ms,
-      );
+      await eventually(name, () => find() >= 0, ms);
     } catch (cause) {
+      const last = decisions().at(-1);
       const said = last ? `${last.outcome}, ${last.reason}` : 'nothing';
       throw new Error(`no such decision on ${name}; the last says: ${said}\n${this.log()}`, { cause });
     }
-    return last!;
+    const found = find();
+    this.#searched.set(name, found + 1);
+    return decisions()[found]!;
   }
 
   /** Every decision so far, those before a restart included. */

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { eventually } from '../unit/loopback-api.js';
 import type { DecisionRecord } from '../../scaler/loop/record.js';
 import type { RunningScaler } from './running-scaler.js';
 import { ScalerHarness, shop } from './scaler-harness.js';
@@ -139,10 +140,11 @@ describe('scaler with a real Prometheus', function () {
     expect(record.reason).to.match(
       /^Prometheus at 127\.0\.0\.1:\d+ is unreachable .*nothing is scaled on missing data$/,
     );
-    const { status } = (await (await fetch(`${scaler.url}/api/v1/decisions`)).json()) as {
-      status: { problems: string[] };
-    };
-    expect(status.problems.join()).to.match(/Prometheus at 127\.0\.0\.1:\d+ is unreachable/);
+    await eventually('the problem is reported', async () => {
+      const response = await fetch(`${scaler.url}/api/v1/decisions`);
+      const { status } = (await response.json()) as { status: { problems: string[] } };
+      return /Prometheus at 127\.0\.0\.1:\d+ is unreachable/.test(status.problems.join());
+    });
     await new Promise((resolve) => setTimeout(resolve, 3000));
     expect(await harness.replicas('busy')).to.equal(5);
   });
