@@ -22,10 +22,10 @@ export function guard(handler: RequestListener, web: WebConfigFile): RequestList
       handler(request, response);
       return;
     }
-    void auth.check(request.headers.authorization, users).then((verdict) => {
-      if (verdict === 'granted') {
+    void auth.check(request.headers.authorization, users).then((result) => {
+      if (result === 'granted') {
         handler(request, response);
-      } else if (verdict === 'busy') {
+      } else if (result === 'busy') {
         response.writeHead(503, { 'Retry-After': '1' }).end('Too many passwords to check.\n');
       } else {
         response.writeHead(401, { 'WWW-Authenticate': 'Basic' }).end('Unauthorized\n');

@@ -107,8 +107,8 @@ static __always_inline struct connection *find_connection(struct sock *sk)
 	return bpf_sk_storage_get(&connection_storage, sk, NULL, 0);
 }
 
-/* Claims the socket's entry if it is free. If the address is there already, it was that of an earlier socket. */
-static __always_inline struct connection *claim_table_entry(struct sock *sk)
+/* Takes the socket's entry if it is free. If the address is there already, it was that of an earlier socket. */
+static __always_inline struct connection *take_table_entry(struct sock *sk)
 {
 	struct connection *connection = connection_table_entry(sk);
 	__u64 owner;

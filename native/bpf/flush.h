@@ -69,10 +69,10 @@ static __always_inline void init_thread_state(struct thread *thread, struct task
 }
 
 /*
- * Claims the part of the in-flight interval that is not flushed yet and returns its start; the caller has to credit it.
- * 0 if nothing is left, or if another CPU claimed it first.
+ * Takes the part of the in-flight interval that is not flushed yet and returns its start; the caller has to credit it.
+ * 0 if nothing is left, or if another CPU took it first.
  */
-static __always_inline __u64 claim_interval(struct thread *thread, __u64 now)
+static __always_inline __u64 take_interval(struct thread *thread, __u64 now)
 {
 	__u64 flushed_until = thread->flushed_until;
 	__u64 from = later(thread->since, flushed_until);
@@ -97,7 +97,7 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 
 	if (state >= NR_STATES)
 		return;
-	from = claim_interval(thread, now);
+	from = take_interval(thread, now);
 	if (!from)
 		return;
 	if (state == STATE_ONCPU && (is_on_cpu(task) || now < began + GETTING_ON_CPU_NS)) {

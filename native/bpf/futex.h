@@ -25,7 +25,7 @@ static __always_inline bool is_thread_id(__u32 value)
 }
 
 /*
- * True for a contended mutex of glibc or Go: FUTEX_WAIT with the value 2. Other waits with that value are told apart by
+ * True for a contended mutex of glibc or Go: FUTEX_WAIT with the value 2. Other waits with that value are distinguished by
  * the memory around the word: a condition variable of musl (on the waiter's own stack, without an owner where glibc's
  * mutex has one), pthread_join of musl (a struct pthread around the word), pthread_join of glibc before 2.34 for thread
  * 2 (a shared futex without an owner). Only the current task's memory is readable: no other wait counts as a lock.

@@ -177,7 +177,7 @@ static __always_inline void migrate_thread(__u32 pid, const struct migration *mi
 	state = thread->state;
 	total = bpf_map_lookup_elem(&flushed, &slot);
 	if (total && thread->since && state < NR_STATES) {
-		from = claim_interval(thread, migration->now);
+		from = take_interval(thread, migration->now);
 		if (from)
 			credit(total, state, from, migration->now);
 	}

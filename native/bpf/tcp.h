@@ -33,7 +33,7 @@ static __always_inline struct connection *open_connection(struct sock *sk, struc
 
 static __noinline struct connection *make_connection(struct sock *sk, enum role role)
 {
-	struct connection *connection = claim_table_entry(sk);
+	struct connection *connection = take_table_entry(sk);
 	__u64 socket;
 
 	if (!connection)

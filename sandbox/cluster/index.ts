@@ -1,7 +1,7 @@
 import { rm, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
-import { AddressPool, claimInstance, makeStateDirectory, sweepLeftovers, type Instance } from './instance.js';
+import { AddressPool, acquireInstance, makeStateDirectory, sweepLeftovers, type Instance } from './instance.js';
 import { Faults } from './api/faults.js';
 import { ListWatch } from './api/list-watch.js';
 import { Routes } from './api/routes.js';
@@ -71,7 +71,7 @@ export interface Cluster {
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   await sweepLeftovers();
-  const instance = await claimInstance();
+  const instance = await acquireInstance();
   const cleanUps: CleanUps = [
     () => {
       instance.release();

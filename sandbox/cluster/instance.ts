@@ -21,21 +21,21 @@ export interface Instance {
 }
 
 /**
- * Claims one of the machine's 32 slots: pods of slot n are in 127.(64+n).0.0/16, Services in 127.(96+n).0.0/16.
- * The claim is an abstract unix socket: like loopback addresses it belongs to the network namespace, and it ends
+ * Acquires one of the machine's 32 slots: pods of slot n are in 127.(64+n).0.0/16, Services in 127.(96+n).0.0/16.
+ * The lock is an abstract unix socket: like loopback addresses it belongs to the network namespace, and it ends
  * with the process, however that ends.
  *
  * @throws KernscaleError `TOO_MANY_CLUSTERS`
  */
-export async function claimInstance(): Promise<Instance> {
+export async function acquireInstance(): Promise<Instance> {
   for (let slot = 0; slot < MAX_INSTANCES; slot += 1) {
-    const claim = await tryToListen(`\0kernscale-cluster-${slot}`);
-    if (!claim) continue;
+    const lock = await tryToListen(`\0kernscale-cluster-${slot}`);
+    if (!lock) continue;
     return {
       name: `kernscale-${process.pid}-${startTime(process.pid) ?? ''}-${slot}`,
       podPrefix: `127.${64 + slot}`,
       servicePrefix: `127.${96 + slot}`,
-      release: () => claim.close(),
+      release: () => lock.close(),
     };
   }
   throw new KernscaleError(

@@ -4,7 +4,7 @@ import { commandLine, flag, parseFlags } from '../../common/flags.js';
 import { KernscaleError } from '../../common/errors.js';
 import { count } from '../core/format.js';
 import { loadTestFiles, type RuleTest } from '../rule-tests/load.js';
-import { runTest, type Verdict } from '../rule-tests/run.js';
+import { runTest, type TestResult } from '../rule-tests/run.js';
 import { formatRuleError } from '../rules/load.js';
 import type { RuleError } from '../rules/types.js';
 import { paintDecision, painter, progressBar } from '../terminal.js';
@@ -38,21 +38,21 @@ export async function test(argv: readonly string[]): Promise<number> {
   const { tests, errors } = await loadTestFiles(filesOf(command, 'kernscale test rules/tests/*.yaml'));
   const promtool = flags['promtool.binary'] ?? (await findPromtool());
   const broken = [...errors];
-  const verdicts: Verdict[] = [];
+  const results: TestResult[] = [];
   const progress = progressBar(process.stderr, 'test');
   try {
     for (const [index, ruleTest] of tests.entries()) {
       progress.show(index / tests.length);
       const run = await runTest(promtool, ruleTest).catch((error: unknown) => brokenTest(ruleTest, error));
       if ('code' in run) broken.push(run);
-      else verdicts.push(...run);
+      else results.push(...run);
     }
   } finally {
     progress.end();
   }
-  if (flags.json) printJson(verdicts, broken);
-  else printText(verdicts, broken);
-  return broken.length > 0 || verdicts.some(failed) ? 1 : 0;
+  if (flags.json) printJson(results, broken);
+  else printText(results, broken);
+  return broken.length > 0 || results.some(failed) ? 1 : 0;
 }
 
 /** @throws KernscaleError `PROMTOOL_MISSING` */
@@ -75,23 +75,22 @@ function brokenTest({ at }: RuleTest, error: unknown): RuleError {
   return { ...at, code: 'TEST_SERIES', message: `promtool rejects the series: ${error.message}` };
 }
 
-function failed({ differences }: Verdict): boolean {
+function failed({ differences }: TestResult): boolean {
   return differences.length > 0;
 }
 
-function printJson(verdicts: readonly Verdict[], errors: readonly RuleError[]): void {
-  const results = verdicts.map(({ expected, got, differences }) => {
+function printJson(results: readonly TestResult[], errors: readonly RuleError[]): void {
+  const passed = results.filter((result) => !failed(result)).length;
+  const printed = results.map(({ expected, got, differences }) => {
     const { at, ...expectation } = expected;
     return { ...at, passed: differences.length === 0, differences, expected: expectation, got };
   });
-  process.stdout.write(
-    `${JSON.stringify({ passed: results.filter(({ passed }) => passed).length, results, errors })}\n`,
-  );
+  process.stdout.write(`${JSON.stringify({ passed, results: printed, errors })}\n`);
 }
 
-function printText(verdicts: readonly Verdict[], errors: readonly RuleError[]): void {
+function printText(results: readonly TestResult[], errors: readonly RuleError[]): void {
   for (const error of errors) process.stderr.write(`${formatRuleError(error)} [${error.code}]\n`);
-  const failures = verdicts.filter(failed);
+  const failures = results.filter(failed);
   const paint = painter(process.stderr);
   for (const { expected, got, differences } of failures) {
     const { file, line, column } = expected.at;
@@ -100,7 +99,7 @@ function printText(verdicts: readonly Verdict[], errors: readonly RuleError[]): 
     const lines = got ? paintDecision(got, paint) : [];
     process.stderr.write(lines.map((line) => `    ${line}\n`).join(''));
   }
-  const met = `${verdicts.length - failures.length} of ${verdicts.length} expectations met`;
+  const met = `${results.length - failures.length} of ${results.length} expectations met`;
   if (failures.length + errors.length === 0) process.stdout.write(`SUCCESS: ${met}\n`);
   else {
     const broken = errors.length === 0 ? '' : `, ${count(errors.length, 'error')}`;

@@ -12,7 +12,7 @@ import { evaluate, type InstantQuery } from './promtool.js';
 import type { Expectation, RuleTest } from './load.js';
 
 /** Outcome of one expectation. */
-export interface Verdict {
+export interface TestResult {
   readonly expected: Expectation;
   /** Decision of the last round up to `eval_time`; undefined without one. */
   readonly got: DecisionRecord | undefined;
@@ -32,7 +32,7 @@ interface Round {
  * @param promtool path of the program
  * @throws KernscaleError `PROMTOOL_MISSING` or `PROMTOOL_FAILED`
  */
-export async function runTest(promtool: string, ruleTest: RuleTest): Promise<Verdict[]> {
+export async function runTest(promtool: string, ruleTest: RuleTest): Promise<TestResult[]> {
   const { test, expectations } = ruleTest;
   const rounds = roundsOf(ruleTest);
   const queries = rounds.flatMap(({ at, group }) => queriesOf(group, at));
@@ -77,7 +77,7 @@ async function decideAll(
   return made;
 }
 
-function compare(expected: Expectation, records: readonly DecisionRecord[]): Verdict {
+function compare(expected: Expectation, records: readonly DecisionRecord[]): TestResult {
   const until = parseDuration(expected.eval_time);
   const got = records.findLast(({ at, trace }) => at <= until && trace.workload === expected.workload);
   return { expected, got, differences: got ? differences(expected, got) : ['no decision'] };

@@ -16,7 +16,7 @@ function measure(asked: number, replicas: number) {
 }
 
 /** Replicas round after round, 15 s apart, until they stay. */
-function settle(asked: number, seen: 'used' | 'demand'): number[] {
+function sizesUntilStable(asked: number, seen: 'used' | 'demand'): number[] {
   const sizes = [2];
   let history = EMPTY_HISTORY;
   for (let round = 0; round < 20; round++) {
@@ -36,12 +36,12 @@ function settle(asked: number, seen: 'used' | 'demand'): number[] {
 describe('CPU demand: used, waited for and throttled', () => {
   it('reaches in one step the size that utilisation takes several for', () => {
     // 0.6 cores at 70 % of 0.2 cores per pod: five pods are within the tolerance, as many as utilisation ends with.
-    expect(settle(0.6, 'demand')).to.deep.equal([2, 5]);
-    expect(settle(0.6, 'used')).to.deep.equal([2, 3, 5]);
+    expect(sizesUntilStable(0.6, 'demand')).to.deep.equal([2, 5]);
+    expect(sizesUntilStable(0.6, 'used')).to.deep.equal([2, 3, 5]);
   });
 
   it('is the farther ahead the more is asked', () => {
-    expect(settle(0.84, 'demand')).to.deep.equal([2, 6]);
-    expect(settle(0.84, 'used')).to.deep.equal([2, 3, 5, 6]);
+    expect(sizesUntilStable(0.84, 'demand')).to.deep.equal([2, 6]);
+    expect(sizesUntilStable(0.84, 'used')).to.deep.equal([2, 3, 5, 6]);
   });
 });

@@ -106,7 +106,7 @@ describe('sizing by any pods', () => {
     );
   });
 
-  it('counts a pod that is unready for want of CPU as if it were ready', () => {
+  it('counts a pod that is unready for lack of CPU as if it were ready', () => {
     fc.assert(
       fc.property(drafts, replicas, (pods, current) => {
         const starving = pods.map((pod): Draft => ({ ...pod, ready: 'False', starved: 0.9 }));

@@ -129,7 +129,7 @@ describe('sizing by pods', () => {
   });
 });
 
-describe('a pod that is unready for want of CPU', () => {
+describe('a pod that is unready for lack of CPU', () => {
   const cpu = { a: 0.6, b: 0.6 };
   const starved = { a: 0.66, b: 0.66 };
   const pods = [unready('a'), unready('b')];

@@ -160,7 +160,7 @@ describe('apply', () => {
     expect(scales.written).to.deep.equal([[5, '42']]);
   });
 
-  it('yields to whoever set other replicas since the decision', async () => {
+  it('yields to a client that set other replicas since the decision', async () => {
     const scales = scalesAt(3);
     expect(await apply(scales, rule, decision, true)).to.have.property('outcome', 'conflict');
     expect(scales.written).to.deep.equal([]);
