@@ -1,7 +1,13 @@
 import { rm, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
-import { AddressPool, acquireInstance, makeStateDirectory, sweepLeftovers, type Instance } from './instance.js';
+import {
+  AddressPool,
+  acquireInstance,
+  makeStateDirectory,
+  sweepLeftovers,
+  type Instance,
+} from './instance.js';
 import { Faults } from './api/faults.js';
 import { ListWatch } from './api/list-watch.js';
 import { Routes } from './api/routes.js';
