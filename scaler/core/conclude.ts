@@ -144,7 +144,7 @@ function scale(
     tolerance,
     objective,
     floor,
-    stabilised: normalized.stabilized,
+    stabilized: normalized.stabilized,
     rateLimited: normalized.rateLimited,
     clamped: normalized.replicas,
   };
@@ -153,10 +153,10 @@ function scale(
 
 /** The last stage that changed the number. */
 function bindingConstraintOf(stages: StagesTrace, sizing: Sizing): BindingConstraint {
-  const { raw, tolerance, objective, floor, stabilised, rateLimited, clamped } = stages;
+  const { raw, tolerance, objective, floor, stabilized, rateLimited, clamped } = stages;
   if (clamped !== rateLimited) return clamped < rateLimited ? 'maxReplicas' : 'minReplicas';
-  if (rateLimited !== stabilised) return rateLimited < stabilised ? 'scaleUpLimit' : 'scaleDownLimit';
-  if (stabilised !== floor) return 'stabilization';
+  if (rateLimited !== stabilized) return rateLimited < stabilized ? 'scaleUpLimit' : 'scaleDownLimit';
+  if (stabilized !== floor) return 'stabilization';
   if (floor !== objective) return 'noScaleDown';
   if (objective !== tolerance) return 'objective';
   return tolerance === raw ? 'none' : (sizing.trace.kept ?? 'tolerance');
@@ -168,7 +168,7 @@ function allAt(replicas: number): StagesTrace {
     tolerance: replicas,
     objective: replicas,
     floor: replicas,
-    stabilised: replicas,
+    stabilized: replicas,
     rateLimited: replicas,
     clamped: replicas,
   };

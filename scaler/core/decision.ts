@@ -125,7 +125,7 @@ export interface StagesTrace {
   readonly objective: number;
   /** After raising to the current replicas where this round must not scale down. */
   readonly floor: number;
-  readonly stabilised: number;
+  readonly stabilized: number;
   readonly rateLimited: number;
   readonly clamped: number;
 }

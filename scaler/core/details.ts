@@ -27,7 +27,7 @@ const STAGES: readonly [keyof StagesTrace, string][] = [
   ['tolerance', 'tolerance'],
   ['objective', 'objective (no scale-up while latency meets it)'],
   ['floor', 'floor (no scale-down without complete data)'],
-  ['stabilised', 'stabilization window'],
+  ['stabilized', 'stabilization window'],
   ['rateLimited', 'scaling policies'],
   ['clamped', 'minReplicas to maxReplicas'],
 ];

@@ -61,7 +61,7 @@ function reasonOf(rule: Rule, decision: Unexplained): string {
 
 function sizedText(rule: Rule, decision: Unexplained): string {
   const { sizing, stages, currentReplicas } = decision;
-  const { clamped, rateLimited, stabilised } = stages;
+  const { clamped, rateLimited, stabilized } = stages;
   if (!sizing || (clamped !== currentReplicas && stages.raw === currentReplicas)) {
     return clamped > currentReplicas
       ? `Below minReplicas (${rule.minReplicas})`
@@ -76,9 +76,9 @@ function sizedText(rule: Rule, decision: Unexplained): string {
     case 'stabilization':
       return `${load}: ${stabilizationText(rule, decision)}`;
     case 'scaleUpLimit':
-      return `${load}: ${needed(stabilised)}, ${policyText(rule, 'scaleUp', rateLimited)}`;
+      return `${load}: ${needed(stabilized)}, ${policyText(rule, 'scaleUp', rateLimited)}`;
     case 'scaleDownLimit':
-      return `${load}: ${needed(stabilised)}, ${policyText(rule, 'scaleDown', rateLimited)}`;
+      return `${load}: ${needed(stabilized)}, ${policyText(rule, 'scaleDown', rateLimited)}`;
     case 'minReplicas':
       return `${load}: ${isIdle(sizing) ? `at minReplicas (${clamped})` : `${needed(rateLimited)}, minReplicas is ${clamped}`}`;
     case 'maxReplicas':
@@ -88,11 +88,11 @@ function sizedText(rule: Rule, decision: Unexplained): string {
   }
 }
 
-function stabilizationText(rule: Rule, { sizing, stages: { floor, stabilised } }: Unexplained): string {
+function stabilizationText(rule: Rule, { sizing, stages: { floor, stabilized } }: Unexplained): string {
   const { up, down } = windowsOf(rule);
-  if (floor > stabilised) return `${needed(floor)}, no more than ${stabilised} throughout the last ${up} s`;
-  if (isIdle(sizing!)) return `${stabilised} or more replicas were needed in the last ${down} s`;
-  return `${needed(floor)}, ${stabilised} or more in the last ${down} s`;
+  if (floor > stabilized) return `${needed(floor)}, no more than ${stabilized} throughout the last ${up} s`;
+  if (isIdle(sizing!)) return `${stabilized} or more replicas were needed in the last ${down} s`;
+  return `${needed(floor)}, ${stabilized} or more in the last ${down} s`;
 }
 
 /** Demand against target: `4 pods × 0.14-core target = 0.56 (1.8×)` is arithmetic that a reader can check. */
@@ -249,7 +249,7 @@ function changeOf(rule: Rule, decision: Unexplained): string {
     case 'unmeasuredPods':
       return 'every pod is ready and measured';
     case 'stabilization':
-      return decision.stages.floor < decision.stages.stabilised
+      return decision.stages.floor < decision.stages.stabilized
         ? `demand stays low for the ${windowsOf(rule).down} s window`
         : `demand stays high for the ${windowsOf(rule).up} s window`;
     case 'scaleUpLimit':
