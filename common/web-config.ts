@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls';
-import { isMap, isScalar, LineCounter, parseDocument, type Document, type Node } from 'yaml';
 import type { z } from 'zod';
+import { parseDocuments, type Position, type YamlDocument } from './yaml/document.js';
 import { errorMessage, KernscaleError } from './errors.js';
 import type { Logger } from './log.js';
 import {
@@ -221,8 +221,7 @@ function describe(issue: z.core.$ZodIssue): Fault[] {
 class Source {
   readonly files: string[];
   readonly value: unknown;
-  readonly #lines = new LineCounter();
-  readonly #document: Document;
+  readonly #document: YamlDocument | undefined;
 
   constructor(private readonly file: string) {
     this.files = [file];
@@ -232,10 +231,12 @@ class Source {
     } catch (cause) {
       throw new KernscaleError('WEB_CONFIG_INVALID', `cannot read the web configuration ${file}`, { cause });
     }
-    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
-    const { errors } = this.#document;
-    if (errors.length > 0) throw this.#failure(errors.map(({ pos, message }) => [pos[0], message]));
-    this.value = this.#document.toJS();
+    const [document, second] = parseDocuments(file, text);
+    this.#document = document;
+    const errors = document?.errors ?? [];
+    if (errors.length > 0) throw invalid(errors);
+    if (second) throw invalid([{ ...second.locate([]), message: 'must be the only document of the file' }]);
+    this.value = document?.value;
   }
 
   read(name: string, at: readonly PropertyKey[]): Buffer {
@@ -249,29 +250,17 @@ class Source {
   }
 
   invalid(faults: readonly Fault[]): KernscaleError {
-    return this.#failure(faults.map(({ path: at, message }) => [this.#offset(at), message]));
+    const start = { file: this.file, line: 1, column: 1 };
+    return invalid(
+      faults.map(({ path: at, message }) => ({
+        ...(this.#document?.locatePointer({ path: at, atKey: true }) ?? start),
+        message,
+      })),
+    );
   }
+}
 
-  #failure(faults: readonly (readonly [offset: number, message: string])[]): KernscaleError {
-    const lines = faults.map(([offset, message]) => {
-      const { line, col } = this.#lines.linePos(offset);
-      return `${this.file}:${Math.max(1, line)}:${Math.max(1, col)}: ${message}`;
-    });
-    return new KernscaleError('WEB_CONFIG_INVALID', lines.join('\n'));
-  }
-
-  /** Offset of the key at the end of the path, or of the nearest existing part around it. */
-  #offset(at: readonly PropertyKey[]): number {
-    let offset = 0;
-    let node: unknown = this.#document.contents;
-    for (const step of at) {
-      const pair = isMap(node)
-        ? node.items.find(({ key }) => isScalar(key) && key.value === step)
-        : undefined;
-      if (!pair) break;
-      offset = (pair.key as Node).range?.[0] ?? offset;
-      node = pair.value;
-    }
-    return offset;
-  }
+function invalid(faults: readonly (Position & { readonly message: string })[]): KernscaleError {
+  const lines = faults.map(({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`);
+  return new KernscaleError('WEB_CONFIG_INVALID', lines.join('\n'));
 }

@@ -3,8 +3,8 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { KernscaleError } from '../../common/errors.js';
 import { VERSIONS as TLS_VERSIONS } from '../../common/web-config-schema.js';
-import { parseDocuments } from '../yaml/document.js';
-import { schemaFindings } from '../yaml/findings.js';
+import { parseDocuments } from '../../common/yaml/document.js';
+import { schemaFindings } from '../../common/yaml/findings.js';
 
 /** Subset of Prometheus' `http_config`. Paths are relative to the file. */
 const text = z.string().min(1);

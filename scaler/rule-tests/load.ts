@@ -6,9 +6,9 @@ import { checkPromql } from '../promql/check.js';
 import { readFiles } from '../rules/files.js';
 import { loadRuleFiles } from '../rules/load.js';
 import type { RuleError, RuleFinding, RuleGroup } from '../rules/types.js';
-import { parseDocuments, type Path, type Position, type YamlDocument } from '../yaml/document.js';
-import { schemaFindings } from '../yaml/findings.js';
-import { suggestion } from '../yaml/suggestion.js';
+import { parseDocuments, type Path, type Position, type YamlDocument } from '../../common/yaml/document.js';
+import { schemaFindings } from '../../common/yaml/findings.js';
+import { suggestion } from '../../common/yaml/suggestion.js';
 import { TestCluster } from './cluster.js';
 import { testFileSchema, type RawTest, type RawTestFile, type ScaleTest } from './schema.js';
 

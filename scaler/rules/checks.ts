@@ -4,9 +4,9 @@ import { parseQuantity } from '../../common/quantity.js';
 import { LONGEST_INTERVAL } from '../core/history.js';
 import { checkPromql } from '../promql/check.js';
 import { builtInSignals } from '../promql/signals.js';
-import type { Path } from '../yaml/document.js';
-import { valueAt } from '../yaml/findings.js';
-import { suggestion } from '../yaml/suggestion.js';
+import type { Path } from '../../common/yaml/document.js';
+import { valueAt } from '../../common/yaml/findings.js';
+import { suggestion } from '../../common/yaml/suggestion.js';
 import { fillObjective } from './defaults.js';
 import {
   decideStepSchema,

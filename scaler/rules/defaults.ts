@@ -13,7 +13,7 @@ import type {
 } from '../core/types.js';
 import { builtInSignals, latencySignal, podSignals } from '../promql/signals.js';
 import { longestRange } from '../promql/syntax.js';
-import type { Position } from '../yaml/document.js';
+import type { Position } from '../../common/yaml/document.js';
 import type { RawBehavior, RawGroup, RawObjective, RawRule, RawScalingRules } from './schema.js';
 import type { FleetRule, RuleGroup, SignalQuery, WorkloadRule } from './types.js';
 

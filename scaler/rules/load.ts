@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { workloadKey, type WorkloadKey } from '../core/types.js';
-import { parseDocuments, type Path, type Position, type YamlDocument } from '../yaml/document.js';
-import { schemaFindings, valueAt } from '../yaml/findings.js';
+import { parseDocuments, type Path, type Position, type YamlDocument } from '../../common/yaml/document.js';
+import { schemaFindings, valueAt } from '../../common/yaml/findings.js';
 import { checkGroup, checkRule, duplicates, knownSignals } from './checks.js';
 import { resolveGroup } from './defaults.js';
 import { readFiles } from './files.js';

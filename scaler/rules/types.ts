@@ -1,6 +1,6 @@
 import type { Rule, RuleSettings } from '../core/types.js';
-import type { Position, YamlError } from '../yaml/document.js';
-import type { Finding, SchemaErrorCode } from '../yaml/findings.js';
+import type { Position, YamlError } from '../../common/yaml/document.js';
+import type { Finding, SchemaErrorCode } from '../../common/yaml/findings.js';
 
 export interface SignalQuery {
   /** PromQL that returns one number per `namespace`, `workload`, `workload_kind` (and `peer`, for `edges`). */

@@ -304,9 +304,9 @@ describe('--web.config.file', () => {
     ],
     'a cipher suite Go calls insecure': [
       `${TLS}  cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA]\n`,
-      /:4:3: .*cipher_suites/,
+      /:4:19: .*cipher_suites/,
     ],
-    'an unknown curve': [`${TLS}  curve_preferences: [P-256]\n`, /:4:3: .*curve_preferences/],
+    'an unknown curve': [`${TLS}  curve_preferences: [P-256]\n`, /:4:23: .*curve_preferences/],
     'a header with a value it does not know': [
       'http_server_config: {headers: {X-Frame-Options: maybe}}',
       /:1:\d+: .*X-Frame-Options/,

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { parseRules } from '../../../../scaler/rules/load.js';
-import { errorsOf, REF, ruleOf, ruleWith, SHORTEST } from '../rules/fixtures.js';
+import { errorsOf, REF, ruleOf, ruleWith, SHORTEST } from '../../scaler/rules/fixtures.js';
 
 describe('the YAML of a rule file', () => {
   it('may have a byte order mark, CRLF and comments', () => {

@@ -11,7 +11,7 @@ import {
   type Pair,
   type YAMLMap,
 } from 'yaml';
-import { oncePer } from '../../common/once.js';
+import { oncePer } from '../once.js';
 import { findFaults } from './faults.js';
 
 /** Place in a file; lines and columns count from 1. */
