@@ -2,7 +2,6 @@ import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls';
 import type { z } from 'zod';
-import { parseDocuments, type Position, type YamlDocument } from './yaml/document.js';
 import { errorMessage, KernscaleError } from './errors.js';
 import type { Logger } from './log.js';
 import {
@@ -14,6 +13,7 @@ import {
   type ClientAuthType,
   type TlsServerConfig,
 } from './web-config-schema.js';
+import { parseSingleDocument, type Position, type YamlDocument } from './yaml/document.js';
 
 export interface WebTls {
   readonly context: SecureContextOptions;
@@ -209,6 +209,7 @@ interface Fault {
   readonly message: string;
 }
 
+/** Unlike `schemaFindings`, quotes no values: some are secrets. */
 function describe(issue: z.core.$ZodIssue): Fault[] {
   const { path: at } = issue;
   const name = at.join('.') || 'the file';
@@ -231,11 +232,9 @@ class Source {
     } catch (cause) {
       throw new KernscaleError('WEB_CONFIG_INVALID', `cannot read the web configuration ${file}`, { cause });
     }
-    const [document, second] = parseDocuments(file, text);
-    this.#document = document;
-    const errors = document?.errors ?? [];
+    const { document, errors } = parseSingleDocument(file, text);
     if (errors.length > 0) throw invalid(errors);
-    if (second) throw invalid([{ ...second.locate([]), message: 'must be the only document of the file' }]);
+    this.#document = document;
     this.value = document?.value;
   }
 

@@ -6,6 +6,7 @@ import {
   isSeq,
   LineCounter,
   parseAllDocuments,
+  visit,
   type Document,
   type Node,
   type Pair,
@@ -42,7 +43,7 @@ export interface YamlError extends Position {
  * Bound on the uses of one anchor, times the aliases inside it. An alias bomb exceeds it within milliseconds; one
  * anchor may still be merged into thousands of rules.
  */
-const MAX_ALIAS_COUNT = 10_000;
+const MAX_ALIAS_COUNT = 1_000_000;
 
 /** One YAML document of a file: its value, and the position of each part. */
 export class YamlDocument {
@@ -62,10 +63,10 @@ export class YamlDocument {
     const isReadable = errors.every(({ code }) => code === 'RULE_DUPLICATE_KEY');
     try {
       this.value = isReadable ? document.toJS({ maxAliasCount: MAX_ALIAS_COUNT }) : undefined;
-    } catch {
-      errors.push(
-        this.#error(document.range?.[0] ?? 0, 'aliases expand to too much data; use fewer of them'),
-      );
+    } catch (error) {
+      // All that the package throws for a document that it has parsed without errors.
+      if (!(error instanceof ReferenceError)) throw error;
+      errors.push(this.#error(this.#lastAlias(), 'aliases expand to too much data; use fewer of them'));
     }
     this.errors = errors;
     this.empty = this.value === null && errors.length === 0;
@@ -110,6 +111,8 @@ export class YamlDocument {
 
   #findErrors(): YamlError[] {
     const { errors } = this.document;
+    const exhausted = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
+    if (exhausted) return [this.#error(exhausted.pos[0], 'the document is nested too deeply')];
     if (errors.length === 0) {
       return findFaults(this.document, (node) => this.#position(offsetOf(node)).line).map(
         ({ node, code, message }) => ({ ...this.#error(offsetOf(node), message), code }),
@@ -121,6 +124,17 @@ export class YamlDocument {
       .map(({ pos, message }) => this.#error(pos[0], message));
   }
 
+  /** Offset of the last alias, which is the outermost of those that expand others. */
+  #lastAlias(): number {
+    let offset = 0;
+    visit(this.document, {
+      Alias: (_, alias) => {
+        offset = offsetOf(alias);
+      },
+    });
+    return offset;
+  }
+
   #error(offset: number, message: string): YamlError {
     return { ...this.#position(offset), code: 'RULE_YAML', message };
   }
@@ -129,6 +143,20 @@ export class YamlDocument {
     const { line, col } = this.lines.linePos(offset);
     return { file: this.file, line: Math.max(1, line), column: Math.max(1, col) };
   }
+}
+
+/** Parses a file that may hold one YAML document; undefined if it is empty. */
+export function parseSingleDocument(
+  file: string,
+  text: string,
+): { readonly document: YamlDocument | undefined; readonly errors: readonly YamlError[] } {
+  const [document, second] = parseDocuments(file, text);
+  const errors = [...(document?.errors ?? [])];
+  if (second) {
+    const message = 'the file has a second YAML document; keep one of them';
+    errors.push({ ...second.locate([]), code: 'RULE_YAML', message });
+  }
+  return { document, errors };
 }
 
 /** Parses every YAML document of a file. A byte order mark is ignored; CRLF line ends are accepted. */

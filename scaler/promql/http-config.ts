@@ -3,10 +3,9 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { KernscaleError } from '../../common/errors.js';
 import { VERSIONS as TLS_VERSIONS } from '../../common/web-config-schema.js';
-import { parseDocuments } from '../../common/yaml/document.js';
+import { parseSingleDocument } from '../../common/yaml/document.js';
 import { schemaFindings } from '../../common/yaml/findings.js';
 
-/** Subset of Prometheus' `http_config`. Paths are relative to the file. */
 const text = z.string().min(1);
 
 const tlsConfig = z.strictObject({
@@ -23,6 +22,7 @@ const headerValues = z.strictObject({
   files: z.array(text).exactOptional(),
 });
 
+/** Subset of Prometheus' `http_config`. Paths are relative to the file. */
 const httpConfigSchema = z.strictObject({
   basic_auth: z
     .strictObject({
@@ -46,13 +46,11 @@ export type HttpConfig = z.infer<typeof httpConfigSchema>;
 
 /** @throws KernscaleError `HTTP_CONFIG` with the position of the first error */
 export function loadHttpConfig(file: string): HttpConfig {
-  const [document, second] = parseDocuments(file, read(file));
-  if (second) throw invalid(`${file}: must be one YAML document`);
+  const { document, errors } = parseSingleDocument(file, read(file));
   if (!document) return {};
   const value = document.empty ? {} : document.value;
   const [finding] = schemaFindings(httpConfigSchema, value);
-  const [error = finding && { ...document.locatePointer(finding), message: finding.message }] =
-    document.errors;
+  const [error = finding && { ...document.locatePointer(finding), message: finding.message }] = errors;
   if (error) throw invalid(`${file}:${error.line}:${error.column}: ${error.message}`);
   const config = httpConfigSchema.parse(value);
   const conflict = conflictIn(config);

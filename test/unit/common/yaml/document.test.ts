@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { parseDocuments } from '../../../../common/yaml/document.js';
 import { parseRules } from '../../../../scaler/rules/load.js';
 import { errorsOf, REF, ruleOf, ruleWith, SHORTEST } from '../../scaler/rules/fixtures.js';
 
@@ -39,16 +40,30 @@ describe('the YAML of a rule file', () => {
     expect(groups[0]!.rules.at(-1)).to.deep.include({ scale: 'r1999', maxReplicas: 5, labels: { a: 'b' } });
   });
 
+  it('may use the anchor of a scalar more than ten thousand times', () => {
+    const uses = Array.from({ length: 12_000 }, (_, i) => `  k${i}: *ns`).join('\n');
+    const [document] = parseDocuments('r.yaml', `a: &ns shop\nlabels:\n${uses}\n`);
+    expect(document!.errors).to.deep.equal([]);
+    expect(document!.value).to.have.nested.property('labels.k11999', 'shop');
+  });
+
+  it('reports one error if it is nested too deeply', () => {
+    const [document] = parseDocuments('r.yaml', `${'['.repeat(20_000)}${']'.repeat(20_000)}`);
+    expect(document!.errors.map(({ message }) => message)).to.deep.equal([
+      'the document is nested too deeply',
+    ]);
+  });
+
   const nine = (item: string): string => Array(9).fill(item).join(', ');
   const levels = Array.from({ length: 12 }, (_, i) => `a${i}: &a${i} [${nine(i ? `*a${i - 1}` : 'x')}]\n`);
   const merges = Array.from(
     { length: 40 },
     (_, i) => `a${i}: &a${i} {${i ? `<<: [*a${i - 1}, *a${i - 1}], ` : ''}k${i}: 1}\n`,
   );
-  const TOO_MUCH = '1:1 aliases expand to too much data; use fewer of them';
+  const TOO_MUCH = 'aliases expand to too much data; use fewer of them';
   const rejected: [title: string, text: string, ...errors: string[]][] = [
-    ['expands without end', levels.join(''), TOO_MUCH],
-    ['merges without end', merges.join(''), TOO_MUCH],
+    ['expands without end', levels.join(''), `12:60 ${TOO_MUCH}`],
+    ['merges without end', merges.join(''), `40:23 ${TOO_MUCH}`],
     ['contains itself', 'groups: &g [{name: a, rules: *g}]\n', '1:30 anchor "g" contains itself'],
     ['merges itself', 'groups: &g {<<: *g}\n', '1:17 anchor "g" contains itself'],
     [
