@@ -56,6 +56,19 @@ export function webConfigFlag(): Option {
   );
 }
 
+export function kubeconfigFlag(): Option {
+  return flag(
+    '--kubernetes.kubeconfig <file>',
+    'Kubeconfig file; default: the service account of the pod, KUBECONFIG, or ~/.kube/config',
+  );
+}
+
+/** Value of a switch's variable, which commander takes as on whatever it is; undefined if it is unset or empty. */
+export function switchVariable(long: string): boolean | undefined {
+  const value = process.env[environmentVariable(long)] ?? '';
+  return value === '' ? undefined : !/^(0|false|no|off)$/i.test(value);
+}
+
 /** Parser of a duration; the help text shows its default in seconds. */
 export const seconds = parseDuration;
 

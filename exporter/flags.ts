@@ -4,8 +4,9 @@ import { PROBES, type ProbeName } from 'bpf-linker-napi';
 import { KernscaleError } from '../common/errors.js';
 import {
   commandLine,
-  environmentVariable,
   flag,
+  switchVariable,
+  kubeconfigFlag,
   listenFlag,
   logFlags,
   parseFlags,
@@ -110,7 +111,7 @@ function sourceFlags(): Option[] {
       process.env['NODE_NAME'] ?? hostname().toLowerCase(),
       'NODE_NAME, else the host name',
     ),
-    flag('--kubernetes.kubeconfig <file>', 'Kubeconfig to use; default: service account, KUBECONFIG'),
+    kubeconfigFlag(),
     flag('--ignore.namespaces <regex>', 'Namespaces not to measure, anchored', undefined, anchored).default(
       /^kube-system$/,
       'kube-system',
@@ -152,12 +153,11 @@ function probeFlags(): Option[] {
   ]);
 }
 
-/** commander reads any value of a switch's variable as "on", but `KERNSCALE_PROBE_TCP=false` must mean off. */
+/** Arguments for the switches that the environment sets. */
 function switchEnvironment(): string[] {
   return SWITCHES.flatMap((name) => {
-    const value = process.env[environmentVariable(`--${name}`)];
-    if (value === undefined) return [];
-    return [/^(0|false|no|off)$/i.test(value) ? `--no-${name}` : `--${name}`];
+    const value = switchVariable(`--${name}`);
+    return value === undefined ? [] : [value ? `--${name}` : `--no-${name}`];
   });
 }
 

@@ -5,6 +5,8 @@ import {
   commandLine,
   environmentVariable,
   flag,
+  switchVariable,
+  kubeconfigFlag,
   listenFlag,
   logFlags,
   parseFlags,
@@ -42,7 +44,9 @@ const POD_NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namesp
  * @throws KernscaleError `BAD_FLAG`
  */
 export function parseScalerFlags(argv: readonly string[], version: string): ScalerFlags | undefined {
-  for (const name of SWITCHES) unsetIfOff(environmentVariable(name));
+  for (const name of SWITCHES) {
+    if (!switchVariable(name)) Reflect.deleteProperty(process.env, environmentVariable(name));
+  }
   const options = parseFlags<Record<string, unknown>>(command(version), argv);
   if (!options) return undefined;
   return {
@@ -80,10 +84,7 @@ function command(version: string): Command {
     ),
     flag('--leader-elect.lease <name>', 'Name of the lease', 'kernscale-scaler'),
     flag('--leader-elect.namespace <namespace>', "Namespace of the lease; default: this pod's namespace"),
-    flag(
-      '--kubernetes.kubeconfig <file>',
-      'Kubeconfig file; default: the service account of the pod, KUBECONFIG, or ~/.kube/config',
-    ),
+    kubeconfigFlag(),
     ...prometheusFlags(5, 'http://localhost:9090'),
     flag(
       '--prometheus.query-offset <duration>',
@@ -123,9 +124,4 @@ function podNamespace(): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** commander takes any value of a switch's variable as "on"; `KERNSCALE_DRY_RUN=false` must mean off. */
-function unsetIfOff(variable: string): void {
-  if (/^(0|false|no|off|)$/i.test(process.env[variable] ?? '')) Reflect.deleteProperty(process.env, variable);
 }

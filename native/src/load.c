@@ -94,7 +94,7 @@ static struct bpf_object_skeleton *open_object(void *owner)
 	session->skeleton = kernscale__open();
 	if (!session->skeleton)
 		return NULL;
-	errno = configure(session) ? EINVAL : 0;
+	errno = -configure(session);
 	return errno ? NULL : session->skeleton->skeleton;
 }
 

@@ -18,18 +18,18 @@ int maps_set_bounds(struct kernscale *skeleton, uint32_t containers, uint32_t sh
 	uint32_t slots = containers + 1; /* slot 0 is everything untracked */
 	int error = 0;
 
-	error |= bpf_map__set_max_entries(skeleton->maps.slots, containers);
-	error |= bpf_map__set_max_entries(skeleton->maps.counters, slots * shards);
-	error |= bpf_map__set_max_entries(skeleton->maps.flushed, slots);
-	error |= bpf_map__set_max_entries(skeleton->maps.outstanding, slots);
-	error |= bpf_map__set_max_entries(skeleton->maps.block_requests, slots);
-	error |= bpf_map__set_max_entries(skeleton->maps.peer_counts, slots);
-	error |= bpf_map__set_max_entries(skeleton->maps.peers, slots * PEERS_PER_CONTAINER);
-	error |= bpf_map__set_max_entries(skeleton->maps.peers_index, slots * PEERS_PER_CONTAINER);
-	error |= bpf_map__set_max_entries(skeleton->maps.peers_free, slots * PEERS_PER_CONTAINER);
-	error |= bpf_map__set_max_entries(skeleton->maps.blockio, slots * BLOCKIO_PER_CONTAINER);
-	error |= bpf_map__set_max_entries(skeleton->maps.blockio_index, slots * BLOCKIO_PER_CONTAINER);
-	error |= bpf_map__set_max_entries(skeleton->maps.blockio_free, slots * BLOCKIO_PER_CONTAINER);
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.slots, containers);
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.counters, slots * shards);
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.flushed, slots);
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.outstanding, slots);
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.block_requests, slots);
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.peer_counts, slots);
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.peers, slots * PEERS_PER_CONTAINER);
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.peers_index, slots * PEERS_PER_CONTAINER);
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.peers_free, slots * PEERS_PER_CONTAINER);
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.blockio, slots * BLOCKIO_PER_CONTAINER);
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.blockio_index, slots * BLOCKIO_PER_CONTAINER);
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.blockio_free, slots * BLOCKIO_PER_CONTAINER);
 	return error;
 }
 

@@ -26,6 +26,7 @@ struct sampler {
 static void begin_output(struct sampler *sampler)
 {
 	rewind(sampler->stream);
+	sampler->output.size = 0; /* musl keeps it until something is written */
 }
 
 /* Returns what was written since begin_output, or NULL and `*error`. */
@@ -164,7 +165,7 @@ static struct bpf_object_skeleton *open_object(void *owner)
 	if (!skeleton)
 		return NULL;
 	skeleton->rodata->page_size = sysconf(_SC_PAGESIZE);
-	errno = bpf_map__set_max_entries(skeleton->maps.samples, ring_bytes()) ? EINVAL : 0;
+	errno = -bpf_map__set_max_entries(skeleton->maps.samples, ring_bytes());
 	return errno ? NULL : skeleton->skeleton;
 }
 

@@ -39,12 +39,12 @@ type Flags = Readonly<Record<string, unknown>> & {
 export async function explain(argv: readonly string[]): Promise<number> {
   const command = commandLine('kernscale explain', 'Explain the decision about a workload')
     .argument('[target]', 'namespace/kind/name, or any unambiguous suffix')
-    .argument('[files...]', 'rule files: decide by them on data from Prometheus, without a running scaler')
-    .option('--json', "print the decision's record in place of text")
+    .argument('[files...]', 'Rule files to decide by, on data from Prometheus and without a running scaler')
+    .option('--json', 'Print the decision record as JSON instead of text')
     .addOption(flag('--scaler.url <url>', 'Address of the scaler', 'http://127.0.0.1:5001'))
     .option(
       '--at <time>',
-      'with files, when: 2026-01-31T12:00:00Z, seconds since 1970, or how long ago; default now',
+      'With rule files, time of the decision: 2026-01-31T12:00:00Z, seconds since 1970, or a duration ago such as 1h; default now',
     )
     .addOption(actualFlag());
   for (const option of prometheusFlags(PAST_TIMEOUT)) command.addOption(option);
@@ -73,7 +73,7 @@ function rejectPastFlags(command: Command): void {
   );
   if (given.length === 0) return;
   throw badFlag(
-    `${given[0]!.long!} goes with rule files; for example: kernscale explain shop/checkout rules/scaling --prometheus.url=…`,
+    `${given[0]!.long!} requires rule files; for example: kernscale explain shop/checkout rules/scaling --prometheus.url=…`,
   );
 }
 

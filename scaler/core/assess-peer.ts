@@ -1,8 +1,16 @@
-import { assess, TARGET, type Assessment } from './assess.js';
+import { assess, type Assessment } from './assess.js';
 import type { StepTrace } from './decision.js';
 import { evidenceText, percent, times } from './format.js';
 import { isAbsent, readSignal } from './reading.js';
-import type { Peer, RoundInput, Rule, Samples, WorkloadInput, WorkloadKey } from './types.js';
+import {
+  TARGET,
+  type Peer,
+  type RoundInput,
+  type Rule,
+  type Samples,
+  type WorkloadInput,
+  type WorkloadKey,
+} from './types.js';
 
 /** A peer's part in a wait, by its own signals. */
 export interface PeerAssessment {

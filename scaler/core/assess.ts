@@ -1,18 +1,15 @@
 import { oncePer } from '../../common/once.js';
 import { classify, type Classification } from './classify.js';
 import type { InputTrace, ObjectiveTrace } from './decision.js';
-import { weighObjective } from './objective.js';
 import { isAbsent, readSignal } from './reading.js';
 import { absentPodSignals, size, usableRequest, type Sizing } from './sizing.js';
 import { elapsed } from './time.js';
-import type { Absent, History, Reading, Rule, Samples } from './types.js';
+import { TARGET, type Absent, type History, type Reading, type Rule, type Samples } from './types.js';
 
-/** Name of the ratio of demand to target in the conditions of decide steps. */
-export const TARGET = 'target';
 const REQUEST = 'request';
 const PODS = 'pods';
 
-/** What a workload's own signals say in a round, before its dependencies are considered. */
+/** Result of a workload's own signals in a round, before its dependencies are considered. */
 export interface Assessment {
   readonly inputs: readonly InputTrace[];
   /** Inputs without which scaling down would be a guess. */
@@ -86,4 +83,20 @@ function isIdleLatency({ signal, absent }: InputTrace, { objective }: Rule): boo
 function inputTrace(signal: string, reading: Reading, now: number): InputTrace {
   if (isAbsent(reading)) return { signal, absent: reading.absent, text: reading.text };
   return { signal, value: reading.value, ageSeconds: elapsed(reading.timestamp, now) };
+}
+
+/**
+ * Compares the measured latency with the objective of a rule; undefined for a rule without one.
+ *
+ * While the objective is kept, replicas do not grow, however high the CPU demand. While it is missed they do not
+ * shrink. An unknown latency, such as that of a service without requests, gates nothing.
+ */
+function weighObjective(
+  { objective }: Pick<Rule, 'objective'>,
+  read: (signal: string) => Reading,
+): ObjectiveTrace | undefined {
+  if (!objective) return undefined;
+  const reading = read(objective.signal);
+  if (isAbsent(reading)) return { ...objective, absent: reading.absent, text: reading.text };
+  return { ...objective, measured: reading.value, kept: reading.value <= objective.latency };
 }

@@ -49,7 +49,7 @@ const CONSTRAINTS: Record<BindingConstraint, string> = {
   maxReplicas: 'maxReplicas',
 };
 
-/** With these no stage is gone through. */
+/** Constraints that skip all stages. */
 const HELD: ReadonlySet<BindingConstraint> = new Set(['scalingDisabled', 'noData', 'hold', 'dependency']);
 
 const OUTCOMES: Record<StepTrace['outcome'], string> = {

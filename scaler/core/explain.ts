@@ -15,14 +15,14 @@ import {
 } from './format.js';
 import type { Decision, SizingTrace, StepTrace, Trace } from './decision.js';
 import { toleranceOf, withinTolerance } from './replica-calculator.js';
-import { DEFAULT_DOWN_WINDOW } from './stabilize.js';
+import { windowsOf } from './stabilize.js';
 import type { Rule } from './types.js';
 
-/** A decision but for its words. */
+/** A decision without its sentences. */
 export type Unexplained = Omit<Trace, 'wouldChange'> & Pick<Decision, 'class' | 'action'>;
 
 export interface Explanation {
-  /** Why the replicas are what they are, with arithmetic that a reader can check; it does not repeat the replicas. */
+  /** Explains the replica count with arithmetic that a reader can check; does not repeat it. */
   readonly reason: string;
   readonly wouldChange: string;
 }
@@ -89,10 +89,11 @@ function sizedText(rule: Rule, decision: Unexplained): string {
 }
 
 function stabilizationText(rule: Rule, { sizing, stages: { floor, stabilized } }: Unexplained): string {
-  const { up, down } = windowsOf(rule);
-  if (floor > stabilized) return `${needed(floor)}, no more than ${stabilized} throughout the last ${up} s`;
+  const { up, down } = windowsOf(rule.behavior);
+  if (floor > stabilized)
+    return `${needed(floor)} now, but no more than ${stabilized} throughout the last ${up} s`;
   if (isIdle(sizing!)) return `${stabilized} or more replicas were needed in the last ${down} s`;
-  return `${needed(floor)}, ${stabilized} or more in the last ${down} s`;
+  return `${needed(floor)} now, but ${stabilized} or more were needed in the last ${down} s`;
 }
 
 /** Demand against target: `4 pods × 0.14-core target = 0.56 (1.8×)` is arithmetic that a reader can check. */
@@ -136,7 +137,7 @@ function unmeasuredText({ target }: Rule, { pods, assumed = { pods: 0, amount: 0
   return `${count(assumed.pods, 'unmeasured pod')} at ${assumed.pods === 1 ? 'its' : 'their'} ${full}`;
 }
 
-/** What the objective and the walk add to a decision that demand made. */
+/** Clauses that the objective and the walk add to a decision by demand. */
 function asideText({ objective, walk, stages, currentReplicas }: Unexplained): string {
   const gate = stages.clamped > currentReplicas && objective ? `; ${objectiveText(objective)}` : '';
   return gate + (walk?.explained ? "; its peers' own work accounts for its wait" : '');
@@ -210,13 +211,6 @@ function toleranceText({ behavior }: Rule, { ratio }: SizingTrace): string {
   return `${round((ratio > 1 ? up : down) * 100)} %`;
 }
 
-function windowsOf({ behavior }: Rule): { readonly up: number; readonly down: number } {
-  return {
-    up: behavior?.scaleUp.stabilizationWindowSeconds ?? 0,
-    down: behavior?.scaleDown.stabilizationWindowSeconds ?? DEFAULT_DOWN_WINDOW,
-  };
-}
-
 function needed(replicas: number): string {
   return `${count(replicas, 'replica')} needed`;
 }
@@ -232,7 +226,7 @@ function first([reason = 'no data', ...others]: readonly string[]): string {
   return others.length === 0 ? reason : `${reason}, and ${count(others.length, 'more reason')}`;
 }
 
-/** What would lead to another decision, to follow "Would change when". */
+/** Condition for another decision, to follow "Would change when". */
 function changeOf(rule: Rule, decision: Unexplained): string {
   const { sizing, objective, bindingConstraint } = decision;
   switch (bindingConstraint) {
@@ -250,8 +244,8 @@ function changeOf(rule: Rule, decision: Unexplained): string {
       return 'every pod is ready and measured';
     case 'stabilization':
       return decision.stages.floor < decision.stages.stabilized
-        ? `demand stays low for the ${windowsOf(rule).down} s window`
-        : `demand stays high for the ${windowsOf(rule).up} s window`;
+        ? `demand stays low for the ${windowsOf(rule.behavior).down} s window`
+        : `demand stays high for the ${windowsOf(rule.behavior).up} s window`;
     case 'scaleUpLimit':
       return limitEnd(rule, 'scaleUp');
     case 'scaleDownLimit':
@@ -265,7 +259,7 @@ function changeOf(rule: Rule, decision: Unexplained): string {
   }
 }
 
-/** What must be there before replicas may go down. */
+/** Conditions under which replicas may go down again. */
 function completeText({ inputs, sizing, objective, currentReplicas, noScaleDown }: Unexplained): string {
   const absent = inputs.filter(({ value }) => value === undefined).map(({ signal }) => signal);
   const pods = inputs.find(({ signal }) => signal === 'pods')?.value ?? Infinity;
@@ -285,7 +279,7 @@ function endOf(rule: Rule, decision: Unexplained): string {
   return step?.evidence.map(untilText).join(' or ') ?? 'its class changes';
 }
 
-/** What would be decided if nothing held the workload. */
+/** Decision by demand alone. */
 function demandAlone(
   { minReplicas, maxReplicas, target }: Rule,
   { sizing, currentReplicas }: Unexplained,

@@ -1,5 +1,5 @@
 import type { ConditionTrace, ObjectiveTrace } from './decision.js';
-import { parseKey, type WorkloadKey } from './types.js';
+import { parseKey, TARGET, type WorkloadKey } from './types.js';
 
 /** The built-in signals that are shares of busy time, as a sentence names them. */
 const SHARES: Readonly<Record<string, string>> = {
@@ -7,8 +7,6 @@ const SHARES: Readonly<Record<string, string>> = {
   wait: 'waiting on peers',
   lock: 'waiting for locks',
 };
-/** The ratio of demand to target, as `when` names it. */
-const TARGET = 'target';
 
 /** A share as percent; of a quantile such as 0.999 no digit is lost. */
 export function percent(share: number): string {
@@ -57,7 +55,7 @@ export function amount(signal: string, value: number): string {
   return count(round(value), 'core');
 }
 
-/** What is measured for a condition, where its class says what a share is spent on. */
+/** Measured value of a condition, without the name of a share that the class already implies. */
 export function evidenceText(condition: ConditionTrace): string {
   const { signal, value } = condition;
   return signal in SHARES && value !== undefined ? `${percent(value)} of busy time` : measuredText(condition);
@@ -73,7 +71,7 @@ export function conditionText(condition: ConditionTrace): string {
   return `${measuredText(condition)} (${limits.join(', ')})`;
 }
 
-/** What a condition is about, and its value. */
+/** Signal of a condition and its value. */
 function measuredText({ signal, value, above }: ConditionTrace): string {
   const share = SHARES[signal];
   const name = signal === TARGET ? 'demand' : signal === 'cpu' ? 'CPU demand' : signal;
@@ -84,7 +82,7 @@ function measuredText({ signal, value, above }: ConditionTrace): string {
   return `${same ? `${round(value * 100)} %` : percent(value)} of busy time ${share}`;
 }
 
-/** When a condition no longer holds: `blocked on disk for less than 40 % of busy time`. */
+/** Condition under which this one no longer holds: `at most 40 % of busy time is spent blocked on disk`. */
 export function untilText({ signal, above, below }: ConditionTrace): string {
   const share = SHARES[signal];
   const [limit, less] = above === undefined ? [below ?? 0, false] : [above, true];
@@ -95,7 +93,7 @@ export function untilText({ signal, above, below }: ConditionTrace): string {
     : `${signal === 'cpu' ? 'CPU demand' : signal} is ${at}`;
 }
 
-/** How the measured latency stands to the objective, as a clause. */
+/** Compares the measured latency with the objective, as a clause. */
 export function objectiveText({ latency, quantile, measured, kept }: ObjectiveTrace): string {
   const name = `p${Number((quantile * 100).toPrecision(6))} latency`;
   if (measured === undefined)

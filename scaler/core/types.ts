@@ -52,6 +52,9 @@ export interface Condition {
   readonly below?: number;
 }
 
+/** Name of the ratio of demand to target in the conditions of decide steps. */
+export const TARGET = 'target';
+
 export type StepAction = 'scale' | 'hold' | 'follow';
 
 export interface DecideStep {
@@ -150,7 +153,7 @@ export interface Measured {
  */
 export interface Absent {
   readonly absent: 'missing' | 'stale' | 'partial' | 'nan' | 'error';
-  /** A clause for people: "no series for shop/Deployment/cart", "Prometheus answered 503". */
+  /** A clause for messages: "no series for shop/Deployment/cart", "Prometheus returned HTTP 503". */
   readonly text: string;
 }
 

@@ -98,8 +98,7 @@ export class HistoryFile {
   /**
    * Reads the histories of the previous process; none, with a warning, where the file cannot be trusted.
    *
-   * Loads during a long pause are not known: it is an outage like any other, after which replicas go down only after
-   * a full window.
+   * A long pause is an outage, because the load during it is unknown: replicas go down only after a full window.
    *
    * @param now seconds since the epoch
    * @param interval seconds between two writes of the file in normal operation
@@ -108,7 +107,8 @@ export class HistoryFile {
     try {
       const text = await readFile(this.file, 'utf8');
       const { savedAt, workloads } = parse(text);
-      if (savedAt > now + CLOCK_SKEW) throw unusable('it is from the future; compare the clocks');
+      if (savedAt > now + CLOCK_SKEW)
+        throw unusable(`it was written ${Math.round(savedAt - now)} s in the future; compare the clocks`);
       const pause = Math.max(0, now - savedAt);
       const isOutage = pause > RESTART_SECONDS + interval;
       const { file } = this;
@@ -160,7 +160,8 @@ export class HistoryFile {
 function parse(text: string): z.infer<typeof fileSchema> {
   const content: unknown = JSON.parse(text);
   const { version } = z.object({ version: z.unknown() }).catch({ version: undefined }).parse(content);
-  if (version !== VERSION) throw unusable(`it is of version ${JSON.stringify(version)}, not ${VERSION}`);
+  if (version !== VERSION)
+    throw unusable(`it has version ${JSON.stringify(version)}; this program reads version ${VERSION}`);
   const parsed = fileSchema.safeParse(content);
   if (parsed.success) return parsed.data;
   const { path, message } = parsed.error.issues[0]!;

@@ -134,7 +134,7 @@ export class Scaler {
   #forget(keep: (workload: string) => boolean): void {
     const { cluster, records, histories, metrics } = this.options;
     for (const record of records.retain(keep)) metrics.forget(record);
-    // Until then the workloads that fleet rules match are not known.
+    // Before the first sync, the workloads that fleet rules match are unknown.
     if (cluster.synced) histories.retain(keep);
   }
 

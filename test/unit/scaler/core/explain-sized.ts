@@ -144,14 +144,14 @@ export const SIZED: readonly Case[] = [
     'waits for the window before it shrinks',
     () => on(small(4, 0.25), {}, { ...HISTORY, recommendations: [{ replicas: 3, at: NOW - 60 }] }),
     'stabilization none 4 → 3',
-    'CPU demand 0.25 cores; 4 pods × 0.14-core target = 0.56 (0.45×): 2 replicas needed, 3 or more in the last 300 s',
+    'CPU demand 0.25 cores; 4 pods × 0.14-core target = 0.56 (0.45×): 2 replicas needed now, but 3 or more were needed in the last 300 s',
     'demand stays low for the 300 s window',
   ],
   [
     'waits for the window before it grows',
     () => on(small(4, 1.01), { behavior: fillBehavior({ scaleUp: { stabilizationWindowSeconds: 180 } }) }),
     'stabilization cpu 4 → 4',
-    'CPU demand 1.01 cores; 4 pods × 0.14-core target = 0.56 (1.8×): 8 replicas needed, no more than 4 throughout the last 180 s',
+    'CPU demand 1.01 cores; 4 pods × 0.14-core target = 0.56 (1.8×): 8 replicas needed now, but no more than 4 throughout the last 180 s',
     'demand stays high for the 180 s window',
   ],
   [

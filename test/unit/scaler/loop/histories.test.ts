@@ -102,9 +102,13 @@ describe('HistoryFile', () => {
   const BAD: [what: string, text: (good: string) => string, why: RegExp][] = [
     ['an empty file', () => '', /JSON/],
     ['half a file', (good) => good.slice(0, good.length / 2), /JSON/],
-    ['something else', () => '[1, 2]', /version undefined, not 1/],
-    ['null', () => 'null', /version undefined, not 1/],
-    ['another version', (good) => good.replace('"version":1', '"version":2'), /version 2, not 1/],
+    ['something else', () => '[1, 2]', /version undefined; this program reads version 1/],
+    ['null', () => 'null', /version undefined; this program reads version 1/],
+    [
+      'another version',
+      (good) => good.replace('"version":1', '"version":2'),
+      /version 2; this program reads version 1/,
+    ],
     [
       'replicas that are none',
       edit(({ workloads }) => (workloads[0]!.history['recommendations'] = [{ replicas: -1, at: 5 }])),
