@@ -7,7 +7,7 @@ import { TRAILERS, type Format } from './exposition/format.js';
 import type { PodIdentity, Source } from './identity/source.js';
 import { ProbeCosts, SelfMetrics, type Stage } from './self-metrics.js';
 import { ContainerTable, type ContainerPolicy } from './series/containers.js';
-import type { ContainerSeries } from './series/families.js';
+import type { ContainerSeries } from './series/counters.js';
 import { SeriesLimiter } from './series/limit.js';
 import { renderContainers, type RenderOptions } from './series/render.js';
 

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 import { NativeError } from './errors.js';
+import { LAYOUT_DIGEST } from './layout.js';
 import type { ProgramCost } from './types.js';
 
 declare const brand: unique symbol;
@@ -14,13 +15,13 @@ export interface Handle {
 
 /** The entries of one pool. Buckets are packed: index of the first that is not empty, how many follow, and these. */
 export interface RawPool {
-  /** In the layout of `bpf/layout.h`. */
+  /** Structs of `bpf/layout.h`, such as PEER_KEY. */
   readonly keys: Uint8Array;
   /** Name of each entry, if entries have one. */
   readonly names: Uint8Array;
   /** Start of each entry in `values`. */
   readonly offsets: Uint32Array;
-  /** Nanoseconds, bytes, counts; then packed buckets. */
+  /** The scalars, then of each histogram the sum, in nanoseconds or bytes, and packed buckets. */
   readonly values: Float64Array;
 }
 
@@ -29,9 +30,9 @@ export interface RawSnapshot {
   readonly flushSeconds: number;
   /** Slot 0, then every tracked slot. */
   readonly slots: Int32Array;
-  /** Per slot, positions in `values`: start of its counts, then start of each histogram, 0 for an empty one. */
+  /** Per slot, positions in `values`: start of its counters, then start of each histogram, 0 for an empty one. */
   readonly offsets: Uint32Array;
-  /** Seconds and counts; a histogram is its sum and its packed buckets. */
+  /** Seconds in each state and scalars; a histogram is its sum and its packed buckets. */
   readonly values: Float64Array;
   readonly blockIo: RawPool;
   readonly peers: RawPool;
@@ -71,6 +72,8 @@ export interface SamplerAddon {
 }
 
 export interface Addon extends SamplerAddon {
+  /** Names the layout that the addon was built from. */
+  readonly layoutDigest: string;
   open(options: {
     cgroupRoot: string;
     maxContainers: number;
@@ -107,7 +110,11 @@ export interface Addon extends SamplerAddon {
 
 let loaded: Addon | undefined;
 
-/** Loads the addon beside the sources or, when compiled, one folder up. @throws NativeError `NO_ADDON` */
+/**
+ * Loads the addon beside the sources or, when compiled, one folder up.
+ *
+ * @throws NativeError `NO_ADDON`, `LAYOUT_MISMATCH`
+ */
 export function loadAddon(): Addon {
   if (loaded !== undefined) return loaded;
   const paths = ['./build/kernscale.node', '../build/kernscale.node'].map((path) =>
@@ -117,10 +124,18 @@ export function loadAddon(): Addon {
   if (path === undefined) {
     throw new NativeError('NO_ADDON', 'the native addon is not built: run `make -C native`');
   }
+  let addon: Addon;
   try {
-    loaded = createRequire(import.meta.url)(path) as Addon;
+    addon = createRequire(import.meta.url)(path) as Addon;
   } catch (cause) {
     throw new NativeError('NO_ADDON', `${path} cannot be loaded: is libbpf1 installed?`, { cause });
   }
+  if (addon.layoutDigest !== LAYOUT_DIGEST) {
+    throw new NativeError(
+      'LAYOUT_MISMATCH',
+      `${path} was built from another layout: run \`make -C native\` and compile the TypeScript again`,
+    );
+  }
+  loaded = addon;
   return loaded;
 }

@@ -1,43 +1,40 @@
-import { SIZE_BOUNDS_BYTES, TIME_BOUNDS_SECONDS } from './bounds.js';
 import type { RawPool, RawProgram, RawSnapshot } from './addon.js';
-import { BLOCK_OPS, PROBES, REASONS, STATES } from './types.js';
+import { SIZE_BOUNDS_BYTES, TIME_BOUNDS_SECONDS } from './bounds.js';
+import {
+  BLOCK_OPS,
+  BLOCKIO_HISTOGRAMS,
+  BLOCKIO_KEY,
+  BLOCKIO_SCALARS,
+  CONTAINER_HISTOGRAMS,
+  CONTAINER_SCALARS,
+  DROPS,
+  PEER_HISTOGRAMS,
+  PEER_KEY,
+  PEER_SCALARS,
+  PROBES,
+  STATES,
+  type ContainerHistogram,
+  type ContainerScalar,
+  type State,
+} from './layout.js';
 import type {
   BlockIoCounters,
   ContainerCounters,
+  Counters,
   Histogram,
   PeerCounters,
   ProgramStatus,
-  Reason,
   Snapshot,
-  State,
 } from './types.js';
 
 const TIME_BUCKETS = TIME_BOUNDS_SECONDS.length + 1;
-const SIZE_BUCKETS = SIZE_BOUNDS_BYTES.length + 1;
-const REASON_HISTOGRAMS = REASONS.map((reason) => ({ reason, number: STATES.indexOf(reason) }));
-const ONCPU = STATES.indexOf('oncpu');
-const RUNQUEUE = STATES.indexOf('runqueue');
-const TCP_SERVE = STATES.length;
-/** Elements of `offsets` per slot: its counts, the states' histograms, tcpServe. */
-const OFFSETS = 1 + STATES.length + 1;
-/** A divisor: it yields the double nearest to the exact decimal, which a product with 1e-9 may miss. */
-const NANOSECONDS = 1e9;
-/** MAX_DEVICE_NAME in bpf/layout.h. */
-const NAME_BYTES = 32;
-
-/** In the order of `enum drop` in bpf/layout.h. */
-const DROPS = [
-  'threads_full',
-  'connections_full',
-  'peers_full',
-  'blockio_full',
-  'blockio_owner_lost',
-  'blockio_no_start',
-  'events_full',
-  'switches_missed',
-  'messages_missed',
-  'runs_skipped',
-] as const;
+/** Elements of `offsets` per slot: its counters, then its histograms. */
+const OFFSETS = 1 + CONTAINER_HISTOGRAMS.length;
+/** Entries' histograms by unit. A divisor yields the double nearest to the exact decimal, which a product may miss. */
+const UNITS = {
+  seconds: { divisor: 1e9, buckets: TIME_BUCKETS },
+  bytes: { divisor: 1, buckets: SIZE_BOUNDS_BYTES.length + 1 },
+} as const;
 
 const EMPTY: Histogram = { sum: 0, buckets: new Float64Array(TIME_BUCKETS) };
 
@@ -47,8 +44,8 @@ export function decodeStatus({ probe, program, attached, detail }: RawProgram): 
 
 /** Decodes the addon's buffers to counters per container, each on first access. */
 export function decodeSnapshot(raw: RawSnapshot): Snapshot {
-  const blockIo = new Entries(raw.blockIo.keys, 12, (key, entry) => decodeBlockIo(raw.blockIo, key, entry));
-  const peers = new Entries(raw.peers.keys, 24, (key, entry) => decodePeer(raw.peers, key, entry));
+  const blockIo = new Entries(raw.blockIo, decodeBlockIo);
+  const peers = new Entries(raw.peers, decodePeer);
   return {
     containers: Array.from(raw.slots, (slot, index) => new SlotCounters(slot, index, raw, blockIo, peers)),
     drops: Object.fromEntries(DROPS.map((name, i) => [name, Number(raw.drops[i])])),
@@ -59,7 +56,8 @@ export function decodeSnapshot(raw: RawSnapshot): Snapshot {
 /** Counters of one slot in a snapshot. */
 class SlotCounters implements ContainerCounters {
   #stateSeconds: Record<State, number> | undefined;
-  #offcpu: Record<Reason, Histogram> | undefined;
+  #scalars: Record<ContainerScalar, number> | undefined;
+  #histograms: Record<ContainerHistogram, Histogram> | undefined;
   #blockIo: readonly BlockIoCounters[] | undefined;
   #peers: readonly PeerCounters[] | undefined;
 
@@ -72,31 +70,16 @@ class SlotCounters implements ContainerCounters {
   ) {}
 
   get stateSeconds(): Readonly<Record<State, number>> {
-    return (this.#stateSeconds ??= this.#readStates());
+    return (this.#stateSeconds ??= readScalars(this.raw.values, this.#offset(0), STATES));
   }
 
-  get oncpu(): Histogram {
-    return this.#histogram(ONCPU);
+  get scalars(): Readonly<Record<ContainerScalar, number>> {
+    const start = this.#offset(0) + STATES.length;
+    return (this.#scalars ??= readScalars(this.raw.values, start, CONTAINER_SCALARS));
   }
 
-  get runqueue(): Histogram {
-    return this.#histogram(RUNQUEUE);
-  }
-
-  get offcpu(): Readonly<Record<Reason, Histogram>> {
-    return (this.#offcpu ??= this.#readReasons());
-  }
-
-  get tcpServe(): Histogram {
-    return this.#histogram(TCP_SERVE);
-  }
-
-  get tcpServeOverlapped(): number {
-    return this.#count(STATES.length + 2);
-  }
-
-  get samples(): { readonly user: number; readonly kernel: number } {
-    return { user: this.#count(STATES.length), kernel: this.#count(STATES.length + 1) };
+  get histograms(): Readonly<Record<ContainerHistogram, Histogram>> {
+    return (this.#histograms ??= this.#readHistograms());
   }
 
   get blockIo(): readonly BlockIoCounters[] {
@@ -107,27 +90,30 @@ class SlotCounters implements ContainerCounters {
     return (this.#peers ??= this.allPeers.of(this.slot));
   }
 
-  #readStates(): Record<State, number> {
-    const seconds = {} as Record<State, number>;
-    for (let index = 0; index < STATES.length; index++) seconds[STATES[index]!] = this.#count(index);
-    return seconds;
-  }
-
-  #readReasons(): Record<Reason, Histogram> {
-    const histograms = {} as Record<Reason, Histogram>;
-    for (const { reason, number } of REASON_HISTOGRAMS) histograms[reason] = this.#histogram(number);
+  #readHistograms(): Record<ContainerHistogram, Histogram> {
+    const { values } = this.raw;
+    const histograms = {} as Record<ContainerHistogram, Histogram>;
+    for (let number = 0; number < CONTAINER_HISTOGRAMS.length; number++) {
+      const offset = this.#offset(1 + number);
+      histograms[CONTAINER_HISTOGRAMS[number]!] =
+        offset === 0 ? EMPTY : { sum: values[offset]!, buckets: unpack(values, offset + 1, TIME_BUCKETS) };
+    }
     return histograms;
   }
 
-  #count(number: number): number {
-    return this.raw.values[this.raw.offsets[this.index * OFFSETS]! + number]!;
+  #offset(number: number): number {
+    return this.raw.offsets[this.index * OFFSETS + number]!;
   }
+}
 
-  #histogram(number: number): Histogram {
-    const { values, offsets } = this.raw;
-    const offset = offsets[this.index * OFFSETS + 1 + number]!;
-    return offset === 0 ? EMPTY : { sum: values[offset]!, buckets: unpack(values, offset + 1, TIME_BUCKETS) };
-  }
+function readScalars<Name extends string>(
+  values: Float64Array,
+  start: number,
+  names: readonly Name[],
+): Record<Name, number> {
+  const scalars = {} as Record<Name, number>;
+  for (let index = 0; index < names.length; index++) scalars[names[index]!] = values[start + index]!;
+  return scalars;
 }
 
 /** About as many buckets as one container has: allocated together they cost a third of what they cost one by one. */
@@ -158,20 +144,18 @@ class Entries<T> {
   #bySlot: Map<number, number[]> | undefined;
 
   constructor(
-    private readonly keys: Uint8Array,
-    private readonly keyBytes: number,
-    private readonly decode: (key: DataView, entry: number) => T,
+    private readonly raw: RawPool,
+    private readonly decode: (raw: RawPool, key: DataView, entry: number) => T,
   ) {}
 
   of(slot: number): readonly T[] {
     this.#bySlot ??= this.#group();
-    return this.#bySlot.get(slot)?.map((entry) => this.decode(this.#key(entry), entry)) ?? [];
+    return this.#bySlot.get(slot)?.map((entry) => this.decode(this.raw, this.#key(entry), entry)) ?? [];
   }
 
   #group(): Map<number, number[]> {
     const groups = new Map<number, number[]>();
-    const count = this.keys.length / this.keyBytes;
-    for (let entry = 0; entry < count; entry++) {
+    for (let entry = 0; entry < this.raw.offsets.length; entry++) {
       const slot = this.#key(entry).getUint32(0, true);
       const group = groups.get(slot);
       if (group === undefined) groups.set(slot, [entry]);
@@ -181,21 +165,39 @@ class Entries<T> {
   }
 
   #key(entry: number): DataView {
-    return new DataView(this.keys.buffer, this.keys.byteOffset + entry * this.keyBytes, this.keyBytes);
+    const { keys, offsets } = this.raw;
+    const size = keys.length / offsets.length;
+    return new DataView(keys.buffer, keys.byteOffset + entry * size, size);
   }
 }
 
-/** struct blockio_entry in bpf/layout.h */
-function decodeBlockIo({ values, offsets, names }: RawPool, key: DataView, entry: number): BlockIoCounters {
-  const start = offsets[entry]!;
-  const times = start + 3;
-  const sizes = times + 2 + values[times + 1]!;
+/** Reads the counters of an entry. @param units of its histograms, by name */
+function readCounters<Scalar extends string, Name extends string>(
+  { values, offsets }: RawPool,
+  entry: number,
+  names: readonly Scalar[],
+  units: Readonly<Record<Name, keyof typeof UNITS>>,
+): Counters<Scalar, Name> {
+  let at = offsets[entry]!;
+  const scalars = readScalars(values, at, names);
+  const histograms = {} as Record<Name, Histogram>;
+  at += names.length;
+  for (const name in units) {
+    const { divisor, buckets } = UNITS[units[name]];
+    histograms[name] = { sum: values[at]! / divisor, buckets: unpack(values, at + 1, buckets) };
+    at += 3 + values[at + 2]!;
+  }
+  return { scalars, histograms };
+}
+
+function decodeBlockIo(raw: RawPool, key: DataView, entry: number): BlockIoCounters {
+  const { scalars, histograms } = readCounters(raw, entry, BLOCKIO_SCALARS, BLOCKIO_HISTOGRAMS);
+  const nameSize = raw.names.length / raw.offsets.length;
   return {
-    device: deviceName(key, names.subarray(entry * NAME_BYTES, (entry + 1) * NAME_BYTES)),
-    op: BLOCK_OPS[key.getUint32(8, true)]!,
-    seconds: { sum: values[start + 1]! / NANOSECONDS, buckets: unpack(values, times, TIME_BUCKETS) },
-    bytes: { sum: values[start + 2]!, buckets: unpack(values, sizes, SIZE_BUCKETS) },
-    failures: values[start]!,
+    device: deviceName(key, raw.names.subarray(entry * nameSize, (entry + 1) * nameSize)),
+    op: BLOCK_OPS[key.getUint32(BLOCKIO_KEY.op, true)]!,
+    scalars,
+    histograms,
   };
 }
 
@@ -203,21 +205,13 @@ function decodeBlockIo({ values, offsets, names }: RawPool, key: DataView, entry
 function deviceName(key: DataView, name: Uint8Array): string {
   const end = name.indexOf(0);
   if (end > 0) return String.fromCharCode(...name.subarray(0, end));
-  const device = key.getUint32(4, true);
+  const device = key.getUint32(BLOCKIO_KEY.device, true);
   return `${device >>> 20}:${device & 0xfffff}`;
 }
 
-/** struct peer_entry in bpf/layout.h */
-function decodePeer({ values, offsets }: RawPool, key: DataView, entry: number): PeerCounters {
-  const start = offsets[entry]!;
-  return {
-    peer: formatPeer(key),
-    wait: { sum: values[start]! / NANOSECONDS, buckets: unpack(values, start + 6, TIME_BUCKETS) },
-    overlapped: values[start + 2]!,
-    connections: values[start + 3]!,
-    failures: values[start + 4]!,
-    retransmits: values[start + 5]!,
-  };
+function decodePeer(raw: RawPool, key: DataView, entry: number): PeerCounters {
+  const { scalars, histograms } = readCounters(raw, entry, PEER_SCALARS, PEER_HISTOGRAMS);
+  return { peer: formatPeer(key), scalars, histograms };
 }
 
 const AF_INET = 2;
@@ -225,13 +219,13 @@ const AF_INET6 = 10;
 
 /** `ip:port`, `[v6]:port` in the form of RFC 5952, or `other`. */
 function formatPeer(key: DataView): string {
-  const port = key.getUint16(4, true);
-  const family = key.getUint16(6, true);
+  const port = key.getUint16(PEER_KEY.port, true);
+  const family = key.getUint16(PEER_KEY.family, true);
   if (family === AF_INET) {
-    const bytes = [8, 9, 10, 11].map((offset) => key.getUint8(offset));
+    const bytes = [0, 1, 2, 3].map((index) => key.getUint8(PEER_KEY.address + index));
     return `${bytes.join('.')}:${port}`;
   }
   if (family !== AF_INET6) return 'other';
-  const words = Array.from({ length: 8 }, (_, i) => key.getUint16(8 + 2 * i).toString(16));
+  const words = Array.from({ length: 8 }, (_, i) => key.getUint16(PEER_KEY.address + 2 * i).toString(16));
   return `${new URL(`http://[${words.join(':')}]`).hostname}:${port}`;
 }

@@ -1,5 +1,6 @@
 /**
  * - `NO_ADDON`: the addon is not built, or its libraries are missing.
+ * - `LAYOUT_MISMATCH`: the addon was built from another layout of the shared memory than the TypeScript.
  * - `NO_BTF`, `NO_CAPABILITY`: the kernel lacks type information, or the process a capability.
  * - `LOAD_FAILED`, `ATTACH_FAILED`: the kernel refuses all programs.
  * - `SLOTS_FULL`, `NO_MEMORY`: a bound was reached.
@@ -10,6 +11,7 @@
  */
 export type NativeErrorCode =
   | 'NO_ADDON'
+  | 'LAYOUT_MISMATCH'
   | 'NO_BTF'
   | 'NO_CAPABILITY'
   | 'LOAD_FAILED'

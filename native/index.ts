@@ -5,7 +5,7 @@ import type { Addon, Handle } from './addon.js';
 import { decodeSnapshot, decodeStatus } from './decode.js';
 import { NativeError } from './errors.js';
 import type { NativeErrorCode } from './errors.js';
-import { PROBES } from './types.js';
+import { PROBES } from './layout.js';
 import type {
   BlockIoAttribution,
   Capability,
@@ -20,6 +20,7 @@ import type {
 
 export * from './bounds.js';
 export * from './errors.js';
+export * from './layout.js';
 export * from './profile.js';
 export * from './types.js';
 
@@ -32,7 +33,7 @@ const LEVELS = ['warn', 'info', 'debug'] as const;
 /**
  * Loads and attaches the BPF programs. A program that this kernel refuses is left out and reported in `programs`.
  *
- * @throws NativeError `NO_ADDON`, `NO_CAPABILITY`, `NO_BTF`; `LOAD_FAILED` or `ATTACH_FAILED` if no program runs
+ * @throws NativeError `NO_ADDON`, `LAYOUT_MISMATCH`, `NO_CAPABILITY`, `NO_BTF`; `LOAD_FAILED` or `ATTACH_FAILED` if no program runs
  */
 export function openProbes(options: OpenOptions): Probes {
   return new LoadedProbes(loadAddon(), options);

@@ -7,11 +7,10 @@ import type { SamplerAddon, SamplerHandle } from './addon.js';
 import { decodeStatus } from './decode.js';
 import { NativeError } from './errors.js';
 import type { NativeErrorCode } from './errors.js';
+import { MAPPING, PROFILE_BOUNDS, STACK_SAMPLE } from './layout.js';
 import type { ProgramStatus } from './types.js';
 
 const DEFAULT_HZ = 99;
-/** MAX_ADDRESSES of bpf/profile.h. */
-const ADDRESSES_AT_ONCE = 1024;
 const CHUNK_BYTES = 64 * 1024;
 /** Enough for 100,000 mappings with ordinary paths. Mappings of a hostile process beyond it have no name. */
 const MAX_MAPPINGS_BYTES = 16 * 1024 * 1024;
@@ -127,8 +126,8 @@ class LoadedSampler implements StackSampler {
 
   kernelNames(addresses: readonly number[]): ReadonlyMap<number, string> {
     const names = new Map<number, string>();
-    for (let from = 0; from < addresses.length; from += ADDRESSES_AT_ONCE) {
-      const some = addresses.slice(from, from + ADDRESSES_AT_ONCE);
+    for (let from = 0; from < addresses.length; from += PROFILE_BOUNDS.max_addresses) {
+      const some = addresses.slice(from, from + PROFILE_BOUNDS.max_addresses);
       const words = BigUint64Array.from(some, (address) => BigInt.asUintN(64, BigInt(address)));
       const lines = call(() => this.addon.nameAddresses(this.#handle, words))
         .toString()
@@ -193,19 +192,19 @@ async function readSome(file: number): Promise<Buffer> {
 
 /** Decodes `struct stack_sample`s, each after its size. */
 function decodeSamples(bytes: Buffer): StackSample[] {
-  const header = 40;
+  const { cgroup, pid, tid, comm, kernel_frames, user_frames, frames } = STACK_SAMPLE;
   const samples: StackSample[] = [];
   for (let at = 0; at < bytes.length;) {
     const size = Number(bytes.readBigUInt64LE(at));
     const sample = bytes.subarray(at + 8, at + 8 + size);
-    const kernel = sample.readUInt32LE(32);
-    const user = sample.readUInt32LE(36);
-    const frame = (i: number) => Number(sample.readBigInt64LE(header + 8 * i));
+    const kernel = sample.readUInt32LE(kernel_frames);
+    const user = sample.readUInt32LE(user_frames);
+    const frame = (i: number) => Number(sample.readBigInt64LE(frames + 8 * i));
     samples.push({
-      cgroupId: sample.readBigUInt64LE(0),
-      pid: sample.readUInt32LE(8),
-      tid: sample.readUInt32LE(12),
-      thread: textOf(sample.subarray(16, 32)),
+      cgroupId: sample.readBigUInt64LE(cgroup),
+      pid: sample.readUInt32LE(pid),
+      tid: sample.readUInt32LE(tid),
+      thread: textOf(sample.subarray(comm, kernel_frames)),
       kernel: Array.from({ length: kernel }, (_, i) => frame(i)),
       user: Array.from({ length: user }, (_, i) => frame(kernel + i)),
     });
@@ -216,22 +215,22 @@ function decodeSamples(bytes: Buffer): StackSample[] {
 
 /** Decodes `struct mapping`s, each followed by its path; the last may be truncated. */
 function decodeMappings(bytes: Buffer): Mapping[] {
-  const header = 48;
   const mappings: Mapping[] = [];
-  for (let at = 0; at + header <= bytes.length;) {
+  for (let at = 0; at + MAPPING.sizeof <= bytes.length;) {
     const word = (offset: number) => Number(bytes.readBigUInt64LE(at + offset));
-    const pathSize = bytes.readUInt32LE(at + 40);
-    if (at + header + pathSize > bytes.length) break;
+    const path = at + MAPPING.sizeof;
+    const end = path + bytes.readUInt32LE(at + MAPPING.path_size);
+    if (end > bytes.length) break;
     mappings.push({
-      start: word(0),
-      end: word(8),
-      offset: word(16),
-      inode: bytes.readBigUInt64LE(at + 24),
-      device: bytes.readUInt32LE(at + 32),
-      pid: bytes.readUInt32LE(at + 36),
-      path: textOf(bytes.subarray(at + header, at + header + pathSize)),
+      start: word(MAPPING.start),
+      end: word(MAPPING.end),
+      offset: word(MAPPING.offset),
+      inode: bytes.readBigUInt64LE(at + MAPPING.inode),
+      device: bytes.readUInt32LE(at + MAPPING.device),
+      pid: bytes.readUInt32LE(at + MAPPING.pid),
+      path: textOf(bytes.subarray(path, end)),
     });
-    at += header + pathSize;
+    at = end;
   }
   return mappings;
 }

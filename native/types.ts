@@ -1,27 +1,22 @@
-/** Thread states; at every instant a thread is in exactly one. */
-export const STATES = [
-  'oncpu',
-  'runqueue',
-  'throttled',
-  'disk',
-  'network',
-  'lock',
-  'ipc',
-  'sleep',
-  'idle',
-  'other',
-] as const;
-export type State = (typeof STATES)[number];
+import {
+  STATES,
+  type BlockIoHistogram,
+  type BlockIoScalar,
+  type BlockOp,
+  type ContainerHistogram,
+  type ContainerScalar,
+  type Drop,
+  type PeerHistogram,
+  type PeerScalar,
+  type ProbeName,
+  type State,
+} from './layout.js';
 
 /** Blocked reasons: all states but the three in which a thread has work for a CPU. */
-export const REASONS = ['disk', 'network', 'lock', 'ipc', 'sleep', 'idle', 'other'] as const;
-export type Reason = (typeof REASONS)[number];
-
-export const PROBES = ['scheduler', 'blockio', 'sampling', 'tcp'] as const;
-export type ProbeName = (typeof PROBES)[number];
-
-export const BLOCK_OPS = ['read', 'write', 'flush', 'discard'] as const;
-export type BlockOp = (typeof BLOCK_OPS)[number];
+export type Reason = Exclude<State, 'oncpu' | 'runqueue' | 'throttled'>;
+export const REASONS = STATES.filter(
+  (state): state is Reason => state !== 'oncpu' && state !== 'runqueue' && state !== 'throttled',
+);
 
 /**
  * Histogram as the kernel counts it: `buckets[i]` is the number of observations v with bounds[i-1] < v <= bounds[i] (not
@@ -32,19 +27,17 @@ export interface Histogram {
   readonly sum: number;
 }
 
-/** Counters of one container since it is tracked; no value ever decreases. */
-export interface ContainerCounters {
+/** Counters and histograms by the names in bpf/layout.h; no value ever decreases. */
+export interface Counters<Scalar extends string, HistogramName extends string> {
+  readonly scalars: Readonly<Record<Scalar, number>>;
+  readonly histograms: Readonly<Record<HistogramName, Histogram>>;
+}
+
+/** Counters of one container since it is tracked. Its histograms are those of its finished intervals, and `tcp_serve`. */
+export interface ContainerCounters extends Counters<ContainerScalar, ContainerHistogram> {
   readonly slot: number;
   /** Thread-seconds per state, in-flight intervals included. */
   readonly stateSeconds: Readonly<Record<State, number>>;
-  readonly oncpu: Histogram;
-  readonly runqueue: Histogram;
-  readonly offcpu: Readonly<Record<Reason, Histogram>>;
-  /** Server side: request received to first byte of the response; its count is requests served. */
-  readonly tcpServe: Histogram;
-  /** Observations of `tcpServe` made while several requests were outstanding on one connection. */
-  readonly tcpServeOverlapped: number;
-  readonly samples: { readonly user: number; readonly kernel: number };
   readonly blockIo: readonly BlockIoCounters[];
   readonly peers: readonly PeerCounters[];
 }
@@ -53,28 +46,16 @@ export interface ContainerCounters {
  * Block requests as the device sees them, and as /proc/diskstats counts them: split requests once per part, merged ones
  * once in total. A flush moves no bytes, so it is in `seconds` only; a failed request is in `failures` only.
  */
-export interface BlockIoCounters {
+export interface BlockIoCounters extends Counters<BlockIoScalar, BlockIoHistogram> {
   /** The kernel's name of the whole disk (`vda`, `nvme0n1`), for requests to its partitions too. */
   readonly device: string;
   readonly op: BlockOp;
-  readonly seconds: Histogram;
-  readonly bytes: Histogram;
-  readonly failures: number;
 }
 
-export interface PeerCounters {
+/** Client side of the connections to one peer. */
+export interface PeerCounters extends Counters<PeerScalar, PeerHistogram> {
   /** `ip:port` as the process sees it (`[v6]:port`), or `other` for peers beyond the limit. */
   readonly peer: string;
-  /** Client side: last byte of a request sent to first byte of the response. */
-  readonly wait: Histogram;
-  /**
-   * Observations of `wait` made while several requests were outstanding on one connection: their sum is right if each
-   * response belongs to one request, their distribution is that of responses in order.
-   */
-  readonly overlapped: number;
-  readonly connections: number;
-  readonly failures: number;
-  readonly retransmits: number;
 }
 
 /**
@@ -128,8 +109,8 @@ export interface CgroupEvents {
 export interface Snapshot {
   /** One entry per tracked slot, and slot 0 for everything untracked. */
   readonly containers: readonly ContainerCounters[];
-  /** Observations dropped or folded since load, by cause (`threads_full`, `peers_full`, …). */
-  readonly drops: Readonly<Record<string, number>>;
+  /** Observations dropped or folded since load, by cause. */
+  readonly drops: Readonly<Partial<Record<Drop, number>>>;
   /** Duration of the flush, which grows with the threads of the machine, not with containers. */
   readonly flushSeconds: number;
 }

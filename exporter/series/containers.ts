@@ -2,8 +2,7 @@ import type { ContainerCounters, Probes, Snapshot } from 'bpf-linker-napi';
 import { errorCode } from '../../common/errors.js';
 import type { CgroupKey } from '../cgroups/path.js';
 import { seriesKey, type ContainerIdentity, type PodIdentity } from '../identity/source.js';
-import { statesOnly } from './counters.js';
-import type { ContainerSeries } from './families.js';
+import type { ContainerSeries } from './counters.js';
 import { TerminatedContainers } from './terminated.js';
 
 export interface ContainerPolicy {
@@ -110,7 +109,7 @@ export class ContainerTable {
       const counters = slot === undefined ? undefined : bySlot.get(slot);
       if (identity && counters) live.push({ identity, counters, live: true });
     }
-    return this.#terminated.join(live).map(exposed);
+    return this.#terminated.join(live);
   }
 
   /** Returns the names of a pod's containers by cgroup. @param container - one of them; all by default */
@@ -212,11 +211,6 @@ export class ContainerTable {
     this.tracker.untrack(entry.cgroupId);
     entry.slot = undefined;
   }
-}
-
-/** The rest of a pod exports no histograms, only its share of the pod's time. */
-function exposed(series: ContainerSeries): ContainerSeries {
-  return series.identity.isRestOfPod ? { ...series, counters: statesOnly(series.counters) } : series;
 }
 
 function countersBySlot({ containers }: Snapshot): Map<number, ContainerCounters> {

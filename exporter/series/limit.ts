@@ -1,23 +1,33 @@
-import type { BlockIoCounters, BlockOp, ContainerCounters, Histogram, PeerCounters } from 'bpf-linker-napi';
+import {
+  CONTAINER_HISTOGRAMS,
+  type BlockIoCounters,
+  type BlockOp,
+  type ContainerCounters,
+  type ContainerHistogram,
+  type PeerCounters,
+} from 'bpf-linker-napi';
 import { NOTHING } from '../exposition/format.js';
 import { isEmpty } from '../exposition/histogram.js';
 import { seriesKey } from '../identity/source.js';
-import { addBlockIo, addPeers, NO_OBSERVATIONS, peerSince, waitSince } from './counters.js';
-import { COARSE, type ContainerSeries } from './families.js';
+import { addEntries, peerSince, waitSince, type ContainerSeries } from './counters.js';
+import { DESCRIPTORS } from './descriptors.js';
+import type { Descriptor } from './descriptor.js';
 
 /** Lines of one container without `--histograms.detail`. */
 export const MAX_LINES = 80;
 
-/** Info, request, limit, ten states, two modes of samples. */
-const VALUE_LINES = 15;
-/** Lines of a classic histogram besides its finite bounds: +Inf, sum and count. */
-const HISTOGRAM_LINES = 3;
-/** Two histograms, and failures. */
-const BLOCKIO_LINES =
-  COARSE.blockioSeconds.length + HISTOGRAM_LINES + COARSE.blockioBytes.length + HISTOGRAM_LINES + 1;
-/** A histogram, connections, failures and retransmits. */
-const PEER_LINES = COARSE.wait.length + HISTOGRAM_LINES + 3;
+const BLOCKIO_LINES = entryLines('blockIo');
+const PEER_LINES = entryLines('peers');
+/** Lines of every container. */
+const ALWAYS = sumOver((descriptor) => ('onlyWith' in descriptor ? 0 : valueLines(descriptor)));
+/** Lines that a histogram adds with its first observation, its own and those of what is only exported with it. */
+const OBSERVED = CONTAINER_HISTOGRAMS.map((name) => ({
+  name,
+  lines: sumOver((descriptor) => observedLines(descriptor, name)),
+})).filter(({ lines }) => lines > 0);
 
+/** Block requests of other operations have no line; the time that threads wait for them is in the states. */
+const KEPT_OPS: readonly BlockOp[] = ['read', 'write'];
 /** Containers between two turns of other work. */
 const BATCH = 64;
 
@@ -30,8 +40,8 @@ const HALF_LIFE_SECONDS = 300;
 const INCUMBENT = 2;
 
 /**
- * Limits each container to `MAX_LINES`: off-CPU time by the three reasons that decisions rest on, reads and writes, and
- * as many peers as fit. What the histograms leave out is still in `kernscale_state_seconds_total` or in the peer `other`.
+ * Limits each container to `MAX_LINES`: what the descriptors keep, reads and writes, and as many peers as fit. What is
+ * left out is still in `kernscale_state_seconds_total` or in the peer `other`.
  */
 export class SeriesLimiter {
   #peers = new Map<string, PeerLimiter>();
@@ -44,62 +54,82 @@ export class SeriesLimiter {
   *limit(series: readonly ContainerSeries[], now: number): Generator<Uint8Array, ContainerSeries[]> {
     const kept = new Map<string, PeerLimiter>();
     const limited: ContainerSeries[] = [];
-    for (const { identity, counters, live } of series) {
-      const key = seriesKey(identity);
-      const peers = this.#peers.get(key) ?? (counters.peers.length === 0 ? undefined : new PeerLimiter());
-      if (peers) kept.set(key, peers);
-      limited.push({ identity, counters: limitOne(counters, peers, now), live });
+    for (const one of series) {
+      limited.push(one.identity.isRestOfPod ? one : this.#limitOne(one, kept, now));
       if (limited.length % BATCH === 0) yield NOTHING;
     }
     this.#peers = kept;
     return limited;
   }
+
+  #limitOne(series: ContainerSeries, kept: Map<string, PeerLimiter>, now: number): ContainerSeries {
+    const { identity, counters, live } = series;
+    const key = seriesKey(identity);
+    const peers = this.#peers.get(key) ?? (counters.peers.length === 0 ? undefined : new PeerLimiter());
+    if (peers) kept.set(key, peers);
+    return { identity, counters: limitCounters(counters, peers, now), live };
+  }
 }
 
-function limitOne(
+function limitCounters(
   counters: ContainerCounters,
   peers: PeerLimiter | undefined,
   now: number,
 ): ContainerCounters {
-  // Field by field: counters decode on access, so a spread would copy nothing.
-  const { slot, stateSeconds, oncpu, runqueue, samples, tcpServe, tcpServeOverlapped } = counters;
-  const { disk, network, lock } = counters.offcpu;
-  const blockIo = [...sumOfDevices(counters.blockIo, 'read'), ...sumOfDevices(counters.blockIo, 'write')];
-  const lines =
-    VALUE_LINES +
-    linesOf(oncpu, COARSE.oncpu) +
-    linesOf(runqueue, COARSE.runqueue) +
-    linesOf(disk, COARSE.offcpu) +
-    linesOf(network, COARSE.offcpu) +
-    linesOf(lock, COARSE.offcpu) +
-    (isEmpty(tcpServe) ? 0 : linesOf(tcpServe, COARSE.serve) + 1) +
-    blockIo.length * BLOCKIO_LINES;
+  // Not spread: a snapshot's counters are decoded on access.
+  const { slot, stateSeconds, scalars, histograms } = counters;
+  const blockIo = limitDevices(counters.blockIo);
+  let lines = ALWAYS + blockIo.length * BLOCKIO_LINES;
+  for (const observed of OBSERVED) if (!isEmpty(histograms[observed.name])) lines += observed.lines;
   const rows = Math.floor((MAX_LINES - lines) / PEER_LINES);
-  const none = NO_OBSERVATIONS;
   return {
     slot,
     stateSeconds,
-    oncpu,
-    runqueue,
-    samples,
-    tcpServe,
-    tcpServeOverlapped,
-    offcpu: { disk, network, lock, ipc: none, sleep: none, idle: none, other: none },
+    scalars,
+    histograms,
     blockIo,
     peers: peers?.limit(counters.peers, rows, now) ?? [],
   };
 }
 
-function linesOf(histogram: Histogram, exponents: readonly number[]): number {
-  return isEmpty(histogram) ? 0 : exponents.length + HISTOGRAM_LINES;
+function sumOver(lines: (descriptor: Descriptor) => number): number {
+  return DESCRIPTORS.reduce((sum, descriptor) => sum + lines(descriptor), 0);
+}
+
+/** Lines of a container that do not depend on observations. */
+function valueLines(descriptor: Descriptor): number {
+  if (descriptor.of === 'identity') return 1;
+  if (descriptor.type === 'histogram' || !('series' in descriptor)) return 0;
+  return (descriptor.kept ?? Object.keys(descriptor.series)).length;
+}
+
+function observedLines(descriptor: Descriptor, name: ContainerHistogram): number {
+  if (!('series' in descriptor)) return 0;
+  if (descriptor.type === 'counter') return descriptor.onlyWith === name ? valueLines(descriptor) : 0;
+  return name in descriptor.series && descriptor.kept?.includes(name) !== false ? linesOf(descriptor) : 0;
+}
+
+/** Lines of an entry in which everything is observed. */
+function entryLines(of: 'blockIo' | 'peers'): number {
+  return sumOver((descriptor) => (descriptor.of === of && !descriptor.kept ? linesOf(descriptor) : 0));
+}
+
+/** Lines of one series: a classic histogram has +Inf, sum and count besides its finite bounds. */
+function linesOf(descriptor: Descriptor): number {
+  return descriptor.type === 'histogram' ? descriptor.coarse.length + 3 : 1;
 }
 
 /** Keeps the device of a container that uses one, as most do; adds up those of a container that uses several. */
-function sumOfDevices(all: readonly BlockIoCounters[], op: BlockOp): readonly BlockIoCounters[] {
-  if (all.length === 0) return all;
-  const [first, ...more] = all.filter((io) => io.op === op);
-  if (first === undefined) return [];
-  return more.length === 0 ? [first] : [{ ...more.reduce(addBlockIo, first), device: ALL_DEVICES }];
+function limitDevices(all: readonly BlockIoCounters[]): readonly BlockIoCounters[] {
+  const limited: BlockIoCounters[] = [];
+  for (const op of KEPT_OPS) {
+    let kept: BlockIoCounters | undefined;
+    for (const io of all) {
+      if (io.op === op) kept = kept === undefined ? io : { ...addEntries(kept, io), device: ALL_DEVICES };
+    }
+    if (kept !== undefined) limited.push(kept);
+  }
+  return limited;
 }
 
 /**
@@ -124,22 +154,25 @@ export class PeerLimiter {
       this.#other !== undefined || peers.length > rows || peers.some(({ peer }) => peer === OTHER);
     const named = folds ? this.#ranked(peers).slice(0, rows - 1) : peers;
     this.#named = new Set(named.map(({ peer }) => peer));
+    const last = this.#last;
+    this.#last = new Map();
     for (const one of peers) {
+      this.#last.set(one.peer, one);
       if (this.#named.has(one.peer)) continue;
-      const grown = peerSince(one, this.#last.get(one.peer));
-      this.#other = { ...(this.#other ? addPeers(this.#other, grown) : grown), peer: OTHER };
+      const grown = peerSince(one, last.get(one.peer));
+      this.#other = { ...(this.#other ? addEntries(this.#other, grown) : grown), peer: OTHER };
     }
-    this.#last = new Map(peers.map((one) => [one.peer, one]));
     return this.#other ? [...named, this.#other] : [...named];
   }
 
   #score(peers: readonly PeerCounters[], now: number): void {
     const decay = 2 ** ((this.#at - now) / HALF_LIFE_SECONDS);
-    const scores = peers.map((one): [string, number] => {
+    const scores = new Map<string, number>();
+    for (const one of peers) {
       const waited = waitSince(one, this.#last.get(one.peer));
-      return [one.peer, (this.#scores.get(one.peer) ?? 0) * decay + waited];
-    });
-    this.#scores = new Map(scores);
+      scores.set(one.peer, (this.#scores.get(one.peer) ?? 0) * decay + waited);
+    }
+    this.#scores = scores;
     this.#at = now;
   }
 

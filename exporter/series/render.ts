@@ -6,14 +6,16 @@ import { familyHead, ProtobufSamples, type HistogramLayouts } from '../expositio
 import { TextSamples } from '../exposition/text.js';
 import { ProtobufWriter, TextWriter } from '../exposition/writers.js';
 import type { ContainerIdentity } from '../identity/source.js';
-import { CONTAINER_FAMILIES, type ContainerFamily, type ContainerSeries } from './families.js';
+import type { ContainerSeries } from './counters.js';
+import { FAMILIES, type ContainerFamily } from './families.js';
+import type { Descriptor } from './descriptor.js';
 
 export interface RenderOptions {
   /** BPF programs that are attached. Families of the others are left out. */
   readonly programs: ReadonlySet<string>;
   /** Upper bounds of the kernel's buckets, by unit. */
   readonly bounds: Readonly<Record<'seconds' | 'bytes', readonly number[]>>;
-  /** Exposes every bound that is a power of four, and the families that are left out otherwise. */
+  /** Exposes every bound that is a power of four, and what the line limit leaves out. */
   readonly detail: boolean;
 }
 
@@ -41,9 +43,10 @@ function* textOf(
   format: TextFormat,
 ): Generator<Uint8Array> {
   const writer = new TextWriter(CAPACITY);
+  const containers = series.map(labelled);
   for (const family of familiesOf(options)) {
-    const { classic } = layoutsOf(family, options, format);
-    yield* piecesOf(family, series, new TextSamples(writer, family, classic, format), writer);
+    const { classic } = layoutsOf(family.descriptor, options, format);
+    yield* piecesOf(family, containers, new TextSamples(writer, family.descriptor, classic, format), writer);
   }
   yield writer.take();
 }
@@ -51,52 +54,55 @@ function* textOf(
 /** Renders delimited MetricFamily messages. A family begins with its length, so its pieces wait for the last of them. */
 function* protobufOf(series: readonly ContainerSeries[], options: RenderOptions): Generator<Uint8Array> {
   const writer = new ProtobufWriter(CAPACITY);
+  const containers = series.map(labelled);
   for (const family of familiesOf(options)) {
-    const valueType = family.type === 'gauge' ? 'gauge' : 'counter';
-    const samples = new ProtobufSamples(writer, valueType, layoutsOf(family, options, 'text'));
+    const { descriptor } = family;
+    const valueType = descriptor.type === 'gauge' ? 'gauge' : 'counter';
+    const samples = new ProtobufSamples(writer, valueType, layoutsOf(descriptor, options, 'text'));
     const metrics: Uint8Array[] = [];
-    for (const piece of piecesOf(family, series, samples, writer)) {
+    for (const piece of piecesOf(family, containers, samples, writer)) {
       metrics.push(piece);
       yield NOTHING;
     }
     metrics.push(writer.take());
     const size = metrics.reduce((sum, { length }) => sum + length, 0);
     if (size === 0) continue;
-    yield familyHead(family, size);
+    yield familyHead(descriptor, size);
     yield* metrics;
   }
 }
 
 /** Writes one family, and yields every piece that is full. */
 function* piecesOf(
-  family: ContainerFamily,
-  series: readonly ContainerSeries[],
+  { descriptor: { type, ofRestOfPod }, collect }: ContainerFamily,
+  containers: readonly LabelledSeries[],
   samples: Samples,
   writer: TextWriter | ProtobufWriter,
 ): Generator<Uint8Array> {
-  for (const one of series) {
-    if (family.type === 'gauge' && !one.live) continue;
-    samples.container = labelsOf(one.identity);
-    family.collect(one, samples);
+  for (const { series, labels } of containers) {
+    if ((type === 'gauge' && !series.live) || (series.identity.isRestOfPod && !ofRestOfPod)) continue;
+    samples.container = labels;
+    collect(series, samples);
     if (writer.length >= PIECE) yield writer.take();
   }
 }
 
 function familiesOf({ programs, detail }: RenderOptions): readonly ContainerFamily[] {
-  return CONTAINER_FAMILIES.filter(
-    ({ program, detailOnly }) => (program === undefined || programs.has(program)) && (detail || !detailOnly),
+  return FAMILIES[detail ? 'detail' : 'limited'].filter(
+    ({ descriptor }) => descriptor.of === 'identity' || programs.has(descriptor.program),
   );
 }
 
 function layoutsOf(
-  family: ContainerFamily,
+  descriptor: Descriptor,
   { bounds, detail }: RenderOptions,
   format: TextFormat,
 ): HistogramLayouts {
-  if (family.type !== 'histogram') return NO_LAYOUTS;
+  if (descriptor.type !== 'histogram') return NO_LAYOUTS;
+  const { unit, coarse } = descriptor;
   return {
-    classic: classicLayout(bounds[family.unit], format, detail ? undefined : family.coarse),
-    native: nativeLayout(bounds[family.unit]),
+    classic: classicLayout(bounds[unit], format, detail ? undefined : coarse),
+    native: nativeLayout(bounds[unit]),
   };
 }
 
@@ -105,3 +111,12 @@ export const labelsOf = oncePer(
   ({ namespace, pod, container, workload, workloadKind }: ContainerIdentity) =>
     new LabelSet({ namespace, pod, container, workload, workload_kind: workloadKind }),
 );
+
+interface LabelledSeries {
+  readonly series: ContainerSeries;
+  readonly labels: LabelSet;
+}
+
+function labelled(series: ContainerSeries): LabelledSeries {
+  return { series, labels: labelsOf(series.identity) };
+}

@@ -1,8 +1,7 @@
 import type { ContainerCounters } from 'bpf-linker-napi';
 import type { CgroupKey } from '../cgroups/path.js';
 import { seriesKey, type ContainerIdentity } from '../identity/source.js';
-import { addCounters } from './counters.js';
-import type { ContainerSeries } from './families.js';
+import { addContainers, type ContainerSeries } from './counters.js';
 
 /** A container whose cgroup is gone, with its final values. */
 interface Ended {
@@ -42,7 +41,7 @@ export class TerminatedContainers {
       return;
     }
     const known = this.#byKey.get(seriesKey(identity));
-    const sum = known ? addCounters(known.counters, counters) : counters;
+    const sum = known ? addContainers(known.counters, counters) : counters;
     this.#byKey.set(seriesKey(identity), { identity, counters: sum, endedAt: now, served: false });
   }
 
@@ -61,7 +60,7 @@ export class TerminatedContainers {
     for (const one of live) {
       const key = seriesKey(one.identity);
       const before = series.get(key) ?? this.#byKey.get(key);
-      series.set(key, before ? { ...one, counters: addCounters(before.counters, one.counters) } : one);
+      series.set(key, before ? { ...one, counters: addContainers(before.counters, one.counters) } : one);
     }
     for (const [key, terminated] of this.#byKey) {
       terminated.served = true;

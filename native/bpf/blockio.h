@@ -239,8 +239,8 @@ static __always_inline void count_success(struct blockio_entry *entry, __u64 sta
 	__u64 length;
 
 	if (bytes) {
-		__sync_fetch_and_add(&entry->sum_bytes, bytes);
-		__sync_fetch_and_add(&entry->size_buckets[size_bucket(bytes)], 1);
+		__sync_fetch_and_add(&entry->bytes.sum_bytes, bytes);
+		__sync_fetch_and_add(&entry->bytes.buckets[size_bucket(bytes)], 1);
 	}
 	if (!started) {
 		/* Accounting is off for this queue (queue/iostats): the request has no start time. */
@@ -248,8 +248,8 @@ static __always_inline void count_success(struct blockio_entry *entry, __u64 sta
 		return;
 	}
 	length = bpf_ktime_get_ns() - started;
-	__sync_fetch_and_add(&entry->sum_ns, length);
-	__sync_fetch_and_add(&entry->time_buckets[time_bucket(length)], 1);
+	__sync_fetch_and_add(&entry->seconds.sum_ns, length);
+	__sync_fetch_and_add(&entry->seconds.buckets[time_bucket(length)], 1);
 }
 
 /* Sees requests as the device does: split requests count once per part, merged ones once in total. */
@@ -278,7 +278,7 @@ int BPF_PROG(block_rq_complete, struct request *request, blk_status_t error, uns
 	if (!entry)
 		return 0;
 	if (error)
-		__sync_fetch_and_add(&entry->failures, 1);
+		__sync_fetch_and_add(&entry->scalars[BLOCKIO_FAILURES], 1);
 	else
 		count_success(entry, request->start_time_ns, whole.bytes);
 	return 0;

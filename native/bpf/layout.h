@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Memory layout shared by the BPF programs, which write it, and the addon, which reads it. */
+/*
+ * Memory layout shared by the BPF programs, which write it, and the addon, which reads it. ../layout.ts is generated from
+ * it by ../generate-layout.ts: an enumerator's name, without its prefix and in lower case, is the name in TypeScript.
+ */
 #ifndef KERNSCALE_LAYOUT_H
 #define KERNSCALE_LAYOUT_H
 
-/* Thread states, in the order of STATES in ../types.ts. */
+/* Thread states; at every instant a thread is in exactly one. */
 enum thread_state {
 	STATE_ONCPU,
 	STATE_RUNQUEUE,
@@ -18,22 +21,34 @@ enum thread_state {
 	NR_STATES,
 };
 
+/* Histograms of a slot: the time in each thread state, then these. */
+enum container_histogram {
+	HISTOGRAM_TCP_SERVE = NR_STATES,
+	NR_HISTOGRAMS,
+};
+
+/* Other counters of a slot. */
+enum container_scalar {
+	SCALAR_SAMPLES_USER,
+	SCALAR_SAMPLES_KERNEL,
+	SCALAR_TCP_SERVE_OVERLAPPED,
+	NR_SCALARS,
+};
+
 /*
  * Upper bounds 2^-20 s (954 ns) to 2^6 s (64 s), then +Inf. Powers of two of a second are the bounds of a Prometheus
  * native histogram of schema 0.
  */
-#define TIME_MIN_EXP (-20)
-#define TIME_MAX_EXP 6
+enum time_bound { TIME_MIN_EXP = -20, TIME_MAX_EXP = 6 };
 #define NR_TIME_BUCKETS (TIME_MAX_EXP - TIME_MIN_EXP + 2)
 
 /* Upper bounds 2^9 bytes (one sector) to 2^26 bytes (64 MiB), then +Inf. */
-#define SIZE_MIN_EXP 9
-#define SIZE_MAX_EXP 26
+enum size_bound { SIZE_MIN_EXP = 9, SIZE_MAX_EXP = 26 };
 #define NR_SIZE_BUCKETS (SIZE_MAX_EXP - SIZE_MIN_EXP + 2)
 
 /*
- * Time in one state, in nanoseconds: 128 bytes, two cache lines, so that a state change touches two lines only.
- * `total_ns` plus the flushed time of the slot includes in-flight intervals; `sum_ns` has finished intervals only.
+ * Intervals by length, in nanoseconds: 128 bytes, two cache lines, so that a state change touches two lines only. Of a
+ * thread state, `total_ns` plus the flushed time of the slot includes in-flight intervals; `sum_ns` has finished ones only.
  * Bucket counters wrap at 2^32; user space reads often enough to see each wrap.
  */
 struct time_histogram {
@@ -42,22 +57,20 @@ struct time_histogram {
 	unsigned int buckets[NR_TIME_BUCKETS];
 };
 
-/* One copy of a slot's counters, written by one CPU or, on large machines, by several. */
+/*
+ * One copy of a slot's counters, written by one CPU or, on large machines, by several. Whole cache lines: no false
+ * sharing.
+ */
 struct shard {
-	struct time_histogram states[NR_STATES];
-	struct time_histogram tcp_serve;
-	unsigned long long samples_user;
-	unsigned long long samples_kernel;
-	unsigned long long tcp_serve_overlapped;
-	unsigned long long reserved[5]; /* rounds the shard up to whole cache lines: no false sharing */
-};
+	struct time_histogram histograms[NR_HISTOGRAMS];
+	unsigned long long scalars[NR_SCALARS];
+} __attribute__((aligned(64)));
 
 /* Time of in-flight intervals credited by flush_threads, in nanoseconds; one reader at a time runs it. */
 struct flushed {
 	unsigned long long total_ns[NR_STATES];
 };
 
-/* In the order of BLOCK_OPS in ../types.ts. */
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, NR_BLOCK_OPS };
 
 /*
@@ -78,17 +91,28 @@ struct blockio_key {
 	unsigned int op;
 };
 
-/* Block requests of one slot, device and operation; buckets are not cumulative. */
+/* Histograms of a pool's entries. Buckets are not cumulative. */
+struct entry_times {
+	unsigned long long sum_ns;
+	unsigned long long buckets[NR_TIME_BUCKETS];
+};
+
+struct entry_sizes {
+	unsigned long long sum_bytes;
+	unsigned long long buckets[NR_SIZE_BUCKETS];
+};
+
+enum blockio_scalar { BLOCKIO_FAILURES, NR_BLOCKIO_SCALARS };
+
+/* Block requests of one slot, device and operation. */
 #define MAX_DEVICE_NAME 32
 struct blockio_entry {
 	unsigned int id;
 	struct blockio_key key;
 	char device[MAX_DEVICE_NAME];
-	unsigned long long failures;
-	unsigned long long sum_ns;
-	unsigned long long sum_bytes;
-	unsigned long long time_buckets[NR_TIME_BUCKETS];
-	unsigned long long size_buckets[NR_SIZE_BUCKETS];
+	unsigned long long scalars[NR_BLOCKIO_SCALARS];
+	struct entry_times seconds;
+	struct entry_sizes bytes;
 };
 
 /* `family` 0 stands for all peers beyond a container's limit. */
@@ -99,17 +123,15 @@ struct peer_key {
 	unsigned char address[16];
 };
 
+enum peer_scalar { PEER_OVERLAPPED, PEER_CONNECTIONS, PEER_FAILURES, PEER_RETRANSMITS, NR_PEER_SCALARS };
+
 /* Client side of all connections from one slot to one peer. */
 struct peer_entry {
 	unsigned int id;
 	struct peer_key key;
-	unsigned long long sum_ns;
-	unsigned long long last_seen; /* flush_clock at its last event */
-	unsigned long long overlapped;
-	unsigned long long connections;
-	unsigned long long failures;
-	unsigned long long retransmits;
-	unsigned long long buckets[NR_TIME_BUCKETS];
+	unsigned long long last_seen; /* flush_clock at its last event; read with the sum of `wait` */
+	struct entry_times wait;
+	unsigned long long scalars[NR_PEER_SCALARS];
 };
 
 /* Peers with an entry of their own per container; all others share the entry `other` and are counted as dropped. */
@@ -119,11 +141,11 @@ struct peer_entry {
 #define BLOCKIO_PER_CONTAINER 4
 #define PEERS_PER_CONTAINER 4
 
-/* Causes of dropped observations, in the order of DROPS in ../decode.ts. */
+/* Causes of dropped observations. */
 enum drop {
 	DROP_THREADS_FULL,
 	DROP_CONNECTIONS_FULL,
-	DROP_PEERS_FOLDED,
+	DROP_PEERS_FULL,
 	DROP_BLOCKIO_FULL,
 	DROP_BLOCKIO_OWNER_LOST,
 	DROP_BLOCKIO_NO_START,
@@ -136,6 +158,9 @@ enum drop {
 
 /* Words of one program's own accounting; padded to a cache line so that programs do not disturb each other. */
 enum cost { COST_RUNS, COST_NANOSECONDS, COST_WORDS = 8 };
+
+/* Groups of programs that user space loads or leaves out together; those that take profiles come after them. */
+enum probe_name { PROBE_SCHEDULER, PROBE_BLOCKIO, PROBE_SAMPLING, PROBE_TCP, NR_PROBES, PROBE_PROFILE = NR_PROBES };
 
 /* A cgroup directory that was created or removed. */
 #define MAX_CGROUP_NAME 256 /* NAME_MAX and the terminating zero */

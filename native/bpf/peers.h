@@ -106,7 +106,7 @@ static __noinline struct peer_entry *find_or_add_peer(struct connection *connect
 	peer = look_up_peer(connection);
 	if (peer)
 		return peer;
-	count_drop(DROP_PEERS_FOLDED);
+	count_drop(DROP_PEERS_FULL);
 	__builtin_memset(connection->peer.address, 0, sizeof(connection->peer.address));
 	connection->peer.port = 0;
 	connection->peer.family = 0;

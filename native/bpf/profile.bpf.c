@@ -163,4 +163,10 @@ int list_names(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
+/* Puts types that only user space names into the object's type information, from which ../layout.ts is generated. */
+const union layout_types {
+	struct mapping mapping;
+	enum profile_bound bound;
+} *layout_types;
+
 char LICENSE[] SEC("license") = "GPL";

@@ -10,8 +10,7 @@
 /* KSYM_NAME_LEN is 512 since Linux 6.1, and a module's name adds up to 58 bytes. */
 #define MAX_KERNEL_NAME 640
 /* Kernel addresses named in one pass; containers in one profile. */
-#define MAX_ADDRESSES 1024
-#define MAX_PROFILED 256
+enum profile_bound { MAX_ADDRESSES = 1024, MAX_PROFILED = 256 };
 
 /* `frames` holds the kernel's frames, directly followed by the user's, each innermost first. */
 struct stack_sample {

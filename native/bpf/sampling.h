@@ -21,9 +21,9 @@ static __always_inline int count_sample(struct bpf_perf_event_data *ctx)
 		return 0;
 	/* The kernel is in the upper half of the address space, on x86-64 and arm64 alike. */
 	if ((__s64)PT_REGS_IP(&ctx->regs) < 0)
-		add_to(shard->samples_kernel, 1);
+		add_to(shard->scalars[SCALAR_SAMPLES_KERNEL], 1);
 	else
-		add_to(shard->samples_user, 1);
+		add_to(shard->scalars[SCALAR_SAMPLES_USER], 1);
 	return 0;
 }
 

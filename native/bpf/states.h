@@ -43,7 +43,7 @@ static __always_inline __u64 elapsed(__u64 from, __u64 until)
 static __always_inline void add_interval(struct shard *shard, enum thread_state state, __u64 from, __u64 flushed_until,
 					 __u64 until)
 {
-	struct time_histogram *histogram = &shard->states[state];
+	struct time_histogram *histogram = &shard->histograms[state];
 	__u64 length = elapsed(from, until);
 
 	add_to(histogram->total_ns, elapsed(later(from, flushed_until), until));

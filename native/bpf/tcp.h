@@ -239,9 +239,9 @@ static __always_inline void on_client_state(struct sock *sk, struct connection *
 	if (!peer)
 		return;
 	if (to == TCP_ESTABLISHED)
-		__sync_fetch_and_add(&peer->connections, 1);
+		__sync_fetch_and_add(&peer->scalars[PEER_CONNECTIONS], 1);
 	else
-		__sync_fetch_and_add(&peer->failures, 1);
+		__sync_fetch_and_add(&peer->scalars[PEER_FAILURES], 1);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -285,7 +285,7 @@ int BPF_PROG(tcp_retransmit, struct sock *sk)
 	refresh_slot(connection, sk);
 	peer = find_peer(connection);
 	if (peer)
-		__sync_fetch_and_add(&peer->retransmits, 1);
+		__sync_fetch_and_add(&peer->scalars[PEER_RETRANSMITS], 1);
 	return 0;
 }
 

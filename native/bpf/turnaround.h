@@ -139,26 +139,28 @@ static __always_inline void count_wait(struct connection *connection, struct tur
 	if (!peer)
 		return;
 	if (turnaround.us >= 0) {
-		__sync_fetch_and_add(&peer->sum_ns, turnaround.us * 1000);
-		__sync_fetch_and_add(&peer->buckets[time_bucket(turnaround.us * 1000)], 1);
+		__sync_fetch_and_add(&peer->wait.sum_ns, turnaround.us * 1000);
+		__sync_fetch_and_add(&peer->wait.buckets[time_bucket(turnaround.us * 1000)], 1);
 	}
 	if (turnaround.ambiguous)
-		__sync_fetch_and_add(&peer->overlapped, 1);
+		__sync_fetch_and_add(&peer->scalars[PEER_OVERLAPPED], 1);
 }
 
 static __always_inline void count_serve(struct connection *connection, struct turnaround turnaround)
 {
 	struct shard *shard = find_shard(connection->slot, bpf_get_smp_processor_id());
+	struct time_histogram *serve;
 
 	if (!shard)
 		return;
+	serve = &shard->histograms[HISTOGRAM_TCP_SERVE];
 	/* Process context: another thread of the container may preempt this one here, so additions are atomic. */
 	if (turnaround.us >= 0) {
-		__sync_fetch_and_add(&shard->tcp_serve.sum_ns, turnaround.us * 1000);
-		__sync_fetch_and_add(&shard->tcp_serve.buckets[time_bucket(turnaround.us * 1000)], 1);
+		__sync_fetch_and_add(&serve->sum_ns, turnaround.us * 1000);
+		__sync_fetch_and_add(&serve->buckets[time_bucket(turnaround.us * 1000)], 1);
 	}
 	if (turnaround.ambiguous)
-		__sync_fetch_and_add(&shard->tcp_serve_overlapped, 1);
+		__sync_fetch_and_add(&shard->scalars[SCALAR_TCP_SERVE_OVERLAPPED], 1);
 }
 
 /*

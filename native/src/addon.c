@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "layout_digest.h"
 #include "maps.h"
 #include "messages.h"
 #include "napi.h"
@@ -170,6 +171,8 @@ NAPI_MODULE_INIT()
 	};
 
 	messages_capture();
+	if (!set_string(env, exports, "layoutDigest", LAYOUT_DIGEST))
+		return NULL;
 	CHECK(napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions));
 	return sampler_exports(env, exports);
 }

@@ -118,9 +118,20 @@ static void *share(const struct bpf_map *map, size_t size)
 
 static bool open_pools(struct session *session)
 {
-	/* struct blockio_entry, struct peer_entry */
-	static const struct shape blockio = { MAX_DEVICE_NAME, 3, { NR_TIME_BUCKETS, NR_SIZE_BUCKETS } };
-	static const struct shape peers = { 0, 6, { NR_TIME_BUCKETS } };
+	/* Histograms are in the order of the struct's members, as in ../layout.ts. */
+	static const struct shape blockio = {
+		.name = offsetof(struct blockio_entry, device),
+		.name_size = MAX_DEVICE_NAME,
+		.scalars = offsetof(struct blockio_entry, scalars),
+		.nr_scalars = NR_BLOCKIO_SCALARS,
+		.histograms = { { offsetof(struct blockio_entry, seconds), NR_TIME_BUCKETS },
+				{ offsetof(struct blockio_entry, bytes), NR_SIZE_BUCKETS } },
+	};
+	static const struct shape peers = {
+		.scalars = offsetof(struct peer_entry, scalars),
+		.nr_scalars = NR_PEER_SCALARS,
+		.histograms = { { offsetof(struct peer_entry, wait), NR_TIME_BUCKETS } },
+	};
 	struct kernscale *skeleton = session->skeleton;
 
 	return pool_open(&session->blockio, &blockio, skeleton->maps.blockio, skeleton->maps.blockio_index,

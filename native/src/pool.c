@@ -10,7 +10,7 @@
 #include "kernscale.skel.h"
 #include "session.h"
 
-#define MAX_HISTOGRAMS (sizeof((struct shape){}.buckets) / sizeof((struct shape){}.buckets[0]))
+#define MAX_HISTOGRAMS (sizeof((struct shape){}.histograms) / sizeof((struct shape){}.histograms[0]))
 
 /* Near a bound, peers quiet for this long are evicted, longest first. */
 #define QUIET_NS (10 * 60 * 1000000000ULL)
@@ -18,10 +18,10 @@
 
 static size_t most_values(const struct shape *shape)
 {
-	size_t most = shape->words;
+	size_t most = shape->nr_scalars;
 
-	for (size_t i = 0; i < MAX_HISTOGRAMS && shape->buckets[i]; i++)
-		most += 2 + shape->buckets[i];
+	for (size_t i = 0; i < MAX_HISTOGRAMS; i++)
+		most += 3 + shape->histograms[i].nr_buckets;
 	return most;
 }
 
@@ -95,33 +95,36 @@ static double *write_buckets(double *out, const uint64_t *buckets, size_t length
 	return out;
 }
 
-static double *write_value(double *out, const struct shape *shape, const uint64_t *value)
+static double *write_counters(double *out, const struct shape *shape, const char *entry)
 {
-	for (size_t word = 0; word < shape->words; word++)
-		*out++ = *value++;
-	for (size_t i = 0; i < MAX_HISTOGRAMS && shape->buckets[i]; value += shape->buckets[i++])
-		out = write_buckets(out, value, shape->buckets[i]);
+	const uint64_t *words = (const uint64_t *)(entry + shape->scalars);
+
+	for (size_t i = 0; i < shape->nr_scalars; i++)
+		*out++ = words[i];
+	for (size_t i = 0; i < MAX_HISTOGRAMS && shape->histograms[i].nr_buckets; i++) {
+		words = (const uint64_t *)(entry + shape->histograms[i].offset);
+		*out++ = *words;
+		out = write_buckets(out, words + 1, shape->histograms[i].nr_buckets);
+	}
 	return out;
 }
 
 void pool_read(struct pool *pool)
 {
-	size_t key_size = pool->key_size, name_size = pool->shape.name_size, word = sizeof(uint64_t);
-	size_t name_offset = (sizeof(uint32_t) + key_size + word - 1) / word * word;
+	size_t key_size = pool->key_size, name_size = pool->shape.name_size;
 	struct entries *read = &pool->read;
 	double *out = read->values;
 
 	read->count = 0;
 	for (uint32_t position = 0, end = pool_end(pool); position < end; position++) {
 		const struct entry *entry = pool_entry(pool, position);
-		const char *name = (const char *)entry + name_offset;
 
 		if (!entry_in_use(entry))
 			continue;
 		memcpy(read->keys + read->count * key_size, &entry->slot, key_size);
-		memcpy(read->names + read->count * name_size, name, name_size);
+		memcpy(read->names + read->count * name_size, (const char *)entry + pool->shape.name, name_size);
 		read->offsets[read->count++] = out - read->values;
-		out = write_value(out, &pool->shape, (const uint64_t *)(name + name_size));
+		out = write_counters(out, &pool->shape, (const char *)entry);
 	}
 	read->length = out - read->values;
 }

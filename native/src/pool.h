@@ -11,10 +11,13 @@
 
 struct bpf_map;
 
-/* Layout of an entry after its key: a name, words, then the buckets of its histograms one after the other. */
+/* Places of what is read from an entry. Counters are 64-bit words; a histogram is its sum and its buckets. */
 struct shape {
-	size_t name_size, words;
-	size_t buckets[2];
+	size_t name, name_size;
+	size_t scalars, nr_scalars;
+	struct {
+		size_t offset, nr_buckets;
+	} histograms[2];
 };
 
 /* The entries in use at the last read. The memory is kept: fresh pages cost more than what is read into them. */
@@ -22,7 +25,7 @@ struct entries {
 	uint32_t count;
 	char *keys, *names;
 	uint32_t *offsets; /* start of each entry in `values` */
-	double *values;    /* the words, then per histogram its packed buckets: index of the first, how many, these */
+	double *values;    /* scalars; per histogram its sum and packed buckets: index of the first, how many, these */
 	size_t length;     /* of `values` */
 };
 

@@ -10,20 +10,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../bpf/layout.h"
 #include "failure.h"
 
 struct bpf_link;
 struct bpf_object_skeleton;
 struct bpf_program;
 
-/* In the order of PROBES in ../types.ts, which does not include the stack sampler. */
-enum probe { PROBE_SCHEDULER, PROBE_BLOCKIO, PROBE_SAMPLING, PROBE_TCP, NR_PROBES, PROBE_PROFILE = NR_PROBES };
-
 #define MAX_PROGRAMS 24
 
 struct program {
 	const char *name;
-	enum probe probe;
+	enum probe_name probe;
 	bool always;              /* keeps the thread records, which every probe uses */
 	bool events;              /* loaded if cgroup events are enabled */
 	const char *tracepoint;   /* NULL: not a tracepoint */

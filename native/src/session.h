@@ -38,16 +38,13 @@ struct tracked {
 	enum slot_use use;
 };
 
-/* Histograms of a slot: one per thread state, then tcp_serve. */
-#define NR_HISTOGRAMS (NR_STATES + 1)
-
 /* Sum of all shards. All buckets that are not empty are in [first, end). */
 struct histogram {
 	uint64_t buckets[NR_TIME_BUCKETS];
 	uint32_t first, end;
 };
 
-#define NR_COUNTS (NR_STATES + 3) /* seconds per state; user samples, kernel samples, overlapped serves */
+#define NR_COUNTS (NR_STATES + NR_SCALARS) /* seconds per state, then the scalars */
 
 /*
  * Sum of a slot's shards. Buckets are read only where `sum_ns` or the first bucket has changed since the last read:
@@ -61,6 +58,8 @@ struct totals {
 	double counts[NR_COUNTS];
 	struct histogram histograms[NR_HISTOGRAMS];
 };
+
+_Static_assert(NR_HISTOGRAMS <= 32, "struct totals has 32 bits for histograms");
 
 struct session {
 	struct kernscale *skeleton;

@@ -9,11 +9,6 @@
 /* A divisor: it yields the double nearest to the exact decimal, which a product with 1e-9 may miss. */
 static const double NANOSECONDS = 1e9;
 
-static const struct time_histogram *histogram_of(const struct shard *shard, int number)
-{
-	return number < NR_STATES ? &shard->states[number] : &shard->tcp_serve;
-}
-
 /* Buckets of shards wrap: their sum less the total, modulo 2^32, is what was added since the last read. */
 static void add_buckets(struct histogram *total, const struct shard *shards, uint32_t nr_shards, int number)
 {
@@ -21,7 +16,7 @@ static void add_buckets(struct histogram *total, const struct shard *shards, uin
 		uint32_t added = -(uint32_t)total->buckets[i];
 
 		for (uint32_t shard = 0; shard < nr_shards; shard++)
-			added += __atomic_load_n(&histogram_of(&shards[shard], number)->buckets[i], __ATOMIC_RELAXED);
+			added += __atomic_load_n(&shards[shard].histograms[number].buckets[i], __ATOMIC_RELAXED);
 		if (!added)
 			continue;
 		total->buckets[i] += added;
@@ -41,8 +36,8 @@ static void add_histograms(struct totals *totals, const struct shard *shards, ui
 		uint32_t lowest = 0;
 
 		for (uint32_t shard = 0; shard < nr_shards; shard++) {
-			sum_ns += __atomic_load_n(&histogram_of(&shards[shard], i)->sum_ns, __ATOMIC_RELAXED);
-			lowest += __atomic_load_n(&histogram_of(&shards[shard], i)->buckets[0], __ATOMIC_RELAXED);
+			sum_ns += __atomic_load_n(&shards[shard].histograms[i].sum_ns, __ATOMIC_RELAXED);
+			lowest += __atomic_load_n(&shards[shard].histograms[i].buckets[0], __ATOMIC_RELAXED);
 		}
 		if (sum_ns != totals->sum_ns[i] || lowest != totals->lowest[i])
 			changed |= 1U << i;
@@ -59,22 +54,20 @@ static void add_histograms(struct totals *totals, const struct shard *shards, ui
 static void add_counts(struct session *session, uint32_t slot)
 {
 	const struct shard *shards = &session->counters[(size_t)slot * session->shards];
-	uint64_t total_ns[NR_STATES], user = 0, kernel = 0, overlapped = 0;
+	uint64_t total_ns[NR_STATES], scalars[NR_SCALARS] = {};
 	double *counts = session->totals[slot].counts;
 
 	memcpy(total_ns, session->flushed[slot].total_ns, sizeof(total_ns));
 	for (uint32_t shard = 0; shard < session->shards; shard++) {
 		for (int state = 0; state < NR_STATES; state++)
-			total_ns[state] += shards[shard].states[state].total_ns;
-		user += shards[shard].samples_user;
-		kernel += shards[shard].samples_kernel;
-		overlapped += shards[shard].tcp_serve_overlapped;
+			total_ns[state] += shards[shard].histograms[state].total_ns;
+		for (int scalar = 0; scalar < NR_SCALARS; scalar++)
+			scalars[scalar] += shards[shard].scalars[scalar];
 	}
 	for (int state = 0; state < NR_STATES; state++)
 		*counts++ = total_ns[state] / NANOSECONDS;
-	*counts++ = user;
-	*counts++ = kernel;
-	*counts++ = overlapped;
+	for (int scalar = 0; scalar < NR_SCALARS; scalar++)
+		*counts++ = scalars[scalar];
 }
 
 /* Updates the totals of a slot. Returns the number of doubles that write_slot will write. */

@@ -1,11 +1,9 @@
 import type { Histogram } from 'bpf-linker-napi';
 import { Registry, type Metric } from 'prom-client';
 import { classicLayout, type ClassicLayout } from '../../exporter/exposition/histogram.js';
-import {
-  CONTAINER_FAMILIES,
-  type ContainerFamily,
-  type ContainerSeries,
-} from '../../exporter/series/families.js';
+import type { ContainerSeries } from '../../exporter/series/counters.js';
+import type { Descriptor } from '../../exporter/series/descriptor.js';
+import { FAMILIES } from '../../exporter/series/families.js';
 import type { Samples } from '../../exporter/exposition/format.js';
 import { type LabelSet, NO_LABELS } from '../../exporter/exposition/labels.js';
 import { labelsOf } from '../../exporter/series/render.js';
@@ -25,13 +23,12 @@ interface Sample {
 /** Builds a registry with the same families and samples, ready to be rendered. */
 export function promClientRegistry(series: readonly ContainerSeries[], detail: boolean): Registry {
   const registry = new Registry();
-  for (const family of CONTAINER_FAMILIES) {
-    const { name, help, type, detailOnly } = family;
-    if (detailOnly && !detail) continue;
-    const collector = new Collector(family, detail);
+  for (const { descriptor, collect } of FAMILIES[detail ? 'detail' : 'limited']) {
+    const { name, help, type } = descriptor;
+    const collector = new Collector(descriptor, detail);
     for (const one of series) {
       collector.container = labelsOf(one.identity);
-      family.collect(one, collector);
+      collect(one, collector);
     }
     const metric = { name, help, type, values: collector.samples };
     registry.registerMetric({ ...metric, get: () => Promise.resolve(metric) } as unknown as Metric);
@@ -46,11 +43,11 @@ class Collector implements Samples {
   readonly #name: string;
   readonly #layout: ClassicLayout;
 
-  constructor(family: ContainerFamily, detail: boolean) {
-    const isHistogram = family.type === 'histogram';
-    const bounds = isHistogram ? BOUNDS[family.unit] : [];
-    this.#name = family.name;
-    this.#layout = classicLayout(bounds, 'text', isHistogram && !detail ? family.coarse : undefined);
+  constructor(descriptor: Descriptor, detail: boolean) {
+    const isHistogram = descriptor.type === 'histogram';
+    const bounds = isHistogram ? BOUNDS[descriptor.unit] : [];
+    this.#name = descriptor.name;
+    this.#layout = classicLayout(bounds, 'text', isHistogram && !detail ? descriptor.coarse : undefined);
   }
 
   value({ pairs }: LabelSet, value: number): void {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { STATES, type State } from 'bpf-linker-napi';
 import { SeriesLimiter } from '../../exporter/series/limit.js';
 import type { Format } from '../../exporter/exposition/format.js';
-import type { ContainerSeries } from '../../exporter/series/families.js';
+import type { ContainerSeries } from '../../exporter/series/counters.js';
 import { renderContainers } from '../../exporter/series/render.js';
 import { busyCounters, DETAILED, identity, record, resultOf } from '../unit/exporter/fixtures.js';
 import { promClientRegistry } from './prom-client-peer.js';

@@ -22,8 +22,9 @@ interface Counted {
 
 const NOTHING: Counted = { timed: 0, sized: 0, bytes: 0, failures: 0 };
 
-function summary({ seconds, bytes, failures }: BlockIoCounters): Counted {
-  return { timed: count(seconds), sized: count(bytes), bytes: bytes.sum, failures };
+function summary({ scalars, histograms }: BlockIoCounters): Counted {
+  const { seconds, bytes } = histograms;
+  return { timed: count(seconds), sized: count(bytes), bytes: bytes.sum, failures: scalars.failures };
 }
 
 describe('block requests on a loop device', () => {
@@ -67,8 +68,8 @@ describe('block requests on a loop device', () => {
       failures: 0,
     });
     const { blockIo } = countersOf(kernel.probes, kernel.probes.track(group.id));
-    const { bytes } = blockIo.find((each) => each.device === device!.name && each.op === 'read')!;
-    expect(bytes.buckets[SIZE_BOUNDS_BYTES.indexOf(64 * KIB)]).to.equal(64);
+    const { histograms } = blockIo.find((each) => each.device === device!.name && each.op === 'read')!;
+    expect(histograms.bytes.buckets[SIZE_BOUNDS_BYTES.indexOf(64 * KIB)]).to.equal(64);
   });
 
   it('counts merged writes as the requests that the device received', async () => {

@@ -19,7 +19,7 @@ function processIo(pid: number): { read: number; written: number } {
 }
 
 function bytes({ blockIo }: ContainerCounters, op: BlockOp): number {
-  return blockIo.filter((each) => each.op === op).reduce((sum, each) => sum + each.bytes.sum, 0);
+  return blockIo.filter((each) => each.op === op).reduce((sum, each) => sum + each.histograms.bytes.sum, 0);
 }
 
 function entry({ blockIo }: ContainerCounters, op: BlockOp): BlockIoCounters {
@@ -41,7 +41,8 @@ describe('block I/O probe', () => {
       requested,
       0.05 * requested + 16 * BLOCK,
     );
-    const { device, seconds, bytes: sizes } = entry(after, 'read');
+    const { device, histograms } = entry(after, 'read');
+    const { seconds, bytes: sizes } = histograms;
     expect(device).to.match(/^[a-z]+[a-z0-9]*$/);
     expect(seconds.sum / count(seconds)).to.be.within(1e-6, 0.2);
     expect(sizes.buckets[SIZE_BOUNDS_BYTES.indexOf(BLOCK)]).to.equal(count(sizes));
@@ -58,7 +59,7 @@ describe('block I/O probe', () => {
       0.95 * requested - 16 * BLOCK,
       2 * requested,
     );
-    expect(entry(after, 'write').seconds.sum).to.be.above(0);
+    expect(entry(after, 'write').histograms.seconds.sum).to.be.above(0);
   });
 
   it('loses the owner of no request', () => {

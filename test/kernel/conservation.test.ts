@@ -23,7 +23,11 @@ async function lives(workload: Workload): Promise<number> {
 
 /** Number of ended intervals of all states. */
 function intervals(counters: ContainerCounters): number {
-  const ended = [counters.oncpu, counters.runqueue, ...REASONS.map((reason) => counters.offcpu[reason])];
+  const ended = [
+    counters.histograms.oncpu,
+    counters.histograms.runqueue,
+    ...REASONS.map((reason) => counters.histograms[reason]),
+  ];
   return ended.reduce((sum, histogram) => sum + count(histogram), 0);
 }
 
@@ -92,7 +96,7 @@ describe('conservation of thread time', () => {
       1,
       0.01,
     );
-    expect(after.offcpu.sleep.sum, 'sleeps of 10 ms').to.be.at.most(1.1 * lived);
+    expect(after.histograms.sleep.sum, 'sleeps of 10 ms').to.be.at.most(1.1 * lived);
   });
 
   it('holds for two threads that share a table entry', async () => {

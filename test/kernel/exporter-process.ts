@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '../unit/loopback-api.js';
 
-const MAIN = fileURLToPath(new URL('../../dist/exporter/main.js', import.meta.url));
+const EXPORTER = [process.execPath, fileURLToPath(new URL('../../dist/exporter/main.js', import.meta.url))];
 /** Bound on the start, which loads the programs: a second on a quiet machine, much longer on a loaded one. */
 const START_MS = 60_000;
 
@@ -12,10 +12,12 @@ export class ExporterProcess {
   readonly child: ChildProcess;
   #log = '';
 
-  /** @param through - command that runs the exporter, such as `setpriv` */
-  constructor(flags: readonly string[] = [], through: readonly string[] = []) {
-    const exporter = [process.execPath, MAIN, '--web.listen-address', '127.0.0.1:0'];
-    const [command, ...args] = [...through, ...exporter, ...flags];
+  /**
+   * @param through - command that runs the exporter, such as `setpriv`
+   * @param program - another build of the exporter
+   */
+  constructor(flags: readonly string[] = [], through: readonly string[] = [], program = EXPORTER) {
+    const [command, ...args] = [...through, ...program, '--web.listen-address', '127.0.0.1:0', ...flags];
     this.child = spawn(command!, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.child.stderr!.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
   }

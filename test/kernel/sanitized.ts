@@ -167,8 +167,9 @@ async function readWork(probes: Probes): Promise<void> {
   await until(() => {
     burn(10);
     const counters = probes.read().containers.find((container) => container.slot === slot)!;
-    const { samples, blockIo, peers } = counters;
-    return samples.user + samples.kernel > 0 && blockIo.length > 0 && peers.some(({ wait }) => wait.sum > 0);
+    const { scalars, blockIo, peers } = counters;
+    const samples = scalars.samples_user + scalars.samples_kernel;
+    return samples > 0 && blockIo.length > 0 && peers.some(({ histograms }) => histograms.wait.sum > 0);
   });
   assert.ok((await costs).programs.length > 0);
   probes.untrack(own);

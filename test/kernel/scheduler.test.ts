@@ -111,7 +111,7 @@ describe('scheduler probe', () => {
     for (let i = 0; i < 4; i++) {
       const { states, wall, after } = await measure(kernel.probes, group, () => sleep(500));
       expect(states.sleep, describeStates(states)).to.be.closeTo(wall, 0.01 * wall);
-      expect(count(after.offcpu.sleep.buckets)).to.equal(0, 'the sleep has not ended');
+      expect(count(after.histograms.sleep.buckets)).to.equal(0, 'the sleep has not ended');
     }
   });
 
@@ -194,8 +194,8 @@ describe('scheduler probe', () => {
     const group = kernel.sandbox.group();
     await group.run('burn');
     const { before, after, states } = await measure(kernel.probes, group, () => sleep(2_000));
-    const user = after.samples.user - before.samples.user;
-    const inKernel = after.samples.kernel - before.samples.kernel;
+    const user = after.scalars.samples_user - before.scalars.samples_user;
+    const inKernel = after.scalars.samples_kernel - before.scalars.samples_kernel;
     expect((user + inKernel) / 99, describeStates(states)).to.be.closeTo(
       states.oncpu,
       0.15 * states.oncpu + 0.05,
@@ -207,12 +207,14 @@ describe('scheduler probe', () => {
     const group = kernel.sandbox.group();
     await group.run('wait', ['nanosleep']);
     const slot = kernel.probes.track(group.id);
-    const sleepCount = (): number => count(countersOf(kernel.probes, slot).offcpu.sleep.buckets);
+    const sleepCount = (): number => count(countersOf(kernel.probes, slot).histograms.sleep.buckets);
     const { before, after } = await measure(kernel.probes, group, async () => {
       const target = sleepCount() + 100;
       await eventually('100 sleeps have ended', () => sleepCount() > target, 15_000);
     });
-    const sleeps = after.offcpu.sleep.buckets.map((bucket, i) => bucket - before.offcpu.sleep.buckets[i]!);
+    const sleeps = after.histograms.sleep.buckets.map(
+      (bucket, i) => bucket - before.histograms.sleep.buckets[i]!,
+    );
     const below = TIME_BOUNDS_SECONDS.findIndex((bound) => bound >= 0.005);
     expect(count(sleeps.subarray(0, below)), 'sleeps of 5 ms below 5 ms').to.equal(0);
     expect(count(sleeps)).to.be.above(100);

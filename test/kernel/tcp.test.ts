@@ -97,15 +97,17 @@ describe('tcp probe, compared with programs that measure themselves', () => {
    * after its receive; the probe's wait; the probe's serving; the server's, from after its receive until before its send.
    */
   function expectExact({ client, server, wait, serve, missed }: Exchange): void {
-    expect(observations(wait.wait)).to.be.within(client.count - missed, client.count);
-    expect(observations(serve.tcpServe)).to.be.within(server.count - missed, server.count);
-    expect(meanOf(wait.wait), 'wait').to.be.below(mean(client) + CLOCK_SECONDS);
-    expect(meanOf(serve.tcpServe), 'serve').to.be.below(meanOf(wait.wait) + CLOCK_SECONDS);
-    expect(meanOf(serve.tcpServe), 'serve').to.be.above(mean(server) - CLOCK_SECONDS);
+    expect(observations(wait.histograms.wait)).to.be.within(client.count - missed, client.count);
+    expect(observations(serve.histograms.tcp_serve)).to.be.within(server.count - missed, server.count);
+    expect(meanOf(wait.histograms.wait), 'wait').to.be.below(mean(client) + CLOCK_SECONDS);
+    expect(meanOf(serve.histograms.tcp_serve), 'serve').to.be.below(
+      meanOf(wait.histograms.wait) + CLOCK_SECONDS,
+    );
+    expect(meanOf(serve.histograms.tcp_serve), 'serve').to.be.above(mean(server) - CLOCK_SECONDS);
   }
 
   function expectNotOverlapped({ wait, serve }: Exchange): void {
-    expect([wait.overlapped, serve.tcpServeOverlapped]).to.deep.equal([0, 0]);
+    expect([wait.scalars.overlapped, serve.scalars.tcp_serve_overlapped]).to.deep.equal([0, 0]);
   }
 
   for (const transport of ['blocking', 'peeking', 'nonblocking', 'epoll', 'io_uring', 'splice'])
@@ -143,17 +145,17 @@ describe('tcp probe, compared with programs that measure themselves', () => {
       delay: 10,
       response: [1 << 20],
     });
-    expect(observations(seen.wait.wait)).to.equal(20);
-    expect(meanOf(seen.wait.wait)).to.be.below(mean(seen.client) + CLOCK_SECONDS);
+    expect(observations(seen.wait.histograms.wait)).to.equal(20);
+    expect(meanOf(seen.wait.histograms.wait)).to.be.below(mean(seen.client) + CLOCK_SECONDS);
     expect(
-      Math.abs(meanOf(seen.serve.tcpServe) / mean(seen.server) - 1) < TOLERANCE ||
-        seen.serve.tcpServeOverlapped > 0,
+      Math.abs(meanOf(seen.serve.histograms.tcp_serve) / mean(seen.server) - 1) < TOLERANCE ||
+        seen.serve.scalars.tcp_serve_overlapped > 0,
     ).to.equal(true);
   });
 
   it('is exact for a connection pool that threads share', async () => {
     const seen = await exchange({ server: 'blocking', client: 'pooled', count: 60, delay: 10 });
-    expect(seen.wait.connections).to.equal(2);
+    expect(seen.wait.scalars.connections).to.equal(2);
     expectExact(seen);
     expectNotOverlapped(seen);
   });
@@ -161,20 +163,20 @@ describe('tcp probe, compared with programs that measure themselves', () => {
   it('is exact for connections that share a table entry', async () => {
     // About twenty of 400 sockets do, with 4,096 entries.
     const seen = await exchange({ server: 'blocking', client: 'many', count: 400, delay: 1 });
-    expect(seen.wait.connections).to.equal(200);
+    expect(seen.wait.scalars.connections).to.equal(200);
     expectExact(seen);
     expectNotOverlapped(seen);
   });
 
   it('is exact for more successive connections than there are table entries', async () => {
     const seen = await exchange({ server: 'half', client: 'half', count: 3_000, delay: 0 });
-    expect(seen.wait).to.include({ connections: 3_001, failures: 0 });
+    expect(seen.wait.scalars).to.include({ connections: 3_001, failures: 0 });
     expectExact(seen);
   });
 
   it('is exact when the client has shut down its side', async () => {
     const seen = await exchange({ server: 'half', client: 'half', count: 10, delay: 10 });
-    expect(seen.wait).to.include({ connections: 11, failures: 0 });
+    expect(seen.wait.scalars).to.include({ connections: 11, failures: 0 });
     expectExact(seen);
     expectNotOverlapped(seen);
   });
@@ -184,24 +186,27 @@ describe('tcp probe, compared with programs that measure themselves', () => {
     const right = (seen: Histogram, report: Report): boolean =>
       Math.abs(meanOf(seen) / mean(report) - 1) < TOLERANCE &&
       observations(seen) > (1 - TOLERANCE) * report.count;
-    expect(right(wait.wait, client) || wait.overlapped > 0, 'client').to.equal(true);
-    expect(right(serve.tcpServe, server) || serve.tcpServeOverlapped > 0, 'server').to.equal(true);
+    expect(right(wait.histograms.wait, client) || wait.scalars.overlapped > 0, 'client').to.equal(true);
+    expect(
+      right(serve.histograms.tcp_serve, server) || serve.scalars.tcp_serve_overlapped > 0,
+      'server',
+    ).to.equal(true);
   }
 
   it('counts requests as overlapped that overtake each other on one connection', async () => {
     const seen = await exchange({ server: 'muxed', client: 'muxed', count: 60, delay: 10 });
-    expect(seen.wait.overlapped).to.be.above(0);
-    expect(seen.serve.tcpServeOverlapped).to.be.above(0);
+    expect(seen.wait.scalars.overlapped).to.be.above(0);
+    expect(seen.serve.scalars.tcp_serve_overlapped).to.be.above(0);
     expectRightOrOverlapped(seen);
   });
 
   it('is right for overlapping requests every 5 ms to a server that takes 50 ms', async () => {
     const seen = await exchange({ server: 'muxed', client: 'steady', count: 60, delay: 50 });
-    expect(seen.wait.overlapped).to.be.above(0);
-    expect(seen.serve.tcpServeOverlapped).to.be.above(0);
+    expect(seen.wait.scalars.overlapped).to.be.above(0);
+    expect(seen.serve.scalars.tcp_serve_overlapped).to.be.above(0);
     // On a busy machine requests may be sent together, and then count as one.
-    if (observations(seen.wait.wait) === 60)
-      expect(meanOf(seen.wait.wait)).to.be.closeTo(mean(seen.client), 0.005);
+    if (observations(seen.wait.histograms.wait) === 60)
+      expect(meanOf(seen.wait.histograms.wait)).to.be.closeTo(mean(seen.client), 0.005);
     expectRightOrOverlapped(seen);
   });
 
@@ -217,8 +222,8 @@ describe('tcp probe, compared with programs that measure themselves', () => {
       delay: 10,
       response: [192, 3, 5],
     });
-    expect(seen.wait.overlapped).to.be.above(0);
-    expect(seen.serve.tcpServeOverlapped).to.be.above(0);
+    expect(seen.wait.scalars.overlapped).to.be.above(0);
+    expect(seen.serve.scalars.tcp_serve_overlapped).to.be.above(0);
   });
 
   it('counts the pieces of a response as one response', async () => {
@@ -235,30 +240,30 @@ describe('tcp probe, compared with programs that measure themselves', () => {
   it('counts retransmitted segments, and waits from their first transmission', async () => {
     const seen = await exchange({ server: 'deaf', client: 'deaf', count: 3, delay: 10 });
     expect(seen.client.resent).to.be.above(0);
-    expect(seen.wait.retransmits).to.equal(seen.client.resent);
-    expect(seen.wait.wait.sum).to.be.within(0.2, seen.client.seconds);
-    expect(observations(seen.wait.wait)).to.equal(3);
+    expect(seen.wait.scalars.retransmits).to.equal(seen.client.resent);
+    expect(seen.wait.histograms.wait.sum).to.be.within(0.2, seen.client.seconds);
+    expect(observations(seen.wait.histograms.wait)).to.equal(3);
   });
 
   it('counts reset connections as failures, without a wait', async () => {
     const seen = await exchange({ server: 'reset', client: 'blocking', count: 5, delay: 10 });
     expect(seen.client).to.include({ count: 0, failed: 5 });
-    expect(seen.wait).to.include({ connections: 6, failures: 5 });
-    expect(observations(seen.wait.wait)).to.equal(0);
+    expect(seen.wait.scalars).to.include({ connections: 6, failures: 5 });
+    expect(observations(seen.wait.histograms.wait)).to.equal(0);
   });
 
   it('counts abandoned connection attempts as failures, with their retransmitted segments', async () => {
     const seen = await exchange({ server: 'full', client: 'impatient', count: 3, delay: 1_200 });
     expect(seen.client.failed).to.be.above(0);
-    expect(seen.wait.failures).to.equal(seen.client.failed);
-    expect(seen.wait.connections).to.equal(3 - seen.client.failed);
-    expect(seen.wait.retransmits).to.equal(seen.client.resent);
+    expect(seen.wait.scalars.failures).to.equal(seen.client.failed);
+    expect(seen.wait.scalars.connections).to.equal(3 - seen.client.failed);
+    expect(seen.wait.scalars.retransmits).to.equal(seen.client.resent);
   });
 
   it('reports the peer of a socket that another peer has refused before', async () => {
     const seen = await exchange({ server: 'blocking', client: 'again', count: 5, delay: 10 });
     expect(seen.client.failed).to.equal(1);
-    expect(seen.wait).to.include({ connections: 1, failures: 0 });
+    expect(seen.wait.scalars).to.include({ connections: 1, failures: 0 });
     expectExact(seen);
   });
 
@@ -267,7 +272,7 @@ describe('tcp probe, compared with programs that measure themselves', () => {
     const server = await serving.group.run('netserver', ['gone', 'ipv4']);
     const client = await requesting.group.run('netclient', ['deaf', 'ipv4', String(server.detail), '1', '0']);
     const retransmits = (slot: number): number =>
-      countersOf(kernel.probes.read(), slot).peers.reduce((sum, peer) => sum + peer.retransmits, 0);
+      countersOf(kernel.probes.read(), slot).peers.reduce((sum, peer) => sum + peer.scalars.retransmits, 0);
     client.send('go');
     while (retransmits(requesting.slot) === 0) await sleep(10);
     process.kill(client.pid, 'SIGKILL');
@@ -295,11 +300,11 @@ describe('tcp probe, compared with programs that measure themselves', () => {
     const { failed } = await run(client);
     const after = kernel.probes.read();
     const { peers } = countersOf(after, requesting.slot);
-    const attempts = peers.map(({ connections, failures }) => connections + failures);
+    const attempts = peers.map(({ scalars }) => scalars.connections + scalars.failures);
     expect(failed).to.equal(99);
     expect(peers).to.have.length(65);
     expect(attempts.reduce((sum, each) => sum + each)).to.equal(100);
-    expect(peers.find(({ peer }) => peer === 'other')!.failures).to.equal(36);
+    expect(peers.find(({ peer }) => peer === 'other')!.scalars.failures).to.equal(36);
     expect(after.drops.peers_full! - before).to.equal(36);
   });
 });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { STATES } from '../../native/types.js';
+import { STATES } from '../../native/layout.js';
 import { compareCount, compareStates, type Quota } from './guest/compare.js';
 import type { StateSeconds, TaskReport } from './guest/report.js';
 

@@ -50,9 +50,9 @@ class WaitingProbes extends HandMadeProbes {
     if (slot !== undefined) {
       const busy = busyCounters(slot);
       const [peer] = busy.peers;
-      const buckets = peer!.wait.buckets.map((count) => count * waits);
+      const buckets = peer!.histograms.wait.buckets.map((count) => count * waits);
       const wait = { buckets, sum: waits * WAIT_SECONDS };
-      this.counters.set(slot, { ...busy, peers: [{ ...peer!, wait }] });
+      this.counters.set(slot, { ...busy, peers: [{ ...peer!, histograms: { wait } }] });
     }
     return super.read();
   }

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Addon, Handle } from '../../../native/addon.js';
-import { PROBES, type ProbeName } from '../../../native/types.js';
+import { PROBES, type ProbeName } from '../../../native/layout.js';
 import { fromRoot } from '../../../sandbox/paths.js';
 import { accountsOf, only, programNames, type Accounts } from './accounting.js';
 import { built, type Bench } from './bench.js';

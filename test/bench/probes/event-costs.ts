@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { ProbeName } from '../../../native/types.js';
+import type { ProbeName } from '../../../native/layout.js';
 import type { Hook } from './baseline.js';
 import { MANY, type Load } from './bench.js';
 import { OURS_WITH_KTIME, tool, type Contender } from './contenders.js';

@@ -55,7 +55,7 @@ const QUIET: readonly Experiment[] = [
       expected: 'responses received',
       needs: ['tcp_rcv_space_adjust'],
       truth: (task) => task.operations,
-      seen: (counters) => total(counters.peers.map(({ wait }) => observations(wait))),
+      seen: (counters) => total(counters.peers.map(({ histograms }) => observations(histograms.wait))),
       tolerance: messageTolerance,
     },
   },
@@ -67,7 +67,7 @@ const QUIET: readonly Experiment[] = [
       expected: 'requests served',
       needs: ['tcp_rcv_space_adjust'],
       truth: (task) => task.operations,
-      seen: (counters) => observations(counters.tcpServe),
+      seen: (counters) => observations(counters.histograms.tcp_serve),
       tolerance: messageTolerance,
     },
   },
@@ -79,7 +79,7 @@ const QUIET: readonly Experiment[] = [
       expected: 'bytes read',
       needs: ['block_rq_complete'],
       truth: (task) => task.bytes,
-      seen: (counters) => total(readsOf(counters).map(({ bytes }) => bytes.sum)),
+      seen: (counters) => total(readsOf(counters).map(({ histograms }) => histograms.bytes.sum)),
       tolerance: () => 0,
     },
   },
@@ -182,7 +182,7 @@ async function inFlight(probes: Probes): Promise<Truth> {
 async function writeback(probes: Probes, attached: ReadonlySet<string>): Promise<Truth> {
   const container = createContainer(probes, 'writeback');
   const task = await container.run('buffered', TASK_MS);
-  const atExit = total(writesOf(container.counters()).map(({ bytes }) => bytes.sum));
+  const atExit = total(writesOf(container.counters()).map(({ histograms }) => histograms.bytes.sum));
   await run('sync', []);
   const counters = container.counters();
   container.remove();
@@ -190,7 +190,7 @@ async function writeback(probes: Probes, attached: ReadonlySet<string>): Promise
     expected: 'bytes written back',
     needs: ['block_rq_complete'],
     truth: ({ bytes }) => bytes,
-    seen: (seen) => total(writesOf(seen).map(({ bytes }) => bytes.sum)),
+    seen: (seen) => total(writesOf(seen).map(({ histograms }) => histograms.bytes.sum)),
     // The file system also writes the file's directory.
     tolerance: () => 0.05 * task.bytes,
   };

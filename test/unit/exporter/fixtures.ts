@@ -1,4 +1,8 @@
 import {
+  BLOCKIO_SCALARS,
+  CONTAINER_HISTOGRAMS,
+  CONTAINER_SCALARS,
+  PEER_SCALARS,
   REASONS,
   STATES,
   type ContainerCounters,
@@ -13,7 +17,7 @@ import type { Format } from '../../../exporter/exposition/format.js';
 import type { ContainerIdentity, PodIdentity } from '../../../exporter/identity/source.js';
 import type { ProfileService } from '../../../exporter/profile/route.js';
 import { SelfMetrics } from '../../../exporter/self-metrics.js';
-import type { ContainerSeries } from '../../../exporter/series/families.js';
+import type { ContainerSeries } from '../../../exporter/series/counters.js';
 import { renderContainers, type RenderOptions } from '../../../exporter/series/render.js';
 
 /** Bounds as the kernel side has them: 2^-20 to 2^6 seconds, 2^9 to 2^26 bytes. */
@@ -47,17 +51,25 @@ export function record<K extends string, V>(keys: readonly K[], value: (key: K, 
   return Object.fromEntries(keys.map((key, index) => [key, value(key, index)])) as Record<K, V>;
 }
 
+/** Zeros, except for what is given. */
+export function none<K extends string>(names: readonly K[], given: Partial<Record<K, number>> = {}) {
+  return { ...record(names, () => 0), ...given } as Record<K, number>;
+}
+
+/** Histograms of a container, without observations but for those given. */
+export function histograms(
+  given: Partial<ContainerCounters['histograms']> = {},
+): ContainerCounters['histograms'] {
+  return { ...record(CONTAINER_HISTOGRAMS, () => histogram([])), ...given };
+}
+
 /** Counters of a container that has done nothing yet but what is given. */
 export function counters(slot: number, given: Partial<ContainerCounters> = {}): ContainerCounters {
   return {
     slot,
-    stateSeconds: record(STATES, () => 0),
-    oncpu: histogram([]),
-    runqueue: histogram([]),
-    offcpu: record(REASONS, () => histogram([])),
-    tcpServe: histogram([]),
-    tcpServeOverlapped: 0,
-    samples: { user: 0, kernel: 0 },
+    stateSeconds: none(STATES),
+    scalars: none(CONTAINER_SCALARS),
+    histograms: histograms(),
     blockIo: [],
     peers: [],
     ...given,
@@ -68,37 +80,34 @@ export function counters(slot: number, given: Partial<ContainerCounters> = {}): 
 export function busyCounters(slot: number): ContainerCounters {
   return counters(slot, {
     stateSeconds: record(STATES, (_, index) => index * 1.5 + slot),
-    oncpu: histogram([0.001, 0.002, 0.25, 0.25]),
-    runqueue: histogram([2 ** -20, 2 ** -19, 100]),
-    offcpu: record(REASONS, (_, index) => histogram([2 ** (index - 8)])),
-    tcpServe: histogram([0.05, 0.06]),
-    tcpServeOverlapped: 1,
-    samples: { user: 42, kernel: 7 },
+    scalars: none(CONTAINER_SCALARS, { samples_user: 42, samples_kernel: 7, tcp_serve_overlapped: 1 }),
+    histograms: histograms({
+      oncpu: histogram([0.001, 0.002, 0.25, 0.25]),
+      runqueue: histogram([2 ** -20, 2 ** -19, 100]),
+      ...record(REASONS, (_, index) => histogram([2 ** (index - 8)])),
+      tcp_serve: histogram([0.05, 0.06]),
+    }),
     blockIo: [
       {
         device: 'vda',
         op: 'read',
-        seconds: histogram([0.0005, 0.002]),
-        bytes: histogram([4096, 131_072], BOUNDS.bytes),
-        failures: 2,
+        scalars: none(BLOCKIO_SCALARS, { failures: 2 }),
+        histograms: {
+          seconds: histogram([0.0005, 0.002]),
+          bytes: histogram([4096, 131_072], BOUNDS.bytes),
+        },
       },
     ],
     peers: [
       {
         peer: '10.96.0.12:8080',
-        wait: histogram([0.051]),
-        overlapped: 1,
-        connections: 3,
-        failures: 1,
-        retransmits: 2,
+        scalars: none(PEER_SCALARS, { overlapped: 1, connections: 3, failures: 1, retransmits: 2 }),
+        histograms: { wait: histogram([0.051]) },
       },
       {
         peer: '[fd00::1]:53',
-        wait: histogram([]),
-        overlapped: 0,
-        connections: 1,
-        failures: 0,
-        retransmits: 0,
+        scalars: none(PEER_SCALARS, { connections: 1 }),
+        histograms: { wait: histogram([]) },
       },
     ],
   });
@@ -237,7 +246,7 @@ export function observedSelfMetrics(): SelfMetrics {
     watchRestarts: 1,
     programs: new HandMadeProbes().programs,
     blockIoAttribution: 'submitter',
-    drops: { slots_full: 0 },
+    drops: { threads_full: 0 },
     costs: [{ program: 'sched_switch', runs: 1000, seconds: 1e-4 }],
   }));
   self.observeStage('read', 0.0004);

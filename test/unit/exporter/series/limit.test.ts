@@ -1,6 +1,8 @@
 import {
   BLOCK_OPS,
-  REASONS,
+  BLOCKIO_SCALARS,
+  CONTAINER_HISTOGRAMS,
+  PEER_SCALARS,
   STATES,
   type BlockIoCounters,
   type ContainerCounters,
@@ -17,6 +19,7 @@ import {
   counters,
   histogram,
   identity,
+  none,
   record,
   rendered,
   resultOf,
@@ -37,11 +40,15 @@ function scrape(limiter: SeriesLimiter, all: ContainerCounters, now: number): Ma
   return samplesOf(rendered(series, 'text', BY_DEFAULT).toString());
 }
 
-function histograms(bounds: readonly number[] = BOUNDS.seconds): fc.Arbitrary<Histogram> {
+function anyHistogram(bounds: readonly number[] = BOUNDS.seconds): fc.Arbitrary<Histogram> {
   const bucket = fc.oneof(fc.constant(0), fc.nat(1e6));
   return fc
     .array(bucket, { minLength: bounds.length + 1, maxLength: bounds.length + 1 })
     .map((buckets) => ({ buckets: Float64Array.from(buckets), sum: buckets.reduce((a, b) => a + b, 0) / 8 }));
+}
+
+function scalars<Name extends string>(names: readonly Name[]): fc.Arbitrary<Record<Name, number>> {
+  return fc.record(record(names, () => fc.nat(9))) as fc.Arbitrary<Record<Name, number>>;
 }
 
 function peers(max: number): fc.Arbitrary<PeerCounters[]> {
@@ -50,11 +57,8 @@ function peers(max: number): fc.Arbitrary<PeerCounters[]> {
       fc.constant('other'),
       fc.nat(99).map((n) => `10.0.0.${n}:80`),
     ),
-    wait: histograms(),
-    overlapped: fc.nat(9),
-    connections: fc.nat(9),
-    failures: fc.nat(9),
-    retransmits: fc.nat(9),
+    scalars: scalars(PEER_SCALARS),
+    histograms: fc.record({ wait: anyHistogram() }),
   });
   return fc.uniqueArray(one, { selector: ({ peer }) => peer, maxLength: max });
 }
@@ -63,44 +67,30 @@ function blockIo(): fc.Arbitrary<BlockIoCounters[]> {
   const one = fc.record({
     device: fc.constantFrom('vda', 'vdb', 'nvme0n1', '8:16'),
     op: fc.constantFrom(...BLOCK_OPS),
-    seconds: histograms(),
-    bytes: histograms(BOUNDS.bytes),
-    failures: fc.nat(9),
+    scalars: scalars(BLOCKIO_SCALARS),
+    histograms: fc.record({ seconds: anyHistogram(), bytes: anyHistogram(BOUNDS.bytes) }),
   });
   return fc.uniqueArray(one, { selector: ({ device, op }) => `${device} ${op}` });
 }
 
 function anyCounters(): fc.Arbitrary<ContainerCounters> {
-  const reasons = fc.tuple(...REASONS.map(() => histograms()));
+  const all = fc.record(record(CONTAINER_HISTOGRAMS, () => anyHistogram()));
   return fc
-    .tuple(histograms(), histograms(), histograms(), reasons, blockIo(), peers(70))
-    .map(([oncpu, runqueue, tcpServe, offcpu, io, all]) =>
-      counters(1, {
-        oncpu,
-        runqueue,
-        tcpServe,
-        offcpu: record(REASONS, (_, index) => offcpu[index]!),
-        blockIo: io,
-        peers: all,
-      }),
-    );
+    .tuple(all, blockIo(), peers(70))
+    .map(([histograms, io, others]) => counters(1, { histograms, blockIo: io, peers: others }));
 }
 
 /** Counters with every reason, operation, device and peer there can be. */
 function fullest(): ContainerCounters {
   const seconds = histogram(BOUNDS.seconds);
   return counters(1, {
-    oncpu: seconds,
-    runqueue: seconds,
-    tcpServe: seconds,
-    offcpu: record(REASONS, () => seconds),
+    histograms: record(CONTAINER_HISTOGRAMS, () => seconds),
     blockIo: ['vda', 'vdb', 'vdc'].flatMap((device) =>
       BLOCK_OPS.map((op) => ({
         device,
         op,
-        seconds,
-        bytes: histogram(BOUNDS.bytes, BOUNDS.bytes),
-        failures: 1,
+        scalars: none(BLOCKIO_SCALARS, { failures: 1 }),
+        histograms: { seconds, bytes: histogram(BOUNDS.bytes, BOUNDS.bytes) },
       })),
     ),
     peers: Array.from({ length: 64 }, (_, index) => peer(`10.0.0.${index}:80`, index)),
@@ -109,7 +99,7 @@ function fullest(): ContainerCounters {
 
 function peer(name: string, seconds: number, connections = 1): PeerCounters {
   const wait = histogram(seconds === 0 ? [] : [seconds]);
-  return { peer: name, wait, overlapped: 0, connections, failures: 0, retransmits: 0 };
+  return { peer: name, scalars: none(PEER_SCALARS, { connections }), histograms: { wait } };
 }
 
 describe('lines per container', () => {
@@ -175,7 +165,7 @@ describe('a limited container', () => {
 
 describe('peers without a name of their own', () => {
   const waits = (all: readonly PeerCounters[]) =>
-    Object.fromEntries(all.map((one) => [one.peer, +one.wait.sum.toFixed(9)]));
+    Object.fromEntries(all.map((one) => [one.peer, +one.histograms.wait.sum.toFixed(9)]));
 
   it('are as they are while there is room', () => {
     const limiter = new PeerLimiter();
@@ -217,9 +207,14 @@ describe('peers without a name of their own', () => {
         let counted = 0;
         for (const [index, step] of steps.entries()) {
           step.forEach((grown, at) => (sums[at]! += grown));
-          const names = sums.map((sum, at) => ({ ...peer(`p${at}`, 0), wait: { ...histogram([]), sum } }));
+          const names = sums.map((sum, at) => ({
+            ...peer(`p${at}`, 0),
+            histograms: { wait: { ...histogram([]), sum } },
+          }));
           const after = new Map(
-            limiter.limit(names, rows, index * SCRAPE_SECONDS).map((one) => [one.peer, one.wait.sum]),
+            limiter
+              .limit(names, rows, index * SCRAPE_SECONDS)
+              .map((one) => [one.peer, one.histograms.wait.sum]),
           );
           expect(after.size).to.be.at.most(rows);
           for (const [name, sum] of after) {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { TextFormat } from '../../../../exporter/exposition/format.js';
-import type { ContainerSeries } from '../../../../exporter/series/families.js';
+import type { ContainerSeries } from '../../../../exporter/series/counters.js';
 import { SeriesLimiter } from '../../../../exporter/series/limit.js';
 import { renderContainers, type RenderOptions } from '../../../../exporter/series/render.js';
 import { busyCounters, BY_DEFAULT, counters, DETAILED, identity, rendered, resultOf } from '../fixtures.js';
@@ -80,6 +80,21 @@ describe('the exposition', () => {
     expect(rest(1.5).match(/^kernscale_container.*$/gm)).to.deep.equal([
       'kernscale_container_cpu_request_cores{namespace="shop",pod="web-6d4cf56db6-x7k2p",container="",workload="web",workload_kind="Deployment"} 1.5',
     ]);
+  });
+
+  it('has nothing of the rest of a pod but its share of the pod’s time', () => {
+    const rest = identity({ container: '', isRestOfPod: true, cpuRequest: undefined });
+    const series = [{ identity: rest, counters: busyCounters(1), live: true }];
+    for (const text of [
+      render(series),
+      render(resultOf(new SeriesLimiter().limit(series, 0)), 'text', BY_DEFAULT),
+    ]) {
+      const names = [...text.matchAll(/^(\w+)\{/gm)].map(([, name]) => name);
+      expect([...new Set(names)]).to.deep.equal([
+        'kernscale_state_seconds_total',
+        'kernscale_cpu_samples_total',
+      ]);
+    }
   });
 
   it('is empty without containers', () => {
