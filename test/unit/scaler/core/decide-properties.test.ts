@@ -81,7 +81,7 @@ interface Run {
   readonly replicas: number;
 }
 
-/** Runs rounds 10 s apart that end before `end`, each on what the last one decided. */
+/** Runs rounds 10 s apart that end before `end`, each on the outcome of the one before. */
 function run(
   rule: Rule,
   inputs: readonly { signals: Signals; replicas: number | null }[],
@@ -99,7 +99,7 @@ function run(
   return { decisions, ...state };
 }
 
-/** Runs rounds from NOW on, on a workload that nobody else scales. */
+/** Runs rounds from NOW on, on a workload that no other client scales. */
 function expectNoScaleDownWithinWindow(
   rule: Rule,
   inputs: readonly { signals: Signals }[],
@@ -126,7 +126,7 @@ describe('every decision', () => {
     );
   });
 
-  it('never scales down on data that is absent, stale, partial or no number', () => {
+  it('never scales down on data that is absent, stale, partial or not a number', () => {
     const name = fc.constantFrom('cpu', 'blockio', 'wait', 'lock', 'request', 'pods');
     fc.assert(
       fc.property(rules, rounds, signals, name, absence, (rule, inputs, values, broken, reading) => {
@@ -137,7 +137,7 @@ describe('every decision', () => {
     );
   });
 
-  it('never scales down while pods are not measured, nor what somebody waits on', () => {
+  it('never scales down while pods are not measured or another workload waits on it', () => {
     fc.assert(
       fc.property(rules, rounds, signals, fc.boolean(), (rule, inputs, values, waited) => {
         const { history, replicas } = run(rule, inputs);
@@ -150,7 +150,7 @@ describe('every decision', () => {
     );
   });
 
-  it('never scales up what has been disk-bound for its time', () => {
+  it('never scales up a workload that has been disk-bound for the time of the step', () => {
     fc.assert(
       fc.property(rules, rounds, signals, (rule, inputs, values) => {
         const { history, replicas } = run(rule, inputs);
@@ -202,7 +202,7 @@ describe('every decision', () => {
     );
   });
 
-  it('follows from its arguments alone and leaves them as they were', () => {
+  it('depends on its arguments alone and does not change them', () => {
     fc.assert(
       fc.property(rules, rounds, signals, (rule, inputs, values) => {
         const { history, replicas } = run(rule, inputs);
@@ -215,7 +215,7 @@ describe('every decision', () => {
     );
   });
 
-  it('goes on after a restart with its history as if it had never stopped', () => {
+  it('is the same after a restart with the history as without a restart', () => {
     fc.assert(
       fc.property(rules, rounds, rounds, (rule, before, after) => {
         const stopped = run(rule, before);
@@ -249,7 +249,7 @@ describe('every decision', () => {
     );
   });
 
-  it('raises the floor only, where data is missing', () => {
+  it('raises only the floor if data is missing', () => {
     const name = fc.constantFrom('cpu', 'blockio', 'wait', 'lock', 'pods');
     fc.assert(
       fc.property(rules, rounds, signals, name, absence, (rule, inputs, values, broken, reading) => {
@@ -268,7 +268,7 @@ describe('every decision', () => {
     );
   });
 
-  it('gives a reason in one line and a history that does not grow without end', () => {
+  it('has a reason of one line and a bounded history', () => {
     fc.assert(
       fc.property(rules, signals, (rule, values) => {
         const inputs = Array.from({ length: 80 }, () => ({ signals: values, replicas: null }));

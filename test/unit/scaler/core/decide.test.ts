@@ -12,17 +12,17 @@ import { at, decideAmong, edgeTo, keyOf, NOW, ruleFor, samplesOf, waiter, worklo
 
 const immediately = fillBehavior({ scaleDown: { stabilizationWindowSeconds: 0 } });
 
-/** Decides every 10 s on the same samples, with time stamps that move along; the last decision. */
+/** Decides every 10 s on the same samples with current timestamps. @returns the last decision */
 function decideFor(seconds: number, rule: Rule, samples: Samples, history = EMPTY_HISTORY, from = NOW) {
   let decision = decide(rule, samples, history, from);
   for (let now = from + 10; now <= from + seconds; now += 10) {
-    decision = decide(rule, moved(samples, now), decision.history, now);
+    decision = decide(rule, sampledAt(samples, now), decision.history, now);
   }
   return decision;
 }
 
-/** The same samples, measured at another time. */
-function moved(samples: Samples, timestamp: number): Samples {
+/** Returns the samples as measured at another time. */
+function sampledAt(samples: Samples, timestamp: number): Samples {
   const signals = Object.entries(samples.signals).map(([name, reading]) => [
     name,
     'absent' in reading ? reading : { ...reading, timestamp },
@@ -32,7 +32,7 @@ function moved(samples: Samples, timestamp: number): Samples {
 
 describe('decide', () => {
   it('reaches the size that the demand calls for in one step', () => {
-    // Ten pods' worth of demand, most of it waiting for a CPU.
+    // Demand for ten pods, most of it time spent waiting for a CPU.
     const decision = decide(ruleFor('web'), samplesOf({ replicas: 5 }, { cpu: at(7) }), EMPTY_HISTORY, NOW);
     expect(decision).to.include({ replicas: 10, class: 'cpu', action: 'scale' });
     expect(decision.reason).to.equal(
@@ -40,7 +40,7 @@ describe('decide', () => {
     );
   });
 
-  it('leaves a workload alone inside the tolerance, both ends included', () => {
+  it('does not scale a workload inside the tolerance, both ends included', () => {
     for (const cpu of [1.26, 1.4, 1.54]) {
       const decision = decide(ruleFor('web'), samplesOf({}, { cpu: at(cpu) }), EMPTY_HISTORY, NOW);
       expect(decision.replicas, `${cpu} cores`).to.equal(2);
@@ -61,7 +61,7 @@ describe('decide', () => {
     expect(decision.trace.bindingConstraint).to.equal('minReplicas');
   });
 
-  it('holds what is disk-bound, though it asks for CPU as well', () => {
+  it('holds a disk-bound workload with high CPU demand', () => {
     const disk = samplesOf({}, { blockio: at(0.6), cpu: at(9) });
     expect(decideFor(10, ruleFor('web'), disk).class, 'before its time').to.equal('cpu');
     const decision = decideFor(20, ruleFor('web'), disk);
@@ -72,15 +72,15 @@ describe('decide', () => {
   });
 
   const HELD: [demand: string, cores: Reading, then: RegExp][] = [
-    ['more', at(2.8), /\. CPU demand alone calls for 4 replicas$/],
-    ['more than are allowed', at(21), /\. CPU demand alone calls for 30 replicas \(maxReplicas is 20\)$/],
-    ['fewer', at(0.7), /\. CPU demand alone calls for 1 replica$/],
-    ['fewer than are allowed', at(0), /\. CPU demand alone calls for 0 replicas \(minReplicas is 1\)$/],
-    ['as many', at(1.45), /\. CPU demand alone would not change the replica count$/],
-    ['an unknown number', { absent: 'nan', text: 'NaN' }, /\. CPU demand is unknown$/],
+    ['more replicas', at(2.8), /\. CPU demand alone calls for 4 replicas$/],
+    ['more than maxReplicas', at(21), /\. CPU demand alone calls for 30 replicas \(maxReplicas is 20\)$/],
+    ['fewer replicas', at(0.7), /\. CPU demand alone calls for 1 replica$/],
+    ['fewer than minReplicas', at(0), /\. CPU demand alone calls for 0 replicas \(minReplicas is 1\)$/],
+    ['the current replicas', at(1.45), /\. CPU demand alone would not change the replica count$/],
+    ['an unknown number of replicas', { absent: 'nan', text: 'NaN' }, /\. CPU demand is unknown$/],
   ];
   for (const [demand, cores, then] of HELD) {
-    it(`says of a held workload that its demand calls for ${demand}`, () => {
+    it(`explains a held workload whose demand calls for ${demand}`, () => {
       const { trace } = decideFor(20, ruleFor('web'), samplesOf({}, { blockio: at(0.6), cpu: cores }));
       expect(trace.bindingConstraint).to.equal('hold');
       expect(trace.wouldChange).to.match(
@@ -90,37 +90,37 @@ describe('decide', () => {
     });
   }
 
-  it('holds what is lock-bound', () => {
+  it('holds a lock-bound workload', () => {
     const decision = decideFor(20, ruleFor('web'), samplesOf({}, { lock: at(0.8), cpu: at(0.2) }));
     expect(decision).to.include({ replicas: 2, class: 'lock', action: 'hold' });
   });
 
-  it('goes on matching for keepFor after the conditions ceased', () => {
+  it('matches for keepFor after its conditions cease', () => {
     const rule = ruleFor('web', {
       decide: [
         { bound: 'disk', when: { blockio: { above: 0.4 } }, for: 0, keepFor: 60, action: 'hold', maxHops: 4 },
       ],
     });
     const { history } = decide(rule, samplesOf({}, { blockio: at(0.6) }), EMPTY_HISTORY, NOW);
-    const calm = moved(samplesOf({}, { cpu: at(9) }), NOW + 60);
+    const calm = sampledAt(samplesOf({}, { cpu: at(9) }), NOW + 60);
     expect(decide(rule, calm, history, NOW + 59).class).to.equal('disk');
     expect(decide(rule, calm, history, NOW + 60).class).to.equal('none');
   });
 
-  it('starts the time of a step anew when its conditions cease', () => {
+  it('restarts the time of a step when its conditions cease', () => {
     const disk = samplesOf({}, { blockio: at(0.6) });
     const { history } = decideFor(10, ruleFor('web'), disk);
     const calm = decide(ruleFor('web'), samplesOf({}, { blockio: at(0.1) }), history, NOW + 15);
     expect(decideFor(10, ruleFor('web'), disk, calm.history, NOW + 20).class).to.equal('none');
   });
 
-  describe('when data is not what it should be', () => {
+  describe('on incomplete or invalid data', () => {
     const low = { cpu: at(0.1) };
     const rule = ruleFor('web', { behavior: immediately });
     const cases: [string, Record<string, Reading>][] = [
       ['missing', { lock: { absent: 'missing', text: 'no series' } }],
-      ['an error', { wait: { absent: 'error', text: 'Prometheus answered 503' } }],
-      ['partial', { blockio: { absent: 'partial', text: 'a store did not answer' } }],
+      ['an error', { wait: { absent: 'error', text: 'Prometheus responded with 503' } }],
+      ['partial', { blockio: { absent: 'partial', text: 'a store did not respond' } }],
       ['stale', { request: at(1, NOW - 46) }],
       ['from the future', { blockio: at(0, NOW + 60) }],
       ['NaN', { wait: at(NaN) }],
@@ -137,22 +137,22 @@ describe('decide', () => {
       });
     }
 
-    it('does scale down when nothing is wrong with it', () => {
+    it('scales down on complete data', () => {
       expect(decide(rule, samplesOf({}, low), EMPTY_HISTORY, NOW).replicas).to.equal(1);
     });
 
-    it('does not need pods where the rule is not told how many were measured', () => {
+    it('does not need the signal pods if the rule does not query it', () => {
       const signals = { ...samplesOf({}, low).signals };
       delete signals['pods'];
       expect(decide(rule, { ...samplesOf(), signals }, EMPTY_HISTORY, NOW).replicas).to.equal(1);
     });
 
-    it('still scales up on what is there', () => {
+    it('still scales up on the signals that have data', () => {
       const samples = samplesOf({}, { cpu: at(4), lock: { absent: 'missing', text: 'no series' } });
       expect(decide(rule, samples, EMPTY_HISTORY, NOW).replicas).to.equal(6);
     });
 
-    it('says what is absent when there is nothing to act on', () => {
+    it('names the absent signal if there is no data to act on', () => {
       const samples = samplesOf({}, { cpu: { absent: 'error', text: 'nothing listens at 127.0.0.1:9090' } });
       const decision = decide(rule, samples, EMPTY_HISTORY, NOW);
       expect(decision).to.include({ replicas: 2, class: 'unknown', action: 'hold' });
@@ -162,7 +162,7 @@ describe('decide', () => {
       );
     });
 
-    it('asks for a CPU request where a percentage of it is the target', () => {
+    it('requires a CPU request for a target that is a percentage of it', () => {
       const decision = decide(rule, samplesOf({}, { request: at(0) }), EMPTY_HISTORY, NOW);
       expect(decision.replicas).to.equal(2);
       expect(decision.reason).to.contain('the pods request no CPU');
@@ -175,7 +175,7 @@ describe('decide', () => {
       const before = decideFor(290, rule300, calm);
       const during = decideFor(100, rule300, outage, before.history, NOW + 300);
       const after = NOW + 410;
-      const freshly = moved(calm, after);
+      const freshly = sampledAt(calm, after);
       expect(decideFor(290, rule300, freshly, during.history, after).replicas).to.equal(8);
       expect(decideFor(300, rule300, freshly, during.history, after).replicas).to.equal(1);
     });
@@ -190,19 +190,19 @@ describe('decide', () => {
       const outage = samplesOf({}, { cpu: { absent: 'error', text: 'refused' } });
       const { historyIfNotApplied } = before;
       const during = decide(slow, outage, historyIfNotApplied, NOW + 70);
-      const after = moved(busy, NOW + 80);
+      const after = sampledAt(busy, NOW + 80);
       expect(decide(slow, after, during.history, NOW + 80).replicas).to.equal(6);
     });
   });
 
   describe('at the edges of its range', () => {
-    it('keeps its hands off a workload at zero', () => {
+    it('does not scale a workload at zero', () => {
       const decision = decide(ruleFor('web'), samplesOf({ replicas: 0 }), EMPTY_HISTORY, NOW);
       expect(decision.replicas).to.equal(0);
       expect(decision.trace.bindingConstraint).to.equal('scalingDisabled');
     });
 
-    it('goes to minReplicas and maxReplicas whatever is measured', () => {
+    it('moves into minReplicas and maxReplicas whatever is measured', () => {
       const nothing = { cpu: { absent: 'missing', text: 'no series' } } as const;
       const rule = ruleFor('web', { minReplicas: 3, maxReplicas: 5 });
       expect(decide(rule, samplesOf({ replicas: 1 }, nothing), EMPTY_HISTORY, NOW).replicas).to.equal(3);
@@ -229,7 +229,7 @@ describe('decide', () => {
     expect(decision.replicas).to.equal(4);
   });
 
-  it('is not tipped over a ceiling by what floating point leaves behind', () => {
+  it('does not round a floating-point residue up to another replica', () => {
     const rule = ruleFor('web', { target: { signal: 'cpu', averageValue: 0.07 } });
     expect(decide(rule, samplesOf({}, { cpu: at(0.1 + 0.2 + 0.4) }), EMPTY_HISTORY, NOW).replicas).to.equal(
       6,
@@ -239,7 +239,7 @@ describe('decide', () => {
     ).to.equal(10);
   });
 
-  it('does not scale down what somebody waits on', () => {
+  it('does not scale down a workload that another waits on', () => {
     const rule = ruleFor('db', { behavior: immediately });
     const samples = samplesOf({}, { cpu: at(0.1) });
     const decision = decideAmong([waiter('web', edgeTo('db', 1))], rule, samples, EMPTY_HISTORY, NOW);
@@ -252,7 +252,7 @@ describe('decide', () => {
     const samples = samplesOf({ edges: [edgeTo('db', 1.8)] }, { wait: at(0.9), cpu: at(0.1) });
     const { history } = decideFor(10, rule, samples);
     const db = workload('db', samplesOf({}, { cpu: at(5) }));
-    const decision = decideAmong([db], rule, moved(samples, NOW + 20), history, NOW + 20);
+    const decision = decideAmong([db], rule, sampledAt(samples, NOW + 20), history, NOW + 20);
     expect(decision).to.include({ replicas: 2, class: 'dependency', action: 'follow' });
     expect(decision.trace.walk?.bottleneck?.peer).to.equal(keyOf('db'));
     expect(decision.trace.wouldChange).to.match(

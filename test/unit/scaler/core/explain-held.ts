@@ -40,7 +40,7 @@ function waiting(
   return decideAmong(others, rule, samples, history, NOW);
 }
 
-/** Workloads that are held: without data, by their class or by what they wait on. */
+/** Workloads that are held: without data, by their class or by the peer that they wait on. */
 export const HELD: readonly Case[] = [
   [
     'does not shrink without the data of all pods',
@@ -95,21 +95,21 @@ export const HELD: readonly Case[] = [
     'CPU demand is above 0.624 cores or below 0.42 cores',
   ],
   [
-    'is idle where it is measured, and is not if pods without data are counted',
+    'is idle only if pods without data are not counted',
     () => on(pods([0, undefined, undefined, undefined, undefined])),
     'unmeasuredPods cpu 5 → 5',
     'Idle (0 cores; target 0.14 per pod), but counting 4 unmeasured pods at their request reverses the direction, so nothing changes',
     'every pod is ready and measured',
   ],
   [
-    'is just outside the tolerance, and within it in the whole percent of HPA',
+    'is just outside the tolerance, but within it in the whole percents of HPA',
     () => on(small(4, 0.623)),
     'tolerance cpu 4 → 4',
     'CPU demand 0.623 cores; 4 pods × 0.14-core target = 0.56 (1.11×, 1.1× as HPA counts), within the 10 % tolerance',
     'CPU demand is above 0.624 cores or below 0.42 cores',
   ],
   [
-    'does not turn around on pods that start',
+    'does not reverse the direction on starting pods',
     () => on(pods([0.2, 0.2, 0.2], [{}, { ready: 'False', startedAt: NOW - 60 }, { phase: 'Pending' }])),
     'unmeasuredPods none 3 → 3',
     'CPU demand 0.2 cores; 1 pod × 0.14-core target = 0.14 (1.43×), but counting 2 unready pods as idle reverses the direction, so nothing changes',
@@ -170,7 +170,7 @@ export const HELD: readonly Case[] = [
     'keepFor (60 s) has passed. CPU demand alone calls for 8 replicas',
   ],
   [
-    'is held by a step of its own',
+    'is held by a custom step',
     () =>
       decide(
         ruleFor('web', { decide: [POOL] }),
@@ -201,14 +201,14 @@ export const HELD: readonly Case[] = [
     'at most 50 % of busy time is spent waiting on peers. CPU demand alone calls for 1 replica',
   ],
   [
-    'waits on what is outside the cluster',
+    'waits on a peer outside the cluster',
     () => waiting([], [OUTSIDE]),
     'dependency dependency 2 → 2',
     'Waiting on 203.0.113.7:443 (97 % of busy time, 25 s), the bottleneck: it is outside the cluster',
     'at most 50 % of busy time is spent waiting on peers. CPU demand alone calls for 1 replica',
   ],
   [
-    'waits on what no rule scales',
+    'waits on a peer without a rule',
     () => waiting([[keyOf('db'), { samples: samplesOf(), history: EMPTY_HISTORY }]], [edgeTo('db', 1)]),
     'dependency dependency 2 → 2',
     'Waiting on shop/db (97 % of busy time, 25 s), the bottleneck: it has no rule',
@@ -229,7 +229,7 @@ export const HELD: readonly Case[] = [
     'at most 50 % of busy time is spent waiting on peers. CPU demand alone calls for 1 replica',
   ],
   [
-    'waits on nothing that is measured',
+    'waits on no measured peer',
     () => waiting([], []),
     'dependency dependency 2 → 2',
     'Waiting on unknown peers (97 % of busy time, 25 s). shop/web has no measured peer, so nothing is scaled',
@@ -243,7 +243,7 @@ export const HELD: readonly Case[] = [
     'at most 50 % of busy time is spent waiting on peers. CPU demand alone calls for 1 replica',
   ],
   [
-    'waits on a peer that works for it',
+    'waits on a peer whose own work explains the wait',
     () =>
       waiting([workload('db', samplesOf({}, { cpu: at(1.2) }))], [edgeTo('db', 2)], { behavior: AT_ONCE }),
     'none dependency 2 → 1',

@@ -22,7 +22,7 @@ export function small(replicas: number, cpu: number, signals: Record<string, Rea
   return samplesOf({ replicas }, { cpu: at(cpu), request: at(0.2), ...signals });
 }
 
-/** Pods that run for an hour; those without a value have no sample. */
+/** Pods that have run for an hour; those without a value have no sample. */
 export function pods(
   values: readonly (number | undefined)[],
   changes: readonly Partial<Pod>[] = [],
@@ -53,7 +53,7 @@ const policy = (type: 'Pods' | 'Percent', value: number) => ({
   policies: [{ type, value, periodSeconds: 15 }],
 });
 
-/** What the workload does; its decision; constraint, class and replicas; the reason; when it would change. */
+/** Behaviour of a workload; its decision; constraint, class and replicas; the reason; when it would change. */
 export type Case = readonly [
   what: string,
   decision: () => ExplainedDecision,
@@ -64,7 +64,7 @@ export type Case = readonly [
 
 export const SIZED: readonly Case[] = [
   [
-    'grows to what demand calls for',
+    'grows to its demand',
     () => on(small(4, 1.01)),
     'none cpu 4 → 8',
     'CPU demand 1.01 cores; 4 pods × 0.14-core target = 0.56 (1.8×): 8 replicas needed',
@@ -78,7 +78,7 @@ export const SIZED: readonly Case[] = [
     'the period of the scaleUp policy ends',
   ],
   [
-    'may not grow by its policy',
+    'has scale-up disabled',
     () => on(small(4, 1.01), { behavior: fillBehavior({ scaleUp: { selectPolicy: 'Disabled' } }) }),
     'scaleUpLimit cpu 4 → 4',
     'CPU demand 1.01 cores; 4 pods × 0.14-core target = 0.56 (1.8×): 8 replicas needed, but scaleUp is disabled',
@@ -127,14 +127,14 @@ export const SIZED: readonly Case[] = [
     'minReplicas changes, or CPU demand is above 0.312 cores',
   ],
   [
-    'is all but idle',
+    'is almost idle',
     () => on(small(1, 0.001), { behavior: AT_ONCE }),
     'minReplicas none 1 → 1',
     'Idle (0.001 cores; target 0.14 per pod): at minReplicas (1)',
     'minReplicas changes, or CPU demand is above 0.156 cores',
   ],
   [
-    'is idle, and was not',
+    'has become idle',
     () => on(small(4, 0), {}, { ...HISTORY, recommendations: [{ replicas: 4, at: NOW - 60 }] }),
     'stabilization none 4 → 4',
     'Idle (0 cores; target 0.14 per pod): 4 or more replicas were needed in the last 300 s',
@@ -162,7 +162,7 @@ export const SIZED: readonly Case[] = [
     'CPU demand is above 0.624 cores or below 0.42 cores',
   ],
   [
-    'needs what it has',
+    'needs its current replicas',
     () => on(small(2, 0.16)),
     'none none 2 → 2',
     'CPU demand 0.16 cores; 2 pods × 0.14-core target = 0.28 (0.57×): 2 replicas still needed',

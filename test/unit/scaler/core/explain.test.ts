@@ -10,7 +10,7 @@ import { at, NOW, ruleFor } from './fixtures.js';
 const MOST_CHARACTERS = 160;
 const CASES = [...SIZED, ...HELD];
 
-/** Values of `BindingConstraint` that are no field of a rule; of those a person who edits rules knows the name. */
+/** Values of `BindingConstraint` that are not fields of a rule and so must not appear in a sentence. */
 const ENUM_VALUES: readonly BindingConstraint[] = [
   'scalingDisabled',
   'noData',
@@ -29,7 +29,7 @@ function isAbout(found: number, expected: number, atLeast: number): boolean {
   return Math.abs(found - expected) <= Math.max(0.015 * Math.abs(expected), atLeast);
 }
 
-/** Checks the arithmetic that a sentence prints, if it prints any, as a reader would. */
+/** Checks the arithmetic in the reason. @returns true if there is any */
 function checkArithmetic({ reason, trace }: ExplainedDecision): boolean {
   const [, ...printed] = ARITHMETIC.exec(reason) ?? [];
   if (printed.length === 0) return false;
@@ -75,9 +75,9 @@ function checkWords({ reason, trace }: ExplainedDecision): void {
   expect(trace.wouldChange).to.match(/^Would change when \S/);
 }
 
-describe('the words of a decision', () => {
+describe('the explanation of a decision', () => {
   for (const [what, decision, outcome, reason, wouldChange] of CASES) {
-    it(`say of a workload that it ${what}`, () => {
+    it(`describes a workload that ${what}`, () => {
       const made = decision();
       const { trace } = made;
       const change = `${trace.currentReplicas} → ${made.replicas}`;
@@ -90,7 +90,7 @@ describe('the words of a decision', () => {
     });
   }
 
-  it('are there for every constraint and every class', () => {
+  it('is tested for every constraint and every class', () => {
     const constraints: Record<BindingConstraint, true> = {
       none: true,
       scalingDisabled: true,
@@ -119,7 +119,7 @@ describe('the words of a decision', () => {
     ]);
   });
 
-  it('print arithmetic that holds, for any demand', () => {
+  it('has correct arithmetic for any demand', () => {
     const behavior = fc.constantFrom(fillBehavior(undefined), AT_ONCE, null);
     const target = fc.oneof(
       fc.integer({ min: 1, max: 150 }).map((averageUtilization) => ({ signal: 'cpu', averageUtilization })),

@@ -16,10 +16,10 @@ function decideAt(cpu: number, latency: Reading, rule = RULE) {
   return decide(rule, samplesOf({}, { cpu: at(cpu), [LATENCY]: latency }), EMPTY_HISTORY, NOW);
 }
 
-const nobody: Reading = { absent: 'missing', text: 'no series' };
+const NO_REQUESTS: Reading = { absent: 'missing', text: 'no series' };
 
 describe('a latency objective', () => {
-  it('holds replicas while it is kept, though demand is over target', () => {
+  it('prevents scale-up while it is met, even if demand exceeds the target', () => {
     const decision = decideAt(4, at(0.02));
     expect(decision).to.include({ replicas: 2, class: 'cpu' });
     expect(decision.trace.bindingConstraint).to.equal('objective');
@@ -30,25 +30,25 @@ describe('a latency objective', () => {
     expect(decision.trace.wouldChange).to.equal('Would change when latency is above 50 ms');
   });
 
-  it('lets demand decide once it is missed', () => {
+  it('has no effect on scale-up while it is missed', () => {
     const decision = decideAt(4, at(0.08));
     expect(decision.replicas).to.equal(6);
     expect(decision.reason).to.match(/6 replicas needed; p99 latency 80 ms misses the 50 ms objective$/);
   });
 
-  it('adds nothing where CPU is not what makes it slow', () => {
+  it('adds no replicas if CPU demand is at the target', () => {
     expect(decideAt(1.4, at(3)).replicas).to.equal(2);
   });
 
-  it('does not take replicas away while it is missed', () => {
+  it('prevents scale-down while it is missed', () => {
     expect(decideAt(0.1, at(0.02)).replicas).to.equal(1);
     const decision = decideAt(0.1, at(0.08));
     expect(decision.replicas).to.equal(2);
     expect(decision.trace.noScaleDown[0]).to.contain('misses the 50 ms objective');
   });
 
-  it('gates nothing when nobody is served, and says so', () => {
-    for (const latency of [nobody, at(NaN)]) {
+  it('is ignored without requests, with a reason', () => {
+    for (const latency of [NO_REQUESTS, at(NaN)]) {
       const decision = decideAt(4, latency);
       expect(decision.replicas).to.equal(6);
       expect(decision.reason).to.contain('p99 latency is unknown, so the 50 ms objective is ignored');
@@ -56,7 +56,7 @@ describe('a latency objective', () => {
     }
   });
 
-  it('gates nothing when it cannot be measured, but then replicas do not shrink', () => {
+  it('is ignored for scale-up if it cannot be measured, and then prevents scale-down', () => {
     const failures: Reading[] = [
       { absent: 'error', text: '503' },
       { absent: 'partial', text: 'w' },
@@ -68,7 +68,7 @@ describe('a latency objective', () => {
     }
   });
 
-  it('only ever lowers growth and shrinking, against the same rule without it', () => {
+  it('only reduces changes, compared with the same rule without it', () => {
     const without = ruleFor('web', { behavior: RULE.behavior });
     const amount = fc.double({ min: 0, max: 20, noNaN: true });
     const latency = fc.double({ min: 0, max: 0.2 });

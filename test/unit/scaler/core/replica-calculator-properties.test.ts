@@ -17,7 +17,7 @@ const RULE = ruleFor('web', {
   behavior: fillBehavior({ scaleDown: { stabilizationWindowSeconds: 0 } }),
   windows: { cpu: 60 },
 });
-/** Nothing in the past keeps replicas up. */
+/** History that does not delay a scale-down. */
 const HISTORY: History = { ...EMPTY_HISTORY, recommendations: [{ replicas: 1, at: NOW - 10 }] };
 
 interface Draft {
@@ -64,8 +64,8 @@ function samplesFrom(pods: readonly Draft[], replicas: number): Samples {
 const replicasOf = (samples: Samples): number => decide(RULE, samples, HISTORY, NOW).replicas;
 const replicas = fc.integer({ min: 2, max: 15 });
 
-describe('sizing by any pods', () => {
-  it('stays within minReplicas and maxReplicas, and gives the same answer again', () => {
+describe('sizing by arbitrary pods', () => {
+  it('is within minReplicas and maxReplicas, and the same for the same input', () => {
     fc.assert(
       fc.property(drafts, replicas, (pods, current) => {
         const samples = samplesFrom(pods, current);
@@ -74,7 +74,7 @@ describe('sizing by any pods', () => {
     );
   });
 
-  it('never scales down while fewer pods count than there are to be', () => {
+  it('never scales down while fewer pods are counted than there are replicas', () => {
     fc.assert(
       fc.property(drafts, replicas, (pods, current) => {
         const decision = decide(RULE, samplesFrom(pods, current), HISTORY, NOW);
@@ -84,7 +84,7 @@ describe('sizing by any pods', () => {
     );
   });
 
-  it('never scales down where what was asked for by pod, or its sum, is absent', () => {
+  it('never scales down if a signal by pod, or its sum, is absent', () => {
     const absent = fc.constantFrom('missing', 'stale', 'partial', 'nan', 'error').map((why): Absent => {
       return { absent: why, text: 'for a test' };
     });
@@ -116,7 +116,7 @@ describe('sizing by any pods', () => {
     );
   });
 
-  it('grows with the load, pods that are measured and ready being the same', () => {
+  it('grows with the load of measured and ready pods', () => {
     const loads = fc.array(fc.double({ min: 0, max: 3, noNaN: true }), { minLength: 2, maxLength: 12 });
     const more = fc.double({ min: 1, max: 4, noNaN: true });
     fc.assert(

@@ -23,7 +23,7 @@ function pod(name: string, changes: Partial<Pod> = {}): Pod {
   };
 }
 
-/** Ready ten seconds after its start, and not any more since a moment ago. */
+/** Pod that became ready once and has been unready for 30 s. */
 function unready(name: string): Pod {
   return pod(name, { ready: 'False', startedAt: NOW - 120, readySince: NOW - 30 });
 }
@@ -53,21 +53,21 @@ describe('sizing by pods', () => {
     expect(decision.trace.sizing?.targetPerPod).to.be.closeTo(0.14, 1e-9);
   });
 
-  it('leaves out what a pod burns to start up, so that a roll-out does not overshoot', () => {
+  it('ignores the CPU of a starting pod, so that a roll-out does not overshoot', () => {
     const starting = pod('b', { ready: 'False', startedAt: NOW - 20, readySince: NOW - 20 });
     const decision = decideOn(measured([pod('a'), starting], { a: 0.15, b: 1 }));
     expect(decision.replicas).to.equal(2);
     expect(decision.trace.sizing?.pods).to.deep.equal({ counted: 1, unready: 1, missing: 0, starved: 0 });
   });
 
-  it('takes a pod without a sample to carry what would change least', () => {
+  it('assumes the load that changes the replicas least for a pod without a sample', () => {
     const pods = [pod('a'), pod('b')];
-    expect(decideOn(measured(pods, { a: 0.2 })).trace.sizing?.ratio, 'up: nothing').to.be.below(1);
+    expect(decideOn(measured(pods, { a: 0.2 })).trace.sizing?.ratio, 'up: no load').to.be.below(1);
     const down = decideOn(measured(pods, { a: 0.05 }));
-    expect(down.replicas, 'down: all of its request').to.equal(2);
+    expect(down.replicas, 'down: its whole request').to.equal(2);
   });
 
-  it('never scales down on fewer pods than there are replicas', () => {
+  it('never scales down while fewer pods are measured than there are replicas', () => {
     const notYet = pod('b', { ready: 'False', startedAt: NOW - 20, readySince: NOW - 20 });
     const decision = decideOn(measured([pod('a'), notYet, pod('c')], { a: 0.01, b: 0.01, c: 0.01 }));
     expect(decision.replicas).to.equal(3);
@@ -82,7 +82,7 @@ describe('sizing by pods', () => {
     expect(decision.replicas).to.equal(3);
   });
 
-  it('asks for the request of every container, or of the pod', () => {
+  it('requires a CPU request of every container, or of the pod', () => {
     const bare = pod('b', { containers: [{ name: 'app', request: 0.2 }, { name: 'proxy' }] });
     const decision = decideOn(measured([pod('a'), bare], { a: 0.1, b: 0.1 }));
     expect(decision.trace.bindingConstraint).to.equal('noData');
@@ -93,19 +93,19 @@ describe('sizing by pods', () => {
     expect(decideOn(measured([pod('a'), whole], { a: 0.28, b: 0.56 })).replicas).to.equal(4);
   });
 
-  it('holds where a number is beyond what Kubernetes counts', () => {
+  it('holds if a number exceeds the range of Kubernetes', () => {
     const decision = decideOn(measured([pod('a')], { a: 1e9 }));
     expect(decision.replicas).to.equal(1);
     expect(decision.trace.bindingConstraint).to.equal('noData');
   });
 
-  it('takes the demand of the workload where the pods are not known', () => {
+  it('uses the demand of the workload if its pods are unknown', () => {
     const { podSignals, ...samples } = measured([pod('a'), pod('b')], { a: 0.28, b: 0.28 });
     expect(podSignals).to.have.property('cpu');
     expect(decideOn(samples).replicas).to.equal(4);
   });
 
-  it('takes it too without the demand by pod, but does not scale down on it', () => {
+  it('uses it without the demand by pod too, but does not scale down on it', () => {
     const lost = { absent: 'error', text: 'HTTP 503' } as const;
     for (const signal of ['cpu', 'starved']) {
       const busy = measured([pod('a'), pod('b')], { a: 0.28, b: 0.28 });
@@ -119,7 +119,7 @@ describe('sizing by pods', () => {
     }
   });
 
-  it('sizes to a value by the pods that are ready', () => {
+  it('counts ready pods for a target value', () => {
     const rule = { ...RULE, target: { signal: 'age', value: 10 } };
     const pods = [pod('a'), pod('b'), pod('c', { ready: 'False' })];
     const samples = { ...measured(pods, { a: 0, b: 0, c: 0 }), signals: { age: at(25) } };
@@ -134,14 +134,14 @@ describe('a pod that is unready for lack of CPU', () => {
   const starved = { a: 0.66, b: 0.66 };
   const pods = [unready('a'), unready('b')];
 
-  it('counts at its measured demand, where HPA stands still', () => {
+  it('counts at its measured demand, on which HPA does nothing', () => {
     expect(decideOn(measured(pods, cpu)).trace.bindingConstraint, 'HPA').to.equal('noData');
     const decision = decideOn(measured(pods, cpu, starved));
     expect(decision.replicas).to.equal(6);
     expect(decision.reason).to.contain('2 of them unready for lack of CPU');
   });
 
-  it('does not when it was never ready: starting up is no load', () => {
+  it('does not count if it was never ready: start-up is not load', () => {
     const never = pod('a', { ready: 'False', startedAt: NOW - 60, readySince: NOW - 59 });
     const groups = groupPods([never], new Map([['a', { timestamp: NOW, window: 60 }]]), {
       now: NOW,

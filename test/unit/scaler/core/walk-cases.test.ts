@@ -33,7 +33,7 @@ interface Member {
 }
 type Fleet = Readonly<Record<string, Member>>;
 
-/** One round over a fleet of two-pod workloads, as the live loop takes it. */
+/** Decides one round over a fleet of two-pod workloads, as the live loop does. */
 function decideFleet(fleet: Fleet): ReadonlyMap<string, ExplainedDecision> {
   const workloads = new Map<WorkloadKey, WorkloadInput>();
   for (const [name, { signals = {}, edges = [], unmanaged }] of Object.entries(fleet)) {
@@ -50,12 +50,12 @@ function decideFleet(fleet: Fleet): ReadonlyMap<string, ExplainedDecision> {
 }
 
 interface Expected {
-  /** What `web` waits on in the end; undefined: nothing explains it. */
+  /** Bottleneck that `web` waits on; undefined if nothing explains the wait. */
   readonly bottleneck?: string;
   readonly class?: string;
   readonly path?: readonly string[];
   readonly confidence: number;
-  /** Peer → a part of why it was passed over. */
+  /** Part of the reason for the rejection, by peer. */
   readonly rejected?: Readonly<Record<string, string>>;
   /** Replicas of each workload that does not keep its two. */
   readonly scaled?: Readonly<Record<string, number>>;
@@ -96,7 +96,7 @@ const CASES: [what: string, fleet: Fleet, expected: Expected][] = [
     { confidence: 0, rejected: { web: 'is already on the path' } },
   ],
   [
-    'a database that two share, and that its disk holds up',
+    'a disk-bound database that two waiters share',
     {
       web: { signals: WAITS, edges: [edgeTo('db', 1)] },
       api: { signals: WAITS, edges: [edgeTo('db', 1)] },
@@ -124,22 +124,22 @@ const CASES: [what: string, fleet: Fleet, expected: Expected][] = [
     { bottleneck: 'db', class: 'unmanaged', path: ['web', 'db'], confidence: 1 },
   ],
   [
-    'a peer that its disk holds up',
+    'a disk-bound peer',
     { web: { signals: WAITS, edges: [edgeTo('db', 1)] }, db: { signals: { ...IDLE, blockio: at(0.9) } } },
     { bottleneck: 'db', class: 'disk', confidence: 1 },
   ],
   [
-    'a peer that a lock holds up',
+    'a lock-bound peer',
     { web: { signals: WAITS, edges: [edgeTo('db', 1)] }, db: { signals: { ...IDLE, lock: at(0.9) } } },
     { bottleneck: 'db', class: 'lock', confidence: 1 },
   ],
   [
-    'evidence on one side only: the peer says that it is idle',
+    'evidence on one side only: the peer is idle',
     { web: { signals: WAITS, edges: [edgeTo('db', 1)] }, db: { signals: IDLE } },
     { confidence: 0, rejected: { db: 'is not saturated' } },
   ],
   [
-    'evidence on one side only: of the peer nothing is measured',
+    'evidence on one side only: the peer has no data',
     {
       web: { signals: WAITS, edges: [edgeTo('db', 1)] },
       db: { signals: { cpu: MISSING, blockio: MISSING } },
@@ -147,7 +147,7 @@ const CASES: [what: string, fleet: Fleet, expected: Expected][] = [
     { confidence: 0, rejected: { db: 'has no data for' } },
   ],
   [
-    'evidence on one side only: it waits, but no connection of it is measured',
+    'evidence on one side only: the waiter has no measured connection',
     { web: { signals: WAITS }, db: { signals: OVERLOADED } },
     { confidence: 0, rejected: { web: 'has no measured peer' }, scaled: { db: 6 } },
   ],
@@ -157,7 +157,7 @@ const nameOf = (peer: string): string => peer.replace('shop/Deployment/', '');
 
 describe('a workload that waits', () => {
   for (const [what, fleet, expected] of CASES) {
-    it(`finds what holds it up, and only that is scaled: ${what}`, () => {
+    it(`has only its bottleneck scaled: ${what}`, () => {
       const decisions = decideFleet(fleet);
       const web = decisions.get('web')!;
       expect(web).to.include({ class: 'dependency', action: 'follow', replicas: 2 });
@@ -179,7 +179,7 @@ describe('a workload that waits', () => {
     });
   }
 
-  it('keeps what it waits on as it is, which would go down alone', () => {
+  it('prevents the scale-down of the peer that it waits on', () => {
     const alone = decideFleet({ db: { signals: IDLE } }).get('db')!;
     expect(alone.replicas).to.equal(1);
     const db = decideFleet({ web: { signals: WAITS, edges: [edgeTo('db', 1)] }, db: { signals: IDLE } }).get(

@@ -33,27 +33,27 @@ describe('the walk along dependencies', () => {
     expect(found.confidence).to.equal(1);
   });
 
-  it('goes on through peers that wait themselves', () => {
-    const around = new Map([
+  it('continues through peers that wait themselves', () => {
+    const peers = new Map([
       waiting('api', edgeTo('cart', 1)),
       waiting('cart', edgeTo('db', 1)),
       workload('db', samplesOf({}, OVERLOADED)),
     ]);
-    const found = walkFrom([edgeTo('api', 1)], around);
+    const found = walkFrom([edgeTo('api', 1)], peers);
     expect(found.path).to.deep.equal(['web', 'api', 'cart', 'db'].map(keyOf));
     expect(found.waitedOn).to.have.members(['api', 'cart', 'db'].map(keyOf));
   });
 
-  it('stops after maxHops and says so', () => {
-    const around = new Map([waiting('api', edgeTo('db', 1)), workload('db', samplesOf({}, OVERLOADED))]);
-    const found = walkFrom([edgeTo('api', 1)], around, 1);
+  it('stops after maxHops and gives that as the reason', () => {
+    const peers = new Map([waiting('api', edgeTo('db', 1)), workload('db', samplesOf({}, OVERLOADED))]);
+    const found = walkFrom([edgeTo('api', 1)], peers, 1);
     expect(found.bottleneck).to.equal(undefined);
     expect(found.rejected[0]?.why).to.contain('maxHops');
   });
 
-  it('ends in a cycle', () => {
-    const around = new Map([waiting('api', edgeTo('web', 1))]);
-    const found = walkFrom([edgeTo('api', 1)], around);
+  it('terminates in a cycle', () => {
+    const peers = new Map([waiting('api', edgeTo('web', 1))]);
+    const found = walkFrom([edgeTo('api', 1)], peers);
     expect(found.bottleneck).to.equal(undefined);
     expect(found.rejected).to.have.lengthOf(1);
     expect(found.rejected[0]).to.include({ peer: keyOf('web'), class: 'cycle' });
@@ -61,24 +61,24 @@ describe('the walk along dependencies', () => {
   });
 
   it('finds the way out of a cycle', () => {
-    const around = new Map([
+    const peers = new Map([
       waiting('api', edgeTo('web', 1), edgeTo('db', 3)),
       workload('db', samplesOf({}, OVERLOADED)),
     ]);
-    const found = walkFrom([edgeTo('api', 1)], around);
+    const found = walkFrom([edgeTo('api', 1)], peers);
     expect(found.bottleneck?.peer).to.equal(keyOf('db'));
     expect(found.confidence).to.equal(0.75);
   });
 
-  it('shares the waiting out, and adds up what several ways lead to', () => {
-    // Half of the waiting goes by two ways to the database, the other half to an overloaded cache.
-    const around = new Map([
+  it('divides the wait by share and sums the shares of several paths to one peer', () => {
+    // 60 % of the wait leads to the database on two paths, 40 % to an overloaded cache.
+    const peers = new Map([
       waiting('api', edgeTo('db', 1)),
       waiting('cart', edgeTo('db', 1)),
       workload('db', samplesOf({}, { blockio: at(0.9) })),
       workload('cache', samplesOf({}, OVERLOADED)),
     ]);
-    const found = walkFrom([edgeTo('api', 3), edgeTo('cart', 3), edgeTo('cache', 4)], around);
+    const found = walkFrom([edgeTo('api', 3), edgeTo('cart', 3), edgeTo('cache', 4)], peers);
     expect(found.bottleneck).to.include({ peer: keyOf('db'), class: 'disk', share: 0.6 });
     expect(found.rejected).to.have.lengthOf(1);
     expect(found.rejected[0]).to.include({ peer: keyOf('cache'), share: 0.4 });
@@ -95,9 +95,9 @@ describe('the walk along dependencies', () => {
     });
   });
 
-  it('does not blame a peer on which hardly anything is waited', () => {
-    const around = new Map([workload('db', samplesOf()), workload('cache', samplesOf({}, OVERLOADED))]);
-    const found = walkFrom([edgeTo('db', 95), edgeTo('cache', 5)], around);
+  it('ignores a peer that causes only a small share of the wait', () => {
+    const peers = new Map([workload('db', samplesOf()), workload('cache', samplesOf({}, OVERLOADED))]);
+    const found = walkFrom([edgeTo('db', 95), edgeTo('cache', 5)], peers);
     expect(found.bottleneck).to.equal(undefined);
     expect(found.waitedOn).to.deep.equal([keyOf('db')]);
   });
@@ -109,7 +109,7 @@ describe('the walk along dependencies', () => {
     expect(found.waitedOn).to.deep.equal([]);
   });
 
-  it('names an address of no one workload', () => {
+  it('names an address that resolves to no single workload', () => {
     const to = { type: 'unresolved', text: 'is Service shop/db, which has no pods' } as const;
     const found = walkFrom([{ peer: '10.0.0.9:80', to, wait: at(1) }], new Map());
     expect(found.bottleneck).to.include({
@@ -118,7 +118,7 @@ describe('the walk along dependencies', () => {
     });
   });
 
-  it('names a peer that no rule scales, by the thresholds of the waiter', () => {
+  it('applies the waiter’s thresholds to a peer that no rule scales', () => {
     const [key, { samples, history }] = workload('db', samplesOf({}, { blockio: at(0.9) }));
     const found = walkFrom([edgeTo('db', 1)], new Map([[key, { samples, history }]]));
     expect(found.bottleneck).to.include({
@@ -127,20 +127,20 @@ describe('the walk along dependencies', () => {
     });
   });
 
-  it('looks behind a peer that no rule scales and that waits itself', () => {
+  it('continues behind a waiting peer that no rule scales', () => {
     const [key, { samples, history }] = waiting('proxy', edgeTo('db', 1));
-    const around = new Map([[key, { samples, history }], workload('db', samplesOf({}, OVERLOADED))]);
-    expect(walkFrom([edgeTo('proxy', 1)], around).bottleneck?.peer).to.equal(keyOf('db'));
+    const peers = new Map([[key, { samples, history }], workload('db', samplesOf({}, OVERLOADED))]);
+    expect(walkFrom([edgeTo('proxy', 1)], peers).bottleneck?.peer).to.equal(keyOf('db'));
   });
 
-  it('does not judge a peer without its data', () => {
+  it('rejects a peer without data', () => {
     const blind = samplesOf({}, { cpu: { absent: 'missing', text: 'no series' } });
     const found = walkFrom([edgeTo('db', 1)], new Map([workload('db', blind)]));
     expect(found.bottleneck).to.equal(undefined);
     expect(found.rejected[0]?.why).to.equal('has no data for cpu');
   });
 
-  it('says so when it is not known whom the waiter waits on', () => {
+  it('reports a waiter whose peers are unknown', () => {
     for (const edges of [[], { absent: 'error', text: 'refused' } as const]) {
       const found = walkFrom(edges, new Map());
       expect(found.path).to.deep.equal([keyOf('web')]);
@@ -148,25 +148,25 @@ describe('the walk along dependencies', () => {
     }
   });
 
-  it('leaves edges that are too old out', () => {
+  it('ignores edges that are too old', () => {
     const old: Edge = { ...edgeTo('db', 1), wait: at(1, NOW - 46) };
     const found = walkFrom([old, edgeTo('api', 1)], new Map([workload('api', samplesOf({}, OVERLOADED))]));
     expect(found.bottleneck).to.include({ peer: keyOf('api'), share: 1 });
   });
 
-  it('ends on a dense graph of waiters', () => {
+  it('terminates on a dense graph of waiters', () => {
     const names = Array.from({ length: 60 }, (_, index) => `w${index}`);
     const edges = names.map((name) => edgeTo(name, 1));
-    const around = new Map(names.map((name) => waiting(name, ...edges)));
-    const found = walkFrom(edges, around, 16);
+    const peers = new Map(names.map((name) => waiting(name, ...edges)));
+    const found = walkFrom(edges, peers, 16);
     expect(found.bottleneck).to.equal(undefined);
   });
 });
 
-describe('a wait that is explained', () => {
+describe('an explained wait', () => {
   const db = (cpu: number) => new Map([workload('db', samplesOf({}, { cpu: at(cpu) }))]);
 
-  it('is one on a peer that works for it, and has room to', () => {
+  it('is a wait on a peer that works on the request and has spare capacity', () => {
     const found = walkFrom([edgeTo('db', 2)], db(1.2));
     expect(found.bottleneck).to.equal(undefined);
     expect(found.explained).to.equal(true);
@@ -175,17 +175,17 @@ describe('a wait that is explained', () => {
     );
   });
 
-  it('is not one on a peer that does little for it: a pool that is too small, or a hung peer', () => {
+  it('is not a wait on a peer that does little work: its pool is too small, or it hangs', () => {
     expect(walkFrom([edgeTo('db', 2)], db(0.9)).explained).to.equal(false);
     expect(walkFrom([edgeTo('db', 2)], db(0)).explained).to.equal(false);
   });
 
-  it('is not one that the peer would have to work for several waiters for', () => {
-    const around = new Map([...db(1.2), waiting('web', edgeTo('db', 2)), waiting('other', edgeTo('db', 2))]);
-    expect(walkFrom([edgeTo('db', 2)], around).explained).to.equal(false);
+  it('is not a wait whose peer shares its work among several waiters', () => {
+    const peers = new Map([...db(1.2), waiting('web', edgeTo('db', 2)), waiting('other', edgeTo('db', 2))]);
+    expect(walkFrom([edgeTo('db', 2)], peers).explained).to.equal(false);
   });
 
-  it('is not one on a peer that cannot be judged, nor on one that does not answer any more', () => {
+  it('is not a wait on a peer without data, nor on one that no longer responds', () => {
     const blind = new Map([workload('db', samplesOf({}, { lock: { absent: 'missing', text: '' } }))]);
     expect(walkFrom([edgeTo('db', 2)], blind).explained).to.equal(false);
     const found = walkFrom([edgeTo('db', 2), edgeTo('hung', 0)], db(1.2));
@@ -193,7 +193,7 @@ describe('a wait that is explained', () => {
     expect(found.waitedOn).to.have.members([keyOf('db'), keyOf('hung')]);
   });
 
-  it('protects a peer from which no answer comes at all', () => {
+  it('protects a peer that never responds', () => {
     const found = walkFrom([edgeTo('hung', 0)], new Map([workload('hung', samplesOf({}, { cpu: at(0) }))]));
     expect(found.waitedOn).to.deep.equal([keyOf('hung')]);
     expect(found.rejected.map(({ why }) => why)).to.include('has no measured peer');
@@ -215,13 +215,13 @@ describe('the waiters of a round', () => {
     expect(waiters.has(web)).to.equal(false);
   });
 
-  it('do not include those that wait too little or not long enough', () => {
-    const around = new Map([waiting('web', edgeTo('db', 1)), workload('db', samplesOf())]);
-    expect(waitersIn(around).size).to.equal(0);
+  it('exclude workloads that wait too little or not long enough', () => {
+    const peers = new Map([waiting('web', edgeTo('db', 1)), workload('db', samplesOf())]);
+    expect(waitersIn(peers).size).to.equal(0);
   });
 });
 
-describe('what one round computes once', () => {
+describe('the walks of a round, which share their results', () => {
   const NAMES = ['a', 'bb', 'ccc', 'dddd', 'eeeee', 'ffffff'];
   const state = fc.record({
     cpu: fc.constantFrom(0, 0.2, 1.4, 4),
@@ -232,10 +232,10 @@ describe('what one round computes once', () => {
   });
   const fleet = fc.array(state, { minLength: NAMES.length, maxLength: NAMES.length });
 
-  it('is what every waiter would find alone', () => {
+  it('equal the walk of each waiter alone', () => {
     fc.assert(
       fc.property(fleet, (states) => {
-        const around = new Map(
+        const peers = new Map(
           states.map(({ cpu, blockio, wait, managed, edges }, index) => {
             const signals = { cpu: at(cpu), blockio: at(blockio), wait: at(wait) };
             const samples = samplesOf(
@@ -247,10 +247,10 @@ describe('what one round computes once', () => {
             return [key, { ...found, history, ...(managed && rule ? { rule } : {}) }] as const;
           }),
         );
-        const assessments = assessAll(around, NOW);
-        for (const [key, walked] of walkAll(around, assessments, NOW).walks) {
-          const { rule, samples } = around.get(key)!;
-          const alone = new Dependencies(around, assessments, NOW);
+        const assessments = assessAll(peers, NOW);
+        for (const [key, walked] of walkAll(peers, assessments, NOW).walks) {
+          const { rule, samples } = peers.get(key)!;
+          const alone = new Dependencies(peers, assessments, NOW);
           expect(walk({ key, rule: rule!, samples }, alone, 4)).to.deep.equal(walked);
         }
       }),

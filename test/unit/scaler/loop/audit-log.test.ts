@@ -13,7 +13,7 @@ import { SHORTEST } from '../rules/fixtures.js';
 
 const [GROUP] = parseRules('rules.yaml', SHORTEST).groups;
 
-/** What is recorded of a decision on this CPU demand, in cores. */
+/** Record of a decision on this CPU demand, in cores. */
 function recordOf(cpu: number): DecisionRecord {
   const rule = ruleFor('web');
   const decision = decide(rule, samplesOf({}, { cpu: at(cpu) }), EMPTY_HISTORY, NOW);
@@ -39,7 +39,7 @@ describe('the audit log', () => {
       .slice(0, -1)
       .map((line) => JSON.parse(line) as unknown);
 
-  it('has every decision as one line, whole, acted on or not', () => {
+  it('has each complete decision on one line, applied or not', () => {
     const audit = new AuditLog({ file, changesOnly: false }, silent);
     const [quiet, up] = [recordOf(1.4), recordOf(4.2)];
     audit.write(quiet, undefined);
@@ -55,7 +55,7 @@ describe('the audit log', () => {
     });
   });
 
-  it('leaves out what repeats the decision before, where only changes are wanted', () => {
+  it('omits repeated decisions if it records only changes', () => {
     const audit = new AuditLog({ file, changesOnly: true }, silent);
     const [quiet, up] = [recordOf(1.4), recordOf(4.2)];
     audit.write(quiet, undefined);
@@ -65,7 +65,7 @@ describe('the audit log', () => {
     expect((linesOf(file) as DecisionRecord[]).map(({ replicas }) => replicas)).to.deep.equal([6, 2]);
   });
 
-  it('goes on in a new file once the old one was moved away, and adds to one that is there', () => {
+  it('continues in a new file after a rename, and appends to an existing one', () => {
     const audit = new AuditLog({ file, changesOnly: false }, silent);
     audit.write(recordOf(1.4), undefined);
     renameSync(file, `${file}.1`);
@@ -77,14 +77,14 @@ describe('the audit log', () => {
     expect(linesOf(file)).to.have.lengthOf(2);
   });
 
-  it('is refused where it cannot be written', () => {
+  it('is rejected if it cannot be written', () => {
     const nowhere = path.join(directory, 'none', 'audit.jsonl');
     expect(() => new AuditLog({ file: nowhere, changesOnly: false }, silent))
       .to.throw(nowhere)
       .with.property('code', 'AUDIT_LOG');
   });
 
-  it('says so when lines are lost, and goes on', async () => {
+  it('reports lost lines once, and continues', async () => {
     const errors: string[] = [];
     const log = pino({ level: 'error' }, { write: (line) => errors.push(line) });
     const audit = new AuditLog({ file: '/dev/full', changesOnly: false }, log);

@@ -62,7 +62,7 @@ describe('HistoryFile', () => {
   const read = (secondsLater = 5): Promise<readonly Memory[]> =>
     new HistoryFile(file, log).read(NOW + secondsLater, INTERVAL);
 
-  it('gives back what was written, to decide with under the same rule', async () => {
+  it('restores the histories that it wrote, under the same rule', async () => {
     await written();
     const histories = new Histories();
     histories.restore(await read());
@@ -78,7 +78,7 @@ describe('HistoryFile', () => {
     expect(readdirSync(directory)).to.deep.equal(['history.json']);
   });
 
-  it('takes only a long pause for an outage', async () => {
+  it('treats only a long pause as an outage', async () => {
     await written();
     const gapAfter = async (seconds: number) => (await read(seconds))[0]!.history.dataGap;
     expect(await gapAfter(5)).to.equal(false);
@@ -87,7 +87,7 @@ describe('HistoryFile', () => {
     expect(await gapAfter(3600)).to.equal(true);
   });
 
-  it('starts without a past and a word where there is no file', async () => {
+  it('starts empty, without a warning, if there is no file', async () => {
     expect(await read()).to.deep.equal([]);
     expect(warnings).to.deep.equal([]);
   });
@@ -110,7 +110,7 @@ describe('HistoryFile', () => {
       /version 2; this program reads version 1/,
     ],
     [
-      'replicas that are none',
+      'invalid replicas',
       edit(({ workloads }) => (workloads[0]!.history['recommendations'] = [{ replicas: -1, at: 5 }])),
       /workloads\.0\.history\.recommendations\.0\.replicas/,
     ],
@@ -121,7 +121,7 @@ describe('HistoryFile', () => {
     ],
   ];
   for (const [what, text, why] of BAD) {
-    it(`starts without a past, and warns, on ${what}`, async () => {
+    it(`starts empty, with a warning, from ${what}`, async () => {
       writeFileSync(file, text(await written()));
       expect(await read()).to.deep.equal([]);
       expect(warnings).to.have.length(1);
@@ -130,14 +130,14 @@ describe('HistoryFile', () => {
     });
   }
 
-  it('does not believe a file from the future', async () => {
+  it('rejects a file from the future', async () => {
     await written();
     expect(await read(-4)).to.have.length(1);
     expect(await read(-60)).to.deep.equal([]);
     expect(warnings[0]!.error).to.include('compare the clocks');
   });
 
-  it('warns of a file that is a folder, and of one that cannot be written, once', async () => {
+  it('warns once about a file that is a folder, and once about one that cannot be written', async () => {
     mkdirSync(file);
     expect(await read()).to.deep.equal([]);
     const unwritable = new HistoryFile(path.join(directory, 'none', 'history.json'), log);
@@ -150,18 +150,18 @@ describe('HistoryFile', () => {
     expect(warnings.map(({ code }) => code)).to.deep.equal(['HISTORY_UNREADABLE', 'HISTORY_UNWRITABLE']);
   });
 
-  it('writes one time for all who come while it writes, the newest state last', async () => {
+  it('combines the writes that arrive during a write, and writes the newest state last', async () => {
     const histories = new HistoryFile(file, log);
-    let asked = 0;
+    let writes = 0;
     const write = (): Promise<void> =>
       histories.write(
-        () => [{ ...MEMORY, workload: String(++asked) }],
+        () => [{ ...MEMORY, workload: String(++writes) }],
         () => NOW,
       );
     const first = write();
     await Promise.resolve();
     await Promise.all([first, write(), write(), write()]);
-    expect(asked).to.equal(2);
+    expect(writes).to.equal(2);
     expect((await read())[0]!.workload).to.equal('2');
     expect(existsSync(`${file}.tmp`)).to.equal(false);
   });

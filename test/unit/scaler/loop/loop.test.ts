@@ -98,33 +98,33 @@ describe('assignment', () => {
     });
   });
 
-  it('assignments a named workload also while it is not there', () => {
+  it('assigns a named workload even while it does not exist', () => {
     expect(owners([])).to.deep.equal({ 'shop/Deployment/cart': 'cart' });
   });
 });
 
 describe('readReplicas', () => {
   const rollout = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', namespace: 'shop', name: 'r' };
-  const asked: string[] = [];
+  const requested: string[] = [];
   const scales = {
     get: (target: { name: string }) => {
-      asked.push(target.name);
+      requested.push(target.name);
       if (target.name === 'gone') return Promise.reject(new KernscaleError('API_NOT_FOUND', 'gone'));
       return Promise.resolve({ replicas: 7, uid: 'u', resourceVersion: '1' });
     },
   };
 
-  it('asks only for kinds that are not watched', async () => {
+  it('requests the scale of kinds that are not watched only', async () => {
     const cluster = { synced: true, workloads: () => [deployment('cart')] };
     const missing = { ...rollout, name: 'gone' };
     const found = await readReplicas(cluster, scales, [deployment('cart').ref, rollout, missing]);
-    expect(asked).to.deep.equal(['r', 'gone']);
+    expect(requested).to.deep.equal(['r', 'gone']);
     expect(found.known.get('shop/Deployment/cart')?.replicas).to.equal(2);
     expect(found.known.get('shop/Rollout/r')?.replicas).to.equal(7);
     expect(isGone(found.unknown.get('shop/Rollout/gone'))).to.equal(true);
   });
 
-  it('does not call a workload gone before the cluster is known', async () => {
+  it('does not report a workload as gone before the cluster is known', async () => {
     const ref = deployment('late').ref;
     const read = async (synced: boolean) =>
       (await readReplicas({ synced, workloads: () => [] }, scales, [ref])).unknown.get(
@@ -154,7 +154,7 @@ describe('apply', () => {
     };
   };
 
-  it('writes against the version that it read', async () => {
+  it('writes with the resource version that it read', async () => {
     const scales = scalesAt(2);
     expect(await apply(scales, rule, decision, true)).to.deep.equal({ outcome: 'applied' });
     expect(scales.written).to.deep.equal([[5, '42']]);
@@ -166,7 +166,7 @@ describe('apply', () => {
     expect(scales.written).to.deep.equal([]);
   });
 
-  it('writes nothing when nothing changes, in a dry run, and while another leads', async () => {
+  it('writes nothing without a change, in a dry run, and while another scaler leads', async () => {
     const scales = scalesAt(2);
     const same = { ...decision, replicas: 2 };
     expect(await apply(scales, rule, same, true)).to.deep.equal({ outcome: 'unchanged' });
@@ -177,7 +177,7 @@ describe('apply', () => {
     expect(scales.written).to.deep.equal([]);
   });
 
-  it('tells a conflict from a failure', async () => {
+  it('distinguishes a conflict from a failure', async () => {
     const failing = (code: string) => scalesAt(2, () => Promise.reject(new KernscaleError(code, 'no')));
     expect(await apply(failing('API_CONFLICT'), rule, decision, true)).to.have.property(
       'outcome',
@@ -191,7 +191,7 @@ describe('apply', () => {
 });
 
 describe('DecisionRecords', () => {
-  it('keeps the last record of each workload, and those that change something', () => {
+  it('keeps the last record of each workload, and every change', () => {
     const records = new DecisionRecords();
     records.put(record({}));
     records.put(record({ at: 1001, class: 'disk', action: 'hold' }));
@@ -201,14 +201,14 @@ describe('DecisionRecords', () => {
     expect(records.changes().map(({ at }) => at)).to.deep.equal([1003, 1001]);
   });
 
-  it('is bounded', () => {
+  it('keeps a bounded number of changes', () => {
     const records = new DecisionRecords();
     for (let at = 0; at < 600; at++) records.put(record({ at, outcome: 'applied' }));
     expect(records.changes()).to.have.length(500);
     expect(records.changes()[0]?.at).to.equal(599);
   });
 
-  it('forgets what no rule scales any more', () => {
+  it('drops workloads that no rule scales any more', () => {
     const records = new DecisionRecords();
     records.put(record({}));
     expect(records.retain(() => true)).to.deep.equal([]);
@@ -216,7 +216,7 @@ describe('DecisionRecords', () => {
     expect(records.list()).to.deep.equal([]);
   });
 
-  it('calls a repeated dry run no change', () => {
+  it('does not treat a repeated dry run as a change', () => {
     const dry = record({ outcome: 'dry_run', replicas: 4 });
     expect(isChange(dry, undefined)).to.equal(true);
     expect(isChange(dry, dry)).to.equal(false);
@@ -232,7 +232,7 @@ describe('toEvent', () => {
   });
   const held = record({ class: 'disk', action: 'hold' });
 
-  it('tells of changes', () => {
+  it('reports changes', () => {
     expect(toEvent(up, undefined)).to.deep.equal({
       type: 'Normal',
       reason: 'ScaledUp',
@@ -241,12 +241,12 @@ describe('toEvent', () => {
     expect(toEvent(record({ replicas: 1, outcome: 'applied' }), up)).to.include({ reason: 'ScaledDown' });
   });
 
-  it('tells of a failure once', () => {
+  it('reports a failure once', () => {
     expect(toEvent(failed, up)).to.include({ type: 'Warning', reason: 'ScaleFailed' });
     expect(toEvent(failed, failed)).to.equal(undefined);
   });
 
-  it('tells when something begins to hold a workload', () => {
+  it('reports once that a workload is held', () => {
     expect(toEvent(held, up)).to.include({ reason: 'Held' });
     expect(toEvent(held, held)).to.equal(undefined);
     expect(toEvent(record({}), up)).to.equal(undefined);
@@ -276,7 +276,7 @@ describe('Histories', () => {
 });
 
 describe('Ticker', () => {
-  it('never lets rounds overlap, and reports those left out', async () => {
+  it('never overlaps rounds, and reports those that it skips', async () => {
     let running = 0;
     let most = 0;
     let rounds = 0;

@@ -9,7 +9,7 @@ const CART = 'shop/Deployment/cart';
 const LABELS = { namespace: 'shop', workload: 'cart', workload_kind: 'Deployment' };
 const NOW = 1_700_000_000;
 
-/** As a watch hands it over: times are text. */
+/** Pod as a watch delivers it: times are text. */
 const onTheWire = {
   metadata: {
     namespace: 'shop',
@@ -37,7 +37,7 @@ const onTheWire = {
 } as unknown as V1Pod;
 
 describe('podsByWorkload', () => {
-  it('reads of a pod what sizing needs, sidecars among its containers', () => {
+  it('reads the fields that sizing needs, with sidecars among the containers', () => {
     expect(podsByWorkload([onTheWire]).get(CART)).to.deep.equal([
       {
         name: 'cart-7d4-x',
@@ -52,7 +52,7 @@ describe('podsByWorkload', () => {
     ]);
   });
 
-  it('makes do with a pod that nothing is known of yet', () => {
+  it('accepts a pod without a status', () => {
     const bare = { metadata: { namespace: 'shop', name: 'lone' } };
     const expected = { name: 'lone', phase: 'Unknown', deleted: false, containers: [] };
     expect(podsByWorkload([bare]).get('shop/Pod/lone')).to.deep.equal([expected]);
@@ -63,16 +63,16 @@ describe('signals by pod', () => {
   const pods: Pod[] = [{ name: 'a', phase: 'Running', deleted: false, containers: [] }];
 
   function table(name: string, samples: Record<string, number>) {
-    const answer = Object.entries(samples).map(([pod, value]) => ({
+    const vector = Object.entries(samples).map(([pod, value]) => ({
       labels: { ...LABELS, pod },
       value,
       timestamp: NOW,
     }));
-    const results = new Map([[name, { result: { ok: true, samples: answer } as const, freshness: [] }]]);
+    const results = new Map([[name, { result: { ok: true, samples: vector } as const, freshness: [] }]]);
     return tabulate(results, NOW);
   }
 
-  it('are a named absence where they were asked for and not answered, or not for the workload', () => {
+  it('are absent, with the reason, after a failed query or without series of the workload', () => {
     const text = 'HTTP 503';
     const failed = { result: { ok: false, failure: 'http', message: text } as const, freshness: [] };
     const lost = tabulate(new Map([['cpu', failed]]), NOW);
@@ -94,7 +94,7 @@ describe('signals by pod', () => {
     return samplesByWorkload(observations, [CART]).get(CART)!;
   }
 
-  it('are summed up for the workload, and kept by pod where the pods are known', () => {
+  it('are summed for the workload, and kept by pod if the pods are known', () => {
     const found = assembled({ pods: () => pods, podSignals: table('cpu', { a: 0.1 }) }, { a: 1, b: 2 });
     expect(found.signals).to.deep.equal({ queue: { value: 3, timestamp: NOW } });
     expect(found.pods).to.equal(pods);
@@ -107,7 +107,7 @@ describe('signals by pod', () => {
     expect(found.podSignals?.['cpu']).to.deep.equal(new Map([['a', 0.1]]));
   });
 
-  it('are only summed up where they are not', () => {
+  it('are only summed if the pods are unknown', () => {
     const found = assembled({}, { a: 1, b: 2 });
     expect(found.signals['queue']).to.include({ value: 3 });
     expect(found).not.to.have.any.keys('pods', 'podSignals');

@@ -37,21 +37,21 @@ function assembled(
 }
 
 describe('samplesByWorkload', () => {
-  it('gives a value the time of its scrape, not that of the query', () => {
+  it('gives a value the timestamp of its scrape, not that of the query', () => {
     expect(assembled({ cpu: [vector([cart, 0.5]), fresh] })).to.deep.include({
       replicas: 3,
       signals: { cpu: { value: 0.5, timestamp: NOW - 7 } },
     });
   });
 
-  it('takes the oldest of several sources, and whole-signal sources for every workload', () => {
+  it('uses the oldest of several sources, and a source without workload labels for every workload', () => {
     const { signals } = assembled({
       queue: [vector([cart, 9]), fresh, vector([{ job: 'rabbit' }, NOW - 30])],
     });
     expect(signals['queue']).to.deep.equal({ value: 9, timestamp: NOW - 30 });
   });
 
-  const absences: [what: string, answer: [QueryResult, ...QueryResult[]], absent: string][] = [
+  const absences: [what: string, results: [QueryResult, ...QueryResult[]], absent: string][] = [
     ['no series for the workload', [vector(), fresh], 'missing'],
     ['a value without a scrape behind it', [vector([cart, 0.5]), vector()], 'stale'],
     ['two series for one workload', [vector([cart, 1], [{ ...cart, pod: 'a' }, 2]), fresh], 'error'],
@@ -59,13 +59,13 @@ describe('samplesByWorkload', () => {
     ['no Prometheus', [{ ok: false, failure: 'unreachable', message: 'refused' }, fresh], 'error'],
     ['no age', [vector([cart, 1]), { ok: false, failure: 'timeout', message: 't' }], 'error'],
   ];
-  for (const [what, answer, absent] of absences) {
-    it(`calls ${what} ${absent}, never a zero`, () => {
-      expect(assembled({ cpu: answer }).signals['cpu']).to.include({ absent });
+  for (const [what, results, absent] of absences) {
+    it(`treats ${what} as ${absent}, never as zero`, () => {
+      expect(assembled({ cpu: results }).signals['cpu']).to.include({ absent });
     });
   }
 
-  it('says of an answer without the labels of a workload what it lacks', () => {
+  it('names the labels that a result lacks to belong to a workload', () => {
     const unnamed = vector([{ job: 'rabbit' }, 9], [{ namespace: 'shop', workload: 'cart' }, 3]);
     expect(assembled({ queue: [unnamed, fresh] }).signals['queue']).to.deep.equal({
       absent: 'missing',
@@ -73,7 +73,7 @@ describe('samplesByWorkload', () => {
     });
   });
 
-  it('includes workloads that only an answer names, and ignores series that name none', () => {
+  it('includes workloads that only a result names, and ignores series that name none', () => {
     const other = { ...cart, workload: 'db' };
     const signals = tables({ cpu: [vector([other, 1], [{ job: 'x' }, 5]), vector()] });
     const all = samplesByWorkload({ signals, resolve: undefined, replicas: () => undefined }, [CART]);
@@ -94,14 +94,14 @@ describe('samplesByWorkload', () => {
     };
     const known = (peer: string): Endpoint | undefined => services[peer];
 
-    it('lead to the one workload behind an address', () => {
+    it('resolve an address to its workload', () => {
       expect(typeOf('10.96.0.1:80', known)).to.deep.equal({
         type: 'workload',
         workload: 'shop/Deployment/db',
       });
     });
 
-    it('are unresolved, with the reason, when that is not one workload', () => {
+    it('are unresolved, with the reason, if an address has no single workload', () => {
       expect(typeOf('10.96.0.2:80', known)).to.have.property(
         'text',
         'is Service shop/two, which has pods of several workloads',
@@ -118,11 +118,11 @@ describe('samplesByWorkload', () => {
       expect(typeOf('8.8.8.8:443', undefined)).to.have.property('type', 'unresolved');
     });
 
-    it('are none for a workload that is scraped and waits on nobody', () => {
+    it('are empty for a workload that is scraped and waits on no peer', () => {
       expect(assembled({ edges: [vector(), fresh] }).edges).to.deep.equal([]);
     });
 
-    it('are absent when nothing is known about them', () => {
+    it('are absent without data', () => {
       expect(assembled({ edges: [vector(), vector()] }).edges).to.include({ absent: 'stale' });
       expect(assembled({ edges: [{ ok: false, failure: 'http', message: '502' }] }).edges).to.include({
         absent: 'error',
@@ -133,29 +133,29 @@ describe('samplesByWorkload', () => {
 });
 
 describe('freshnessQueries', () => {
-  it('asks once for all metrics of the exporter, whatever their matchers and ranges', () => {
+  it('returns one query for all metrics of the exporter, whatever their matchers and ranges', () => {
     const expr =
       'sum by (workload) (rate(kernscale_tcp_wait_seconds_sum[1m] offset 5m) / kernscale:demand{a="b"})';
     expect(freshnessQueries(expr)).to.deep.equal([HEARTBEAT]);
   });
 
-  it('asks for each metric of somebody else', () => {
+  it('returns one query for each metric of another exporter', () => {
     expect(freshnessQueries('queue{q="a"} / on () avg_over_time(workers[5m])')).to.deep.equal([
       'max by (namespace, workload, workload_kind) (timestamp(queue{q="a"}))',
       'max by (namespace, workload, workload_kind) (timestamp(workers))',
     ]);
   });
 
-  it('has nothing to ask about a constant', () => {
+  it('returns no query for a constant', () => {
     expect(freshnessQueries('vector(1)')).to.deep.equal([]);
   });
 });
 
 describe('querySignals', () => {
   it('evaluates every distinct expression once, all at one time', async () => {
-    const asked: [string, number][] = [];
+    const queries: [string, number][] = [];
     const query = (expr: string, time: number): Promise<QueryResult> => {
-      asked.push([expr, time]);
+      queries.push([expr, time]);
       return Promise.resolve(vector());
     };
     const exprs = (names: Record<string, string>) =>
@@ -165,7 +165,7 @@ describe('querySignals', () => {
       podSignals: exprs({ cpu: 'kernscale_b' }),
     };
     const { signals, podSignals } = await querySignals(query, group, NOW);
-    expect(asked).to.have.deep.members([
+    expect(queries).to.have.deep.members([
       ['kernscale_a', NOW],
       ['kernscale_b', NOW],
       [HEARTBEAT, NOW],
