@@ -15,7 +15,7 @@ import { flag } from '../../common/flags.js';
 import { runMain, terminationSignal } from '../../common/main.js';
 import { count } from '../../scaler/core/format.js';
 import { fromRoot } from '../../sandbox/paths.js';
-import { PastPrometheus } from '../prometheus/history.js';
+import { PastPrometheus } from '../prometheus/prometheus.js';
 import { benchFlags, positive } from './flags.js';
 import { fleetPast } from './fleet-past.js';
 

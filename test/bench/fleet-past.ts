@@ -1,4 +1,4 @@
-import type { Past, PastSeries } from '../prometheus/history.js';
+import type { Past, PastSeries } from '../prometheus/prometheus.js';
 
 export const NAMESPACE = 'shop';
 /** Mean number of threads of a container in each state. */

@@ -20,7 +20,7 @@ import { runRound, type RoundSources } from '../../scaler/loop/round.js';
 import { PrometheusClient } from '../../scaler/promql/client.js';
 import { parseRules } from '../../scaler/rules/load.js';
 import type { RuleGroup } from '../../scaler/rules/types.js';
-import { PastPrometheus, type PastSeries } from '../prometheus/history.js';
+import { PastPrometheus, type PastSeries } from '../prometheus/prometheus.js';
 import { benchFlags, positive } from './flags.js';
 
 /** Size of the fleet; set by a flag before its first use. */

@@ -20,7 +20,7 @@ const QUIET = [
   '--disable-component-update',
 ];
 
-/** Record of a real decision on a workload with that CPU demand, in cores. */
+/** Record of a real decision on a workload with this CPU demand, in cores. */
 function record(workload: string, demand: number): DecisionRecord {
   const now = Date.now() / 1000;
   const rule = ruleFor(workload);

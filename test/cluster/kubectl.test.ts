@@ -84,7 +84,7 @@ describe('stand-in cluster: kubectl', () => {
     expect((await run('describe', 'node')).stdout).to.match(/Non-terminated Pods: +\(2 in total\)/);
   });
 
-  it('applies client-side: creates, changes, sees no change, removes what is left out', async () => {
+  it('applies client-side: creates, changes, detects no change, removes omitted fields', async () => {
     const variable = { env: [{ name: 'A', value: '1' }] };
     expect((await apply(deployment('cli', { container: variable }))).stdout).to.include('created');
     expect((await apply(deployment('cli'))).stdout).to.include('configured');
@@ -135,7 +135,7 @@ describe('stand-in cluster: kubectl', () => {
     expect((await run('get', 'deploy', 'web', '-n', 'shop', command)).stdout).to.equal('sleep');
   });
 
-  it('shows logs, of the previous run, and as they are written', async () => {
+  it('shows logs, also of the previous run, and follows them', async () => {
     const command = ['sh', '-c', 'echo hello from $HOSTNAME; sleep 0.5; echo again; exit 1'];
     await cluster().apply(deployment('talker', { command }));
     const get = ['get', 'pods', '-n', 'shop', '-l', 'app=talker'];
@@ -154,7 +154,7 @@ describe('stand-in cluster: kubectl', () => {
     await run('delete', 'deploy', 'talker', '-n', 'shop');
   });
 
-  it('cordons the node, which then gets no pods', async () => {
+  it('cordons the node, so that it gets no pods', async () => {
     expect((await run('cordon', 'kernscale-demo')).stdout).to.include('cordoned');
     await cluster().apply(deployment('waiting'));
     const pending = async (): Promise<boolean> =>

@@ -3,9 +3,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Pod } from '@kubernetes/client-node';
 import { expect } from 'chai';
-import { deployment, eventually, isAlive, useCluster, type DeploymentShape } from './harness.js';
+import { deployment, eventually, isAlive, Shop, useCluster, type DeploymentShape } from './harness.js';
 import { processesIn, cgroupMounts } from '../../sandbox/cluster/kubelet/cgroup.js';
-import { Shop } from './shop.js';
 
 describe('stand-in cluster: pods', () => {
   const cluster = useCluster();
@@ -36,7 +35,7 @@ describe('stand-in cluster: pods', () => {
       ['Guaranteed', { limits: { cpu: '100m', memory: '32Mi' } }],
     ];
     for (const [qos, resources] of shapes) {
-      it(`of ${qos} pods run where the kubelet puts them`, async () => {
+      it(`of ${qos} pods run in the same cgroups as under the kubelet`, async () => {
         const name = qos.toLowerCase();
         const pod = await shop.start(name, { container: { resources } });
         expect(pod.status?.qosClass).to.equal(qos);
@@ -55,7 +54,7 @@ describe('stand-in cluster: pods', () => {
       });
     }
 
-    it('have a sandbox beside them, as with containerd', async () => {
+    it('have a sandbox container, as with containerd', async () => {
       const pod = await shop.start('sandboxed');
       const slice = path.dirname(path.join(cluster().cgroupRoot, scopeOf(pod)));
       const scopes = readdirSync(slice).filter((name) => /^cri-containerd-[0-9a-f]{64}\.scope$/.test(name));
@@ -63,7 +62,7 @@ describe('stand-in cluster: pods', () => {
       await shop.end('sandboxed');
     });
 
-    it('are held to their CPU limit', async function () {
+    it('are limited to their CPU limit', async function () {
       if (cluster().cpuEnforcement === 'none') return this.skip();
       const pod = await shop.start('burner', {
         command: ['sh', '-c', 'while :; do :; done'],
@@ -82,7 +81,7 @@ describe('stand-in cluster: pods', () => {
       await shop.end('burner');
     });
 
-    it('die with their pod, and the cgroup goes too', async () => {
+    it('end with their pod, and so does the cgroup', async () => {
       const pod = await shop.start('mortal', {
         command: ['sh', '-c', 'sleep infinity & sleep infinity & wait'],
       });
@@ -96,7 +95,7 @@ describe('stand-in cluster: pods', () => {
       );
     });
 
-    it('get SIGTERM, and SIGKILL when the grace period is over', async () => {
+    it('get SIGTERM, and SIGKILL at the end of the grace period', async () => {
       await shop.start('stubborn', {
         command: ['sh', '-c', 'trap "echo ignored" TERM; while :; do sleep 0.1; done'],
       });
@@ -111,7 +110,7 @@ describe('stand-in cluster: pods', () => {
   });
 
   describe('containers', () => {
-    it('are started again at once, then with back-off', async () => {
+    it('restart at once, then with back-off', async () => {
       await cluster().apply(deployment('crasher', { command: ['sh', '-c', 'exit 3'] }));
       const status = await eventually(async () => {
         const found = (await shop.podsOf('crasher'))[0]?.status?.containerStatuses?.[0];
@@ -122,7 +121,7 @@ describe('stand-in cluster: pods', () => {
       await shop.end('crasher');
     });
 
-    it('wait with the reason when they cannot start', async () => {
+    it('are waiting with a reason if they cannot start', async () => {
       const cases: [string, DeploymentShape, RegExp][] = [
         ['no-image', { container: { image: 'absent' } }, /^(ErrImagePull|ImagePullBackOff)$/],
         ['no-program', { command: ['/not/there'] }, /^RunContainerError$/],

@@ -41,7 +41,7 @@ describe('stand-in cluster: start and stop', () => {
     expect(existsSync(cluster.stateDir)).to.equal(false);
   });
 
-  it('keeps a state directory that is not its own', async () => {
+  it('keeps a state directory that it did not create', async () => {
     const stateDir = mkdtempSync(path.join(tmpdir(), 'kernscale-test-'));
     try {
       const cluster = await startCluster({ images: {}, stateDir });
@@ -53,7 +53,7 @@ describe('stand-in cluster: start and stop', () => {
     }
   });
 
-  it('runs beside others on addresses of its own', async () => {
+  it('runs next to others on addresses of its own', async () => {
     const clusters = await Promise.all([
       startCluster({ images: HOST_IMAGE }),
       startCluster({ images: HOST_IMAGE }),
@@ -74,7 +74,7 @@ describe('stand-in cluster: start and stop', () => {
     }
   });
 
-  it('takes its pods with it when it is killed, and the next one cleans up', async () => {
+  it('ends its pods when it is killed, and the next cluster cleans up', async () => {
     const main = fromRoot('sandbox/cluster/main.ts');
     const child = fork(main, [], {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

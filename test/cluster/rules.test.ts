@@ -183,7 +183,7 @@ describe('stand-in cluster: rules', () => {
       ]);
     });
 
-    it('proceed although neither surge nor unavailable pods are allowed', () => {
+    it('proceed even if neither surge nor unavailable pods are allowed', () => {
       const [old, current] = [set(1, 1), set(0, 0)];
       expect(scaleOldTo(web(1, { maxSurge: 0, maxUnavailable: 0 }), current, [old])).to.deep.equal([
         [old, 0],
@@ -218,15 +218,15 @@ describe('stand-in cluster: rules', () => {
         .with.property('code', 410);
     });
 
-    it('reports changes to all listeners in order, also those made by a listener', () => {
+    it('reports changes to all listeners in order, including those made by a listener', () => {
       const store = new Store(10);
       store.subscribe(({ object, type }) => {
         if (object.metadata.name === 'a' && type === 'ADDED') store.create('configmaps', map('b'));
       });
-      const heard: string[] = [];
-      store.subscribe(({ object }) => heard.push(object.metadata.name));
+      const reported: string[] = [];
+      store.subscribe(({ object }) => reported.push(object.metadata.name));
       store.create('configmaps', map('a'));
-      expect(heard).to.deep.equal(['a', 'b']);
+      expect(reported).to.deep.equal(['a', 'b']);
     });
 
     it('changes nothing when an equal object is written', () => {

@@ -4,8 +4,15 @@ import path from 'node:path';
 import { json } from 'node:stream/consumers';
 import { DiscoveryV1Api } from '@kubernetes/client-node';
 import { expect } from 'chai';
-import { eventually, kubeConfig, service, useCluster, type DeploymentShape } from './harness.js';
-import { namespace, Shop } from './shop.js';
+import {
+  eventually,
+  kubeConfig,
+  namespace,
+  service,
+  Shop,
+  useCluster,
+  type DeploymentShape,
+} from './harness.js';
 
 /** Responds to every request with its environment, or with 503 while the file BROKEN exists. */
 const SERVER = [
@@ -39,30 +46,30 @@ describe('stand-in cluster: pods behind a Service', () => {
   });
 
   /** Sends one request on a new connection. @returns the environment of the pod that responds */
-  const ask = (): Promise<Record<string, string>> =>
+  const request = (): Promise<Record<string, string>> =>
     new Promise((resolve, reject) => {
-      const request = get({ host: address, port: 80, agent: false }, (response) => {
+      const sent = get({ host: address, port: 80, agent: false }, (response) => {
         json(response).then((body) => {
           resolve(body as Record<string, string>);
         }, reject);
       });
-      request.on('error', reject);
+      sent.on('error', reject);
     });
-  const answers = (): Promise<boolean> =>
-    ask().then(
+  const responds = (): Promise<boolean> =>
+    request().then(
       () => true,
       () => false,
     );
 
   it('refuse connections while no pod is ready', async () => {
-    const refused = await ask().catch((error: unknown) => error);
+    const refused = await request().catch((error: unknown) => error);
     expect(refused).to.have.property('code', 'ECONNREFUSED');
   });
 
   it('share connections, each with its own address and environment', async () => {
     await shop.start('echo', serverShape());
-    await eventually(answers);
-    const environments = await Promise.all(Array.from({ length: 24 }, ask));
+    await eventually(responds);
+    const environments = await Promise.all(Array.from({ length: 24 }, request));
     const pods = await shop.podsOf('echo');
     const addresses = new Set(environments.map((environment) => environment['POD_IP']));
     expect([...addresses].sort()).to.deep.equal(pods.map(({ status }) => status?.podIP).sort());
@@ -85,7 +92,7 @@ describe('stand-in cluster: pods behind a Service', () => {
     expect(await readiness()).to.deep.equal([true, true]);
     writeFileSync(broken(), '');
     await eventually(async () => (await readiness()).every((ready) => ready === false));
-    await eventually(async () => !(await answers()));
+    await eventually(async () => !(await responds()));
     rmSync(broken());
     await eventually(async () => (await readiness()).every(Boolean));
     await shop.end('echo');

@@ -85,7 +85,7 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
     await eventually(() => watching.names().includes('ADDED existing'));
   });
 
-  it('shows an object that begins or stops to match as added or deleted', async () => {
+  it('reports an object that starts or stops matching as added or deleted', async () => {
     const resourceVersion = await currentVersion();
     const watching = await watch({ resourceVersion, labelSelector: 'shown=yes' });
     const { metadata } = await put('chameleon', { shown: 'no' });
@@ -147,7 +147,7 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
     expect(bookmark.object.metadata?.annotations).to.deep.equal({ 'k8s.io/initial-events-end': 'true' });
   });
 
-  it('responds to a version before the history with a 410 event', async () => {
+  it('sends a 410 event for a version before the history', async () => {
     const resourceVersion = await currentVersion();
     for (let n = 0; n < 60; n += 1) await remove((await put(`flood-${n}`)).metadata!.name!);
     const watching = await watch({ resourceVersion });
@@ -165,7 +165,7 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
     await eventually(() => accepted.events.length > 0);
   });
 
-  it('rejects the requests that a fault matches, as often as it says', async () => {
+  it('rejects as many requests as an injected fault specifies', async () => {
     cluster().faults.reject({ code: 429, times: 1, path: /configmaps/, retryAfterSeconds: 7 });
     const refused = await raw(cluster(), 'GET', path);
     expect(refused.code).to.equal(429);

@@ -1,7 +1,6 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { expect } from 'chai';
-import { deployment, eventually, kubectl, useCluster } from './harness.js';
-import { isReady, namespace, Shop } from './shop.js';
+import { deployment, eventually, isReady, kubectl, namespace, Shop, useCluster } from './harness.js';
 
 describe('stand-in cluster: DaemonSets', () => {
   const cluster = useCluster();

@@ -95,7 +95,7 @@ function table(metrics: readonly Metric[]): string {
   return `| metric | type | labels | |\n|---|---|---|---|\n${rows.join('')}`;
 }
 
-/** Reads the text format; the samples tell the labels. */
+/** Parses the text format; the labels are those of the samples. */
 function fromExposition(text: string): Metric[] {
   return text
     .split(/^(?=# HELP )/m)
@@ -119,7 +119,7 @@ function scalerRegistry(): Registry {
   return registry;
 }
 
-/** prom-client's types leave out what its metrics have. */
+/** Reads the fields that prom-client's types omit. */
 function fromRegistry(registry: Registry): Metric[] {
   const metrics = registry.getMetricsAsArray() as unknown as {
     name: string;

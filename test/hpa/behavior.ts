@@ -37,10 +37,10 @@ export interface BehaviorRow extends Spec {
 }
 
 /**
- * Replays a trace of HPA syncs; the first difference, or undefined when there is none.
+ * Replays a trace of HPA syncs through the normalization. A row of one metric that never fails is also replayed through
+ * `decide`: a rule has one target, and after a failure `decide` is more careful than HPA on purpose.
  *
- * Every row goes through the normalization alone. A row of one metric that never fails goes through the whole of
- * `decide` as well: a rule has one target, and after a failure `decide` is more careful than HPA on purpose.
+ * @returns the first difference from HPA, if any
  */
 export function replayBehavior(row: BehaviorRow): string | undefined {
   const complete =
@@ -97,7 +97,7 @@ function scalingOf({ minReplicas, maxReplicas, behavior }: Spec): Scaling {
   return { minReplicas: minReplicas ?? 1, maxReplicas, behavior: fillBehavior(behavior) };
 }
 
-/** One sync of an HPA, in the order in which `decide` takes these steps. */
+/** One HPA sync, in the order of the steps in `decide`. */
 function sync(scaling: Scaling, { t, currentReplicas, rawDesired, expect }: Step, before: History) {
   const history = begin(before, currentReplicas, t);
   if (currentReplicas === 0) return { got: { desiredReplicas: 0 }, history };

@@ -34,7 +34,7 @@ interface ContainerRow {
   readonly usageMilli?: Integer;
 }
 
-interface Answer {
+interface Outcome {
   readonly desiredReplicas?: number;
   readonly utilization?: number;
   readonly averageMilli?: Integer;
@@ -61,12 +61,12 @@ export interface ReplicasRow {
   readonly seriesMilli?: Integer | readonly Integer[];
   readonly pods?: readonly PodRow[];
   readonly orphanMetrics?: readonly PodRow[];
-  readonly expect: Answer;
+  readonly expect: Outcome;
 }
 
 const INT64_MAX = 9_223_372_036_854_775_807n;
 
-/** Sizes with the core's arithmetic; the first difference to HPA, or undefined when there is none. */
+/** Sizes with the core's arithmetic. @returns the first difference from HPA, if any */
 export function replayReplicas(row: ReplicasRow): string | undefined {
   const got = row.metricsApi === 'error' ? { error: 'metricsApiError' } : sizeRow(row);
   const { expect } = row;
@@ -79,7 +79,7 @@ export function replayReplicas(row: ReplicasRow): string | undefined {
   return undefined;
 }
 
-function sizeRow(row: ReplicasRow): Answer {
+function sizeRow(row: ReplicasRow): Outcome {
   const tolerance = { up: row.tolerance.scaleUp, down: row.tolerance.scaleDown };
   switch (row.kind) {
     case 'externalAverageValue':
@@ -93,8 +93,8 @@ function sizeRow(row: ReplicasRow): Answer {
   }
 }
 
-/** HPA takes a negative sum over an external metric's series for an overflow, and keeps its answer in an int32. */
-function sizeAverage(row: ReplicasRow, tolerance: Tolerance): Answer {
+/** HPA treats a negative sum over an external metric's series as an overflow, and stores the result in an int32. */
+function sizeAverage(row: ReplicasRow, tolerance: Tolerance): Outcome {
   const external = row.kind === 'externalAverageValue';
   const series = seriesOf(row);
   if (series.length === 0) return { error: 'emptyMetricsList' };
@@ -110,7 +110,7 @@ function sizeAverage(row: ReplicasRow, tolerance: Tolerance): Answer {
   };
 }
 
-function sizeValue(row: ReplicasRow, tolerance: Tolerance): Answer {
+function sizeValue(row: ReplicasRow, tolerance: Tolerance): Outcome {
   const series = seriesOf(row);
   if (series.length === 0) return { error: 'emptyMetricsList' };
   const sum = total(series);
@@ -123,7 +123,7 @@ function sizeValue(row: ReplicasRow, tolerance: Tolerance): Answer {
   return { desiredReplicas: saturate(sizing.replicas), totalMilli: String(sum) };
 }
 
-function sizePods(row: ReplicasRow, tolerance: Tolerance): Answer {
+function sizePods(row: ReplicasRow, tolerance: Tolerance): Outcome {
   const rows = row.pods ?? [];
   const sampled = [...rows, ...(row.orphanMetrics ?? [])].filter(
     ({ metricAgeS }) => metricAgeS !== undefined,
@@ -196,7 +196,7 @@ function request(requestMilli: Integer | undefined): Pick<ContainerRow, 'request
   return requestMilli === undefined ? {} : { requestMilli };
 }
 
-/** The sum over the containers; a pod of which one has no sample has none. */
+/** Sum over the containers; undefined if one of them has no sample. */
 function usageOf({ metricMilli, containers }: PodRow, container: string | undefined): bigint | undefined {
   if (!containers) return metricMilli === undefined ? undefined : BigInt(metricMilli);
   const named = containers.filter(({ name }) => container === undefined || name === container);
@@ -217,7 +217,7 @@ function runsNegative(series: readonly bigint[]): boolean {
   return series.some((value) => (sum = toInt64(sum + value)) < 0n);
 }
 
-/** Go's int64 of a float on amd64: what does not fit becomes the least int64. */
+/** Converts a float to int64 as Go does on amd64: a value out of range becomes the smallest int64. */
 function toInt64Text(value: number): string {
   const fits = value > -(2 ** 63) && value < 2 ** 63;
   return fits ? String(BigInt(value)) : String(-(2n ** 63n));

@@ -6,12 +6,12 @@ import { gunzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { runVectors } from './vectors.js';
 
-describe("HPA v2's own inputs and outputs", () => {
-  it('come out the same, every one of them', async () => {
+describe("HPA v2's own vectors", () => {
+  it('have the same result here, all of them', async () => {
     expect(await runVectors('test/hpa/vectors')).to.deep.equal({ rows: 3600, passed: 3600, deviations: [] });
   });
 
-  it('are found in folders within the folder, and a row that is wrong or garbled deviates alone', async () => {
+  it('are found in nested folders, and a wrong or malformed row deviates alone', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'kernscale-vectors-'));
     try {
       const [first = ''] = gunzipSync(await readFile('test/hpa/vectors/replicas.jsonl.gz'))
@@ -20,12 +20,12 @@ describe("HPA v2's own inputs and outputs", () => {
       const row = JSON.parse(first) as { expect: object };
       const wrong = { ...row, id: 'wrong', expect: { ...row.expect, desiredReplicas: 12345 } };
       await mkdir(join(folder, 'heldout'));
-      const rows = [row, wrong, { id: 'garbled' }].map((it) => JSON.stringify(it));
+      const rows = [row, wrong, { id: 'malformed' }].map((it) => JSON.stringify(it));
       await writeFile(join(folder, 'heldout', 'replicas.jsonl'), rows.join('\n'));
       const { stdout, code } = await hpaVectors(folder);
       const { deviations, ...counts } = JSON.parse(stdout) as Awaited<ReturnType<typeof runVectors>>;
       expect(counts).to.deep.equal({ rows: 3, passed: 1 });
-      expect(deviations.map(({ id }) => id)).to.deep.equal(['wrong', 'garbled']);
+      expect(deviations.map(({ id }) => id)).to.deep.equal(['wrong', 'malformed']);
       expect(deviations[0]!.why).to.contain("HPA's is 12345");
       expect(code).to.equal(1);
     } finally {

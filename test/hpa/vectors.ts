@@ -8,7 +8,7 @@ import { replayReplicas, type ReplicasRow } from './replicas.js';
 export interface Report {
   readonly rows: number;
   readonly passed: number;
-  /** Rows that come out otherwise than in HPA. */
+  /** Rows whose result differs from HPA's. */
   readonly deviations: readonly { readonly id: string; readonly why: string }[];
 }
 
@@ -17,7 +17,7 @@ type Row = BehaviorRow | ReplicasRow;
 
 /**
  * Replays every vector file of a folder and the folders in it, `*.jsonl` and `*.jsonl.gz`. A row that cannot be
- * replayed deviates; it does not end the others.
+ * replayed counts as a deviation, and the replay continues.
  *
  * @throws KernscaleError `NO_VECTORS` when there is none
  */

@@ -6,12 +6,12 @@ import { all, heldBy } from '../kernel/bpf-census.js';
 import { RUN_DIRECTORY_PREFIX } from '../../sandbox/loop/loop.js';
 import { fromRoot } from '../../sandbox/paths.js';
 
-/** Names of everything that a run of the loop could leave on a machine. */
+/** Names everything that a run of the loop could leave on a machine. */
 export function census(): Set<string> {
   return new Set([...processes(), ...cgroups(), ...programs(), ...temporaryFiles()]);
 }
 
-/** What the machine has now and did not have before. */
+/** Returns what exists now and did not exist before. */
 export function leftSince(before: ReadonlySet<string>): string[] {
   return [...census()].filter((name) => !before.has(name));
 }
@@ -49,7 +49,7 @@ function commandLine(pid: number): string {
   }
 }
 
-/** Leaves out the names with the pid of a living process that is not ours. */
+/** Drops the names with the pid of a living process that is not ours. */
 function unlessOfOthers(names: readonly string[], form: RegExp): string[] {
   return names.filter((name) => {
     const pid = form.exec(name)?.[1];

@@ -1,15 +1,58 @@
+import { spawn, type ChildProcess } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import { readFileSync, writeFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import { eventually } from '../cluster/harness.js';
 import { census, leftSince } from './census.js';
-import { eventually, runLoop, type LoopChild } from './child.js';
 import { dashboardQueries } from './dashboards.js';
 import { fromRoot } from '../../sandbox/paths.js';
 import { preflight } from '../../sandbox/loop/loop.js';
 import type { ScenarioResult } from '../../sandbox/loop/scenarios.js';
+
+/** `npm start`, without the setup, as a child process. */
+interface LoopChild {
+  readonly process: ChildProcess;
+  stdout(): string;
+  stderr(): string;
+  /** Resolves with its exit status, or its signal. */
+  readonly ended: Promise<number | string>;
+  /** Waits until the pattern appears on standard error. @throws Error with all output if the child ends first */
+  see(pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+function runLoop(args: readonly string[]): LoopChild {
+  const child = spawn(process.execPath, [fromRoot('dist/sandbox/loop/main.js'), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  let over = false;
+  const ended = new Promise<number | string>((resolve) => {
+    child.once('close', (code, signal) => {
+      over = true;
+      resolve(signal ?? code ?? 0);
+    });
+  });
+  return {
+    process: child,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    ended,
+    async see(pattern) {
+      for (;;) {
+        const match = pattern.exec(stderr);
+        if (match) return match;
+        if (over) throw new Error(`ended before it printed ${String(pattern)}:\n${stderr}`);
+        await sleep(100);
+      }
+    },
+  };
+}
 
 interface DecisionRecord {
   workload: string;
@@ -35,7 +78,7 @@ describe('the whole loop on this machine', function () {
     if (child?.process.exitCode === null) child.process.kill('SIGTERM');
     await child?.ended;
     child = undefined;
-    await eventually(10, () => leftSince(earlier).length === 0 || undefined).catch(() => {
+    await eventually(() => leftSince(earlier).length === 0).catch(() => {
       expect(leftSince(earlier), 'left behind').to.deep.equal([]);
     });
   });
@@ -57,24 +100,19 @@ describe('the whole loop on this machine', function () {
     expect(status).to.equal(0);
   });
 
-  it('scales nothing once Prometheus is killed, says why, and survives the death of the others', async () => {
+  it('scales nothing once Prometheus is killed, reports why, and survives the death of the others', async () => {
     child = runLoop([]);
     const scaler = (await child.see(/decisions +(\S+)\//))[1]!;
     const prometheus = Number((await child.see(/Prometheus +\S+ +pid (\d+)/))[1]);
     const records = async () =>
       ((await (await fetch(`${scaler}/api/v1/decisions`)).json()) as { decisions: DecisionRecord[] })
         .decisions;
-    await eventually(
-      60,
-      async () => (await records()).some(({ reason }) => reason.includes('core')) || undefined,
-    );
+    await eventually(async () => (await records()).some(({ reason }) => reason.includes('core')), 60);
     process.kill(prometheus, 'SIGKILL');
-    const blind = await eventually(30, async () => {
+    const blind = await eventually(async () => {
       const all = await records();
-      return all.length === 5 && all.every(({ reason }) => /Prometheus|refused/.test(reason))
-        ? all
-        : undefined;
-    });
+      return all.length === 5 && all.every(({ reason }) => /Prometheus|refused/.test(reason)) && all;
+    }, 30);
     expect(blind.filter(({ currentReplicas, replicas }) => currentReplicas !== replicas)).to.deep.equal([]);
     await sleep(15_000);
     const replicas = (all: DecisionRecord[]) =>
@@ -99,7 +137,7 @@ describe('the whole loop on this machine', function () {
     expect(await child.ended, child.stderr()).to.equal(0);
   });
 
-  it('leaves nothing behind when its terminal or the pipe that it writes to is closed', async () => {
+  it('leaves nothing behind when its terminal or output pipe is closed', async () => {
     child = runLoop([]);
     await child.see(/Starting Prometheus/);
     child.process.kill('SIGHUP');
@@ -110,7 +148,7 @@ describe('the whole loop on this machine', function () {
     expect(await child.ended).to.equal(0);
   });
 
-  it('keeps two runs apart that start at the same time', async () => {
+  it('separates two runs that start at the same time', async () => {
     const other = runLoop([]);
     try {
       child = runLoop([]);
@@ -126,25 +164,25 @@ describe('the whole loop on this machine', function () {
     }
   });
 
-  it('takes its processes with it when it is killed, and the next run removes the rest', async () => {
+  it('ends its processes when it is killed, and the next run removes the rest', async () => {
     child = runLoop([]);
     await child.see(/cluster +KUBECONFIG/);
     child.process.kill('SIGKILL');
     await child.ended;
-    await eventually(10, () => !leftSince(earlier).some((name) => /^(process|BPF)/.test(name)) || undefined);
+    await eventually(() => !leftSince(earlier).some((name) => /^(process|BPF)/.test(name)));
     child = runLoop([]);
     await child.see(/cluster +KUBECONFIG/);
     child.process.kill('SIGTERM');
     expect(await child.ended).to.equal(0);
   });
 
-  it('uses the next port when one is in use, and says so', async () => {
-    const squatter = await squat(9090);
+  it('uses the next port if one is in use, and reports it', async () => {
+    const occupant = await occupy(9090);
     try {
       child = runLoop([]);
       await child.see(/Port 9090 is in use; Prometheus listens on \d+ instead/);
     } finally {
-      squatter?.close();
+      occupant?.close();
     }
   });
 
@@ -185,11 +223,11 @@ async function emptyPanels(child: LoopChild): Promise<string[]> {
   return empty;
 }
 
-async function squat(port: number): Promise<Server | undefined> {
+async function occupy(port: number): Promise<Server | undefined> {
   const server = createServer();
   return new Promise((resolve) => {
     server.once('error', () => {
-      resolve(undefined); // already in use: just as good
+      resolve(undefined); // already in use
     });
     server.listen(port, '127.0.0.1', () => {
       resolve(server);

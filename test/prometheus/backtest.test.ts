@@ -14,17 +14,17 @@ import { PrometheusClient } from '../../scaler/promql/client.js';
 import { TestCluster } from '../../scaler/rule-tests/cluster.js';
 import { loadRuleFiles } from '../../scaler/rules/load.js';
 import { kernscale, type Ended } from '../unit/scaler/kernscale-command.js';
-import { PastPrometheus, type PastSeries } from './history.js';
+import { PastPrometheus, type PastSeries } from './prometheus.js';
 
-/** Begins a block of Prometheus', so that one is enough. */
+/** Start of a block of Prometheus, so that one block is enough. */
 const START = 1_700_006_400;
 const HOUR = 3600;
 const STATES = ['oncpu', 'runqueue', 'throttled', 'disk', 'network', 'lock', 'sleep', 'idle'];
 const PODS = 2;
-/** When nothing was scraped. */
+/** Period without scrapes. */
 const OUTAGE = { from: START + 4500, to: START + 5400 };
 
-interface Answer {
+interface Backtest {
   readonly workloads: readonly {
     readonly workload: string;
     readonly proposed: readonly (number | null)[];
@@ -36,7 +36,7 @@ interface Answer {
   }[];
 }
 
-/** Thread-seconds so far of a rate that steps up after 15 minutes and back down after 45. */
+/** Counter of thread-seconds whose rate steps up after 15 minutes and back down after 45. */
 function stepped(low: number, high: number): (at: number) => number {
   return (at) => {
     const seconds = at - START;
@@ -74,7 +74,7 @@ function rule(name: string): string {
 }
 
 describe('kernscale backtest', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   const prometheus = new PastPrometheus();
   let folder: string;
   before(async () => {
@@ -98,10 +98,10 @@ describe('kernscale backtest', function () {
     kernscale('backtest', path.join(folder, 'rules.yaml'), `--prometheus.url=${prometheus.url}`, ...flags);
   const range = [`--from=${START + 300}`, `--to=${START + 2 * HOUR - 60}`];
 
-  it('follows the recorded load up and, after the window, down, but never on missing data', async () => {
+  it('scales up with the recorded load and, after the window, down, but never on missing data', async () => {
     const { status, stdout, stderr } = await run(...range, '--json');
     expect({ status, stderr }).to.deep.equal({ status: 0, stderr: '' });
-    const { workloads } = JSON.parse(stdout) as Answer;
+    const { workloads } = JSON.parse(stdout) as Backtest;
     const [disk, web] = workloads;
     expect(web?.workload).to.equal('shop/Deployment/web');
     const at = (seconds: number): number => (seconds - 300) / 15;
@@ -127,11 +127,11 @@ describe('kernscale backtest', function () {
     expect(new Set(disk?.proposed)).to.deep.equal(new Set([2]));
   });
 
-  it('returns the same series for any chunks', async () => {
-    const whole = JSON.parse((await run(...range, '--json', '--workload', 'web')).stdout) as Answer;
-    const coarse = JSON.parse((await run(...range, '--json', '--step=60s')).stdout) as Answer;
+  it('returns the same series for any chunk size', async () => {
+    const whole = JSON.parse((await run(...range, '--json', '--workload', 'web')).stdout) as Backtest;
+    const coarse = JSON.parse((await run(...range, '--json', '--step=60s')).stdout) as Backtest;
     expect(whole.workloads).to.have.lengthOf(1);
-    // 457 rounds are more than the first piece and two pieces of timestamps.
+    // 457 rounds exceed the first chunk and two chunks of timestamps.
     expect(whole.workloads[0]?.proposed).to.have.lengthOf(457);
     expect(coarse.workloads[1]?.proposed).to.have.lengthOf(115);
     expect(coarse.workloads[1]?.summary.proposed.highest).to.equal(6);
@@ -162,7 +162,7 @@ describe('kernscale backtest', function () {
       '--actual',
       `max by (namespace, workload, workload_kind) (${actual})`,
     );
-    const [web] = (JSON.parse(several.stdout) as Answer).workloads;
+    const [web] = (JSON.parse(several.stdout) as Backtest).workloads;
     expect(new Set(web?.actual)).to.include(3);
     const nothing = await run('--from=1600000000', '--to=1600000600');
     expect(nothing.status).to.equal(1);
@@ -170,7 +170,7 @@ describe('kernscale backtest', function () {
   });
 
   it('decides as the live loop does', async () => {
-    const { workloads } = JSON.parse((await run(...range, '--json')).stdout) as Answer;
+    const { workloads } = JSON.parse((await run(...range, '--json')).stdout) as Backtest;
     const { groups } = await loadRuleFiles([path.join(folder, 'rules.yaml')]);
     const group = groups[0]!;
     const { view: cluster, scales } = new TestCluster({
@@ -178,8 +178,8 @@ describe('kernscale backtest', function () {
       'shop/Deployment/disk': { replicas: PODS },
     });
     const memory = { histories: new Histories(), records: new DecisionRecords() };
-    const client = new PrometheusClient({ url: prometheus.url, timeout: 10 });
-    // Until the load falls: of the pods that are proposed the past has measured none, so it goes down on its own terms.
+    const client = new PrometheusClient({ url: prometheus.url, timeout: 60 });
+    // Up to the fall of the load: from there the past lacks the pods that were proposed, and the replay differs.
     for (let round = 0; round < (2700 - 300) / 15; round++) {
       const at = START + 300 + 15 * round;
       const query: Query = (expr, time) => client.query(expr, time);
@@ -246,7 +246,7 @@ describe('kernscale backtest', function () {
       expect(stderr).to.match(/\[BAD_FLAG\]\n$/);
     }
     const page = path.join(folder, 'nowhere', 'page.html');
-    // A Prometheus that nobody asks: it is said before the long work.
+    // Reported before the first query, so an unreachable Prometheus does no harm.
     const unwritable = await kernscale(
       'backtest',
       rules,

@@ -10,7 +10,7 @@ import {
 import { PROMTOOL } from '../../sandbox/paths.js';
 
 describe('promtool check metrics', () => {
-  it('has nothing to say about the exporter’s exposition', async () => {
+  it('accepts the exporter’s exposition without a remark', async () => {
     const self = observedSelfMetrics();
     const series = [
       { identity: identity(), counters: busyCounters(1), live: true },

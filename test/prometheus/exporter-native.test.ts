@@ -16,11 +16,11 @@ import { createApp } from '../../exporter/web.js';
 import { builtInSignals } from '../../scaler/promql/signals.js';
 import { BOUNDS, busyCounters, HandMadeProbes, NO_PROFILES } from '../unit/exporter/fixtures.js';
 import { eventually, LoopbackApi } from '../unit/loopback-api.js';
-import { ScrapingPrometheus } from './scraping-prometheus.js';
+import { ScrapingPrometheus } from './prometheus.js';
 
 const UID = '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11';
 const ID = 'ab'.repeat(32);
-/** The programs without which families are left out. */
+/** Programs that families depend on. */
 const MEASURES = {
   scheduler: 'sched_switch',
   blockio: 'block_rq_complete',
@@ -32,11 +32,11 @@ const WAITS_PER_SECOND = 10;
 const WINDOW_SECONDS = 3;
 const KERNEL_HISTOGRAMS = 'kernscale_(oncpu|runqueue|offcpu|blockio|tcp_wait|tcp_serve)_(seconds|bytes)';
 
-/** A busy container, whose waits on a peer go on: so many a second. */
+/** A busy container that waits on a peer `WAITS_PER_SECOND` times a second. */
 class WaitingProbes extends HandMadeProbes {
   readonly #start = performance.now();
 
-  /** @param container its cgroup; its pod's has a slot, too */
+  /** @param container cgroup of the container; its pod's cgroup has a slot, too */
   constructor(private readonly container: bigint) {
     super(
       2,
@@ -102,7 +102,7 @@ describe('Prometheus with native histograms', function () {
       [
         job('native', negotiated, 'native'),
         job('classic', text, 'classic'),
-        // One scraper that keeps both, which this version cannot: two that call themselves the same.
+        // This version cannot keep both from one scrape, so two jobs write the same labels.
         job('native of both', negotiated, 'both', 'kernscale_tcp_wait_seconds'),
         job('classic of both', text, 'both', 'kernscale_tcp_wait_seconds_.*'),
       ],
@@ -121,12 +121,12 @@ describe('Prometheus with native histograms', function () {
     rmSync(directory, { recursive: true });
   });
 
-  /** Serves the exporter, as if every scraper had sent these headers. */
+  /** Serves the exporter as if every scrape had these headers. */
   async function serve(headers: object): Promise<string> {
-    const answer = createApp(exporter, NO_PROFILES, '1.2.3', log).callback();
+    const respond = createApp(exporter, NO_PROFILES, '1.2.3', log).callback();
     const server = createServer((request, response) => {
       Object.assign(request.headers, headers);
-      void answer(request, response);
+      void respond(request, response);
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -134,7 +134,7 @@ describe('Prometheus with native histograms', function () {
     return `127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
-  /** Scrapes metrics of these names, into a workload named after how. */
+  /** Scrape job for metrics of these names, under the label `workload`. */
   function job(job_name: string, target: string, workload: string, names = '.*'): object {
     return {
       job_name,
@@ -148,9 +148,9 @@ describe('Prometheus with native histograms', function () {
   }
 
   async function one(expression: string): Promise<number> {
-    const answers = await prometheus.query(expression);
-    expect(answers, expression).to.have.length(1);
-    return answers[0]![1];
+    const samples = await prometheus.query(expression);
+    expect(samples, expression).to.have.length(1);
+    return samples[0]![1];
   }
 
   it('keeps every kernel histogram as one series', async () => {
@@ -160,7 +160,7 @@ describe('Prometheus with native histograms', function () {
     expect(await prometheus.query(`{job="native",__name__=~"${KERNEL_HISTOGRAMS}_.*"}`)).to.deep.equal([]);
   });
 
-  it('has the same of everything else', async () => {
+  it('keeps every other metric as with classic histograms', async () => {
     const others = (name: string) =>
       one(`count({job="${name}",__name__=~"kernscale_.*",__name__!~"${KERNEL_HISTOGRAMS}.*"})`);
     expect(await others('native'))
@@ -168,9 +168,9 @@ describe('Prometheus with native histograms', function () {
       .and.to.equal(await others('classic'));
   });
 
-  it('finds counts, sums and quantiles of what the kernel counted', async () => {
+  it('returns counts, sums and quantiles of the kernel’s observations', async () => {
     const serve = 'kernscale_tcp_serve_seconds{job="native"}';
-    // Both requests took 50 to 60 ms: between 2^-5 and 2^-4.
+    // Both requests took 50 to 60 ms, between 2^-5 and 2^-4 s.
     expect(await one(`histogram_quantile(1, ${serve})`)).to.equal(0.0625);
     expect(await one(`histogram_quantile(0, ${serve})`)).to.equal(0.03125);
     expect(await one(`histogram_fraction(0.03125, 0.0625, ${serve})`)).to.equal(1);
@@ -183,13 +183,11 @@ describe('Prometheus with native histograms', function () {
     expect(await one(`histogram_quantile(1, ${bytes})`)).to.equal(131_072);
   });
 
-  it('evaluates the built-in signal for waits once, whichever histograms it keeps', async () => {
+  it('evaluates the built-in signal for waits once, with either kind of histogram or both', async () => {
     const { edges } = builtInSignals(`${WINDOW_SECONDS}s`);
-    const answers = (await prometheus.query(edges!)).map(
-      ([{ workload }, value]) => [workload, value] as const,
-    );
-    expect(answers.map(([workload]) => workload)).to.have.members(['native', 'classic', 'both']);
-    for (const [workload, value] of answers) {
+    const waits = (await prometheus.query(edges!)).map(([{ workload }, value]) => [workload, value] as const);
+    expect(waits.map(([workload]) => workload)).to.have.members(['native', 'classic', 'both']);
+    for (const [workload, value] of waits) {
       expect(value, workload).to.be.closeTo(WAITS_PER_SECOND * WAIT_SECONDS, 0.1);
     }
   });

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { CONTENT_TYPES, type TextFormat, TRAILERS } from '../../exporter/exposition/format.js';
 import { busyCounters, identity, rendered } from '../unit/exporter/fixtures.js';
 import { eventually } from '../unit/loopback-api.js';
-import { ScrapingPrometheus } from './scraping-prometheus.js';
+import { ScrapingPrometheus } from './prometheus.js';
 
 const ODD = 'a"b\\c\nd';
 
@@ -16,7 +16,7 @@ describe('Prometheus', function () {
 
   before(async () => {
     await prometheus.start(await Promise.all((['text', 'openmetrics'] as const).map(serve)));
-    await eventually('it has scraped', async () => (await query('up == 1')).length === 2, 20_000);
+    await eventually('a scrape of both formats', async () => (await query('up == 1')).length === 2, 20_000);
   });
 
   after(async () => {
@@ -43,16 +43,16 @@ describe('Prometheus', function () {
     return { job_name: format, static_configs: [{ targets: [`127.0.0.1:${port}`] }] };
   }
 
-  /** One value per format; both must be the same. */
+  /** Returns the value of a query, which must be the same in both formats. */
   async function one(expression: string): Promise<number> {
-    const answers = await query(expression);
-    expect(answers.map(([{ job }]) => job).sort(), expression).to.deep.equal(['openmetrics', 'text']);
-    const [value, other] = answers.map((answer) => answer[1]);
+    const samples = await query(expression);
+    expect(samples.map(([{ job }]) => job).sort(), expression).to.deep.equal(['openmetrics', 'text']);
+    const [value, other] = samples.map((sample) => sample[1]);
     expect(value).to.equal(other);
     return value!;
   }
 
-  it('reads the same from both formats, to the last label', async () => {
+  it('reads the same series and labels from both formats', async () => {
     const pods = (await query('kernscale_container_info')).map(([{ job, pod }]) => `${job} ${pod}`).sort();
     const { pod } = identity();
     expect(pods).to.deep.equal(['openmetrics', 'text'].flatMap((job) => [`${job} ${ODD}`, `${job} ${pod}`]));
@@ -60,8 +60,8 @@ describe('Prometheus', function () {
     expect(await one('sum by (job) (kernscale_state_seconds_total{state="network"})')).to.equal(15);
   });
 
-  it('finds a known latency in its bucket, and no more in the sum of buckets than were observed', async () => {
-    // Both requests took 50 to 60 ms: between the bounds 4^-3 and 4^-2.
+  it('has a known latency in its bucket, and as many observations in the buckets as in the count', async () => {
+    // Both requests took 50 to 60 ms, between the bounds 4^-3 and 4^-2 s.
     const quantile = 'histogram_quantile(1, sum by (job, le) (kernscale_tcp_serve_seconds_bucket))';
     expect(await one(quantile)).to.equal(0.0625);
     const infinite = 'sum by (job) (kernscale_runqueue_seconds_bucket{le="+Inf"})';

@@ -11,10 +11,10 @@ export class RunningScaler {
   readonly url: string;
   readonly #program: Program;
   #running: Running | undefined;
-  /** By workload: number of its decisions that `untilDecision` has passed. */
+  /** Number of decisions that `untilDecision` has passed, by workload. */
   readonly #searched = new Map<string, number>();
 
-  /** @param stem begins the names of its files */
+  /** @param stem common beginning of its file names */
   constructor(
     readonly stem: string,
     port: number,
@@ -61,7 +61,7 @@ export class RunningScaler {
 
   /**
    * Waits for a decision on a workload that meets a condition, and returns it. Searches the audit log from the decision
-   * that the last call for this workload returned, so that none is missed between two looks.
+   * that the last call for this workload returned, so that no decision between two polls is missed.
    */
   async untilDecision(
     name: string,
@@ -75,8 +75,8 @@ export class RunningScaler {
       await eventually(name, () => find() >= 0, ms);
     } catch (cause) {
       const last = decisions().at(-1);
-      const said = last ? `${last.outcome}, ${last.reason}` : 'nothing';
-      throw new Error(`no such decision on ${name}; the last says: ${said}\n${this.log()}`, { cause });
+      const found = last ? `${last.outcome}, ${last.reason}` : 'none';
+      throw new Error(`no such decision on ${name}; the last one: ${found}\n${this.log()}`, { cause });
     }
     const found = find();
     this.#searched.set(name, found + 1);

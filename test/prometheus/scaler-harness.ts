@@ -8,26 +8,26 @@ import { stringify } from 'yaml';
 import { loadKubeConfig } from '../../common/kubeconfig.js';
 import { HOST_IMAGE } from '../cluster/harness.js';
 import { startCluster, type Cluster } from '../../sandbox/cluster/index.js';
-import { PROMETHEUS } from '../../sandbox/paths.js';
 import { reservePort, type Reservation } from '../../sandbox/loop/ports.js';
 import { start, untilReady, type Program, type Running } from '../../sandbox/loop/process.js';
 import { eventually } from '../unit/loopback-api.js';
+import { prometheusProgram } from './prometheus.js';
 import { RunningScaler } from './running-scaler.js';
 import { DictatedMetrics } from './scaler-metrics.js';
 
 const run = promisify(execFile);
 const GRACE_MS = 2000;
-/** What all pods run. */
+/** Container of all pods. */
 const CONTAINER = {
   name: 'main',
   image: 'host',
   command: ['sleep', 'infinity'],
   resources: { requests: { cpu: '200m' } },
 };
-/** Longer than the window of the tests' rates, which are too small until it is full. */
+/** Longer than the window of the tests' rates, which are too low until the window is full. */
 const WARM_UP_SECONDS = 6;
 
-/** A real Prometheus, the real scaler and a stand-in cluster, around metrics that the test dictates. */
+/** A real Prometheus, the real scaler and a stand-in cluster, with metrics that a test dictates. */
 export class ScalerHarness {
   readonly metrics = new DictatedMetrics();
   cluster!: Cluster;
@@ -39,7 +39,7 @@ export class ScalerHarness {
   readonly #scalers: RunningScaler[] = [];
   readonly #reservations: Reservation[] = [];
 
-  /** Everything but the scaler. */
+  /** Starts everything but the scaler. */
   async start(manifest: string): Promise<void> {
     await this.metrics.start();
     this.cluster = await startCluster({ images: HOST_IMAGE, stateDir: path.join(this.directory, 'cluster') });
@@ -49,7 +49,7 @@ export class ScalerHarness {
     await eventually('a full window of scrapes', () => this.#hasScrapesFrom(WARM_UP_SECONDS), 30_000);
   }
 
-  /** Made when it is needed: what makes one and runs no test would leave it behind. */
+  /** Created on first use, because a suite without a selected test runs no `after` to remove it. */
   get directory(): string {
     return (this.#directory ??= mkdtempSync(path.join(tmpdir(), 'kernscale-scaler-')));
   }
@@ -57,26 +57,15 @@ export class ScalerHarness {
   async startPrometheus(): Promise<void> {
     const port = await this.#port(19_090);
     this.prometheusUrl = `http://127.0.0.1:${port}`;
-    const config = path.join(this.directory, 'prometheus.yml');
     const targets = [`127.0.0.1:${this.metrics.port}`];
     writeFileSync(
-      config,
+      path.join(this.directory, 'prometheus.yml'),
       stringify({
         global: { scrape_interval: '1s', scrape_timeout: '1s' },
         scrape_configs: [{ job_name: 'kernscale-exporter', static_configs: [{ targets }] }],
       }),
     );
-    this.#prometheusProgram = {
-      name: 'Prometheus',
-      command: PROMETHEUS,
-      args: [
-        `--config.file=${config}`,
-        `--storage.tsdb.path=${path.join(this.directory, 'data')}`,
-        `--web.listen-address=127.0.0.1:${port}`,
-      ],
-      logFile: path.join(this.directory, 'prometheus.log'),
-      readyUrl: `${this.prometheusUrl}/-/ready`,
-    };
+    this.#prometheusProgram = prometheusProgram(this.directory, port);
     await this.restartPrometheus();
   }
 
@@ -111,7 +100,7 @@ export class ScalerHarness {
     return scaler;
   }
 
-  /** What `kubectl get --raw` answers. */
+  /** Returns the output of `kubectl get --raw`. */
   async kubernetes(url: string): Promise<string> {
     const { stdout } = await run('kubectl', [
       `--kubeconfig=${this.cluster.kubeconfigPath}`,

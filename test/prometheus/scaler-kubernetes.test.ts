@@ -47,7 +47,7 @@ describe('scaler with a Kubernetes API', function () {
       scales = new ScaleClient(config, abort.signal);
     });
 
-    /** Controllers write the object's status at any time, which is a conflict as good as any other. */
+    /** Retries after conflicts, because controllers write the object's status at any time. */
     async function scaleTo(replicas: number): Promise<void> {
       await eventually('no conflict', async () => {
         const { resourceVersion } = await scales.get(CART);
@@ -78,7 +78,7 @@ describe('scaler with a Kubernetes API', function () {
     });
 
     it('reports why an object cannot be scaled', async () => {
-      expect(await codeOf(scales.get({ ...CART, name: 'nobody' }))).to.equal('API_NOT_FOUND');
+      expect(await codeOf(scales.get({ ...CART, name: 'missing' }))).to.equal('API_NOT_FOUND');
       expect(await codeOf(scales.get({ ...CART, kind: 'ControllerRevision' }))).to.equal('SCALE_UNSUPPORTED');
       expect(await codeOf(scales.get({ ...CART, apiVersion: 'example.com/v1' }))).to.equal('API_NOT_FOUND');
     });
@@ -89,7 +89,7 @@ describe('scaler with a Kubernetes API', function () {
       [429, 'API_THROTTLED'],
       [500, 'API_REFUSED'],
     ] as const) {
-      it(`calls HTTP ${status} ${code}`, async () => {
+      it(`maps HTTP ${status} to ${code}`, async () => {
         cluster.faults.reject({ code: status, path: /\/scale$/ });
         expect(await codeOf(scales.get(CART))).to.equal(code);
       });
@@ -136,7 +136,7 @@ describe('scaler with a Kubernetes API', function () {
       return election;
     }
 
-    it('has one leader, and another at once after it releases the lease', async () => {
+    it('has one leader, and a new one at once after a release of the lease', async () => {
       const first = elect('handover', 'first');
       await eventually('a leader', () => first.leads);
       const second = elect('handover', 'second');

@@ -11,7 +11,7 @@ function rule(name: string, extra: object = {}): object {
   return { scale: name, scaleTargetRef, minReplicas: 1, maxReplicas: 10, behavior: FAST_DOWN, ...extra };
 }
 
-/** Built-in expressions over a short window, and one of a user's that goes on answering when scrapes end. */
+/** Built-in expressions over a short window, and a custom one that still returns values when scrapes end. */
 const RULES = {
   groups: [
     {
@@ -112,7 +112,7 @@ describe('scaler with a real Prometheus', function () {
     const rounds = of(/kernscale_rule_group_duration_seconds_count\{group="shop"\} (\d+)/);
     const longRounds = of(/kernscale_rule_group_duration_seconds_count\{group="long"\} (\d+)/);
     const queries = of(/kernscale_promql_queries_total\{outcome="success"\} (\d+)/);
-    // Seven built-in signals, two by pod, and one query for the age of all; by pod are only built-in ones.
+    // Seven built-in signals, two of them also by pod, and one query for the age of all.
     const perRound = 7 + 2 + 1;
     const perLongRound = 7 + 1;
     const counted = perRound * rounds + perLongRound * longRounds;

@@ -2,19 +2,19 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What the threads of one workload's pods do, in threads on average, all pods together. */
+/** Thread states of a workload: average number of threads over all pods. */
 export interface Behaviour {
   pods: number;
   /** CPU request of one pod in cores. */
   request: number;
   states: Partial<Record<'oncpu' | 'runqueue' | 'throttled' | 'disk' | 'network' | 'lock' | 'idle', number>>;
-  /** `ip:port` → threads that wait on it. */
+  /** Threads that wait on a peer, by `ip:port`. */
   peers?: Record<string, number>;
 }
 
 const STATES = ['oncpu', 'runqueue', 'throttled', 'disk', 'network', 'lock', 'idle'] as const;
 
-/** An exporter whose truth a test dictates: its counters grow with real time as the behaviours say. */
+/** An exporter whose counters grow with real time at the rates that a test sets. */
 export class DictatedMetrics {
   /** Behaviour by workload, all of them StatefulSets in the namespace `shop`. */
   readonly workloads = new Map<string, Behaviour>();
@@ -43,7 +43,7 @@ export class DictatedMetrics {
     await new Promise((resolve) => this.#server?.close(resolve));
   }
 
-  /** Lets the counters grow up to now; to be called before a behaviour changes. */
+  /** Advances the counters to the present. */
   #advance(): void {
     const now = performance.now();
     const seconds = (now - this.#advanced) / 1000;

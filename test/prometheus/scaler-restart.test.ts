@@ -6,16 +6,16 @@ import { eventually } from '../unit/loopback-api.js';
 import type { RunningScaler } from './running-scaler.js';
 import { ScalerHarness, shop } from './scaler-harness.js';
 
-/** Of every window, period and time of a step; a restart takes a fraction of it. */
+/** Seconds of every window, period and time of a step; a restart takes a fraction of it. */
 const WINDOW = 24;
 const KILLED_AFTER = 10;
 const HOUR = 3600;
-/** Rounds come every second, of a machine that may be busy. */
+/** Tolerance in seconds: rounds are one second apart on a machine that may be busy. */
 const NEAR = 5;
 const SCALERS = ['steady', 'restarted', 'forgetful', 'late'] as const;
 type Name = (typeof SCALERS)[number];
 
-/** What can be remembered: recommendations of a calm workload, changes of a busy one, the time of a stuck one's step. */
+/** Rules whose history matters: recommendations of a calm workload, changes of a busy one, step time of a stuck one. */
 function rulesFor(name: Name): object {
   const rule = (workload: string) => ({
     scale: workload,
@@ -80,7 +80,7 @@ describe('scaler that is killed and restarted', function () {
     writeFileSync(file, JSON.stringify(JSON.parse(readFileSync(file, 'utf8'), older)));
   }
 
-  /** Seconds since 1970 at which something came out for the first time; NaN for what did not so far. */
+  /** Times of the first decision of each kind, in seconds since the epoch; NaN if there is none yet. */
   function times(name: Name) {
     const records = scalers[name].records();
     const first = (what: string, meets: (record: DecisionRecord) => boolean): number =>
@@ -92,14 +92,14 @@ describe('scaler that is killed and restarted', function () {
     };
   }
 
-  /** When the first decision was made after the restart: the longest pause between two is around it. */
+  /** Time of the first decision after the restart, which ends the longest pause between two decisions. */
   function backAt(name: Name): number {
     const at = scalers[name].records().map((record) => record.at);
     const pauses = at.map((time, index) => time - (at[index - 1] ?? time));
     return at[pauses.indexOf(Math.max(...pauses))]!;
   }
 
-  it('continues as one that never stopped', () => {
+  it('decides like one that never stopped', () => {
     const [steady, restarted] = [times('steady'), times('restarted')];
     expect(backAt('restarted')).to.be.below(steady.secondUp - 2);
     for (const what of ['down', 'secondUp', 'held'] as const) {
@@ -112,13 +112,13 @@ describe('scaler that is killed and restarted', function () {
     const { down, secondUp, held } = times('forgetful');
     expect(down - back, 'the window against scaling down').to.be.at.least(WINDOW - 1);
     expect(held - back, 'the time of the step').to.be.at.least(WINDOW - 1);
-    expect(secondUp - back, 'a change that the policies should have held back').to.be.below(NEAR);
+    expect(secondUp - back, 'a change that the policies would have delayed').to.be.below(NEAR);
   });
 
   it('treats an hour without decisions as an outage: a full window passes before it scales down', () => {
     const back = backAt('late');
     const { down, secondUp } = times('late');
     expect(down - back).to.be.within(WINDOW - 1, WINDOW + 2 * NEAR);
-    expect(secondUp - back, 'nothing holds it back any more').to.be.below(NEAR);
+    expect(secondUp - back, 'no policy delays it').to.be.below(NEAR);
   });
 });

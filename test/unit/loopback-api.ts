@@ -16,7 +16,7 @@ export interface ApiObject {
   [field: string]: unknown;
 }
 
-/** An API server with one collection on a real loopback socket, which can be made to misbehave. */
+/** An API server with one collection on a real loopback socket, and faults that tests inject. */
 export class LoopbackApi {
   readonly requests: { url: URL; authorization: string | undefined }[] = [];
   /** Status of every response while it is set. */
@@ -132,7 +132,7 @@ export class LoopbackApi {
     const isWatch = url.searchParams.has('watch');
     const failure = this.failWith ?? (isWatch ? this.refuseWatchesWith : undefined);
     if (failure !== undefined) {
-      response.writeHead(failure).end(JSON.stringify({ kind: 'Status', message: 'told to fail' }));
+      response.writeHead(failure).end(JSON.stringify({ kind: 'Status', message: 'injected failure' }));
     } else if (isWatch) {
       this.#watch(url, response);
     } else {

@@ -22,7 +22,7 @@ const WRONG: ['workload' | 'loadgen', string[], RegExp][] = [
   ['loadgen', ['--users=1000', 'http://127.0.0.1:80/'], /^loadgen: at most 256 connections/],
 ];
 
-/** Everything that a server sends in response, until it closes the connection. */
+/** Returns the responses of a server up to the end of the connection. */
 async function exchange(address: string, bytes: string): Promise<string> {
   const socket = connect({ host: address.split(':')[0]!, port: Number(address.split(':')[1]) });
   socket.write(bytes);
@@ -71,13 +71,13 @@ describe('demo programs', () => {
   for (const kind of ['cpu', 'idle']) {
     it(`${kind} responds to several requests sent at once, and closes on request`, async () => {
       const server = await startServer(kind);
-      const answers = await exchange(
+      const responses = await exchange(
         server.address,
         'GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n' +
           'GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc' +
           'GET / HTTP/1.1\r\nConnection: close\r\n\r\n',
       );
-      expect(answers.match(/^HTTP\/1\.1 \d+/gm)?.map((line) => line.slice(9))).to.deep.equal([
+      expect(responses.match(/^HTTP\/1\.1 \d+/gm)?.map((line) => line.slice(9))).to.deep.equal([
         '200',
         '200',
         '404',
@@ -89,8 +89,8 @@ describe('demo programs', () => {
     it(`${kind} rejects malformed requests`, async () => {
       const server = await startServer(kind);
       for (const bytes of ['nonsense\r\n\r\n', `GET / HTTP/1.1\r\nX: ${'x'.repeat(5000)}\r\n\r\n`]) {
-        const answer = await exchange(server.address, bytes).catch(() => 'HTTP/1.1 400');
-        expect(answer).to.match(/^HTTP\/1\.1 400/);
+        const response = await exchange(server.address, bytes).catch(() => 'HTTP/1.1 400');
+        expect(response).to.match(/^HTTP\/1\.1 400/);
       }
     });
   }

@@ -5,7 +5,7 @@ import { createServer, type AddressInfo, type Server as TcpServer, type Socket }
 import { setTimeout as sleep } from 'node:timers/promises';
 import { build, Connection, cpuSeconds, ioBytes, killAll, startServer, threadCount } from './processes.js';
 
-/** CPU seconds and wall seconds of one of `count` requests, sent one after the other. */
+/** Mean CPU and wall seconds of `count` consecutive requests. */
 async function perRequest(
   server: { pid: number; address: string },
   count: number,
@@ -16,9 +16,9 @@ async function perRequest(
     const before = await cpuSeconds(server.pid);
     let wall = 0;
     for (let i = 0; i < count; i++) {
-      const answer = await connection.get();
-      expect(answer.status).to.equal(200);
-      wall += answer.seconds;
+      const response = await connection.get();
+      expect(response.status).to.equal(200);
+      wall += response.seconds;
     }
     return { cpu: ((await cpuSeconds(server.pid)) - before) / count, wall: wall / count };
   } finally {
@@ -57,8 +57,8 @@ describe('demo servers', () => {
     const health = await once(server.address, '/healthz');
     expect(health.status).to.equal(200);
     expect(await threadCount(server.pid)).to.equal(1);
-    const answers = await queued;
-    const last = Math.max(...answers.map(({ seconds }) => seconds));
+    const responses = await queued;
+    const last = Math.max(...responses.map(({ seconds }) => seconds));
     expect(last).to.be.above(0.48);
     expect(health.seconds, 'however busy the machine is').to.be.below(last / 2);
   });
@@ -81,7 +81,7 @@ describe('demo servers', () => {
     }
   });
 
-  it('lock serves one request per hold, at any load, using hardly any CPU', async () => {
+  it('lock serves one request per hold at any load, and uses little CPU', async () => {
     const server = await startServer('lock', ['--hold=20ms']);
     const begin = performance.now();
     await Promise.all(Array.from({ length: 10 }, () => once(server.address)));
@@ -137,7 +137,7 @@ describe('chain', () => {
   });
   afterEach(killAll);
 
-  it('waits for the service that it calls, on a connection that it keeps', async () => {
+  it('waits for the upstream service on a kept-alive connection', async () => {
     const cpu = await startServer('cpu', ['--burn=10ms']);
     const [host, port] = cpu.address.split(':');
     const chain = await startServer('chain', [], { CPU_SERVICE_HOST: host, CPU_SERVICE_PORT: port });
@@ -146,7 +146,7 @@ describe('chain', () => {
     expect(own).to.be.below(0.001);
   });
 
-  it('responds with 502 while that service is gone, and recovers when it is back', async () => {
+  it('responds with 502 while the upstream is gone, and recovers when it is back', async () => {
     const first = await startServer('cpu', ['--burn=1ms']);
     const chain = await startServer('chain', ['--upstream', first.address]);
     const connection = new Connection(chain.address);
@@ -161,7 +161,7 @@ describe('chain', () => {
     }
   });
 
-  it('retries at once on a new connection when the kept one was closed while idle', async () => {
+  it('retries at once on a new connection if the kept-alive one was closed while idle', async () => {
     const first = await startServer('cpu', ['--burn=1ms']);
     const chain = await startServer('chain', ['--upstream', first.address]);
     const connection = new Connection(chain.address);
@@ -175,16 +175,16 @@ describe('chain', () => {
     }
   });
 
-  it('gives up on a service that never responds', async () => {
+  it('times out on an upstream that never responds', async () => {
     const sockets: Socket[] = [];
     const silent: TcpServer = createServer((socket) => sockets.push(socket));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     try {
       const upstream = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
       const chain = await startServer('chain', ['--upstream', upstream, '--timeout=200ms']);
-      const answer = await once(chain.address);
-      expect(answer.status).to.equal(502);
-      expect(answer.seconds).to.be.within(0.2, 1);
+      const response = await once(chain.address);
+      expect(response.status).to.equal(502);
+      expect(response.seconds).to.be.within(0.2, 1);
     } finally {
       for (const socket of sockets) socket.destroy();
       silent.close();

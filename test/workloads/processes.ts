@@ -85,7 +85,7 @@ export async function load(address: string, ...args: string[]): Promise<Summary>
   return JSON.parse(out) as Summary;
 }
 
-/** A kept-alive connection to a server, for one request after the other. */
+/** A kept-alive connection to a server, for consecutive requests. */
 export class Connection {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
 

@@ -25,12 +25,12 @@ describe('the HTTP server', function () {
     await server.close();
   });
 
-  /** A client that never comes to the end of its request. */
-  async function dribble(): Promise<{ socket: Socket; said: () => string }> {
+  /** Opens a client that never finishes its request. */
+  async function openSlowClient(): Promise<{ socket: Socket; received: () => string }> {
     const socket = connect(port, '127.0.0.1');
     sockets.push(socket);
-    let said = '';
-    socket.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    let received = '';
+    socket.on('data', (chunk: Buffer) => (received += chunk.toString()));
     socket.on('error', () => undefined);
     await once(socket, 'connect');
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n');
@@ -38,27 +38,27 @@ describe('the HTTP server', function () {
     socket.once('close', () => {
       clearInterval(timer);
     });
-    return { socket, said: () => said };
+    return { socket, received: () => received };
   }
 
-  it('serves clients beside many slow ones, which it disconnects', async () => {
-    const slow = await Promise.all(Array.from({ length: 100 }, dribble));
+  it('serves clients while many are slow, and disconnects the slow ones', async () => {
+    const slow = await Promise.all(Array.from({ length: 100 }, openSlowClient));
     const ended = Promise.all(slow.map(({ socket }) => once(socket, 'close')));
     expect(await (await fetch(server.urls[0]!)).text()).to.equal('ok');
     await ended;
-    for (const { said } of slow) expect(said()).to.match(/^HTTP\/1\.1 408 /);
+    for (const { received } of slow) expect(received()).to.match(/^HTTP\/1\.1 408 /);
     expect(await (await fetch(server.urls[0]!)).text()).to.equal('ok');
   });
 
   it('rejects a request head that does not end', async () => {
     const socket = connect(port, '127.0.0.1');
     sockets.push(socket);
-    let said = '';
-    socket.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    let received = '';
+    socket.on('data', (chunk: Buffer) => (received += chunk.toString()));
     socket.on('error', () => undefined);
     socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(100_000)}`);
     await once(socket, 'close');
-    expect(said).to.match(/^HTTP\/1\.1 431 /);
+    expect(received).to.match(/^HTTP\/1\.1 431 /);
   });
 
   const WRONG = ['5000', 'localhost', ':70000', '[::1', 'a:b:1'];

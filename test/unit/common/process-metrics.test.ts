@@ -5,7 +5,7 @@ import { collectProcessMetrics } from '../../../common/process-metrics.js';
 import { eventually } from '../loopback-api.js';
 
 describe('the metrics of a Node.js process', () => {
-  it('have the lag of the event loop only once it was sampled', async () => {
+  it('have the lag of the event loop only after the first sample', async () => {
     const registry = new Registry();
     collectProcessMetrics(registry, 10);
     const lags = async () =>
@@ -13,7 +13,7 @@ describe('the metrics of a Node.js process', () => {
     expect(await lags()).to.deep.equal([]);
     let seen: string[] = [];
     await eventually('the event loop was sampled', async () => {
-      // Each scrape starts the samples over.
+      // Each scrape resets the samples.
       await sleep(100);
       seen = await lags();
       return seen.length > 0;
@@ -22,7 +22,7 @@ describe('the metrics of a Node.js process', () => {
     for (const line of seen) expect(Number(line.split(' ')[1]), line).to.be.within(0, 10);
   });
 
-  it('have no lag unless it is switched on', async () => {
+  it('have no lag unless it is enabled', async () => {
     const registry = new Registry();
     collectProcessMetrics(registry);
     await sleep(50);

@@ -17,7 +17,7 @@ describe('names in a client’s certificate', () => {
     });
   }
 
-  it('are empty without any, and an empty list allows none', () => {
+  it('are empty without a certificate name, and an empty list allows none', () => {
     expect(allowedBySan(undefined, ['a'])).to.equal(false);
     expect(allowedBySan(NAMES, [])).to.equal(false);
   });

@@ -26,7 +26,7 @@ describe('the Grafana dashboards', () => {
     });
   }
 
-  it('name all peers that are waited for, even while two scalers disagree', () => {
+  it('name all peers that workloads wait on, even while two scalers disagree', () => {
     const content = dashboardFiles().get('kernscale-workloads.json')!;
     const variables = { namespace: 'shop', workload: '.*' };
     const { expr } = dashboardQueries(content, variables, '1m').find(
@@ -59,7 +59,7 @@ describe('the Grafana dashboards', () => {
   });
 });
 
-/** Evaluates expressions in Prometheus' own engine; throws what promtool says against it. */
+/** Evaluates expressions in Prometheus' own engine. @throws the failures that promtool reports */
 function promtoolTest(test: object): void {
   const directory = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
   try {

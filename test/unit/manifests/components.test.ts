@@ -13,7 +13,7 @@ import {
   type Container,
 } from './manifests.js';
 
-/** An overlay beside the others, as a reader of manifests/README.md writes it. */
+/** An overlay next to the others, as a reader of manifests/README.md writes it. */
 class Overlays {
   private constructor(readonly directory: string) {}
 
@@ -78,7 +78,7 @@ describe('components of the manifests', function () {
     });
   });
 
-  it('web-config: both serve by the file of the secret, and probes of the kubelet, which has no password, pass', async () => {
+  it('web-config: exporter and scaler use the file of the secret, and kubelet probes pass without a password', async () => {
     const manifests = await overlays.render(`${BASE}components: [../../components/web-config]\n`);
     const templates = podTemplates(manifests);
     expect(templates.map(({ name }) => name)).to.have.members(['kernscale-exporter', 'kernscale-scaler']);

@@ -161,7 +161,7 @@ describe('manifests', function () {
     });
   }
 
-  it('the exporter has two capabilities and no more', () => {
+  it('the exporter has only two capabilities', () => {
     const { containers } = podTemplates(installed).find(({ name }) => name === 'kernscale-exporter')!;
     expect(containers[0]!.securityContext).to.deep.include({
       capabilities: { drop: ['ALL'], add: ['BPF', 'PERFMON'] },
@@ -271,7 +271,7 @@ describe('manifests', function () {
   it('promtool accepts the configuration of Prometheus', async () => {
     const file = `${ROOT}/manifests/components/prometheus/prometheus.yml`;
     const config = parse(await readFile(file, 'utf8')) as { scrape_configs: Record<string, unknown>[] };
-    // Debian builds Prometheus without Kubernetes service discovery; the rest is checked.
+    // Debian builds Prometheus without Kubernetes service discovery, so only the rest is checked.
     for (const job of config.scrape_configs) delete job['kubernetes_sd_configs'];
     const directory = await mkdtemp(`${tmpdir()}/kernscale-manifests-`);
     try {

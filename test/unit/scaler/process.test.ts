@@ -27,7 +27,7 @@ const rules = (name: string, extra = ''): string => `groups:
         maxReplicas: 5
 ${extra}`;
 
-/** A kubeconfig of a cluster that nobody can reach. */
+/** A kubeconfig of an unreachable cluster. */
 const NOWHERE = JSON.stringify({
   clusters: [{ name: 'c', cluster: { server: 'https://127.0.0.1:1' } }],
   users: [{ name: 'u', user: { token: 'secret' } }],
@@ -41,7 +41,7 @@ interface Ended {
   stderr: string;
 }
 
-describe('kernscale-scaler, the process', function () {
+describe('the process kernscale-scaler', function () {
   this.timeout(30_000);
   let directory: string;
   let rulesFile: string;
@@ -76,7 +76,7 @@ describe('kernscale-scaler, the process', function () {
     return { child, ended };
   }
 
-  /** Starts the service and answers its address, which it logs. */
+  /** Starts the service. @returns its address, from its log */
   async function serve(
     ...args: string[]
   ): Promise<{ child: ChildProcess; ended: Promise<Ended>; url: string }> {
@@ -89,8 +89,8 @@ describe('kernscale-scaler, the process', function () {
   }
 
   async function groups(url: string): Promise<string[]> {
-    const answer = (await (await fetch(`${url}/api/v1/rules`)).json()) as { groups: { name: string }[] };
-    return answer.groups.map(({ name }) => name);
+    const listed = (await (await fetch(`${url}/api/v1/rules`)).json()) as { groups: { name: string }[] };
+    return listed.groups.map(({ name }) => name);
   }
 
   it('reports a wrong flag without a stack', async () => {

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:net';
 import { expect } from 'chai';
 import { reservePort } from '../../../../sandbox/loop/ports.js';
 
-/** Outside of the kernel's range of ephemeral ports. */
+/** Outside the kernel's range of ephemeral ports. */
 const WANTED = 21_300;
 
 async function listenOn(port: number, host: string): Promise<Server> {
@@ -33,7 +33,7 @@ describe('ports of the loop', () => {
     }
   });
 
-  it('leaves 127.0.0.1 free for the program that the port is for', async () => {
+  it('leaves the port free on 127.0.0.1 for its program', async () => {
     const reservation = await reservePort(WANTED);
     try {
       await close(await listenOn(reservation.port, '127.0.0.1'));

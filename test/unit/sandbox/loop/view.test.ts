@@ -36,7 +36,7 @@ describe('the live view', () => {
     expect(text).to.contain('decisions http://127.0.0.1:5001/');
   });
 
-  it('says that there is no data instead of showing an empty bar', () => {
+  it('reports missing data instead of showing an empty bar', () => {
     expect(renderScreen(screen({ states: undefined }), PLAIN).join('\n')).to.contain(
       'Prometheus does not respond',
     );
@@ -49,7 +49,7 @@ describe('the live view', () => {
     expect(text).not.to.contain('it needs 0.5 cores');
   });
 
-  it('shows idle threads only where there are no others', () => {
+  it('shows idle threads only if there are no others', () => {
     const idle = [{ workload: 'cpu', state: 'idle', threads: 2 }];
     expect(renderScreen(screen({ states: idle }), PLAIN).join('\n')).to.contain('2.00 idle');
   });
@@ -85,7 +85,7 @@ describe('the live view', () => {
     });
   }
 
-  it('shows the whole decision where there is room, and keeps every line in its place', () => {
+  it('shows the whole decision if there is room, and keeps every line in place', () => {
     const tall = { ...PLAIN, rows: 40 };
     const text = renderScreen(FULL, tall).map((line) => line.trim());
     expect(text.join(' ')).to.contain(FULL.rows[4]!.decision!.reason);

@@ -100,7 +100,7 @@ describe('the evaluator of the past', () => {
     expect(part.map(({ labels }) => labels['state'])).to.deep.equal(['disk', 'lock']);
   });
 
-  it('divides only where both sides have a value, and keeps the results of a division by zero', async () => {
+  it('divides only if both sides have a value, and keeps the results of a division by zero', async () => {
     const results = new Map([
       [
         'sum by (w) (a)',

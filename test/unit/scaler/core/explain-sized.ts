@@ -9,7 +9,7 @@ import {
   type Samples,
 } from '../../../../scaler/core/types.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
-import { at, NOW, ruleFor, samplesOf } from './fixtures.js';
+import { at, NOW, pod, ruleFor, samplesOf } from './fixtures.js';
 
 export const NO_SERIES: Reading = { absent: 'missing', text: 'no series' };
 
@@ -27,16 +27,7 @@ export function pods(
   values: readonly (number | undefined)[],
   changes: readonly Partial<Pod>[] = [],
 ): Samples {
-  const all = values.map((_, index): Pod => ({
-    name: `p${index}`,
-    phase: 'Running',
-    ready: 'True',
-    startedAt: NOW - 3600,
-    readySince: NOW - 3590,
-    deleted: false,
-    containers: [{ name: 'app', request: 0.2 }],
-    ...changes[index],
-  }));
+  const all = values.map((_, index) => pod(`p${index}`, changes[index]));
   const cpu = values.flatMap((value, index) => (value === undefined ? [] : [[`p${index}`, value] as const]));
   const total = cpu.reduce((sum, [, value]) => sum + value, 0);
   const samples = samplesOf({ replicas: values.length }, { cpu: at(total), request: at(0.2) });

@@ -5,6 +5,7 @@ import {
   workloadKey,
   type Edge,
   type History,
+  type Pod,
   type Reading,
   type Rule,
   type Samples,
@@ -58,6 +59,20 @@ export function samplesOf(changes: Partial<Samples> = {}, signals: Record<string
       lock: at(0),
       ...signals,
     },
+  };
+}
+
+/** A ready pod that has run for an hour and requests 0.2 cores. */
+export function pod(name: string, changes: Partial<Pod> = {}): Pod {
+  return {
+    name,
+    phase: 'Running',
+    ready: 'True',
+    startedAt: NOW - 3600,
+    readySince: NOW - 3590,
+    deleted: false,
+    containers: [{ name: 'app', request: 0.2 }],
+    ...changes,
   };
 }
 

@@ -3,25 +3,12 @@ import { decide } from '../../../../scaler/core/decide-round.js';
 import { groupPods } from '../../../../scaler/core/group-pods.js';
 import { EMPTY_HISTORY, type Pod, type Samples } from '../../../../scaler/core/types.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
-import { at, NOW, ruleFor, samplesOf } from './fixtures.js';
+import { at, NOW, pod, ruleFor, samplesOf } from './fixtures.js';
 
 const RULE = ruleFor('web', {
   behavior: fillBehavior({ scaleDown: { stabilizationWindowSeconds: 0 } }),
   windows: { cpu: 60 },
 });
-
-function pod(name: string, changes: Partial<Pod> = {}): Pod {
-  return {
-    name,
-    phase: 'Running',
-    ready: 'True',
-    startedAt: NOW - 3600,
-    readySince: NOW - 3590,
-    deleted: false,
-    containers: [{ name: 'app', request: 0.2 }],
-    ...changes,
-  };
-}
 
 /** Pod that became ready once and has been unready for 30 s. */
 function unready(name: string): Pod {

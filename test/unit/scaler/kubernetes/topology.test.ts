@@ -13,7 +13,7 @@ interface PodOptions {
   phase?: string;
 }
 
-/** Objects as they are on the wire; client-node's classes only describe them. */
+/** Objects as they are on the wire, not instances of client-node's classes. */
 function pod(name: string, ip: string, options: PodOptions = {}): object {
   const owner = { controller: true, kind: 'ReplicaSet', name: `cpu-${HASH}`, ...options.owner };
   return {
@@ -139,7 +139,7 @@ describe('workloadOf', () => {
     expect(of({}, {})).to.equal(`shop/ReplicaSet/cpu-${HASH}`);
   });
 
-  it('takes a pod without a controller, or with its node as one, for its own workload', () => {
+  it('treats a pod without a controller, or with its node as controller, as its own workload', () => {
     expect(of({ controller: false })).to.equal('shop/Pod/p');
     expect(of({ kind: 'Node', name: 'n1' })).to.equal('shop/Pod/p');
   });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { KernscaleError } from '../../../../common/errors.js';
+import { eventually } from '../../loopback-api.js';
 import type { ExplainedDecision } from '../../../../scaler/core/decision.js';
 import { EMPTY_HISTORY, type Rule } from '../../../../scaler/core/types.js';
 import type { WatchedWorkload } from '../../../../scaler/kubernetes/cluster.js';
@@ -281,20 +282,24 @@ describe('Ticker', () => {
     let most = 0;
     let rounds = 0;
     let missed = 0;
+    let endRound = (): void => undefined;
     const ticker = new Ticker(
       async () => {
         most = Math.max(most, ++running);
         rounds++;
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await new Promise<void>((resolve) => (endRound = resolve));
         running--;
       },
       () => missed++,
     );
-    ticker.start(0.02);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    await ticker.stop();
-    expect({ most, running }).to.deep.equal({ most: 1, running: 0 });
-    expect(rounds).to.be.within(2, 5);
-    expect(missed).to.be.greaterThan(2);
+    ticker.start(0.01);
+    await eventually('three skipped rounds', () => missed > 2);
+    expect(rounds).to.equal(1);
+    endRound();
+    await eventually('the next round', () => rounds === 2);
+    const stopped = ticker.stop();
+    endRound();
+    await stopped;
+    expect({ most, running, rounds }).to.deep.equal({ most: 1, running: 0, rounds: 2 });
   });
 });

@@ -67,7 +67,7 @@ describe('PromQL in a rule file', () => {
     });
   }
 
-  it('needs an expression where no built-in signal has the name', () => {
+  it('needs an expression if no built-in signal has the name', () => {
     const text = SHORTEST.replace('    rules:', '    signals: {blckio: {maxAge: 1m}}\n    rules:');
     expect(errorsOf(text)).to.deep.equal([
       'RULE_MISSING_FIELD 3:23 signal "blckio" is not built in and needs an expr; did you mean "blockio"?',

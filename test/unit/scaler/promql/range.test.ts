@@ -17,7 +17,7 @@ describe('parseRangeResponse', () => {
     [1045, '+Inf'],
   ];
 
-  it('places points on the grid, and marks where there are none', () => {
+  it('places points on the grid, and marks steps without a point', () => {
     for (const indent of [undefined, 2]) {
       const response = parseRangeResponse(200, matrix({ values }, indent), GRID);
       expect(response).to.deep.equal({

@@ -4,7 +4,7 @@ import { serve } from '../../../../scaler/simulate/fluid.js';
 import { parseProfile, valueAt } from '../../../../scaler/simulate/simulate.js';
 import { kernscale, type Ended } from '../kernscale-command.js';
 
-interface Answer {
+interface Simulation {
   readonly summary: { readonly highest: number; readonly answered: number; readonly reversals: number };
   readonly rounds: readonly { readonly at: number; readonly replicas: number; readonly class: string }[];
 }
@@ -15,10 +15,10 @@ function simulate(...flags: string[]): Promise<Ended> {
   return kernscale('simulate', ...flags);
 }
 
-async function answer(...flags: string[]): Promise<Answer> {
+async function simulationOf(...flags: string[]): Promise<Simulation> {
   const { status, stdout, stderr } = await simulate('--json', ...flags);
   expect({ status, stderr }).to.deep.equal({ status: 0, stderr: '' });
-  return JSON.parse(stdout) as Answer;
+  return JSON.parse(stdout) as Simulation;
 }
 
 describe('the model of a workload', () => {
@@ -89,7 +89,7 @@ describe('kernscale simulate', function () {
   this.timeout(60_000);
 
   it('scales a CPU-bound workload up to its load, and down after the window', async () => {
-    const { summary, rounds } = await answer(FLEET);
+    const { summary, rounds } = await simulationOf(FLEET);
     // 100 requests of 20 ms are 2 cores; at 70 % of half a core each, six pods.
     expect(summary).to.include({ highest: 6, answered: 1, reversals: 1 });
     expect(rounds.find(({ replicas }) => replicas === 6)?.at).to.be.within(320, 400);
@@ -98,10 +98,10 @@ describe('kernscale simulate', function () {
   });
 
   it('never scales up a workload that waits for a disk or a peer', async () => {
-    const disk = await answer(FLEET, '--disk=30ms');
+    const disk = await simulationOf(FLEET, '--disk=30ms');
     expect(disk.summary.highest).to.equal(2);
     expect(disk.rounds.at(-1)?.class).to.equal('disk');
-    const waiting = await answer(FLEET, '--cpu=2ms', '--wait=300ms');
+    const waiting = await simulationOf(FLEET, '--cpu=2ms', '--wait=300ms');
     expect(waiting.summary.highest).to.equal(2);
     expect(waiting.rounds.at(-1)?.class).to.equal('dependency');
   });
@@ -111,7 +111,7 @@ describe('kernscale simulate', function () {
     const unknown = await simulate(worker);
     expect(unknown.status).to.equal(2);
     expect(unknown.stderr).to.match(/the model has no values for queue; pass --signal .*\[BAD_FLAG\]\n$/);
-    const { summary } = await answer(
+    const { summary } = await simulationOf(
       worker,
       '--signal=queue=backlog',
       '--load=10 200@1m',
