@@ -1,14 +1,12 @@
 import { existsSync } from 'node:fs';
 import { expect } from 'chai';
 import { chromium, type Browser, type Page } from 'playwright-core';
-import { Registry } from 'prom-client';
-import { listen, type Listening } from '../../common/http.js';
-import { createLogger } from '../../common/log.js';
+import type { Listening } from '../../common/http.js';
 import { decide } from '../../scaler/core/decide-round.js';
 import { EMPTY_HISTORY } from '../../scaler/core/types.js';
 import { DecisionRecords, type DecisionRecord } from '../../scaler/loop/record.js';
-import { createApp } from '../../scaler/web/app.js';
 import { at, ruleFor, samplesOf } from '../unit/scaler/core/fixtures.js';
+import { recordOf, serveDecisions } from '../unit/scaler/decisions.js';
 
 /** Path on Debian, else on Ubuntu. */
 const CHROMIUM = existsSync('/usr/bin/chromium') ? '/usr/bin/chromium' : '/usr/bin/chromium-browser';
@@ -26,23 +24,7 @@ function record(workload: string, demand: number): DecisionRecord {
   const rule = ruleFor(workload);
   const fresh = Object.entries({ cpu: demand, request: 1, pods: 2, blockio: 0, wait: 0, lock: 0 });
   const signals = Object.fromEntries(fresh.map(([signal, value]) => [signal, at(value, now)]));
-  const samples = samplesOf({}, signals);
-  const { replicas, class: workloadClass, action, reason, trace } = decide(rule, samples, EMPTY_HISTORY, now);
-  const { apiVersion, namespace, kind } = rule.scaleTargetRef;
-  const { minReplicas, maxReplicas, dryRun, labels, annotations } = rule;
-  return {
-    ...{ group: 'shop', scale: workload, apiVersion, namespace, workload, workloadKind: kind, at: now },
-    ...{
-      class: workloadClass,
-      action,
-      currentReplicas: samples.replicas,
-      replicas,
-      minReplicas,
-      maxReplicas,
-      reason,
-    },
-    ...{ dryRun, labels, annotations, trace, applied: false, outcome: 'unchanged' },
-  };
+  return recordOf(rule, decide(rule, samplesOf({}, signals), EMPTY_HISTORY, now));
 }
 
 describe("the scaler's page in a browser", function () {
@@ -60,17 +42,7 @@ describe("the scaler's page in a browser", function () {
 
   beforeEach(async () => {
     records = new DecisionRecords();
-    const app = createApp({
-      records,
-      ruleManager: { groups: [], ruleCount: 1, errors: [], reload: () => Promise.resolve(true) },
-      assignments: () => new Map(),
-      registry: new Registry(),
-      problems: () => [],
-      leads: () => true,
-      unready: () => undefined,
-      log: createLogger({ level: 'error', format: 'text' }),
-    });
-    server = await listen(app, ['127.0.0.1:0']);
+    server = await serveDecisions(records, 1);
     page = await browser.newPage();
     problems.length = 0;
     page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));

@@ -146,33 +146,35 @@ describe('chain', () => {
     expect(own).to.be.below(0.001);
   });
 
-  it('responds with 502 while the upstream is gone, and recovers when it is back', async () => {
-    const first = await startServer('cpu', ['--burn=1ms']);
-    const chain = await startServer('chain', ['--upstream', first.address]);
+  /** Stops the upstream of a chain after one request through it. */
+  async function withStoppedUpstream(
+    use: (connection: Connection, restart: () => Promise<unknown>) => Promise<void>,
+  ): Promise<void> {
+    const upstream = await startServer('cpu', ['--burn=1ms']);
+    const chain = await startServer('chain', ['--upstream', upstream.address]);
     const connection = new Connection(chain.address);
     try {
       expect((await connection.get()).status).to.equal(200);
-      await first.stop();
-      expect((await connection.get()).status).to.equal(502);
-      await startServer('cpu', ['--burn=1ms', '--listen', first.address]);
-      expect((await connection.get()).status).to.equal(200);
+      await upstream.stop();
+      await use(connection, () => startServer('cpu', ['--burn=1ms', '--listen', upstream.address]));
     } finally {
       connection.close();
     }
+  }
+
+  it('responds with 502 while the upstream is gone, and recovers when it is back', async () => {
+    await withStoppedUpstream(async (connection, restart) => {
+      expect((await connection.get()).status).to.equal(502);
+      await restart();
+      expect((await connection.get()).status).to.equal(200);
+    });
   });
 
   it('retries at once on a new connection if the kept-alive one was closed while idle', async () => {
-    const first = await startServer('cpu', ['--burn=1ms']);
-    const chain = await startServer('chain', ['--upstream', first.address]);
-    const connection = new Connection(chain.address);
-    try {
+    await withStoppedUpstream(async (connection, restart) => {
+      await restart();
       expect((await connection.get()).status).to.equal(200);
-      await first.stop();
-      await startServer('cpu', ['--burn=1ms', '--listen', first.address]);
-      expect((await connection.get()).status).to.equal(200);
-    } finally {
-      connection.close();
-    }
+    });
   });
 
   it('times out on an upstream that never responds', async () => {

@@ -1,11 +1,9 @@
 import { expect } from 'chai';
-import { pino } from 'pino';
-import { Registry } from 'prom-client';
-import { listen, type Listening } from '../../../../common/http.js';
+import type { Listening } from '../../../../common/http.js';
 import { type Rule, type Samples, EMPTY_HISTORY } from '../../../../scaler/core/types.js';
-import { toRecord, DecisionRecords } from '../../../../scaler/loop/record.js';
-import { createApp } from '../../../../scaler/web/app.js';
-import { at, decideAmong, edgeTo, keyOf, NOW, ruleFor, samplesOf, workload } from '../core/fixtures.js';
+import { DecisionRecords } from '../../../../scaler/loop/record.js';
+import { at, decideAmong, edgeTo, NOW, ruleFor, samplesOf, workload } from '../core/fixtures.js';
+import { recordOf, serveDecisions } from '../decisions.js';
 import { kernscale, type Ended } from '../kernscale-command.js';
 
 const CPU_BOUND = samplesOf({ replicas: 2 }, { cpu: at(4) });
@@ -15,11 +13,9 @@ const WAITING = samplesOf(
 );
 
 function record(records: DecisionRecords, rule: Rule, samples: Samples): void {
-  const group = { name: 'shop', file: 'rules.yaml', interval: 10, signals: {}, podSignals: {}, rules: [] };
   const others = [workload('cart', CPU_BOUND), workload('web', WAITING)];
   const decision = decideAmong(others, rule, samples, EMPTY_HISTORY, NOW);
-  const assignment = { key: keyOf(rule.scale), group, rule };
-  records.put(toRecord(assignment, decision, { outcome: rule.dryRun ? 'dry_run' : 'unchanged' }));
+  records.put(recordOf(rule, decision, rule.dryRun ? 'dry_run' : 'unchanged'));
 }
 
 /** The scaler's HTTP surface over decisions of the real core. */
@@ -28,17 +24,7 @@ async function serve(problems: readonly string[]): Promise<Listening> {
   const wait = { ...ruleFor('web').decide.find(({ bound }) => bound === 'dependency')!, for: 0 };
   record(records, ruleFor('cart', { dryRun: true }), CPU_BOUND);
   record(records, ruleFor('web', { decide: [wait] }), WAITING);
-  const app = createApp({
-    records,
-    ruleManager: { groups: [], ruleCount: 2, errors: [], reload: () => Promise.resolve(true) },
-    assignments: () => new Map(),
-    registry: new Registry(),
-    problems: () => problems,
-    leads: () => true,
-    unready: () => undefined,
-    log: pino({ level: 'silent' }),
-  });
-  return listen(app, ['127.0.0.1:0']);
+  return serveDecisions(records, 2, problems);
 }
 
 describe('kernscale explain', () => {

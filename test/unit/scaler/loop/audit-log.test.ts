@@ -6,19 +6,15 @@ import { pino } from 'pino';
 import { decide } from '../../../../scaler/core/decide-round.js';
 import { EMPTY_HISTORY } from '../../../../scaler/core/types.js';
 import { AuditLog } from '../../../../scaler/loop/audit-log.js';
-import { toRecord, type DecisionRecord } from '../../../../scaler/loop/record.js';
-import { at, keyOf, NOW, ruleFor, samplesOf } from '../core/fixtures.js';
-import { parseRules } from '../../../../scaler/rules/load.js';
-import { SHORTEST } from '../rules/fixtures.js';
-
-const [GROUP] = parseRules('rules.yaml', SHORTEST).groups;
+import type { DecisionRecord } from '../../../../scaler/loop/record.js';
+import { at, NOW, ruleFor, samplesOf } from '../core/fixtures.js';
+import { recordOf } from '../decisions.js';
 
 /** Record of a decision on this CPU demand, in cores. */
-function recordOf(cpu: number): DecisionRecord {
+function recordAt(cpu: number): DecisionRecord {
   const rule = ruleFor('web');
   const decision = decide(rule, samplesOf({}, { cpu: at(cpu) }), EMPTY_HISTORY, NOW);
-  const outcome = decision.replicas === 2 ? 'unchanged' : 'applied';
-  return toRecord({ key: keyOf('web'), group: GROUP!, rule }, decision, { outcome });
+  return recordOf(rule, decision, decision.replicas === 2 ? 'unchanged' : 'applied');
 }
 
 describe('the audit log', () => {
@@ -41,7 +37,7 @@ describe('the audit log', () => {
 
   it('has each complete decision on one line, applied or not', () => {
     const audit = new AuditLog({ file, changesOnly: false }, silent);
-    const [quiet, up] = [recordOf(1.4), recordOf(4.2)];
+    const [quiet, up] = [recordAt(1.4), recordAt(4.2)];
     audit.write(quiet, undefined);
     audit.write(quiet, quiet);
     audit.write(up, quiet);
@@ -57,7 +53,7 @@ describe('the audit log', () => {
 
   it('omits repeated decisions if it records only changes', () => {
     const audit = new AuditLog({ file, changesOnly: true }, silent);
-    const [quiet, up] = [recordOf(1.4), recordOf(4.2)];
+    const [quiet, up] = [recordAt(1.4), recordAt(4.2)];
     audit.write(quiet, undefined);
     audit.write(up, quiet);
     audit.write(quiet, up);
@@ -67,13 +63,13 @@ describe('the audit log', () => {
 
   it('continues in a new file after a rename, and appends to an existing one', () => {
     const audit = new AuditLog({ file, changesOnly: false }, silent);
-    audit.write(recordOf(1.4), undefined);
+    audit.write(recordAt(1.4), undefined);
     renameSync(file, `${file}.1`);
-    audit.write(recordOf(1.4), undefined);
+    audit.write(recordAt(1.4), undefined);
     audit.reopen();
-    audit.write(recordOf(4.2), undefined);
+    audit.write(recordAt(4.2), undefined);
     expect(linesOf(`${file}.1`)).to.have.lengthOf(2);
-    new AuditLog({ file, changesOnly: false }, silent).write(recordOf(1.4), undefined);
+    new AuditLog({ file, changesOnly: false }, silent).write(recordAt(1.4), undefined);
     expect(linesOf(file)).to.have.lengthOf(2);
   });
 
@@ -88,8 +84,8 @@ describe('the audit log', () => {
     const errors: string[] = [];
     const log = pino({ level: 'error' }, { write: (line) => errors.push(line) });
     const audit = new AuditLog({ file: '/dev/full', changesOnly: false }, log);
-    audit.write(recordOf(1.4), undefined);
-    audit.write(recordOf(1.4), undefined);
+    audit.write(recordAt(1.4), undefined);
+    audit.write(recordAt(1.4), undefined);
     await new Promise((resolve) => setImmediate(resolve));
     expect(errors).to.have.lengthOf(1);
     expect(errors[0]).to.contain('decisions are missing from it').and.contain('ENOSPC');

@@ -1,0 +1,39 @@
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { listen, type Listening } from '../../../common/http.js';
+import type { ExplainedDecision } from '../../../scaler/core/decision.js';
+import type { Rule } from '../../../scaler/core/types.js';
+import { toRecord, type DecisionRecord, type DecisionRecords } from '../../../scaler/loop/record.js';
+import { createApp } from '../../../scaler/web/app.js';
+import { keyOf } from './core/fixtures.js';
+
+type Outcome = DecisionRecord['outcome'];
+
+/** Record of a decision under a rule of the group `shop`. */
+export function recordOf(
+  rule: Rule,
+  decision: ExplainedDecision,
+  outcome: Outcome = 'unchanged',
+): DecisionRecord {
+  const group = { name: 'shop', file: 'rules.yaml', interval: 10, signals: {}, podSignals: {}, rules: [] };
+  return toRecord({ key: keyOf(rule.scale), group, rule }, decision, { outcome });
+}
+
+/** Serves the scaler's page and API over these decisions. */
+export function serveDecisions(
+  records: DecisionRecords,
+  ruleCount: number,
+  problems: readonly string[] = [],
+): Promise<Listening> {
+  const app = createApp({
+    records,
+    ruleManager: { groups: [], ruleCount, errors: [], reload: () => Promise.resolve(true) },
+    assignments: () => new Map(),
+    registry: new Registry(),
+    problems: () => problems,
+    leads: () => true,
+    unready: () => undefined,
+    log: pino({ level: 'silent' }),
+  });
+  return listen(app, ['127.0.0.1:0']);
+}
