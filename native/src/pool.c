@@ -7,14 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "kernscale.skel.h"
-#include "session.h"
-
 #define MAX_HISTOGRAMS (sizeof((struct shape){}.histograms) / sizeof((struct shape){}.histograms[0]))
-
-/* Near a bound, peers quiet for this long are evicted, longest first. */
-#define QUIET_NS (10 * 60 * 1000000000ULL)
-#define NEAR_BOUND(bound) ((bound) / 4 * 3)
 
 static size_t most_values(const struct shape *shape)
 {
@@ -61,19 +54,19 @@ void pool_close(struct pool *pool)
 }
 
 /* End of the positions that were ever in use. */
-static uint32_t pool_end(const struct pool *pool)
+uint32_t pool_end(const struct pool *pool)
 {
 	uint32_t end = __atomic_load_n(pool->end, __ATOMIC_RELAXED);
 
 	return end < pool->bound ? end : pool->bound;
 }
 
-static struct entry *pool_entry(const struct pool *pool, uint32_t position)
+struct entry *pool_entry(const struct pool *pool, uint32_t position)
 {
 	return (struct entry *)(pool->memory + position * pool->entry_size);
 }
 
-static bool entry_in_use(const struct entry *entry)
+bool entry_in_use(const struct entry *entry)
 {
 	uint32_t id = __atomic_load_n(&entry->id, __ATOMIC_ACQUIRE);
 
@@ -129,7 +122,7 @@ void pool_read(struct pool *pool)
 	read->length = out - read->values;
 }
 
-static void evict(struct pool *pool, struct entry *entry)
+void pool_evict(struct pool *pool, struct entry *entry)
 {
 	bpf_map_delete_elem(pool->index, &entry->slot);
 	__atomic_store_n(&entry->id, ENTRY_DRAINING, __ATOMIC_RELEASE);
@@ -142,7 +135,7 @@ void pool_evict_slot(struct pool *pool, uint32_t slot)
 		struct entry *entry = pool_entry(pool, position);
 
 		if (entry->slot == slot && entry_in_use(entry))
-			evict(pool, entry);
+			pool_evict(pool, entry);
 	}
 }
 
@@ -157,63 +150,4 @@ void pool_free_drained(struct pool *pool)
 		bpf_map_update_elem(pool->free_list, NULL, &position, BPF_ANY);
 		pool->draining--;
 	}
-}
-
-static int by_last_seen(const void *a, const void *b)
-{
-	const struct peer_entry *left = *(struct peer_entry *const *)a, *right = *(struct peer_entry *const *)b;
-
-	return (left->last_seen > right->last_seen) - (left->last_seen < right->last_seen);
-}
-
-static void evict_peer(struct session *session, struct peer_entry *peer)
-{
-	if (peer->key.family)
-		__atomic_sub_fetch(&session->peer_counts[peer->key.slot], 1, __ATOMIC_RELAXED);
-	evict(&session->peers, (struct entry *)peer);
-}
-
-static bool is_near_bound(const struct session *session, uint32_t slot)
-{
-	return session->peer_counts[slot] >= NEAR_BOUND(MAX_PEERS_PER_SLOT);
-}
-
-static void make_room(struct session *session, struct peer_entry **peers, uint32_t count)
-{
-	uint64_t now = session->skeleton->bss->flush_clock;
-	uint32_t left = count;
-
-	qsort(peers, count, sizeof(*peers), by_last_seen);
-	for (uint32_t i = 0; i < count && now > peers[i]->last_seen + QUIET_NS; i++) {
-		bool near_bound =
-			left >= NEAR_BOUND(session->peers.bound) || is_near_bound(session, peers[i]->key.slot);
-
-		if (!near_bound || !peers[i]->key.family)
-			continue;
-		evict_peer(session, peers[i]);
-		left--;
-	}
-}
-
-void session_evict_peers(struct session *session)
-{
-	struct peer_entry **peers = session->sorted_peers;
-	uint32_t count = 0;
-	bool near_bound = false;
-
-	for (uint32_t position = 0; position < pool_end(&session->peers); position++) {
-		struct peer_entry *peer = (struct peer_entry *)pool_entry(&session->peers, position);
-		uint32_t slot = peer->key.slot;
-
-		if (!entry_in_use((struct entry *)peer))
-			continue;
-		if (slot && session->tracked[slot].use == SLOT_FREE) {
-			evict_peer(session, peer);
-			continue;
-		}
-		near_bound |= is_near_bound(session, slot);
-		peers[count++] = peer;
-	}
-	if (near_bound || count >= NEAR_BOUND(session->peers.bound))
-		make_room(session, peers, count);
 }

@@ -47,7 +47,13 @@ void pool_close(struct pool *pool);
 /* Updates `pool->read`. */
 void pool_read(struct pool *pool);
 
-/* Evicts all entries of the slot. They drain: a program that found one earlier may still write to it. */
+/* Entries are at positions below this; not all of them are in use. */
+uint32_t pool_end(const struct pool *pool);
+struct entry *pool_entry(const struct pool *pool, uint32_t position);
+bool entry_in_use(const struct entry *entry);
+
+/* Evicts an entry. It drains: a program that found it earlier may still write to it. */
+void pool_evict(struct pool *pool, struct entry *entry);
 void pool_evict_slot(struct pool *pool, uint32_t slot);
 
 /* Frees the entries that were evicted before the last flush, to which no program can write any more. */

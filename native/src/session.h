@@ -96,7 +96,7 @@ void session_untrack(struct session *session, uint64_t cgroup);
 /* Flushes in-flight intervals, so that the maps are exact for this instant, and frees draining slots. 0 or -errno. */
 int session_flush(struct session *session);
 
-/* pool.c: evicts peers of containers that are gone and, near a bound, those that were quiet for long. */
+/* peers.c: evicts peers of containers that are gone and, near a bound, those that were quiet for long. */
 void session_evict_peers(struct session *session);
 
 /* cgroup_events.c: the ring buffer, if the options include it. */
