@@ -22,10 +22,11 @@ struct bpf_program;
 struct program {
 	const char *name;
 	enum probe_name probe;
-	bool always;              /* keeps the thread records, which every probe uses */
-	bool events;              /* loaded if cgroup events are enabled */
-	const char *tracepoint;   /* NULL: not a tracepoint */
-	const char *fallback_for; /* program that this one replaces on kernels that lack its hook or refuse to load it */
+	bool always;            /* keeps the thread records, which every probe uses */
+	bool events;            /* loaded if cgroup events are enabled */
+	const char *tracepoint; /* NULL: not a tracepoint */
+	const char
+		*fallback_for; /* program that this one replaces on kernels that lack its hook or refuse to load it */
 	int (*attach)(void *owner, struct bpf_program *program); /* 0 or -errno; NULL: as its section says */
 	const char *loss;                                        /* metrics that are missing or incomplete without it */
 };

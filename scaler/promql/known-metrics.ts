@@ -60,7 +60,7 @@ export const RECORDED = [
   'workload_state:kernscale_state_seconds:rate1m',
 ];
 
-/** By the names that series have; a native histogram has none of the endings. */
+/** Names of the exported series; a native histogram has no suffix. */
 export const EXPORTED = [
   ...VALUES,
   ...HISTOGRAMS.flatMap((name) => [name, `${name}_bucket`, `${name}_sum`, `${name}_count`]),

@@ -71,7 +71,7 @@ const HISTOGRAMS = ${JSON.stringify(names(true))};
 
 export const RECORDED = ${JSON.stringify(recorded.sort())};
 
-/** By the names that series have; a native histogram has none of the endings. */
+/** Names of the exported series; a native histogram has no suffix. */
 export const EXPORTED = [
   ...VALUES,
   ...HISTOGRAMS.flatMap((name) => [name, \`\${name}_bucket\`, \`\${name}_sum\`, \`\${name}_count\`]),
