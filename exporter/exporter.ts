@@ -17,7 +17,7 @@ export interface ExporterOptions {
     Probes,
     'programs' | 'blockIoAttribution' | 'track' | 'untrack' | 'read' | 'measure' | 'followCgroups'
   >;
-  /** What became of the BPF programs that take profiles; none where profiles are off. */
+  /** Status of the BPF programs that take profiles; empty while profiles are off. */
   readonly profilePrograms: readonly ProgramStatus[];
   readonly bounds: RenderOptions['bounds'];
   /** Exports everything instead of at most 80 lines per container. */

@@ -142,7 +142,7 @@ function logLimits(programs: readonly ProgramStatus[], log: Logger): void {
   }
 }
 
-/** A probe that fails is a warning and a metric; without any probe the exporter ends, because it has nothing to export. */
+/** A probe that fails is reported by a warning and a metric. Without any probe the exporter exits: it has nothing to export. */
 function attach(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
   const probes = inOneSentence(() =>
     openProbes({

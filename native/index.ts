@@ -31,7 +31,7 @@ const CAPABILITIES: Readonly<Record<Capability, bigint>> = { CAP_BPF: 39n, CAP_S
 const LEVELS = ['warn', 'info', 'debug'] as const;
 
 /**
- * Loads and attaches the BPF programs. A program that this kernel refuses is left out and reported in `programs`.
+ * Loads and attaches the BPF programs. A program that this kernel refuses is omitted or replaced by its fallback, and reported in `programs`.
  *
  * @throws NativeError `NO_ADDON`, `LAYOUT_MISMATCH`, `NO_CAPABILITY`, `NO_BTF`; `LOAD_FAILED` or `ATTACH_FAILED` if no program runs
  */

@@ -72,7 +72,7 @@ export interface ProgramStatus {
   readonly probe: ProbeName | 'profile';
   readonly program: string;
   readonly attached: boolean;
-  /** Reason why it is not attached or is limited on this kernel, and the metric that lacks; usually empty. */
+  /** Reason why it is not attached or is limited on this kernel, and the metrics that are missing or incomplete; usually empty. */
   readonly detail: string;
 }
 

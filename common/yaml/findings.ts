@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Path, Pointer } from './document.js';
 import { suggestion } from './suggestion.js';
 
-/** Codes of what a schema finds. */
+/** Codes of schema violations. */
 export type SchemaErrorCode =
   'RULE_UNKNOWN_FIELD' | 'RULE_MISSING_FIELD' | 'RULE_WRONG_TYPE' | 'RULE_WRONG_VALUE' | 'RULE_OUT_OF_RANGE';
 

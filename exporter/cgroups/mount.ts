@@ -4,7 +4,7 @@ import { KernscaleError } from '../../common/errors.js';
 
 export interface CgroupMount {
   mountPoint: string;
-  /** False if the mount shows only the part of the hierarchy below our own container. */
+  /** False if the mount shows only the part of the hierarchy below the exporter's own container. */
   wholeHierarchy: boolean;
 }
 

@@ -13,7 +13,7 @@ interface Metric extends Family {
   readonly values: readonly Value[];
 }
 
-/** Renders a registry in our formats: prom-client has one format per registry, and not protobuf. */
+/** Renders a registry in the exporter's formats: prom-client has one format per registry, and not protobuf. */
 export async function renderRegistry(registry: Registry, format: Format): Promise<Uint8Array> {
   const metrics = await registry.getMetricsAsJSON();
   return Buffer.concat(metrics.map((metric) => renderMetric(typed(metric), format)));

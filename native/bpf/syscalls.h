@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* What a thread waits for when it blocks in a system call: one table row per system call. */
+/* One row per system call: the blocked reason of a thread that blocks in it. */
 #ifndef KERNSCALE_SYSCALLS_H
 #define KERNSCALE_SYSCALLS_H
 

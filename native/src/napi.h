@@ -25,7 +25,7 @@ napi_value throw(napi_env env, const char *code, const char *message);
 
 /* A kind of JavaScript object that wraps a native one. */
 struct handle_kind {
-	napi_type_tag tag; /* distinguishes our objects from those of other addons */
+	napi_type_tag tag; /* distinguishes this addon's objects from those of other addons */
 	const char *name;  /* for messages */
 };
 

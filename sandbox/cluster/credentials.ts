@@ -72,7 +72,7 @@ async function openssl(command: string, files: readonly string[]): Promise<void>
   }
 }
 
-/** What clients connect with: token and kubeconfig files in one directory, readable by root only. */
+/** Token and kubeconfig files for clients, in one directory that only root can read. */
 export class Credentials {
   readonly tokenPath: string;
   readonly kubeconfigPath: string;

@@ -28,8 +28,6 @@ import { Kubelet } from './kubelet/kubelet.js';
 import { ServiceProxy } from './proxy.js';
 import { Store } from './store.js';
 
-export type { Faults, Rejection } from './api/faults.js';
-
 const HISTORY_LIMIT = 2000;
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 

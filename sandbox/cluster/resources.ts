@@ -69,7 +69,7 @@ export function definitionOf(resource: ResourceName): Definition {
 }
 
 /** The resource at `/api/v1/NAME` or `/apis/GROUP/VERSION/NAME`. */
-export function findResource(group: string, version: string, resource: string): Definition | undefined {
+function findResource(group: string, version: string, resource: string): Definition | undefined {
   return DEFINITIONS.find(
     (one) => one.group === group && one.version === version && one.resource === resource,
   );

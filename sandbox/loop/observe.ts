@@ -3,7 +3,7 @@ import type { ObservedDecision } from './scenarios.js';
 
 const TIMEOUT_MS = 2000;
 
-export interface ObservedWorkload {
+interface ObservedWorkload {
   readonly workload: string;
   readonly replicas: number;
   readonly readyReplicas: number;

@@ -145,7 +145,7 @@ function wrap(text: string, width: number, count: number): string[] {
   return [...lines, ...Array<string>(count - lines.length).fill('')];
 }
 
-export interface Picture {
+interface Picture {
   readonly elapsedSeconds: number;
   readonly rows: readonly Row[];
   readonly states: readonly StateShare[] | undefined;

@@ -59,7 +59,7 @@ static int connect_upstream(void)
 	return -1;
 }
 
-static bool ask(int fd, struct http_response *response)
+static bool send_request(int fd, struct http_response *response)
 {
 	struct http_buffer buffer = { 0 };
 	enum http_result result;
@@ -93,7 +93,7 @@ static bool call_upstream(struct worker *worker, struct http_response *response)
 		worker->upstream = connect_upstream();
 	if (worker->upstream < 0)
 		return false;
-	if (ask(worker->upstream, response)) {
+	if (send_request(worker->upstream, response)) {
 		if (!response->keep_alive)
 			drop_upstream(worker);
 		return true;

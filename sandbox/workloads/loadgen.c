@@ -33,7 +33,7 @@ static const struct flag flags[] = {
 	  .number = &think_ns },
 	{ "requests-per-connection", "requests after which a connection is replaced (100)", FLAG_COUNT,
 	  .number = &target.requests_per_connection },
-	{ "timeout", "longest wait for an answer, connecting included (5s)", FLAG_DURATION,
+	{ "timeout", "timeout of a request, including the connection (5s)", FLAG_DURATION,
 	  .number = &target.timeout_ns },
 	{ "duration", "time after which to stop; at SIGTERM by default", FLAG_DURATION, .number = &duration_ns },
 	{ "verbose", "one line per second on standard error", FLAG_SWITCH, .number = &verbose },

@@ -32,7 +32,7 @@ const char *fixed_body(enum http_target target)
 	case HTTP_NOT_FOUND:
 		return "no such page; there are / and /healthz";
 	case HTTP_NOT_ALLOWED:
-		return "only GET is answered";
+		return "only GET is supported";
 	default:
 		return "ok";
 	}

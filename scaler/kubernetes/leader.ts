@@ -141,7 +141,7 @@ export class LeaderElection {
     }
   }
 
-  /** @returns our identity, or `another replica` on a conflict */
+  /** @returns the identity of this process, or `another replica` on a conflict */
   async #write(metadata: object, spec: LeaseSpec): Promise<string> {
     const { namespace, name, identity } = this.#options;
     const body = {

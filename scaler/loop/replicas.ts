@@ -8,7 +8,7 @@ import type { ScaleClient } from '../kubernetes/scale.js';
 const MAX_CONCURRENT_READS = 8;
 const WATCHED_KINDS = new Set(['apps/v1/Deployment', 'apps/v1/StatefulSet']);
 
-export interface KnownReplicas {
+interface KnownReplicas {
   /** `spec.replicas`. */
   readonly replicas: number;
   /** UID of the workload's object. */

@@ -78,7 +78,7 @@ export type RuleErrorCode =
   | 'TEST_SERIES';
 
 /** Codes of warnings about likely mistakes. */
-export type LintCode =
+type LintCode =
   | 'LINT_UNKNOWN_METRIC'
   | 'LINT_SHORT_WINDOW'
   | 'LINT_SHORT_MAX_AGE'

@@ -228,7 +228,7 @@ function throttledSeconds(path: string): number {
 }
 
 /** Kills the processes of a cgroup and removes it, retrying until they have left. */
-export async function removeCgroup(path: string): Promise<void> {
+async function removeCgroup(path: string): Promise<void> {
   const procs = join(path, 'cgroup.procs');
   for (let attempt = 0; existsSync(path); attempt++) {
     for (const pid of readFileSync(procs, 'utf8').split('\n'))

@@ -56,7 +56,7 @@ export function withParents(directories: readonly string[]): string[] {
 }
 
 /** Header in the "newc" format (Linux, Documentation/driver-api/early-userspace/buffer-format.rst). */
-export function entryHeader(name: string, mode: number, inode: number, size: number): Buffer {
+function entryHeader(name: string, mode: number, inode: number, size: number): Buffer {
   const [uid, gid, links, mtime, device, check] = [0, 0, 1, 0, 0, 0];
   const fields = [inode, mode, uid, gid, links, mtime, size, device, device, device, device];
   const numbers = [...fields, name.length + 1, check].map((n) => n.toString(16).padStart(8, '0'));

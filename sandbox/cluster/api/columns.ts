@@ -179,7 +179,7 @@ function list(values: readonly string[]): string | undefined {
 }
 
 /** The STATUS column: the most specific reason, as in k8s.io/kubernetes pkg/printers. */
-export function podStatus(pod: Pod): string {
+function podStatus(pod: Pod): string {
   const { status, metadata } = pod;
   if (metadata.deletionTimestamp !== undefined) return 'Terminating';
   const initializing = initStatus(pod);
@@ -192,13 +192,13 @@ export function podStatus(pod: Pod): string {
   return reason === 'Completed' && running ? 'Running' : reason;
 }
 
-export function readyContainers({ spec, status }: Pod): string {
+function readyContainers({ spec, status }: Pod): string {
   const ready = status.containerStatuses?.filter((container) => container.ready).length ?? 0;
   return `${ready}/${spec.containers.length}`;
 }
 
 /** `3`, or `3 (20s ago)` with the end of the last run. */
-export function restarts({ status }: Pod): string {
+function restarts({ status }: Pod): string {
   const containers = status.containerStatuses ?? [];
   const count = containers.reduce((sum, { restartCount }) => sum + restartCount, 0);
   const ends = containers.flatMap(({ lastState }) => lastState.terminated?.finishedAt ?? []).sort();
@@ -236,7 +236,7 @@ export function humanDuration(milliseconds: number): string {
 }
 
 /** Age of an RFC 3339 time. */
-export function ageOf(time: string | undefined, now = Date.now()): string {
+function ageOf(time: string | undefined, now = Date.now()): string {
   return time === undefined ? '<unknown>' : humanDuration(now - Date.parse(time));
 }
 

@@ -3,7 +3,7 @@ import { ApiError } from './status.js';
 import type { Store } from '../store.js';
 
 /** Requests to reject; without `method` and `path` all of them. */
-export interface Rejection {
+interface Rejection {
   /** HTTP code of the Status in the response. */
   code: number;
   /** Number of requests to reject; by default all, until `clear`. */

@@ -77,7 +77,7 @@ function quoted({ group, resource, name }: Target): string {
 }
 
 /** `pods`, or `deployments.apps` outside the core group. */
-export function qualified(group: string, resource: string): string {
+function qualified(group: string, resource: string): string {
   return group === '' ? resource : `${resource}.${group}`;
 }
 

@@ -32,7 +32,7 @@ export function strategicPatch(target: Json | undefined, patch: Json): Json {
 }
 
 /** Field that identifies an element of the list; undefined if the list does not merge by key. */
-export function mergeKeyOf(field: string, ...lists: readonly Json[][]): string | undefined {
+function mergeKeyOf(field: string, ...lists: readonly Json[][]): string | undefined {
   const elements = lists.flat();
   return MERGE_KEYS[field]?.find((key) => elements.every((element) => isObject(element) && key in element));
 }

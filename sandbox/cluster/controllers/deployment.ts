@@ -142,7 +142,7 @@ function revisionOf(set: ReplicaSet): number {
 }
 
 /** The fields of a Deployment's status that `kubectl rollout status` and `kubectl get` read. */
-export function deploymentStatus(
+function deploymentStatus(
   deployment: Deployment,
   current: ReplicaSet | undefined,
   sets: readonly ReplicaSet[],
@@ -191,11 +191,11 @@ function progress(deployment: Deployment, current: ReplicaSet | undefined, compl
 }
 
 /** Sum of the specified replicas. */
-export function total(sets: readonly ReplicaSet[]): number {
+function total(sets: readonly ReplicaSet[]): number {
   return sets.reduce((sum, { spec }) => sum + spec.replicas, 0);
 }
 
-export function availableOf(sets: readonly ReplicaSet[]): number {
+function availableOf(sets: readonly ReplicaSet[]): number {
   return sets.reduce((sum, { status }) => sum + (status.availableReplicas ?? 0), 0);
 }
 

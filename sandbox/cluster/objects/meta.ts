@@ -41,7 +41,7 @@ export interface OwnerReference {
 }
 
 /** metav1.ObjectMeta as stored, with the fields that the server sets. Times are RFC 3339, in UTC. */
-export interface ObjectMeta {
+interface ObjectMeta {
   name: string;
   namespace?: string;
   uid: string;

@@ -31,7 +31,7 @@ export interface Contender {
 }
 
 /** All of our own probes, from the given build of the addon. */
-export function ours(name: string, addonPath: string): Contender {
+function ours(name: string, addonPath: string): Contender {
   return {
     name,
     attach: (bench) => {

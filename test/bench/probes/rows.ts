@@ -1,5 +1,5 @@
 /** One line of the report, in the shape that every benchmark of this project prints. */
-export interface Row {
+interface Row {
   readonly what: string;
   /** Null if it cannot be measured on this machine. */
   readonly ours: number | null;
