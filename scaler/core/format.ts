@@ -8,9 +8,10 @@ const SHARES: Readonly<Record<string, string>> = {
   lock: 'waiting for locks',
 };
 
-/** A share as percent; of a quantile such as 0.999 no digit is lost. */
+/** A share as whole percent, above 99 % to one decimal. */
 export function percent(share: number): string {
-  return `${share > 0.99 && share < 1 ? Number((share * 100).toPrecision(6)) : Math.round(share * 100)} %`;
+  const digits = share > 0.99 && share < 1 ? 1 : 0;
+  return `${Number((share * 100).toFixed(digits))} %`;
 }
 
 /** A latency in seconds, as milliseconds. */

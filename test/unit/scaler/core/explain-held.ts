@@ -158,6 +158,13 @@ export const HELD: readonly Case[] = [
     'at most 50 % of busy time is spent waiting for locks. CPU demand alone would not change the replica count',
   ],
   [
+    'is lock-bound almost all of the time',
+    () => on(small(4, 0.5, { lock: at(0.994295) }), {}, held('3:lock', 60)),
+    'hold lock 4 → 4',
+    'Lock-bound: 99.4 % of busy time waiting for locks (limit 50 %) for 60 s. More replicas would not relieve a lock inside one process',
+    'at most 50 % of busy time is spent waiting for locks. CPU demand alone would not change the replica count',
+  ],
+  [
     'was disk-bound until now',
     () =>
       on(
