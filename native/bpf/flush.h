@@ -88,12 +88,23 @@ static __always_inline void credit(struct flushed *total, enum thread_state stat
 		__sync_fetch_and_add(&total->total_ns[state], until - from);
 }
 
+/*
+ * Start of the run of a thread whose switch-in was missed since it left its CPU at `began`; `now` if it is off the CPU.
+ * A thread on its way out is still on its CPU, but arrived there before. repair_switch_in splits the interval alike.
+ */
+static __always_inline __u64 run_start(struct task_struct *task, __u64 began, __u64 now)
+{
+	__u64 arrived = task->sched_info.last_arrival;
+
+	return is_on_cpu(task) && arrived > began && arrived < now ? arrived : now;
+}
+
 static __always_inline void flush_thread(struct thread *thread, struct task_struct *task, struct flushed *total,
 					 __u64 now)
 {
 	__u64 began = thread->since;
 	__u32 state = thread->state;
-	__u64 from, runnable, contending;
+	__u64 from, runnable, contending, until;
 
 	if (state >= NR_STATES)
 		return;
@@ -111,12 +122,14 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 		init_thread_state(thread, task, now);
 		return;
 	}
-	runnable = runnable_from(thread, task, now);
-	contending = later(from, contending_from(thread, task, runnable, now));
+	until = run_start(task, began, now);
+	runnable = runnable_from(thread, task, until);
+	contending = later(from, contending_from(thread, task, runnable, until));
 	runnable = later(from, runnable);
 	credit(total, state, from, runnable);
 	credit(total, STATE_THROTTLED, runnable, contending);
-	credit(total, STATE_RUNQUEUE, contending, now);
+	credit(total, STATE_RUNQUEUE, contending, until);
+	credit(total, STATE_ONCPU, later(from, until), now);
 }
 
 static __always_inline int flush_task(struct task_struct *task)

@@ -82,10 +82,18 @@ describe('kernscale-exporter on this kernel', function () {
     return cgroup;
   }
 
-  /** Burns CPU in the cgroup until it is stopped. */
-  function burnIn(cgroup: string): ChildProcess {
-    const child = spawn('/bin/sh', ['-c', `echo $$ > ${cgroup}/cgroup.procs; while :; do :; done`]);
+  /**
+   * Burns CPU in the cgroup until it is stopped. It is moved there while it waits: of a run during which it moves, the
+   * state counters divide the time between the cgroups, and the histogram has all of it in the last.
+   */
+  async function burnIn(cgroup: string): Promise<ChildProcess> {
+    const child = spawn('/bin/sh', ['-c', 'read go; while :; do :; done'], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
     children.push(child);
+    await eventually('it waits', () => /^\d+ \(sh\) S/.test(readFileSync(`/proc/${child.pid}/stat`, 'utf8')));
+    writeFileSync(path.join(cgroup, 'cgroup.procs'), String(child.pid));
+    child.stdin.write('go\n');
     return child;
   }
 
@@ -111,7 +119,7 @@ describe('kernscale-exporter on this kernel', function () {
     mkdirSync(unit, { recursive: true });
     const url = await start(['--source', 'host']).url();
     expect((await fetch(`${url}/-/ready`)).status).to.equal(200);
-    burnIn(unit);
+    await burnIn(unit);
     const series =
       /^kernscale_state_seconds_total\{namespace="system",pod="batch@1.service",container="",workload="batch",workload_kind="SystemdUnit",state="oncpu"/;
     await eventually('the unit has run', async () => ((await value(url, series)) ?? 0) > 0.1, 15_000);
@@ -127,7 +135,7 @@ describe('kernscale-exporter on this kernel', function () {
 
     const cgroup = makeContainer(ID);
     await eventually('the container is tracked', async () => (await value(url, ONCPU)) === 0);
-    const burner = burnIn(cgroup);
+    const burner = await burnIn(cgroup);
     await eventually('it has run for a second', async () => ((await value(url, ONCPU)) ?? 0) > 1, 15_000);
     const truth = usageSeconds(cgroup);
     expect(await value(url, ONCPU)).to.be.within(truth * 0.95, usageSeconds(cgroup) * 1.05 + 0.2);
@@ -182,7 +190,7 @@ describe('kernscale-exporter on this kernel', function () {
     const cgroup = makeContainer(ID);
     const exporter = start();
     const url = await exporter.url();
-    burnIn(cgroup);
+    await burnIn(cgroup);
     await eventually('it has used half a second of CPU', () => usageSeconds(cgroup) > 0.5, 15_000);
     expect((await fetch(`${url}/-/ready`)).status).to.equal(503);
     expect(await value(url, ONCPU)).to.equal(undefined);
@@ -211,7 +219,7 @@ describe('kernscale-exporter on this kernel', function () {
     await eventually('it is ready', async () => (await fetch(`${url}/-/ready`)).status === 200);
     const cgroup = makeContainer(ID);
     await eventually('the container is tracked', async () => (await value(url, ONCPU)) === 0);
-    burnIn(cgroup);
+    await burnIn(cgroup);
     await eventually('it has run', async () => ((await value(url, ONCPU)) ?? 0) > 0.3, 15_000);
     expect(threadStatuses(exporter.child.pid!).every((status) => status.get('NoNewPrivs') === '1')).to.equal(
       true,
