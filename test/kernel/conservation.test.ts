@@ -2,9 +2,10 @@ import { expect } from 'chai';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { eventually } from '../eventually.js';
 import { REASONS } from '../../native/index.js';
 import type { ContainerCounters, Histogram } from '../../native/index.js';
-import { eventually } from '../unit/loopback-api.js';
+
 import { countersOf, describeStates, measure, total } from './harness.js';
 import type { Window, Workload } from './harness.js';
 import { useKernel, withProbes } from './suite.js';

@@ -3,9 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { eventually } from '../eventually.js';
 import { STATES, TIME_BOUNDS_SECONDS, openProbes } from '../../native/index.js';
 import type { ContainerCounters } from '../../native/index.js';
-import { eventually } from '../unit/loopback-api.js';
+
 import {
   blocked,
   cgroupRoot,

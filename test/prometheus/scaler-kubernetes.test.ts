@@ -1,5 +1,6 @@
 import { CustomObjectsApi, type KubeConfig } from '@kubernetes/client-node';
 import { expect } from 'chai';
+import { eventually } from '../eventually.js';
 import { loadKubeConfig } from '../../common/kubeconfig.js';
 import { createLogger } from '../../common/log.js';
 import { workloadKey } from '../../scaler/core/types.js';
@@ -7,7 +8,7 @@ import { ClusterView } from '../../scaler/kubernetes/cluster.js';
 import { LeaderElection } from '../../scaler/kubernetes/leader.js';
 import { ScaleClient } from '../../scaler/kubernetes/scale.js';
 import { startCluster, type Cluster } from '../../sandbox/cluster/index.js';
-import { eventually } from '../unit/loopback-api.js';
+
 import { shop } from './scaler-harness.js';
 
 const CART = { apiVersion: 'apps/v1', kind: 'StatefulSet', namespace: 'shop', name: 'cart' };

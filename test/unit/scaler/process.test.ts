@@ -14,8 +14,8 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import bcrypt from 'bcryptjs';
+import { eventually } from '../../eventually.js';
 import { expect } from 'chai';
-import { eventually } from '../loopback-api.js';
 
 const ROOT = path.resolve(import.meta.dirname, '../../..');
 
