@@ -3,7 +3,7 @@ import { EXPORTED, RECORDED } from '../promql/known-metrics.js';
 import { builtInSignals } from '../promql/signals.js';
 import { labelsOf, metricsOf, rangeSeconds, ratesOf } from '../promql/syntax.js';
 import type { Path } from '../../common/yaml/document.js';
-import { suggestion } from '../../common/yaml/suggestion.js';
+import { suggestion } from './suggestion.js';
 import { fillObjective, fillTarget } from './defaults.js';
 import type { RawGroup, RawRule } from './schema.js';
 import type { FleetRule, LabelSelector, RuleError, RuleFinding, RuleGroup } from './types.js';

@@ -1,6 +1,6 @@
 import type { Rule, RuleSettings } from '../core/types.js';
 import type { Position, YamlError } from '../../common/yaml/document.js';
-import type { Finding, SchemaErrorCode } from '../../common/yaml/findings.js';
+import type { Finding, SchemaErrorCode } from './findings.js';
 
 export interface SignalQuery {
   /** PromQL that returns one number per `namespace`, `workload`, `workload_kind` (and `peer`, for `edges`). */
@@ -64,7 +64,7 @@ export interface RuleError extends Position {
 export type RuleFinding = Finding<RuleErrorCode | LintCode>;
 
 export type RuleErrorCode =
-  | YamlError['code']
+  | `RULE_${YamlError['code']}`
   | SchemaErrorCode
   | 'RULE_FILE_UNREADABLE'
   | 'RULE_FILE_TOO_LARGE'
