@@ -44,6 +44,7 @@ export interface RawProgram {
   readonly probe: number;
   readonly program: string;
   readonly attached: boolean;
+  readonly lockedDown: boolean;
   readonly detail: string;
 }
 

@@ -38,8 +38,9 @@ const UNITS = {
 
 const EMPTY: Histogram = { sum: 0, buckets: new Float64Array(TIME_BUCKETS) };
 
-export function decodeStatus({ probe, program, attached, detail }: RawProgram): ProgramStatus {
-  return { probe: PROBES[probe] ?? 'profile', program, attached, detail };
+export function decodeStatus({ probe, program, attached, lockedDown, detail }: RawProgram): ProgramStatus {
+  const reason = lockedDown ? { reason: 'lockdown' as const } : {};
+  return { probe: PROBES[probe] ?? 'profile', program, attached, ...reason, detail };
 }
 
 /** Decodes the addon's buffers to counters per container, each on first access. */

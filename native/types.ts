@@ -72,6 +72,8 @@ export interface ProgramStatus {
   readonly probe: ProbeName | 'profile';
   readonly program: string;
   readonly attached: boolean;
+  /** `lockdown`: the kernel's lockdown refuses it (`lockdown=confidentiality`). */
+  readonly reason?: 'lockdown';
   /** Reason why it is not attached or is limited on this kernel, and the metrics that are missing or incomplete; usually empty. */
   readonly detail: string;
 }

@@ -26,7 +26,7 @@ static __always_inline int report_cgroup(struct cgroup *cgroup, bool removed)
 	event->id = cgroup->kn->id;
 	event->parent = cgroup->self.parent->cgroup->kn->id;
 	event->removed = removed;
-	bpf_probe_read_kernel_str(event->name, sizeof(event->name), cgroup->kn->name);
+	peek_string(event->name, sizeof(event->name), cgroup->kn->name);
 	bpf_ringbuf_submit(event, 0);
 	return 0;
 }

@@ -50,7 +50,8 @@ static __always_inline void read_peer(const struct sock *sk, struct peer_key *pe
 	peer->port = bpf_ntohs(sk->__sk_common.skc_dport);
 	peer->family = sk->__sk_common.skc_family;
 	if (peer->family == AF_INET6) {
-		BPF_CORE_READ_INTO(&words, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32);
+		for (int i = 0; i < 4; i++)
+			words[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
 		if (words[0] || words[1] || words[2] != mapped_v4) {
 			__builtin_memcpy(peer->address, words, sizeof(words));
 			return;

@@ -56,7 +56,7 @@ static __always_inline enum thread_state waiting_on_anonymous(struct file *file,
 	char name[8] = {};
 	struct dentry *entry = peek(file, f_path.dentry);
 
-	bpf_probe_read_kernel(name, sizeof(name) - 1, peek(entry, d_name.name));
+	peek_string(name, sizeof(name), peek(entry, d_name.name));
 	if (name[1] == 't' && name[2] == 'i') /* [timerfd] */
 		return STATE_SLEEP;
 	if (name[1] == 'e' && name[6] == 'f') /* [eventfd] */

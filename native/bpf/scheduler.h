@@ -187,12 +187,13 @@ static __always_inline void migrate_thread(__u32 pid, const struct migration *mi
 static long migrate_next_thread(__u32 index, struct migration *migration)
 {
 	struct list_head *node = migration->next;
-	struct task_struct *task = container_of(node, struct task_struct, thread_node);
+	struct task_struct *task =
+		typed(struct task_struct, (__u64)node - bpf_core_field_offset(struct task_struct, thread_node));
 
 	if (node == migration->threads)
 		return 1;
-	migrate_thread(BPF_CORE_READ(task, pid), migration);
-	migration->next = BPF_CORE_READ(node, next);
+	migrate_thread(peek(task, pid), migration);
+	migration->next = peek(task, thread_node.next);
 	return 0;
 }
 
@@ -211,7 +212,7 @@ int BPF_PROG(cgroup_attach_task, struct cgroup *cgroup, const char *path, struct
 		return 0;
 	}
 	migration.threads = (void *)process + bpf_core_field_offset(struct signal_struct, thread_head);
-	migration.next = BPF_CORE_READ(process, thread_head.next);
+	migration.next = process->thread_head.next;
 	bpf_loop(THREAD_TABLE_SIZE, migrate_next_thread, &migration, 0);
 	return 0;
 }

@@ -47,12 +47,12 @@ static __always_inline __u16 ephemeral_from(struct sock *sk)
 {
 	struct net *net = peek(sk, __sk_common.skc_net.net);
 	struct net___word *word = typed(struct net___word, net);
-	struct net___words *words = (void *)net;
+	struct net___words *words = (void *)word;
 
 	if (bpf_core_field_exists(word->ipv4.ip_local_ports.range))
 		return peek(word, ipv4.ip_local_ports.range);
 	if (bpf_core_field_exists(words->ipv4.ip_local_ports.range))
-		return BPF_CORE_READ(words, ipv4.ip_local_ports.range[0]);
+		return peek(words, ipv4.ip_local_ports.range[0]);
 	return ephemeral_low;
 }
 
@@ -113,7 +113,7 @@ static __always_inline enum thread_state waiting_on_datagrams(struct sock *sk)
 		return STATE_IDLE;
 	if (peek(sk, __sk_common.skc_state) == connected)
 		return STATE_NETWORK;
-	return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & bound_to_port ? STATE_IDLE : STATE_NETWORK;
+	return peek_bits(sk, sk_userlocks) & bound_to_port ? STATE_IDLE : STATE_NETWORK;
 }
 
 /* Server-side unix sockets, listening or accepted, are bound to an address; client-side ones are not. */

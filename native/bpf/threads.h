@@ -101,15 +101,16 @@ static __noinline __u32 find_slot(struct cgroup *group)
 {
 	/* Containers are at most five levels below the kubelet's root; kind nests that once more. */
 	const int max_levels = 16;
+	struct cgroup_subsys_state *parent;
 
 	for (int level = 0; level < max_levels && group; level++) {
-		__u64 id = BPF_CORE_READ(group, kn, id);
+		__u64 id = group->kn->id;
 		__u32 *slot = bpf_map_lookup_elem(&slots, &id);
 
 		if (slot)
 			return *slot;
-		/* `self` is the first member of struct cgroup, so a parent's css is a parent cgroup. */
-		group = (struct cgroup *)BPF_CORE_READ(group, self.parent);
+		parent = group->self.parent;
+		group = parent ? parent->cgroup : NULL;
 	}
 	return 0;
 }
@@ -126,7 +127,7 @@ static __always_inline __u32 thread_slot(struct thread *thread, struct task_stru
 		/* The generation first: a change of `slots` during the lookup is then seen by the next hook. */
 		thread->generation = generation;
 		thread->cgroups = (__u64)cgroups;
-		thread->slot = find_slot(BPF_CORE_READ(cgroups, dfl_cgrp));
+		thread->slot = find_slot(cgroups->dfl_cgrp);
 	}
 	return thread->slot;
 }

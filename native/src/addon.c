@@ -8,6 +8,7 @@
 #include "messages.h"
 #include "napi.h"
 #include "profile.h"
+#include "user_reads.h"
 
 static void close_native_session(void *session)
 {
@@ -171,6 +172,7 @@ NAPI_MODULE_INIT()
 	};
 
 	messages_capture();
+	user_reads_keep();
 	if (!set_string(env, exports, "layoutDigest", LAYOUT_DIGEST))
 		return NULL;
 	CHECK(napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions));

@@ -115,6 +115,23 @@ static void drop_unreported(struct programs *programs)
 	*programs = reported;
 }
 
+/* Every kernel with BTF has the helper; with CAP_PERFMON, it is lockdown=confidentiality that withholds it. */
+static bool is_locked_down(size_t messages)
+{
+	return messages_refuse_helper(messages, "bpf_probe_read");
+}
+
+static void omit_refused(struct programs *programs, struct program_status *refused, int error, size_t messages)
+{
+	refused->locked_down = is_locked_down(messages);
+	if (refused->locked_down)
+		programs_omit(programs, refused,
+			      "refused by the kernel's lockdown (confidentiality), which forbids reads of kernel "
+			      "memory: boot with lockdown=integrity, or run Linux 6.2 or newer");
+	else
+		programs_omit(programs, refused, "refused by the kernel: %s", strerror(error));
+}
+
 /* libbpf loads all programs or none: omits the program that it blames, and retries. */
 bool programs_load(struct programs *programs, const struct object *object, void *owner, struct failure *failure)
 {
@@ -136,7 +153,7 @@ bool programs_load(struct programs *programs, const struct object *object, void 
 			     messages_last_warning());
 			return false;
 		}
-		programs_omit(programs, refused, "refused by the kernel: %s", strerror(-error));
+		omit_refused(programs, refused, -error, before);
 	}
 }
 

@@ -6,10 +6,12 @@ import { CGROUP_ROOT } from './container.js';
 import type { Line } from './report.js';
 import { runTruths, skippedRuns } from './truths.js';
 
+const LOCKDOWN = '/sys/kernel/security/lockdown';
+
 /** Loads and attaches every probe, and compares its counters with tasks that measure themselves. */
 async function check(): Promise<void> {
   const controllers = readFileSync(join(CGROUP_ROOT, 'cgroup.subtree_control'), 'utf8').trim().split(' ');
-  report({ kernel: { release: release(), controllers } });
+  report({ kernel: { release: release(), controllers, lockdown: lockdown() } });
   const created: bigint[] = [];
   const probes = openProbes({
     cgroupRoot: CGROUP_ROOT,
@@ -34,6 +36,11 @@ async function check(): Promise<void> {
   } finally {
     probes.close();
   }
+}
+
+/** The mode in force, in brackets among all modes. */
+function lockdown(): string {
+  return /\[(\w+)\]/.exec(readFileSync(LOCKDOWN, 'utf8'))?.[1] ?? '';
 }
 
 function report(line: Line): void {
