@@ -35,7 +35,10 @@ interface Measured extends Family {
 }
 
 export type CounterDescriptor = Measured & { readonly type: 'counter' } & (
-    | OfContainer<'states', State>
+    | (OfContainer<'states', State> & {
+        /** States that few containers are ever in: each is exported once it is not zero. */
+        readonly rare: readonly State[];
+      })
     | OfContainer<'container', ContainerScalar>
     | OfEntries<'blockIo', BlockIoScalar, BlockIoHistogram>
     | OfEntries<'peers', PeerScalar, PeerHistogram>

@@ -35,6 +35,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
     program: 'sched_switch',
     of: 'states',
     series: labelled('state', STATES),
+    rare: ['reclaim'],
     ofRestOfPod: true,
   },
   {

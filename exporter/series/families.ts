@@ -62,9 +62,11 @@ function containerCollector(descriptor: Extract<Measured, { series: unknown }>, 
     };
   }
   if (descriptor.of === 'states') {
+    const rare = new Set<string>(descriptor.rare);
     return (one, samples) => {
       const seconds: Readonly<Record<string, number>> = one.counters.stateSeconds;
-      for (const { name, labels } of counters) samples.value(labels, seconds[name]!);
+      for (const { name, labels } of counters)
+        if (seconds[name] !== 0 || !rare.has(name)) samples.value(labels, seconds[name]!);
     };
   }
   return (one, samples) => {

@@ -20,6 +20,7 @@ const BLOCKIO_LINES = entryLines('blockIo');
 const PEER_LINES = entryLines('peers');
 /** Lines of every container. */
 const ALWAYS = sumOver((descriptor) => ('onlyWith' in descriptor ? 0 : valueLines(descriptor)));
+const RARE_STATES = DESCRIPTORS.flatMap((descriptor) => ('rare' in descriptor ? descriptor.rare : []));
 /** Lines that a histogram adds with its first observation, its own and those of what is only exported with it. */
 const OBSERVED = CONTAINER_HISTOGRAMS.map((name) => ({
   name,
@@ -80,6 +81,7 @@ function limitCounters(
   const { slot, stateSeconds, scalars, histograms } = counters;
   const blockIo = limitDevices(counters.blockIo);
   let lines = ALWAYS + blockIo.length * BLOCKIO_LINES;
+  for (const state of RARE_STATES) if (stateSeconds[state] !== 0) lines++;
   for (const observed of OBSERVED) if (!isEmpty(histograms[observed.name])) lines += observed.lines;
   const rows = Math.floor((MAX_LINES - lines) / PEER_LINES);
   return {
@@ -100,7 +102,8 @@ function sumOver(lines: (descriptor: Descriptor) => number): number {
 function valueLines(descriptor: Descriptor): number {
   if (descriptor.of === 'identity') return 1;
   if (descriptor.type === 'histogram' || !('series' in descriptor)) return 0;
-  return (descriptor.kept ?? Object.keys(descriptor.series)).length;
+  const rare = 'rare' in descriptor ? descriptor.rare.length : 0;
+  return (descriptor.kept ?? Object.keys(descriptor.series)).length - rare;
 }
 
 function observedLines(descriptor: Descriptor, name: ContainerHistogram): number {

@@ -122,6 +122,9 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 		init_thread_state(thread, task, now);
 		return;
 	}
+	/* The freezer of cgroup v1 changes the state of a blocked thread in place, so that it does not switch. */
+	if (task->__state & TASK_FROZEN)
+		state = STATE_SLEEP;
 	until = run_start(task, began, now);
 	runnable = runnable_from(thread, task, until);
 	contending = later(from, contending_from(thread, task, runnable, until));

@@ -9,6 +9,7 @@
 #define KERNSCALE_REASON_H
 
 #include "threads.h"
+#include "reclaim.h"
 #include "sockets.h"
 #include "syscalls.h"
 #include "futex.h"
@@ -26,7 +27,8 @@
 #define TASK_FROZEN 0x8000           /* freezer of cgroup v1, or system suspend (6.1+) */
 #define JOBCTL_TRAP_FREEZE (1 << 23) /* cgroup.freeze of cgroup2: a paused container */
 #define TASK_UNINTERRUPTIBLE 2
-#define PF_USER_WORKER 0x00004000 /* io_uring and vhost workers; before 6.4 PF_IO_WORKER, another bit */
+#define PF_IO_WORKER 0x00000010   /* threads of io_uring */
+#define PF_USER_WORKER 0x00004000 /* these and vhost's (6.4+) */
 #define PF_KTHREAD 0x00200000
 
 static __always_inline bool in_iowait(struct task_struct *task)
@@ -82,12 +84,29 @@ static __always_inline struct file *find_file(struct task_struct *task, __u32 fd
 	return peek(array, fd_array[0]);
 }
 
-/* Waits for a disk are uninterruptible. Other waits on a regular file are for a FUSE process, or in /proc. */
-static __always_inline enum thread_state waiting_on_regular(struct super_block *filesystem, __u32 state)
+static __always_inline __u64 filesystem_magic(struct file *file)
 {
-	if (state & TASK_UNINTERRUPTIBLE)
-		return STATE_DISK;
-	return peek(filesystem, s_magic) == FUSE_SUPER_MAGIC ? STATE_IPC : STATE_IDLE;
+	struct inode *inode = peek(file, f_inode);
+	struct super_block *filesystem = peek(inode, i_sb);
+
+	return peek(filesystem, s_magic);
+}
+
+/*
+ * Wait for a page, of this file or of another one that the call also uses (sendfile's source, a mapped buffer): for a
+ * disk, or for the process that serves the file.
+ */
+static __always_inline enum thread_state waiting_for_page(struct file *file)
+{
+	return file && filesystem_magic(file) == FUSE_SUPER_MAGIC ? STATE_IPC : STATE_DISK;
+}
+
+/* Waits for a disk are uninterruptible. Other waits on a regular file are in something like /proc. */
+static __always_inline enum thread_state waiting_on_regular(struct file *file, __u32 state)
+{
+	if (filesystem_magic(file) == FUSE_SUPER_MAGIC)
+		return STATE_IPC;
+	return state & TASK_UNINTERRUPTIBLE ? STATE_DISK : STATE_IDLE;
 }
 
 static __always_inline enum thread_state waiting_on_fd(struct task_struct *task, __u32 slot, __u32 fd,
@@ -95,12 +114,10 @@ static __always_inline enum thread_state waiting_on_fd(struct task_struct *task,
 {
 	struct file *file = find_file(task, fd);
 	struct inode *inode;
-	struct super_block *filesystem;
 	__u16 mode;
 
-	/* Possibly for another file than this one: sendfile's source, a mapped buffer. */
 	if (in_iowait(task))
-		return STATE_DISK;
+		return waiting_for_page(file);
 	if (!file)
 		return STATE_OTHER;
 	inode = peek(file, f_inode);
@@ -114,10 +131,9 @@ static __always_inline enum thread_state waiting_on_fd(struct task_struct *task,
 	if (mode == S_IFCHR)
 		return STATE_IDLE;
 	/* Anonymous inodes have no type before 6.17, and are regular files since. */
-	filesystem = peek(inode, i_sb);
-	if (peek(filesystem, s_magic) == ANON_INODE_FS_MAGIC)
+	if (filesystem_magic(file) == ANON_INODE_FS_MAGIC)
 		return waiting_on_anonymous(file, slot);
-	return waiting_on_regular(filesystem, state);
+	return waiting_on_regular(file, state);
 }
 
 /* From a pipe into a socket, the pipe is only a buffer that was filled before: the wait is for the socket. */
@@ -129,6 +145,15 @@ static __always_inline enum thread_state waiting_in_splice(struct task_struct *t
 	if (reason == STATE_IPC && waiting_on_fd(task, slot, to, WRITES, state) == STATE_NETWORK)
 		return STATE_NETWORK;
 	return reason;
+}
+
+/* Sending waits for a page of the source or for the destination. */
+static __always_inline enum thread_state waiting_in_sendfile(struct task_struct *task, __u32 slot, __u32 to, __u32 from,
+							     __u32 state)
+{
+	if (in_iowait(task))
+		return waiting_for_page(find_file(task, from));
+	return waiting_on_fd(task, slot, to, WRITES, state);
 }
 
 /* Runtimes poll() a single file to read it with a time-out: that wait is the same as the read. */
@@ -175,7 +200,11 @@ static __always_inline enum thread_state waiting_for_memory(struct task_struct *
 /* in_iowait tells nothing here: the kernel sets it during any wait for a completion. */
 static __always_inline enum thread_state waiting_in_uring(struct thread *thread, __u32 slot)
 {
-	if (!thread->uring_reason)
+	__u32 file_request = thread->uring_file;
+
+	if (file_request && !(file_request & URING_REGISTERED))
+		return STATE_DISK;
+	if (file_request || !thread->uring_reason)
 		return waiting_for_completions(slot);
 	return thread->uring_reason == STATE_NETWORK ? waiting_for_events(slot) : thread->uring_reason;
 }
@@ -205,6 +234,8 @@ static __always_inline enum thread_state waiting_in_syscall(struct task_struct *
 		return waiting_on_fd(task, slot, first, WRITES, state);
 	case WAITS_SPLICE:
 		return waiting_in_splice(task, slot, first, SYSCALL_ARG3(regs), state);
+	case WAITS_SENDFILE:
+		return waiting_in_sendfile(task, slot, first, SYSCALL_ARG2(regs), state);
 	case WAITS_FUTEX:
 		return waiting_in_futex(task, regs);
 	case WAITS_EPOLL:
@@ -242,10 +273,15 @@ static __always_inline enum thread_state waiting_in_syscall(struct task_struct *
 static __always_inline enum thread_state blocked_reason(struct task_struct *task, struct thread *thread, __u32 slot,
 							__u32 state)
 {
-	if (task->flags & (PF_KTHREAD | PF_USER_WORKER))
+	if (task->flags & PF_KTHREAD)
 		return in_iowait(task) ? STATE_DISK : STATE_IDLE;
 	if (state & (TASK_STOPPED_OR_TRACED | TASK_FROZEN) || task->jobctl & JOBCTL_TRAP_FREEZE)
 		return STATE_SLEEP;
+	if (state & TASK_UNINTERRUPTIBLE && waits_for_memory(task, state))
+		return STATE_RECLAIM;
+	/* They do what would block their process: file operations, uninterruptible, or waits of any kind, as for work. */
+	if (task->flags & (PF_IO_WORKER | PF_USER_WORKER))
+		return state & TASK_UNINTERRUPTIBLE ? STATE_DISK : STATE_IDLE;
 	return waiting_in_syscall(task, thread, slot, state);
 }
 

@@ -112,11 +112,14 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 	return 0;
 }
 
-/* Creates a thread's record here, because allocation in sched_switch is slow and, before 6.4, unsafe. */
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct *child)
+/*
+ * Creates a thread's record here, because allocation in sched_switch is slow and, before 6.4, unsafe. Unlike
+ * sched_process_fork, this tracepoint also shows the threads that the kernel adds to a process (io_uring, vhost).
+ */
+SEC("tp_btf/task_newtask")
+int BPF_PROG(task_newtask, struct task_struct *task)
 {
-	make_thread(child, true);
+	make_thread(task, true);
 	return 0;
 }
 
@@ -141,6 +144,7 @@ static __always_inline void rekey_thread(struct task_struct *task, __u32 old_pid
 		thread->throttle_cfs_rq = before->throttle_cfs_rq;
 		thread->state = before->state;
 		thread->uring_reason = before->uring_reason;
+		thread->uring_file = before->uring_file;
 		shard = find_shard(thread_slot(thread, task), bpf_get_smp_processor_id());
 		if (thread->since && thread->since < task->sched_info.last_arrival)
 			repair_switch_in(shard, thread, task);

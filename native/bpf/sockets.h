@@ -57,12 +57,26 @@ static __always_inline __u16 ephemeral_from(struct sock *sk)
 }
 
 /*
- * True for the server side of a connection: an accepted socket is a copy of its listener and keeps its backlog, which a
- * connecting socket does not have. A local port below the ephemeral range was bound explicitly, as servers do.
+ * True for the server side of a connection. An accepted socket is a copy of its listener and keeps its backlog, unless
+ * that is 0, and its entry in the kernel's table of ports; of a port that connect() chose, the entry is marked
+ * (`fastreuse` is -1: __inet_hash_connect).
  */
 static __always_inline bool was_accepted(struct sock *sk)
 {
-	return peek(sk, sk_max_ack_backlog) || peek(sk, __sk_common.skc_num) < ephemeral_from(sk);
+	struct inet_connection_sock *connection = typed(struct inet_connection_sock, sk);
+	struct inet_bind_bucket *port = peek(connection, icsk_bind_hash);
+
+	return peek(sk, sk_max_ack_backlog) || (port && peek(port, fastreuse) >= 0);
+}
+
+/* True for the server side, as the TCP probe saw the connection opened, or by what the socket shows. */
+static __always_inline bool is_server(struct sock *sk)
+{
+	struct connection *connection = connection_table_entry(sk);
+
+	if (connection && connection->socket == (__u64)sk)
+		return connection->role == ROLE_SERVER;
+	return was_accepted(sk);
 }
 
 static __always_inline enum thread_state waiting_on_tcp(struct sock *sk)
@@ -74,7 +88,7 @@ static __always_inline enum thread_state waiting_on_tcp(struct sock *sk)
 
 	if (state == tcp_syn_sent)
 		return STATE_NETWORK;
-	if (state == tcp_listen || was_accepted(sk))
+	if (state == tcp_listen || is_server(sk))
 		return STATE_IDLE;
 	if (!peek(tcp, bytes_sent))
 		return STATE_IDLE; /* no request was sent */
@@ -93,7 +107,7 @@ static __always_inline enum thread_state waiting_on_multipath(struct sock *sk)
 	if (!bpf_core_type_exists(struct mptcp_sock___optional))
 		return STATE_IDLE; /* unreachable: this kernel has no such sockets */
 	multipath = typed(struct mptcp_sock___optional, sk);
-	if (was_accepted(peek(multipath, first)))
+	if (is_server(peek(multipath, first)))
 		return STATE_IDLE;
 	if (!bpf_core_field_exists(multipath->last_data_sent))
 		return STATE_NETWORK;

@@ -27,6 +27,7 @@ enum waits {
 	WAITS_UNKNOWN, /* does not block, or blocks for a reason not listed here */
 	WAITS_READ,    /* the first argument is a file to read from */
 	WAITS_WRITE,   /* the first argument is a file to write to */
+	WAITS_SENDFILE, /* the first argument is the destination, the second the source file */
 	WAITS_SPLICE,  /* the first argument is the source file, the third the destination */
 	WAITS_FUTEX,
 	WAITS_EPOLL,
@@ -67,7 +68,7 @@ static const __u8 syscall_waits[NR_SYSCALLS] = {
 	[__NR_sendto] = WAITS_WRITE,
 	[__NR_sendmsg] = WAITS_WRITE,
 	[__NR_sendmmsg] = WAITS_WRITE,
-	[__NR_sendfile] = WAITS_WRITE,
+	[__NR_sendfile] = WAITS_SENDFILE,
 	[__NR_splice] = WAITS_SPLICE,
 	[__NR_vmsplice] = WAITS_WRITE,
 	[__NR_connect] = WAITS_WRITE,

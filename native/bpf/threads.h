@@ -5,6 +5,9 @@
 
 #include "common.h"
 
+/* Marks `uring_file`: a file registered with the ring, of unknown kind; addresses of requests are even. */
+#define URING_REGISTERED 1
+
 /* One cache line. Clock values are nanoseconds of the run-queue clock. */
 struct thread {
 	__u64 since;         /* start of the present state; 0: the state is not known */
@@ -15,8 +18,8 @@ struct thread {
 	__u32 pid;           /* owner of this entry of `thread_table`; 0: free */
 	__u16 slot;
 	__u8 state;
-	__u8 uring_reason; /* blocked reason that the last submitted io_uring request implies; 0: unknown */
-	__u32 reserved;
+	__u8 uring_reason; /* blocked reason that the last io_uring request but those of files implies; 0: unknown */
+	__u32 uring_file;  /* last io_uring request of a file until it completes (uring.h); 0: none */
 	__u64 throttle_clock;  /* throttle clock of `throttle_cfs_rq` at switch-out */
 	__u64 throttle_cfs_rq; /* the group's cfs_rq on the CPU it ran on; each CPU has its own clock */
 };
@@ -73,6 +76,7 @@ static __always_inline struct thread *make_thread(struct task_struct *task, bool
 		thread->flushed_until = 0;
 		thread->generation = 0;
 		thread->uring_reason = 0;
+		thread->uring_file = 0;
 		if (is_new)
 			thread->since = 0;
 		return thread;

@@ -81,6 +81,7 @@ struct session {
 	struct tracked *tracked; /* [slot] */
 	struct totals *totals;   /* [slot] */
 	struct pool blockio, peers;
+	double off_cpu;                   /* off_cpu_seconds() when the last flush began */
 	uint64_t *peer_counts;            /* [slot], shared with the kernel */
 	struct peer_entry **sorted_peers; /* scratch memory of session_evict_peers */
 };
@@ -95,6 +96,9 @@ void session_untrack(struct session *session, uint64_t cgroup);
 
 /* Flushes in-flight intervals, so that the maps are exact for this instant, and frees draining slots. 0 or -errno. */
 int session_flush(struct session *session);
+
+/* Time that this thread has not spent on a CPU, from some instant on: the reader's, and that of a stolen CPU. */
+double off_cpu_seconds(void);
 
 /* peers.c: evicts peers of containers that are gone and, near a bound, those that were quiet for long. */
 void session_evict_peers(struct session *session);

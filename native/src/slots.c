@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernscale.skel.h"
@@ -65,6 +66,19 @@ static int iterate_threads(struct session *session)
 	return got < 0 ? -errno : 0;
 }
 
+static double seconds_of(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec + now.tv_nsec * 1e-9;
+}
+
+double off_cpu_seconds(void)
+{
+	return seconds_of(CLOCK_MONOTONIC) - seconds_of(CLOCK_THREAD_CPUTIME_ID);
+}
+
 int session_flush(struct session *session)
 {
 	int error = 0;
@@ -73,6 +87,7 @@ int session_flush(struct session *session)
 		session->skeleton->bss->flush_clock = 0;
 		/* The iterator takes this CPU's run-queue clock as the present; yielding refreshes it. */
 		sched_yield();
+		session->off_cpu = off_cpu_seconds();
 		error = iterate_threads(session);
 	}
 	/* The iterator has refreshed the slot of every thread: no thread caches a draining slot any more. */

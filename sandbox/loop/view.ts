@@ -38,6 +38,7 @@ const STATES: Record<string, { words: string; cell: string; style: Style }> = {
   network: { words: 'blocked on a peer', cell: '»', style: 'cyan' },
   lock: { words: 'blocked on a lock', cell: '■', style: 'blue' },
   ipc: { words: 'blocked on a local process', cell: '=', style: 'cyan' },
+  reclaim: { words: 'held up for memory', cell: '%', style: 'magenta' },
   other: { words: 'other', cell: '?', style: 'gray' },
   sleep: { words: 'sleeping', cell: 'z', style: 'gray' },
   idle: { words: 'idle', cell: '·', style: 'gray' },

@@ -8,6 +8,7 @@ import {
   type ContainerCounters,
   type Histogram,
   type PeerCounters,
+  type State,
 } from 'bpf-linker-napi';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -74,10 +75,14 @@ function blockIo(): fc.Arbitrary<BlockIoCounters[]> {
 }
 
 function anyCounters(): fc.Arbitrary<ContainerCounters> {
-  const all = fc.record(record(CONTAINER_HISTOGRAMS, () => anyHistogram()));
   return fc
-    .tuple(all, blockIo(), peers(70))
-    .map(([histograms, io, others]) => counters(1, { histograms, blockIo: io, peers: others }));
+    .record({
+      stateSeconds: fc.record(record(STATES, () => fc.nat(9))) as fc.Arbitrary<Record<State, number>>,
+      histograms: fc.record(record(CONTAINER_HISTOGRAMS, () => anyHistogram())),
+      blockIo: blockIo(),
+      peers: peers(70),
+    })
+    .map((given) => counters(1, given));
 }
 
 /** Counters with every reason, operation, device and peer there can be. */
@@ -137,7 +142,13 @@ describe('lines per container', () => {
 describe('a limited container', () => {
   it('keeps every state, and the device of a container that uses one', () => {
     const io = fullest().blockIo.filter(({ device }) => device === 'vda');
-    const samples = [...scrape(new SeriesLimiter(), counters(1, { blockIo: io }), 0).keys()].join('\n');
+    const samples = [
+      ...scrape(
+        new SeriesLimiter(),
+        counters(1, { stateSeconds: record(STATES, () => 1), blockIo: io }),
+        0,
+      ).keys(),
+    ].join('\n');
     for (const state of STATES) expect(samples).to.include(`state="${state}"`);
     expect(samples).to.include('op="read",device="vda"').and.to.include('op="write",device="vda"');
     expect(samples).not.to.include('op="flush"');
