@@ -19,6 +19,9 @@ const volatile __u16 ephemeral_low = 32768; /* the host's net.ipv4.ip_local_port
 /* Incremented by user space after every change of `slots`: slots cached in an older generation are looked up again. */
 __u32 generation = 1;
 
+/* Set by user space once a pod has no cpu.pressure to read; the generation changes with it. */
+bool starvation_counted SEC(".data");
+
 /* Dropped observations by cause, since load. Written by all programs, read by user space. */
 __u64 drops[NR_DROPS];
 

@@ -39,14 +39,21 @@ static __always_inline __u64 elapsed(__u64 from, __u64 until)
 	return until > from ? until - from : 0;
 }
 
+static __always_inline bool is_serving(struct thread *thread)
+{
+	return thread->serving || thread->served;
+}
+
 /* Counts a finished interval [from, until), of which everything up to `flushed_until` is in `flushed` already. */
-static __always_inline void add_interval(struct shard *shard, enum thread_state state, __u64 from, __u64 flushed_until,
-					 __u64 until)
+static __always_inline void add_interval(struct shard *shard, struct thread *thread, enum thread_state state,
+					 __u64 from, __u64 until)
 {
 	struct time_histogram *histogram = &shard->histograms[state];
-	__u64 length = elapsed(from, until);
+	__u64 length = elapsed(from, until), unflushed = elapsed(later(from, thread->flushed_until), until);
 
-	add_to(histogram->total_ns, elapsed(later(from, flushed_until), until));
+	add_to(histogram->total_ns, unflushed);
+	if (is_serving(thread))
+		add_to(shard->serving_ns[state], unflushed);
 	add_to(histogram->sum_ns, length);
 	add_to(histogram->buckets[time_bucket(length)], 1);
 }

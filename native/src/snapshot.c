@@ -54,18 +54,25 @@ static void add_histograms(struct totals *totals, const struct shard *shards, ui
 static void add_counts(struct session *session, uint32_t slot)
 {
 	const struct shard *shards = &session->counters[(size_t)slot * session->shards];
-	uint64_t total_ns[NR_STATES], scalars[NR_SCALARS] = {};
+	uint64_t total_ns[NR_STATES], serving_ns[NR_STATES], scalars[NR_SCALARS] = {};
 	double *counts = session->totals[slot].counts;
 
 	memcpy(total_ns, session->flushed[slot].total_ns, sizeof(total_ns));
+	memcpy(serving_ns, session->flushed[slot].serving_ns, sizeof(serving_ns));
 	for (uint32_t shard = 0; shard < session->shards; shard++) {
-		for (int state = 0; state < NR_STATES; state++)
+		for (int state = 0; state < NR_STATES; state++) {
 			total_ns[state] += shards[shard].histograms[state].total_ns;
+			serving_ns[state] += shards[shard].serving_ns[state];
+		}
 		for (int scalar = 0; scalar < NR_SCALARS; scalar++)
 			scalars[scalar] += shards[shard].scalars[scalar];
 	}
 	for (int state = 0; state < NR_STATES; state++)
 		*counts++ = total_ns[state] / NANOSECONDS;
+	for (int state = 0; state < NR_STATES; state++)
+		*counts++ = serving_ns[state] / NANOSECONDS;
+	session_read_starvation(session, slot);
+	*counts++ = session->totals[slot].starved.seconds;
 	for (int scalar = 0; scalar < NR_SCALARS; scalar++)
 		*counts++ = scalars[scalar];
 }
@@ -155,6 +162,7 @@ static napi_value read_slots(napi_env env, struct session *session, napi_value r
 		length = write_slot(session, slot, values, length, offsets);
 		offsets += NR_HISTOGRAMS;
 	}
+	session->last_read_at = session->read_at;
 	return result;
 }
 
