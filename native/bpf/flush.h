@@ -107,7 +107,7 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 		return;
 	if (state == STATE_ONCPU && (is_on_cpu(task) || now < began + GETTING_ON_CPU_NS)) {
 		credit(total, thread, STATE_ONCPU, from, now);
-		note_in_flight(thread, task, false, began, now);
+		note_in_flight(thread, task, now);
 		return;
 	}
 	if (state == STATE_ONCPU) {
@@ -119,7 +119,7 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 	}
 	runnable = runnable_from(thread, task, now);
 	contending = later(from, contending_from(thread, task, runnable, now));
-	note_in_flight(thread, task, true, state == STATE_THROTTLED ? began : runnable, now);
+	note_in_flight(thread, task, now);
 	runnable = later(from, runnable);
 	credit(total, thread, state, from, runnable);
 	credit(total, thread, STATE_THROTTLED, runnable, contending);

@@ -17,8 +17,8 @@
 
 #define TASK_DEAD 0x80
 
-/* Counts the states that end as the thread gets a CPU. Returns the time since which it has waited for one. */
-static __always_inline __u64 switch_in(struct shard *shard, struct thread *thread, struct task_struct *task, __u64 now)
+/* Counts the states that end as the thread gets a CPU. */
+static __always_inline void switch_in(struct shard *shard, struct thread *thread, struct task_struct *task, __u64 now)
 {
 	__u32 state = thread->state;
 	__u64 runnable, contending;
@@ -36,13 +36,10 @@ static __always_inline __u64 switch_in(struct shard *shard, struct thread *threa
 			add_interval(shard, thread, STATE_THROTTLED, runnable, contending);
 	} else {
 		/* First run: the thread has been waiting since it was created. */
-		runnable = contending = task->sched_info.last_queued ?: now;
+		contending = task->sched_info.last_queued ?: now;
 	}
 	add_interval(shard, thread, STATE_RUNQUEUE, contending, now);
-	if (state == STATE_THROTTLED)
-		runnable = thread->since;
 	begin_state(thread, STATE_ONCPU, now);
-	return runnable;
 }
 
 /*
@@ -107,8 +104,10 @@ static __always_inline void on_switch_in(struct task_struct *task, __u64 now, __
 	if (!thread)
 		return;
 	shard = find_shard(thread_slot(thread, task), cpu);
-	if (shard)
-		count_wait_for_cpu(thread, switch_in(shard, thread, task, now), now, cpu);
+	if (!shard)
+		return;
+	count_wait_for_cpu(thread, task, now, cpu);
+	switch_in(shard, thread, task, now);
 }
 
 SEC("tp_btf/sched_switch")

@@ -29,13 +29,26 @@ static __always_inline struct starvation *find_starvation(struct thread *thread,
 }
 
 /*
+ * Start of the thread's wait on this CPU: what it waited elsewhere, before the kernel moved it, is in run_delay only. A
+ * thread that is out of quota stays queued.
+ */
+static __always_inline __u64 waits_from(struct thread *thread, struct task_struct *task, __u64 now)
+{
+	__u64 queued = task->sched_info.last_queued;
+
+	if (thread->state == STATE_RUNQUEUE || thread->state == STATE_THROTTLED)
+		return later(queued, thread->since);
+	return queued ?: now;
+}
+
+/*
  * Adds a wait that has ended to the union. A wait that began before the newest block of waits fills the gap before that
  * block too; of older gaps nothing is known, so the union is never too large.
  */
-static __always_inline void count_wait_for_cpu(struct thread *thread, __u64 from, __u64 until, __u32 cpu)
+static __always_inline void count_wait_for_cpu(struct thread *thread, struct task_struct *task, __u64 until, __u32 cpu)
 {
 	struct starvation *pod = find_starvation(thread, cpu);
-	__u64 covered;
+	__u64 from = waits_from(thread, task, until), covered;
 
 	if (!pod || until <= from)
 		return;
@@ -64,10 +77,11 @@ static __always_inline void count_run(struct thread *thread, __u64 from, __u64 u
 }
 
 /* Notes an in-flight wait or run at read-out, which user space adds to the union. */
-static __always_inline void note_in_flight(struct thread *thread, struct task_struct *task, bool waits, __u64 from,
-					   __u64 now)
+static __always_inline void note_in_flight(struct thread *thread, struct task_struct *task, __u64 now)
 {
 	struct starvation *pod = find_starvation(thread, task->se.cfs_rq->rq->cpu);
+	bool waits = thread->state != STATE_ONCPU;
+	__u64 from = waits ? waits_from(thread, task, now) : thread->since;
 
 	if (!pod || from >= now)
 		return;
