@@ -57,6 +57,7 @@ export function decodeSnapshot(raw: RawSnapshot): Snapshot {
 /** Counters of one slot in a snapshot. */
 class SlotCounters implements ContainerCounters {
   #stateSeconds: Record<State, number> | undefined;
+  #servingSeconds: Record<State, number> | undefined;
   #scalars: Record<ContainerScalar, number> | undefined;
   #histograms: Record<ContainerHistogram, Histogram> | undefined;
   #blockIo: readonly BlockIoCounters[] | undefined;
@@ -74,8 +75,17 @@ class SlotCounters implements ContainerCounters {
     return (this.#stateSeconds ??= readScalars(this.raw.values, this.#offset(0), STATES));
   }
 
-  get scalars(): Readonly<Record<ContainerScalar, number>> {
+  get servingSeconds(): Readonly<Record<State, number>> {
     const start = this.#offset(0) + STATES.length;
+    return (this.#servingSeconds ??= readScalars(this.raw.values, start, STATES));
+  }
+
+  get starvedSeconds(): number {
+    return this.raw.values[this.#offset(0) + 2 * STATES.length]!;
+  }
+
+  get scalars(): Readonly<Record<ContainerScalar, number>> {
+    const start = this.#offset(0) + 2 * STATES.length + 1;
     return (this.#scalars ??= readScalars(this.raw.values, start, CONTAINER_SCALARS));
   }
 

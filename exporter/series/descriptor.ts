@@ -16,7 +16,7 @@ import { LabelSet, remembered, type Labels } from '../exposition/labels.js';
 import type { ContainerIdentity } from '../identity/source.js';
 
 /** Everything about one metric of each container. */
-export type Descriptor = IdentityDescriptor | CounterDescriptor | HistogramDescriptor;
+export type Descriptor = IdentityDescriptor | PodDescriptor | CounterDescriptor | HistogramDescriptor;
 
 /** Part of what Kubernetes reports about the container. */
 export interface IdentityDescriptor extends Family {
@@ -27,6 +27,13 @@ export interface IdentityDescriptor extends Family {
   readonly ofRestOfPod?: true;
 }
 
+/** Starved time, which the kernel or a BPF program measures. */
+export interface PodDescriptor extends Family {
+  readonly type: 'counter';
+  readonly of: 'pod';
+  readonly ofRestOfPod: true;
+}
+
 /** Measured by a BPF program; without it the metric is left out, because unmeasured is not zero. */
 interface Measured extends Family {
   readonly program: string;
@@ -35,9 +42,9 @@ interface Measured extends Family {
 }
 
 export type CounterDescriptor = Measured & { readonly type: 'counter' } & (
-    | (OfContainer<'states', State> & {
+    | (OfContainer<'states' | 'serving', State> & {
         /** States that few containers are ever in: each is exported once it is not zero. */
-        readonly rare: readonly State[];
+        readonly rare?: readonly State[];
       })
     | OfContainer<'container', ContainerScalar>
     | OfEntries<'blockIo', BlockIoScalar, BlockIoHistogram>

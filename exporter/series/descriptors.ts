@@ -39,6 +39,23 @@ export const DESCRIPTORS: readonly Descriptor[] = [
     ofRestOfPod: true,
   },
   {
+    name: 'kernscale_serving_seconds_total',
+    help: 'Part of kernscale_state_seconds_total of threads that serve a TCP request, from reading it to answering it.',
+    type: 'counter',
+    program: 'sched_switch',
+    of: 'serving',
+    series: labelled('state', STATES),
+    kept: ['oncpu', 'runqueue', 'disk', 'network', 'lock'],
+    onlyWith: 'tcp_serve',
+  },
+  {
+    name: 'kernscale_cpu_starved_seconds_total',
+    help: 'Wall time in which at least one thread of the pod waits for a CPU or is out of quota, with an empty container label.',
+    type: 'counter',
+    of: 'pod',
+    ofRestOfPod: true,
+  },
+  {
     name: 'kernscale_oncpu_seconds',
     help: 'Duration of one run on a CPU; the sum is the CPU time used.',
     type: 'histogram',

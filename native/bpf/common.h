@@ -19,6 +19,9 @@ const volatile __u16 ephemeral_low = 32768; /* the host's net.ipv4.ip_local_port
 /* Incremented by user space after every change of `slots`: slots cached in an older generation are looked up again. */
 __u32 generation = 1;
 
+/* Set by user space once a pod has no cpu.pressure to read; the generation changes with it. */
+bool starvation_counted SEC(".data");
+
 /* Dropped observations by cause, since load. Written by all programs, read by user space. */
 __u64 drops[NR_DROPS];
 
@@ -105,9 +108,8 @@ extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 		value__;                                               \
 	})
 
-#define peek_bits(pointer, member)                                        \
-	(bpf_rdonly_cast ? BPF_CORE_READ_BITFIELD((pointer), member) : \
-			   BPF_CORE_READ_BITFIELD_PROBED((pointer), member))
+#define peek_bits(pointer, member) \
+	(bpf_rdonly_cast ? BPF_CORE_READ_BITFIELD((pointer), member) : BPF_CORE_READ_BITFIELD_PROBED((pointer), member))
 
 /* Any kernel struct that begins with bytes gives the verifier the type of one. */
 #define peek_byte(address) peek(typed(struct new_utsname, address), sysname[0])

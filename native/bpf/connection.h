@@ -51,7 +51,8 @@ struct connection {
 	__u32 peer_position; /* in `peers`, valid while that entry's id is `peer_id` */
 	__u32 peer_id;
 	__u64 requests[MAX_REQUESTS]; /* ring of the times at which outstanding requests were sent */
-	__u64 reserved[2];
+	__u32 reader;                 /* server: pid of the thread that serves the request; 0: none (serving.h) */
+	__u32 reserved[3];
 };
 
 #define CLOSED 1 /* flag in `socket`; the entry is kept, because the process may still read what came before the end */

@@ -7,6 +7,7 @@
 #define KERNSCALE_FLUSH_H
 
 #include "reason.h"
+#include "starvation.h"
 #include "states.h"
 
 /* The sched_switch tracepoint fires shortly before the scheduler sets task->on_cpu. */
@@ -82,10 +83,14 @@ static __always_inline __u64 take_interval(struct thread *thread, __u64 now)
 	return from;
 }
 
-static __always_inline void credit(struct flushed *total, enum thread_state state, __u64 from, __u64 until)
+static __always_inline void credit(struct flushed *total, struct thread *thread, enum thread_state state, __u64 from,
+				   __u64 until)
 {
-	if (until > from)
-		__sync_fetch_and_add(&total->total_ns[state], until - from);
+	if (until <= from)
+		return;
+	__sync_fetch_and_add(&total->total_ns[state], until - from);
+	if (is_serving(thread))
+		__sync_fetch_and_add(&total->serving_ns[state], until - from);
 }
 
 /*
@@ -112,12 +117,13 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 	if (!from)
 		return;
 	if (state == STATE_ONCPU && (is_on_cpu(task) || now < began + GETTING_ON_CPU_NS)) {
-		credit(total, STATE_ONCPU, from, now);
+		credit(total, thread, STATE_ONCPU, from, now);
+		note_in_flight(thread, task, now);
 		return;
 	}
 	if (state == STATE_ONCPU) {
 		/* Its switch-out was missed and cannot be dated: the present state counts from now on. */
-		credit(total, STATE_OTHER, from, now);
+		credit(total, thread, STATE_OTHER, from, now);
 		count_drop(DROP_SWITCHES_MISSED);
 		init_thread_state(thread, task, now);
 		return;
@@ -128,11 +134,12 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 	until = run_start(task, began, now);
 	runnable = runnable_from(thread, task, until);
 	contending = later(from, contending_from(thread, task, runnable, until));
+	note_in_flight(thread, task, now);
 	runnable = later(from, runnable);
-	credit(total, state, from, runnable);
-	credit(total, STATE_THROTTLED, runnable, contending);
-	credit(total, STATE_RUNQUEUE, contending, until);
-	credit(total, STATE_ONCPU, later(from, until), now);
+	credit(total, thread, state, from, runnable);
+	credit(total, thread, STATE_THROTTLED, runnable, contending);
+	credit(total, thread, STATE_RUNQUEUE, contending, until);
+	credit(total, thread, STATE_ONCPU, later(from, until), now);
 }
 
 static __always_inline int flush_task(struct task_struct *task)

@@ -64,12 +64,26 @@ struct time_histogram {
  */
 struct shard {
 	struct time_histogram histograms[NR_HISTOGRAMS];
+	unsigned long long serving_ns[NR_STATES]; /* part of `total_ns` of threads that serve a request */
 	unsigned long long scalars[NR_SCALARS];
 } __attribute__((aligned(64)));
 
 /* Time of in-flight intervals credited by flush_threads, in nanoseconds; one reader at a time runs it. */
 struct flushed {
 	unsigned long long total_ns[NR_STATES];
+	unsigned long long serving_ns[NR_STATES];
+};
+
+/*
+ * Union of the waits for a CPU of a pod's threads, on one CPU. Times are of the run-queue clock. The newest block of
+ * waits is [from, until); nothing waited in [gap, from). One cache line.
+ */
+struct starvation {
+	unsigned long long waited_ns; /* length of the union */
+	unsigned long long gap, from, until;
+	unsigned long long ran_ns; /* on the CPU */
+	/* In-flight intervals at the read-out at `read_at`: starts of the oldest. */
+	unsigned long long read_at, waiting_from, running_from;
 };
 
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, NR_BLOCK_OPS };

@@ -270,6 +270,26 @@ static __always_inline enum thread_state waiting_in_syscall(struct task_struct *
 	}
 }
 
+/* Tells a wait for the next request from one within a request: a park, a child, a signal. */
+static __always_inline bool waits_for_work(struct task_struct *task)
+{
+	__u64 number = SYSCALL_NUMBER((struct pt_regs *)bpf_task_pt_regs(task));
+
+	switch (number < NR_SYSCALLS ? syscall_waits[number] : WAITS_UNKNOWN) {
+	case WAITS_READ:
+	case WAITS_EPOLL:
+	case WAITS_POLL:
+	case WAITS_SELECT:
+	case WAITS_AIO:
+	case WAITS_URING:
+		return true;
+	case WAITS_WORK:
+		return number == __NR_accept || number == __NR_accept4;
+	default:
+		return false;
+	}
+}
+
 static __always_inline enum thread_state blocked_reason(struct task_struct *task, struct thread *thread, __u32 slot,
 							__u32 state)
 {

@@ -12,6 +12,7 @@
 
 #include "flush.h"
 #include "reason.h"
+#include "starvation.h"
 #include "states.h"
 
 #define TASK_DEAD 0x80
@@ -30,14 +31,14 @@ static __always_inline void switch_in(struct shard *shard, struct thread *thread
 			state = STATE_OTHER;
 		}
 		if (state != STATE_RUNQUEUE)
-			add_interval(shard, state, thread->since, thread->flushed_until, runnable);
+			add_interval(shard, thread, state, thread->since, runnable);
 		if (contending > runnable)
-			add_interval(shard, STATE_THROTTLED, runnable, thread->flushed_until, contending);
+			add_interval(shard, thread, STATE_THROTTLED, runnable, contending);
 	} else {
 		/* First run: the thread has been waiting since it was created. */
 		contending = task->sched_info.last_queued ?: now;
 	}
-	add_interval(shard, STATE_RUNQUEUE, contending, thread->flushed_until, now);
+	add_interval(shard, thread, STATE_RUNQUEUE, contending, now);
 	begin_state(thread, STATE_ONCPU, now);
 }
 
@@ -50,6 +51,13 @@ static __noinline void repair_switch_in(struct shard *shard, struct thread *thre
 	count_drop(DROP_SWITCHES_MISSED);
 	if (shard && thread && task)
 		switch_in(shard, thread, task, later(thread->since, task->sched_info.last_arrival));
+}
+
+static __always_inline void block(struct thread *thread, struct task_struct *task, enum thread_state reason, __u64 now)
+{
+	if (thread->serving && reason == STATE_IDLE && waits_for_work(task))
+		thread->serving = 0;
+	begin_state(thread, reason, now);
 }
 
 static __always_inline void on_switch_out(struct task_struct *task, bool preempted, __u32 task_state, __u64 now,
@@ -66,8 +74,10 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 	if (shard && thread->since) {
 		if (thread->state != STATE_ONCPU)
 			repair_switch_in(shard, thread, task);
-		add_interval(shard, STATE_ONCPU, thread->since, thread->flushed_until, now);
+		add_interval(shard, thread, STATE_ONCPU, thread->since, now);
+		count_run(thread, thread->since, now, cpu);
 	}
+	thread->served = false;
 
 	if (task_state & TASK_DEAD) {
 		end_thread(thread);
@@ -76,7 +86,7 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 			save_throttle_clock(thread, task, now);
 		if (!preempted && task_state) {
 			thread->run_delay = task->sched_info.run_delay;
-			begin_state(thread, blocked_reason(task, thread, slot, task_state), now);
+			block(thread, task, blocked_reason(task, thread, slot, task_state), now);
 		} else if (is_throttled(task)) {
 			save_throttle_clock(thread, task, now);
 			begin_state(thread, STATE_THROTTLED, now);
@@ -94,8 +104,10 @@ static __always_inline void on_switch_in(struct task_struct *task, __u64 now, __
 	if (!thread)
 		return;
 	shard = find_shard(thread_slot(thread, task), cpu);
-	if (shard)
-		switch_in(shard, thread, task, now);
+	if (!shard)
+		return;
+	count_wait_for_cpu(thread, task, now, cpu);
+	switch_in(shard, thread, task, now);
 }
 
 SEC("tp_btf/sched_switch")
@@ -183,7 +195,7 @@ static __always_inline void migrate_thread(__u32 pid, const struct migration *mi
 	if (total && thread->since && state < NR_STATES) {
 		from = take_interval(thread, migration->now);
 		if (from)
-			credit(total, state, from, migration->now);
+			credit(total, thread, state, from, migration->now);
 	}
 	thread->slot = migration->slot;
 }

@@ -39,14 +39,21 @@ static __always_inline __u64 elapsed(__u64 from, __u64 until)
 	return until > from ? until - from : 0;
 }
 
+static __always_inline bool is_serving(struct thread *thread)
+{
+	return thread->serving || thread->served;
+}
+
 /* Counts a finished interval [from, until), of which everything up to `flushed_until` is in `flushed` already. */
-static __always_inline void add_interval(struct shard *shard, enum thread_state state, __u64 from, __u64 flushed_until,
-					 __u64 until)
+static __always_inline void add_interval(struct shard *shard, struct thread *thread, enum thread_state state,
+					 __u64 from, __u64 until)
 {
 	struct time_histogram *histogram = &shard->histograms[state];
-	__u64 length = elapsed(from, until);
+	__u64 length = elapsed(from, until), unflushed = elapsed(later(from, thread->flushed_until), until);
 
-	add_to(histogram->total_ns, elapsed(later(from, flushed_until), until));
+	add_to(histogram->total_ns, unflushed);
+	if (is_serving(thread))
+		add_to(shard->serving_ns[state], unflushed);
 	add_to(histogram->sum_ns, length);
 	add_to(histogram->buckets[time_bucket(length)], 1);
 }
@@ -84,13 +91,13 @@ static __always_inline __u64 throttle_clock(struct task_struct *task, __u64 now)
 static __always_inline void save_throttle_clock(struct thread *thread, struct task_struct *task, __u64 now)
 {
 	thread->throttle_clock = throttle_clock(task, now);
-	thread->throttle_cfs_rq = (__u64)task->se.cfs_rq;
+	thread->throttle_cfs_rq = lower_half(task->se.cfs_rq);
 }
 
 /* Throttled time of the thread's group since switch-out; 0 if the thread has changed CPUs, whose clocks differ. */
 static __always_inline __u64 throttled_since(struct thread *thread, struct task_struct *task, __u64 now)
 {
-	return thread->throttle_cfs_rq == (__u64)task->se.cfs_rq ?
+	return thread->throttle_cfs_rq == lower_half(task->se.cfs_rq) ?
 		       elapsed(thread->throttle_clock, throttle_clock(task, now)) :
 		       0;
 }
@@ -133,7 +140,7 @@ static __always_inline __u64 runnable_from(struct thread *thread, struct task_st
 		return queued > thread->since ? queued : now;
 	case STATE_THROTTLED:
 		/* Without a comparable throttle clock, the whole interval counts as throttled. */
-		if (!has_throttle_clock() || thread->throttle_cfs_rq != (__u64)task->se.cfs_rq)
+		if (!has_throttle_clock() || thread->throttle_cfs_rq != lower_half(task->se.cfs_rq))
 			return now;
 		waited = throttled_since(thread, task, now);
 		return waited < elapsed(thread->since, now) ? thread->since + waited : now;

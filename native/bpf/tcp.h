@@ -10,6 +10,7 @@
 #ifndef KERNSCALE_TCP_H
 #define KERNSCALE_TCP_H
 
+#include "serving.h"
 #include "turnaround.h"
 
 /* Largest packet: a longer response may have begun long before the call that sent it returned. */
@@ -56,6 +57,7 @@ static __noinline struct connection *make_connection(struct sock *sk, enum role 
 /* Gives the table entry up to the next socket that needs it. */
 static __always_inline void close_connection(struct connection *connection)
 {
+	end_serving(connection);
 	connection->socket |= CLOSED;
 }
 
@@ -97,6 +99,7 @@ static __always_inline void server_sent(struct connection *connection, struct tc
 			now = first_sent;
 		turnaround = on_response(connection, now);
 	}
+	response_sent(connection);
 	if (turnaround.us >= 0 || turnaround.ambiguous)
 		count_serve(connection, turnaround);
 }
@@ -198,6 +201,7 @@ static __always_inline void server_received(struct sock *sk, struct connection *
 			resynchronise(connection);
 	}
 	on_request(connection, tcp->tcp_mstamp, bytes);
+	request_read(connection);
 }
 
 SEC("tp_btf/tcp_rcv_space_adjust")

@@ -20,8 +20,11 @@ struct thread {
 	__u8 state;
 	__u8 uring_reason; /* blocked reason that the last io_uring request but those of files implies; 0: unknown */
 	__u32 uring_file;  /* last io_uring request of a file until it completes (uring.h); 0: none */
+	__u16 pod;         /* slot of its pod, while starvation is counted */
+	__u8 serving;      /* requests that it has read and that have no response */
+	bool served;       /* in its present run on a CPU, it has read or answered a request */
+	__u32 throttle_cfs_rq; /* lower half of the group's cfs_rq on the CPU it ran on; each CPU has its own clock */
 	__u64 throttle_clock;  /* throttle clock of `throttle_cfs_rq` at switch-out */
-	__u64 throttle_cfs_rq; /* the group's cfs_rq on the CPU it ran on; each CPU has its own clock */
 };
 
 /*
@@ -77,6 +80,8 @@ static __always_inline struct thread *make_thread(struct task_struct *task, bool
 		thread->generation = 0;
 		thread->uring_reason = 0;
 		thread->uring_file = 0;
+		thread->serving = 0;
+		thread->served = false;
 		if (is_new)
 			thread->since = 0;
 		return thread;
@@ -119,6 +124,25 @@ static __noinline __u32 find_slot(struct cgroup *group)
 	return 0;
 }
 
+/* Slot of the outermost tracked cgroup: a container's pod; 0: untracked. */
+static __noinline __u32 find_pod(struct cgroup *group)
+{
+	const int max_levels = 16;
+	struct cgroup_subsys_state *parent;
+	__u32 pod = 0;
+
+	for (int level = 0; level < max_levels && group; level++) {
+		__u64 id = group->kn->id;
+		__u32 *slot = bpf_map_lookup_elem(&slots, &id);
+
+		if (slot)
+			pod = *slot;
+		parent = group->self.parent;
+		group = parent ? parent->cgroup : NULL;
+	}
+	return pod;
+}
+
 /*
  * Slot that the thread is billed to, cached in its record. A thread keeps a reference to its css_set, so an unchanged
  * pointer is an unchanged cgroup; after a migration the next hook looks the slot up again.
@@ -132,6 +156,7 @@ static __always_inline __u32 thread_slot(struct thread *thread, struct task_stru
 		thread->generation = generation;
 		thread->cgroups = (__u64)cgroups;
 		thread->slot = find_slot(cgroups->dfl_cgrp);
+		thread->pod = starvation_counted ? find_pod(cgroups->dfl_cgrp) : 0;
 	}
 	return thread->slot;
 }

@@ -18,6 +18,14 @@ static void invalidate_cached_slots(struct session *session)
 	__atomic_add_fetch(&session->skeleton->data->generation, 1, __ATOMIC_SEQ_CST);
 }
 
+void session_count_starvation(struct session *session)
+{
+	if (session->skeleton->data->starvation_counted)
+		return;
+	session->skeleton->data->starvation_counted = true;
+	invalidate_cached_slots(session); /* and with them the pods, which were not looked up before */
+}
+
 static uint32_t find_use(const struct session *session, enum slot_use use)
 {
 	for (uint32_t slot = 1; slot < session->nr_slots; slot++)
@@ -42,6 +50,7 @@ static void reset_slot(struct session *session, uint32_t slot)
 	uint64_t none = 0;
 
 	memset(&session->counters[first], 0, session->shards * sizeof(struct shard));
+	memset(&session->starvation[first], 0, session->shards * sizeof(struct starvation));
 	memset(&session->flushed[slot], 0, sizeof(struct flushed));
 	memset(&session->totals[slot], 0, sizeof(struct totals));
 	bpf_map_update_elem(bpf_map__fd(skeleton->maps.outstanding), &slot, &none, BPF_ANY);
@@ -89,6 +98,7 @@ int session_flush(struct session *session)
 		sched_yield();
 		session->off_cpu = off_cpu_seconds();
 		error = iterate_threads(session);
+		session->read_at = session->skeleton->bss->flush_clock;
 	}
 	/* The iterator has refreshed the slot of every thread: no thread caches a draining slot any more. */
 	for (uint32_t slot = 1; !error && slot < session->nr_slots; slot++)

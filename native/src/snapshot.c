@@ -54,18 +54,25 @@ static void add_histograms(struct totals *totals, const struct shard *shards, ui
 static void add_counts(struct session *session, uint32_t slot)
 {
 	const struct shard *shards = &session->counters[(size_t)slot * session->shards];
-	uint64_t total_ns[NR_STATES], scalars[NR_SCALARS] = {};
+	uint64_t total_ns[NR_STATES], serving_ns[NR_STATES], scalars[NR_SCALARS] = {};
 	double *counts = session->totals[slot].counts;
 
 	memcpy(total_ns, session->flushed[slot].total_ns, sizeof(total_ns));
+	memcpy(serving_ns, session->flushed[slot].serving_ns, sizeof(serving_ns));
 	for (uint32_t shard = 0; shard < session->shards; shard++) {
-		for (int state = 0; state < NR_STATES; state++)
+		for (int state = 0; state < NR_STATES; state++) {
 			total_ns[state] += shards[shard].histograms[state].total_ns;
+			serving_ns[state] += shards[shard].serving_ns[state];
+		}
 		for (int scalar = 0; scalar < NR_SCALARS; scalar++)
 			scalars[scalar] += shards[shard].scalars[scalar];
 	}
 	for (int state = 0; state < NR_STATES; state++)
 		*counts++ = total_ns[state] / NANOSECONDS;
+	for (int state = 0; state < NR_STATES; state++)
+		*counts++ = serving_ns[state] / NANOSECONDS;
+	session_read_starvation(session, slot);
+	*counts++ = session->totals[slot].starved.seconds;
 	for (int scalar = 0; scalar < NR_SCALARS; scalar++)
 		*counts++ = scalars[scalar];
 }
@@ -157,6 +164,7 @@ static int read_once(struct session *session, struct reading *reading)
 		reading->slots++;
 		reading->length += read_slot(session, slot);
 	}
+	session->last_read_at = session->read_at;
 	return error;
 }
 
@@ -246,8 +254,8 @@ napi_value read_snapshot(napi_env env, napi_callback_info info)
 	CHECK(napi_create_object(env, &result));
 	pool_free_drained(&session->blockio);
 	pool_free_drained(&session->peers);
-	if (!set_number(env, result, "flushSeconds", reading.flush_seconds) || !write_slots(env, session, reading, result) ||
-	    !read_pool(env, result, "blockIo", &session->blockio) ||
+	if (!set_number(env, result, "flushSeconds", reading.flush_seconds) ||
+	    !write_slots(env, session, reading, result) || !read_pool(env, result, "blockIo", &session->blockio) ||
 	    !read_pool(env, result, "peers", &session->peers) ||
 	    !new_array(env, result, "drops", napi_biguint64_array, 8, NR_DROPS, (void **)&drops))
 		return NULL;

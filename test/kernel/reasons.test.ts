@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Reason } from '../../native/index.js';
-import { eventually } from '../unit/loopback-api.js';
+import { eventually } from '../eventually.js';
 import { cgroupRoot } from './harness.js';
 import { testTruth } from './reason-table.js';
 import type { Row } from './reason-table.js';

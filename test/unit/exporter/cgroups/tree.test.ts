@@ -124,7 +124,7 @@ describe('the tree of cgroups', () => {
     pending = [];
     const podIds = () => [...tree.containers.values()].filter(({ isPod }) => isPod);
     expect(podIds()).to.deep.equal([
-      { podUid: '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11', containerId: '', isPod: true },
+      { podUid: '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11', containerId: '', isPod: true, path: `/${POD}` },
     ]);
     make(`${POD}/${scope('b')}`);
     tell();
