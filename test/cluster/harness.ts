@@ -4,16 +4,17 @@ import { request } from 'node:https';
 import { AppsV1Api, CoreV1Api, KubeConfig, type V1Pod } from '@kubernetes/client-node';
 import { parse } from 'yaml';
 import { eventually } from '../eventually.js';
-import { startCluster, type Cluster, type ClusterOptions } from '../../sandbox/cluster/index.js';
+import type { Cluster, ClusterOptions } from '../../sandbox/cluster/index.js';
+import { startFaultyCluster, type FaultyCluster } from './faults.js';
 
 /** An image with the files of this machine. */
 export const HOST_IMAGE = { host: '/' };
 
 /** Starts a cluster before a suite's tests, with a namespace `shop`, and stops it after them. */
-export function useCluster(options: Partial<ClusterOptions> = {}): () => Cluster {
-  let cluster: Cluster | undefined;
+export function useCluster(options: Partial<ClusterOptions> = {}): () => FaultyCluster {
+  let cluster: FaultyCluster | undefined;
   before(async () => {
-    cluster = await startCluster({ images: HOST_IMAGE, ...options });
+    cluster = await startFaultyCluster({ images: HOST_IMAGE, ...options });
     await cluster.apply('{apiVersion: v1, kind: Namespace, metadata: {name: shop}}');
   });
   after(async () => {
