@@ -66,8 +66,7 @@ static __always_inline bool waits_for_memory(struct task_struct *task, __u32 sta
 		return true;
 	if (BPF_CORE_READ_BITFIELD(task, in_iowait))
 		return false;
-	return in_memstall(task) || in_memcg_oom(task) ||
-	       (state & TASK_WAKEKILL && exceeds_memory_high(task->cgroups));
+	return in_memstall(task) || in_memcg_oom(task) || (state & TASK_WAKEKILL && exceeds_memory_high(task->cgroups));
 }
 
 #endif

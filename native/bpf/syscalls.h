@@ -24,11 +24,11 @@
 #endif
 
 enum waits {
-	WAITS_UNKNOWN, /* does not block, or blocks for a reason not listed here */
-	WAITS_READ,    /* the first argument is a file to read from */
-	WAITS_WRITE,   /* the first argument is a file to write to */
+	WAITS_UNKNOWN,  /* does not block, or blocks for a reason not listed here */
+	WAITS_READ,     /* the first argument is a file to read from */
+	WAITS_WRITE,    /* the first argument is a file to write to */
 	WAITS_SENDFILE, /* the first argument is the destination, the second the source file */
-	WAITS_SPLICE,  /* the first argument is the source file, the third the destination */
+	WAITS_SPLICE,   /* the first argument is the source file, the third the destination */
 	WAITS_FUTEX,
 	WAITS_EPOLL,
 	WAITS_POLL,

@@ -18,9 +18,9 @@ struct thread {
 	__u32 pid;           /* owner of this entry of `thread_table`; 0: free */
 	__u16 slot;
 	__u8 state;
-	__u8 uring_reason; /* blocked reason that the last io_uring request but those of files implies; 0: unknown */
-	__u32 uring_file;  /* last io_uring request of a file until it completes (uring.h); 0: none */
-	__u64 throttle_clock;  /* throttle clock of `throttle_cfs_rq` at switch-out */
+	__u8 uring_reason;    /* blocked reason that the last io_uring request but those of files implies; 0: unknown */
+	__u32 uring_file;     /* last io_uring request of a file until it completes (uring.h); 0: none */
+	__u64 throttle_clock; /* throttle clock of `throttle_cfs_rq` at switch-out */
 	__u64 throttle_cfs_rq; /* the group's cfs_rq on the CPU it ran on; each CPU has its own clock */
 };
 

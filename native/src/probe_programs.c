@@ -46,7 +46,8 @@ const struct program probe_programs[] = {
 	{ .name = "io_uring_complete",
 	  .probe = PROBE_SCHEDULER,
 	  .tracepoint = "io_uring_complete",
-	  .loss = "kernscale_state_seconds_total counts threads that wait in io_uring as disk after a request of a file" },
+	  .loss = "kernscale_state_seconds_total counts threads that wait in io_uring as disk after a request of a "
+		  "file" },
 	{ .name = "cgroup_created",
 	  .probe = PROBE_SCHEDULER,
 	  .events = true,

@@ -246,8 +246,8 @@ napi_value read_snapshot(napi_env env, napi_callback_info info)
 	CHECK(napi_create_object(env, &result));
 	pool_free_drained(&session->blockio);
 	pool_free_drained(&session->peers);
-	if (!set_number(env, result, "flushSeconds", reading.flush_seconds) || !write_slots(env, session, reading, result) ||
-	    !read_pool(env, result, "blockIo", &session->blockio) ||
+	if (!set_number(env, result, "flushSeconds", reading.flush_seconds) ||
+	    !write_slots(env, session, reading, result) || !read_pool(env, result, "blockIo", &session->blockio) ||
 	    !read_pool(env, result, "peers", &session->peers) ||
 	    !new_array(env, result, "drops", napi_biguint64_array, 8, NR_DROPS, (void **)&drops))
 		return NULL;

@@ -8,7 +8,6 @@ import {
   type ContainerCounters,
   type Histogram,
   type PeerCounters,
-  type State,
 } from 'bpf-linker-napi';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -77,7 +76,7 @@ function blockIo(): fc.Arbitrary<BlockIoCounters[]> {
 function anyCounters(): fc.Arbitrary<ContainerCounters> {
   return fc
     .record({
-      stateSeconds: fc.record(record(STATES, () => fc.nat(9))) as fc.Arbitrary<Record<State, number>>,
+      stateSeconds: fc.record(record(STATES, () => fc.nat(9))),
       histograms: fc.record(record(CONTAINER_HISTOGRAMS, () => anyHistogram())),
       blockIo: blockIo(),
       peers: peers(70),
