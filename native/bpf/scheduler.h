@@ -38,7 +38,18 @@ static __always_inline void switch_in(struct shard *shard, struct thread *thread
 		contending = task->sched_info.last_queued ?: now;
 	}
 	add_interval(shard, STATE_RUNQUEUE, contending, thread->flushed_until, now);
+	thread->baseline = steal_clock(task);
 	begin_state(thread, STATE_ONCPU, now);
+}
+
+/* Counts a run. While the hypervisor had the CPU, the thread waited for one. */
+static __always_inline void switch_out(struct shard *shard, struct thread *thread, struct task_struct *task, __u64 now)
+{
+	__u64 until = now - stolen_since(thread, steal_clock(task), thread->since, now);
+
+	add_interval(shard, STATE_ONCPU, thread->since, thread->flushed_until, until);
+	if (until != now)
+		add_interval(shard, STATE_RUNQUEUE, until, thread->flushed_until, now);
 }
 
 /*
@@ -66,7 +77,7 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 	if (shard && thread->since) {
 		if (thread->state != STATE_ONCPU)
 			repair_switch_in(shard, thread, task);
-		add_interval(shard, STATE_ONCPU, thread->since, thread->flushed_until, now);
+		switch_out(shard, thread, task, now);
 	}
 
 	if (task_state & TASK_DEAD) {
@@ -75,7 +86,7 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 		if (waits_may_be_throttled())
 			save_throttle_clock(thread, task, now);
 		if (!preempted && task_state) {
-			thread->run_delay = task->sched_info.run_delay;
+			thread->baseline = task->sched_info.run_delay;
 			begin_state(thread, blocked_reason(task, thread, slot, task_state), now);
 		} else if (is_throttled(task)) {
 			save_throttle_clock(thread, task, now);
@@ -139,7 +150,7 @@ static __always_inline void rekey_thread(struct task_struct *task, __u32 old_pid
 	if (thread) {
 		thread->since = before->since;
 		thread->flushed_until = before->flushed_until;
-		thread->run_delay = before->run_delay;
+		thread->baseline = before->baseline;
 		thread->throttle_clock = before->throttle_clock;
 		thread->throttle_cfs_rq = before->throttle_cfs_rq;
 		thread->state = before->state;
