@@ -89,8 +89,8 @@ static __always_inline void credit(struct flushed *total, enum thread_state stat
 }
 
 /* The steal clock moves on with the flush, unless the thread has left its CPU and keeps something else there. */
-static __always_inline void flush_run(struct thread *thread, struct task_struct *task, struct flushed *total, __u64 from,
-				      __u64 now)
+static __always_inline void flush_run(struct thread *thread, struct task_struct *task, struct flushed *total,
+				      __u64 from, __u64 now)
 {
 	__u64 steal = steal_clock(task), baseline = thread->baseline;
 	__u64 until = now - stolen_since(thread, steal, from, now);
