@@ -57,7 +57,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   },
   {
     name: 'kernscale_oncpu_seconds',
-    help: 'Duration of one run on a CPU; the sum is the CPU time used.',
+    help: 'Duration of one run on a CPU; the sum is the CPU time used, with interrupts, and without stolen time where the kernel tells it.',
     type: 'histogram',
     program: 'sched_switch',
     of: 'container',
@@ -67,7 +67,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   },
   {
     name: 'kernscale_runqueue_seconds',
-    help: 'Duration of one wait for a CPU.',
+    help: 'Duration of one wait for a CPU, or of the part of one run in which the hypervisor had the CPU.',
     type: 'histogram',
     program: 'sched_switch',
     of: 'container',

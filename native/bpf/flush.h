@@ -60,7 +60,7 @@ static __always_inline void init_thread_state(struct thread *thread, struct task
 	for (int i = 0; i < attempts; i++) {
 		switches = switch_count(task);
 		thread->flushed_until = now;
-		thread->run_delay = task->sched_info.run_delay;
+		thread->baseline = is_on_cpu(task) ? steal_clock(task) : task->sched_info.run_delay;
 		save_throttle_clock(thread, task, now);
 		begin_state(thread, present_state(thread, task), now);
 		barrier();
@@ -104,6 +104,19 @@ static __always_inline __u64 run_start(struct task_struct *task, __u64 began, __
 	return is_on_cpu(task) && arrived > began && arrived < now ? arrived : now;
 }
 
+/* The steal clock moves on with the flush, unless the thread has left its CPU and keeps something else there. */
+static __always_inline void flush_run(struct thread *thread, struct task_struct *task, struct flushed *total,
+				      __u64 from, __u64 now)
+{
+	__u64 steal = steal_clock(task), baseline = thread->baseline;
+	__u64 until = now - stolen_since(thread, steal, from, now);
+
+	credit(total, thread, STATE_ONCPU, from, until);
+	credit(total, thread, STATE_RUNQUEUE, until, now);
+	if (steal > baseline)
+		__sync_val_compare_and_swap(&thread->baseline, baseline, steal);
+}
+
 static __always_inline void flush_thread(struct thread *thread, struct task_struct *task, struct flushed *total,
 					 __u64 now)
 {
@@ -117,7 +130,7 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 	if (!from)
 		return;
 	if (state == STATE_ONCPU && (is_on_cpu(task) || now < began + GETTING_ON_CPU_NS)) {
-		credit(total, thread, STATE_ONCPU, from, now);
+		flush_run(thread, task, total, from, now);
 		note_in_flight(thread, task, now);
 		return;
 	}

@@ -39,7 +39,18 @@ static __always_inline void switch_in(struct shard *shard, struct thread *thread
 		contending = task->sched_info.last_queued ?: now;
 	}
 	add_interval(shard, thread, STATE_RUNQUEUE, contending, now);
+	thread->baseline = steal_clock(task);
 	begin_state(thread, STATE_ONCPU, now);
+}
+
+/* Counts a run. While the hypervisor had the CPU, the thread waited for one. */
+static __always_inline void switch_out(struct shard *shard, struct thread *thread, struct task_struct *task, __u64 now)
+{
+	__u64 until = now - stolen_since(thread, steal_clock(task), thread->since, now);
+
+	add_interval(shard, thread, STATE_ONCPU, thread->since, until);
+	if (until != now)
+		add_interval(shard, thread, STATE_RUNQUEUE, until, now);
 }
 
 /*
@@ -74,7 +85,7 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 	if (shard && thread->since) {
 		if (thread->state != STATE_ONCPU)
 			repair_switch_in(shard, thread, task);
-		add_interval(shard, thread, STATE_ONCPU, thread->since, now);
+		switch_out(shard, thread, task, now);
 		count_run(thread, thread->since, now, cpu);
 	}
 	thread->served = false;
@@ -85,7 +96,7 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 		if (waits_may_be_throttled())
 			save_throttle_clock(thread, task, now);
 		if (!preempted && task_state) {
-			thread->run_delay = task->sched_info.run_delay;
+			thread->baseline = task->sched_info.run_delay;
 			block(thread, task, blocked_reason(task, thread, slot, task_state), now);
 		} else if (is_throttled(task)) {
 			save_throttle_clock(thread, task, now);
@@ -151,7 +162,7 @@ static __always_inline void rekey_thread(struct task_struct *task, __u32 old_pid
 	if (thread) {
 		thread->since = before->since;
 		thread->flushed_until = before->flushed_until;
-		thread->run_delay = before->run_delay;
+		thread->baseline = before->baseline;
 		thread->throttle_clock = before->throttle_clock;
 		thread->throttle_cfs_rq = before->throttle_cfs_rq;
 		thread->state = before->state;

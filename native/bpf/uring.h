@@ -57,7 +57,7 @@ struct io_kiocb___task {
 } __attribute__((preserve_access_index));
 
 #define URING_FIXED_FILE (1 << 0) /* a registered file's number indexes the ring's own table */
-#define URING_NO_RESULT (1 << 6)  /* it completes without a trace */
+#define URING_NO_RESULT (1 << 6)  /* completes without io_uring_complete unless it fails */
 
 /* Blocked reason that the request implies for its submitter; 0: unknown until the wait. */
 static __always_inline enum thread_state uring_reason(struct io_kiocb *request, struct task_struct *task,
@@ -83,16 +83,12 @@ static __always_inline enum thread_state uring_reason(struct io_kiocb *request, 
 	}
 }
 
-/* What a file request leaves in `uring_file`; 0: it is not one of a file. */
-static __always_inline __u32 uring_file(struct io_kiocb *request, enum thread_state reason)
+static __always_inline bool is_of_registered_file(struct io_kiocb *request)
 {
 	__u32 opcode = request->opcode;
-	bool transfers = opcode < URING_OPS &&
-			 (uring_waits[opcode] == URING_WAITS_READ || uring_waits[opcode] == URING_WAITS_WRITE);
 
-	if (transfers && request->flags & URING_FIXED_FILE)
-		return lower_half(request) | URING_REGISTERED;
-	return reason == STATE_DISK ? lower_half(request) : 0;
+	return request->flags & URING_FIXED_FILE && opcode < URING_OPS &&
+	       (uring_waits[opcode] == URING_WAITS_READ || uring_waits[opcode] == URING_WAITS_WRITE);
 }
 
 /*
@@ -103,17 +99,16 @@ static __always_inline int on_uring_submit(struct io_kiocb *request)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *thread = find_thread(task);
+	bool registered = is_of_registered_file(request);
 	enum thread_state reason;
-	__u32 file;
 
 	if (!thread)
 		return 0;
-	reason = uring_reason(request, task, thread);
-	file = uring_file(request, reason);
-	if (!file)
+	reason = registered ? 0 : uring_reason(request, task, thread);
+	if (reason != STATE_DISK && !registered)
 		thread->uring_reason = reason;
 	else if (!(request->flags & URING_NO_RESULT))
-		thread->uring_file = file;
+		thread->uring_file = lower_half(request) | (registered ? URING_REGISTERED : 0);
 	return 0;
 }
 

@@ -90,16 +90,18 @@ double off_cpu_seconds(void)
 
 int session_flush(struct session *session)
 {
+	double began = off_cpu_seconds();
 	int error = 0;
 
 	if (program_attached(&session->programs, "flush_threads")) {
 		session->skeleton->bss->flush_clock = 0;
 		/* The iterator takes this CPU's run-queue clock as the present; yielding refreshes it. */
 		sched_yield();
-		session->off_cpu = off_cpu_seconds();
+		began = off_cpu_seconds();
 		error = iterate_threads(session);
 		session->read_at = session->skeleton->bss->flush_clock;
 	}
+	session->off_cpu = began;
 	/* The iterator has refreshed the slot of every thread: no thread caches a draining slot any more. */
 	for (uint32_t slot = 1; !error && slot < session->nr_slots; slot++)
 		if (session->tracked && session->tracked[slot].use == SLOT_DRAINING)

@@ -98,6 +98,7 @@ const URING: readonly Experiment[] = [
 const ALONE: readonly Experiment[] = [
   { kind: 'mapped', name: 'mapped-file reader', state: 'disk' },
   { kind: 'contend', name: 'mutex contention', state: 'lock' },
+  { kind: 'fill', name: 'memory.high', state: 'reclaim', settings: { 'memory.high': '4M' } },
   { kind: 'burn', name: 'CPU burner', state: 'oncpu' },
   { kind: 'share', name: 'two burners, one CPU', state: 'runqueue' },
   { kind: 'burn', name: 'throttled burner', state: 'throttled', settings: THROTTLED },
