@@ -69,7 +69,7 @@ export class SelfMetrics {
     const registers = [this.#registry];
     new Gauge({
       name: 'kernscale_probe_attached',
-      help: "1 if the BPF program is attached, else 0, with reason=\"lockdown\" where the kernel's lockdown refuses it.",
+      help: '1 if the BPF program is attached, else 0, with reason="lockdown" where the kernel\'s lockdown refuses it.',
       labelNames: ['probe', 'program', 'reason'],
       registers,
       collect() {

@@ -105,9 +105,8 @@ extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 		value__;                                               \
 	})
 
-#define peek_bits(pointer, member)                                        \
-	(bpf_rdonly_cast ? BPF_CORE_READ_BITFIELD((pointer), member) : \
-			   BPF_CORE_READ_BITFIELD_PROBED((pointer), member))
+#define peek_bits(pointer, member) \
+	(bpf_rdonly_cast ? BPF_CORE_READ_BITFIELD((pointer), member) : BPF_CORE_READ_BITFIELD_PROBED((pointer), member))
 
 /* Any kernel struct that begins with bytes gives the verifier the type of one. */
 #define peek_byte(address) peek(typed(struct new_utsname, address), sysname[0])

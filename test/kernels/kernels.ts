@@ -54,12 +54,7 @@ function amd64(suite: string, why: string): KernelChoice {
   return { name: suite, suite, architecture: 'amd64', why };
 }
 
-function locked(
-  suite: string,
-  lockdown: Lockdown,
-  absent: readonly string[],
-  why: string,
-): KernelChoice {
+function locked(suite: string, lockdown: Lockdown, absent: readonly string[], why: string): KernelChoice {
   return { ...amd64(suite, why), name: `${suite}-${lockdown}`, lockdown, absent };
 }
 

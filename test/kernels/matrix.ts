@@ -85,7 +85,8 @@ export function surprise(
   { lockdown = 'none', absent }: Pick<KernelChoice, 'lockdown' | 'absent'>,
   { facts, programs }: Pick<Result, 'facts' | 'programs'>,
 ): string {
-  if (facts?.lockdown !== lockdown) return `lockdown is ${facts?.lockdown ?? 'unknown'} instead of ${lockdown}`;
+  if (facts?.lockdown !== lockdown)
+    return `lockdown is ${facts?.lockdown ?? 'unknown'} instead of ${lockdown}`;
   const missing = programs.filter(({ attached }) => !attached).map(({ program }) => program);
   if (!absent || missing.toSorted().join() === absent.toSorted().join()) return '';
   return `the absent programs are [${missing.join()}] instead of [${absent.join()}]`;

@@ -92,7 +92,10 @@ function qemuArguments(machine: Machine): string[] {
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-kernel', machine.image, '-initrd', machine.initramfs],
     // A panic reboots at once, and -no-reboot makes that an exit. The guest's init reads REPORT.
-    ...['-append', [`console=${console}`, `REPORT=/dev/${report}`, ...PARAMETERS, ...machine.parameters].join(' ')],
+    ...[
+      '-append',
+      [`console=${console}`, `REPORT=/dev/${report}`, ...PARAMETERS, ...machine.parameters].join(' '),
+    ],
     ...['-serial', `file:${at('console')}`, ...reportTo(at('report'))],
     // Slow on purpose: a request takes about 5 ms, so that a reader is blocked instead of busy.
     ...['-drive', `file=${at('disk')},format=raw,if=virtio,cache=unsafe,throttling.iops-total=200`],

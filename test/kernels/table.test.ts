@@ -73,9 +73,7 @@ describe('the kernel matrix', () => {
   it('rejects a kernel that is not the one wanted, or lacks other programs', () => {
     expect(surprise({}, OLD)).to.equal('');
     expect(surprise({ absent: ['tcp_retransmit'] }, OLD)).to.equal('');
-    expect(surprise({ absent: [] }, OLD)).to.equal(
-      'the absent programs are [tcp_retransmit] instead of []',
-    );
+    expect(surprise({ absent: [] }, OLD)).to.equal('the absent programs are [tcp_retransmit] instead of []');
     expect(surprise({ lockdown: 'integrity' }, OLD)).to.equal('lockdown is none instead of integrity');
     expect(surprise({}, { programs: [] })).to.equal('lockdown is unknown instead of none');
   });
