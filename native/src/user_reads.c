@@ -21,11 +21,14 @@ static bool is_call(const struct bpf_insn *instruction, int kind)
 	return instruction->code == (BPF_JMP | BPF_CALL) && instruction->src_reg == kind;
 }
 
-/* True if the program reads kernel memory by bpf_rdonly_cast, its only kernel function, and not by a helper. */
+/*
+ * True if the program reads kernel memory by bpf_rdonly_cast, its only kernel function, and not by a helper. Where the
+ * kernel lacks the function, libbpf leaves the call without one.
+ */
 static bool has_typed_loads(const struct bpf_insn *instructions, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (is_call(&instructions[i], BPF_PSEUDO_KFUNC_CALL))
+		if (is_call(&instructions[i], BPF_PSEUDO_KFUNC_CALL) && instructions[i].imm)
 			return true;
 	return false;
 }
