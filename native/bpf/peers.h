@@ -50,6 +50,7 @@ static __always_inline void read_peer(const struct sock *sk, struct peer_key *pe
 	peer->port = bpf_ntohs(sk->__sk_common.skc_dport);
 	peer->family = sk->__sk_common.skc_family;
 	if (peer->family == AF_INET6) {
+#pragma unroll
 		for (int i = 0; i < 4; i++)
 			words[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
 		if (words[0] || words[1] || words[2] != mapped_v4) {

@@ -14,18 +14,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HELPER = 0 }; /* a call's kind, beside BPF_PSEUDO_KFUNC_CALL */
-
-static bool is_call(const struct bpf_insn *instruction, int kind)
+/*
+ * True if the kernel has bpf_rdonly_cast (6.2). Then the verifier removes the branches in which the programs read kernel
+ * memory by a helper; else those calls are among the replaced ones, and have to stay refused.
+ */
+static bool kernel_has_typed_loads(void)
 {
-	return instruction->code == (BPF_JMP | BPF_CALL) && instruction->src_reg == kind;
+	static int id;
+
+	if (!id)
+		id = libbpf_find_vmlinux_btf_id("bpf_rdonly_cast", BPF_TRACE_FENTRY);
+	return id > 0;
 }
 
-/* True if the program reads kernel memory by bpf_rdonly_cast, its only kernel function, and not by a helper. */
-static bool has_typed_loads(const struct bpf_insn *instructions, size_t count)
+static bool is_replaced(const struct bpf_insn *instruction)
 {
-	for (size_t i = 0; i < count; i++)
-		if (is_call(&instructions[i], BPF_PSEUDO_KFUNC_CALL))
+	return instruction->code == (BPF_JMP | BPF_CALL) && !instruction->src_reg &&
+	       instruction->imm == BPF_FUNC_probe_read;
+}
+
+static bool has_replaced_call(const struct bpf_program *program)
+{
+	for (size_t i = 0; i < bpf_program__insn_cnt(program); i++)
+		if (is_replaced(&bpf_program__insns(program)[i]))
 			return true;
 	return false;
 }
@@ -38,26 +49,26 @@ static int restore_calls(struct bpf_program *program, struct bpf_prog_load_opts 
 
 	(void)options;
 	(void)cookie;
-	/* Without typed loads, reads of kernel memory are among the replaced calls. */
-	if (!has_typed_loads(bpf_program__insns(program), count))
+	if (!has_replaced_call(program) || !kernel_has_typed_loads())
 		return 0;
 	restored = malloc(size);
 	if (!restored)
 		return -ENOMEM;
 	memcpy(restored, bpf_program__insns(program), size);
 	for (size_t i = 0; i < count; i++)
-		if (is_call(&restored[i], HELPER) && restored[i].imm == BPF_FUNC_probe_read)
+		if (is_replaced(&restored[i]))
 			restored[i].imm = BPF_FUNC_probe_read_user;
 	error = bpf_program__set_insns(program, restored, count);
 	free(restored);
 	return error;
 }
 
-/* This and the attachments are what libbpf's own handlers of these sections do. */
+/* This and the attachments are what libbpf's own handlers do. No target: the kernel lacks the tracepoint. */
 static int set_target(struct bpf_program *program, long cookie)
 {
 	(void)cookie;
-	return bpf_program__set_attach_target(program, 0, strchr(bpf_program__section_name(program), '/') + 1);
+	bpf_program__set_attach_target(program, 0, strchr(bpf_program__section_name(program), '/') + 1);
+	return 0;
 }
 
 static int attach_tracepoint(const struct bpf_program *program, long cookie, struct bpf_link **link)
@@ -74,14 +85,14 @@ static int attach_iterator(const struct bpf_program *program, long cookie, struc
 	return *link ? 0 : -errno;
 }
 
-/* The programs that read user memory. */
+/* Sections of the programs that may read user memory. */
 static const struct section {
-	const char *name;
+	const char *prefix;
 	enum bpf_attach_type type;
 	libbpf_prog_attach_fn_t attach;
 } sections[] = {
-	{ "tp_btf/sched_switch", BPF_TRACE_RAW_TP, attach_tracepoint },
-	{ "iter/task", BPF_TRACE_ITER, attach_iterator },
+	{ "tp_btf/", BPF_TRACE_RAW_TP, attach_tracepoint },
+	{ "iter/", BPF_TRACE_ITER, attach_iterator },
 };
 
 void user_reads_keep(void)
@@ -92,7 +103,7 @@ void user_reads_keep(void)
 		LIBBPF_OPTS(libbpf_prog_handler_opts, options, .prog_setup_fn = set_target,
 			    .prog_prepare_load_fn = restore_calls, .prog_attach_fn = sections[i].attach);
 
-		libbpf_register_prog_handler(sections[i].name, BPF_PROG_TYPE_TRACING, sections[i].type, &options);
+		libbpf_register_prog_handler(sections[i].prefix, BPF_PROG_TYPE_TRACING, sections[i].type, &options);
 	}
 	kept = true;
 }

@@ -33,7 +33,10 @@ export interface KernelChoice {
 }
 
 /** Programs that read kernel memory by helpers where the kernel has no bpf_rdonly_cast (6.1). */
-const UNTYPED = ['sched_switch', 'flush_threads'];
+const UNTYPED = [
+  ...['sched_switch', 'flush_threads', 'cgroup_attach_task', 'io_uring_submit'],
+  ...['cgroup_created', 'cgroup_removed', 'tcp_rcv_space_adjust'],
+];
 
 export const KERNELS: readonly KernelChoice[] = [
   amd64('bookworm', 'the oldest kernel supported: 6.1'),

@@ -3,6 +3,7 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { openProbes, openStackSampler } from 'bpf-linker-napi';
 import { CGROUP_ROOT } from './container.js';
+import { profileTruths } from './profiles.js';
 import type { Line } from './report.js';
 import { runTruths, skippedRuns } from './truths.js';
 
@@ -26,12 +27,13 @@ async function check(): Promise<void> {
   });
   try {
     report({ programs: probes.programs });
-    const sampler = openStackSampler();
-    report({ programs: sampler.programs });
-    sampler.close();
     await runTruths(probes, created, (truth) => {
       report({ truth });
     });
+    const sampler = openStackSampler();
+    report({ programs: sampler.programs });
+    for (const truth of await profileTruths(probes, sampler)) report({ truth });
+    sampler.close();
     report({ skippedRuns: skippedRuns() });
   } finally {
     probes.close();

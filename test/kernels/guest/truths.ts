@@ -49,6 +49,7 @@ const QUIET: readonly Experiment[] = [
   { kind: 'sleep', name: 'one long sleep', state: 'sleep' },
   { kind: 'park', name: 'parked pool', state: 'idle' },
   { kind: 'pipe', name: 'pipe reader', state: 'ipc' },
+  { kind: 'poll', name: 'poll of a pipe', state: 'ipc' },
   {
     kind: 'request',
     name: 'TCP client',
