@@ -92,7 +92,7 @@ static void run_in_turn(void)
 	char deaf;
 
 	if (is_mode(mode, "deaf"))
-		check(read(fd, &deaf, 1), "read");
+		check(write(fd, "?", 1), "write"), check(read(fd, &deaf, 1), "read");
 	while (take_number(&id)) {
 		bool more;
 
