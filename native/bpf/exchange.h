@@ -24,7 +24,7 @@
 #ifndef KERNSCALE_EXCHANGE_H
 #define KERNSCALE_EXCHANGE_H
 
-#include "turns.h"
+#include "first_bytes.h"
 
 static __always_inline __u32 sent_bytes_end(struct exchange *exchange, struct socket_view *view)
 {
@@ -47,59 +47,142 @@ static __always_inline __u64 sending_time(struct socket_view *view)
 	return view->first_sent && view->first_sent < view->now ? view->first_sent : view->now;
 }
 
-/* Client: what it sent. */
-static __always_inline void account_request(struct exchange *exchange, struct socket_view *view, __u64 at)
-{
-	__u32 end = sent_bytes_end(exchange, view);
-	__u32 start = exchange->sent;
+/* `arrived` is known to a clock tick of up to 10 ms: it serves where `now` is much later than the data. */
+#define TICKS_US 20000
 
-	if (ahead(end, start) <= 0)
-		return;
-	exchange->sent = end;
-	on_request_bytes(exchange, at, start, end - start);
+static __always_inline __u64 arrival_time(struct socket_view *view)
+{
+	return view->arrived && elapsed_us(view->arrived, view->now) > TICKS_US ? view->arrived : view->now;
 }
 
-/* Client: what it received, read or not. */
-static __always_inline void account_response(struct exchange *exchange, struct socket_view *view)
+/* Protocols whose contents tell where a request begins: what was read counts, not what has arrived. */
+static __always_inline bool is_framed(struct exchange *exchange)
 {
-	__u32 end = received_bytes_end(exchange, view);
+	return exchange->protocol == PROTOCOL_HTTP2 || exchange->protocol == PROTOCOL_TLS;
+}
 
-	if (ahead(end, exchange->received) <= 0)
-		return;
-	exchange->received = end;
+/* Protocols told by the first byte of each message: the rest of a message tells nothing. */
+static __always_inline bool is_by_message(struct exchange *exchange)
+{
+	return exchange->protocol == PROTOCOL_MQTT || exchange->protocol == PROTOCOL_NATS ||
+	       exchange->protocol == PROTOCOL_WEBSOCKET;
+}
+
+/* Takes back what was counted of the first bytes before they told that they are no request. */
+static __always_inline void take_back(struct exchange *exchange, __u8 before, __u64 at)
+{
+	if (before == PROTOCOL_UNKNOWN && is_framed(exchange) && exchange->turn == TURN_REQUESTED)
+		settle_request(exchange, EXCHANGE_VOID, at);
+}
+
+static __always_inline __u32 judge_span(struct connection *connection, struct payload *payload, struct span *span)
+{
+	struct exchange *exchange = &connection->exchange;
+	__u8 before = exchange->protocol;
+	__u32 verdict;
+
+	/* Of protocols that are not read only the last message of a connection is of interest. */
+	if (before == PROTOCOL_TURNS && span->to - span->from != QUIT_BYTES)
+		return VERDICT_TURN;
+	verdict = judge(connection, payload, span);
+	take_back(exchange, before, span->at);
+	return verdict;
+}
+
+/*
+ * What this side has sent, at `at`; `shown`: the payload is that of the call. Returns whether it answered a request. Not
+ * static: see judge().
+ */
+__noinline int account_output(struct connection *connection, struct socket_view *view, struct payload *payload,
+			      __u64 at, bool shown)
+{
+	struct exchange *exchange;
+	struct span span = { .at = at, .shown = shown };
+	__u32 verdict;
+
+	if (!connection || !view || !payload)
+		return 0;
+	exchange = &connection->exchange;
+	span.side = exchange->role == ROLE_CLIENT ? REQUESTS : RESPONSES;
+	span.from = exchange->sent;
+	span.to = sent_bytes_end(exchange, view);
+	if (ahead(span.to, span.from) <= 0) {
+		/* Accounted for before its own hook came: only the frames go on. */
+		if (!shown || !view->bytes || !(is_framed(exchange) || exchange->protocol == PROTOCOL_UNKNOWN))
+			return 0;
+		span.from = span.to - view->bytes;
+		judge_span(connection, payload, &span);
+		return 0;
+	}
+	/* Its own hook will show what it is. */
+	if (!shown && (exchange->protocol == PROTOCOL_HTTP2 ||
+		       (exchange->protocol == PROTOCOL_TLS && !(exchange->step & TLS_READY))))
+		return 0;
+	exchange->sent = span.to;
+	verdict = judge_span(connection, payload, &span);
+	if (span.side == RESPONSES)
+		return apply_response(exchange, verdict, at);
+	apply_request(exchange, verdict, at, span.from, span.to - span.from);
+	return 0;
+}
+
+/* What this side has received, read or not. Not static: see judge(). */
+__noinline int account_input(struct connection *connection, struct socket_view *view, struct payload *payload, __u64 at,
+			     bool shown)
+{
+	struct exchange *exchange;
+	struct span span = { .at = at, .shown = shown };
+	__u32 arrived, start, verdict = VERDICT_TURN;
+	bool read;
+
+	if (!connection || !view || !payload)
+		return 0;
+	exchange = &connection->exchange;
+	arrived = received_bytes_end(exchange, view);
+	start = exchange->received;
+	span.side = exchange->role == ROLE_CLIENT ? RESPONSES : REQUESTS;
+	span.from = exchange->read;
+	span.to = view->copied_seq;
+	span.unseen = view->write_seq != exchange->sent ? sending_time(view) : 0;
+	read = ahead(span.to, span.from) > 0;
+	if (read)
+		exchange->read = span.to;
+	if (is_by_message(exchange) && (!read || ahead(start, span.from) > 0))
+		return 0;
+	if (read)
+		verdict = judge_span(connection, payload, &span);
+	if (is_framed(exchange) || (verdict == VERDICT_NOTHING && !is_by_message(exchange)))
+		arrived = view->copied_seq;
+	if (ahead(arrived, start) > 0)
+		exchange->received = arrived;
+	else if (verdict != VERDICT_ANOTHER)
+		return 0;
+	if (span.side == REQUESTS)
+		apply_request(exchange, verdict, at, start, arrived - start);
 	/* The peer cannot answer a request of which it has nothing. */
-	if (exchange->turn == TURN_REQUESTED && ahead(view->snd_una, exchange->start) <= 0)
-		return;
-	on_response_bytes(exchange, view->now);
-}
-
-/* Server: what it received up to `end`, read or not. */
-static __always_inline void account_arrival(struct exchange *exchange, struct socket_view *view, __u32 end, __u64 at)
-{
-	__u32 start = exchange->received;
-
-	if (ahead(end, start) <= 0)
-		return;
-	exchange->received = end;
-	on_request_bytes(exchange, at, start, end - start);
+	else if (exchange->turn != TURN_REQUESTED || ahead(view->snd_una, exchange->start) > 0)
+		apply_response(exchange, verdict, at);
+	return 0;
 }
 
 /* Server: what it sent. Bytes that are unread after a response are the next request. */
-static __always_inline void account_sending(struct exchange *exchange, struct socket_view *view, __u64 at)
+static __always_inline void account_sending(struct connection *connection, struct socket_view *view,
+					    struct payload *payload, __u64 at, bool shown)
 {
-	__u32 end = sent_bytes_end(exchange, view), arrived = received_bytes_end(exchange, view);
+	struct exchange *exchange = &connection->exchange;
+	__u32 arrived = received_bytes_end(exchange, view);
 	bool unread = ahead(arrived, view->copied_seq) > 0;
 
-	if (ahead(end, exchange->sent) <= 0)
-		return;
-	exchange->sent = end;
 	/* Nothing of the request was read, so this is no response to it. */
-	if (exchange->turn == TURN_REQUESTED && unread && ahead(view->copied_seq, exchange->start) <= 0)
+	if (exchange->turn == TURN_REQUESTED && unread && ahead(view->copied_seq, exchange->start) <= 0) {
+		exchange->sent = sent_bytes_end(exchange, view);
 		return;
-	if (!on_response_bytes(exchange, at) || !unread)
+	}
+	if (!account_output(connection, view, payload, at, shown) || !unread || is_framed(exchange) ||
+	    is_by_message(exchange) || exchange->turn == TURN_REQUESTED)
 		return;
 	exchange->received = arrived;
-	on_request_bytes(exchange, at, view->copied_seq, ahead(arrived, view->copied_seq));
+	on_request_bytes(exchange, exchange->responded, view->copied_seq, ahead(arrived, view->copied_seq));
 	exchange->flags |= EXCHANGE_OVERLAPPED;
 }
 
@@ -112,89 +195,131 @@ static __always_inline void exchange_open(struct exchange *exchange, struct sock
 	exchange->responds = 255;
 	exchange->sent = view->write_seq;
 	exchange->received = view->copied_seq;
-	if (halfway) {
-		exchange->last = view->now;
-		exchange->received = view->rcv_nxt;
-		if (view->state == TCP_CLOSE_WAIT || view->state == TCP_LAST_ACK || view->state == TCP_CLOSING)
-			exchange->received--,
-				exchange->end = END_PEERS | (role == ROLE_CLIENT ? END_SERVER_FIRST : END_CLIENT_FIRST);
+	exchange->read = view->copied_seq;
+	exchange->contents.readers[REQUESTS].next = role == ROLE_CLIENT ? view->write_seq : view->copied_seq;
+	exchange->contents.readers[RESPONSES].next = role == ROLE_CLIENT ? view->copied_seq : view->write_seq;
+	if (!halfway)
+		return;
+	exchange->last = view->now;
+	exchange->received = view->rcv_nxt;
+	if (view->state == TCP_CLOSE_WAIT || view->state == TCP_LAST_ACK || view->state == TCP_CLOSING) {
+		exchange->received--;
+		exchange->end = END_PEERS | (role == ROLE_CLIENT ? END_SERVER_FIRST : END_CLIENT_FIRST);
 	}
 }
 
 /* After a call that sent. */
-static __always_inline void exchange_sent(struct exchange *exchange, struct socket_view *view, struct payload *payload)
+static __always_inline void exchange_sent(struct connection *connection, struct socket_view *view,
+					  struct payload *payload)
 {
+	struct exchange *exchange = &connection->exchange;
+
 	if (is_settled(exchange))
 		return;
-	/* The first data of a connection may have left with the SYN (TCP_FASTOPEN). */
-	if (!exchange->last && exchange->sent == view->write_seq)
-		exchange->sent -= view->bytes;
-	if (exchange->role == ROLE_CLIENT) {
-		/* What was read before was not seen; what is unread came, if the peer has nothing of this, before it. */
+	if (exchange->role == ROLE_SERVER) {
 		if (ahead(view->copied_seq, exchange->received) > 0)
-			account_response(exchange, view);
-		account_request(exchange, view, view->snd_una == view->write_seq ? sending_time(view) : view->now);
-		if (ahead(view->snd_una, exchange->start) <= 0)
-			exchange->received = received_bytes_end(exchange, view);
-	} else {
-		account_arrival(exchange, view, view->copied_seq, view->now);
-		account_sending(exchange, view, view->first_sent > exchange->last ? sending_time(view) : view->now);
+			account_input(connection, view, payload, view->now, false);
+		account_sending(connection, view, payload,
+				view->first_sent > exchange->last && view->first_sent > exchange->responded ?
+					sending_time(view) :
+					view->now,
+				true);
+		return;
 	}
+	/* The first data of a connection may have left with the SYN (TCP_FASTOPEN). */
+	if (!exchange->last && exchange->sent == view->write_seq) {
+		exchange->sent -= view->bytes;
+		exchange->contents.readers[REQUESTS].next = exchange->sent;
+	}
+	/* What was read before was not seen; what is unread came, if the peer has nothing of this, before it. */
+	if (ahead(view->copied_seq, exchange->received) > 0)
+		account_input(connection, view, payload, view->now, false);
+	account_output(connection, view, payload, view->snd_una == view->write_seq ? sending_time(view) : view->now,
+		       true);
+	if (ahead(view->snd_una, exchange->start) <= 0 && !is_framed(exchange) && !is_by_message(exchange))
+		exchange->received = received_bytes_end(exchange, view);
 }
 
 /* After bytes were taken from the socket, before its clock advances. */
-static __always_inline void exchange_read(struct exchange *exchange, struct socket_view *view, struct payload *payload)
+static __always_inline void exchange_read(struct connection *connection, struct socket_view *view,
+					  struct payload *payload)
 {
+	struct exchange *exchange = &connection->exchange;
+
 	if (is_settled(exchange))
 		return;
-	if (exchange->role == ROLE_CLIENT) {
-		account_request(exchange, view, sending_time(view));
-		account_response(exchange, view);
-	} else {
-		account_sending(exchange, view, sending_time(view));
-		account_arrival(exchange, view, received_bytes_end(exchange, view), view->arrived ?: view->now);
-	}
+	if (exchange->role == ROLE_CLIENT)
+		account_output(connection, view, payload, sending_time(view), false);
+	else
+		account_sending(connection, view, payload, sending_time(view), false);
+	account_input(connection, view, payload, exchange->end & END_PEERS && view->arrived ? view->arrived : view->now,
+		      true);
 }
 
+/* Longest time for which a response may be held, if nothing else comes. */
+#define HOLD_US 1000000
+
 /* At read-out: counts a request that has arrived and was not read yet. */
-static __always_inline void exchange_survey(struct exchange *exchange, struct socket_view *view)
+static __always_inline void exchange_survey(struct connection *connection, struct socket_view *view,
+					    struct payload *payload)
 {
-	if (is_settled(exchange) || exchange->role != ROLE_SERVER || exchange->turn == TURN_REQUESTED)
+	struct exchange *exchange = &connection->exchange;
+
+	if (is_settled(exchange))
 		return;
-	account_arrival(exchange, view, received_bytes_end(exchange, view), view->arrived ?: view->now);
+	if (exchange->flags & EXCHANGE_HELD && elapsed_us(exchange->last + exchange->held, view->now) > HOLD_US)
+		settle_held(exchange);
+	if (exchange->role == ROLE_SERVER && exchange->turn != TURN_REQUESTED)
+		account_input(connection, view, payload, arrival_time(view), false);
 }
 
 /* Settles what is outstanding: nothing can be answered any more. */
 static __always_inline void end_exchange(struct exchange *exchange, __u64 at)
 {
+	enum exchange_counter outcome = exchange->flags & EXCHANGE_GOODBYE ? EXCHANGE_VOID :
+					exchange->end & END_CLIENT_FIRST   ? EXCHANGE_ABANDONED :
+									     EXCHANGE_DROPPED;
+
+	settle_held(exchange);
 	exchange->end |= END_OVER;
-	if (exchange->turn != TURN_REQUESTED)
-		return;
-	if (exchange->flags & EXCHANGE_GOODBYE)
-		settle_request(exchange, EXCHANGE_VOID, at);
+	if (exchange->protocol == PROTOCOL_HTTP2)
+		close_streams(exchange, outcome, at);
 	else
-		settle_request(exchange, exchange->end & END_CLIENT_FIRST ? EXCHANGE_ABANDONED : EXCHANGE_DROPPED, at);
+		settle_requests(exchange, outcome, at);
 }
 
-/* The first FIN or RST tells who went first. A client that goes right after a short message has said goodbye. */
+/*
+ * A client that goes right after a short message has said goodbye; so it has where the server goes after one of five
+ * bytes, of which it may have read four (MySQL).
+ */
+static __always_inline bool is_farewell(struct exchange *exchange, struct socket_view *view, bool by_client)
+{
+	__u32 bytes = (exchange->role == ROLE_CLIENT ? exchange->sent : exchange->received) - exchange->start;
+	__u32 pause = elapsed_us(exchange->last, view->now);
+
+	if (exchange->turn != TURN_REQUESTED || view->failed || pause > GOODBYE_US)
+		return false;
+	if (!by_client)
+		return bytes == QUIT_BYTES;
+	/* Of bytes that were found only now, the pause is known to a clock tick. */
+	return bytes <= GOODBYE_BYTES || (pause <= APART_US && exchange->last < view->now);
+}
+
+/* The first FIN or RST tells who went first. */
 static __always_inline void note_end(struct exchange *exchange, struct socket_view *view, bool by_client)
 {
-	__u32 bytes, pause;
-
 	if (exchange->end & (END_CLIENT_FIRST | END_SERVER_FIRST))
 		return;
 	exchange->end |= by_client ? END_CLIENT_FIRST : END_SERVER_FIRST;
-	if (!by_client || exchange->turn != TURN_REQUESTED || view->failed)
-		return;
-	bytes = (exchange->role == ROLE_CLIENT ? exchange->sent : exchange->received) - exchange->start;
-	pause = elapsed(exchange->last, view->now);
-	if (pause <= APART_US || (pause <= GOODBYE_US && bytes <= GOODBYE_BYTES))
+	if (is_farewell(exchange, view, by_client))
 		exchange->flags |= EXCHANGE_GOODBYE;
 }
 
 /* At a change of state after the connection was established. */
-static __always_inline void exchange_changed(struct exchange *exchange, struct socket_view *view)
+static __always_inline void exchange_changed(struct connection *connection, struct socket_view *view,
+					     struct payload *payload)
 {
+	struct exchange *exchange = &connection->exchange;
 	bool client = exchange->role == ROLE_CLIENT;
 	bool ours = view->state == TCP_FIN_WAIT1 || view->state == TCP_LAST_ACK;
 	bool peers = view->state == TCP_CLOSE_WAIT || view->state == TCP_CLOSING ||
@@ -208,13 +333,11 @@ static __always_inline void exchange_changed(struct exchange *exchange, struct s
 		return;
 	if (peers)
 		exchange->end |= END_PEERS;
-	if (client) {
-		account_request(exchange, view, sending_time(view));
-		account_response(exchange, view);
-	} else {
-		account_sending(exchange, view, sending_time(view));
-		account_arrival(exchange, view, received_bytes_end(exchange, view), view->arrived ?: view->now);
-	}
+	if (client)
+		account_output(connection, view, payload, sending_time(view), false);
+	else
+		account_sending(connection, view, payload, sending_time(view), false);
+	account_input(connection, view, payload, arrival_time(view), false);
 	if (ours)
 		note_end(exchange, view, client);
 	else if (peers || view->failed)
@@ -230,7 +353,10 @@ static __always_inline void exchange_changed(struct exchange *exchange, struct s
 
 static __always_inline __u32 exchange_outstanding(struct exchange *exchange)
 {
-	return exchange->turn == TURN_REQUESTED;
+	if (exchange->protocol == PROTOCOL_HTTP2)
+		return exchange->contents.nr_open;
+	return (exchange->turn == TURN_REQUESTED) +
+	       (exchange->protocol == PROTOCOL_HTTP1 ? exchange->contents.nr_pipelined : 0);
 }
 
 /* Whether a client's poller waits for its peer. */
