@@ -82,108 +82,137 @@ static __always_inline __u32 judge_span(struct connection *connection, struct pa
 	__u32 verdict;
 
 	/* Of protocols that are not read only the last message of a connection is of interest. */
-	if (before == PROTOCOL_TURNS && span->to - span->from != QUIT_BYTES)
+	if (!payload || (before == PROTOCOL_TURNS && span->to - span->from != QUIT_BYTES))
 		return VERDICT_TURN;
 	verdict = judge(connection, payload, span);
 	take_back(exchange, before, span->at);
 	return verdict;
 }
 
-/*
- * What this side has sent, at `at`; `shown`: the payload is that of the call. Returns whether it answered a request. Not
- * static: see judge().
- */
-__noinline int account_output(struct connection *connection, struct socket_view *view, struct payload *payload,
-			      __u64 at, bool shown)
+/* Bytes that this side has sent, of which no hook has shown what they are. Returns whether they answered a request. */
+static __always_inline bool account_unseen_output(struct exchange *exchange, struct socket_view *view, __u64 at)
 {
-	struct exchange *exchange;
-	struct span span = { .at = at, .shown = shown };
+	__u32 start = exchange->sent, end = sent_bytes_end(exchange, view);
+
+	if (ahead(end, start) <= 0)
+		return false;
+	/* Their own hook will show it. */
+	if (exchange->protocol == PROTOCOL_HTTP2 ||
+	    (exchange->protocol == PROTOCOL_TLS && !(exchange->step & TLS_READY)))
+		return false;
+	exchange->sent = end;
+	if (exchange->role == ROLE_SERVER)
+		return apply_response(exchange, VERDICT_TURN, at);
+	apply_request(exchange, VERDICT_TURN, at, start, end - start);
+	return false;
+}
+
+/* Bytes that this side has sent at `at`. Returns whether they answered a request. */
+static __always_inline bool account_output(struct connection *connection, struct socket_view *view,
+					   struct payload *payload, __u64 at)
+{
+	struct exchange *exchange = &connection->exchange;
+	struct span span = {
+		.at = at,
+		.from = exchange->sent,
+		.to = sent_bytes_end(exchange, view),
+		.side = exchange->role == ROLE_CLIENT ? REQUESTS : RESPONSES,
+	};
 	__u32 verdict;
 
-	if (!connection || !view || !payload)
-		return 0;
-	exchange = &connection->exchange;
-	span.side = exchange->role == ROLE_CLIENT ? REQUESTS : RESPONSES;
-	span.from = exchange->sent;
-	span.to = sent_bytes_end(exchange, view);
 	if (ahead(span.to, span.from) <= 0) {
-		/* Accounted for before its own hook came: only the frames go on. */
-		if (!shown || !view->bytes || !(is_framed(exchange) || exchange->protocol == PROTOCOL_UNKNOWN))
-			return 0;
-		span.from = span.to - view->bytes;
-		judge_span(connection, payload, &span);
-		return 0;
+		/* Accounted for before their own hook came: only the frames go on. */
+		if (view->bytes && (is_framed(exchange) || exchange->protocol == PROTOCOL_UNKNOWN)) {
+			span.from = span.to - view->bytes;
+			judge_span(connection, payload, &span);
+		}
+		return false;
 	}
-	/* Its own hook will show what it is. */
-	if (!shown && (exchange->protocol == PROTOCOL_HTTP2 ||
-		       (exchange->protocol == PROTOCOL_TLS && !(exchange->step & TLS_READY))))
-		return 0;
 	exchange->sent = span.to;
 	verdict = judge_span(connection, payload, &span);
 	if (span.side == RESPONSES)
 		return apply_response(exchange, verdict, at);
 	apply_request(exchange, verdict, at, span.from, span.to - span.from);
-	return 0;
+	return false;
 }
 
-/* What this side has received, read or not. Not static: see judge(). */
-__noinline int account_input(struct connection *connection, struct socket_view *view, struct payload *payload, __u64 at,
-			     bool shown)
+/* Bytes that have arrived up to `end`; the client's are part of a request, the server's of a response. */
+static __always_inline void apply_input(struct exchange *exchange, struct socket_view *view, enum verdict verdict,
+					__u64 at, __u32 end)
 {
-	struct exchange *exchange;
-	struct span span = { .at = at, .shown = shown };
-	__u32 arrived, start, verdict = VERDICT_TURN;
-	bool read;
+	__u32 start = exchange->received;
 
-	if (!connection || !view || !payload)
-		return 0;
-	exchange = &connection->exchange;
-	arrived = received_bytes_end(exchange, view);
-	start = exchange->received;
-	span.side = exchange->role == ROLE_CLIENT ? RESPONSES : REQUESTS;
-	span.from = exchange->read;
-	span.to = view->copied_seq;
-	span.unseen = view->write_seq != exchange->sent ? sending_time(view) : 0;
-	read = ahead(span.to, span.from) > 0;
-	if (read)
-		exchange->read = span.to;
-	if (is_by_message(exchange) && (!read || ahead(start, span.from) > 0))
-		return 0;
-	if (read)
-		verdict = judge_span(connection, payload, &span);
-	if (is_framed(exchange) || (verdict == VERDICT_NOTHING && !is_by_message(exchange)))
-		arrived = view->copied_seq;
-	if (ahead(arrived, start) > 0)
-		exchange->received = arrived;
+	if (ahead(end, start) > 0)
+		exchange->received = end;
 	else if (verdict != VERDICT_ANOTHER)
-		return 0;
-	if (span.side == REQUESTS)
-		apply_request(exchange, verdict, at, start, arrived - start);
+		return;
+	if (exchange->role == ROLE_SERVER)
+		apply_request(exchange, verdict, at, start, end - start);
 	/* The peer cannot answer a request of which it has nothing. */
 	else if (exchange->turn != TURN_REQUESTED || ahead(view->snd_una, exchange->start) > 0)
 		apply_response(exchange, verdict, at);
-	return 0;
 }
 
-/* Server: what it sent. Bytes that are unread after a response are the next request. */
-static __always_inline void account_sending(struct connection *connection, struct socket_view *view,
-					    struct payload *payload, __u64 at, bool shown)
+/* Bytes that have arrived, read or not, of which no hook has shown what they are. */
+static __always_inline void account_unseen_input(struct exchange *exchange, struct socket_view *view, __u64 at)
+{
+	if (!is_framed(exchange) && !is_by_message(exchange))
+		apply_input(exchange, view, VERDICT_TURN, at, received_bytes_end(exchange, view));
+}
+
+/* Bytes that this side has read. */
+static __always_inline void account_input(struct connection *connection, struct socket_view *view,
+					  struct payload *payload, __u64 at)
 {
 	struct exchange *exchange = &connection->exchange;
-	__u32 arrived = received_bytes_end(exchange, view);
-	bool unread = ahead(arrived, view->copied_seq) > 0;
+	struct span span = {
+		.at = at,
+		.unseen = view->write_seq != exchange->sent ? sending_time(view) : 0,
+		.from = exchange->read,
+		.to = view->copied_seq,
+		.side = exchange->role == ROLE_CLIENT ? RESPONSES : REQUESTS,
+	};
+	__u32 verdict = VERDICT_TURN, end;
+	bool read = ahead(span.to, span.from) > 0;
 
-	/* Nothing of the request was read, so this is no response to it. */
-	if (exchange->turn == TURN_REQUESTED && unread && ahead(view->copied_seq, exchange->start) <= 0) {
-		exchange->sent = sent_bytes_end(exchange, view);
+	if (read)
+		exchange->read = span.to;
+	if (is_by_message(exchange) && (!read || ahead(exchange->received, span.from) > 0))
 		return;
-	}
-	if (!account_output(connection, view, payload, at, shown) || !unread || is_framed(exchange) ||
-	    is_by_message(exchange) || exchange->turn == TURN_REQUESTED)
+	if (read)
+		verdict = judge_span(connection, payload, &span);
+	end = received_bytes_end(exchange, view);
+	if (is_framed(exchange) || (verdict == VERDICT_NOTHING && !is_by_message(exchange)))
+		end = span.to;
+	apply_input(exchange, view, verdict, at, end);
+}
+
+/* Server: nothing of the request was read, so what is sent is no response to it. */
+static __always_inline bool is_push(struct exchange *exchange, struct socket_view *view)
+{
+	return exchange->turn == TURN_REQUESTED && ahead(view->copied_seq, exchange->start) <= 0 &&
+	       ahead(received_bytes_end(exchange, view), view->copied_seq) > 0;
+}
+
+/* Server: bytes that are unread after a response are the next request. */
+static __always_inline void account_next(struct exchange *exchange, struct socket_view *view)
+{
+	__u32 end = received_bytes_end(exchange, view);
+
+	if (ahead(end, view->copied_seq) <= 0 || is_framed(exchange) || is_by_message(exchange) ||
+	    exchange->turn == TURN_REQUESTED)
 		return;
-	exchange->received = arrived;
-	on_request_bytes(exchange, exchange->responded, view->copied_seq, ahead(arrived, view->copied_seq));
+	exchange->received = end;
+	on_request_bytes(exchange, exchange->responded, view->copied_seq, ahead(end, view->copied_seq));
 	exchange->flags |= EXCHANGE_OVERLAPPED;
+}
+
+static __always_inline void account_unseen_sending(struct exchange *exchange, struct socket_view *view)
+{
+	if (is_push(exchange, view))
+		exchange->sent = sent_bytes_end(exchange, view);
+	else if (account_unseen_output(exchange, view, sending_time(view)) && exchange->role == ROLE_SERVER)
+		account_next(exchange, view);
 }
 
 /* A connection is established, or found after it was: `halfway`, and nothing is known of what went before. */
@@ -208,24 +237,25 @@ static __always_inline void exchange_open(struct exchange *exchange, struct sock
 	}
 }
 
-/* After a call that sent. */
-static __always_inline void exchange_sent(struct connection *connection, struct socket_view *view,
-					  struct payload *payload)
+static __always_inline void server_sent(struct connection *connection, struct socket_view *view,
+					struct payload *payload)
+{
+	struct exchange *exchange = &connection->exchange;
+	bool known = view->first_sent > exchange->last && view->first_sent > exchange->responded;
+
+	if (ahead(view->copied_seq, exchange->received) > 0)
+		account_unseen_input(exchange, view, view->now);
+	if (is_push(exchange, view))
+		exchange->sent = sent_bytes_end(exchange, view);
+	else if (account_output(connection, view, payload, known ? sending_time(view) : view->now))
+		account_next(exchange, view);
+}
+
+static __always_inline void client_sent(struct connection *connection, struct socket_view *view,
+					struct payload *payload)
 {
 	struct exchange *exchange = &connection->exchange;
 
-	if (is_settled(exchange))
-		return;
-	if (exchange->role == ROLE_SERVER) {
-		if (ahead(view->copied_seq, exchange->received) > 0)
-			account_input(connection, view, payload, view->now, false);
-		account_sending(connection, view, payload,
-				view->first_sent > exchange->last && view->first_sent > exchange->responded ?
-					sending_time(view) :
-					view->now,
-				true);
-		return;
-	}
 	/* The first data of a connection may have left with the SYN (TCP_FASTOPEN). */
 	if (!exchange->last && exchange->sent == view->write_seq) {
 		exchange->sent -= view->bytes;
@@ -233,11 +263,22 @@ static __always_inline void exchange_sent(struct connection *connection, struct 
 	}
 	/* What was read before was not seen; what is unread came, if the peer has nothing of this, before it. */
 	if (ahead(view->copied_seq, exchange->received) > 0)
-		account_input(connection, view, payload, view->now, false);
-	account_output(connection, view, payload, view->snd_una == view->write_seq ? sending_time(view) : view->now,
-		       true);
+		account_unseen_input(exchange, view, view->now);
+	account_output(connection, view, payload, view->snd_una == view->write_seq ? sending_time(view) : view->now);
 	if (ahead(view->snd_una, exchange->start) <= 0 && !is_framed(exchange) && !is_by_message(exchange))
 		exchange->received = received_bytes_end(exchange, view);
+}
+
+/* After a call that sent. */
+static __always_inline void exchange_sent(struct connection *connection, struct socket_view *view,
+					  struct payload *payload)
+{
+	if (is_settled(&connection->exchange))
+		return;
+	if (connection->exchange.role == ROLE_SERVER)
+		server_sent(connection, view, payload);
+	else
+		client_sent(connection, view, payload);
 }
 
 /* After bytes were taken from the socket, before its clock advances. */
@@ -248,29 +289,22 @@ static __always_inline void exchange_read(struct connection *connection, struct 
 
 	if (is_settled(exchange))
 		return;
-	if (exchange->role == ROLE_CLIENT)
-		account_output(connection, view, payload, sending_time(view), false);
-	else
-		account_sending(connection, view, payload, sending_time(view), false);
-	account_input(connection, view, payload, exchange->end & END_PEERS && view->arrived ? view->arrived : view->now,
-		      true);
+	account_unseen_sending(exchange, view);
+	account_input(connection, view, payload, exchange->end & END_PEERS ? arrival_time(view) : view->now);
 }
 
 /* Longest time for which a response may be held, if nothing else comes. */
 #define HOLD_US 1000000
 
 /* At read-out: counts a request that has arrived and was not read yet. */
-static __always_inline void exchange_survey(struct connection *connection, struct socket_view *view,
-					    struct payload *payload)
+static __always_inline void exchange_survey(struct exchange *exchange, struct socket_view *view)
 {
-	struct exchange *exchange = &connection->exchange;
-
 	if (is_settled(exchange))
 		return;
 	if (exchange->flags & EXCHANGE_HELD && elapsed_us(exchange->last + exchange->held, view->now) > HOLD_US)
 		settle_held(exchange);
 	if (exchange->role == ROLE_SERVER && exchange->turn != TURN_REQUESTED)
-		account_input(connection, view, payload, arrival_time(view), false);
+		account_unseen_input(exchange, view, arrival_time(view));
 }
 
 /* Settles what is outstanding: nothing can be answered any more. */
@@ -316,10 +350,8 @@ static __always_inline void note_end(struct exchange *exchange, struct socket_vi
 }
 
 /* At a change of state after the connection was established. */
-static __always_inline void exchange_changed(struct connection *connection, struct socket_view *view,
-					     struct payload *payload)
+static __always_inline void exchange_changed(struct exchange *exchange, struct socket_view *view)
 {
-	struct exchange *exchange = &connection->exchange;
 	bool client = exchange->role == ROLE_CLIENT;
 	bool ours = view->state == TCP_FIN_WAIT1 || view->state == TCP_LAST_ACK;
 	bool peers = view->state == TCP_CLOSE_WAIT || view->state == TCP_CLOSING ||
@@ -333,11 +365,8 @@ static __always_inline void exchange_changed(struct connection *connection, stru
 		return;
 	if (peers)
 		exchange->end |= END_PEERS;
-	if (client)
-		account_output(connection, view, payload, sending_time(view), false);
-	else
-		account_sending(connection, view, payload, sending_time(view), false);
-	account_input(connection, view, payload, arrival_time(view), false);
+	account_unseen_sending(exchange, view);
+	account_unseen_input(exchange, view, arrival_time(view));
 	if (ours)
 		note_end(exchange, view, client);
 	else if (peers || view->failed)

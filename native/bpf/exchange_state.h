@@ -156,8 +156,7 @@ struct span {
 	__u64 at;
 	__u64 unseen; /* time of a request that no hook has shown yet; 0: none */
 	__u32 from, to;
-	__u32 side;  /* enum side */
-	__u32 shown; /* the payload is theirs */
+	__u32 side; /* enum side */
 };
 
 /* One message that is looked into. */

@@ -36,7 +36,7 @@ static __always_inline bool peek_word(struct message *message, __u32 offset, __u
 {
 	__u8 bytes[4];
 
-	if (!peek_at(message, message->span.from + offset, bytes, sizeof(bytes)))
+	if (!sink_peek(message->payload, message->span.from + offset, bytes, sizeof(bytes)))
 		return false;
 	*word = big_endian(bytes);
 	return true;
@@ -113,7 +113,7 @@ static __always_inline void classify_greeting(struct message *message)
 
 	if (exchange->last || ahead(message->span.from, exchange->contents.readers[RESPONSES].next))
 		return;
-	if (!peek_at(message, message->span.from, header, sizeof(header)))
+	if (!sink_peek(message->payload, message->span.from, header, sizeof(header)))
 		return;
 	if (is_frame(header) && header[3] == FRAME_SETTINGS && !big_endian(header + 5) && frame_bytes(header) % 6 == 0)
 		begin_http2(exchange, exchange->contents.readers[REQUESTS].next, message->span.from);
@@ -174,7 +174,7 @@ static long count_space(__u32 index, struct message *message)
 {
 	__u8 byte;
 
-	if (!peek_at(message, message->span.from + index, &byte, 1) || byte == '\r')
+	if (!sink_peek(message->payload, message->span.from + index, &byte, 1) || byte == '\r')
 		return 1;
 	message->records += byte == ' ';
 	return 0;
@@ -238,7 +238,7 @@ static __always_inline __u32 judge_redis(struct message *message)
 	__u8 bytes[16];
 	__u32 i, lines = 0;
 
-	if (message->span.side == RESPONSES || !peek_at(message, message->span.from, bytes, sizeof(bytes)))
+	if (message->span.side == RESPONSES || !sink_peek(message->payload, message->span.from, bytes, sizeof(bytes)))
 		return VERDICT_TURN;
 	for (i = 0; i < sizeof(bytes) - 4; i++) {
 		lines += bytes[i] == '\n';
@@ -259,7 +259,7 @@ static __always_inline __u32 judge_by_first_byte(struct message *message)
 {
 	__u8 byte;
 
-	if (!peek_at(message, message->span.from, &byte, 1))
+	if (!sink_peek(message->payload, message->span.from, &byte, 1))
 		return VERDICT_TURN;
 	return message->exchange->protocol == PROTOCOL_MQTT ? judge_mqtt(message, byte) : judge_websocket(byte);
 }
@@ -273,7 +273,7 @@ static __always_inline bool is_goodbye(struct message *message)
 	__u8 byte;
 
 	if (message->span.side != REQUESTS || message->span.to - message->span.from != QUIT_BYTES ||
-	    !peek_word(message, 1, &word) || !peek_at(message, message->span.from, &byte, 1))
+	    !peek_word(message, 1, &word) || !sink_peek(message->payload, message->span.from, &byte, 1))
 		return false;
 	return (byte == 'X' && word == 4) || (byte == 1 && word == 1);
 }

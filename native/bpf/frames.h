@@ -8,11 +8,6 @@
 /* Most frames of one message: gRPC packs a hundred headers into one. */
 #define MAX_FRAMES 256
 
-static __always_inline bool peek_at(struct message *message, __u32 position, void *to, __u32 size)
-{
-	return message->span.shown && sink_peek(message->payload, position, to, size);
-}
-
 static __always_inline struct reader *reader_of(struct message *message)
 {
 	return &message->exchange->contents.readers[message->span.side & 1];
@@ -25,7 +20,7 @@ static __noinline bool gather_header(struct message *message, struct reader *rea
 	__u8 byte;
 
 	for (i = reader->have; i < size && i < sizeof(reader->header); i++) {
-		if (!peek_at(message, reader->next + i, &byte, 1))
+		if (!sink_peek(message->payload, reader->next + i, &byte, 1))
 			break;
 		reader->header[i] = byte;
 	}
@@ -40,7 +35,7 @@ static __always_inline bool read_header(struct message *message, struct reader *
 		return false;
 	if (reader->have || ahead(message->span.to, reader->next + size) < 0)
 		return gather_header(message, reader, size);
-	if (peek_at(message, reader->next, reader->header, size))
+	if (sink_peek(message->payload, reader->next, reader->header, size))
 		return true;
 	reader->in_step = false;
 	return false;

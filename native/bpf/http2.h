@@ -223,7 +223,7 @@ static __always_inline void find_step(struct message *message, struct reader *re
 		close_streams(message->exchange, EXCHANGE_VOID, message->span.at);
 	reader->have = 0;
 	reader->next = message->span.from;
-	reader->in_step = peek_at(message, message->span.from, header, sizeof(header)) && is_frame(header);
+	reader->in_step = sink_peek(message->payload, message->span.from, header, sizeof(header)) && is_frame(header);
 }
 
 static __noinline void walk_http2(struct message *message)
