@@ -76,7 +76,7 @@ static __always_inline int on_sent(struct sock *sk, struct connection *connectio
 	view.bytes = bytes;
 	payload.begin = view.write_seq - bytes;
 	payload.end = view.write_seq;
-	exchange_sent(&connection->exchange, &view, &payload);
+	exchange_sent(connection, &view, &payload);
 	return 0;
 }
 
@@ -125,7 +125,7 @@ int BPF_PROG(tcp_rcv_space_adjust, struct sock *sk)
 	payload.begin = connection->copied;
 	payload.end = view.copied_seq;
 	connection->copied = view.copied_seq;
-	exchange_read(&connection->exchange, &view, &payload);
+	exchange_read(connection, &view, &payload);
 	return 0;
 }
 
@@ -169,7 +169,7 @@ static __always_inline void on_connected(struct sock *sk, struct connection *con
 	if (!early)
 		return;
 	view.write_seq += early;
-	exchange_sent(&connection->exchange, &view, NULL);
+	exchange_sent(connection, &view, NULL);
 }
 
 static __always_inline void on_accepted(struct sock *sk, __u64 now)
