@@ -2,7 +2,7 @@ import type { ContainerCounters, Probes, Snapshot } from 'bpf-linker-napi';
 import { errorCode } from '../../common/errors.js';
 import type { MeasuredCgroup } from '../cgroups/path.js';
 import { seriesKey, type ContainerIdentity, type PodIdentity } from '../identity/source.js';
-import type { ContainerSeries } from './counters.js';
+import { endOf, type ContainerSeries } from './counters.js';
 import type { Starvation } from './starvation.js';
 import { TerminatedContainers } from './terminated.js';
 
@@ -172,7 +172,7 @@ export class ContainerTable {
       const counters = bySlot.get(slot!);
       const starvedSeconds = this.starvation.take(cgroupId);
       const starved = starvedSeconds === undefined ? {} : { starvedSeconds };
-      if (counters) this.#terminated.add({ cgroup, identity, counters, ...starved }, now);
+      if (counters) this.#terminated.add({ cgroup, identity, counters: endOf(counters), ...starved }, now);
       this.tracker.untrack(cgroupId);
     }
     this.#ended = [];

@@ -26,11 +26,13 @@ static __always_inline void switch_in(struct shard *shard, struct thread *thread
 	if (thread->since) {
 		runnable = runnable_from(thread, task, now);
 		contending = contending_from(thread, task, runnable, now);
-		if (state == STATE_ONCPU || state >= NR_STATES) {
+		if (state == STATE_ONCPU || state > STATE_EVENTS) {
 			count_drop(DROP_SWITCHES_MISSED);
 			state = STATE_OTHER;
 		}
-		if (state != STATE_RUNQUEUE)
+		if (state == STATE_EVENTS)
+			add_events_interval(shard, thread, runnable);
+		else if (state != STATE_RUNQUEUE)
 			add_interval(shard, thread, state, thread->since, runnable);
 		if (contending > runnable)
 			add_interval(shard, thread, STATE_THROTTLED, runnable, contending);
@@ -64,9 +66,12 @@ static __noinline void repair_switch_in(struct shard *shard, struct thread *thre
 		switch_in(shard, thread, task, later(thread->since, task->sched_info.last_arrival));
 }
 
-static __always_inline void block(struct thread *thread, struct task_struct *task, enum thread_state reason, __u64 now)
+/* Begins a blocked state. A wait for work ends what the thread serves; a wait for a peer does not. */
+static __always_inline void block(struct thread *thread, struct task_struct *task, __u8 reason, __u64 now)
 {
-	if (thread->serving && reason == STATE_IDLE && waits_for_work(task))
+	bool idle = reason == STATE_IDLE || (reason == STATE_EVENTS && !is_due(thread->slot));
+
+	if (thread->serving && idle && waits_for_request(task))
 		thread->serving = 0;
 	begin_state(thread, reason, now);
 }
@@ -203,10 +208,10 @@ static __always_inline void migrate_thread(__u32 pid, const struct migration *mi
 	slot = thread->slot;
 	state = thread->state;
 	total = bpf_map_lookup_elem(&flushed, &slot);
-	if (total && thread->since && state < NR_STATES) {
+	if (total && thread->since && state <= STATE_EVENTS) {
 		from = take_interval(thread, migration->now);
 		if (from)
-			credit(total, thread, state, from, migration->now);
+			credit(total, thread, state == STATE_EVENTS ? STATE_IDLE : state, from, migration->now);
 	}
 	thread->slot = migration->slot;
 }

@@ -13,9 +13,10 @@ struct thread {
 	__u64 since;         /* start of the present state; 0: the state is not known */
 	__u64 flushed_until; /* the present state is flushed up to here; written at read-out, never by sched_switch */
 	__u64 baseline;      /* blocked: sched_info.run_delay when it blocked; on a CPU: steal clock when it got it */
-	__u64 cgroups;       /* css_set that `slot` was looked up for */
+	__u32 cgroups;       /* lower half of the css_set that `slot` was looked up for */
 	__u32 generation;    /* `generation` that `slot` was looked up in */
 	__u32 pid;           /* owner of this entry of `thread_table`; 0: free */
+	__u32 due_mark;      /* in STATE_EVENTS: the slot's due ticks at its start (due.h), lower half */
 	__u16 slot;
 	__u8 state;
 	__u8 uring_reason; /* blocked reason that the last io_uring request but those of files implies; 0: unknown */
@@ -151,10 +152,10 @@ static __always_inline __u32 thread_slot(struct thread *thread, struct task_stru
 {
 	struct css_set *cgroups = task->cgroups;
 
-	if (thread->cgroups != (__u64)cgroups || thread->generation != generation) {
+	if (thread->cgroups != lower_half(cgroups) || thread->generation != generation) {
 		/* The generation first: a change of `slots` during the lookup is then seen by the next hook. */
 		thread->generation = generation;
-		thread->cgroups = (__u64)cgroups;
+		thread->cgroups = lower_half(cgroups);
 		thread->slot = find_slot(cgroups->dfl_cgrp);
 		thread->pod = starvation_counted ? find_pod(cgroups->dfl_cgrp) : 0;
 	}

@@ -27,11 +27,14 @@ static void add_buckets(struct histogram *total, const struct shard *shards, uin
 	}
 }
 
-static void add_histograms(struct totals *totals, const struct shard *shards, uint32_t nr_shards)
+/* Adds histograms number `from` to `end`, which is not among them. */
+static void add_histograms(struct session *session, uint32_t slot, int from, int end)
 {
-	uint32_t changed = 0;
+	const struct shard *shards = &session->counters[(size_t)slot * session->shards];
+	struct totals *totals = &session->totals[slot];
+	uint32_t nr_shards = session->shards, changed = totals->changed;
 
-	for (int i = 0; i < NR_HISTOGRAMS; i++) {
+	for (int i = from; i < end; i++) {
 		uint64_t sum_ns = 0;
 		uint32_t lowest = 0;
 
@@ -41,7 +44,9 @@ static void add_histograms(struct totals *totals, const struct shard *shards, ui
 		}
 		if (sum_ns != totals->sum_ns[i] || lowest != totals->lowest[i])
 			changed |= 1U << i;
-		else if (!(totals->changed & 1U << i))
+		else if (changed & 1U << i)
+			changed &= ~(1U << i);
+		else
 			continue;
 		totals->sum_ns[i] = sum_ns;
 		totals->lowest[i] = lowest;
@@ -80,11 +85,11 @@ static void add_counts(struct session *session, uint32_t slot)
 /* Updates the totals of a slot. Returns the number of doubles that write_slot will write. */
 static size_t read_slot(struct session *session, uint32_t slot)
 {
-	struct totals *totals = &session->totals[slot];
+	const struct totals *totals = &session->totals[slot];
 	size_t length = NR_COUNTS;
 
 	add_counts(session, slot);
-	add_histograms(totals, &session->counters[(size_t)slot * session->shards], session->shards);
+	add_histograms(session, slot, 0, NR_STATES);
 	for (int i = 0; i < NR_HISTOGRAMS; i++)
 		if (totals->observed & 1U << i)
 			length += 3 + totals->histograms[i].end - totals->histograms[i].first;
@@ -150,11 +155,35 @@ struct reading {
 	double flush_seconds;
 };
 
+/* What has ended, before the survey counts what is outstanding (requests.c). */
+static void read_requests(struct session *session)
+{
+	for (uint32_t slot = 0; slot < session->nr_slots; slot++) {
+		if (!is_in_use(session, slot))
+			continue;
+		add_histograms(session, slot, NR_STATES, NR_HISTOGRAMS);
+		requests_read_ended(session, slot);
+	}
+	pool_read(&session->peers);
+	requests_forget_sent(session);
+}
+
+static void settle_requests(struct session *session)
+{
+	for (uint32_t slot = 0; slot < session->nr_slots; slot++)
+		if (is_in_use(session, slot))
+			requests_settle(session, slot);
+	requests_settle_sent(session);
+}
+
 static int read_once(struct session *session, struct reading *reading)
 {
-	double started = seconds_now();
-	int error = session_flush(session);
+	double started;
+	int error;
 
+	read_requests(session);
+	started = seconds_now();
+	error = session_flush(session);
 	reading->flush_seconds += seconds_now() - started;
 	reading->slots = 0;
 	reading->length = 0;
@@ -222,12 +251,11 @@ static napi_value copy_array(napi_env env, napi_value object, const char *name, 
 	return object;
 }
 
-static napi_value read_pool(napi_env env, napi_value result, const char *name, struct pool *pool)
+static napi_value copy_pool(napi_env env, napi_value result, const char *name, struct pool *pool)
 {
 	const struct entries *read = &pool->read;
 	napi_value object;
 
-	pool_read(pool);
 	CHECK(napi_create_object(env, &object));
 	if (!copy_array(env, object, "keys", napi_uint8_array, 1, read->count * pool->key_size, read->keys) ||
 	    !copy_array(env, object, "names", napi_uint8_array, 1, read->count * pool->shape.name_size, read->names) ||
@@ -248,15 +276,17 @@ napi_value read_snapshot(napi_env env, napi_callback_info info)
 
 	if (!session)
 		return NULL;
+	pool_free_drained(&session->blockio);
+	pool_free_drained(&session->peers);
 	error = read_at_one_instant(session, &reading);
 	if (error)
 		return throw(env, "READ_FAILED", strerror(-error));
+	pool_read(&session->blockio);
+	settle_requests(session);
 	CHECK(napi_create_object(env, &result));
-	pool_free_drained(&session->blockio);
-	pool_free_drained(&session->peers);
 	if (!set_number(env, result, "flushSeconds", reading.flush_seconds) ||
-	    !write_slots(env, session, reading, result) || !read_pool(env, result, "blockIo", &session->blockio) ||
-	    !read_pool(env, result, "peers", &session->peers) ||
+	    !write_slots(env, session, reading, result) || !copy_pool(env, result, "blockIo", &session->blockio) ||
+	    !copy_pool(env, result, "peers", &session->peers) ||
 	    !new_array(env, result, "drops", napi_biguint64_array, 8, NR_DROPS, (void **)&drops))
 		return NULL;
 	memcpy(drops, session->skeleton->bss->drops, NR_DROPS * sizeof(*drops));
