@@ -1,4 +1,5 @@
 import type { Rule, RuleSettings } from '../core/types.js';
+import type { LabelSelector } from '../../common/label-selector.js';
 import type { Position, YamlError } from '../../common/yaml/document.js';
 import type { Finding, SchemaErrorCode } from './findings.js';
 
@@ -7,18 +8,6 @@ export interface SignalQuery {
   readonly expr: string;
   /** Age in seconds from which a sample is not acted on. */
   readonly maxAge: number;
-}
-
-/** LabelSelector of the Kubernetes API. */
-export interface LabelSelector {
-  readonly matchLabels?: Readonly<Record<string, string>>;
-  readonly matchExpressions?: readonly LabelSelectorRequirement[];
-}
-
-export interface LabelSelectorRequirement {
-  readonly key: string;
-  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
-  readonly values?: readonly string[];
 }
 
 /** Workloads that a fleet rule scales. */
