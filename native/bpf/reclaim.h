@@ -59,14 +59,13 @@ static __noinline bool exceeds_memory_high(struct css_set *cgroups)
 	return false;
 }
 
-/* For a thread in an uninterruptible wait. */
+/* For a thread in an uninterruptible wait. One for a disk is that, also in the course of reclaim. */
 static __always_inline bool waits_for_memory(struct task_struct *task, __u32 state)
 {
-	if (task->flags & PF_MEMALLOC)
-		return true;
 	if (BPF_CORE_READ_BITFIELD(task, in_iowait))
 		return false;
-	return in_memstall(task) || in_memcg_oom(task) || (state & TASK_WAKEKILL && exceeds_memory_high(task->cgroups));
+	return task->flags & PF_MEMALLOC || in_memstall(task) || in_memcg_oom(task) ||
+	       (state & TASK_WAKEKILL && exceeds_memory_high(task->cgroups));
 }
 
 #endif

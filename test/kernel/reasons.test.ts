@@ -163,13 +163,14 @@ const TRUTH: readonly Row[] = [
   disk('aio'),
   disk('aio-idle', 'disk', 'idle'),
   disk('disk', 'uring'),
+  { ...disk('disk-thread', 'uring'), otherThreads: ['idle'] }, // the kernel's submission thread when it has nothing to submit
   standalone('sleep', 'uring', 'timer', '-'),
   standalone('idle', 'uring', 'accept', '-'),
   standalone('idle', 'uring', 'registered', '-'),
   client('uring', 'client'),
   client('uring', 'timed'),
   disk('written', 'uring', 'idle'),
-  { ...client('uring', 'thread'), otherThreads: ['idle'] }, // the kernel's submission thread once it has nothing to submit
+  { ...client('uring', 'thread'), otherThreads: ['idle'] },
   contended('lock', 'mutex'),
   contended('lock', 'stack-mutex'),
   contended('lock', 'pi'),

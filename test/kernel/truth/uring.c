@@ -2,8 +2,9 @@
  * Through io_uring, with the kernel's interface alone:
  * uring disk FILE: O_DIRECT reads, one at a time. uring timer -: time-outs. uring accept -: waits for connections.
  * uring client PORT: sends a request and waits for the response, again and again. uring timed PORT: the same, with a
- * time-out that ends the wait if there is no response. uring thread PORT: the same as client, but the kernel's own
- * thread submits (IORING_SETUP_SQPOLL).
+ * time-out that ends the wait if there is no response.
+ * uring thread PORT, uring disk-thread FILE: as client and disk, but the kernel's own thread submits
+ * (IORING_SETUP_SQPOLL).
  * uring registered -: reads a silent connection as a file registered with the ring.
  * uring written FILE: waits for connections after a write that has finished. uring beside FILE: the same, next to a
  * thread that writes through to the disk all the time.
@@ -272,14 +273,14 @@ int main(int argc, char **argv)
 	if (is_mode(argv[1], "spin"))
 		make_ring(IORING_SETUP_SQPOLL, SPIN_MS);
 	else
-		make_ring(is_mode(argv[1], "thread") ? IORING_SETUP_SQPOLL : 0, 1);
+		make_ring(strstr(argv[1], "thread") ? IORING_SETUP_SQPOLL : 0, 1);
 	if (is_mode(argv[1], "spin"))
 		spin();
 	if (is_mode(argv[1], "written") || is_mode(argv[1], "beside"))
 		accept_after_write(argv[2], is_mode(argv[1], "beside"));
 	if (is_mode(argv[1], "worker"))
 		write_by_worker(argv[2]);
-	if (is_mode(argv[1], "disk"))
+	if (is_mode(argv[1], "disk") || is_mode(argv[1], "disk-thread"))
 		read_disk(argv[2]);
 	if (is_mode(argv[1], "timer"))
 		wait_for_time();
