@@ -115,16 +115,6 @@ extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 /* Any kernel struct that begins with bytes gives the verifier the type of one. */
 #define peek_byte(address) peek(typed(struct new_utsname, address), sysname[0])
 
-/* Copies a string of the kernel, byte by byte: lockdown=confidentiality refuses the helper that copies strings. */
-static __always_inline void peek_string(char *copy, __u32 size, const void *string)
-{
-	for (__u32 i = 0; i < size; i++) {
-		copy[i] = i < size - 1 ? peek_byte((__u64)string + i) : '\0';
-		if (!copy[i])
-			break;
-	}
-}
-
 /* The verifier forbids arithmetic on pointers to kernel objects, but not on their lower half. */
 static __always_inline __u64 lower_half(const void *pointer)
 {

@@ -53,15 +53,15 @@ static __always_inline __u8 waiting_for_completions(__u32 slot)
 /* eventfd, timerfd and the like share one inode; only the dentry's name tells them apart. */
 static __always_inline __u8 waiting_on_anonymous(struct file *file, __u32 slot)
 {
-	char name[8] = {};
 	struct dentry *entry = peek(file, f_path.dentry);
+	__u64 name = (__u64)peek(entry, d_name.name);
+	char first = peek_byte(name + 1), sixth = peek_byte(name + 6);
 
-	peek_string(name, sizeof(name), peek(entry, d_name.name));
-	if (name[1] == 't' && name[2] == 'i') /* [timerfd] */
+	if (first == 't' && peek_byte(name + 2) == 'i') /* [timerfd] */
 		return STATE_SLEEP;
-	if (name[1] == 'e' && name[6] == 'f') /* [eventfd] */
+	if (first == 'e' && sixth == 'f') /* [eventfd] */
 		return STATE_IPC;
-	if (name[1] == 'e' && name[6] == 'p') /* [eventpoll], inside another poll */
+	if (first == 'e' && sixth == 'p') /* [eventpoll], inside another poll */
 		return waiting_for_events(slot);
 	return STATE_IDLE; /* [signalfd], inotify, [fanotify] */
 }
