@@ -2,7 +2,7 @@ import type { ContainerCounters, Probes, Snapshot } from 'bpf-linker-napi';
 import { errorCode } from '../../common/errors.js';
 import type { MeasuredCgroup } from '../cgroups/path.js';
 import { seriesKey, type ContainerIdentity, type PodIdentity } from '../identity/source.js';
-import type { ContainerSeries } from './counters.js';
+import { endOf, type ContainerSeries } from './counters.js';
 import type { Starvation } from './starvation.js';
 import { TerminatedContainers } from './terminated.js';
 
@@ -110,7 +110,8 @@ export class ContainerTable {
     for (const entry of this.#entries.values()) {
       const { slot, identity } = entry;
       const counters = slot === undefined ? undefined : bySlot.get(slot);
-      if (identity && counters) live.push({ identity, counters, ...this.#starved(entry, counters), live: true });
+      if (identity && counters)
+        live.push({ identity, counters, ...this.#starved(entry, counters), live: true });
     }
     return this.#terminated.join(live);
   }
@@ -139,7 +140,10 @@ export class ContainerTable {
   }
 
   /** Only a whole pod is starved: while one container waits for a CPU, another one of its pod may have it. */
-  #starved({ cgroupId, cgroup }: Entry, counters: ContainerCounters): Pick<ContainerSeries, 'starvedSeconds'> {
+  #starved(
+    { cgroupId, cgroup }: Entry,
+    counters: ContainerCounters,
+  ): Pick<ContainerSeries, 'starvedSeconds'> {
     // The uid of what is no pod, on a host without a kubelet, is its path.
     if (!cgroup.isPod && cgroup.podUid !== cgroup.path) return {};
     const starvedSeconds = this.starvation.read(cgroupId, cgroup.path, counters.starvedSeconds);
@@ -168,7 +172,7 @@ export class ContainerTable {
       const counters = bySlot.get(slot!);
       const starvedSeconds = this.starvation.take(cgroupId);
       const starved = starvedSeconds === undefined ? {} : { starvedSeconds };
-      if (counters) this.#terminated.add({ cgroup, identity, counters, ...starved }, now);
+      if (counters) this.#terminated.add({ cgroup, identity, counters: endOf(counters), ...starved }, now);
       this.tracker.untrack(cgroupId);
     }
     this.#ended = [];

@@ -45,7 +45,13 @@ export class TerminatedContainers {
     const known = this.#byKey.get(seriesKey(identity));
     const sum = known ? addContainers(known.counters, counters) : counters;
     const starved = addStarved(known ?? {}, ended);
-    this.#byKey.set(seriesKey(identity), { identity, counters: sum, ...starved, endedAt: now, served: false });
+    this.#byKey.set(seriesKey(identity), {
+      identity,
+      counters: sum,
+      ...starved,
+      endedAt: now,
+      served: false,
+    });
   }
 
   /** Names containers that ended before their pod was known. */
@@ -63,13 +69,17 @@ export class TerminatedContainers {
     for (const one of live) {
       const key = seriesKey(one.identity);
       const before = series.get(key) ?? this.#byKey.get(key);
-      const joined = before && { counters: addContainers(before.counters, one.counters), ...addStarved(before, one) };
+      const joined = before && {
+        counters: addContainers(before.counters, one.counters),
+        ...addStarved(before, one),
+      };
       series.set(key, { ...one, ...joined });
     }
     for (const [key, terminated] of this.#byKey) {
       terminated.served = true;
       const { identity, counters } = terminated;
-      if (!series.has(key)) series.set(key, { identity, counters, ...addStarved(terminated, {}), live: false });
+      if (!series.has(key))
+        series.set(key, { identity, counters, ...addStarved(terminated, {}), live: false });
     }
     return [...series.values()];
   }

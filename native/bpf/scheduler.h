@@ -26,11 +26,13 @@ static __always_inline void switch_in(struct shard *shard, struct thread *thread
 	if (thread->since) {
 		runnable = runnable_from(thread, task, now);
 		contending = contending_from(thread, task, runnable, now);
-		if (state == STATE_ONCPU || state >= NR_STATES) {
+		if (state == STATE_ONCPU || state > STATE_EVENTS) {
 			count_drop(DROP_SWITCHES_MISSED);
 			state = STATE_OTHER;
 		}
-		if (state != STATE_RUNQUEUE)
+		if (state == STATE_EVENTS)
+			add_events_interval(shard, thread, runnable);
+		else if (state != STATE_RUNQUEUE)
 			add_interval(shard, thread, state, thread->since, runnable);
 		if (contending > runnable)
 			add_interval(shard, thread, STATE_THROTTLED, runnable, contending);
@@ -53,9 +55,9 @@ static __noinline void repair_switch_in(struct shard *shard, struct thread *thre
 		switch_in(shard, thread, task, later(thread->since, task->sched_info.last_arrival));
 }
 
-static __always_inline void block(struct thread *thread, struct task_struct *task, enum thread_state reason, __u64 now)
+static __always_inline void block(struct thread *thread, struct task_struct *task, __u32 slot, __u8 reason, __u64 now)
 {
-	if (thread->serving && reason == STATE_IDLE && waits_for_work(task))
+	if (thread->serving && waits_for_request(task, slot, reason))
 		thread->serving = 0;
 	begin_state(thread, reason, now);
 }
@@ -85,8 +87,8 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 		if (waits_may_be_throttled())
 			save_throttle_clock(thread, task, now);
 		if (!preempted && task_state) {
-			thread->run_delay = task->sched_info.run_delay;
-			block(thread, task, blocked_reason(task, thread, slot, task_state), now);
+			thread->run_delay = run_delay(task);
+			block(thread, task, slot, blocked_reason(task, thread, slot, task_state), now);
 		} else if (is_throttled(task)) {
 			save_throttle_clock(thread, task, now);
 			begin_state(thread, STATE_THROTTLED, now);
@@ -188,10 +190,12 @@ static __always_inline void migrate_thread(__u32 pid, const struct migration *mi
 	slot = thread->slot;
 	state = thread->state;
 	total = bpf_map_lookup_elem(&flushed, &slot);
-	if (total && thread->since && state < NR_STATES) {
+	if (total && thread->since && state <= STATE_EVENTS) {
 		from = take_interval(thread, migration->now);
-		if (from)
-			credit(total, thread, state, from, migration->now);
+		if (from && state == STATE_EVENTS)
+			credit(total, STATE_IDLE, from, migration->now, false);
+		else if (from)
+			credit(total, state, from, migration->now, is_serving(thread));
 	}
 	thread->slot = migration->slot;
 }

@@ -9,16 +9,17 @@
 struct thread {
 	__u64 since;         /* start of the present state; 0: the state is not known */
 	__u64 flushed_until; /* the present state is flushed up to here; written at read-out, never by sched_switch */
-	__u64 run_delay;     /* sched_info.run_delay when the thread blocked */
+	__u32 run_delay;     /* when the thread blocked (states.h) */
+	__u16 pod;           /* slot of its pod, while starvation is counted */
+	__u8 serving;        /* requests that it has read and that have no response */
+	bool served;         /* in its present run on a CPU, it has read or answered a request */
 	__u64 cgroups;       /* css_set that `slot` was looked up for */
 	__u32 generation;    /* `generation` that `slot` was looked up in */
 	__u32 pid;           /* owner of this entry of `thread_table`; 0: free */
 	__u16 slot;
 	__u8 state;
 	__u8 uring_reason; /* blocked reason that the last submitted io_uring request implies; 0: unknown */
-	__u16 pod;    /* slot of its pod, while starvation is counted */
-	__u8 serving; /* requests that it has read and that have no response */
-	bool served;  /* in its present run on a CPU, it has read or answered a request */
+	__u32 due_mark; /* in STATE_EVENTS: the slot's due ticks at its start (due.h), lower half */
 	__u64 throttle_clock;  /* throttle clock of `throttle_cfs_rq` at switch-out */
 	__u64 throttle_cfs_rq; /* the group's cfs_rq on the CPU it ran on; each CPU has its own clock */
 };

@@ -50,7 +50,7 @@ struct histogram {
 	uint32_t first, end;
 };
 
-/* Seconds per state, those of threads that serve a request, starved seconds, then the scalars. */
+/* Seconds per state, the scalars, seconds per state of threads that serve a request, starved seconds. */
 #define NR_COUNTS (2 * NR_STATES + 1 + NR_SCALARS)
 
 /*
@@ -64,6 +64,8 @@ struct totals {
 	uint32_t changed; /* bit per histogram: changed at the last read, so read again: buckets may follow their sum */
 	uint32_t observed; /* bit per histogram: not empty */
 	double counts[NR_COUNTS];
+	uint64_t abandoned, dropped;
+	struct settlement settlement;
 	struct histogram histograms[NR_HISTOGRAMS];
 };
 
@@ -114,6 +116,12 @@ void session_read_starvation(struct session *session, uint32_t slot);
 
 /* peers.c: evicts peers of containers that are gone and, near a bound, those that were quiet for long. */
 void session_evict_peers(struct session *session);
+
+/* requests.c: before the flush, for each slot; and after it, when its counts are read. The same for all peers. */
+void requests_read_ended(struct session *session, uint32_t slot);
+void requests_settle(struct session *session, uint32_t slot);
+void requests_forget_sent(struct session *session);
+void requests_settle_sent(struct session *session);
 
 /* cgroup_events.c: the ring buffer, if the options include it. */
 bool session_open_events(struct session *session, struct failure *failure);

@@ -50,7 +50,10 @@ describe('starved time', () => {
       await sleep(200);
       const starved = () => countersOf(kernel.probes, slot).starvedSeconds;
       const before = { probes: starved(), psi: pressure(group), wall: performance.now() };
-      for (let i = 0; i < 5; i++) { await sleep(400); starved(); }
+      for (let i = 0; i < 5; i++) {
+        await sleep(400);
+        starved();
+      }
       const after = { probes: starved(), psi: pressure(group), wall: performance.now() };
       const wall = (after.wall - before.wall) / 1000;
       const share = (after.probes - before.probes) / wall;
