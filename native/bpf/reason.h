@@ -191,7 +191,7 @@ static __always_inline __u8 waiting_in_file_call(enum waits waits, __u32 state)
 static __always_inline __u8 waiting_in_syscall(struct task_struct *task, struct thread *thread, __u32 slot,
 							    __u32 state)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct pt_regs *regs = registers_of(task);
 	__u64 number = SYSCALL_NUMBER(regs), first = SYSCALL_ARG1(regs);
 	/* Outside a system call the number is -1: a page fault. */
 	enum waits waits = number < NR_SYSCALLS ? syscall_waits[number] : WAITS_MEMORY;
@@ -240,7 +240,7 @@ static __always_inline __u8 waiting_in_syscall(struct task_struct *task, struct 
 /* Tells a wait for the next request from one within a request: a park, a child, a signal, a response that is due. */
 static __always_inline bool waits_for_request(struct task_struct *task, __u32 slot, __u8 reason)
 {
-	__u64 number = SYSCALL_NUMBER((struct pt_regs *)bpf_task_pt_regs(task));
+	__u64 number = SYSCALL_NUMBER(registers_of(task));
 
 	if (reason == STATE_EVENTS)
 		return !is_due(slot);

@@ -21,7 +21,7 @@
 static __always_inline void switch_in(struct shard *shard, struct thread *thread, struct task_struct *task, __u64 now)
 {
 	__u32 state = thread->state;
-	__u64 runnable, contending;
+	__u64 runnable = now, contending;
 
 	if (thread->since) {
 		runnable = runnable_from(thread, task, now);
@@ -41,6 +41,12 @@ static __always_inline void switch_in(struct shard *shard, struct thread *thread
 		contending = task->sched_info.last_queued ?: now;
 	}
 	add_interval(shard, thread, STATE_RUNQUEUE, contending, now);
+	if (thread->serving && thread->since) {
+		if (state != STATE_RUNQUEUE)
+			add_serving(shard, thread, state, thread->since, runnable);
+		add_serving(shard, thread, STATE_THROTTLED, runnable, contending);
+		add_serving(shard, thread, STATE_RUNQUEUE, contending, now);
+	}
 	begin_state(thread, STATE_ONCPU, now);
 }
 
@@ -77,6 +83,8 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 		if (thread->state != STATE_ONCPU)
 			repair_switch_in(shard, thread, task);
 		add_interval(shard, thread, STATE_ONCPU, thread->since, now);
+		if (is_serving(thread))
+			add_serving(shard, thread, STATE_ONCPU, thread->since, now);
 		count_run(thread, thread->since, now, cpu);
 	}
 	thread->served = false;

@@ -45,16 +45,22 @@ static __always_inline bool is_serving(struct thread *thread)
 	return thread->serving || thread->served;
 }
 
+/* The same interval, of a thread that serves a request. */
+static __noinline void add_serving(struct shard *shard, struct thread *thread, enum thread_state state, __u64 from,
+				   __u64 until)
+{
+	if (shard && thread && state < NR_STATES)
+		add_to(shard->serving_ns[state], elapsed(later(from, thread->flushed_until), until));
+}
+
 /* Counts a finished interval [from, until), of which everything up to `flushed_until` is in `flushed` already. */
 static __always_inline void add_interval(struct shard *shard, struct thread *thread, enum thread_state state,
 					 __u64 from, __u64 until)
 {
 	struct time_histogram *histogram = &shard->histograms[state];
-	__u64 length = elapsed(from, until), unflushed = elapsed(later(from, thread->flushed_until), until);
+	__u64 length = elapsed(from, until);
 
-	add_to(histogram->total_ns, unflushed);
-	if (is_serving(thread))
-		add_to(shard->serving_ns[state], unflushed);
+	add_to(histogram->total_ns, elapsed(later(from, thread->flushed_until), until));
 	add_to(histogram->sum_ns, length);
 	add_to(histogram->buckets[time_bucket(length)], 1);
 }
@@ -192,7 +198,7 @@ static __always_inline void add_events_interval(struct shard *shard, struct thre
 	}
 	add_to(shard->histograms[STATE_NETWORK].total_ns, network_left);
 	add_to(shard->histograms[STATE_IDLE].total_ns, left - network_left);
-	if (is_serving(thread))
+	if (is_serving(thread) && network_left)
 		add_to(shard->serving_ns[STATE_NETWORK], network_left);
 	if (network) {
 		add_to(shard->histograms[STATE_NETWORK].sum_ns, network);
