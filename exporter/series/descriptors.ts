@@ -1,6 +1,5 @@
 import { REASONS, STATES, type ContainerScalar, type PeerScalar } from 'bpf-linker-napi';
-import type { Labels } from '../exposition/labels.js';
-import type { Descriptor } from './descriptor.js';
+import { labelled, type Descriptor } from './descriptor.js';
 
 const NANOSECONDS = 1e9;
 
@@ -302,11 +301,4 @@ function server(counter: ContainerScalar) {
 /** A counter of the requests that a container sends to a peer. */
 function client(counter: PeerScalar) {
   return { program: 'tcp_rcv_space_adjust', of: 'peers', counter, onlyWith: 'sent' } as const;
-}
-
-/** Gives each name a series that the name labels. */
-function labelled<Name extends string>(label: string, names: readonly Name[]): Record<Name, Labels> {
-  const series = {} as Record<Name, Labels>;
-  for (const name of names) series[name] = { [label]: name };
-  return series;
 }

@@ -75,7 +75,8 @@ static __always_inline __u64 take_interval(struct thread *thread, __u64 now)
 	return from;
 }
 
-static __always_inline void credit(struct flushed *total, enum thread_state state, __u64 from, __u64 until, bool serving)
+static __always_inline void credit(struct flushed *total, enum thread_state state, __u64 from, __u64 until,
+				   bool serving)
 {
 	if (until <= from)
 		return;

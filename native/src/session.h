@@ -86,12 +86,12 @@ struct session {
 	uint32_t nr_slots; /* containers + 1 */
 	uint32_t shards;
 	bool owner_is_blkcg;
-	struct shard *counters;  /* [slot x shard], shared with the kernel */
-	struct flushed *flushed; /* [slot], shared with the kernel */
-	struct starvation *starvation; /* [slot x shard], shared with the kernel */
+	struct shard *counters;         /* [slot x shard], shared with the kernel */
+	struct flushed *flushed;        /* [slot], shared with the kernel */
+	struct starvation *starvation;  /* [slot x shard], shared with the kernel */
 	uint64_t read_at, last_read_at; /* run-queue clock at this read-out and at the one before */
-	struct tracked *tracked; /* [slot] */
-	struct totals *totals;   /* [slot] */
+	struct tracked *tracked;        /* [slot] */
+	struct totals *totals;          /* [slot] */
 	struct pool blockio, peers;
 	uint64_t *peer_counts;            /* [slot], shared with the kernel */
 	struct peer_entry **sorted_peers; /* scratch memory of session_evict_peers */
