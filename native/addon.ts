@@ -32,7 +32,7 @@ export interface RawSnapshot {
   readonly slots: Int32Array;
   /** Per slot, positions in `values`: start of its counters, then start of each histogram, 0 for an empty one. */
   readonly offsets: Uint32Array;
-  /** Seconds in each state, those of serving threads, starved seconds and scalars; a histogram is its sum and its packed buckets. */
+  /** Seconds in each state, scalars, seconds of serving threads in each state, and starved seconds; a histogram is its sum and its packed buckets. */
   readonly values: Float64Array;
   readonly blockIo: RawPool;
   readonly peers: RawPool;

@@ -76,16 +76,16 @@ class SlotCounters implements ContainerCounters {
   }
 
   get servingSeconds(): Readonly<Record<State, number>> {
-    const start = this.#offset(0) + STATES.length;
+    const start = this.#offset(0) + STATES.length + CONTAINER_SCALARS.length;
     return (this.#servingSeconds ??= readScalars(this.raw.values, start, STATES));
   }
 
   get starvedSeconds(): number {
-    return this.raw.values[this.#offset(0) + 2 * STATES.length]!;
+    return this.raw.values[this.#offset(0) + 2 * STATES.length + CONTAINER_SCALARS.length]!;
   }
 
   get scalars(): Readonly<Record<ContainerScalar, number>> {
-    const start = this.#offset(0) + 2 * STATES.length + 1;
+    const start = this.#offset(0) + STATES.length;
     return (this.#scalars ??= readScalars(this.raw.values, start, CONTAINER_SCALARS));
   }
 

@@ -35,7 +35,8 @@ type Starved = Pick<ContainerSeries, 'starvedSeconds'>;
 
 /** Returns the final counters of a container that has ended: what was outstanding then gets no response any more. */
 export function endOf(counters: ContainerCounters): ContainerCounters {
-  const { slot, stateSeconds, servingSeconds, starvedSeconds, scalars, histograms, blockIo, peers } = counters;
+  const { slot, stateSeconds, servingSeconds, starvedSeconds, scalars, histograms, blockIo, peers } =
+    counters;
   return {
     slot,
     stateSeconds,

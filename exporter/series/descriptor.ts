@@ -108,3 +108,10 @@ export const ENTRIES = {
     key: ({ peer }: PeerCounters) => peer,
   },
 } as const;
+
+/** Gives each name a series that the name labels. */
+export function labelled<Name extends string>(label: string, names: readonly Name[]): Record<Name, Labels> {
+  const series = {} as Record<Name, Labels>;
+  for (const name of names) series[name] = { [label]: name };
+  return series;
+}

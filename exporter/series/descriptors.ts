@@ -1,6 +1,5 @@
 import { REASONS, STATES, type ContainerScalar, type PeerScalar } from 'bpf-linker-napi';
-import type { Labels } from '../exposition/labels.js';
-import type { Descriptor } from './descriptor.js';
+import { labelled, type Descriptor } from './descriptor.js';
 
 const NANOSECONDS = 1e9;
 
@@ -47,7 +46,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
     program: 'sched_switch',
     of: 'serving',
     series: labelled('state', STATES),
-    kept: ['oncpu', 'runqueue', 'disk', 'network', 'lock'],
+    kept: ['oncpu', 'runqueue', 'throttled', 'disk', 'network', 'lock'],
     onlyWith: 'tcp_serve',
   },
   {
@@ -303,11 +302,4 @@ function server(counter: ContainerScalar) {
 /** A counter of the requests that a container sends to a peer. */
 function client(counter: PeerScalar) {
   return { program: 'tcp_rcv_space_adjust', of: 'peers', counter, onlyWith: 'sent' } as const;
-}
-
-/** Gives each name a series that the name labels. */
-function labelled<Name extends string>(label: string, names: readonly Name[]): Record<Name, Labels> {
-  const series = {} as Record<Name, Labels>;
-  for (const name of names) series[name] = { [label]: name };
-  return series;
 }

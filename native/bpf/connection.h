@@ -30,7 +30,6 @@ struct connection {
 	__u64 leased;  /* client: a response is due at least until then */
 	__u32 outstanding;
 	__u32 due_slot; /* slot whose `due` counts this connection */
-	__u32 reader;   /* server: pid of the thread that serves the request; 0: none (serving.h) */
 	bool is_due;    /* counted there: a response is due, or the connection is being established */
 	bool connecting;
 	bool listening;
@@ -42,9 +41,10 @@ struct connection {
 	};
 	struct exchange exchange;
 	struct peer_key peer; /* of a server's connection, the port is its own */
-	__u64 read_buffer; /* of the last read that was looked into */
-	__u32 read_begin;  /* stream position of its first byte */
-	__u32 read_at;     /* tcp_mstamp, lower half */
+	__u64 read_buffer;    /* of the last read that was looked into */
+	__u32 read_begin;     /* stream position of its first byte */
+	__u32 read_at;        /* tcp_mstamp, lower half */
+	__u32 reader;         /* server: pid of the thread that serves the requests; 0: none (serving.h) */
 } __attribute__((aligned(64)));
 
 /* The records. Bound: by the machine's memory, set before loading; those from `connections_end` on were never used. */

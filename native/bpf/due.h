@@ -56,13 +56,6 @@ static __always_inline __u64 due_since(__u64 state, __u64 now)
 	return since > 0 ? (__u64)since >> DUE_COUNT_BITS : 0;
 }
 
-static __always_inline bool is_due(__u32 slot)
-{
-	struct due *total = bpf_map_lookup_elem(&due, &slot);
-
-	return total && total->state & DUE_COUNT_MASK;
-}
-
 /* One connection more, or less, on which something is due. */
 static __always_inline void add_due(__u32 slot, __s32 change, __u64 now)
 {
@@ -97,6 +90,14 @@ static __always_inline void lease_due(__u32 slot, __u64 until)
 
 	if (total && total->until < until)
 		total->until = until;
+}
+
+/* True while something is due. */
+static __always_inline bool is_due(__u32 slot)
+{
+	struct due *total = bpf_map_lookup_elem(&due, &slot);
+
+	return total && total->state & DUE_COUNT_MASK;
 }
 
 /* Total time up to `now` for which something was due. */

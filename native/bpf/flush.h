@@ -75,13 +75,13 @@ static __always_inline __u64 take_interval(struct thread *thread, __u64 now)
 	return from;
 }
 
-static __always_inline void credit(struct flushed *total, struct thread *thread, enum thread_state state, __u64 from,
-				   __u64 until)
+static __always_inline void credit(struct flushed *total, enum thread_state state, __u64 from, __u64 until,
+				   bool serving)
 {
 	if (until <= from)
 		return;
 	__sync_fetch_and_add(&total->total_ns[state], until - from);
-	if (is_serving(thread))
+	if (serving)
 		__sync_fetch_and_add(&total->serving_ns[state], until - from);
 }
 
@@ -103,8 +103,8 @@ static __always_inline void flush_run(struct thread *thread, struct task_struct 
 	__u64 steal = steal_clock(task), baseline = thread->baseline;
 	__u64 until = now - stolen_since(thread, steal, from, now);
 
-	credit(total, thread, STATE_ONCPU, from, until);
-	credit(total, thread, STATE_RUNQUEUE, until, now);
+	credit(total, STATE_ONCPU, from, until, is_serving(thread));
+	credit(total, STATE_RUNQUEUE, until, now, is_serving(thread));
 	if (steal > baseline)
 		__sync_val_compare_and_swap(&thread->baseline, baseline, steal);
 }
@@ -117,8 +117,8 @@ static __always_inline void credit_events(struct thread *thread, struct flushed 
 				       (__u32)(total->due_ticks - thread->due_mark);
 	__u64 network = due_part(ticks, elapsed(from, until));
 
-	credit(total, thread, STATE_NETWORK, from, from + network);
-	credit(total, thread, STATE_IDLE, from + network, until);
+	credit(total, STATE_NETWORK, from, from + network, is_serving(thread));
+	credit(total, STATE_IDLE, from + network, until, false);
 }
 
 /* Brings the slot's due time to this pass. */
@@ -137,6 +137,7 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 	__u64 began = thread->since;
 	__u32 state = thread->state;
 	__u64 from, runnable, contending, until;
+	bool serving = is_serving(thread);
 
 	if (state > STATE_EVENTS)
 		return;
@@ -150,7 +151,7 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 	}
 	if (state == STATE_ONCPU) {
 		/* Its switch-out was missed and cannot be dated: the present state counts from now on. */
-		credit(total, thread, STATE_OTHER, from, now);
+		credit(total, STATE_OTHER, from, now, serving);
 		count_drop(DROP_SWITCHES_MISSED);
 		init_thread_state(thread, task, now);
 		return;
@@ -166,10 +167,10 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 	if (state == STATE_EVENTS)
 		credit_events(thread, total, from, runnable);
 	else
-		credit(total, thread, state, from, runnable);
-	credit(total, thread, STATE_THROTTLED, runnable, contending);
-	credit(total, thread, STATE_RUNQUEUE, contending, until);
-	credit(total, thread, STATE_ONCPU, later(from, until), now);
+		credit(total, state, from, runnable, serving);
+	credit(total, STATE_THROTTLED, runnable, contending, serving);
+	credit(total, STATE_RUNQUEUE, contending, until, serving);
+	credit(total, STATE_ONCPU, later(from, until), now, serving);
 }
 
 static __always_inline int flush_task(struct task_struct *task)

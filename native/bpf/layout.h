@@ -81,10 +81,11 @@ struct shard {
 struct flushed {
 	unsigned long long total_ns[NR_STATES];
 	unsigned long long serving_ns[NR_STATES];
-	unsigned long long due_before, due_ticks; /* time with a request due, as of the pass before and of this one (due.h) */
-	unsigned long long pass;                  /* flush_clock of this pass */
-	unsigned long long outstanding;           /* server: requests, counted by the survey */
-	unsigned long long outstanding_ns;        /* their time that the survey has credited */
+	unsigned long long due_before,
+		due_ticks;                 /* time with a request due, as of the pass before and of this one (due.h) */
+	unsigned long long pass;           /* flush_clock of this pass */
+	unsigned long long outstanding;    /* server: requests, counted by the survey */
+	unsigned long long outstanding_ns; /* their time that the survey has credited */
 };
 
 /*

@@ -107,8 +107,8 @@ static __always_inline enum thread_state waiting_on_regular(struct file *file, _
 	return state & TASK_UNINTERRUPTIBLE ? STATE_DISK : STATE_IDLE;
 }
 
-static __always_inline __u8 waiting_on_fd(struct task_struct *task, __u32 slot, __u32 fd,
-						       enum direction direction, __u32 state)
+static __always_inline __u8 waiting_on_fd(struct task_struct *task, __u32 slot, __u32 fd, enum direction direction,
+					  __u32 state)
 {
 	struct file *file = find_file(task, fd);
 	struct inode *inode;
@@ -135,8 +135,7 @@ static __always_inline __u8 waiting_on_fd(struct task_struct *task, __u32 slot, 
 }
 
 /* From a pipe into a socket, the pipe is only a buffer that was filled before: the wait is for the socket. */
-static __always_inline __u8 waiting_in_splice(struct task_struct *task, __u32 slot, __u32 from, __u32 to,
-							   __u32 state)
+static __always_inline __u8 waiting_in_splice(struct task_struct *task, __u32 slot, __u32 from, __u32 to, __u32 state)
 {
 	__u8 reason = waiting_on_fd(task, slot, from, READS, state);
 
@@ -155,8 +154,7 @@ static __always_inline enum thread_state waiting_in_sendfile(struct task_struct 
 }
 
 /* Runtimes poll() a single file to read it with a time-out: that wait is the same as the read. */
-static __always_inline __u8 waiting_in_poll(struct task_struct *task, struct pt_regs *regs, __u32 slot,
-							 __u32 state)
+static __always_inline __u8 waiting_in_poll(struct task_struct *task, struct pt_regs *regs, __u32 slot, __u32 state)
 {
 	__u64 fds = SYSCALL_ARG1(regs);
 	__u64 count = SYSCALL_ARG2(regs);
@@ -217,10 +215,9 @@ static __always_inline __u8 waiting_in_file_call(enum waits waits, __u32 state)
 	return waits == WAITS_CLOSE ? STATE_NETWORK : STATE_IPC;
 }
 
-static __always_inline __u8 waiting_in_syscall(struct task_struct *task, struct thread *thread, __u32 slot,
-							    __u32 state)
+static __always_inline __u8 waiting_in_syscall(struct task_struct *task, struct thread *thread, __u32 slot, __u32 state)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct pt_regs *regs = registers_of(task);
 	__u64 number = SYSCALL_NUMBER(regs), first = SYSCALL_ARG1(regs);
 	/* Outside a system call the number is -1: a page fault. */
 	enum waits waits = number < NR_SYSCALLS ? syscall_waits[number] : WAITS_MEMORY;
@@ -268,11 +265,15 @@ static __always_inline __u8 waiting_in_syscall(struct task_struct *task, struct 
 	}
 }
 
-/* Tells a wait for the next request from one within a request: a park, a child, a signal. */
-static __always_inline bool waits_for_request(struct task_struct *task)
+/* Tells a wait for the next request from one within a request: a park, a child, a signal, a response that is due. */
+static __always_inline bool waits_for_request(struct task_struct *task, __u32 slot, __u8 reason)
 {
-	__u64 number = SYSCALL_NUMBER((struct pt_regs *)bpf_task_pt_regs(task));
+	__u64 number = SYSCALL_NUMBER(registers_of(task));
 
+	if (reason == STATE_EVENTS)
+		return !is_due(slot);
+	if (reason != STATE_IDLE)
+		return false;
 	switch (number < NR_SYSCALLS ? syscall_waits[number] : WAITS_UNKNOWN) {
 	case WAITS_READ:
 	case WAITS_EPOLL:
@@ -288,8 +289,7 @@ static __always_inline bool waits_for_request(struct task_struct *task)
 	}
 }
 
-static __always_inline __u8 blocked_reason(struct task_struct *task, struct thread *thread, __u32 slot,
-							__u32 state)
+static __always_inline __u8 blocked_reason(struct task_struct *task, struct thread *thread, __u32 slot, __u32 state)
 {
 	if (task->flags & PF_KTHREAD)
 		return in_iowait(task) ? STATE_DISK : STATE_IDLE;

@@ -21,7 +21,7 @@
 static __always_inline void switch_in(struct shard *shard, struct thread *thread, struct task_struct *task, __u64 now)
 {
 	__u32 state = thread->state;
-	__u64 runnable, contending;
+	__u64 runnable = now, contending;
 
 	if (thread->since) {
 		runnable = runnable_from(thread, task, now);
@@ -41,6 +41,12 @@ static __always_inline void switch_in(struct shard *shard, struct thread *thread
 		contending = task->sched_info.last_queued ?: now;
 	}
 	add_interval(shard, thread, STATE_RUNQUEUE, contending, now);
+	if (thread->serving && thread->since) {
+		if (state != STATE_RUNQUEUE)
+			add_serving(shard, thread, state, thread->since, runnable);
+		add_serving(shard, thread, STATE_THROTTLED, runnable, contending);
+		add_serving(shard, thread, STATE_RUNQUEUE, contending, now);
+	}
 	thread->baseline = steal_clock(task);
 	begin_state(thread, STATE_ONCPU, now);
 }
@@ -53,6 +59,8 @@ static __always_inline void switch_out(struct shard *shard, struct thread *threa
 	add_interval(shard, thread, STATE_ONCPU, thread->since, until);
 	if (until != now)
 		add_interval(shard, thread, STATE_RUNQUEUE, until, now);
+	if (is_serving(thread))
+		add_serving(shard, thread, STATE_ONCPU, thread->since, until);
 }
 
 /*
@@ -66,12 +74,9 @@ static __noinline void repair_switch_in(struct shard *shard, struct thread *thre
 		switch_in(shard, thread, task, later(thread->since, task->sched_info.last_arrival));
 }
 
-/* Begins a blocked state. A wait for work ends what the thread serves; a wait for a peer does not. */
-static __always_inline void block(struct thread *thread, struct task_struct *task, __u8 reason, __u64 now)
+static __always_inline void block(struct thread *thread, struct task_struct *task, __u32 slot, __u8 reason, __u64 now)
 {
-	bool idle = reason == STATE_IDLE || (reason == STATE_EVENTS && !is_due(thread->slot));
-
-	if (thread->serving && idle && waits_for_request(task))
+	if (thread->serving && waits_for_request(task, slot, reason))
 		thread->serving = 0;
 	begin_state(thread, reason, now);
 }
@@ -102,7 +107,7 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 			save_throttle_clock(thread, task, now);
 		if (!preempted && task_state) {
 			thread->baseline = task->sched_info.run_delay;
-			block(thread, task, blocked_reason(task, thread, slot, task_state), now);
+			block(thread, task, slot, blocked_reason(task, thread, slot, task_state), now);
 		} else if (is_throttled(task)) {
 			save_throttle_clock(thread, task, now);
 			begin_state(thread, STATE_THROTTLED, now);
@@ -210,8 +215,10 @@ static __always_inline void migrate_thread(__u32 pid, const struct migration *mi
 	total = bpf_map_lookup_elem(&flushed, &slot);
 	if (total && thread->since && state <= STATE_EVENTS) {
 		from = take_interval(thread, migration->now);
-		if (from)
-			credit(total, thread, state == STATE_EVENTS ? STATE_IDLE : state, from, migration->now);
+		if (from && state == STATE_EVENTS)
+			credit(total, STATE_IDLE, from, migration->now, false);
+		else if (from)
+			credit(total, state, from, migration->now, is_serving(thread));
 	}
 	thread->slot = migration->slot;
 }

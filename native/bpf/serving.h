@@ -25,11 +25,24 @@ static __always_inline struct thread *thread_of(__u32 pid)
 
 static __always_inline void end_serving(struct connection *connection)
 {
-	struct thread *reader = connection->reader ? thread_of(connection->reader) : NULL;
+	struct thread *thread;
 
-	if (reader && reader->serving)
-		reader->serving--;
+	if (!connection->reader)
+		return;
+	thread = thread_of(connection->reader);
+	if (thread && thread->serving)
+		thread->serving--;
 	connection->reader = 0;
+}
+
+/* The current thread has sent something; no request on the connection is without a response any more. */
+static __always_inline void response_sent(struct connection *connection)
+{
+	struct thread *thread = connection->reader ? thread_of(bpf_get_current_task_btf()->pid) : NULL;
+
+	if (thread)
+		thread->served = true;
+	end_serving(connection);
 }
 
 /* The current thread has read a request, or a part of one, from a server's connection. */
@@ -45,19 +58,6 @@ static __always_inline void request_read(struct connection *connection)
 	if (!thread->serving || !connection->reader)
 		thread->serving += thread->serving < 255;
 	connection->reader = thread->pid;
-}
-
-/* The response on a server's connection begins. */
-static __always_inline void response_sent(struct connection *connection)
-{
-	struct thread *thread;
-
-	if (!connection->reader)
-		return;
-	end_serving(connection);
-	thread = thread_of(bpf_get_current_task_btf()->pid);
-	if (thread)
-		thread->served = true;
 }
 
 #endif

@@ -58,11 +58,12 @@ static __always_inline bool is_serving(struct thread *thread)
 	return thread->serving || thread->served;
 }
 
-static __always_inline void add_total(struct shard *shard, struct thread *thread, enum thread_state state, __u64 ns)
+/* The same interval, of a thread that serves a request. */
+static __noinline void add_serving(struct shard *shard, struct thread *thread, enum thread_state state, __u64 from,
+				   __u64 until)
 {
-	add_to(shard->histograms[state].total_ns, ns);
-	if (is_serving(thread))
-		add_to(shard->serving_ns[state], ns);
+	if (shard && thread && state < NR_STATES)
+		add_to(shard->serving_ns[state], elapsed(later(from, thread->flushed_until), until));
 }
 
 /* Counts a finished interval [from, until), of which everything up to `flushed_until` is in `flushed` already. */
@@ -70,9 +71,9 @@ static __always_inline void add_interval(struct shard *shard, struct thread *thr
 					 __u64 from, __u64 until)
 {
 	struct time_histogram *histogram = &shard->histograms[state];
-	__u64 length = elapsed(from, until), unflushed = elapsed(later(from, thread->flushed_until), until);
+	__u64 length = elapsed(from, until);
 
-	add_total(shard, thread, state, unflushed);
+	add_to(histogram->total_ns, elapsed(later(from, thread->flushed_until), until));
 	add_to(histogram->sum_ns, length);
 	add_to(histogram->buckets[time_bucket(length)], 1);
 }
@@ -207,8 +208,10 @@ static __always_inline void add_events_interval(struct shard *shard, struct thre
 		total = bpf_map_lookup_elem(&flushed, &slot);
 		network_left = total ? due_part(elapsed(total->due_ticks, ticks), left) : 0;
 	}
-	add_total(shard, thread, STATE_NETWORK, network_left);
-	add_total(shard, thread, STATE_IDLE, left - network_left);
+	add_to(shard->histograms[STATE_NETWORK].total_ns, network_left);
+	add_to(shard->histograms[STATE_IDLE].total_ns, left - network_left);
+	if (is_serving(thread) && network_left)
+		add_to(shard->serving_ns[STATE_NETWORK], network_left);
 	if (network) {
 		add_to(shard->histograms[STATE_NETWORK].sum_ns, network);
 		add_to(shard->histograms[STATE_NETWORK].buckets[time_bucket(network)], 1);

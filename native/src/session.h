@@ -50,7 +50,7 @@ struct histogram {
 	uint32_t first, end;
 };
 
-/* Seconds per state, those of threads that serve a request, starved seconds, then the scalars. */
+/* Seconds per state, the scalars, seconds per state of threads that serve a request, starved seconds. */
 #define NR_COUNTS (2 * NR_STATES + 1 + NR_SCALARS)
 
 /*

@@ -74,12 +74,12 @@ static void add_counts(struct session *session, uint32_t slot)
 	}
 	for (int state = 0; state < NR_STATES; state++)
 		*counts++ = total_ns[state] / NANOSECONDS;
+	for (int scalar = 0; scalar < NR_SCALARS; scalar++)
+		*counts++ = scalars[scalar];
 	for (int state = 0; state < NR_STATES; state++)
 		*counts++ = serving_ns[state] / NANOSECONDS;
 	session_read_starvation(session, slot);
 	*counts++ = session->totals[slot].starved.seconds;
-	for (int scalar = 0; scalar < NR_SCALARS; scalar++)
-		*counts++ = scalars[scalar];
 }
 
 /* Updates the totals of a slot. Returns the number of doubles that write_slot will write. */
