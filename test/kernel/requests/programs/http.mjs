@@ -12,7 +12,7 @@ import https from 'node:https';
 import { args, listen, mode, run, sleep } from './truth.mjs';
 
 const n = args.n ?? 100;
-const secure = args.tls === undefined ? {} : { minVersion: `TLSv1.${args.tls}`, maxVersion: `TLSv1.${args.tls}` };
+const secure = args.tls === undefined ? {} : { minVersion: `TLSv${args.tls}`, maxVersion: `TLSv${args.tls}` };
 
 function listenHttp(handler) {
   if (args.tls === undefined) return listen(http.createServer(handler));
