@@ -42,14 +42,6 @@ struct {
 	__type(value, struct shard);
 } counters SEC(".maps");
 
-/* Client connections with an outstanding request, per slot. Bound: containers + 1, set before loading. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __s64);
-} outstanding SEC(".maps");
-
 /* Block requests in flight, per slot of their submitter. Bound: containers + 1, set before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -57,6 +49,15 @@ struct {
 	__type(key, __u32);
 	__type(value, __s64);
 } block_requests SEC(".maps");
+
+/* Flushed time per slot, read by user space. Bound: containers + 1, set before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flushed);
+} flushed SEC(".maps");
 
 bool block_requests_counted; /* set by the first block request: the block I/O probe is loaded */
 

@@ -4,79 +4,94 @@
 #define KERNSCALE_CONNECTION_H
 
 #include "threads.h"
+#include "pool.h"
 
-#define TCP_ESTABLISHED 1
+#define elapsed elapsed_us
+#include "exchange.h"
+#undef elapsed
+
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3
-#define TCP_FIN_WAIT1 4
-#define TCP_CLOSE 7
-#define TCP_CLOSE_WAIT 8
-#define SHUTDOWN_MASK 3 /* both directions: closed */
+#define TCP_LISTEN 10
 
-enum role { ROLE_CLIENT = 1, ROLE_SERVER };
-
-/* Outstanding requests kept per connection; older ones are forgotten. */
-#define MAX_REQUESTS 16
+#define AF_INET 2
+#define AF_INET6 10
 
 /*
- * One TCP connection. Times are microseconds of the socket's clock. An exchange without overlap touches the first two
- * cache lines only.
+ * One TCP connection, or a listener (`listening`). Times are microseconds of the socket's clock, CLOCK_MONOTONIC.
+ * Turns touch the first two cache lines only.
  */
 struct connection {
-	__u64 socket; /* owner of this entry of `connection_table`; 0: free; with CLOSED: free for another socket */
-	__u32 sent;   /* write_seq and copied_seq at the last run; a gap shows that the kernel skipped a run */
-	__u32 received;
-	__u8 role;
-	__u8 nr_outstanding; /* length of `requests` */
-	__u8 oldest;         /* start of `requests` */
-	bool overlapping;    /* several requests were outstanding at once */
-	bool unexplained;    /* since the last request, data came that no request explains */
-	bool maybe_several;  /* a request of several messages got a response: it may have been several requests */
-	bool uncertain;      /* `unexplained` or `maybe_several` when the outstanding request was sent */
-	__u8 streak;         /* requests of several messages in a row */
-	bool awaiting;       /* client: counted in `outstanding` */
-	bool responded;      /* at least one response so far */
-	__u8 unresponded;    /* client: requests before the first response */
-	__u8 messages;       /* messages of the newest request */
+	__u64 socket; /* owner of this entry; 0: free */
 	__u32 slot;
-	__u32 awaiting_slot; /* slot whose `outstanding` counts this connection */
-	__u32 generation;    /* `generation` that `slot` was looked up in */
-	__u32 request_start; /* write_seq before the outstanding request */
-	__u32 arrived;       /* rcv_nxt at the last run: data up to there is not new */
-	__u64 cgroups;       /* css_set that `slot` was looked up for */
-	__u64 last_request;
-	__u64 last_response;
-	__u64 last_wait;
+	__u32 generation; /* `generation` that `slot` was looked up in; 0: not yet */
+	__u64 cgroups;    /* css_set that `slot` was looked up for; 0: the socket's cgroup */
+	__u32 peer_position;
+	__u32 peer_id; /* `peer_position` is valid while the entry there has this id */
+	__u64 since;   /* time up to which outstanding requests are credited */
+	__u64 leased;  /* client: a response is due at least until then */
+	__u32 outstanding;
+	__u32 due_slot; /* slot whose `due` counts this connection */
+	bool is_due;    /* counted there: a response is due, or the connection is being established */
+	bool connecting;
+	bool listening;
+	bool requested; /* server: at least one request; before, the client may be one that tries again */
+	union {
+		__u32 copied; /* copied_seq at the last read */
+		__u32 drops;  /* listener: sk_drops that are counted */
+	};
+	struct exchange exchange;
 	struct peer_key peer;
-	__u32 peer_position; /* in `peers`, valid while that entry's id is `peer_id` */
-	__u32 peer_id;
-	__u64 requests[MAX_REQUESTS]; /* ring of the times at which outstanding requests were sent */
-	__u64 reserved[2];
-};
+	__u64 read_buffer; /* of the last read that was looked into */
+	__u32 read_begin;  /* stream position of its first byte */
+	__u32 read_at;     /* tcp_mstamp, lower half */
+} __attribute__((aligned(64)));
 
-#define CLOSED 1 /* flag in `socket`; the entry is kept, because the process may still read what came before the end */
-
-/*
- * Connections by a hash of the socket's address: a lookup in socket storage costs 25 ns more per message. Bound: a
- * power of two, 1 MB. Of two sockets with the same hash, the later one uses `connection_storage`.
- */
-#define CONNECTION_TABLE_BITS 12
-
+/* The records. Bound: by the machine's memory, set before loading; those from `connections_end` on were never used. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE); /* page-aligned: four cache lines */
-	__uint(max_entries, 1 << CONNECTION_TABLE_BITS);
+	__uint(map_flags, BPF_F_MMAPABLE); /* page-aligned */
+	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct connection);
-} connection_table SEC(".maps");
+} connections SEC(".maps");
 
-/* Connections whose entry of `connection_table` is taken. Bound: TCP sockets of the machine; freed with the socket. */
+/* Free positions in `connections`. Same bound. */
 struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct connection);
-} connection_storage SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, 1);
+	__type(value, __u32);
+} connections_free SEC(".maps");
+
+__u32 connections_end;
+
+/*
+ * Socket -> position, by a hash of the socket's address: lower half of the address, and position + 1 above it; 0: free.
+ * A cell lies in the line of its hash or in the next one.
+ */
+#define LINE_CELLS 8
+struct connection_line {
+	__u64 cells[LINE_CELLS];
+} __attribute__((aligned(64)));
+
+/* Bound: a power of two that leaves at least half of all cells free, set before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct connection_line);
+} connection_index SEC(".maps");
+
+const volatile __u32 connection_index_bits = 0; /* log2 of its bound */
+
+static __always_inline struct connection_line *connection_line(__u32 socket, __u32 number)
+{
+	__u32 hash = (socket >> 6) * 0x9e3779b1U; /* sockets are aligned to cache lines */
+	__u32 index = (hash >> (32 - connection_index_bits)) ^ number;
+
+	return bpf_map_lookup_elem(&connection_index, &index);
+}
 
 static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
 {
@@ -90,92 +105,146 @@ static __always_inline bool is_tcp(struct sock *sk)
 	return sk->sk_protocol == IPPROTO_TCP && sk->sk_type == stream;
 }
 
-static __always_inline struct connection *connection_table_entry(struct sock *sk)
+/* Finds the cell of a record, which is also found from contexts that hold no reference to the socket. */
+static __always_inline __u64 *find_cell(const void *socket, struct connection **found)
 {
-	__u32 slab_unit = lower_half(sk) >> 6;
-	__u32 index = slab_unit * 0x9e3779b1U >> (32 - CONNECTION_TABLE_BITS);
+	__u32 half = lower_half(socket);
+	struct connection_line *line;
+	struct connection *connection;
+	__u32 position;
+	__u64 cell;
 
-	return bpf_map_lookup_elem(&connection_table, &index);
+	for (int number = 0; number < 2; number++) {
+		line = connection_line(half, number);
+		if (!line)
+			return NULL;
+		for (int i = 0; i < LINE_CELLS; i++) {
+			cell = line->cells[i];
+			if ((__u32)cell != half || !cell)
+				continue;
+			position = (cell >> 32) - 1;
+			connection = bpf_map_lookup_elem(&connections, &position);
+			if (connection && connection->socket == (__u64)socket) {
+				*found = connection;
+				return &line->cells[i];
+			}
+		}
+	}
+	return NULL;
 }
 
-static __always_inline struct connection *find_connection(struct sock *sk)
+static __always_inline struct connection *find_connection(const void *socket)
 {
-	struct connection *connection = connection_table_entry(sk);
+	struct connection *connection = NULL;
 
-	if (connection && (connection->socket & ~CLOSED) == (__u64)sk)
-		return connection;
-	return bpf_sk_storage_get(&connection_storage, sk, NULL, 0);
+	find_cell(socket, &connection);
+	return connection;
 }
 
-/* Takes the socket's entry if it is free. If the address is there already, it was that of an earlier socket. */
-static __always_inline struct connection *take_table_entry(struct sock *sk)
+static __always_inline bool add_cell(const void *socket, __u32 position)
 {
-	struct connection *connection = connection_table_entry(sk);
-	__u64 owner;
+	__u32 half = lower_half(socket);
+	__u64 cell = half | (__u64)(position + 1) << 32;
+	struct connection_line *line;
 
-	if (!connection)
+	for (int number = 0; number < 2; number++) {
+		line = connection_line(half, number);
+		if (!line)
+			return false;
+		for (int i = 0; i < LINE_CELLS; i++)
+			if (!line->cells[i] && !__sync_val_compare_and_swap(&line->cells[i], 0, cell))
+				return true;
+	}
+	return false;
+}
+
+static __always_inline void read_peer(const struct sock *sk, struct peer_key *peer)
+{
+	const __u32 mapped_v4 = 0xffff0000; /* ::ffff:0:0/96, third word, as loaded on little endian */
+	__u32 words[4];
+
+	peer->port = bpf_ntohs(sk->__sk_common.skc_dport);
+	peer->family = sk->__sk_common.skc_family;
+	if (peer->family == AF_INET6) {
+		BPF_CORE_READ_INTO(&words, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32);
+		if (words[0] || words[1] || words[2] != mapped_v4) {
+			__builtin_memcpy(peer->address, words, sizeof(words));
+			return;
+		}
+	}
+	peer->family = AF_INET;
+	*(__u32 *)peer->address = sk->__sk_common.skc_daddr;
+}
+
+/* Returns an empty record for the socket, in place of one that an earlier socket of the same address has left. */
+static __noinline struct connection *make_connection(struct sock *sk)
+{
+	struct connection *connection = NULL;
+	__u32 position;
+
+	if (!sk)
 		return NULL;
-	owner = connection->socket;
-	if (owner == (__u64)sk)
-		return connection;
-	if (owner && !(owner & CLOSED))
-		return NULL;
-	return __sync_val_compare_and_swap(&connection->socket, owner, (__u64)sk) == owner ? connection : NULL;
+	if (!find_cell(sk, &connection)) {
+		connection = allocate_entry(&connections, &connections_free, &connections_end, &position);
+		if (!connection || !add_cell(sk, position)) {
+			if (connection)
+				bpf_map_push_elem(&connections_free, &position, BPF_ANY);
+			count_drop(DROP_CONNECTIONS_FULL);
+			return NULL;
+		}
+	}
+	__builtin_memset(connection, 0, sizeof(*connection));
+	connection->peer_position = NO_POSITION;
+	read_peer(sk, &connection->peer);
+	connection->socket = (__u64)sk;
+	return connection;
 }
 
-/* Looks into the flat array only, because the caller may hold no reference to the socket. */
-static __always_inline bool awaits_no_response(struct sock *sk)
+static __noinline int release_connection(struct sock *sk)
 {
-	struct connection *connection = connection_table_entry(sk);
+	struct connection *connection = NULL;
+	__u64 *cell = sk ? find_cell(sk, &connection) : NULL;
+	__u32 position;
 
-	return connection && connection->socket == (__u64)sk && !connection->awaiting;
+	if (!cell || !connection)
+		return 0;
+	position = (*cell >> 32) - 1;
+	connection->socket = 0;
+	*cell = 0;
+	bpf_map_push_elem(&connections_free, &position, BPF_ANY);
+	return 0;
 }
 
 /* Slot of the current task, which sends or receives on the connection. */
-static __always_inline __u32 connection_slot(struct connection *connection)
+static __always_inline void bill_to_task(struct connection *connection)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 cgroups = (__u64)task->cgroups;
 	struct thread *thread;
 
-	if (connection->cgroups != cgroups || connection->generation != generation) {
-		thread = find_thread(task);
-		if (!thread)
-			return connection->slot;
-		connection->generation = generation;
-		connection->cgroups = cgroups;
-		connection->slot = thread_slot(thread, task);
-	}
-	return connection->slot;
+	if (connection->cgroups == cgroups && connection->generation == generation)
+		return;
+	thread = find_thread(task);
+	if (!thread)
+		return;
+	connection->generation = generation;
+	connection->cgroups = cgroups;
+	connection->slot = thread_slot(thread, task);
 }
 
 /*
  * Looks the slot up from the socket's cgroup, for hooks that do not run in a task of the container (timers, interrupts)
  * or that run after its end, when its slot may have been reused.
  */
-static __always_inline void refresh_slot(struct connection *connection, struct sock *sk)
+static __always_inline void bill_to_socket(struct connection *connection)
 {
+	struct sock *sk = typed(struct sock, connection->socket);
+
 	if (connection->generation == generation)
 		return;
 	connection->generation = generation;
 	connection->cgroups = 0;
-	connection->slot = find_slot(sk->sk_cgrp_data.cgroup);
-}
-
-/* Client: counts the connection in `outstanding` while a response is outstanding. */
-static __always_inline void set_awaiting(struct connection *connection, bool awaiting)
-{
-	__s64 *count;
-
-	if (connection->awaiting == awaiting)
-		return;
-	connection->awaiting = awaiting;
-	if (awaiting)
-		connection->awaiting_slot = connection->slot;
-	count = bpf_map_lookup_elem(&outstanding, &connection->awaiting_slot);
-	/* A slot that was freed in between has started again from zero. */
-	if (count && (awaiting || *count > 0))
-		__sync_fetch_and_add(count, awaiting ? 1 : -1);
+	connection->slot = find_slot(peek(sk, sk_cgrp_data.cgroup));
 }
 
 #endif

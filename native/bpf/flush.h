@@ -8,21 +8,13 @@
 
 #include "reason.h"
 #include "states.h"
+#include "survey.h"
 
 /* The sched_switch tracepoint fires shortly before the scheduler sets task->on_cpu. */
 #define GETTING_ON_CPU_NS 1000000
 
 /* Set by user space once sched_switch is attached: from then on thread states are followed. */
 bool switches_seen;
-
-/* Flushed time per slot, read by user space. Bound: containers + 1, set before loading. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct flushed);
-} flushed SEC(".maps");
 
 /* `on_cpu` is an int up to 6.18 and a byte in 7.2: a plain load cannot be relocated from one to the other. */
 static __always_inline bool is_on_cpu(struct task_struct *task)
@@ -36,7 +28,7 @@ static __always_inline __u64 switch_count(struct task_struct *task)
 	return task->nvcsw + task->nivcsw + task->sched_info.pcount;
 }
 
-static __always_inline enum thread_state present_state(struct thread *thread, struct task_struct *task)
+static __always_inline __u8 present_state(struct thread *thread, struct task_struct *task)
 {
 	if (is_on_cpu(task))
 		return STATE_ONCPU;
@@ -88,6 +80,28 @@ static __always_inline void credit(struct flushed *total, enum thread_state stat
 		__sync_fetch_and_add(&total->total_ns[state], until - from);
 }
 
+/* Credits a wait for events, of which `total` holds how much was due up to this pass and up to the one before. */
+static __always_inline void credit_events(struct thread *thread, struct flushed *total, __u64 from, __u64 until)
+{
+	bool flushed_before = from > thread->since;
+	__u64 ticks = flushed_before ? elapsed(total->due_before, total->due_ticks) :
+				       (__u32)(total->due_ticks - thread->due_mark);
+	__u64 network = due_part(ticks, elapsed(from, until));
+
+	credit(total, STATE_NETWORK, from, from + network);
+	credit(total, STATE_IDLE, from + network, until);
+}
+
+/* Brings the slot's due time to this pass. */
+static __always_inline void flush_due(struct flushed *total, __u32 slot)
+{
+	if (total->pass == flush_clock)
+		return;
+	total->pass = flush_clock;
+	total->due_before = total->due_ticks;
+	total->due_ticks = due_until(slot, ticks_of_runqueue(flush_clock));
+}
+
 static __always_inline void flush_thread(struct thread *thread, struct task_struct *task, struct flushed *total,
 					 __u64 now)
 {
@@ -95,7 +109,7 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 	__u32 state = thread->state;
 	__u64 from, runnable, contending;
 
-	if (state >= NR_STATES)
+	if (state > STATE_EVENTS)
 		return;
 	from = take_interval(thread, now);
 	if (!from)
@@ -114,7 +128,10 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 	runnable = runnable_from(thread, task, now);
 	contending = later(from, contending_from(thread, task, runnable, now));
 	runnable = later(from, runnable);
-	credit(total, state, from, runnable);
+	if (state == STATE_EVENTS)
+		credit_events(thread, total, from, runnable);
+	else
+		credit(total, state, from, runnable);
 	credit(total, STATE_THROTTLED, runnable, contending);
 	credit(total, STATE_RUNQUEUE, contending, now);
 }
@@ -125,16 +142,22 @@ static __always_inline int flush_task(struct task_struct *task)
 	struct flushed *total;
 	__u32 slot;
 
-	if (!task || task->exit_state)
+	if (!task)
+		return survey_connections(); /* the iterator's last call */
+	if (task->exit_state)
 		return 0;
-	if (!flush_clock)
+	if (!flush_clock) {
 		flush_clock = runqueue_clock(bpf_get_current_task_btf());
+		clock_offset = bpf_ktime_get_ns() - flush_clock;
+	}
 	thread = make_thread(task, false);
 	if (!thread)
 		return 0;
 	/* The slot before any migration: the past belongs to the slot that has counted it so far. */
 	slot = thread->slot;
 	total = bpf_map_lookup_elem(&flushed, &slot);
+	if (total)
+		flush_due(total, slot);
 	if (total && thread->since)
 		flush_thread(thread, task, total, flush_clock);
 	thread_slot(thread, task);

@@ -24,6 +24,7 @@ enum thread_state {
 /* Histograms of a slot: the time in each thread state, then these. */
 enum container_histogram {
 	HISTOGRAM_TCP_SERVE = NR_STATES,
+	HISTOGRAM_TCP_THINK,
 	NR_HISTOGRAMS,
 };
 
@@ -32,6 +33,14 @@ enum container_scalar {
 	SCALAR_SAMPLES_USER,
 	SCALAR_SAMPLES_KERNEL,
 	SCALAR_TCP_SERVE_OVERLAPPED,
+	SCALAR_TCP_REQUESTS, /* at read-out: those that have ended and the outstanding ones */
+	SCALAR_TCP_OUTSTANDING,
+	SCALAR_TCP_OUTSTANDING_NS,
+	SCALAR_TCP_ABANDONED,
+	SCALAR_TCP_DROPPED,
+	SCALAR_TCP_IN_VAIN,
+	SCALAR_TCP_RETRIES,
+	SCALAR_TCP_ACCEPT_OVERFLOWS,
 	NR_SCALARS,
 };
 
@@ -69,6 +78,10 @@ struct shard {
 /* Time of in-flight intervals credited by flush_threads, in nanoseconds; one reader at a time runs it. */
 struct flushed {
 	unsigned long long total_ns[NR_STATES];
+	unsigned long long due_before, due_ticks; /* time with a request due, as of the pass before and of this one (due.h) */
+	unsigned long long pass;                  /* flush_clock of this pass */
+	unsigned long long outstanding;           /* server: requests, counted by the survey */
+	unsigned long long outstanding_ns;        /* their time that the survey has credited */
 };
 
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, NR_BLOCK_OPS };
@@ -123,23 +136,38 @@ struct peer_key {
 	unsigned char address[16];
 };
 
-enum peer_scalar { PEER_OVERLAPPED, PEER_CONNECTIONS, PEER_FAILURES, PEER_RETRANSMITS, NR_PEER_SCALARS };
+enum peer_scalar {
+	PEER_OVERLAPPED,
+	PEER_CONNECTIONS,
+	PEER_FAILURES,
+	PEER_RETRANSMITS,
+	PEER_SENT,             /* as SCALAR_TCP_REQUESTS */
+	PEER_SENT_OUTSTANDING, /* counted by the survey */
+	PEER_SENT_OUTSTANDING_NS,
+	PEER_SENT_ABANDONED,
+	PEER_SENT_DROPPED,
+	NR_PEER_SCALARS,
+};
 
 /* Client side of all connections from one slot to one peer. */
 struct peer_entry {
 	unsigned int id;
 	struct peer_key key;
+	unsigned int usual_us;        /* running mean of the waits */
 	unsigned long long last_seen; /* flush_clock at its last event; read with the sum of `wait` */
-	struct entry_times wait;
+	struct entry_times wait, long_wait;
 	unsigned long long scalars[NR_PEER_SCALARS];
 };
 
 /* Peers with an entry of their own per container; all others share the entry `other` and are counted as dropped. */
 #define MAX_PEERS_PER_SLOT 64
 
-/* Average entries per container: the bound of a pool is this number times the tracked containers. */
+/*
+ * Average entries per container: the bound of a pool is this number times the tracked containers. The first peers, one
+ * per slot, are reserved for `other`.
+ */
 #define BLOCKIO_PER_CONTAINER 4
-#define PEERS_PER_CONTAINER 4
+#define PEERS_PER_CONTAINER 5
 
 /* Causes of dropped observations. */
 enum drop {

@@ -7,7 +7,10 @@
 #include "pool.h"
 #include "sockets.h"
 
-/* The pool's entries; those from `peers_end` on were never used. Bound: four per container, set before loading. */
+/*
+ * The pool's entries; those from `peers_end` on were never used. Bound: PEERS_PER_CONTAINER per container, set before
+ * loading. The entry at the position of a slot's number is that slot's `other`, so that no observation lacks one.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -31,7 +34,7 @@ struct {
 	__type(value, __u32);
 } peers_free SEC(".maps");
 
-__u32 peers_end;
+__u32 peers_end; /* user space starts it behind the reserved entries */
 
 /* Entries of each slot in `peers`, `other` not counted; user space subtracts evicted ones. Bound: containers + 1. */
 struct {
@@ -41,24 +44,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } peer_counts SEC(".maps");
-
-static __always_inline void read_peer(const struct sock *sk, struct peer_key *peer)
-{
-	const __u32 mapped_v4 = 0xffff0000; /* ::ffff:0:0/96, third word, as loaded on little endian */
-	__u32 words[4];
-
-	peer->port = bpf_ntohs(sk->__sk_common.skc_dport);
-	peer->family = sk->__sk_common.skc_family;
-	if (peer->family == AF_INET6) {
-		BPF_CORE_READ_INTO(&words, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32);
-		if (words[0] || words[1] || words[2] != mapped_v4) {
-			__builtin_memcpy(peer->address, words, sizeof(words));
-			return;
-		}
-	}
-	peer->family = AF_INET;
-	*(__u32 *)peer->address = sk->__sk_common.skc_daddr;
-}
 
 /* Finds the connection's peer by key, and caches its position. */
 static __always_inline struct peer_entry *look_up_peer(struct connection *connection)
@@ -88,7 +73,24 @@ static __always_inline bool add_peer(struct connection *connection)
 	return publish_entry((struct entry *)peer, &peers_index, &key, &peers_free, &position);
 }
 
-/* Finds or adds the connection's peer; beyond a limit, folds it into `other`. */
+/* The slot's entry for all peers beyond a limit. */
+static __always_inline struct peer_entry *other_peer(struct connection *connection)
+{
+	struct peer_entry *peer;
+
+	connection->peer_position = connection->peer.slot;
+	peer = bpf_map_lookup_elem(&peers, &connection->peer_position);
+	if (!peer)
+		return NULL;
+	if (!peer->id) {
+		peer->key.slot = connection->peer.slot;
+		__sync_val_compare_and_swap(&peer->id, 0, __sync_fetch_and_add(&last_entry_id, 1) + 1);
+	}
+	connection->peer_id = peer->id;
+	return peer;
+}
+
+/* Finds or adds the connection's peer; beyond a limit, it is folded into `other`. */
 static __noinline struct peer_entry *find_or_add_peer(struct connection *connection)
 {
 	struct peer_entry *peer;
@@ -107,14 +109,7 @@ static __noinline struct peer_entry *find_or_add_peer(struct connection *connect
 	if (peer)
 		return peer;
 	count_drop(DROP_PEERS_FULL);
-	__builtin_memset(connection->peer.address, 0, sizeof(connection->peer.address));
-	connection->peer.port = 0;
-	connection->peer.family = 0;
-	peer = look_up_peer(connection);
-	if (peer)
-		return peer;
-	add_peer(connection);
-	return look_up_peer(connection);
+	return other_peer(connection);
 }
 
 static __always_inline struct peer_entry *find_peer(struct connection *connection)

@@ -34,16 +34,14 @@ static __always_inline bool in_iowait(struct task_struct *task)
 	return BPF_CORE_READ_BITFIELD(task, in_iowait);
 }
 
-/* Wait for events of many files: for a response if one is outstanding, else for work. */
-static __always_inline enum thread_state waiting_for_events(__u32 slot)
+/* Wait for events of many files: for responses as long as some are due, else for work. */
+static __always_inline __u8 waiting_for_events(__u32 slot)
 {
-	__s64 *requests = bpf_map_lookup_elem(&outstanding, &slot);
-
-	return slot && requests && *requests > 0 ? STATE_NETWORK : STATE_IDLE;
+	return slot ? STATE_EVENTS : STATE_IDLE;
 }
 
 /* Wait for asynchronous I/O that any thread may have submitted: disk if the container has block requests in flight. */
-static __always_inline enum thread_state waiting_for_completions(__u32 slot)
+static __always_inline __u8 waiting_for_completions(__u32 slot)
 {
 	__s64 *requests = bpf_map_lookup_elem(&block_requests, &slot);
 
@@ -51,7 +49,7 @@ static __always_inline enum thread_state waiting_for_completions(__u32 slot)
 }
 
 /* eventfd, timerfd and the like share one inode; only the dentry's name tells them apart. */
-static __always_inline enum thread_state waiting_on_anonymous(struct file *file, __u32 slot)
+static __always_inline __u8 waiting_on_anonymous(struct file *file, __u32 slot)
 {
 	char name[8] = {};
 	struct dentry *entry = peek(file, f_path.dentry);
@@ -83,14 +81,14 @@ static __always_inline struct file *find_file(struct task_struct *task, __u32 fd
 }
 
 /* Waits for a disk are uninterruptible. Other waits on a regular file are for a FUSE process, or in /proc. */
-static __always_inline enum thread_state waiting_on_regular(struct super_block *filesystem, __u32 state)
+static __always_inline __u8 waiting_on_regular(struct super_block *filesystem, __u32 state)
 {
 	if (state & TASK_UNINTERRUPTIBLE)
 		return STATE_DISK;
 	return peek(filesystem, s_magic) == FUSE_SUPER_MAGIC ? STATE_IPC : STATE_IDLE;
 }
 
-static __always_inline enum thread_state waiting_on_fd(struct task_struct *task, __u32 slot, __u32 fd,
+static __always_inline __u8 waiting_on_fd(struct task_struct *task, __u32 slot, __u32 fd,
 						       enum direction direction, __u32 state)
 {
 	struct file *file = find_file(task, fd);
@@ -121,10 +119,10 @@ static __always_inline enum thread_state waiting_on_fd(struct task_struct *task,
 }
 
 /* From a pipe into a socket, the pipe is only a buffer that was filled before: the wait is for the socket. */
-static __always_inline enum thread_state waiting_in_splice(struct task_struct *task, __u32 slot, __u32 from, __u32 to,
+static __always_inline __u8 waiting_in_splice(struct task_struct *task, __u32 slot, __u32 from, __u32 to,
 							   __u32 state)
 {
-	enum thread_state reason = waiting_on_fd(task, slot, from, READS, state);
+	__u8 reason = waiting_on_fd(task, slot, from, READS, state);
 
 	if (reason == STATE_IPC && waiting_on_fd(task, slot, to, WRITES, state) == STATE_NETWORK)
 		return STATE_NETWORK;
@@ -132,7 +130,7 @@ static __always_inline enum thread_state waiting_in_splice(struct task_struct *t
 }
 
 /* Runtimes poll() a single file to read it with a time-out: that wait is the same as the read. */
-static __always_inline enum thread_state waiting_in_poll(struct task_struct *task, struct pt_regs *regs, __u32 slot,
+static __always_inline __u8 waiting_in_poll(struct task_struct *task, struct pt_regs *regs, __u32 slot,
 							 __u32 state)
 {
 	__u64 fds = SYSCALL_ARG1(regs);
@@ -151,7 +149,7 @@ static __always_inline enum thread_state waiting_in_poll(struct task_struct *tas
 }
 
 /* SEM_UNDO, which releases a semaphore when its holder dies, marks a lock; a semaphore that counts work omits it. */
-static __always_inline enum thread_state waiting_in_semop(struct task_struct *task, __u64 operations)
+static __always_inline __u8 waiting_in_semop(struct task_struct *task, __u64 operations)
 {
 	const short undo = 0x1000;
 	struct sembuf first = {};
@@ -165,7 +163,7 @@ static __always_inline enum thread_state waiting_in_semop(struct task_struct *ta
  * Wait in a page fault or a change of the address space: for a disk, for the address space's lock, or, if
  * interruptible, for another thread that supplies the page (userfaultfd).
  */
-static __always_inline enum thread_state waiting_for_memory(struct task_struct *task, __u32 state)
+static __always_inline __u8 waiting_for_memory(struct task_struct *task, __u32 state)
 {
 	if (in_iowait(task))
 		return STATE_DISK;
@@ -173,7 +171,7 @@ static __always_inline enum thread_state waiting_for_memory(struct task_struct *
 }
 
 /* in_iowait tells nothing here: the kernel sets it during any wait for a completion. */
-static __always_inline enum thread_state waiting_in_uring(struct thread *thread, __u32 slot)
+static __always_inline __u8 waiting_in_uring(struct thread *thread, __u32 slot)
 {
 	if (!thread->uring_reason)
 		return waiting_for_completions(slot);
@@ -181,7 +179,7 @@ static __always_inline enum thread_state waiting_in_uring(struct thread *thread,
 }
 
 /* Wait in a system call that looks up, opens, changes or closes a file. */
-static __always_inline enum thread_state waiting_in_file_call(enum waits waits, __u32 state)
+static __always_inline __u8 waiting_in_file_call(enum waits waits, __u32 state)
 {
 	/* Disk, journal or directory lock. */
 	if (state & TASK_UNINTERRUPTIBLE)
@@ -190,7 +188,7 @@ static __always_inline enum thread_state waiting_in_file_call(enum waits waits, 
 	return waits == WAITS_CLOSE ? STATE_NETWORK : STATE_IPC;
 }
 
-static __always_inline enum thread_state waiting_in_syscall(struct task_struct *task, struct thread *thread, __u32 slot,
+static __always_inline __u8 waiting_in_syscall(struct task_struct *task, struct thread *thread, __u32 slot,
 							    __u32 state)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
@@ -239,7 +237,7 @@ static __always_inline enum thread_state waiting_in_syscall(struct task_struct *
 	}
 }
 
-static __always_inline enum thread_state blocked_reason(struct task_struct *task, struct thread *thread, __u32 slot,
+static __always_inline __u8 blocked_reason(struct task_struct *task, struct thread *thread, __u32 slot,
 							__u32 state)
 {
 	if (task->flags & (PF_KTHREAD | PF_USER_WORKER))

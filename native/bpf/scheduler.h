@@ -25,11 +25,13 @@ static __always_inline void switch_in(struct shard *shard, struct thread *thread
 	if (thread->since) {
 		runnable = runnable_from(thread, task, now);
 		contending = contending_from(thread, task, runnable, now);
-		if (state == STATE_ONCPU || state >= NR_STATES) {
+		if (state == STATE_ONCPU || state > STATE_EVENTS) {
 			count_drop(DROP_SWITCHES_MISSED);
 			state = STATE_OTHER;
 		}
-		if (state != STATE_RUNQUEUE)
+		if (state == STATE_EVENTS)
+			add_events_interval(shard, thread, runnable);
+		else if (state != STATE_RUNQUEUE)
 			add_interval(shard, state, thread->since, thread->flushed_until, runnable);
 		if (contending > runnable)
 			add_interval(shard, STATE_THROTTLED, runnable, thread->flushed_until, contending);
@@ -176,9 +178,11 @@ static __always_inline void migrate_thread(__u32 pid, const struct migration *mi
 	slot = thread->slot;
 	state = thread->state;
 	total = bpf_map_lookup_elem(&flushed, &slot);
-	if (total && thread->since && state < NR_STATES) {
+	if (total && thread->since && state <= STATE_EVENTS) {
 		from = take_interval(thread, migration->now);
-		if (from)
+		if (from && state == STATE_EVENTS)
+			credit(total, STATE_IDLE, from, migration->now);
+		else if (from)
 			credit(total, state, from, migration->now);
 	}
 	thread->slot = migration->slot;

@@ -3,11 +3,10 @@
 #ifndef KERNSCALE_SOCKETS_H
 #define KERNSCALE_SOCKETS_H
 
+#include "due.h"
 #include "connection.h"
 
 #define AF_UNIX 1
-#define AF_INET 2
-#define AF_INET6 10
 
 enum direction { READS, WRITES };
 
@@ -65,28 +64,28 @@ static __always_inline bool was_accepted(struct sock *sk)
 	return peek(sk, sk_max_ack_backlog) || peek(sk, __sk_common.skc_num) < ephemeral_from(sk);
 }
 
-static __always_inline enum thread_state waiting_on_tcp(struct sock *sk)
+static __always_inline bool response_is_due(struct connection *connection)
 {
-	const __u8 tcp_syn_sent = 2, tcp_listen = 10;
-	struct tcp_sock *tcp = typed(struct tcp_sock, sk);
-	__u8 state = peek(sk, __sk_common.skc_state);
-	__s32 sent_after;
-
-	if (state == tcp_syn_sent)
-		return STATE_NETWORK;
-	if (state == tcp_listen || was_accepted(sk))
-		return STATE_IDLE;
-	if (!peek(tcp, bytes_sent))
-		return STATE_IDLE; /* no request was sent */
-	/* Sent after the last receive: a response is outstanding. Both are jiffies and wrap. */
-	sent_after = peek(tcp, lsndtime) - peek(tcp, inet_conn.icsk_ack.lrcvtime);
-	if (sent_after)
-		return sent_after > 0 ? STATE_NETWORK : STATE_IDLE;
-	/* Same jiffy (1 to 10 ms): a fast response to the last request, or the next request. */
-	return awaits_no_response(sk) ? STATE_IDLE : STATE_NETWORK;
+	return connection->is_due || (connection->leased && connection->leased * 1000 > bpf_ktime_get_ns());
 }
 
-static __always_inline enum thread_state waiting_on_multipath(struct sock *sk)
+static __always_inline __u8 waiting_on_tcp(struct sock *sk)
+{
+	struct tcp_sock *tcp = typed(struct tcp_sock, sk);
+	struct connection *connection = find_connection(sk);
+	__u8 state = peek(sk, __sk_common.skc_state);
+
+	if (state == TCP_SYN_SENT)
+		return STATE_NETWORK;
+	if (connection && connection->exchange.role)
+		return response_is_due(connection) ? STATE_NETWORK : STATE_IDLE;
+	/* Without the tcp probe, or a record: in a client, what was sent after the last receive may be a request. */
+	if (state == TCP_LISTEN || was_accepted(sk) || !peek(tcp, bytes_sent))
+		return STATE_IDLE;
+	return (__s32)(peek(tcp, lsndtime) - peek(tcp, inet_conn.icsk_ack.lrcvtime)) >= 0 ? STATE_NETWORK : STATE_IDLE;
+}
+
+static __always_inline __u8 waiting_on_multipath(struct sock *sk)
 {
 	struct mptcp_sock___optional *multipath;
 
@@ -105,7 +104,7 @@ static __always_inline enum thread_state waiting_on_multipath(struct sock *sk)
  * UDP: a server binds an explicit port, a client gets one from the kernel. Some clients bind a port too (resolvers, at
  * random), but then connect the socket to receive from one peer only.
  */
-static __always_inline enum thread_state waiting_on_datagrams(struct sock *sk)
+static __always_inline __u8 waiting_on_datagrams(struct sock *sk)
 {
 	const __u8 connected = 1 /* TCP_ESTABLISHED */, bound_to_port = 8 /* SOCK_BINDPORT_LOCK */;
 
@@ -117,14 +116,14 @@ static __always_inline enum thread_state waiting_on_datagrams(struct sock *sk)
 }
 
 /* Server-side unix sockets, listening or accepted, are bound to an address; client-side ones are not. */
-static __always_inline enum thread_state waiting_on_unix(struct sock *sk, enum direction direction)
+static __always_inline __u8 waiting_on_unix(struct sock *sk, enum direction direction)
 {
 	struct unix_sock *named = typed(struct unix_sock, sk);
 
 	return direction == READS && peek(named, addr) ? STATE_IDLE : STATE_IPC;
 }
 
-static __always_inline enum thread_state waiting_on_socket(struct file *file, enum direction direction)
+static __always_inline __u8 waiting_on_socket(struct file *file, enum direction direction)
 {
 	struct socket *socket = typed(struct socket, peek(file, private_data));
 	struct sock *sk = peek(socket, sk);

@@ -3,6 +3,7 @@
 #ifndef KERNSCALE_STATES_H
 #define KERNSCALE_STATES_H
 
+#include "due.h"
 #include "threads.h"
 
 /* Present with CONFIG_CFS_BANDWIDTH only: per-task throttling since 6.18, the group's throttle clock since 6.6. */
@@ -143,10 +144,46 @@ static __always_inline __u64 runnable_from(struct thread *thread, struct task_st
 	}
 }
 
-static __always_inline void begin_state(struct thread *thread, enum thread_state state, __u64 now)
+static __always_inline void begin_state(struct thread *thread, __u8 state, __u64 now)
 {
+	if (state == STATE_EVENTS)
+		thread->due_mark = due_until(thread->slot, ticks_of_runqueue(now));
 	thread->state = state;
 	thread->since = now;
+}
+
+/* The part of a wait, `length` long, for which something was due. */
+static __always_inline __u64 due_part(__u64 ticks, __u64 length)
+{
+	__u64 ns = ticks << TICK_SHIFT;
+
+	return ns < length ? ns : length;
+}
+
+/* Counts a finished wait for events: as two intervals where something was due for a part of it. */
+static __always_inline void add_events_interval(struct shard *shard, struct thread *thread, __u64 until)
+{
+	__u64 from = thread->since, flushed_until = thread->flushed_until;
+	__u64 ticks = due_until(thread->slot, ticks_of_runqueue(until));
+	__u64 length = elapsed(from, until), left = elapsed(later(from, flushed_until), until);
+	__u64 network = due_part((__u32)(ticks - thread->due_mark), length), network_left = network;
+	struct flushed *total;
+	__u32 slot = thread->slot;
+
+	if (flushed_until > from) {
+		total = bpf_map_lookup_elem(&flushed, &slot);
+		network_left = total ? due_part(elapsed(total->due_ticks, ticks), left) : 0;
+	}
+	add_to(shard->histograms[STATE_NETWORK].total_ns, network_left);
+	add_to(shard->histograms[STATE_IDLE].total_ns, left - network_left);
+	if (network) {
+		add_to(shard->histograms[STATE_NETWORK].sum_ns, network);
+		add_to(shard->histograms[STATE_NETWORK].buckets[time_bucket(network)], 1);
+	}
+	if (network < length || !length) {
+		add_to(shard->histograms[STATE_IDLE].sum_ns, length - network);
+		add_to(shard->histograms[STATE_IDLE].buckets[time_bucket(length - network)], 1);
+	}
 }
 
 #endif

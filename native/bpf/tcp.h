@@ -1,127 +1,80 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * The tcp probe: data given to a connection, data taken from it, and changes of its state.
+ * The tcp probe: what is sent and taken from a connection, and changes of its state, drive exchange.h.
  *
  * Received data is seen by tcp_rcv_space_adjust, which all ways of receiving call (recv, io_uring, splice, zero copy)
  * under the socket's lock and before the socket's clock advances, so that the clock shows when the data arrived. Sent
- * data is seen by sock_send_length or, before 6.3, by net_dev_queue. Both programs compare the socket's sequence
- * numbers with those of the last run, which reveals runs that the kernel skipped.
+ * data is seen by sock_send_length or, before 6.3, by tcp_probe. What no hook has seen shows in the sequence numbers at
+ * the next one, and what nobody has read yet at the next survey.
  */
 #ifndef KERNSCALE_TCP_H
 #define KERNSCALE_TCP_H
 
-#include "turnaround.h"
+#include "payload.h"
+#include "requests.h"
 
-/* Largest packet: a longer response may have begun long before the call that sent it returned. */
-#define PACKET_BYTES 65536
+#define SHUTDOWN_MASK 3 /* both directions: closed */
 
-static __always_inline void note_sequences(struct connection *connection, struct tcp_sock *tcp)
+/* At a change of state tcp_mstamp is that of the last packet, which may be seconds old. */
+static __always_inline void look(struct socket_view *view, struct tcp_sock *tcp, __u64 now)
 {
-	connection->sent = tcp->write_seq;
-	connection->received = tcp->copied_seq;
-	connection->arrived = tcp->rcv_nxt;
+	view->now = now;
+	view->first_sent = tcp->first_tx_mstamp;
+	view->write_seq = tcp->write_seq;
+	view->rcv_nxt = tcp->rcv_nxt;
+	view->copied_seq = tcp->copied_seq;
+	view->snd_una = tcp->snd_una;
 }
 
-static __always_inline struct connection *open_connection(struct sock *sk, struct connection *connection)
+/* Starts the record of a connection older than the probe, whose role is inferred, after its present message. */
+static __noinline int adopt_connection(struct sock *sk)
 {
-	struct tcp_sock *tcp = tcp_of(sk);
+	struct connection *connection;
+	struct tcp_sock *tcp = sk ? tcp_of(sk) : NULL;
+	struct socket_view view = {};
 
-	if (connection && tcp)
-		note_sequences(connection, tcp);
-	return connection;
-}
-
-static __noinline struct connection *make_connection(struct sock *sk, enum role role)
-{
-	struct connection *connection = take_table_entry(sk);
-	__u64 socket;
-
+	if (!tcp || sk->__sk_common.skc_state == TCP_CLOSE)
+		return 0;
+	connection = make_connection(sk);
 	if (!connection)
-		connection = bpf_sk_storage_get(&connection_storage, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!connection) {
-		count_drop(DROP_CONNECTIONS_FULL);
+		return 0;
+	look(&view, tcp, tcp->tcp_mstamp);
+	view.state = sk->__sk_common.skc_state;
+	exchange_open(&connection->exchange, &view, was_accepted(sk) ? ROLE_SERVER : ROLE_CLIENT, true);
+	connection->copied = view.copied_seq;
+	return 0;
+}
+
+/* Opens the server's end of a connection; its first data may have come with the SYN already. */
+static __noinline struct connection *open_server(struct sock *sk)
+{
+	struct connection *connection = make_connection(sk);
+	struct tcp_sock *tcp = sk ? tcp_of(sk) : NULL;
+	struct socket_view view = {};
+
+	if (!connection || !tcp)
 		return NULL;
-	}
-	set_awaiting(connection, false);
-	socket = connection->socket;
-	__builtin_memset(connection, 0, sizeof(*connection));
-	connection->socket = socket;
-	connection->role = role;
-	connection->peer_position = NO_POSITION;
-	if (role == ROLE_CLIENT)
-		read_peer(sk, &connection->peer);
+	look(&view, tcp, tcp->tcp_mstamp);
+	view.copied_seq = tcp->rcv_nxt - (__u32)tcp->bytes_received;
+	exchange_open(&connection->exchange, &view, ROLE_SERVER, false);
+	connection->copied = view.copied_seq;
 	return connection;
 }
 
-/* Gives the table entry up to the next socket that needs it. */
-static __always_inline void close_connection(struct connection *connection)
-{
-	connection->socket |= CLOSED;
-}
-
-/* Starts the record of a connection older than the probe, whose role is inferred, at its next message. */
-static __noinline struct connection *adopt_connection(struct sock *sk)
-{
-	struct connection *connection =
-		open_connection(sk, make_connection(sk, was_accepted(sk) ? ROLE_SERVER : ROLE_CLIENT));
-
-	if (connection)
-		connection_slot(connection);
-	return connection;
-}
-
-static __always_inline void client_sent(struct connection *connection, struct tcp_sock *tcp, __u32 bytes)
-{
-	/* An acknowledgement has advanced the clock; the request was sent at the last transmission. */
-	bool acknowledged = tcp->snd_una == tcp->write_seq;
-
-	if (!connection->nr_outstanding)
-		connection->request_start = connection->sent;
-	if (!acknowledged)
-		connection->arrived = tcp->rcv_nxt; /* nothing received so far can be the response */
-	on_request(connection, acknowledged ? tcp->first_tx_mstamp : tcp->tcp_mstamp, bytes);
-}
-
-static __always_inline void server_sent(struct connection *connection, struct tcp_sock *tcp, __u32 bytes)
-{
-	__u64 now = tcp->tcp_mstamp, first_sent = tcp->first_tx_mstamp;
-	struct turnaround turnaround;
-
-	if (!connection->nr_outstanding) {
-		turnaround = on_continuation(connection, now, SEPARATE_US);
-	} else {
-		/* The call may return long after the first byte left, and acknowledged data has no send time. */
-		if (bytes > PACKET_BYTES && (__s32)(tcp->snd_una - connection->sent) > 0)
-			connection->uncertain = true;
-		if (!connection->overlapping && first_sent > connection->requests[0] && first_sent < now)
-			now = first_sent;
-		turnaround = on_response(connection, now);
-	}
-	if (turnaround.us >= 0 || turnaround.ambiguous)
-		count_serve(connection, turnaround);
-}
-
-/* Compares what was sent and received since the last run. */
-static __always_inline int on_sent(struct sock *sk, struct connection *connection)
+/* `bytes`: given to the call, whose buffer shows them; 0: not known. */
+static __always_inline int on_sent(struct sock *sk, struct connection *connection, __u32 bytes)
 {
 	struct tcp_sock *tcp = tcp_of(sk);
-	__u32 bytes, received;
+	struct socket_view view = {};
+	struct payload payload = {};
 
 	if (!tcp)
 		return 0;
-	bytes = tcp->write_seq - connection->sent;
-	if (!bytes)
-		return 0;
-	received = tcp->copied_seq;
-	if (received != connection->received && sk->__sk_common.skc_state == TCP_ESTABLISHED) {
-		connection->received = received;
-		resynchronise(connection);
-	}
-	if (connection->role == ROLE_CLIENT)
-		client_sent(connection, tcp, bytes);
-	else
-		server_sent(connection, tcp, bytes);
-	connection->sent += bytes;
+	look(&view, tcp, tcp->tcp_mstamp);
+	view.bytes = bytes;
+	payload.begin = view.write_seq - bytes;
+	payload.end = view.write_seq;
+	exchange_sent(&connection->exchange, &view, &payload);
 	return 0;
 }
 
@@ -134,70 +87,21 @@ int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags)
 		return 0;
 	connection = find_connection(sk);
 	if (!connection)
-		connection = adopt_connection(sk);
-	return connection ? on_sent(sk, connection) : 0;
+		return adopt_connection(sk);
+	bill_to_task(connection);
+	return on_sent(sk, connection, ret);
 }
 
-/* For kernels without sock_send_length. Runs for every packet, also in softirqs: receiving updates the slot. */
-SEC("tp_btf/net_dev_queue")
-int BPF_PROG(net_dev_queue, struct sk_buff *skb)
+/* For kernels without sock_send_length. Runs for every segment received, also in softirqs: the process updates the slot. */
+SEC("tp_btf/tcp_probe")
+int BPF_PROG(tcp_probe, struct sock *sk, struct sk_buff *skb)
 {
-	struct sock *sk = skb->sk;
-	struct connection *connection;
-	__u8 state;
+	struct connection *connection = find_connection(sk);
+	struct tcp_sock *tcp = tcp_of(sk);
 
-	if (!sk)
+	if (!connection || !tcp || tcp->write_seq == connection->exchange.sent)
 		return 0;
-	state = sk->__sk_common.skc_state;
-	/* In other states a socket sends no data, or is not a full socket. */
-	if ((state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT) || !is_tcp(sk))
-		return 0;
-	connection = find_connection(sk);
-	return connection ? on_sent(sk, connection) : 0;
-}
-
-static __always_inline void client_received(struct sock *sk, struct connection *connection, struct tcp_sock *tcp)
-{
-	bool is_new = (__s32)(connection->received - connection->arrived) > 0;
-	__u32 sent = tcp->write_seq;
-	struct turnaround turnaround;
-
-	connection->arrived = tcp->rcv_nxt;
-	if (sent != connection->sent && sk->__sk_common.skc_state == TCP_ESTABLISHED) {
-		/* The request was missed, or the response overtook the run that would have recorded it. */
-		if (!connection->nr_outstanding) {
-			connection->request_start = connection->sent;
-			on_request(connection, tcp->first_tx_mstamp, sent - connection->sent);
-		}
-		connection->sent = sent;
-	}
-	if (!is_new && !connection->overlapping)
-		return; /* the rest of what had arrived before the request or at the last run */
-	/* The peer cannot respond to a request of which it has nothing: this belongs to an earlier one. */
-	if (connection->nr_outstanding && !connection->overlapping &&
-	    (__s32)(tcp->snd_una - connection->request_start) <= 0) {
-		connection->uncertain = true;
-		return;
-	}
-	if (connection->nr_outstanding)
-		turnaround = on_response(connection, tcp->tcp_mstamp);
-	else
-		turnaround = on_continuation(connection, tcp->tcp_mstamp, SEPARATE_US + (tcp->srtt_us >> 2));
-	if (turnaround.us >= 0 || turnaround.ambiguous)
-		count_wait(connection, turnaround);
-}
-
-static __always_inline void server_received(struct sock *sk, struct connection *connection, struct tcp_sock *tcp,
-					    __u32 bytes)
-{
-	__u32 sent = tcp->write_seq;
-
-	if (sent != connection->sent && sk->__sk_common.skc_state == TCP_ESTABLISHED) {
-		connection->sent = sent;
-		if (connection->nr_outstanding)
-			resynchronise(connection);
-	}
-	on_request(connection, tcp->tcp_mstamp, bytes);
+	return on_sent(sk, connection, 0);
 }
 
 SEC("tp_btf/tcp_rcv_space_adjust")
@@ -205,72 +109,128 @@ int BPF_PROG(tcp_rcv_space_adjust, struct sock *sk)
 {
 	struct connection *connection = find_connection(sk);
 	struct tcp_sock *tcp = tcp_of(sk);
-	__u32 bytes;
+	struct socket_view view = {};
+	struct payload payload = {};
 
-	if (!connection)
-		connection = adopt_connection(sk);
-	if (!connection || !tcp)
+	if (!tcp)
 		return 0;
-	bytes = tcp->copied_seq - connection->received;
-	if (!bytes)
-		return 0; /* only peeked at */
-	connection->received += bytes;
-	connection_slot(connection);
-	if (connection->role == ROLE_CLIENT)
-		client_received(sk, connection, tcp);
-	else
-		server_received(sk, connection, tcp, bytes);
+	if (!connection && sk->__sk_common.skc_state == TCP_SYN_RECV)
+		connection = open_server(sk);
+	if (!connection)
+		return adopt_connection(sk);
+	bill_to_task(connection);
+	look(&view, tcp, tcp->tcp_mstamp);
+	payload.begin = connection->copied;
+	payload.end = view.copied_seq;
+	connection->copied = view.copied_seq;
+	exchange_read(&connection->exchange, &view, &payload);
 	return 0;
 }
 
-static __always_inline void on_client_state(struct sock *sk, struct connection *connection, int from, int to)
+static __always_inline void count_for_peer(struct connection *connection, enum peer_scalar scalar)
 {
-	struct peer_entry *peer;
-	bool gave_up = to == TCP_FIN_WAIT1 && sk->sk_shutdown == SHUTDOWN_MASK;
+	struct peer_entry *peer = peer_of(connection);
 
-	/* Connected, or no response can arrive any more: after the peer's end of data, or our own close(). */
-	if (to == TCP_ESTABLISHED || to == TCP_CLOSE || to == TCP_CLOSE_WAIT || gave_up)
-		set_awaiting(connection, false);
-	/* Counts a connection, a failed attempt (even by the process's own time-out), or an end by an error. */
-	if (to != TCP_ESTABLISHED && !(to == TCP_CLOSE && (from == TCP_SYN_SENT || sk->sk_err)))
+	if (peer)
+		count(&peer->scalars[scalar], 1);
+}
+
+/* Only here the current task is certainly the one that connects. */
+static __always_inline void on_connecting(struct sock *sk, __u64 now)
+{
+	struct connection *connection = make_connection(sk);
+
+	if (!connection)
 		return;
-	refresh_slot(connection, sk);
-	peer = find_peer(connection);
-	if (!peer)
+	connection->connecting = true;
+	bill_to_task(connection);
+	set_connection_due(connection, true, now);
+}
+
+/* Data that left with the SYN is the first request. */
+static __always_inline void on_connected(struct sock *sk, struct connection *connection, __u64 now)
+{
+	struct tcp_sock *tcp = tcp_of(sk);
+	struct socket_view view = {};
+	__u32 early;
+
+	if (!tcp)
 		return;
-	if (to == TCP_ESTABLISHED)
-		__sync_fetch_and_add(&peer->scalars[PEER_CONNECTIONS], 1);
-	else
-		__sync_fetch_and_add(&peer->scalars[PEER_FAILURES], 1);
+	look(&view, tcp, now);
+	early = tcp->bytes_sent - tcp->bytes_retrans;
+	set_connection_due(connection, false, now);
+	connection->connecting = false;
+	view.write_seq -= early;
+	exchange_open(&connection->exchange, &view, ROLE_CLIENT, false);
+	connection->copied = view.copied_seq;
+	count_for_peer(connection, PEER_CONNECTIONS);
+	if (!early)
+		return;
+	view.write_seq += early;
+	exchange_sent(&connection->exchange, &view, NULL);
+}
+
+static __always_inline void on_accepted(struct sock *sk, __u64 now)
+{
+	struct connection *connection = find_connection(sk);
+	struct tcp_sock *tcp = tcp_of(sk);
+	struct socket_view view = {};
+
+	if (!connection || connection->exchange.role != ROLE_SERVER)
+		connection = open_server(sk);
+	if (!connection || !tcp || !tcp->bytes_received)
+		return;
+	look(&view, tcp, now);
+	exchange_survey(&connection->exchange, &view);
+}
+
+static __always_inline void on_changed(struct sock *sk, int from, int to, __u64 now)
+{
+	struct connection *connection = find_connection(sk);
+	struct tcp_sock *tcp = tcp_of(sk);
+	struct socket_view view = {};
+
+	if (!connection || !tcp)
+		return;
+	view.state = to;
+	view.from = from;
+	view.closed = sk->sk_shutdown == SHUTDOWN_MASK;
+	view.failed = sk->sk_err;
+	look(&view, tcp, now);
+	if (connection->exchange.role)
+		exchange_changed(&connection->exchange, &view);
+	/* An attempt that failed, even by the process's own time-out, or an end by an error. */
+	if (to == TCP_CLOSE && (connection->connecting || (connection->exchange.role == ROLE_CLIENT && view.failed)))
+		count_for_peer(connection, PEER_FAILURES);
+	if (to == TCP_CLOSE)
+		set_connection_due(connection, false, now);
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(inet_sock_set_state, struct sock *sk, int from, int to)
 {
+	__u64 now = bpf_ktime_get_ns() / 1000;
 	struct connection *connection;
 
 	if (!is_tcp(sk))
 		return 0;
 	if (to == TCP_SYN_SENT) {
-		/* Only here the current task is certainly the one that connects. */
-		connection = make_connection(sk, ROLE_CLIENT);
-		if (connection) {
-			connection_slot(connection);
-			set_awaiting(connection, true);
-		}
+		on_connecting(sk, now);
 	} else if (from == TCP_SYN_SENT && to == TCP_ESTABLISHED) {
-		connection = open_connection(sk, find_connection(sk) ?: make_connection(sk, ROLE_CLIENT));
+		connection = find_connection(sk) ?: make_connection(sk);
 		if (connection)
-			on_client_state(sk, connection, from, to);
+			on_connected(sk, connection, now);
 	} else if (from == TCP_SYN_RECV && to == TCP_ESTABLISHED) {
-		open_connection(sk, make_connection(sk, ROLE_SERVER));
-	} else {
-		connection = find_connection(sk);
-		if (connection && connection->role == ROLE_CLIENT)
-			on_client_state(sk, connection, from, to);
-		if (connection && to == TCP_CLOSE)
-			close_connection(connection);
+		on_accepted(sk, now);
+	} else if (to == TCP_LISTEN) {
+		connection = make_connection(sk);
+		if (connection)
+			connection->listening = true;
+	} else if (to != TCP_SYN_RECV) {
+		on_changed(sk, from, to, now);
 	}
+	if (to == TCP_CLOSE)
+		release_connection(sk);
 	return 0;
 }
 
@@ -278,14 +238,9 @@ SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(tcp_retransmit, struct sock *sk)
 {
 	struct connection *connection = find_connection(sk);
-	struct peer_entry *peer;
 
-	if (!connection || connection->role != ROLE_CLIENT)
-		return 0;
-	refresh_slot(connection, sk);
-	peer = find_peer(connection);
-	if (peer)
-		__sync_fetch_and_add(&peer->scalars[PEER_RETRANSMITS], 1);
+	if (connection && (connection->connecting || connection->exchange.role == ROLE_CLIENT))
+		count_for_peer(connection, PEER_RETRANSMITS);
 	return 0;
 }
 

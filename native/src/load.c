@@ -83,6 +83,7 @@ static int configure(struct session *session)
 	skeleton->rodata->shards = session->shards;
 	skeleton->rodata->shards_shared = (uint32_t)libbpf_num_possible_cpus() > session->shards;
 	skeleton->rodata->ephemeral_low = ephemeral_port_low();
+	skeleton->bss->peers_end = session->nr_slots; /* after the entries reserved for `other` */
 	skeleton->rodata->owner_is_blkcg = session->owner_is_blkcg;
 	return maps_set_bounds(skeleton, session->options.max_containers, session->shards);
 }
@@ -127,10 +128,12 @@ static bool open_pools(struct session *session)
 		.histograms = { { offsetof(struct blockio_entry, seconds), NR_TIME_BUCKETS },
 				{ offsetof(struct blockio_entry, bytes), NR_SIZE_BUCKETS } },
 	};
-	static const struct shape peers = {
+	const struct shape peers = {
+		.nr_reserved = session->nr_slots,
 		.scalars = offsetof(struct peer_entry, scalars),
 		.nr_scalars = NR_PEER_SCALARS,
-		.histograms = { { offsetof(struct peer_entry, wait), NR_TIME_BUCKETS } },
+		.histograms = { { offsetof(struct peer_entry, wait), NR_TIME_BUCKETS },
+				{ offsetof(struct peer_entry, long_wait), NR_TIME_BUCKETS } },
 	};
 	struct kernscale *skeleton = session->skeleton;
 

@@ -13,15 +13,39 @@ uint32_t maps_default_shards(uint32_t cpus)
 	return cpus > MAX_SHARDS ? MAX_SHARDS : cpus;
 }
 
+/* Connections to follow: one per 512 KiB of memory, 0.06 % of it. */
+static uint32_t connections_bound(void)
+{
+	const int64_t share = 512 * 1024, least = 8192, most = 262144;
+	int64_t bound = (int64_t)sysconf(_SC_PHYS_PAGES) * getpagesize() / share;
+
+	return bound < least ? least : bound > most ? most : bound;
+}
+
+static int set_connections_bound(struct kernscale *skeleton)
+{
+	const uint32_t cells_of_line = 8; /* LINE_CELLS of bpf/connection.h */
+	uint32_t connections = connections_bound(), bits = 0;
+	int error = 0;
+
+	while (cells_of_line << bits < 2 * connections)
+		bits++;
+	skeleton->rodata->connection_index_bits = bits;
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.connections, connections);
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.connections_free, connections);
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.connection_index, 1U << bits);
+	return error;
+}
+
 int maps_set_bounds(struct kernscale *skeleton, uint32_t containers, uint32_t shards)
 {
 	uint32_t slots = containers + 1; /* slot 0 is everything untracked */
-	int error = 0;
+	int error = set_connections_bound(skeleton);
 
 	error = error ?: bpf_map__set_max_entries(skeleton->maps.slots, containers);
 	error = error ?: bpf_map__set_max_entries(skeleton->maps.counters, slots * shards);
 	error = error ?: bpf_map__set_max_entries(skeleton->maps.flushed, slots);
-	error = error ?: bpf_map__set_max_entries(skeleton->maps.outstanding, slots);
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.due, slots);
 	error = error ?: bpf_map__set_max_entries(skeleton->maps.block_requests, slots);
 	error = error ?: bpf_map__set_max_entries(skeleton->maps.peer_counts, slots);
 	error = error ?: bpf_map__set_max_entries(skeleton->maps.peers, slots * PEERS_PER_CONTAINER);

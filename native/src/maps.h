@@ -10,7 +10,7 @@ struct kernscale;
 /* Shards per slot: one per CPU up to eight, then eight that CPUs share. */
 uint32_t maps_default_shards(uint32_t cpus);
 
-/* Sets all bounds that depend on the number of containers. Negative if libbpf refuses. */
+/* Sets all bounds that depend on the number of containers or on the machine's memory. Negative if libbpf refuses. */
 int maps_set_bounds(struct kernscale *skeleton, uint32_t containers, uint32_t shards);
 
 /*

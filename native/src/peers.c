@@ -38,7 +38,7 @@ static void make_room(struct session *session, struct peer_entry **peers, uint32
 		bool near_bound =
 			left >= NEAR_BOUND(session->peers.bound) || is_near_bound(session, peers[i]->key.slot);
 
-		if (!near_bound || !peers[i]->key.family)
+		if (!near_bound || !peers[i]->key.family || peers[i]->scalars[PEER_SENT_OUTSTANDING])
 			continue;
 		evict_peer(session, peers[i]);
 		left--;

@@ -36,11 +36,13 @@ bool pool_open(struct pool *pool, const struct shape *shape, const struct bpf_ma
 		.read = {
 			.keys = malloc(bound * bpf_map__key_size(index)),
 			.names = malloc(bound * shape->name_size + 1),
+			.positions = malloc(bound * sizeof(uint32_t)),
 			.offsets = malloc(bound * sizeof(uint32_t)),
 			.values = malloc(bound * most_values(shape) * sizeof(double)),
 		},
 	};
-	return pool->memory && pool->read.keys && pool->read.names && pool->read.offsets && pool->read.values;
+	return pool->memory && pool->read.keys && pool->read.names && pool->read.positions &&
+	       pool->read.offsets && pool->read.values;
 }
 
 void pool_close(struct pool *pool)
@@ -49,6 +51,7 @@ void pool_close(struct pool *pool)
 		munmap(pool->memory, pool->bound * pool->entry_size);
 	free(pool->read.keys);
 	free(pool->read.names);
+	free(pool->read.positions);
 	free(pool->read.offsets);
 	free(pool->read.values);
 }
@@ -116,6 +119,7 @@ void pool_read(struct pool *pool)
 			continue;
 		memcpy(read->keys + read->count * key_size, &entry->slot, key_size);
 		memcpy(read->names + read->count * name_size, (const char *)entry + pool->shape.name, name_size);
+		read->positions[read->count] = position;
 		read->offsets[read->count++] = out - read->values;
 		out = write_counters(out, &pool->shape, (const char *)entry);
 	}
@@ -147,7 +151,8 @@ void pool_free_drained(struct pool *pool)
 		if (entry->id != ENTRY_DRAINING)
 			continue;
 		memset(entry, 0, pool->entry_size);
-		bpf_map_update_elem(pool->free_list, NULL, &position, BPF_ANY);
+		if (position >= pool->shape.nr_reserved)
+			bpf_map_update_elem(pool->free_list, NULL, &position, BPF_ANY);
 		pool->draining--;
 	}
 }

@@ -15,6 +15,7 @@ struct bpf_map;
 struct shape {
 	size_t name, name_size;
 	size_t scalars, nr_scalars;
+	size_t nr_reserved; /* the first entries, which programs do not allocate */
 	struct {
 		size_t offset, nr_buckets;
 	} histograms[2];
@@ -24,6 +25,7 @@ struct shape {
 struct entries {
 	uint32_t count;
 	char *keys, *names;
+	uint32_t *positions;
 	uint32_t *offsets; /* start of each entry in `values` */
 	double *values;    /* scalars; per histogram its sum and packed buckets: index of the first, how many, these */
 	size_t length;     /* of `values` */

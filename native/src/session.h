@@ -56,6 +56,7 @@ struct totals {
 	uint32_t changed; /* bit per histogram: changed at the last read, so read again: buckets may follow their sum */
 	uint32_t observed; /* bit per histogram: not empty */
 	double counts[NR_COUNTS];
+	uint64_t requests, abandoned, dropped;
 	struct histogram histograms[NR_HISTOGRAMS];
 };
 
@@ -98,6 +99,12 @@ int session_flush(struct session *session);
 
 /* peers.c: evicts peers of containers that are gone and, near a bound, those that were quiet for long. */
 void session_evict_peers(struct session *session);
+
+/* requests.c: before the flush, for each slot; and after it, when its counts are read. The same for all peers. */
+void requests_read_ended(struct session *session, uint32_t slot);
+void requests_settle(struct session *session, uint32_t slot);
+void requests_forget_sent(struct session *session);
+void requests_settle_sent(struct session *session);
 
 /* cgroup_events.c: the ring buffer, if the options include it. */
 bool session_open_events(struct session *session, struct failure *failure);

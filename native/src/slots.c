@@ -38,13 +38,13 @@ static void reset_slot(struct session *session, uint32_t slot)
 {
 	struct kernscale *skeleton = session->skeleton;
 	size_t first = (size_t)slot * session->shards;
-	uint64_t none = 0;
+	const uint64_t none[8] = {}; /* no shorter than a value of either map */
 
 	memset(&session->counters[first], 0, session->shards * sizeof(struct shard));
 	memset(&session->flushed[slot], 0, sizeof(struct flushed));
 	memset(&session->totals[slot], 0, sizeof(struct totals));
-	bpf_map_update_elem(bpf_map__fd(skeleton->maps.outstanding), &slot, &none, BPF_ANY);
-	bpf_map_update_elem(bpf_map__fd(skeleton->maps.block_requests), &slot, &none, BPF_ANY);
+	bpf_map_update_elem(bpf_map__fd(skeleton->maps.due), &slot, none, BPF_ANY);
+	bpf_map_update_elem(bpf_map__fd(skeleton->maps.block_requests), &slot, none, BPF_ANY);
 	session->peer_counts[slot] = 0;
 	pool_evict_slot(&session->blockio, slot);
 	pool_evict_slot(&session->peers, slot);

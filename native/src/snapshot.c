@@ -27,11 +27,14 @@ static void add_buckets(struct histogram *total, const struct shard *shards, uin
 	}
 }
 
-static void add_histograms(struct totals *totals, const struct shard *shards, uint32_t nr_shards)
+/* Adds histograms number `from` to `end`, which is not among them. */
+static void add_histograms(struct session *session, uint32_t slot, int from, int end)
 {
-	uint32_t changed = 0;
+	const struct shard *shards = &session->counters[(size_t)slot * session->shards];
+	struct totals *totals = &session->totals[slot];
+	uint32_t nr_shards = session->shards, changed = totals->changed;
 
-	for (int i = 0; i < NR_HISTOGRAMS; i++) {
+	for (int i = from; i < end; i++) {
 		uint64_t sum_ns = 0;
 		uint32_t lowest = 0;
 
@@ -41,7 +44,9 @@ static void add_histograms(struct totals *totals, const struct shard *shards, ui
 		}
 		if (sum_ns != totals->sum_ns[i] || lowest != totals->lowest[i])
 			changed |= 1U << i;
-		else if (!(totals->changed & 1U << i))
+		else if (changed & 1U << i)
+			changed &= ~(1U << i);
+		else
 			continue;
 		totals->sum_ns[i] = sum_ns;
 		totals->lowest[i] = lowest;
@@ -73,11 +78,12 @@ static void add_counts(struct session *session, uint32_t slot)
 /* Updates the totals of a slot. Returns the number of doubles that write_slot will write. */
 static size_t read_slot(struct session *session, uint32_t slot)
 {
-	struct totals *totals = &session->totals[slot];
+	const struct totals *totals = &session->totals[slot];
 	size_t length = NR_COUNTS;
 
 	add_counts(session, slot);
-	add_histograms(totals, &session->counters[(size_t)slot * session->shards], session->shards);
+	requests_settle(session, slot);
+	add_histograms(session, slot, 0, NR_STATES);
 	for (int i = 0; i < NR_HISTOGRAMS; i++)
 		if (totals->observed & 1U << i)
 			length += 3 + totals->histograms[i].end - totals->histograms[i].first;
@@ -170,12 +176,11 @@ static napi_value copy_array(napi_env env, napi_value object, const char *name, 
 	return object;
 }
 
-static napi_value read_pool(napi_env env, napi_value result, const char *name, struct pool *pool)
+static napi_value copy_pool(napi_env env, napi_value result, const char *name, struct pool *pool)
 {
 	const struct entries *read = &pool->read;
 	napi_value object;
 
-	pool_read(pool);
 	CHECK(napi_create_object(env, &object));
 	if (!copy_array(env, object, "keys", napi_uint8_array, 1, read->count * pool->key_size, read->keys) ||
 	    !copy_array(env, object, "names", napi_uint8_array, 1, read->count * pool->shape.name_size, read->names) ||
@@ -194,25 +199,41 @@ static double seconds_now(void)
 	return now.tv_sec + now.tv_nsec * 1e-9;
 }
 
+static void read_requests(struct session *session)
+{
+	for (uint32_t slot = 0; slot < session->nr_slots; slot++) {
+		if (!is_in_use(session, slot))
+			continue;
+		add_histograms(session, slot, NR_STATES, NR_HISTOGRAMS);
+		requests_read_ended(session, slot);
+	}
+	pool_read(&session->peers);
+	requests_forget_sent(session);
+}
+
 napi_value read_snapshot(napi_env env, napi_callback_info info)
 {
 	napi_value argument, result;
 	struct session *session = session_argument(env, info, 1, &argument);
-	double started = seconds_now();
 	uint64_t *drops;
+	double started;
 	int error;
 
 	if (!session)
 		return NULL;
+	pool_free_drained(&session->blockio);
+	pool_free_drained(&session->peers);
+	read_requests(session);
+	started = seconds_now();
 	error = session_flush(session);
 	if (error)
 		return throw(env, "READ_FAILED", strerror(-error));
+	pool_read(&session->blockio);
+	requests_settle_sent(session);
 	CHECK(napi_create_object(env, &result));
-	pool_free_drained(&session->blockio);
-	pool_free_drained(&session->peers);
 	if (!set_number(env, result, "flushSeconds", seconds_now() - started) || !read_slots(env, session, result) ||
-	    !read_pool(env, result, "blockIo", &session->blockio) ||
-	    !read_pool(env, result, "peers", &session->peers) ||
+	    !copy_pool(env, result, "blockIo", &session->blockio) ||
+	    !copy_pool(env, result, "peers", &session->peers) ||
 	    !new_array(env, result, "drops", napi_biguint64_array, 8, NR_DROPS, (void **)&drops))
 		return NULL;
 	memcpy(drops, session->skeleton->bss->drops, NR_DROPS * sizeof(*drops));

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* What exchange.h finds is counted here: a server's requests per container, a client's per peer. */
+#ifndef KERNSCALE_REQUESTS_H
+#define KERNSCALE_REQUESTS_H
+
+#include "due.h"
+#include "peers.h"
+
+/* A shorter pause between a response and the next request is a connection pool's turn, and nobody's thinking. */
+#define THINK_US 100000
+/* A client that has given up and comes back within this time tries again. */
+#define RETRY_US 10000000
+
+/* Container and client that have given up a request. */
+struct deserter {
+	__u32 slot;
+	__u32 family;
+	__u8 address[16];
+};
+
+/* Time at which they did; each is good for one retry. Bound: the ones before are forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct deserter);
+	__type(value, __u64);
+} deserters SEC(".maps");
+
+__u64 last_desertion; /* without one, no look-up is needed */
+
+static __always_inline struct connection *connection_of(struct exchange *exchange)
+{
+	return container_of(exchange, struct connection, exchange);
+}
+
+static __always_inline struct shard *shard_of(struct connection *connection)
+{
+	bill_to_socket(connection);
+	return find_shard(connection->slot, bpf_get_smp_processor_id());
+}
+
+static __always_inline struct peer_entry *peer_of(struct connection *connection)
+{
+	bill_to_socket(connection);
+	return find_peer(connection);
+}
+
+/* Process context: another thread of the container may preempt this one, so additions are atomic. */
+static __always_inline void count(__u64 *counter, __u64 n)
+{
+	__sync_fetch_and_add(counter, n);
+}
+
+static __always_inline void observe(struct time_histogram *histogram, __u64 ns)
+{
+	__sync_fetch_and_add(&histogram->sum_ns, ns);
+	__sync_fetch_and_add(&histogram->buckets[time_bucket(ns)], 1);
+}
+
+static __always_inline void observe_entry(struct entry_times *times, __u64 ns)
+{
+	__sync_fetch_and_add(&times->sum_ns, ns);
+	__sync_fetch_and_add(&times->buckets[time_bucket(ns)], 1);
+}
+
+static __always_inline void client_of(struct connection *connection, struct deserter *client)
+{
+	client->slot = connection->slot;
+	client->family = connection->peer.family;
+	__builtin_memcpy(client->address, connection->peer.address, sizeof(client->address));
+}
+
+static __noinline int note_desertion(struct connection *connection)
+{
+	struct deserter client = {};
+	__u64 now = bpf_ktime_get_ns() / 1000;
+
+	if (!connection)
+		return 0;
+	client_of(connection, &client);
+	last_desertion = now;
+	bpf_map_update_elem(&deserters, &client, &now, BPF_ANY);
+	return 0;
+}
+
+/* The first request of a connection: perhaps that of a client which has given up another one. */
+static __noinline int note_arrival(struct connection *connection, __u64 now)
+{
+	struct deserter client = {};
+	struct shard *shard;
+	__u64 *since;
+
+	if (!connection || now > last_desertion + RETRY_US)
+		return 0;
+	shard = shard_of(connection);
+	client_of(connection, &client);
+	since = bpf_map_lookup_elem(&deserters, &client);
+	if (!since || now > *since + RETRY_US || bpf_map_delete_elem(&deserters, &client))
+		return 0;
+	if (shard)
+		count(&shard->scalars[SCALAR_TCP_RETRIES], 1);
+	return 0;
+}
+
+static __always_inline void count_of_server(struct connection *connection, enum exchange_counter counter, __u32 n)
+{
+	static const __u8 scalars[NR_EXCHANGE_COUNTERS] = {
+		[EXCHANGE_ABANDONED] = SCALAR_TCP_ABANDONED,
+		[EXCHANGE_DROPPED] = SCALAR_TCP_DROPPED,
+		[EXCHANGE_IN_VAIN] = SCALAR_TCP_IN_VAIN,
+		[EXCHANGE_AMBIGUOUS] = SCALAR_TCP_SERVE_OVERLAPPED,
+	};
+	struct shard *shard = shard_of(connection);
+
+	if (shard)
+		count(&shard->scalars[scalars[counter]], n);
+}
+
+static __always_inline void count_of_client(struct connection *connection, enum exchange_counter counter, __u32 n)
+{
+	static const __u8 scalars[NR_EXCHANGE_COUNTERS] = {
+		[EXCHANGE_ABANDONED] = PEER_SENT_ABANDONED,
+		[EXCHANGE_DROPPED] = PEER_SENT_DROPPED,
+		[EXCHANGE_AMBIGUOUS] = PEER_OVERLAPPED,
+	};
+	struct peer_entry *peer = peer_of(connection);
+
+	if (peer)
+		count(&peer->scalars[scalars[counter]], n);
+}
+
+/*
+ * Requests are not counted as they come: the survey counts the outstanding ones, and all others have an outcome. So
+ * what is taken back was never counted, unless a survey saw it.
+ */
+static __noinline void sink_count(struct exchange *exchange, enum exchange_counter counter, __u32 n)
+{
+	struct connection *connection = connection_of(exchange);
+
+	if (counter == EXCHANGE_REQUESTS || counter == EXCHANGE_VOID)
+		return;
+	if (exchange->role == ROLE_SERVER)
+		count_of_server(connection, counter, n);
+	else if (counter != EXCHANGE_IN_VAIN)
+		count_of_client(connection, counter, n);
+	if (counter == EXCHANGE_ABANDONED && exchange->role == ROLE_SERVER)
+		note_desertion(connection);
+}
+
+static __noinline void sink_response(struct exchange *exchange, __u32 us, __u32 marks)
+{
+	struct connection *connection = connection_of(exchange);
+	bool overlapped = marks & (MARK_OVERLAPPED | MARK_SEVERAL);
+	__u64 ns = us * 1000ULL;
+	struct peer_entry *peer;
+	struct shard *shard;
+
+	if (exchange->role == ROLE_SERVER) {
+		shard = shard_of(connection);
+		if (!shard)
+			return;
+		observe(&shard->histograms[HISTOGRAM_TCP_SERVE], ns);
+		if (overlapped)
+			count(&shard->scalars[SCALAR_TCP_SERVE_OVERLAPPED], 1);
+		return;
+	}
+	peer = peer_of(connection);
+	if (!peer)
+		return;
+	observe_entry(&peer->wait, ns);
+	if (overlapped)
+		count(&peer->scalars[PEER_OVERLAPPED], 1);
+	/* Usual for the peer rather than for this connection, which may be one of many short ones. */
+	if (is_long_wait(&peer->usual_us, us))
+		observe_entry(&peer->long_wait, ns);
+}
+
+static __noinline void sink_think(struct exchange *exchange, __u64 us)
+{
+	struct shard *shard;
+
+	if (exchange->role != ROLE_SERVER || us < THINK_US)
+		return;
+	shard = shard_of(connection_of(exchange));
+	if (shard)
+		observe(&shard->histograms[HISTOGRAM_TCP_THINK], us * 1000);
+}
+
+/* Credits the time of outstanding requests up to now; the survey does it for those that stay. */
+static __always_inline void credit_outstanding(struct connection *connection, __u64 ns)
+{
+	struct peer_entry *peer;
+	struct shard *shard;
+
+	if (connection->exchange.role == ROLE_SERVER) {
+		shard = shard_of(connection);
+		if (shard)
+			count(&shard->scalars[SCALAR_TCP_OUTSTANDING_NS], ns);
+	} else {
+		peer = peer_of(connection);
+		if (peer)
+			count(&peer->scalars[PEER_SENT_OUTSTANDING_NS], ns);
+	}
+}
+
+static __noinline void sink_outstanding(struct exchange *exchange, __s32 change, __u64 at)
+{
+	struct connection *connection = connection_of(exchange);
+	__u32 before = connection->outstanding;
+
+	if (before && at > connection->since)
+		credit_outstanding(connection, before * (at - connection->since) * 1000);
+	connection->outstanding = before + change;
+	/* `at` may lie before the survey that has credited the time up to `since`. */
+	if (at > connection->since || !before)
+		connection->since = at;
+	if (change > 0 && exchange->role == ROLE_SERVER && !connection->requested) {
+		connection->requested = true;
+		note_arrival(connection, at);
+	}
+}
+
+static __always_inline void set_connection_due(struct connection *connection, bool is_due, __u64 at)
+{
+	if (connection->is_due == is_due)
+		return;
+	connection->is_due = is_due;
+	if (is_due) {
+		bill_to_socket(connection);
+		connection->due_slot = connection->slot;
+	}
+	add_due(connection->due_slot, is_due ? 1 : -1, ticks_of_us(at));
+}
+
+static __noinline void sink_due(struct exchange *exchange, bool is_due, __u64 at)
+{
+	set_connection_due(connection_of(exchange), is_due, at);
+}
+
+static __noinline void sink_lease(struct exchange *exchange, __u64 until)
+{
+	struct connection *connection = connection_of(exchange);
+
+	connection->leased = until;
+	lease_due(connection->due_slot, ticks_of_us(until));
+}
+
+#endif
