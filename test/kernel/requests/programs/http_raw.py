@@ -1,5 +1,5 @@
 """HTTP as simple clients write it, port= and n=: post (Python's own client, which sends head and body apart), pipelined (in=:
-so many at once, gap=: ms between them), expect (100-continue), old (HTTP/1.0, keep-alive), dns (DNS over TCP, two bytes of
+so many at once, gap=: ms between them), expect (100-continue), old (HTTP/1.0), dns (DNS over TCP, two bytes of
 length first, with `serve-dns` for a server)."""
 
 import http.client
@@ -82,15 +82,15 @@ def expect(truth):
 
 
 def old(truth):
-    peer = t.connect(ARGS["port"])
-    answers = Answers(peer)
+    """A connection a request, which the server closes."""
     for _ in range(N):
-        t.send(peer, b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
-        sent = truth.sent()
-        answers.status()
-        truth.answered(sent)
-        answers.rest()
-    return peer
+        with t.connect(ARGS["port"]) as peer:
+            t.send(peer, b"GET / HTTP/1.0\r\n\r\n")
+            sent = truth.sent()
+            answers = Answers(peer)
+            answers.status()
+            truth.answered(sent)
+            answers.file.read()
 
 
 def dns(truth):
