@@ -2,7 +2,7 @@ import type { ContainerCounters, Probes, Snapshot } from 'bpf-linker-napi';
 import { errorCode } from '../../common/errors.js';
 import type { CgroupKey } from '../cgroups/path.js';
 import { seriesKey, type ContainerIdentity, type PodIdentity } from '../identity/source.js';
-import type { ContainerSeries } from './counters.js';
+import { endOf, type ContainerSeries } from './counters.js';
 import { TerminatedContainers } from './terminated.js';
 
 export interface ContainerPolicy {
@@ -155,7 +155,7 @@ export class ContainerTable {
   #terminateEnded(bySlot: ReadonlyMap<number, ContainerCounters>, now: number): void {
     for (const { cgroupId, cgroup, slot, identity } of this.#ended) {
       const counters = bySlot.get(slot!);
-      if (counters) this.#terminated.add({ cgroup, identity, counters }, now);
+      if (counters) this.#terminated.add({ cgroup, identity, counters: endOf(counters) }, now);
       this.tracker.untrack(cgroupId);
     }
     this.#ended = [];

@@ -21,6 +21,30 @@ export function addContainers(a: ContainerCounters, b: ContainerCounters): Conta
   };
 }
 
+/** Returns the final counters of a container that has ended: what was outstanding then gets no response any more. */
+export function endOf(counters: ContainerCounters): ContainerCounters {
+  const { slot, stateSeconds, scalars, histograms, blockIo, peers } = counters;
+  return {
+    slot,
+    stateSeconds,
+    histograms,
+    blockIo,
+    scalars: {
+      ...scalars,
+      tcp_dropped: scalars.tcp_dropped + scalars.tcp_outstanding,
+      tcp_outstanding: 0,
+    },
+    peers: peers.map((peer) => ({
+      ...peer,
+      scalars: {
+        ...peer.scalars,
+        sent_dropped: peer.scalars.sent_dropped + peer.scalars.sent_outstanding,
+        sent_outstanding: 0,
+      },
+    })),
+  };
+}
+
 /** Adds up two entries; what tells them apart is the first's. */
 export function addEntries<T extends Counters<string, string>>(a: T, b: T): T {
   return { ...a, ...addCounters(a, b, 1) };

@@ -34,11 +34,15 @@ interface Measured extends Family {
   readonly ofRestOfPod?: true;
 }
 
-export type CounterDescriptor = Measured & { readonly type: 'counter' } & (
+export type CounterDescriptor = Measured & {
+  readonly type: 'counter' | 'gauge';
+  /** Divides the counter, which the kernel keeps in smaller units. */
+  readonly divisor?: number;
+} & (
     | OfContainer<'states', State>
     | OfContainer<'container', ContainerScalar>
     | OfEntries<'blockIo', BlockIoScalar, BlockIoHistogram>
-    | OfEntries<'peers', PeerScalar, PeerHistogram>
+    | OfEntries<'peers', PeerScalar, PeerHistogram | PeerScalar>
   );
 
 export type HistogramDescriptor = Measured & {
@@ -62,18 +66,18 @@ interface OfContainer<Of, Counter extends string> {
   readonly series: Readonly<Partial<Record<Counter, Labels>>>;
   /** Counters that the line limit keeps; all by default. */
   readonly kept?: readonly Counter[];
-  /** Exported once this histogram has observations. */
-  readonly onlyWith?: ContainerHistogram;
+  /** Exported once this histogram has observations, or this counter is not 0. */
+  readonly onlyWith?: ContainerHistogram | ContainerScalar;
 }
 
 /** A counter of each of the container's entries, with their labels. */
-interface OfEntries<Of, Counter extends string, HistogramName = never> {
+interface OfEntries<Of, Counter extends string, Condition = never> {
   readonly of: Of;
   readonly counter: Counter;
   /** The line limit keeps none. */
   readonly kept?: readonly [];
-  /** Exported once this histogram of the entry has observations. */
-  readonly onlyWith?: HistogramName;
+  /** Exported once this histogram of the entry has observations, or this counter of it is not 0. */
+  readonly onlyWith?: Condition;
 }
 
 const deviceLabels = Object.fromEntries(

@@ -51,7 +51,7 @@ function identityCollector({ labels, value }: IdentityDescriptor): Collect {
 type Measured = CounterDescriptor | HistogramDescriptor;
 
 function containerCollector(descriptor: Extract<Measured, { series: unknown }>, detail: boolean): Collect {
-  const { series, kept, onlyWith } = descriptor;
+  const { series, kept } = descriptor;
   const counters = Object.entries(series)
     .filter(([name]) => detail || kept === undefined || kept.some((one) => one === name))
     .map(([name, labels]) => ({ name, labels: labelSet(labels) }));
@@ -67,15 +67,16 @@ function containerCollector(descriptor: Extract<Measured, { series: unknown }>, 
       for (const { name, labels } of counters) samples.value(labels, seconds[name]!);
     };
   }
+  const { onlyWith, divisor = 1 } = descriptor;
   return (one, samples) => {
-    if (onlyWith !== undefined && isEmpty(one.counters.histograms[onlyWith])) return;
+    if (onlyWith !== undefined && isUnused(one.counters, onlyWith)) return;
     const values: Readonly<Record<string, number>> = one.counters.scalars;
-    for (const { name, labels } of counters) samples.value(labels, values[name]!);
+    for (const { name, labels } of counters) samples.value(labels, values[name]! / divisor);
   };
 }
 
 function entryCollector(descriptor: Exclude<Measured, { series: unknown }>): Collect {
-  const { of, counter, onlyWith } = descriptor;
+  const { of, counter } = descriptor;
   const labelsOf = ENTRIES[of].labels as (entry: Entry) => LabelSet;
   if (descriptor.type === 'histogram') {
     return ({ counters }, samples) => {
@@ -83,13 +84,20 @@ function entryCollector(descriptor: Exclude<Measured, { series: unknown }>): Col
       for (const entry of entries) writeHistogram(samples, labelsOf(entry), entry.histograms[counter]!);
     };
   }
+  const { onlyWith, divisor = 1 } = descriptor;
   return ({ counters }, samples) => {
     const entries: readonly Entry[] = counters[of];
     for (const entry of entries) {
-      if (onlyWith !== undefined && isEmpty(entry.histograms[onlyWith]!)) continue;
-      samples.value(labelsOf(entry), entry.scalars[counter]!);
+      if (onlyWith !== undefined && isUnused(entry, onlyWith)) continue;
+      samples.value(labelsOf(entry), entry.scalars[counter]! / divisor);
     }
   };
+}
+
+/** True while the histogram has no observations, or the counter is 0. */
+export function isUnused({ histograms, scalars }: Entry, name: string): boolean {
+  const histogram = histograms[name];
+  return histogram ? isEmpty(histogram) : scalars[name] === 0;
 }
 
 /** A histogram appears with its first observation and never disappears, so an idle container takes few lines. */

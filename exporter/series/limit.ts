@@ -1,30 +1,31 @@
 import {
   CONTAINER_HISTOGRAMS,
+  CONTAINER_SCALARS,
   type BlockIoCounters,
   type BlockOp,
   type ContainerCounters,
   type ContainerHistogram,
+  type ContainerScalar,
   type PeerCounters,
 } from 'bpf-linker-napi';
 import { NOTHING } from '../exposition/format.js';
-import { isEmpty } from '../exposition/histogram.js';
 import { seriesKey } from '../identity/source.js';
 import { addEntries, peerSince, waitSince, type ContainerSeries } from './counters.js';
 import { DESCRIPTORS } from './descriptors.js';
+import { isUnused } from './families.js';
 import type { Descriptor } from './descriptor.js';
 
 /** Lines of one container without `--histograms.detail`. */
-export const MAX_LINES = 80;
+export const MAX_LINES = 128;
 
 const BLOCKIO_LINES = entryLines('blockIo');
 const PEER_LINES = entryLines('peers');
 /** Lines of every container. */
 const ALWAYS = sumOver((descriptor) => ('onlyWith' in descriptor ? 0 : valueLines(descriptor)));
-/** Lines that a histogram adds with its first observation, its own and those of what is only exported with it. */
-const OBSERVED = CONTAINER_HISTOGRAMS.map((name) => ({
-  name,
-  lines: sumOver((descriptor) => observedLines(descriptor, name)),
-})).filter(({ lines }) => lines > 0);
+/** Lines that a counter or histogram adds with its first event, its own and those of what is only exported with it. */
+const OBSERVED = [...CONTAINER_HISTOGRAMS, ...CONTAINER_SCALARS]
+  .map((name) => ({ name, lines: sumOver((descriptor) => observedLines(descriptor, name)) }))
+  .filter(({ lines }) => lines > 0);
 
 /** Block requests of other operations have no line; the time that threads wait for them is in the states. */
 const KEPT_OPS: readonly BlockOp[] = ['read', 'write'];
@@ -80,7 +81,7 @@ function limitCounters(
   const { slot, stateSeconds, scalars, histograms } = counters;
   const blockIo = limitDevices(counters.blockIo);
   let lines = ALWAYS + blockIo.length * BLOCKIO_LINES;
-  for (const observed of OBSERVED) if (!isEmpty(histograms[observed.name])) lines += observed.lines;
+  for (const observed of OBSERVED) if (!isUnused(counters, observed.name)) lines += observed.lines;
   const rows = Math.floor((MAX_LINES - lines) / PEER_LINES);
   return {
     slot,
@@ -103,10 +104,11 @@ function valueLines(descriptor: Descriptor): number {
   return (descriptor.kept ?? Object.keys(descriptor.series)).length;
 }
 
-function observedLines(descriptor: Descriptor, name: ContainerHistogram): number {
+function observedLines(descriptor: Descriptor, name: ContainerHistogram | ContainerScalar): number {
   if (!('series' in descriptor)) return 0;
-  if (descriptor.type === 'counter') return descriptor.onlyWith === name ? valueLines(descriptor) : 0;
-  return name in descriptor.series && descriptor.kept?.includes(name) !== false ? linesOf(descriptor) : 0;
+  if (descriptor.type !== 'histogram') return descriptor.onlyWith === name ? valueLines(descriptor) : 0;
+  const kept: readonly string[] = descriptor.kept ?? Object.keys(descriptor.series);
+  return name in descriptor.series && kept.includes(name) ? linesOf(descriptor) : 0;
 }
 
 /** Lines of an entry in which everything is observed. */
@@ -156,13 +158,16 @@ export class PeerLimiter {
     this.#named = new Set(named.map(({ peer }) => peer));
     const last = this.#last;
     this.#last = new Map();
+    let outstanding = 0;
     for (const one of peers) {
       this.#last.set(one.peer, one);
       if (this.#named.has(one.peer)) continue;
       const grown = peerSince(one, last.get(one.peer));
       this.#other = { ...(this.#other ? addEntries(this.#other, grown) : grown), peer: OTHER };
+      outstanding += one.scalars.sent_outstanding;
     }
-    return this.#other ? [...named, this.#other] : [...named];
+    if (this.#other === undefined) return [...named];
+    return [...named, { ...this.#other, scalars: { ...this.#other.scalars, sent_outstanding: outstanding } }];
   }
 
   #score(peers: readonly PeerCounters[], now: number): void {

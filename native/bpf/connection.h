@@ -6,9 +6,7 @@
 #include "threads.h"
 #include "pool.h"
 
-#define elapsed elapsed_us
-#include "exchange.h"
-#undef elapsed
+#include "exchange_state.h"
 
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3

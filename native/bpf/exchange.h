@@ -24,7 +24,7 @@
 #ifndef KERNSCALE_EXCHANGE_H
 #define KERNSCALE_EXCHANGE_H
 
-#include "turns.h"
+#include "first_bytes.h"
 
 static __always_inline __u32 sent_bytes_end(struct exchange *exchange, struct socket_view *view)
 {
@@ -47,60 +47,172 @@ static __always_inline __u64 sending_time(struct socket_view *view)
 	return view->first_sent && view->first_sent < view->now ? view->first_sent : view->now;
 }
 
-/* Client: what it sent. */
-static __always_inline void account_request(struct exchange *exchange, struct socket_view *view, __u64 at)
+/* `arrived` is known to a clock tick of up to 10 ms: it serves where `now` is much later than the data. */
+#define TICKS_US 20000
+
+static __always_inline __u64 arrival_time(struct socket_view *view)
 {
-	__u32 end = sent_bytes_end(exchange, view);
-	__u32 start = exchange->sent;
+	return view->arrived && elapsed_us(view->arrived, view->now) > TICKS_US ? view->arrived : view->now;
+}
+
+/* Protocols whose contents tell where a request begins: what was read counts, not what has arrived. */
+static __always_inline bool is_framed(struct exchange *exchange)
+{
+	return exchange->protocol == PROTOCOL_HTTP2 || exchange->protocol == PROTOCOL_TLS;
+}
+
+/* Protocols told by the first byte of each message: the rest of a message tells nothing. */
+static __always_inline bool is_by_message(struct exchange *exchange)
+{
+	return exchange->protocol == PROTOCOL_MQTT || exchange->protocol == PROTOCOL_NATS ||
+	       exchange->protocol == PROTOCOL_WEBSOCKET;
+}
+
+/* Takes back what was counted of the first bytes before they told that they are no request. */
+static __always_inline void take_back(struct exchange *exchange, __u8 before, __u64 at)
+{
+	if (before == PROTOCOL_UNKNOWN && is_framed(exchange) && exchange->turn == TURN_REQUESTED)
+		settle_request(exchange, EXCHANGE_VOID, at);
+}
+
+static __always_inline __u32 judge_span(struct connection *connection, struct payload *payload, struct span *span)
+{
+	struct exchange *exchange = &connection->exchange;
+	__u8 before = exchange->protocol;
+	__u32 verdict;
+
+	/* Of protocols that are not read only the last message of a connection is of interest. */
+	if (!payload || (before == PROTOCOL_TURNS && span->to - span->from != QUIT_BYTES))
+		return VERDICT_TURN;
+	verdict = judge(connection, payload, span);
+	take_back(exchange, before, span->at);
+	return verdict;
+}
+
+/* Bytes that this side has sent, of which no hook has shown what they are. Returns whether they answered a request. */
+static __always_inline bool account_unseen_output(struct exchange *exchange, struct socket_view *view, __u64 at)
+{
+	__u32 start = exchange->sent, end = sent_bytes_end(exchange, view);
 
 	if (ahead(end, start) <= 0)
-		return;
+		return false;
+	/* Their own hook will show it. */
+	if (exchange->protocol == PROTOCOL_HTTP2 ||
+	    (exchange->protocol == PROTOCOL_TLS && !(exchange->step & TLS_READY)))
+		return false;
 	exchange->sent = end;
-	on_request_bytes(exchange, at, start, end - start);
+	if (exchange->role == ROLE_SERVER)
+		return apply_response(exchange, VERDICT_TURN, at);
+	apply_request(exchange, VERDICT_TURN, at, start, end - start);
+	return false;
 }
 
-/* Client: what it received, read or not. */
-static __always_inline void account_response(struct exchange *exchange, struct socket_view *view)
+/* Bytes that this side has sent at `at`. Returns whether they answered a request. */
+static __always_inline bool account_output(struct connection *connection, struct socket_view *view,
+					   struct payload *payload, __u64 at)
 {
-	__u32 end = received_bytes_end(exchange, view);
+	struct exchange *exchange = &connection->exchange;
+	struct span span = {
+		.at = at,
+		.from = exchange->sent,
+		.to = sent_bytes_end(exchange, view),
+		.side = exchange->role == ROLE_CLIENT ? REQUESTS : RESPONSES,
+	};
+	__u32 verdict;
 
-	if (ahead(end, exchange->received) <= 0)
-		return;
-	exchange->received = end;
-	/* The peer cannot answer a request of which it has nothing. */
-	if (exchange->turn == TURN_REQUESTED && ahead(view->snd_una, exchange->start) <= 0)
-		return;
-	on_response_bytes(exchange, view->now);
+	if (ahead(span.to, span.from) <= 0) {
+		/* Accounted for before their own hook came: only the frames go on. */
+		if (view->bytes && (is_framed(exchange) || exchange->protocol == PROTOCOL_UNKNOWN)) {
+			span.from = span.to - view->bytes;
+			judge_span(connection, payload, &span);
+		}
+		return false;
+	}
+	exchange->sent = span.to;
+	verdict = judge_span(connection, payload, &span);
+	if (span.side == RESPONSES)
+		return apply_response(exchange, verdict, at);
+	apply_request(exchange, verdict, at, span.from, span.to - span.from);
+	return false;
 }
 
-/* Server: what it received up to `end`, read or not. */
-static __always_inline void account_arrival(struct exchange *exchange, struct socket_view *view, __u32 end, __u64 at)
+/* Bytes that have arrived up to `end`; the client's are part of a request, the server's of a response. */
+static __always_inline void apply_input(struct exchange *exchange, struct socket_view *view, enum verdict verdict,
+					__u64 at, __u32 end)
 {
 	__u32 start = exchange->received;
 
-	if (ahead(end, start) <= 0)
+	if (ahead(end, start) > 0)
+		exchange->received = end;
+	else if (verdict != VERDICT_ANOTHER)
 		return;
-	exchange->received = end;
-	on_request_bytes(exchange, at, start, end - start);
+	if (exchange->role == ROLE_SERVER)
+		apply_request(exchange, verdict, at, start, end - start);
+	/* The peer cannot answer a request of which it has nothing. */
+	else if (exchange->turn != TURN_REQUESTED || ahead(view->snd_una, exchange->start) > 0)
+		apply_response(exchange, verdict, at);
 }
 
-/* Server: what it sent. Bytes that are unread after a response are the next request. */
-static __always_inline void account_sending(struct exchange *exchange, struct socket_view *view, __u64 at)
+/* Bytes that have arrived, read or not, of which no hook has shown what they are. */
+static __always_inline void account_unseen_input(struct exchange *exchange, struct socket_view *view, __u64 at)
 {
-	__u32 end = sent_bytes_end(exchange, view), arrived = received_bytes_end(exchange, view);
-	bool unread = ahead(arrived, view->copied_seq) > 0;
+	if (!is_framed(exchange) && !is_by_message(exchange))
+		apply_input(exchange, view, VERDICT_TURN, at, received_bytes_end(exchange, view));
+}
 
-	if (ahead(end, exchange->sent) <= 0)
+/* Bytes that this side has read. */
+static __always_inline void account_input(struct connection *connection, struct socket_view *view,
+					  struct payload *payload, __u64 at)
+{
+	struct exchange *exchange = &connection->exchange;
+	struct span span = {
+		.at = at,
+		.unseen = view->write_seq != exchange->sent ? sending_time(view) : 0,
+		.from = exchange->read,
+		.to = view->copied_seq,
+		.side = exchange->role == ROLE_CLIENT ? RESPONSES : REQUESTS,
+	};
+	__u32 verdict = VERDICT_TURN, end;
+	bool read = ahead(span.to, span.from) > 0;
+
+	if (read)
+		exchange->read = span.to;
+	if (is_by_message(exchange) && (!read || ahead(exchange->received, span.from) > 0))
 		return;
-	exchange->sent = end;
-	/* Nothing of the request was read, so this is no response to it. */
-	if (exchange->turn == TURN_REQUESTED && unread && ahead(view->copied_seq, exchange->start) <= 0)
+	if (read)
+		verdict = judge_span(connection, payload, &span);
+	end = received_bytes_end(exchange, view);
+	if (is_framed(exchange) || (verdict == VERDICT_NOTHING && !is_by_message(exchange)))
+		end = span.to;
+	apply_input(exchange, view, verdict, at, end);
+}
+
+/* Server: nothing of the request was read, so what is sent is no response to it. */
+static __always_inline bool is_push(struct exchange *exchange, struct socket_view *view)
+{
+	return exchange->turn == TURN_REQUESTED && ahead(view->copied_seq, exchange->start) <= 0 &&
+	       ahead(received_bytes_end(exchange, view), view->copied_seq) > 0;
+}
+
+/* Server: bytes that are unread after a response are the next request. */
+static __always_inline void account_next(struct exchange *exchange, struct socket_view *view)
+{
+	__u32 end = received_bytes_end(exchange, view);
+
+	if (ahead(end, view->copied_seq) <= 0 || is_framed(exchange) || is_by_message(exchange) ||
+	    exchange->turn == TURN_REQUESTED)
 		return;
-	if (!on_response_bytes(exchange, at) || !unread)
-		return;
-	exchange->received = arrived;
-	on_request_bytes(exchange, at, view->copied_seq, ahead(arrived, view->copied_seq));
+	exchange->received = end;
+	on_request_bytes(exchange, exchange->responded, view->copied_seq, ahead(end, view->copied_seq));
 	exchange->flags |= EXCHANGE_OVERLAPPED;
+}
+
+static __always_inline void account_unseen_sending(struct exchange *exchange, struct socket_view *view)
+{
+	if (is_push(exchange, view))
+		exchange->sent = sent_bytes_end(exchange, view);
+	else if (account_unseen_output(exchange, view, sending_time(view)) && exchange->role == ROLE_SERVER)
+		account_next(exchange, view);
 }
 
 /* A connection is established, or found after it was: `halfway`, and nothing is known of what went before. */
@@ -112,83 +224,128 @@ static __always_inline void exchange_open(struct exchange *exchange, struct sock
 	exchange->responds = 255;
 	exchange->sent = view->write_seq;
 	exchange->received = view->copied_seq;
-	if (halfway) {
-		exchange->last = view->now;
-		exchange->received = view->rcv_nxt;
-		if (view->state == TCP_CLOSE_WAIT || view->state == TCP_LAST_ACK || view->state == TCP_CLOSING)
-			exchange->received--,
-				exchange->end = END_PEERS | (role == ROLE_CLIENT ? END_SERVER_FIRST : END_CLIENT_FIRST);
+	exchange->read = view->copied_seq;
+	exchange->contents.readers[REQUESTS].next = role == ROLE_CLIENT ? view->write_seq : view->copied_seq;
+	exchange->contents.readers[RESPONSES].next = role == ROLE_CLIENT ? view->copied_seq : view->write_seq;
+	if (!halfway)
+		return;
+	exchange->last = view->now;
+	exchange->received = view->rcv_nxt;
+	if (view->state == TCP_CLOSE_WAIT || view->state == TCP_LAST_ACK || view->state == TCP_CLOSING) {
+		exchange->received--;
+		exchange->end = END_PEERS | (role == ROLE_CLIENT ? END_SERVER_FIRST : END_CLIENT_FIRST);
 	}
+}
+
+static __always_inline void server_sent(struct connection *connection, struct socket_view *view,
+					struct payload *payload)
+{
+	struct exchange *exchange = &connection->exchange;
+	bool known = view->first_sent > exchange->last && view->first_sent > exchange->responded;
+
+	if (ahead(view->copied_seq, exchange->received) > 0)
+		account_unseen_input(exchange, view, view->now);
+	if (is_push(exchange, view))
+		exchange->sent = sent_bytes_end(exchange, view);
+	else if (account_output(connection, view, payload, known ? sending_time(view) : view->now))
+		account_next(exchange, view);
+}
+
+static __always_inline void client_sent(struct connection *connection, struct socket_view *view,
+					struct payload *payload)
+{
+	struct exchange *exchange = &connection->exchange;
+
+	/* The first data of a connection may have left with the SYN (TCP_FASTOPEN). */
+	if (!exchange->last && exchange->sent == view->write_seq) {
+		exchange->sent -= view->bytes;
+		exchange->contents.readers[REQUESTS].next = exchange->sent;
+	}
+	/* What was read before was not seen; what is unread came, if the peer has nothing of this, before it. */
+	if (ahead(view->copied_seq, exchange->received) > 0)
+		account_unseen_input(exchange, view, view->now);
+	account_output(connection, view, payload, view->snd_una == view->write_seq ? sending_time(view) : view->now);
+	if (ahead(view->snd_una, exchange->start) <= 0 && !is_framed(exchange) && !is_by_message(exchange))
+		exchange->received = received_bytes_end(exchange, view);
 }
 
 /* After a call that sent. */
-static __always_inline void exchange_sent(struct exchange *exchange, struct socket_view *view, struct payload *payload)
+static __always_inline void exchange_sent(struct connection *connection, struct socket_view *view,
+					  struct payload *payload)
 {
-	if (is_settled(exchange))
+	if (is_settled(&connection->exchange))
 		return;
-	/* The first data of a connection may have left with the SYN (TCP_FASTOPEN). */
-	if (!exchange->last && exchange->sent == view->write_seq)
-		exchange->sent -= view->bytes;
-	if (exchange->role == ROLE_CLIENT) {
-		/* What was read before was not seen; what is unread came, if the peer has nothing of this, before it. */
-		if (ahead(view->copied_seq, exchange->received) > 0)
-			account_response(exchange, view);
-		account_request(exchange, view, view->snd_una == view->write_seq ? sending_time(view) : view->now);
-		if (ahead(view->snd_una, exchange->start) <= 0)
-			exchange->received = received_bytes_end(exchange, view);
-	} else {
-		account_arrival(exchange, view, view->copied_seq, view->now);
-		account_sending(exchange, view, view->first_sent > exchange->last ? sending_time(view) : view->now);
-	}
+	if (connection->exchange.role == ROLE_SERVER)
+		server_sent(connection, view, payload);
+	else
+		client_sent(connection, view, payload);
 }
 
 /* After bytes were taken from the socket, before its clock advances. */
-static __always_inline void exchange_read(struct exchange *exchange, struct socket_view *view, struct payload *payload)
+static __always_inline void exchange_read(struct connection *connection, struct socket_view *view,
+					  struct payload *payload)
 {
+	struct exchange *exchange = &connection->exchange;
+
 	if (is_settled(exchange))
 		return;
-	if (exchange->role == ROLE_CLIENT) {
-		account_request(exchange, view, sending_time(view));
-		account_response(exchange, view);
-	} else {
-		account_sending(exchange, view, sending_time(view));
-		account_arrival(exchange, view, received_bytes_end(exchange, view), view->arrived ?: view->now);
-	}
+	account_unseen_sending(exchange, view);
+	account_input(connection, view, payload, exchange->end & END_PEERS ? arrival_time(view) : view->now);
 }
+
+/* Longest time for which a response may be held, if nothing else comes. */
+#define HOLD_US 1000000
 
 /* At read-out: counts a request that has arrived and was not read yet. */
 static __always_inline void exchange_survey(struct exchange *exchange, struct socket_view *view)
 {
-	if (is_settled(exchange) || exchange->role != ROLE_SERVER || exchange->turn == TURN_REQUESTED)
+	if (is_settled(exchange))
 		return;
-	account_arrival(exchange, view, received_bytes_end(exchange, view), view->arrived ?: view->now);
+	if (exchange->flags & EXCHANGE_HELD && elapsed_us(exchange->last + exchange->held, view->now) > HOLD_US)
+		settle_held(exchange);
+	if (exchange->role == ROLE_SERVER && exchange->turn != TURN_REQUESTED)
+		account_unseen_input(exchange, view, arrival_time(view));
 }
 
 /* Settles what is outstanding: nothing can be answered any more. */
 static __always_inline void end_exchange(struct exchange *exchange, __u64 at)
 {
+	enum exchange_counter outcome = exchange->flags & EXCHANGE_GOODBYE ? EXCHANGE_VOID :
+					exchange->end & END_CLIENT_FIRST   ? EXCHANGE_ABANDONED :
+									     EXCHANGE_DROPPED;
+
+	settle_held(exchange);
 	exchange->end |= END_OVER;
-	if (exchange->turn != TURN_REQUESTED)
-		return;
-	if (exchange->flags & EXCHANGE_GOODBYE)
-		settle_request(exchange, EXCHANGE_VOID, at);
+	if (exchange->protocol == PROTOCOL_HTTP2)
+		close_streams(exchange, outcome, at);
 	else
-		settle_request(exchange, exchange->end & END_CLIENT_FIRST ? EXCHANGE_ABANDONED : EXCHANGE_DROPPED, at);
+		settle_requests(exchange, outcome, at);
 }
 
-/* The first FIN or RST tells who went first. A client that goes right after a short message has said goodbye. */
+/*
+ * A client that goes right after a short message has said goodbye; so it has where the server goes after one of five
+ * bytes, of which it may have read four (MySQL).
+ */
+static __always_inline bool is_farewell(struct exchange *exchange, struct socket_view *view, bool by_client)
+{
+	__u32 bytes = (exchange->role == ROLE_CLIENT ? exchange->sent : exchange->received) - exchange->start;
+	__u32 pause = elapsed_us(exchange->last, view->now);
+
+	if (exchange->turn != TURN_REQUESTED || view->failed || pause > GOODBYE_US)
+		return false;
+	if (!by_client)
+		return bytes == QUIT_BYTES;
+	/* Of bytes that were found only now, the pause is known to a clock tick. */
+	return bytes <= GOODBYE_BYTES || (pause <= APART_US && exchange->last < view->now);
+}
+
+/* The first FIN or RST tells who went first. */
 static __always_inline void note_end(struct exchange *exchange, struct socket_view *view, bool by_client)
 {
-	__u32 bytes, pause;
-
 	if (exchange->end & (END_CLIENT_FIRST | END_SERVER_FIRST))
 		return;
 	exchange->end |= by_client ? END_CLIENT_FIRST : END_SERVER_FIRST;
-	if (!by_client || exchange->turn != TURN_REQUESTED || view->failed)
-		return;
-	bytes = (exchange->role == ROLE_CLIENT ? exchange->sent : exchange->received) - exchange->start;
-	pause = elapsed(exchange->last, view->now);
-	if (pause <= APART_US || (pause <= GOODBYE_US && bytes <= GOODBYE_BYTES))
+	if (is_farewell(exchange, view, by_client))
 		exchange->flags |= EXCHANGE_GOODBYE;
 }
 
@@ -208,13 +365,8 @@ static __always_inline void exchange_changed(struct exchange *exchange, struct s
 		return;
 	if (peers)
 		exchange->end |= END_PEERS;
-	if (client) {
-		account_request(exchange, view, sending_time(view));
-		account_response(exchange, view);
-	} else {
-		account_sending(exchange, view, sending_time(view));
-		account_arrival(exchange, view, received_bytes_end(exchange, view), view->arrived ?: view->now);
-	}
+	account_unseen_sending(exchange, view);
+	account_unseen_input(exchange, view, arrival_time(view));
 	if (ours)
 		note_end(exchange, view, client);
 	else if (peers || view->failed)
@@ -230,7 +382,10 @@ static __always_inline void exchange_changed(struct exchange *exchange, struct s
 
 static __always_inline __u32 exchange_outstanding(struct exchange *exchange)
 {
-	return exchange->turn == TURN_REQUESTED;
+	if (exchange->protocol == PROTOCOL_HTTP2)
+		return exchange->contents.nr_open;
+	return (exchange->turn == TURN_REQUESTED) +
+	       (exchange->protocol == PROTOCOL_HTTP1 ? exchange->contents.nr_pipelined : 0);
 }
 
 /* Whether a client's poller waits for its peer. */

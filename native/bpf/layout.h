@@ -149,6 +149,13 @@ enum peer_scalar {
 	NR_PEER_SCALARS,
 };
 
+/* What user space remembers of requests from one read-out to the next; programs leave it alone. */
+struct settlement {
+	unsigned long long arrived;
+	unsigned long long forgotten;     /* of those, the ones that vanished without an outcome: counted as dropped */
+	unsigned long long missing_since; /* nanoseconds of CLOCK_MONOTONIC; 0: none is missing */
+};
+
 /* Client side of all connections from one slot to one peer. */
 struct peer_entry {
 	unsigned int id;
@@ -157,6 +164,7 @@ struct peer_entry {
 	unsigned long long last_seen; /* flush_clock at its last event; read with the sum of `wait` */
 	struct entry_times wait, long_wait;
 	unsigned long long scalars[NR_PEER_SCALARS];
+	struct settlement settlement;
 };
 
 /* Peers with an entry of their own per container; all others share the entry `other` and are counted as dropped. */

@@ -7,7 +7,7 @@
 #define KERNSCALE_PAYLOAD_H
 
 #include "common.h"
-#include "exchange.h"
+#include "exchange_state.h"
 #include "syscalls.h"
 
 #define MAX_PARTS 256 /* Node sends the frames of 100 streams in as many parts */
@@ -94,6 +94,12 @@ static __noinline int seek_byte(struct payload *payload, struct seek *seek)
 		bpf_loop(MAX_PARTS, seek_part, seek, 0);
 	}
 	return 0;
+}
+
+static __always_inline void sink_repeat(__u32 times, long (*step)(__u32 index, struct message *message),
+					struct message *message)
+{
+	bpf_loop(times, step, message, 0);
 }
 
 /* Of bytes that lie apart in the process's memory, nothing is copied. */

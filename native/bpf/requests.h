@@ -5,6 +5,7 @@
 
 #include "due.h"
 #include "peers.h"
+#include "exchange.h" /* after struct connection */
 
 /* A shorter pause between a response and the next request is a connection pool's turn, and nobody's thinking. */
 #define THINK_US 100000
@@ -111,9 +112,10 @@ static __always_inline void count_of_server(struct connection *connection, enum 
 		[EXCHANGE_AMBIGUOUS] = SCALAR_TCP_SERVE_OVERLAPPED,
 	};
 	struct shard *shard = shard_of(connection);
+	__u32 scalar = scalars[counter];
 
 	if (shard)
-		count(&shard->scalars[scalars[counter]], n);
+		count(&shard->scalars[AT_MOST(scalar, NR_SCALARS - 1)], n);
 }
 
 static __always_inline void count_of_client(struct connection *connection, enum exchange_counter counter, __u32 n)
@@ -124,66 +126,69 @@ static __always_inline void count_of_client(struct connection *connection, enum 
 		[EXCHANGE_AMBIGUOUS] = PEER_OVERLAPPED,
 	};
 	struct peer_entry *peer = peer_of(connection);
+	__u32 scalar = scalars[counter];
 
 	if (peer)
-		count(&peer->scalars[scalars[counter]], n);
+		count(&peer->scalars[AT_MOST(scalar, NR_PEER_SCALARS - 1)], n);
 }
 
 /*
  * Requests are not counted as they come: the survey counts the outstanding ones, and all others have an outcome. So
  * what is taken back was never counted, unless a survey saw it.
  */
-static __noinline void sink_count(struct exchange *exchange, enum exchange_counter counter, __u32 n)
+__noinline int count_outcome(struct connection *connection, enum exchange_counter counter, __u32 n)
 {
-	struct connection *connection = connection_of(exchange);
-
-	if (counter == EXCHANGE_REQUESTS || counter == EXCHANGE_VOID)
-		return;
-	if (exchange->role == ROLE_SERVER)
+	if (!connection || counter >= NR_EXCHANGE_COUNTERS || counter == EXCHANGE_REQUESTS || counter == EXCHANGE_VOID)
+		return 0;
+	if (connection->exchange.role == ROLE_SERVER)
 		count_of_server(connection, counter, n);
 	else if (counter != EXCHANGE_IN_VAIN)
 		count_of_client(connection, counter, n);
-	if (counter == EXCHANGE_ABANDONED && exchange->role == ROLE_SERVER)
+	if (counter == EXCHANGE_ABANDONED && connection->exchange.role == ROLE_SERVER)
 		note_desertion(connection);
+	return 0;
 }
 
-static __noinline void sink_response(struct exchange *exchange, __u32 us, __u32 marks)
+__noinline int count_response(struct connection *connection, __u32 us, __u32 marks)
 {
-	struct connection *connection = connection_of(exchange);
 	bool overlapped = marks & (MARK_OVERLAPPED | MARK_SEVERAL);
 	__u64 ns = us * 1000ULL;
 	struct peer_entry *peer;
 	struct shard *shard;
 
-	if (exchange->role == ROLE_SERVER) {
+	if (!connection)
+		return 0;
+	if (connection->exchange.role == ROLE_SERVER) {
 		shard = shard_of(connection);
 		if (!shard)
-			return;
+			return 0;
 		observe(&shard->histograms[HISTOGRAM_TCP_SERVE], ns);
 		if (overlapped)
 			count(&shard->scalars[SCALAR_TCP_SERVE_OVERLAPPED], 1);
-		return;
+		return 0;
 	}
 	peer = peer_of(connection);
 	if (!peer)
-		return;
+		return 0;
 	observe_entry(&peer->wait, ns);
 	if (overlapped)
 		count(&peer->scalars[PEER_OVERLAPPED], 1);
 	/* Usual for the peer rather than for this connection, which may be one of many short ones. */
 	if (is_long_wait(&peer->usual_us, us))
 		observe_entry(&peer->long_wait, ns);
+	return 0;
 }
 
-static __noinline void sink_think(struct exchange *exchange, __u64 us)
+__noinline int count_think(struct connection *connection, __u64 us)
 {
 	struct shard *shard;
 
-	if (exchange->role != ROLE_SERVER || us < THINK_US)
-		return;
-	shard = shard_of(connection_of(exchange));
+	if (!connection || connection->exchange.role != ROLE_SERVER || us < THINK_US)
+		return 0;
+	shard = shard_of(connection);
 	if (shard)
 		observe(&shard->histograms[HISTOGRAM_TCP_THINK], us * 1000);
+	return 0;
 }
 
 /* Credits the time of outstanding requests up to now; the survey does it for those that stay. */
@@ -203,21 +208,24 @@ static __always_inline void credit_outstanding(struct connection *connection, __
 	}
 }
 
-static __noinline void sink_outstanding(struct exchange *exchange, __s32 change, __u64 at)
+__noinline int change_outstanding(struct connection *connection, __s32 change, __u64 at)
 {
-	struct connection *connection = connection_of(exchange);
-	__u32 before = connection->outstanding;
+	__u32 before;
 
+	if (!connection)
+		return 0;
+	before = connection->outstanding;
 	if (before && at > connection->since)
 		credit_outstanding(connection, before * (at - connection->since) * 1000);
 	connection->outstanding = before + change;
 	/* `at` may lie before the survey that has credited the time up to `since`. */
 	if (at > connection->since || !before)
 		connection->since = at;
-	if (change > 0 && exchange->role == ROLE_SERVER && !connection->requested) {
+	if (change > 0 && connection->exchange.role == ROLE_SERVER && !connection->requested) {
 		connection->requested = true;
 		note_arrival(connection, at);
 	}
+	return 0;
 }
 
 static __always_inline void set_connection_due(struct connection *connection, bool is_due, __u64 at)
@@ -232,17 +240,52 @@ static __always_inline void set_connection_due(struct connection *connection, bo
 	add_due(connection->due_slot, is_due ? 1 : -1, ticks_of_us(at));
 }
 
-static __noinline void sink_due(struct exchange *exchange, bool is_due, __u64 at)
+__noinline int change_due(struct connection *connection, bool is_due, __u64 at)
 {
-	set_connection_due(connection_of(exchange), is_due, at);
+	if (!connection)
+		return 0;
+	set_connection_due(connection, is_due, at);
+	return 0;
 }
 
-static __noinline void sink_lease(struct exchange *exchange, __u64 until)
+__noinline int extend_lease(struct connection *connection, __u64 until)
 {
-	struct connection *connection = connection_of(exchange);
-
+	if (!connection)
+		return 0;
 	connection->leased = until;
 	lease_due(connection->due_slot, ticks_of_us(until));
+	return 0;
+}
+
+/* What exchange.h calls. Those above are not static: the verifier then looks at them once, and not at each call. */
+static __always_inline void sink_count(struct exchange *exchange, enum exchange_counter counter, __u32 n)
+{
+	count_outcome(connection_of(exchange), counter, n);
+}
+
+static __always_inline void sink_response(struct exchange *exchange, __u32 us, __u32 marks)
+{
+	count_response(connection_of(exchange), us, marks);
+}
+
+static __always_inline void sink_think(struct exchange *exchange, __u64 us)
+{
+	count_think(connection_of(exchange), us);
+}
+
+static __always_inline void sink_outstanding(struct exchange *exchange, __s32 change, __u64 at)
+{
+	change_outstanding(connection_of(exchange), change, at);
+}
+
+static __always_inline void sink_due(struct exchange *exchange, bool is_due, __u64 at)
+{
+	change_due(connection_of(exchange), is_due, at);
+}
+
+static __always_inline void sink_lease(struct exchange *exchange, __u64 until)
+{
+	extend_lease(connection_of(exchange), until);
 }
 
 #endif

@@ -16,13 +16,15 @@
 #define SHUTDOWN_MASK 3 /* both directions: closed */
 
 /* At a change of state tcp_mstamp is that of the last packet, which may be seconds old. */
-static __always_inline void look(struct socket_view *view, struct tcp_sock *tcp, __u64 now)
+static __always_inline void look(struct socket_view *view, struct connection *connection, struct tcp_sock *tcp, __u64 now)
 {
 	view->now = now;
 	view->first_sent = tcp->first_tx_mstamp;
 	view->write_seq = tcp->write_seq;
 	view->rcv_nxt = tcp->rcv_nxt;
 	view->copied_seq = tcp->copied_seq;
+	if (connection->exchange.end & END_PEERS && view->copied_seq == view->rcv_nxt)
+		view->copied_seq--; /* the end of data was read */
 	view->snd_una = tcp->snd_una;
 }
 
@@ -38,7 +40,7 @@ static __noinline int adopt_connection(struct sock *sk)
 	connection = make_connection(sk);
 	if (!connection)
 		return 0;
-	look(&view, tcp, tcp->tcp_mstamp);
+	look(&view, connection, tcp, tcp->tcp_mstamp);
 	view.state = sk->__sk_common.skc_state;
 	exchange_open(&connection->exchange, &view, was_accepted(sk) ? ROLE_SERVER : ROLE_CLIENT, true);
 	connection->copied = view.copied_seq;
@@ -54,7 +56,7 @@ static __noinline struct connection *open_server(struct sock *sk)
 
 	if (!connection || !tcp)
 		return NULL;
-	look(&view, tcp, tcp->tcp_mstamp);
+	look(&view, connection, tcp, tcp->tcp_mstamp);
 	view.copied_seq = tcp->rcv_nxt - (__u32)tcp->bytes_received;
 	exchange_open(&connection->exchange, &view, ROLE_SERVER, false);
 	connection->copied = view.copied_seq;
@@ -70,11 +72,11 @@ static __always_inline int on_sent(struct sock *sk, struct connection *connectio
 
 	if (!tcp)
 		return 0;
-	look(&view, tcp, tcp->tcp_mstamp);
+	look(&view, connection, tcp, tcp->tcp_mstamp);
 	view.bytes = bytes;
 	payload.begin = view.write_seq - bytes;
 	payload.end = view.write_seq;
-	exchange_sent(&connection->exchange, &view, &payload);
+	exchange_sent(connection, &view, &payload);
 	return 0;
 }
 
@@ -119,11 +121,11 @@ int BPF_PROG(tcp_rcv_space_adjust, struct sock *sk)
 	if (!connection)
 		return adopt_connection(sk);
 	bill_to_task(connection);
-	look(&view, tcp, tcp->tcp_mstamp);
+	look(&view, connection, tcp, tcp->tcp_mstamp);
 	payload.begin = connection->copied;
 	payload.end = view.copied_seq;
 	connection->copied = view.copied_seq;
-	exchange_read(&connection->exchange, &view, &payload);
+	exchange_read(connection, &view, &payload);
 	return 0;
 }
 
@@ -156,7 +158,7 @@ static __always_inline void on_connected(struct sock *sk, struct connection *con
 
 	if (!tcp)
 		return;
-	look(&view, tcp, now);
+	look(&view, connection, tcp, now);
 	early = tcp->bytes_sent - tcp->bytes_retrans;
 	set_connection_due(connection, false, now);
 	connection->connecting = false;
@@ -167,7 +169,7 @@ static __always_inline void on_connected(struct sock *sk, struct connection *con
 	if (!early)
 		return;
 	view.write_seq += early;
-	exchange_sent(&connection->exchange, &view, NULL);
+	exchange_sent(connection, &view, NULL);
 }
 
 static __always_inline void on_accepted(struct sock *sk, __u64 now)
@@ -180,7 +182,7 @@ static __always_inline void on_accepted(struct sock *sk, __u64 now)
 		connection = open_server(sk);
 	if (!connection || !tcp || !tcp->bytes_received)
 		return;
-	look(&view, tcp, now);
+	look(&view, connection, tcp, now);
 	exchange_survey(&connection->exchange, &view);
 }
 
@@ -196,7 +198,7 @@ static __always_inline void on_changed(struct sock *sk, int from, int to, __u64 
 	view.from = from;
 	view.closed = sk->sk_shutdown == SHUTDOWN_MASK;
 	view.failed = sk->sk_err;
-	look(&view, tcp, now);
+	look(&view, connection, tcp, now);
 	if (connection->exchange.role)
 		exchange_changed(&connection->exchange, &view);
 	/* An attempt that failed, even by the process's own time-out, or an end by an error. */

@@ -1,18 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Requests at read-out. What has ended is read first, then the survey counts what is outstanding; the sum of both is
- * what arrived. A request that ends in between is in neither, and one that arrives in between may be; no event of that
- * time is counted twice. A request that turns out to be none, or moves to another container, makes the sum fall: the
- * counter keeps its value then, and what is missing stays with the outstanding until as many have arrived.
+ * what arrived. No event in between is counted twice: a request that ends then is in neither count.
+ *
+ * The sum falls when a request turns out to be none (void) after a survey has counted it, or moves to another container.
+ * The counter keeps its value then, and what is missing stays with the outstanding ones until as many have arrived or,
+ * on an idle container, for ten seconds; from then on it counts as dropped.
  */
+#include <time.h>
+
 #include "kernscale.skel.h"
 #include "session.h"
 
-static uint64_t settle(uint64_t *arrived, uint64_t ended, uint64_t outstanding)
+#define MISSING_NS (10 * 1000000000ULL)
+
+static uint64_t now_ns(void)
 {
-	if (ended + outstanding > *arrived)
-		*arrived = ended + outstanding;
-	return *arrived - ended;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/* Returns the outstanding requests to export. `ended` includes `forgotten`. */
+static uint64_t settle(struct settlement *settlement, uint64_t ended, uint64_t outstanding)
+{
+	uint64_t missing;
+
+	if (ended + outstanding >= settlement->arrived) {
+		settlement->arrived = ended + outstanding;
+		settlement->missing_since = 0;
+		return outstanding;
+	}
+	missing = settlement->arrived - ended - outstanding;
+	if (!settlement->missing_since) {
+		settlement->missing_since = now_ns();
+	} else if (now_ns() > settlement->missing_since + MISSING_NS) {
+		settlement->forgotten += missing;
+		settlement->missing_since = 0;
+		return outstanding;
+	}
+	return outstanding + missing;
 }
 
 static uint64_t sum_shards(const struct session *session, uint32_t slot, enum container_scalar scalar)
@@ -34,21 +62,21 @@ void requests_read_ended(struct session *session, uint32_t slot)
 	session->flushed[slot].outstanding = 0;
 }
 
-/* After the survey: fills in the counts that follow from others. */
 void requests_settle(struct session *session, uint32_t slot)
 {
 	const struct flushed *flushed = &session->flushed[slot];
 	struct totals *totals = &session->totals[slot];
+	struct settlement *settlement = &totals->settlement;
 	const struct histogram *served = &totals->histograms[HISTOGRAM_TCP_SERVE];
 	double *scalars = totals->counts + NR_STATES;
-	uint64_t ended = totals->abandoned + totals->dropped;
+	uint64_t ended = totals->abandoned + totals->dropped + settlement->forgotten;
 
 	for (uint32_t i = served->first; i < served->end; i++)
 		ended += served->buckets[i];
+	scalars[SCALAR_TCP_OUTSTANDING] = settle(settlement, ended, flushed->outstanding);
+	scalars[SCALAR_TCP_REQUESTS] = settlement->arrived;
 	scalars[SCALAR_TCP_ABANDONED] = totals->abandoned;
-	scalars[SCALAR_TCP_DROPPED] = totals->dropped;
-	scalars[SCALAR_TCP_OUTSTANDING] = settle(&totals->requests, ended, flushed->outstanding);
-	scalars[SCALAR_TCP_REQUESTS] = totals->requests;
+	scalars[SCALAR_TCP_DROPPED] = totals->dropped + settlement->forgotten;
 	scalars[SCALAR_TCP_OUTSTANDING_NS] += flushed->outstanding_ns;
 }
 
@@ -58,23 +86,22 @@ void requests_forget_sent(struct session *session)
 		((struct peer_entry *)pool_entry(&session->peers, position))->scalars[PEER_SENT_OUTSTANDING] = 0;
 }
 
-/* The same for peers; `PEER_SENT` of an entry is written here alone. */
 void requests_settle_sent(struct session *session)
 {
 	const struct entries *read = &session->peers.read;
 
 	for (uint32_t i = 0; i < read->count; i++) {
 		struct peer_entry *peer = (struct peer_entry *)pool_entry(&session->peers, read->positions[i]);
+		struct settlement *settlement = &peer->settlement;
 		double *scalars = read->values + read->offsets[i];
 		const double *wait = scalars + NR_PEER_SCALARS; /* sum, index of the first bucket, how many, these */
-		uint64_t sent = peer->scalars[PEER_SENT];
-		uint64_t ended = scalars[PEER_SENT_ABANDONED] + scalars[PEER_SENT_DROPPED];
+		uint64_t ended = scalars[PEER_SENT_ABANDONED] + scalars[PEER_SENT_DROPPED] + settlement->forgotten;
 
 		for (uint32_t bucket = 0; bucket < wait[2]; bucket++)
 			ended += wait[3 + bucket];
-		scalars[PEER_SENT_OUTSTANDING] = settle(&sent, ended, peer->scalars[PEER_SENT_OUTSTANDING]);
+		scalars[PEER_SENT_OUTSTANDING] = settle(settlement, ended, peer->scalars[PEER_SENT_OUTSTANDING]);
+		scalars[PEER_SENT] = settlement->arrived;
+		scalars[PEER_SENT_DROPPED] += settlement->forgotten;
 		scalars[PEER_SENT_OUTSTANDING_NS] = peer->scalars[PEER_SENT_OUTSTANDING_NS];
-		scalars[PEER_SENT] = sent;
-		peer->scalars[PEER_SENT] = sent;
 	}
 }

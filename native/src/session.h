@@ -56,7 +56,8 @@ struct totals {
 	uint32_t changed; /* bit per histogram: changed at the last read, so read again: buckets may follow their sum */
 	uint32_t observed; /* bit per histogram: not empty */
 	double counts[NR_COUNTS];
-	uint64_t requests, abandoned, dropped;
+	uint64_t abandoned, dropped;
+	struct settlement settlement;
 	struct histogram histograms[NR_HISTOGRAMS];
 };
 

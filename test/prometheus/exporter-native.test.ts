@@ -52,7 +52,7 @@ class WaitingProbes extends HandMadeProbes {
       const [peer] = busy.peers;
       const buckets = peer!.histograms.wait.buckets.map((count) => count * waits);
       const wait = { buckets, sum: waits * WAIT_SECONDS };
-      this.counters.set(slot, { ...busy, peers: [{ ...peer!, histograms: { wait } }] });
+      this.counters.set(slot, { ...busy, peers: [{ ...peer!, histograms: { ...peer!.histograms, wait } }] });
     }
     return super.read();
   }

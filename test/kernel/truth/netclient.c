@@ -7,6 +7,7 @@
  *   come in another order; burst: all requests at once; steady: one every 5 ms, independent of the responses;
  *   half: one connection per request, of which the client shuts down its own side; deaf: waits until its server is deaf;
  *   crowd: connects COUNT times, to as many addresses; impatient: connects COUNT times, and gives up after DELAY_MS;
+ *   hasty: sends all requests at once, each on a connection of its own, and gives up after DELAY_MS;
  *   again: connects to an address that refuses, and then with the same socket to the server.
  */
 #define _GNU_SOURCE
@@ -92,7 +93,7 @@ static void run_in_turn(void)
 	char deaf;
 
 	if (is_mode(mode, "deaf"))
-		check(read(fd, &deaf, 1), "read");
+		check(write(fd, "?", 1), "write"), check(read(fd, &deaf, 1), "read");
 	while (take_number(&id)) {
 		bool more;
 
@@ -218,6 +219,21 @@ static void connect_to_many(void)
 	}
 }
 
+static void be_hasty(void)
+{
+	int *fds = calloc(count, sizeof(*fds));
+
+	for (long i = 0; i < count; i++) {
+		fds[i] = connect_to_server();
+		if (!move_all(transport->send, fds[i], &template, MESSAGE))
+			die("send");
+	}
+	sleep_seconds(template.delay_us * 1e-6);
+	for (long i = 0; i < count; i++)
+		close(fds[i]);
+	free(fds);
+}
+
 static void connect_again(void)
 {
 	struct sockaddr_storage address;
@@ -280,6 +296,8 @@ int main(int argc, char **argv)
 		run_multiplexed(is_mode(mode, "muxed") ? 4 : MAX_IDS);
 	else if (is_mode(mode, "crowd"))
 		connect_to_many();
+	else if (is_mode(mode, "hasty"))
+		be_hasty();
 	else if (is_mode(mode, "again"))
 		connect_again();
 	else if (is_mode(mode, "impatient"))

@@ -73,12 +73,14 @@ static void reset(int fd)
 	check(setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)), "SO_LINGER");
 }
 
-/* Drops segments before they reach the socket, as a bad network does. */
+/* Upon a request, drops segments before they reach the socket, as a bad network does. */
 static void be_deaf(int fd)
 {
 	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
 	struct sock_fprog filter = { .len = 1, .filter = &nothing };
+	char asked;
 
+	check(read(fd, &asked, 1), "read");
 	check(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)), "SO_ATTACH_FILTER");
 	check(write(fd, "!", 1), "write"); /* announces the loss to the client */
 	sleep_seconds(is_mode(mode, "gone") ? 3600 : 0.3);

@@ -80,12 +80,25 @@ export function counters(slot: number, given: Partial<ContainerCounters> = {}): 
 export function busyCounters(slot: number): ContainerCounters {
   return counters(slot, {
     stateSeconds: record(STATES, (_, index) => index * 1.5 + slot),
-    scalars: none(CONTAINER_SCALARS, { samples_user: 42, samples_kernel: 7, tcp_serve_overlapped: 1 }),
+    scalars: none(CONTAINER_SCALARS, {
+      samples_user: 42,
+      samples_kernel: 7,
+      tcp_serve_overlapped: 1,
+      tcp_requests: 9,
+      tcp_outstanding: 2,
+      tcp_outstanding_ns: 1_250_000_000,
+      tcp_abandoned: 4,
+      tcp_dropped: 1,
+      tcp_in_vain: 1,
+      tcp_retries: 3,
+      tcp_accept_overflows: 5,
+    }),
     histograms: histograms({
       oncpu: histogram([0.001, 0.002, 0.25, 0.25]),
       runqueue: histogram([2 ** -20, 2 ** -19, 100]),
       ...record(REASONS, (_, index) => histogram([2 ** (index - 8)])),
       tcp_serve: histogram([0.05, 0.06]),
+      tcp_think: histogram([0.3]),
     }),
     blockIo: [
       {
@@ -101,13 +114,23 @@ export function busyCounters(slot: number): ContainerCounters {
     peers: [
       {
         peer: '10.96.0.12:8080',
-        scalars: none(PEER_SCALARS, { overlapped: 1, connections: 3, failures: 1, retransmits: 2 }),
-        histograms: { wait: histogram([0.051]) },
+        scalars: none(PEER_SCALARS, {
+          overlapped: 1,
+          connections: 3,
+          failures: 1,
+          retransmits: 2,
+          sent: 4,
+          sent_outstanding: 1,
+          sent_outstanding_ns: 61_000_000,
+          sent_abandoned: 1,
+          sent_dropped: 1,
+        }),
+        histograms: { wait: histogram([0.051]), long_wait: histogram([]) },
       },
       {
         peer: '[fd00::1]:53',
         scalars: none(PEER_SCALARS, { connections: 1 }),
-        histograms: { wait: histogram([]) },
+        histograms: { wait: histogram([]), long_wait: histogram([]) },
       },
     ],
   });

@@ -72,7 +72,7 @@ function nginx() {
     `daemon off; error_log stderr; pid ${at}/pid; worker_processes 1; user root;
      events {}
      http {
-       access_log off; client_body_temp_path ${at}/body; proxy_temp_path ${at}/proxy; fastcgi_temp_path ${at}/fastcgi;
+       access_log off; ssl_protocols TLSv1.2 TLSv1.3; client_body_temp_path ${at}/body; proxy_temp_path ${at}/proxy; fastcgi_temp_path ${at}/fastcgi;
        uwsgi_temp_path ${at}/uwsgi; scgi_temp_path ${at}/scgi; keepalive_requests 100000;
        upstream behind { server 127.0.0.1:${args.upstream}; keepalive 4; }
        server {

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * What the first bytes of a connection, and of each message, tell: the protocol, and which messages are neither requests
+ * nor responses. A connection of another protocol is looked at once.
+ */
+#ifndef KERNSCALE_FIRST_BYTES_H
+#define KERNSCALE_FIRST_BYTES_H
+
+#include "http2.h"
+#include "tls.h"
+
+#define HEAD_BYTES 8
+
+#define WORD4(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
+
+static __always_inline bool is_method(__u32 word)
+{
+	switch (word) {
+	case WORD4('G', 'E', 'T', ' '):
+	case WORD4('P', 'O', 'S', 'T'):
+	case WORD4('P', 'U', 'T', ' '):
+	case WORD4('H', 'E', 'A', 'D'):
+	case WORD4('D', 'E', 'L', 'E'):
+	case WORD4('P', 'A', 'T', 'C'):
+	case WORD4('O', 'P', 'T', 'I'):
+	case WORD4('C', 'O', 'N', 'N'):
+	case WORD4('T', 'R', 'A', 'C'):
+	case WORD4('P', 'R', 'O', 'P'):
+	case WORD4('R', 'E', 'P', 'O'):
+		return true;
+	}
+	return false;
+}
+
+static __always_inline bool peek_word(struct message *message, __u32 offset, __u32 *word)
+{
+	__u8 bytes[4];
+
+	if (!sink_peek(message->payload, message->span.from + offset, bytes, sizeof(bytes)))
+		return false;
+	*word = big_endian(bytes);
+	return true;
+}
+
+/* A method and a space or path: "CONNECT" is NATS' as well, whose server greets. */
+static __always_inline enum protocol protocol_of(struct exchange *exchange, const __u8 *head)
+{
+	bool greeted = exchange->flags & (EXCHANGE_GREETED | EXCHANGE_LOGIN);
+	__u32 word = big_endian(head);
+
+	if (word == WORD4('P', 'R', 'I', ' ') && head[4] == '*')
+		return PROTOCOL_HTTP2;
+	if (is_method(word))
+		return !greeted ? PROTOCOL_HTTP1 : head[7] == ' ' ? PROTOCOL_NATS : PROTOCOL_TURNS;
+	if (head[0] == '*' && head[1] >= '1' && head[1] <= '9')
+		return PROTOCOL_REDIS;
+	if (head[0] == 0x10 && (big_endian(head + 4) == WORD4('M', 'Q', 'T', 'T') ||
+				(head[1] & 0x80 && big_endian(head + 4) == WORD4(4, 'M', 'Q', 'T'))))
+		return PROTOCOL_MQTT;
+	return PROTOCOL_TURNS;
+}
+
+/* Connections that were found half way: a record or a frame that is under way. */
+static __always_inline bool begin_halfway(struct exchange *exchange, const __u8 *head)
+{
+	if (head[0] == TLS_DATA && is_record(head)) {
+		begin_tls(exchange);
+		exchange->step = TLS_READY | TLS_13;
+		return true;
+	}
+	return false;
+}
+
+/* Tells the protocol from the first bytes that the client sent, gathered over several messages. */
+static __noinline void classify(struct message *message)
+{
+	struct exchange *exchange = message->exchange;
+	struct reader *reader = &exchange->contents.readers[REQUESTS];
+	__u32 origin = reader->next;
+	enum protocol protocol;
+	bool complete;
+
+	if (ahead(message->span.from, origin + reader->have) > 0) {
+		exchange->protocol = PROTOCOL_TURNS;
+		return;
+	}
+	complete = read_header(message, reader, HEAD_BYTES);
+	if ((complete || reader->have >= TLS_HEADER_BYTES) && is_record(reader->header)) {
+		if (reader->header[0] == TLS_HANDSHAKE) {
+			begin_tls(exchange);
+			return;
+		}
+		if (begin_halfway(exchange, reader->header))
+			return;
+	}
+	if (!complete) {
+		if (!reader->have)
+			exchange->protocol = PROTOCOL_TURNS;
+		return;
+	}
+	reader->have = 0;
+	protocol = protocol_of(exchange, reader->header);
+	if (protocol == PROTOCOL_HTTP2)
+		begin_http2(exchange, origin, exchange->contents.readers[RESPONSES].next);
+	exchange->protocol = protocol;
+}
+
+/* A server that speaks first and says SETTINGS: HTTP/2, whose client may not have spoken yet. */
+static __always_inline void classify_greeting(struct message *message)
+{
+	struct exchange *exchange = message->exchange;
+	__u8 header[HTTP2_HEADER_BYTES];
+
+	if (exchange->last || ahead(message->span.from, exchange->contents.readers[RESPONSES].next))
+		return;
+	if (!sink_peek(message->payload, message->span.from, header, sizeof(header)))
+		return;
+	if (is_frame(header) && header[3] == FRAME_SETTINGS && !big_endian(header + 5) && frame_bytes(header) % 6 == 0)
+		begin_http2(exchange, exchange->contents.readers[REQUESTS].next, message->span.from);
+}
+
+/* A method begins a request; anything else is the rest of one. */
+static __always_inline __u32 judge_http1_request(struct message *message)
+{
+	struct exchange *exchange = message->exchange;
+	__u32 word;
+
+	if (!peek_word(message, 0, &word))
+		return VERDICT_TURN;
+	if (exchange->turn != TURN_REQUESTED)
+		return is_method(word) ? VERDICT_TURN : VERDICT_NOTHING;
+	return is_method(word) && message->span.from != exchange->start ? VERDICT_ANOTHER : VERDICT_TURN;
+}
+
+#define HTTP1_CONTINUE_BYTES 25 /* "HTTP/1.1 100 Continue" and two line ends */
+
+/* 1xx is no response, but 101 ends the turn and begins WebSocket. */
+static __always_inline __u32 judge_http1_response(struct message *message)
+{
+	struct exchange *exchange = message->exchange;
+	__u32 word, status;
+
+	if (!peek_word(message, 0, &word))
+		return VERDICT_TURN;
+	if (word != WORD4('H', 'T', 'T', 'P'))
+		return exchange->turn == TURN_REQUESTED && exchange->contents.nr_pipelined ? VERDICT_NOTHING :
+											     VERDICT_TURN;
+	if (peek_word(message, 9, &status) && status >> 24 == '1') {
+		if (status >> 8 == (WORD4('1', '0', '1', ' ') >> 8))
+			exchange->protocol = PROTOCOL_WEBSOCKET;
+		else if (!peek_word(message, HTTP1_CONTINUE_BYTES, &word) || word != WORD4('H', 'T', 'T', 'P'))
+			return VERDICT_NOTHING;
+	}
+	return exchange->turn == TURN_RESPONDED ? VERDICT_ANOTHER : VERDICT_TURN;
+}
+
+/* MQTT 3.1.1, section 2.2.1. A publication of quality of service 0 gets no response. */
+static __always_inline __u32 judge_mqtt(struct message *message, __u8 byte)
+{
+	const __u32 requests = 1 << 1 | 1 << 6 | 1 << 8 | 1 << 10; /* CONNECT, PUBREL, SUBSCRIBE, UNSUBSCRIBE */
+	const __u32 responses = 1 << 2 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 11; /* CONNACK, PUBACK … UNSUBACK */
+	__u32 type = byte >> 4;
+
+	if (message->span.side == RESPONSES)
+		return responses >> type & 1 ? VERDICT_TURN : VERDICT_NOTHING;
+	if (type == 3)
+		return byte & 6 ? VERDICT_TURN : VERDICT_NOTHING;
+	return requests >> type & 1 ? VERDICT_TURN : VERDICT_NOTHING;
+}
+
+#define NATS_LINE_BYTES 96
+
+static long count_space(__u32 index, struct message *message)
+{
+	__u8 byte;
+
+	if (!sink_peek(message->payload, message->span.from + index, &byte, 1) || byte == '\r')
+		return 1;
+	message->records += byte == ' ';
+	return 0;
+}
+
+/* Words of the first line: a publication with one more than subject and size names where the reply goes. */
+static __always_inline __u32 count_words(struct message *message)
+{
+	message->records = 1;
+	sink_repeat(NATS_LINE_BYTES, count_space, message);
+	return message->records;
+}
+
+static __always_inline __u32 judge_nats(struct message *message)
+{
+	__u32 word;
+
+	if (!peek_word(message, 0, &word))
+		return VERDICT_TURN;
+	if (message->span.side == RESPONSES)
+		return word == WORD4('M', 'S', 'G', ' ') || word == WORD4('H', 'M', 'S', 'G') ||
+				       word == WORD4('P', 'O', 'N', 'G') || word == WORD4('-', 'E', 'R', 'R') ?
+			       VERDICT_TURN :
+			       VERDICT_NOTHING;
+	if (word == WORD4('P', 'U', 'B', ' '))
+		return count_words(message) > 3 ? VERDICT_TURN : VERDICT_NOTHING;
+	if (word == WORD4('H', 'P', 'U', 'B'))
+		return count_words(message) > 4 ? VERDICT_TURN : VERDICT_NOTHING;
+	return word == WORD4('P', 'I', 'N', 'G') ? VERDICT_TURN : VERDICT_NOTHING;
+}
+
+/*
+ * Rule W, work by name: a Redis command that waits for work is no request (BLPOP and kin, XREAD, SUBSCRIBE, MONITOR,
+ * WAIT). It becomes one if it is answered at once.
+ */
+static __always_inline bool waits_for_work(const __u8 *name)
+{
+	const __u8 to_upper = 0xdf;
+	__u8 first = name[0] & to_upper, second = name[1] & to_upper, third = name[2] & to_upper;
+
+	switch (first) {
+	case 'B':
+		return second == 'L' || second == 'R' || second == 'Z';
+	case 'X':
+		return second == 'R' && third == 'E';
+	case 'S':
+		return (second == 'U' || second == 'S') && (third == 'B' || third == 'U');
+	case 'P':
+		return second == 'S' && third == 'U';
+	case 'M':
+		return second == 'O' && third == 'N';
+	case 'W':
+		return second == 'A';
+	}
+	return false;
+}
+
+/* "*2\r\n$5\r\nBLPOP": the name comes after two short lines. */
+static __always_inline __u32 judge_redis(struct message *message)
+{
+	__u8 bytes[16];
+	__u32 i, lines = 0;
+
+	if (message->span.side == RESPONSES || !sink_peek(message->payload, message->span.from, bytes, sizeof(bytes)))
+		return VERDICT_TURN;
+	for (i = 0; i < sizeof(bytes) - 4; i++) {
+		lines += bytes[i] == '\n';
+		if (lines == 2)
+			return waits_for_work(bytes + i + 1) ? VERDICT_WORK : VERDICT_TURN;
+	}
+	return VERDICT_TURN;
+}
+
+static __always_inline __u32 judge_websocket(__u8 byte)
+{
+	__u8 opcode = byte & 0xf;
+
+	return opcode >= 8 && opcode <= 10 ? VERDICT_NOTHING : VERDICT_TURN;
+}
+
+static __always_inline __u32 judge_by_first_byte(struct message *message)
+{
+	__u8 byte;
+
+	if (!sink_peek(message->payload, message->span.from, &byte, 1))
+		return VERDICT_TURN;
+	return message->exchange->protocol == PROTOCOL_MQTT ? judge_mqtt(message, byte) : judge_websocket(byte);
+}
+
+#define QUIT_BYTES 5
+
+/* PostgreSQL's X and MySQL's QUIT get no response: the connection ends. */
+static __always_inline bool is_goodbye(struct message *message)
+{
+	__u32 word;
+	__u8 byte;
+
+	if (message->span.side != REQUESTS || message->span.to - message->span.from != QUIT_BYTES ||
+	    !peek_word(message, 1, &word) || !sink_peek(message->payload, message->span.from, &byte, 1))
+		return false;
+	return (byte == 'X' && word == 4) || (byte == 1 && word == 1);
+}
+
+static __always_inline __u32 judge_message(struct message *message)
+{
+	struct exchange *exchange = message->exchange;
+
+	if (exchange->protocol == PROTOCOL_UNKNOWN) {
+		if (message->span.side == REQUESTS)
+			classify(message);
+		else
+			classify_greeting(message);
+	}
+	switch (exchange->protocol) {
+	case PROTOCOL_HTTP1:
+		return message->span.side == REQUESTS ? judge_http1_request(message) : judge_http1_response(message);
+	case PROTOCOL_HTTP2:
+		walk_http2(message);
+		return VERDICT_NOTHING;
+	case PROTOCOL_TLS:
+		return judge_tls(message);
+	case PROTOCOL_MQTT:
+	case PROTOCOL_WEBSOCKET:
+		return judge_by_first_byte(message);
+	case PROTOCOL_NATS:
+		return judge_nats(message);
+	case PROTOCOL_REDIS:
+		return judge_redis(message);
+	}
+	return is_goodbye(message) ? VERDICT_NOTHING : VERDICT_TURN;
+}
+
+/*
+ * HTTP/2 is counted here; of all others the verdict tells what to do with the message. Not static: the verifier then
+ * looks at it once, and not at each call.
+ */
+__noinline int judge(struct connection *connection, struct payload *payload, struct span *span)
+{
+	struct message message = {};
+
+	if (!connection || !payload || !span)
+		return VERDICT_TURN;
+	message.exchange = &connection->exchange;
+	message.payload = payload;
+	message.span = *span;
+	return judge_message(&message);
+}
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * TLS 1.2 and 1.3, by the headers of its records: the handshake is no request, and neither are alerts and tickets; what
+ * is left are turns. (RFC 8446, section 5.1; RFC 5246, section 6.2.1.)
+ */
+#ifndef KERNSCALE_TLS_H
+#define KERNSCALE_TLS_H
+
+#include "frames.h"
+
+#define TLS_HEADER_BYTES 5
+#define TLS_HANDSHAKE 0x16
+#define TLS_DATA 0x17
+
+enum tls_step {
+	TLS_13 = 1,         /* the server sent encrypted records before the client did */
+	TLS_READY = 2,      /* the handshake is over */
+	TLS_FIRST_TURN = 4, /* tickets may come in place of the response */
+};
+
+/* Record types 20 (change cipher spec) to 23 (data), versions 3.x, up to 2^14 bytes and what encryption adds. */
+static __always_inline bool is_record(const __u8 *header)
+{
+	return header[0] >= 0x14 && header[0] <= TLS_DATA && header[1] == 3 && header[2] <= 4 && header[3] <= 0x48;
+}
+
+/* The client's Finished: 4 bytes and a hash of 32 or 48, its type and tag: the last record of its handshake. */
+static __always_inline bool is_finished(__u32 bytes)
+{
+	return bytes == 4 + 32 + 17 || bytes == 4 + 48 + 17;
+}
+
+static __always_inline bool is_alert(struct exchange *exchange, __u32 bytes)
+{
+	return exchange->step & TLS_13 && bytes == 2 + 17;
+}
+
+/* Whether an encrypted record may be part of a turn. */
+static __always_inline bool carries_data(struct exchange *exchange, __u32 side, __u32 bytes)
+{
+	if (exchange->step & TLS_READY)
+		return !is_alert(exchange, bytes);
+	if (side == RESPONSES) {
+		exchange->step |= TLS_13;
+		return false;
+	}
+	if (!(exchange->step & TLS_13)) {
+		exchange->step |= TLS_READY;
+		return true;
+	}
+	if (is_finished(bytes))
+		exchange->step |= TLS_READY | TLS_FIRST_TURN;
+	return false;
+}
+
+static long next_record(__u32 index, struct message *message)
+{
+	struct reader *reader = reader_of(message);
+	__u8 header[TLS_HEADER_BYTES];
+	__u32 bytes;
+
+	(void)index;
+	if (!read_header(message, reader, TLS_HEADER_BYTES))
+		return 1;
+	__builtin_memcpy(header, reader->header, sizeof(header));
+	if (!is_record(header)) {
+		reader->in_step = false;
+		return 1;
+	}
+	bytes = header[3] << 8 | header[4];
+	skip_frame(reader, TLS_HEADER_BYTES + bytes);
+	if (header[0] != TLS_DATA || !carries_data(message->exchange, message->span.side, bytes))
+		return 0;
+	message->records++;
+	if (bytes < message->shortest || message->records == 1)
+		message->shortest = bytes;
+	if (bytes > message->longest)
+		message->longest = bytes;
+	return 0;
+}
+
+/* Two or more tickets in one message are of one size, which no response's records are (Node). */
+static __always_inline bool are_tickets(struct message *message)
+{
+	return message->records > 1 && message->shortest == message->longest && message->shortest >= 100 &&
+	       message->longest <= 400;
+}
+
+/* A ticket of its own (nginx), or a short response. */
+static __always_inline bool may_be_ticket(struct message *message)
+{
+	return message->records == 1 && message->shortest >= 150 && message->longest <= 350;
+}
+
+static __always_inline __u32 judge_first_response(struct message *message)
+{
+	struct exchange *exchange = message->exchange;
+
+	if (exchange->turn == TURN_IDLE) {
+		exchange->step &= ~TLS_FIRST_TURN;
+		return VERDICT_NOTHING;
+	}
+	if (exchange->turn != TURN_REQUESTED || !(exchange->step & TLS_FIRST_TURN))
+		return VERDICT_TURN;
+	if (are_tickets(message)) {
+		exchange->step &= ~TLS_FIRST_TURN;
+		return VERDICT_NOTHING;
+	}
+	if (may_be_ticket(message) && !(exchange->flags & EXCHANGE_HELD))
+		return VERDICT_HOLD;
+	exchange->step &= ~TLS_FIRST_TURN;
+	return VERDICT_TURN;
+}
+
+static __noinline __u32 judge_tls(struct message *message)
+{
+	struct reader *reader = reader_of(message);
+
+	if (!follows(message, reader)) {
+		/* Out of step: every message that is no alert counts, until one begins with a header. */
+		reader->have = 0;
+		reader->next = message->span.from;
+		reader->in_step = true;
+	}
+	message->records = 0;
+	message->longest = 0;
+	sink_repeat(MAX_FRAMES, next_record, message);
+	if (!reader->in_step)
+		return VERDICT_TURN;
+	if (!message->records)
+		return VERDICT_NOTHING;
+	return message->span.side == RESPONSES ? judge_first_response(message) : VERDICT_TURN;
+}
+
+static __always_inline void begin_tls(struct exchange *exchange)
+{
+	exchange->protocol = PROTOCOL_TLS;
+	exchange->contents.readers[REQUESTS].in_step = true;
+	exchange->contents.readers[RESPONSES].in_step = true;
+}
+
+#endif
