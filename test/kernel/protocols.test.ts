@@ -31,9 +31,7 @@ describe('requests, compared with what clients count themselves', () => {
     const limit = pLimit(AT_ONCE);
     await Promise.all(
       table.map((row) =>
-        limit(() =>
-          rows.run(row, (delayed, result) => measured.set(variant(row.protocol, delayed), result)),
-        ),
+        limit(() => rows.run(row, (delayed, result) => measured.set(variant(row.protocol, delayed), result))),
       ),
     );
   });

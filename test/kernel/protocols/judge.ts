@@ -15,7 +15,7 @@ const CLIENT = {
   times: 'kernscale_tcp_wait_seconds',
   overlapped: 'kernscale_tcp_wait_overlapped_total',
   asked: 'kernscale_tcp_sent_total',
-  abandoned: ['kernscale_tcp_sent_abandoned_total'],
+  abandoned: ['kernscale_tcp_sent_abandoned_total', 'kernscale_tcp_sent_dropped_total'],
   outstanding: 'kernscale_tcp_sent_outstanding',
 } as const;
 const SERVER = {
@@ -45,7 +45,8 @@ export class Verdict {
     this.#exchange('client', client, CLIENT);
     this.#exchange('server', server, SERVER);
     this.#threads(client);
-    if (worker !== undefined) this.#most('worker: requests', counted(worker, CLIENT.times).count, row.login ?? 0);
+    if (worker !== undefined)
+      this.#most('worker: requests', counted(worker, CLIENT.times).count, row.login ?? 0);
   }
 
   toString(): string {
@@ -57,7 +58,13 @@ export class Verdict {
     const seen = counted(side, names.times);
     const inVain = name === 'server' ? grown(side, IN_VAIN) : 0;
     const overlapped = grown(side, names.overlapped);
-    this.#note(name, seen.count, seen.sum, bucketText(medianOf(seen)), `overlapped ${overlapped}, in vain ${inVain}`);
+    this.#note(
+      name,
+      seen.count,
+      seen.sum,
+      bucketText(medianOf(seen)),
+      `overlapped ${overlapped}, in vain ${inVain}`,
+    );
     if ((this.row.known ?? 'all') === 'all') {
       this.#within(`${name}: requests`, seen.count - inVain, this.#count(truth.n));
       if (truth.abandoned === 0) this.#times(name, seen, truth);
@@ -84,7 +91,8 @@ export class Verdict {
     const [, most] = this.#count(truth.n);
     this.#most(`${name}: requests`, seen.count, most);
     this.#most(`${name}: sum`, seen.sum, (1 + SUM) * truth.sum + CLOCK_SECONDS * truth.n + truth.login);
-    const isRight = seen.count >= (1 - COUNT) * truth.n && seen.sum >= (1 - SUM) * (truth.sum - this.#ownOfWaits);
+    const isRight =
+      seen.count >= (1 - COUNT) * truth.n && seen.sum >= (1 - SUM) * (truth.sum - this.#ownOfWaits);
     if (!isRight) this.#within(`${name}: overlapped`, overlapped, [0.9 * seen.count - 2, seen.count]);
   }
 
@@ -134,7 +142,10 @@ export class Verdict {
   /** Seconds that the client's threads ran or waited for a CPU: by these its own clock may read more. */
   get #own(): number {
     const { before, after } = this.measured.client;
-    return CPU.reduce((sum, state) => sum + (after.states.get(state) ?? 0) - (before.states.get(state) ?? 0), 0);
+    return CPU.reduce(
+      (sum, state) => sum + (after.states.get(state) ?? 0) - (before.states.get(state) ?? 0),
+      0,
+    );
   }
 
   /** A delay of the client's own is in the waits of all that is in flight. */
@@ -182,7 +193,9 @@ const valueOf = (scrape: PodScrape, name: string): number => scrape.value(name) 
 /** Seconds that each request takes at least, by the arguments of the programs; 0 where they do not say. */
 function leastOf({ upstream, server, client }: Row): number {
   const all = [...(upstream ?? []), ...server, ...client];
-  const ms = all.map((argument) => /^ms=(\d+)$/.exec(String(argument))?.[1]).find((found) => found !== undefined);
+  const ms = all
+    .map((argument) => /^ms=(\d+)$/.exec(String(argument))?.[1])
+    .find((found) => found !== undefined);
   // A timer of Node may be early by a part of a millisecond.
   return ms === undefined ? 0 : (Number(ms) - 1) / 1000;
 }

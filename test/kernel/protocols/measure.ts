@@ -52,7 +52,10 @@ export class Rows {
       const worker = row.worker && (await this.#start(row.worker, [port]));
       for (const delayed of variants) {
         const client = await this.#start(row.client, [port], delayed);
-        measured(delayed, await this.#measure(client, server, worker).catch((error: unknown) => error as Error));
+        measured(
+          delayed,
+          await this.#measure(client, server, worker).catch((error: unknown) => error as Error),
+        );
         await this.#end(client);
       }
       for (const each of [worker, server, upstream]) if (each !== undefined) await this.#end(each);
@@ -67,7 +70,11 @@ export class Rows {
     const read = () => scrape(this.exporterUrl, pods);
     let before = await read();
     const exported = () => before.every(({ states }) => states.size > 0);
-    await eventually('the pods are exported', async () => exported() || ((before = await read()), exported()), EXPORTED_MS);
+    await eventually(
+      'the pods are exported',
+      async () => exported() || ((before = await read()), exported()),
+      EXPORTED_MS,
+    );
     client.workload.send('go');
     const truth = JSON.parse(await client.workload.line()) as Truth;
     const after = await read();

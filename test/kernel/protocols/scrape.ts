@@ -7,8 +7,7 @@ import {
   type Message,
 } from '../../unit/exporter/exposition/protobuf-reader.js';
 
-const PROTOBUF =
-  'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited';
+const PROTOBUF = 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited';
 
 /** Observations by exponent: bucket i holds 2^(i-1) < seconds <= 2^i. */
 export type Buckets = ReadonlyMap<number, number>;
@@ -97,7 +96,7 @@ function bucketsOf(histogram: Message): Buckets {
   const buckets = new Map<number, number>();
   const [span] = messagesOf(histogram, 12);
   if (span === undefined) return buckets;
-  let exponent = Number(unzigzag(span.get(1)![0] as bigint));
+  let exponent = unzigzag(span.get(1)![0] as bigint);
   let count = 0;
   for (const delta of readPackedSints(histogram.get(13)![0] as Uint8Array)) {
     count += delta;

@@ -40,9 +40,17 @@ const TURNS: readonly Row[] = [
     server: turns('serve', MS, 'head=4'),
     client: turns('ask', 'n=100', 'head=40'),
   },
-  { protocol: 'answers of 1 MB', server: turns('serve', MS, 'answer=1000000'), client: turns('ask', 'n=50', 'answer=1000000') },
+  {
+    protocol: 'answers of 1 MB',
+    server: turns('serve', MS, 'answer=1000000'),
+    client: turns('ask', 'n=50', 'answer=1000000'),
+  },
   { protocol: 'request in five pieces', server: turns('serve', MS), client: turns('pieces', 'n=20') },
-  { protocol: 'poller blocks before another thread sends', server: turns('serve', MS), client: turns('poller', 'n=100') },
+  {
+    protocol: 'poller blocks before another thread sends',
+    server: turns('serve', MS),
+    client: turns('poller', 'n=100'),
+  },
   {
     protocol: 'sink with a publication each 0.3 s',
     server: turns('sink'),
@@ -53,7 +61,12 @@ const TURNS: readonly Row[] = [
   { protocol: 'TCP_FASTOPEN', server: turns('serve', MS, 'fastopen=1'), client: turns('fastopen', 'n=100') },
   { protocol: 'half-close', server: turns('serve', MS), client: turns('half', 'n=100') },
   { protocol: 'time-out and retry', server: turns('serve', MS, 'slow=200'), client: turns('retry', 'n=40') },
-  { protocol: 'overload with patience', server: turns('one', 'ms=50'), client: turns('crowd', 'n=40', 'ms=50'), clean: true },
+  {
+    protocol: 'overload with patience',
+    server: turns('one', 'ms=50'),
+    client: turns('crowd', 'n=40', 'ms=50'),
+    clean: true,
+  },
   {
     protocol: 'several in flight, in order',
     server: mux('serve'),
@@ -92,14 +105,36 @@ const HTTP1: readonly Row[] = [
   { protocol: 'HTTP/1.1 100-continue', server: http('serve', MS), client: raw('expect', 'n=100') },
   { protocol: 'HTTP/1.1 upload in pieces', server: http('serve', MS), client: http('upload', 'n=20') },
   { protocol: 'HTTP/1.1 4 pipelined', server: http('serve', MS), client: raw('pipelined', 'n=200', 'in=4') },
-  { protocol: 'HTTP/1.1 2 pipelined, 3 ms apart', server: http('serve', MS), client: raw('pipelined', 'n=100', 'in=2', 'gap=3') },
-  { protocol: 'HTTP/1.1 through nginx', upstream: http('serve', MS), server: server('nginx'), client: http('get', 'n=100') },
+  {
+    protocol: 'HTTP/1.1 2 pipelined, 3 ms apart',
+    server: http('serve', MS),
+    client: raw('pipelined', 'n=100', 'in=2', 'gap=3'),
+  },
+  {
+    protocol: 'HTTP/1.1 through nginx',
+    upstream: http('serve', MS),
+    server: server('nginx'),
+    client: http('get', 'n=100'),
+  },
   { protocol: 'server-sent events', server: http('events', 'every=100'), client: http('stream', 'n=15') },
-  { protocol: 'long polls beside requests', server: http('polls', MS, 'hold=500'), client: http('poll', 'n=100'), network: all },
+  {
+    protocol: 'long polls beside requests',
+    server: http('polls', MS, 'hold=500'),
+    client: http('poll', 'n=100'),
+    network: all,
+  },
   { protocol: 'TLS 1.2', server: http('serve', MS, 'tls=1.2'), client: http('get', 'n=100', 'tls=1.2') },
   { protocol: 'TLS 1.3', server: http('serve', MS, 'tls=1.3'), client: http('get', 'n=100', 'tls=1.3') },
-  { protocol: 'TLS 1.2, a connection a request', server: http('serve', MS, 'tls=1.2'), client: http('each', 'n=60', 'tls=1.2') },
-  { protocol: 'TLS 1.3, a connection a request', server: http('serve', MS, 'tls=1.3'), client: http('each', 'n=60', 'tls=1.3') },
+  {
+    protocol: 'TLS 1.2, a connection a request',
+    server: http('serve', MS, 'tls=1.2'),
+    client: http('each', 'n=60', 'tls=1.2'),
+  },
+  {
+    protocol: 'TLS 1.3, a connection a request',
+    server: http('serve', MS, 'tls=1.3'),
+    client: http('each', 'n=60', 'tls=1.3'),
+  },
   {
     protocol: 'TLS 1.3 through nginx',
     upstream: http('serve', MS),
@@ -113,7 +148,12 @@ const [PLAIN, TLS] = [[], ['tls=1.3']];
 function http2Rows(security: string, tls: readonly string[]): readonly Row[] {
   const unknown = tls.length > 0 ? ({ known: 'time' } as const) : {};
   const of = (runtime: string, program: typeof node2): readonly Row[] => [
-    { protocol: `HTTP/2 ${security} of ${runtime}`, server: program('serve', MS, ...tls), client: program('one', 'n=100', ...tls), ...unknown },
+    {
+      protocol: `HTTP/2 ${security} of ${runtime}`,
+      server: program('serve', MS, ...tls),
+      client: program('one', 'n=100', ...tls),
+      ...unknown,
+    },
     {
       protocol: `HTTP/2 ${security} of ${runtime}, 10 at once`,
       server: program('serve', MS, ...tls),
@@ -126,7 +166,11 @@ function http2Rows(security: string, tls: readonly string[]): readonly Row[] {
       client: program('fan', 'n=960', 'in=32', ...tls),
       ...unknown,
     },
-    { protocol: `HTTP/2 ${security} of ${runtime}, idle after one`, server: program('serve', MS, ...tls), client: program('idle', ...tls) },
+    {
+      protocol: `HTTP/2 ${security} of ${runtime}, idle after one`,
+      server: program('serve', MS, ...tls),
+      client: program('idle', ...tls),
+    },
     {
       protocol: `HTTP/2 ${security} of ${runtime}, idle after one of 200 KB`,
       server: program('serve', MS, 'bytes=200000', ...tls),
@@ -159,10 +203,18 @@ function http2Rows(security: string, tls: readonly string[]): readonly Row[] {
 const HTTP2: readonly Row[] = [
   ...http2Rows('in plain text', PLAIN),
   ...http2Rows('in TLS', TLS),
-  { protocol: 'HTTP/2 of Node, 66 at once', server: node2('serve', 'ms=100'), client: node2('fan', 'n=660', 'in=66') },
+  {
+    protocol: 'HTTP/2 of Node, 66 at once',
+    server: node2('serve', 'ms=100'),
+    client: node2('fan', 'n=660', 'in=66'),
+  },
   { protocol: 'gRPC unary', server: grpc('serve', MS), client: grpc('unary', 'n=100') },
   { protocol: 'gRPC unary, 10 at once', server: grpc('serve', MS), client: grpc('unary', 'n=500', 'in=10') },
-  { protocol: 'gRPC unary, 200 KB each 300 ms', server: grpc('serve', 'ms=50', 'bytes=200000'), client: grpc('unary', 'n=8', 'think=300') },
+  {
+    protocol: 'gRPC unary, 200 KB each 300 ms',
+    server: grpc('serve', 'ms=50', 'bytes=200000'),
+    client: grpc('unary', 'n=8', 'think=300'),
+  },
   { protocol: 'gRPC server streams', server: grpc('serve', MS), client: grpc('list', 'n=5') },
   { protocol: 'gRPC bidirectional stream', server: grpc('serve', MS), client: grpc('chat', 'n=50') },
 ];
@@ -170,12 +222,36 @@ const HTTP2: readonly Row[] = [
 const OTHERS: readonly Row[] = [
   { protocol: 'WebSocket asked', server: websocket('serve', MS), client: websocket('ask', 'n=100') },
   { protocol: 'WebSocket pushed', server: websocket('push', 'every=50'), client: websocket('hear', 'n=30') },
-  { protocol: 'WebSocket publisher', server: websocket('sink'), client: websocket('publish', 'n=30', 'think=50') },
-  { protocol: 'PostgreSQL simple', server: server('postgres'), client: databases('simple', 'n=100'), login: 3 },
-  { protocol: 'PostgreSQL extended', server: server('postgres'), client: databases('extended', 'n=100'), login: 3 },
-  { protocol: 'PostgreSQL, every fifth of 200 ms', server: server('postgres'), client: databases('mixed', 'n=50'), login: 3 },
+  {
+    protocol: 'WebSocket publisher',
+    server: websocket('sink'),
+    client: websocket('publish', 'n=30', 'think=50'),
+  },
+  {
+    protocol: 'PostgreSQL simple',
+    server: server('postgres'),
+    client: databases('simple', 'n=100'),
+    login: 3,
+  },
+  {
+    protocol: 'PostgreSQL extended',
+    server: server('postgres'),
+    client: databases('extended', 'n=100'),
+    login: 3,
+  },
+  {
+    protocol: 'PostgreSQL, every fifth of 200 ms',
+    server: server('postgres'),
+    client: databases('mixed', 'n=50'),
+    login: 3,
+  },
   { protocol: 'MariaDB text', server: server('mariadb'), client: databases('text', 'n=100'), login: 3 },
-  { protocol: 'MariaDB prepared', server: server('mariadb'), client: databases('prepared', 'n=100'), login: 3 },
+  {
+    protocol: 'MariaDB prepared',
+    server: server('mariadb'),
+    client: databases('prepared', 'n=100'),
+    login: 3,
+  },
   { protocol: 'Redis SET', server: server('redis'), client: caches('set', 'n=2000') },
   { protocol: 'Redis, 12 ms', server: server('redis'), client: caches('slow', 'n=100') },
   { protocol: 'Redis pipelines', server: server('redis'), client: caches('pipeline', 'n=500') },
@@ -184,9 +260,25 @@ const OTHERS: readonly Row[] = [
   { protocol: 'memcached', server: server('memcached'), client: caches('memcached', 'n=2000') },
   { protocol: 'MQTT QoS 0', server: server('mosquitto'), client: messaging('qos0', 'n=30', 'think=50') },
   { protocol: 'MQTT QoS 1', server: server('mosquitto'), client: messaging('qos1', 'n=60', 'think=20') },
-  { protocol: 'MQTT subscriber', server: server('mosquitto'), worker: messaging('publisher'), client: messaging('subscriber', 'n=30') },
-  { protocol: 'NATS request and reply', server: server('nats'), worker: messaging('worker'), client: messaging('request', 'n=100'), login: 3 },
-  { protocol: 'NATS publisher', server: server('nats'), client: messaging('publications', 'n=30', 'think=50'), login: 3 },
+  {
+    protocol: 'MQTT subscriber',
+    server: server('mosquitto'),
+    worker: messaging('publisher'),
+    client: messaging('subscriber', 'n=30'),
+  },
+  {
+    protocol: 'NATS request and reply',
+    server: server('nats'),
+    worker: messaging('worker'),
+    client: messaging('request', 'n=100'),
+    login: 3,
+  },
+  {
+    protocol: 'NATS publisher',
+    server: server('nats'),
+    client: messaging('publications', 'n=30', 'think=50'),
+    login: 3,
+  },
   { protocol: 'AMQP 1.0', server: messaging('accept'), client: messaging('send', 'n=100'), login: 5 },
 ];
 

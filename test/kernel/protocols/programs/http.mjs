@@ -43,7 +43,8 @@ const servers = {
 };
 
 const client = args.tls === undefined ? http : https;
-const agent = (keepAlive = true) => new client.Agent({ keepAlive, maxSockets: 1, rejectUnauthorized: false, ...secure });
+const agent = (keepAlive = true) =>
+  new client.Agent({ keepAlive, maxSockets: 1, rejectUnauthorized: false, ...secure });
 
 /** Resolves with the response once its head is there. @param onSent called when the request is sent */
 const open = (options, onSent, send = (request) => request.end()) =>

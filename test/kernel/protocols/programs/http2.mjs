@@ -37,7 +37,9 @@ const createConnection = () =>
   );
 
 function connect() {
-  const session = http2.connect(`${args.tls ? 'https' : 'http'}://127.0.0.1:${args.port}`, { createConnection });
+  const session = http2.connect(`${args.tls ? 'https' : 'http'}://127.0.0.1:${args.port}`, {
+    createConnection,
+  });
   session.on('error', () => undefined);
   return new Promise((resolve) => session.on('connect', () => resolve(session)));
 }
@@ -45,7 +47,9 @@ function connect() {
 async function ask(session, truth) {
   const request = session.request({ ':path': '/' });
   request.end();
-  await truth.ask(() => new Promise((resolve, reject) => request.on('response', resolve).on('error', reject)));
+  await truth.ask(
+    () => new Promise((resolve, reject) => request.on('response', resolve).on('error', reject)),
+  );
   await new Promise((resolve) => request.on('end', resolve).resume());
 }
 

@@ -38,7 +38,11 @@ function accept() {
   const container = rhea.create_container();
   container.on('connection_open', ({ connection }) => connection.set_max_listeners?.(0));
   container.on('message', ({ delivery }) => setTimeout(() => delivery.accept(), 12));
-  const server = container.listen({ port: 0, host: '127.0.0.1', receiver_options: { autoaccept: false, credit_window: 1000 } });
+  const server = container.listen({
+    port: 0,
+    host: '127.0.0.1',
+    receiver_options: { autoaccept: false, credit_window: 1000 },
+  });
   server.on('listening', () => ready(server.address().port));
 }
 

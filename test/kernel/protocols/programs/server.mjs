@@ -25,11 +25,27 @@ const port = await freePort();
 
 function postgres() {
   const versions = '/usr/lib/postgresql';
-  const bin = join(versions, readdirSync(versions).sort((a, b) => a - b).at(-1), 'bin');
+  const bin = join(
+    versions,
+    readdirSync(versions)
+      .sort((a, b) => a - b)
+      .at(-1),
+    'bin',
+  );
   chownSync(at, NOBODY, NOBODY);
   // PostgreSQL refuses to run as root.
   const asNobody = ['--reuid', String(NOBODY), '--regid', String(NOBODY), '--clear-groups'];
-  const initialize = ['-D', `${at}/data`, '-U', 'truth', '--auth=trust', '--no-sync', '--locale=C', '-E', 'UTF8'];
+  const initialize = [
+    '-D',
+    `${at}/data`,
+    '-U',
+    'truth',
+    '--auth=trust',
+    '--no-sync',
+    '--locale=C',
+    '-E',
+    'UTF8',
+  ];
   execFileSync('setpriv', [...asNobody, join(bin, 'initdb'), ...initialize], { cwd: at });
   const settings = ['-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off', '-c', 'jit=off'];
   return [
@@ -65,7 +81,8 @@ function mariadb() {
 }
 
 function nginx() {
-  const secure = args.tls && `ssl_certificate ${args.at}/keys/cert.pem; ssl_certificate_key ${args.at}/keys/key.pem;`;
+  const secure =
+    args.tls && `ssl_certificate ${args.at}/keys/cert.pem; ssl_certificate_key ${args.at}/keys/key.pem;`;
   const options = `${args.tls ? ' ssl' : ''}${args.http2 ? ' http2' : ''}`;
   writeFileSync(
     `${at}/nginx.conf`,

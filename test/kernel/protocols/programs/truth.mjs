@@ -27,7 +27,8 @@ const isDelayed = (bytes) => EVERY > 0 && ++sent % EVERY === FIRST % EVERY && by
 const write = net.Socket.prototype._writeGeneric;
 if (EVERY > 0)
   net.Socket.prototype._writeGeneric = function (writev, data, encoding, done) {
-    if (this.connecting || this.remotePort === undefined) return write.call(this, writev, data, encoding, done);
+    if (this.connecting || this.remotePort === undefined)
+      return write.call(this, writev, data, encoding, done);
     const bytes = writev
       ? Buffer.concat(data.map(({ chunk, encoding }) => Buffer.from(chunk, encoding)))
       : Buffer.from(data, encoding);
