@@ -127,9 +127,14 @@ export class Verdict {
     const text = [...after.states.keys()].map((state) => `${state} ${s(seconds(state))}`);
     this.#lines.push(text.filter((each) => !each.endsWith(' 0.000')).join(', '));
     const slack = SHARE * truth.wall;
-    const due = this.row.network?.(truth) ?? truth.due;
-    const least = this.row.known === 'bounds' ? 0 : due - this.#own - slack;
-    this.#within('client: network seconds', seconds('network'), [least, due + truth.login + slack]);
+    const [least, most] = this.row.network?.(truth) ?? [
+      this.row.known === 'bounds' ? 0 : truth.due,
+      truth.due,
+    ];
+    this.#within('client: network seconds', seconds('network'), [
+      least - this.#own - slack,
+      most + truth.login + slack,
+    ]);
     this.#most(
       `client: seconds in ${others.join(', ')}`,
       others.reduce((sum, state) => sum + seconds(state), 0),

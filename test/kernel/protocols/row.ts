@@ -35,8 +35,8 @@ export interface Row {
   readonly known?: 'all' | 'bounds' | 'time';
   /** What the server sees of requests that are given up: it answers them in vain, or does not see them go. */
   readonly overload?: boolean;
-  /** Seconds that the client is expected to be in `network`; by default as long as a request is outstanding. */
-  readonly network?: (truth: Truth) => number;
+  /** Least and most seconds of the client's threads in `network`; by default as long as a request is outstanding. */
+  readonly network?: (truth: Truth) => readonly [least: number, most: number];
   /** Runs only as it is: no message can be delayed in the middle. */
   readonly clean?: boolean;
 }
