@@ -75,13 +75,13 @@ export class Verdict {
   #times(name: string, seen: HistogramSum, truth: Truth): void {
     const own = this.#ownOfWaits;
     const takes = leastOf(this.row);
-    const most = (1 + SUM) * truth.sum + CLOCK_SECONDS * truth.n + truth.login;
+    const most = (1 + SUM) * truth.sum + own + CLOCK_SECONDS * truth.n + truth.login;
     this.#within(`${name}: sum`, seen.sum, [(1 - SUM) * Math.max(truth.sum - own, takes * truth.n), most]);
     if (truth.n === 0) return;
     const least = exponentOf((1 - NEAR_BOUND) * Math.max(truth.p50 - own / truth.n, takes, 1e-6));
     this.#within(`${name}: p50 (exponent of 2)`, medianOf(seen), [
       least,
-      exponentOf((1 + NEAR_BOUND) * truth.p50 + CLOCK_SECONDS),
+      exponentOf((1 + NEAR_BOUND) * (truth.p50 + own / truth.n) + CLOCK_SECONDS),
     ]);
   }
 
@@ -144,7 +144,7 @@ export class Verdict {
     this.#most('idle client: network seconds', idleNetwork, SHARE * (idle.at - after.at));
   }
 
-  /** Seconds that the client's threads ran or waited for a CPU: by these its own clock may read more. */
+  /** Seconds that the client's threads ran or waited for a CPU: by these it may read its clock late, at either end. */
   get #own(): number {
     const { before, after } = this.measured.client;
     return CPU.reduce(

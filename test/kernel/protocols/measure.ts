@@ -29,6 +29,9 @@ export interface Measured {
   readonly worker: Side | undefined;
 }
 
+/** Of a row, as it is and with delays. */
+export type Results = ReadonlyMap<boolean, Measured | Error>;
+
 /** Runs rows beside one exporter, whose `system.slice` the groups are in. */
 export class Rows {
   #groups = 0;
@@ -42,8 +45,9 @@ export class Rows {
     makeKeys(this.#keys);
   }
 
-  /** Measures a row as it is and with delays, one after the other on the same servers. */
-  async run(row: Row, measured: (delayed: boolean, result: Measured | Error) => void): Promise<void> {
+  /** Measures a row as it is and with delays, one after the other on the same servers; an error is a result too. */
+  async run(row: Row): Promise<Results> {
+    const results = new Map<boolean, Measured | Error>();
     const variants = row.clean === true ? [false] : [false, true];
     try {
       const upstream = row.upstream && (await this.#start(row.upstream, []));
@@ -52,16 +56,15 @@ export class Rows {
       const worker = row.worker && (await this.#start(row.worker, [port]));
       for (const delayed of variants) {
         const client = await this.#start(row.client, [port], delayed);
-        measured(
-          delayed,
-          await this.#measure(client, server, worker).catch((error: unknown) => error as Error),
-        );
+        const result = this.#measure(client, server, worker).catch((error: unknown) => error as Error);
+        results.set(delayed, await result);
         await this.#end(client);
       }
       for (const each of [worker, server, upstream]) if (each !== undefined) await this.#end(each);
     } catch (error) {
-      for (const delayed of variants) measured(delayed, error as Error);
+      for (const delayed of variants) if (!results.has(delayed)) results.set(delayed, error as Error);
     }
+    return results;
   }
 
   async #measure(client: Started, server: Started, worker?: Started): Promise<Measured> {

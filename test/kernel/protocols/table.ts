@@ -16,6 +16,8 @@ const server = (...args: (string | number)[]): Program => ['server.mjs', ...args
 const MS = 'ms=12';
 /** Of publications each 300 ms the first three may still be questions to a slow peer. */
 const threePublications = (): [number, number] => [0, 0.9];
+/** Of publications each 50 ms the first ten may. */
+const tenPublications = (): [number, number] => [0, 0.55];
 /** Each client is a thread of its own, with a patience of 300 ms. */
 const everyThread = ({ sum, abandoned }: Truth): [number, number] => [
   sum + 0.3 * abandoned,
@@ -234,6 +236,7 @@ const OTHERS: readonly Row[] = [
     protocol: 'WebSocket publisher',
     server: websocket('sink'),
     client: websocket('publish', 'n=30', 'think=50'),
+    network: tenPublications,
   },
   {
     protocol: 'PostgreSQL simple',
@@ -266,13 +269,24 @@ const OTHERS: readonly Row[] = [
   { protocol: 'Redis BLPOP', server: server('redis'), client: caches('blpop', 'n=60') },
   { protocol: 'Redis publish and subscribe', server: server('redis'), client: caches('subscribe', 'n=50') },
   { protocol: 'memcached', server: server('memcached'), client: caches('memcached', 'n=2000') },
-  { protocol: 'MQTT QoS 0', server: server('mosquitto'), client: messaging('qos0', 'n=30', 'think=50') },
-  { protocol: 'MQTT QoS 1', server: server('mosquitto'), client: messaging('qos1', 'n=60', 'think=20') },
+  {
+    protocol: 'MQTT QoS 0',
+    server: server('mosquitto'),
+    client: messaging('qos0', 'n=30', 'think=50'),
+    login: 1,
+  },
+  {
+    protocol: 'MQTT QoS 1',
+    server: server('mosquitto'),
+    client: messaging('qos1', 'n=60', 'think=20'),
+    login: 1,
+  },
   {
     protocol: 'MQTT subscriber',
     server: server('mosquitto'),
     worker: messaging('publisher'),
     client: messaging('subscriber', 'n=30'),
+    login: 2,
   },
   {
     protocol: 'NATS request and reply',

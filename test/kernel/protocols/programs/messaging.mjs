@@ -13,9 +13,8 @@ import { args, mode, ready, run, sleep } from './truth.mjs';
 const n = args.n ?? 100;
 const payload = Buffer.alloc(100, 'x');
 
-/** CONNECT is a request. */
 const connectMqtt = (truth) =>
-  truth.ask(() => mqtt.connectAsync(`mqtt://127.0.0.1:${args.port}`, { keepalive: 600 }));
+  truth.logIn(() => mqtt.connectAsync(`mqtt://127.0.0.1:${args.port}`, { keepalive: 600 }));
 
 const nats = () => connectNats({ servers: `127.0.0.1:${args.port}` });
 
@@ -65,7 +64,7 @@ const clients = {
     const client = await connectMqtt(truth);
     let heard = 0;
     const all = new Promise((resolve) => client.on('message', () => ++heard === n && resolve()));
-    await truth.ask(() => client.subscribeAsync('news'));
+    await truth.logIn(() => client.subscribeAsync('news'));
     await all;
   },
   async request(truth) {
