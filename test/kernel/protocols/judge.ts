@@ -17,6 +17,7 @@ const CLIENT = {
   asked: 'kernscale_tcp_sent_total',
   abandoned: ['kernscale_tcp_sent_abandoned_total', 'kernscale_tcp_sent_dropped_total'],
   outstanding: 'kernscale_tcp_sent_outstanding',
+  outstandingSeconds: 'kernscale_tcp_sent_outstanding_seconds_total',
 } as const;
 const SERVER = {
   times: 'kernscale_tcp_serve_seconds',
@@ -24,8 +25,11 @@ const SERVER = {
   asked: 'kernscale_tcp_requests_total',
   abandoned: ['kernscale_tcp_requests_abandoned_total', 'kernscale_tcp_requests_dropped_total'],
   outstanding: 'kernscale_tcp_requests_outstanding',
+  outstandingSeconds: 'kernscale_tcp_outstanding_seconds_total',
 } as const;
 const IN_VAIN = 'kernscale_tcp_answers_in_vain_total';
+const LONG = 'kernscale_tcp_long_waits_seconds';
+const THINK = 'kernscale_tcp_think_seconds';
 
 const CPU = ['oncpu', 'runqueue', 'throttled'];
 /** In `ipc` the client waits for the word to start, which it reads from a pipe. */
@@ -45,6 +49,7 @@ export class Verdict {
     this.#exchange('client', client, CLIENT);
     this.#exchange('server', server, SERVER);
     this.#threads(client);
+    this.#pauses(client, server);
     if (worker !== undefined)
       this.#most('worker: requests', counted(worker, CLIENT.times).count, row.login ?? 0);
   }
@@ -68,6 +73,7 @@ export class Verdict {
     if ((this.row.known ?? 'all') === 'all') {
       this.#within(`${name}: requests`, seen.count - inVain, this.#count(truth.n));
       if (truth.abandoned === 0) this.#times(name, seen, truth);
+      this.#integral(name, side, names.outstandingSeconds, seen);
     } else this.#marked(name, seen, overlapped);
     this.#law(name, side, names, inVain);
   }
@@ -83,6 +89,27 @@ export class Verdict {
       least,
       exponentOf((1 + NEAR_BOUND) * (truth.p50 + own / truth.n) + CLOCK_SECONDS),
     ]);
+  }
+
+  /** The integral of outstanding holds each wait, from the request's first byte: at most, all that is in flight all the time. */
+  #integral(name: string, side: Side, metric: string, seen: HistogramSum): void {
+    const { sum, due } = this.measured.truth;
+    const window = side.idle.at - side.before.at;
+    const most = Math.max(1, sum / due || 1) * window * (1 + SUM);
+    const abandoned = this.measured.truth.abandoned > 0;
+    this.#within(`${name}: request-seconds outstanding`, grown(side, metric), [
+      (1 - SUM) * seen.sum,
+      abandoned ? Number.POSITIVE_INFINITY : most,
+    ]);
+  }
+
+  /** Long waits and thinking, where the truth is known. */
+  #pauses(client: Side, server: Side): void {
+    const { long = 0, thinks } = this.row;
+    const slack = Math.max(1, COUNT * this.measured.truth.n);
+    this.#within('client: long waits', counted(client, LONG).count, [0.6 * long, long + slack]);
+    if (thinks !== undefined)
+      this.#within('server: thinks', counted(server, THINK).count, [thinks, thinks + 1]);
   }
 
   /** Where requests in flight cannot be told apart, the figures are bounds, and marked. */

@@ -33,10 +33,12 @@ export interface Row {
    * read; their observations are marked, and are bounds. `time`: the same, but the time with a request outstanding is known.
    */
   readonly known?: 'all' | 'bounds' | 'time';
-  /** What the server sees of requests that are given up: it answers them in vain, or does not see them go. */
-  readonly overload?: boolean;
   /** Least and most seconds of the client's threads in `network`; by default as long as a request is outstanding. */
   readonly network?: (truth: Truth) => readonly [least: number, most: number];
+  /** Answers that take far longer than is usual; none by default. */
+  readonly long?: number;
+  /** Pauses of at least 100 ms between an answer and the next request. */
+  readonly thinks?: number;
   /** Runs only as it is: no message can be delayed in the middle. */
   readonly clean?: boolean;
 }
