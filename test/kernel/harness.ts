@@ -135,11 +135,6 @@ export class Sandbox {
     };
   }
 
-  /** Ends the processes of a group and removes it. */
-  remove({ path }: Group): Promise<void> {
-    return removeCgroup(path);
-  }
-
   /** Ends every process started here. */
   async stop(): Promise<void> {
     const ended = this.#children.map(
@@ -162,6 +157,11 @@ export class Sandbox {
     for (const path of [...this.#directories].reverse()) await removeCgroup(path);
     rmSync(this.scratch, { recursive: true, force: true });
     this.#disposed();
+  }
+
+  /** Ends the processes of a group and removes it. */
+  remove({ path }: Group): Promise<void> {
+    return removeCgroup(path);
   }
 
   #mkdir(path: string): string {
