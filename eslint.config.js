@@ -3,7 +3,16 @@ import tseslint from 'typescript-eslint';
 const CONFIGURATION = ['eslint.config.js', '.dependency-cruiser.js', 'test/unit/coverage.js'];
 
 export default tseslint.config(
-  { ignores: ['**/dist/', '**/build/', '.cache/', 'scaler/web/static/', 'test/kernel/truth/'] },
+  {
+    ignores: [
+      '**/dist/',
+      '**/build/',
+      '.cache/',
+      'scaler/web/static/',
+      'test/kernel/truth/',
+      'test/kernel/protocols/programs/',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {

@@ -5,6 +5,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
+policy=/usr/sbin/policy-rc.d # asked before a package starts its service
 sections=(base)
 for flag in "$@"; do
 	case $flag in
@@ -45,6 +46,16 @@ install_debian_packages() {
 	packages=$(resolve "${missing[@]}")
 	mapfile -t packages <<<"$packages"
 	step "installing ${packages[*]}" apt_install "${packages[@]}"
+	keep_off "${packages[@]}"
+}
+
+# Keeps servers of these packages off at boot: the tests start their own.
+keep_off() {
+	local service
+	command -v systemctl >/dev/null || return 0
+	for service in memcached mosquitto nats-server nginx postgresql redis-server; do
+		[[ " $* " != *" $service"* ]] || systemctl --quiet disable "$service" || :
+	done
 }
 
 # Prints the wanted lines, without spaces, of which no alternative is installed.
@@ -110,7 +121,12 @@ apt_install() {
 	apt_get_install "$@" || { apt-get update && apt_get_install "$@"; }
 }
 
+# Lets no package start its service.
 apt_get_install() {
+	if [ ! -e "$policy" ]; then
+		trap 'rm -f "$policy"' EXIT # of the subshell that step starts
+		printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
+	fi
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120 "$@"
 }
 

@@ -11,7 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -93,7 +93,7 @@ export interface Group {
   readonly path: string;
   /** Seconds that its runnable threads were out of quota, by the kernel's account. */
   throttled(): number;
-  /** Starts a truth workload inside, optionally on one CPU, and resolves when it is ready. */
+  /** Starts a truth workload, or the program of an absolute path, inside, optionally on one CPU, and resolves when it is ready. */
   run(program: string, args?: readonly string[], options?: { oneCpu?: boolean }): Promise<Workload>;
 }
 
@@ -177,6 +177,11 @@ export class Sandbox {
     this.#disposed();
   }
 
+  /** Ends the processes of a group and removes it. */
+  remove({ path }: Group): Promise<void> {
+    return removeCgroup(path);
+  }
+
   #mkdir(path: string): string {
     mkdirSync(path);
     this.#directories.push(path);
@@ -227,7 +232,7 @@ export class Sandbox {
     const enter = joins.map((procs) => `echo $$ > ${procs}`).join(' && ');
     const child = spawn(
       'sh',
-      ['-c', `${enter} && exec ${pin}"$@"`, 'sh', join(HERE, 'build', program), ...args],
+      ['-c', `${enter} && exec ${pin}"$@"`, 'sh', resolve(HERE, 'build', program), ...args],
       { stdio: ['pipe', 'pipe', 'pipe'] },
     );
     this.#children.push(child);

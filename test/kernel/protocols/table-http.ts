@@ -1,0 +1,143 @@
+import type { Program, Row, Truth } from './row.js';
+
+const http = (...args: (string | number)[]): Program => ['http.mjs', ...args];
+const raw = (...args: (string | number)[]): Program => ['http_raw.py', ...args];
+const node2 = (...args: (string | number)[]): Program => ['http2.mjs', ...args];
+const go2 = (...args: (string | number)[]): Program => ['http2.go', ...args];
+const grpc = (...args: (string | number)[]): Program => ['grpc.mjs', ...args];
+const server = (...args: (string | number)[]): Program => ['server.mjs', ...args];
+
+const MS = 'ms=12';
+/** A long poll is a wait for work or for a slow peer: which, cannot be seen. */
+const unknown = ({ wall }: Truth): [number, number] => [0, wall];
+
+const HTTP1: readonly Row[] = [
+  { protocol: 'HTTP/1.0', server: http('serve', MS), client: raw('old', 'n=100') },
+  { protocol: 'HTTP/1.1 keep-alive', server: http('serve', MS), client: http('get', 'n=100') },
+  { protocol: 'HTTP/1.1 think time', server: http('serve', MS), client: http('get', 'n=40', 'think=30') },
+  { protocol: 'HTTP/1.1 200 KB', server: http('serve', MS, 'bytes=200000'), client: http('get', 'n=100') },
+  { protocol: 'HTTP/1.1 a connection a request', server: http('serve', MS), client: http('each', 'n=100') },
+  { protocol: 'HTTP/1.1 POST of Python', server: http('serve', MS), client: raw('post', 'n=60', 'think=20') },
+  { protocol: 'HTTP/1.1 chunked', server: http('serve', MS, 'chunks=4'), client: http('get', 'n=30') },
+  { protocol: 'HTTP/1.1 100-continue', server: http('serve', MS), client: raw('expect', 'n=100') },
+  { protocol: 'HTTP/1.1 upload in pieces', server: http('serve', MS), client: http('upload', 'n=20') },
+  { protocol: 'HTTP/1.1 4 pipelined', server: http('serve', MS), client: raw('pipelined', 'n=200', 'in=4') },
+  {
+    protocol: 'HTTP/1.1 2 pipelined, 3 ms apart',
+    server: http('serve', MS),
+    client: raw('pipelined', 'n=100', 'in=2', 'gap=3'),
+  },
+  {
+    protocol: 'HTTP/1.1 through nginx',
+    upstream: http('serve', MS),
+    server: server('nginx'),
+    client: http('get', 'n=100'),
+  },
+  { protocol: 'server-sent events', server: http('events', 'every=100'), client: http('stream', 'n=15') },
+  {
+    protocol: 'long polls beside requests',
+    server: http('polls', MS, 'hold=500'),
+    client: http('poll', 'n=100'),
+    network: unknown,
+    long: 8,
+  },
+  { protocol: 'TLS 1.2', server: http('serve', MS, 'tls=1.2'), client: http('get', 'n=100', 'tls=1.2') },
+  { protocol: 'TLS 1.3', server: http('serve', MS, 'tls=1.3'), client: http('get', 'n=100', 'tls=1.3') },
+  {
+    protocol: 'TLS 1.2, a connection a request',
+    server: http('serve', MS, 'tls=1.2'),
+    client: http('each', 'n=60', 'tls=1.2'),
+  },
+  {
+    protocol: 'TLS 1.3, a connection a request',
+    server: http('serve', MS, 'tls=1.3'),
+    client: http('each', 'n=60', 'tls=1.3'),
+  },
+  {
+    protocol: 'TLS 1.3 through nginx',
+    upstream: http('serve', MS),
+    server: server('nginx', 'tls=1'),
+    client: http('get', 'n=100', 'tls=1.3'),
+  },
+];
+
+const [PLAIN, TLS] = [[], ['tls=1.3']];
+
+function http2Rows(security: string, tls: readonly string[]): readonly Row[] {
+  const known = tls.length > 0 ? ({ known: 'time' } as const) : {};
+  const of = (runtime: string, program: typeof node2): readonly Row[] => [
+    {
+      protocol: `HTTP/2 ${security} of ${runtime}`,
+      server: program('serve', MS, ...tls),
+      client: program('one', 'n=100', ...tls),
+      ...known,
+    },
+    {
+      protocol: `HTTP/2 ${security} of ${runtime}, 10 at once`,
+      server: program('serve', MS, ...tls),
+      client: program('fan', 'n=500', 'in=10', ...tls),
+      ...known,
+    },
+    {
+      protocol: `HTTP/2 ${security} of ${runtime}, 32 at once`,
+      server: program('serve', 'ms=30', ...tls),
+      client: program('fan', 'n=960', 'in=32', ...tls),
+      ...known,
+    },
+    {
+      protocol: `HTTP/2 ${security} of ${runtime}, idle after one`,
+      server: program('serve', MS, ...tls),
+      client: program('idle', ...tls),
+    },
+    {
+      protocol: `HTTP/2 ${security} of ${runtime}, idle after one of 200 KB`,
+      server: program('serve', MS, 'bytes=200000', ...tls),
+      client: program('idle', ...tls),
+    },
+    {
+      protocol: `HTTP/2 ${security} of ${runtime}, 200 KB each 300 ms`,
+      server: program('serve', 'ms=50', 'bytes=200000', ...tls),
+      client: program('every', 'n=8', 'every=300', ...tls),
+      thinks: 7,
+    },
+  ];
+  return [
+    ...of('Node', node2),
+    ...of('Go', go2),
+    {
+      protocol: `HTTP/2 ${security} of Node, PINGs`,
+      server: node2('serve', MS, ...tls),
+      client: node2('ping', 'n=4', ...tls),
+    },
+    {
+      protocol: `HTTP/2 ${security} of nginx`,
+      upstream: http('serve', MS),
+      server: server('nginx', 'http2=1', ...tls),
+      client: node2('one', 'n=100', ...tls),
+      ...known,
+    },
+  ];
+}
+
+const HTTP2: readonly Row[] = [
+  ...http2Rows('in plain text', PLAIN),
+  ...http2Rows('in TLS', TLS),
+  {
+    protocol: 'HTTP/2 of Node, 66 at once',
+    server: node2('serve', 'ms=100'),
+    client: node2('fan', 'n=660', 'in=66'),
+  },
+  { protocol: 'gRPC unary', server: grpc('serve', MS), client: grpc('unary', 'n=100') },
+  { protocol: 'gRPC unary, 10 at once', server: grpc('serve', MS), client: grpc('unary', 'n=500', 'in=10') },
+  {
+    protocol: 'gRPC unary, 200 KB each 300 ms',
+    server: grpc('serve', 'ms=50', 'bytes=200000'),
+    client: grpc('unary', 'n=8', 'think=300'),
+    thinks: 7,
+  },
+  { protocol: 'gRPC server streams', server: grpc('serve', MS), client: grpc('list', 'n=5') },
+  { protocol: 'gRPC bidirectional stream', server: grpc('serve', MS), client: grpc('chat', 'n=50') },
+];
+
+/** HTTP/1, server-sent events, long polls, TLS, HTTP/2 and gRPC. */
+export const HTTP: readonly Row[] = [...HTTP1, ...HTTP2];
