@@ -11,12 +11,15 @@ export interface Row {
   readonly decision: { readonly class: string; readonly reason: string } | undefined;
 }
 
-export interface Screen {
+interface Picture {
   readonly elapsedSeconds: number;
   readonly rows: readonly Row[];
   /** Undefined while Prometheus does not respond. */
   readonly states: readonly StateShare[] | undefined;
   readonly scalerResponds: boolean;
+}
+
+export interface Screen extends Picture {
   readonly addresses: readonly string[];
   readonly notice: string;
 }
@@ -144,13 +147,6 @@ function wrap(text: string, width: number, count: number): string[] {
     else lines.push(word);
   }
   return [...lines, ...Array<string>(count - lines.length).fill('')];
-}
-
-interface Picture {
-  readonly elapsedSeconds: number;
-  readonly rows: readonly Row[];
-  readonly states: readonly StateShare[] | undefined;
-  readonly scalerResponds: boolean;
 }
 
 export interface View {
