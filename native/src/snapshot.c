@@ -59,8 +59,9 @@ static void add_counts(struct session *session, uint32_t slot)
 
 	memcpy(total_ns, session->flushed[slot].total_ns, sizeof(total_ns));
 	for (uint32_t shard = 0; shard < session->shards; shard++) {
-		for (int state = 0; state < NR_STATES; state++)
+		for (int state = 0; state < STATE_THROTTLED; state++)
 			total_ns[state] += shards[shard].histograms[state].total_ns;
+		total_ns[STATE_THROTTLED] += shards[shard].throttled_ns;
 		for (int scalar = 0; scalar < NR_SCALARS; scalar++)
 			scalars[scalar] += shards[shard].scalars[scalar];
 	}
