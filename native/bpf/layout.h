@@ -10,7 +10,6 @@
 enum thread_state {
 	STATE_ONCPU,
 	STATE_RUNQUEUE,
-	STATE_THROTTLED,
 	STATE_DISK,
 	STATE_NETWORK,
 	STATE_LOCK,
@@ -19,12 +18,13 @@ enum thread_state {
 	STATE_SLEEP,
 	STATE_IDLE,
 	STATE_OTHER,
+	STATE_THROTTLED, /* the last one: it has no histogram */
 	NR_STATES,
 };
 
-/* Histograms of a slot: the time in each thread state, then these. */
+/* Histograms of a slot: the time in each thread state but throttled, then these. */
 enum container_histogram {
-	HISTOGRAM_TCP_SERVE = NR_STATES,
+	HISTOGRAM_TCP_SERVE = STATE_THROTTLED,
 	HISTOGRAM_TCP_THINK,
 	NR_HISTOGRAMS,
 };
@@ -73,6 +73,7 @@ struct time_histogram {
  */
 struct shard {
 	struct time_histogram histograms[NR_HISTOGRAMS];
+	unsigned long long throttled_ns;
 	unsigned long long serving_ns[NR_STATES]; /* part of `total_ns` of threads that serve a request */
 	unsigned long long scalars[NR_SCALARS];
 } __attribute__((aligned(64)));

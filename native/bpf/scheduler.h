@@ -18,7 +18,8 @@
 #define TASK_DEAD 0x80
 
 /* Counts the states that end as the thread gets a CPU. */
-static __always_inline void switch_in(struct shard *shard, struct thread *thread, struct task_struct *task, __u64 now)
+static __always_inline void switch_in(struct shard *shard, struct thread *thread, struct task_struct *task, __u64 now,
+				      __u64 steal)
 {
 	__u32 state = thread->state;
 	__u64 runnable = now, contending;
@@ -47,14 +48,14 @@ static __always_inline void switch_in(struct shard *shard, struct thread *thread
 		add_serving(shard, thread, STATE_THROTTLED, runnable, contending);
 		add_serving(shard, thread, STATE_RUNQUEUE, contending, now);
 	}
-	thread->baseline = steal_clock(task);
+	thread->baseline = steal;
 	begin_state(thread, STATE_ONCPU, now);
 }
 
 /* Counts a run. While the hypervisor had the CPU, the thread waited for one. */
-static __always_inline void switch_out(struct shard *shard, struct thread *thread, struct task_struct *task, __u64 now)
+static __always_inline void switch_out(struct shard *shard, struct thread *thread, __u64 now, __u64 steal)
 {
-	__u64 until = now - stolen_since(thread, steal_clock(task), thread->since, now);
+	__u64 until = now - stolen_since(thread, steal, thread->since, now);
 
 	add_interval(shard, thread, STATE_ONCPU, thread->since, until);
 	if (until != now)
@@ -71,7 +72,7 @@ static __noinline void repair_switch_in(struct shard *shard, struct thread *thre
 {
 	count_drop(DROP_SWITCHES_MISSED);
 	if (shard && thread && task)
-		switch_in(shard, thread, task, later(thread->since, task->sched_info.last_arrival));
+		switch_in(shard, thread, task, later(thread->since, task->sched_info.last_arrival), steal_clock(task));
 }
 
 static __always_inline void block(struct thread *thread, struct task_struct *task, __u32 slot, __u8 reason, __u64 now)
@@ -82,7 +83,7 @@ static __always_inline void block(struct thread *thread, struct task_struct *tas
 }
 
 static __always_inline void on_switch_out(struct task_struct *task, bool preempted, __u32 task_state, __u64 now,
-					  __u32 cpu)
+					  __u64 steal, __u32 cpu)
 {
 	struct thread *thread = find_thread(task);
 	struct shard *shard;
@@ -95,7 +96,7 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 	if (shard && thread->since) {
 		if (thread->state != STATE_ONCPU)
 			repair_switch_in(shard, thread, task);
-		switch_out(shard, thread, task, now);
+		switch_out(shard, thread, now, steal);
 		count_run(thread, thread->since, now, cpu);
 	}
 	thread->served = false;
@@ -117,7 +118,7 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 	}
 }
 
-static __always_inline void on_switch_in(struct task_struct *task, __u64 now, __u32 cpu)
+static __always_inline void on_switch_in(struct task_struct *task, __u64 now, __u64 steal, __u32 cpu)
 {
 	struct thread *thread = find_thread(task);
 	struct shard *shard;
@@ -128,20 +129,20 @@ static __always_inline void on_switch_in(struct task_struct *task, __u64 now, __
 	if (!shard)
 		return;
 	count_wait_for_cpu(thread, task, now, cpu);
-	switch_in(shard, thread, task, now);
+	switch_in(shard, thread, task, now, steal);
 }
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)
 {
-	__u64 now = runqueue_clock(next);
+	__u64 now = runqueue_clock(next), steal = steal_clock(next);
 	__u32 cpu = bpf_get_smp_processor_id();
 
 	/* Every CPU's idle task has pid 0. */
 	if (prev->pid)
-		on_switch_out(prev, preempt, prev_state, now, cpu);
+		on_switch_out(prev, preempt, prev_state, now, steal, cpu);
 	if (next->pid)
-		on_switch_in(next, now, cpu);
+		on_switch_in(next, now, steal, cpu);
 	return 0;
 }
 

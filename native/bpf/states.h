@@ -71,9 +71,13 @@ static __always_inline void add_interval(struct shard *shard, struct thread *thr
 					 __u64 from, __u64 until)
 {
 	struct time_histogram *histogram = &shard->histograms[state];
-	__u64 length = elapsed(from, until);
+	__u64 length = elapsed(from, until), total = elapsed(later(from, thread->flushed_until), until);
 
-	add_to(histogram->total_ns, elapsed(later(from, thread->flushed_until), until));
+	if (state == STATE_THROTTLED) {
+		add_to(shard->throttled_ns, total);
+		return;
+	}
+	add_to(histogram->total_ns, total);
 	add_to(histogram->sum_ns, length);
 	add_to(histogram->buckets[time_bucket(length)], 1);
 }

@@ -65,10 +65,11 @@ static void add_counts(struct session *session, uint32_t slot)
 	memcpy(total_ns, session->flushed[slot].total_ns, sizeof(total_ns));
 	memcpy(serving_ns, session->flushed[slot].serving_ns, sizeof(serving_ns));
 	for (uint32_t shard = 0; shard < session->shards; shard++) {
-		for (int state = 0; state < NR_STATES; state++) {
+		for (int state = 0; state < STATE_THROTTLED; state++)
 			total_ns[state] += shards[shard].histograms[state].total_ns;
+		total_ns[STATE_THROTTLED] += shards[shard].throttled_ns;
+		for (int state = 0; state < NR_STATES; state++)
 			serving_ns[state] += shards[shard].serving_ns[state];
-		}
 		for (int scalar = 0; scalar < NR_SCALARS; scalar++)
 			scalars[scalar] += shards[shard].scalars[scalar];
 	}
@@ -89,7 +90,7 @@ static size_t read_slot(struct session *session, uint32_t slot)
 	size_t length = NR_COUNTS;
 
 	add_counts(session, slot);
-	add_histograms(session, slot, 0, NR_STATES);
+	add_histograms(session, slot, 0, HISTOGRAM_TCP_SERVE);
 	for (int i = 0; i < NR_HISTOGRAMS; i++)
 		if (totals->observed & 1U << i)
 			length += 3 + totals->histograms[i].end - totals->histograms[i].first;
@@ -161,7 +162,7 @@ static void read_requests(struct session *session)
 	for (uint32_t slot = 0; slot < session->nr_slots; slot++) {
 		if (!is_in_use(session, slot))
 			continue;
-		add_histograms(session, slot, NR_STATES, NR_HISTOGRAMS);
+		add_histograms(session, slot, HISTOGRAM_TCP_SERVE, NR_HISTOGRAMS);
 		requests_read_ended(session, slot);
 	}
 	pool_read(&session->peers);
