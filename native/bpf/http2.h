@@ -14,6 +14,7 @@
 #define FRAME_HEADERS 1
 #define FRAME_RST_STREAM 3
 #define FRAME_SETTINGS 4
+#define FRAME_CONTINUATION 9 /* the last that the protocol itself defines */
 /* Beyond these a header cannot be one. */
 #define MAX_FRAME_BYTES (1 << 20)
 #define MAX_FRAME_TYPE 32
@@ -236,14 +237,14 @@ static __noinline void walk_http2(struct message *message)
 		sink_repeat(MAX_FRAMES, next_http2_frame, message);
 }
 
-/* The connection turns out to be HTTP/2: its client's frames begin after the preface. */
-static __always_inline void begin_http2(struct exchange *exchange, __u32 preface, __u32 responses)
+/* The connection turns out to be HTTP/2: the sequence numbers of the first frames, the client's after its preface. */
+static __always_inline void begin_http2(struct exchange *exchange, __u32 requests, __u32 responses)
 {
 	struct contents *contents = &exchange->contents;
 
 	exchange->protocol = PROTOCOL_HTTP2;
 	__builtin_memset(contents, 0, sizeof(*contents));
-	contents->readers[REQUESTS].next = preface + HTTP2_PREFACE_BYTES;
+	contents->readers[REQUESTS].next = requests;
 	contents->readers[REQUESTS].in_step = true;
 	contents->readers[RESPONSES].next = responses;
 	contents->readers[RESPONSES].in_step = true;
