@@ -33,13 +33,14 @@ struct connection {
 	bool is_due;    /* counted there: a response is due, or the connection is being established */
 	bool connecting;
 	bool listening;
-	bool requested; /* server: at least one request; before, the client may be one that tries again */
+	bool requested : 1; /* server: at least one request; before, the client may be one that tries again */
+	bool deserted : 1;  /* server: its client has gone while a request waited, and is noted as a deserter */
 	union {
 		__u32 copied; /* copied_seq at the last read */
 		__u32 drops;  /* listener: sk_drops that are counted */
 	};
 	struct exchange exchange;
-	struct peer_key peer;
+	struct peer_key peer; /* of a server's connection, the port is its own */
 	__u64 read_buffer; /* of the last read that was looked into */
 	__u32 read_begin;  /* stream position of its first byte */
 	__u32 read_at;     /* tcp_mstamp, lower half */

@@ -152,8 +152,8 @@ enum peer_scalar {
 /* What user space remembers of requests from one read-out to the next; programs leave it alone. */
 struct settlement {
 	unsigned long long arrived;
-	unsigned long long forgotten;     /* of those, the ones that vanished without an outcome: counted as dropped */
-	unsigned long long missing_since; /* nanoseconds of CLOCK_MONOTONIC; 0: none is missing */
+	unsigned long long forgotten; /* of those, the ones that vanished without an outcome: counted as dropped */
+	unsigned long long found;     /* at the last read-out: those with an outcome, and the outstanding ones */
 };
 
 /* Client side of all connections from one slot to one peer. */

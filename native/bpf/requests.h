@@ -12,19 +12,18 @@
 /* A client that has given up and comes back within this time tries again. */
 #define RETRY_US 10000000
 
-/* Container and client that have given up a request. */
-struct deserter {
-	__u32 slot;
-	__u32 family;
-	__u8 address[16];
+/* Requests of one client that it did not wait for. Each is good for one retry; clients behind one address are one. */
+struct desertion {
+	__u64 at; /* the last one */
+	__u32 requests;
 };
 
-/* Time at which they did; each is good for one retry. Bound: the ones before are forgotten. */
+/* By container, own port and client's address. Bound: the ones longest ago are forgotten. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
-	__type(key, struct deserter);
-	__type(value, __u64);
+	__type(key, struct peer_key);
+	__type(value, struct desertion);
 } deserters SEC(".maps");
 
 __u64 last_desertion; /* without one, no look-up is needed */
@@ -64,42 +63,73 @@ static __always_inline void observe_entry(struct entry_times *times, __u64 ns)
 	__sync_fetch_and_add(&times->buckets[time_bucket(ns)], 1);
 }
 
-static __always_inline void client_of(struct connection *connection, struct deserter *client)
+static __always_inline struct peer_key client_of(struct connection *connection)
 {
-	client->slot = connection->slot;
-	client->family = connection->peer.family;
-	__builtin_memcpy(client->address, connection->peer.address, sizeof(client->address));
+	struct peer_key client = connection->peer;
+
+	client.slot = connection->slot;
+	return client;
 }
 
+static __always_inline struct desertion *recent_desertion(struct peer_key *client, __u64 now)
+{
+	struct desertion *desertion = bpf_map_lookup_elem(&deserters, client);
+
+	return desertion && now < desertion->at + RETRY_US ? desertion : NULL;
+}
+
+/* Once for each connection. */
 static __noinline int note_desertion(struct connection *connection)
 {
-	struct deserter client = {};
-	__u64 now = bpf_ktime_get_ns() / 1000;
+	struct desertion first = { .at = bpf_ktime_get_ns() / 1000, .requests = 1 };
+	struct desertion *desertion;
+	struct peer_key client;
+
+	if (!connection || connection->deserted)
+		return 0;
+	connection->deserted = true;
+	client = client_of(connection);
+	last_desertion = first.at;
+	desertion = recent_desertion(&client, first.at);
+	if (!desertion)
+		return bpf_map_update_elem(&deserters, &client, &first, BPF_ANY);
+	desertion->at = first.at;
+	__sync_fetch_and_add(&desertion->requests, 1);
+	return 0;
+}
+
+/* A response came after the client's end of data: it had not gone, unless the response is in vain. */
+static __noinline int forget_desertion(struct connection *connection)
+{
+	struct desertion *desertion;
+	struct peer_key client;
 
 	if (!connection)
 		return 0;
-	client_of(connection, &client);
-	last_desertion = now;
-	bpf_map_update_elem(&deserters, &client, &now, BPF_ANY);
+	connection->deserted = false;
+	client = client_of(connection);
+	desertion = recent_desertion(&client, last_desertion);
+	if (desertion && desertion->requests)
+		__sync_fetch_and_add(&desertion->requests, -1);
 	return 0;
 }
 
 /* The first request of a connection: perhaps that of a client which has given up another one. */
 static __noinline int note_arrival(struct connection *connection, __u64 now)
 {
-	struct deserter client = {};
+	struct desertion *desertion;
+	struct peer_key client;
 	struct shard *shard;
-	__u64 *since;
 
 	if (!connection || now > last_desertion + RETRY_US)
 		return 0;
 	shard = shard_of(connection);
-	client_of(connection, &client);
-	since = bpf_map_lookup_elem(&deserters, &client);
-	if (!since || now > *since + RETRY_US || bpf_map_delete_elem(&deserters, &client))
+	client = client_of(connection);
+	desertion = recent_desertion(&client, now);
+	if (!shard || !desertion || !desertion->requests)
 		return 0;
-	if (shard)
-		count(&shard->scalars[SCALAR_TCP_RETRIES], 1);
+	__sync_fetch_and_add(&desertion->requests, -1);
+	count(&shard->scalars[SCALAR_TCP_RETRIES], 1);
 	return 0;
 }
 
@@ -144,7 +174,7 @@ __noinline int count_outcome(struct connection *connection, enum exchange_counte
 		count_of_server(connection, counter, n);
 	else if (counter != EXCHANGE_IN_VAIN)
 		count_of_client(connection, counter, n);
-	if (counter == EXCHANGE_ABANDONED && connection->exchange.role == ROLE_SERVER)
+	if ((counter == EXCHANGE_ABANDONED || counter == EXCHANGE_IN_VAIN) && connection->exchange.role == ROLE_SERVER)
 		note_desertion(connection);
 	return 0;
 }
@@ -163,6 +193,8 @@ __noinline int count_response(struct connection *connection, __u32 us, __u32 mar
 		if (!shard)
 			return 0;
 		observe(&shard->histograms[HISTOGRAM_TCP_SERVE], ns);
+		if (connection->deserted)
+			forget_desertion(connection);
 		if (overlapped)
 			count(&shard->scalars[SCALAR_TCP_SERVE_OVERLAPPED], 1);
 		return 0;

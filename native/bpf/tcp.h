@@ -57,6 +57,7 @@ static __noinline struct connection *open_server(struct sock *sk)
 	if (!connection || !tcp)
 		return NULL;
 	look(&view, connection, tcp, tcp->tcp_mstamp);
+	connection->peer.port = sk->__sk_common.skc_num;
 	view.copied_seq = tcp->rcv_nxt - (__u32)tcp->bytes_received;
 	exchange_open(&connection->exchange, &view, ROLE_SERVER, false);
 	connection->copied = view.copied_seq;
@@ -201,6 +202,8 @@ static __always_inline void on_changed(struct sock *sk, int from, int to, __u64 
 	look(&view, connection, tcp, now);
 	if (connection->exchange.role)
 		exchange_changed(&connection->exchange, &view);
+	if (to == TCP_CLOSE_WAIT && connection->exchange.role == ROLE_SERVER && connection->outstanding)
+		note_desertion(connection);
 	/* An attempt that failed, even by the process's own time-out, or an end by an error. */
 	if (to == TCP_CLOSE && (connection->connecting || (connection->exchange.role == ROLE_CLIENT && view.failed)))
 		count_for_peer(connection, PEER_FAILURES);

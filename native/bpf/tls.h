@@ -19,10 +19,11 @@ enum tls_step {
 	TLS_CLIENTS = 8, /* the client sent encrypted records, none of which was seen to be its last of the handshake */
 };
 
-/* Record types 20 (change cipher spec) to 23 (data), versions 3.x, up to 2^14 bytes and what encryption adds. */
+/* Record types 20 (change cipher spec) to 23 (data), versions 3.1 to 3.4, 1 to 2^14 bytes and what encryption adds. */
 static __always_inline bool is_record(const __u8 *header)
 {
-	return header[0] >= 0x14 && header[0] <= TLS_DATA && header[1] == 3 && header[2] <= 4 && header[3] <= 0x48;
+	return header[0] >= 0x14 && header[0] <= TLS_DATA && header[1] == 3 && header[2] && header[2] <= 4 &&
+	       header[3] <= 0x48 && (header[3] || header[4]);
 }
 
 /* The client's Finished: 4 bytes and a hash of 32 or 48, its type and tag: the last record of its handshake. */

@@ -4,42 +4,26 @@
  * what arrived. No event in between is counted twice: a request that ends then is in neither count.
  *
  * The sum falls when a request turns out to be none (void) after a survey has counted it, or moves to another container.
- * The counter keeps its value then, and what is missing stays with the outstanding ones until as many have arrived or,
- * on an idle container, for ten seconds; from then on it counts as dropped.
+ * The counter keeps its value then, and what is missing stays with the outstanding ones until as many have arrived; if
+ * nothing happens until the next read-out, it counts as dropped.
  */
-#include <time.h>
-
 #include "kernscale.skel.h"
 #include "session.h"
-
-#define MISSING_NS (10 * 1000000000ULL)
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
 
 /* Returns the outstanding requests to export. `ended` includes `forgotten`. */
 static uint64_t settle(struct settlement *settlement, uint64_t ended, uint64_t outstanding)
 {
-	uint64_t missing;
+	uint64_t found = ended + outstanding, missing = 0;
 
-	if (ended + outstanding >= settlement->arrived) {
-		settlement->arrived = ended + outstanding;
-		settlement->missing_since = 0;
-		return outstanding;
-	}
-	missing = settlement->arrived - ended - outstanding;
-	if (!settlement->missing_since) {
-		settlement->missing_since = now_ns();
-	} else if (now_ns() > settlement->missing_since + MISSING_NS) {
+	if (found > settlement->arrived)
+		settlement->arrived = found;
+	missing = settlement->arrived - found;
+	if (missing && found == settlement->found) {
 		settlement->forgotten += missing;
-		settlement->missing_since = 0;
-		return outstanding;
+		found += missing;
+		missing = 0;
 	}
+	settlement->found = found;
 	return outstanding + missing;
 }
 

@@ -2,6 +2,7 @@
  * client recv | poll | epoll | nested PORT THINK: one request at a time, THINK milliseconds after the previous response.
  * nested polls its epoll.
  * client udp PORT THINK: the same with datagrams. client multipath PORT THINK: the same through multipath TCP.
+ * client apart PORT THINK: one thread polls and receives, another sends and waits in a pipe to be told.
  * client silent PORT 0: connects and waits without sending a request. client once | multipath-once PORT 0: sends one
  * request, receives the response and waits on.
  */
@@ -9,6 +10,7 @@
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -63,6 +65,37 @@ static int multipath_socket(void)
 	return fd >= 0 ? fd : (int)check(socket(AF_INET, SOCK_STREAM, 0), "socket");
 }
 
+static int told[2];
+
+static void *receive_apart(void *argument)
+{
+	char message[MESSAGE];
+	int fd = (int)(intptr_t)argument;
+
+	for (;;) {
+		wait_in_epoll(fd, false);
+		if (recv(fd, message, sizeof(message), 0) <= 0)
+			die("recv");
+		check(write(told[1], message, 1), "write");
+	}
+	return NULL;
+}
+
+static void send_apart(int fd)
+{
+	char message[MESSAGE] = "";
+	pthread_t receiver;
+
+	check(pipe(told), "pipe");
+	if (pthread_create(&receiver, NULL, receive_apart, (void *)(intptr_t)fd))
+		die("pthread_create");
+	for (;;) {
+		sleep_seconds(pause_seconds);
+		check(send(fd, message, sizeof(message), MSG_NOSIGNAL), "send");
+		check(read(told[0], message, 1), "read");
+	}
+}
+
 static void *drain(void *argument)
 {
 	char message[MESSAGE];
@@ -90,6 +123,8 @@ int main(int argc, char **argv)
 	ready(0);
 	if (strstr(argv[1], "once"))
 		exchange(fd, argv[1]);
+	if (is_mode(argv[1], "apart"))
+		send_apart(fd);
 	if (is_mode(argv[1], "silent") || strstr(argv[1], "once"))
 		drain((void *)(intptr_t)fd);
 	for (;;)

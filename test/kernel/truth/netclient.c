@@ -7,6 +7,8 @@
  *   come in another order; burst: all requests at once; steady: one every 5 ms, independent of the responses;
  *   half: one connection per request, of which the client shuts down its own side; deaf: waits until its server is deaf;
  *   crowd: connects COUNT times, to as many addresses; impatient: connects COUNT times, and gives up after DELAY_MS;
+ *   rude: the same, and resets the connections;
+ *   hasty: sends all requests at once, each on a connection of its own, and gives up after DELAY_MS;
  *   again: connects to an address that refuses, and then with the same socket to the server.
  */
 #define _GNU_SOURCE
@@ -218,6 +220,25 @@ static void connect_to_many(void)
 	}
 }
 
+static void be_hasty(void)
+{
+	const struct linger none = { .l_onoff = 1 };
+	int *fds = calloc(count, sizeof(*fds));
+
+	for (long i = 0; i < count; i++) {
+		fds[i] = connect_to_server();
+		if (!move_all(transport->send, fds[i], &template, MESSAGE))
+			die("send");
+	}
+	sleep_seconds(template.delay_us * 1e-6);
+	for (long i = 0; i < count; i++) {
+		if (is_mode(mode, "rude"))
+			check(setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &none, sizeof(none)), "SO_LINGER");
+		close(fds[i]);
+	}
+	free(fds);
+}
+
 static void connect_again(void)
 {
 	struct sockaddr_storage address;
@@ -280,6 +301,8 @@ int main(int argc, char **argv)
 		run_multiplexed(is_mode(mode, "muxed") ? 4 : MAX_IDS);
 	else if (is_mode(mode, "crowd"))
 		connect_to_many();
+	else if (is_mode(mode, "hasty") || is_mode(mode, "rude"))
+		be_hasty();
 	else if (is_mode(mode, "again"))
 		connect_again();
 	else if (is_mode(mode, "impatient"))
