@@ -41,9 +41,9 @@ struct connection {
 	};
 	struct exchange exchange;
 	struct peer_key peer; /* of a server's connection, the port is its own */
-	__u64 read_buffer; /* of the last read that was looked into */
-	__u32 read_begin;  /* stream position of its first byte */
-	__u32 read_at;     /* tcp_mstamp, lower half */
+	__u64 read_buffer;    /* of the last read that was looked into */
+	__u32 read_begin;     /* stream position of its first byte */
+	__u32 read_at;        /* tcp_mstamp, lower half */
 } __attribute__((aligned(64)));
 
 /* The records. Bound: by the machine's memory, set before loading; those from `connections_end` on were never used. */

@@ -11,7 +11,7 @@
 
 #define HEAD_BYTES 8
 /* Messages that are looked into for a protocol. */
-#define MAX_TRIES 4
+#define MAX_TRIES 8
 
 #define WORD4(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
 
@@ -66,8 +66,7 @@ static long next_of_chain(__u32 index, struct message *message)
 {
 	struct reader *reader = reader_of(message);
 
-	if (!read_header(message, reader, HTTP2_HEADER_BYTES) || !is_frame(reader->header) ||
-	    reader->header[3] > FRAME_CONTINUATION)
+	if (!read_header(message, reader, HTTP2_HEADER_BYTES) || !is_usual_frame(reader->header, 0))
 		return 1;
 	skip_frame(reader, HTTP2_HEADER_BYTES + frame_bytes(reader->header));
 	return 0;
@@ -96,7 +95,7 @@ static __always_inline enum protocol protocol_of_message(struct message *message
 	return PROTOCOL_HTTP2;
 }
 
-/* Nothing of this message is shown: io_uring, or a hook that was skipped. */
+/* Nothing of this message is shown (io_uring, or a hook that was skipped), or it is not whole. */
 static __always_inline void try_next_message(struct exchange *exchange, __u32 position)
 {
 	exchange->contents.readers[REQUESTS].next = position - 1;
@@ -134,6 +133,10 @@ static __noinline void classify(struct message *message)
 	__builtin_memcpy(head, reader->header, sizeof(head));
 	if (late) {
 		exchange->protocol = protocol_of_message(message, head);
+		if (exchange->protocol == PROTOCOL_TURNS) {
+			exchange->protocol = PROTOCOL_UNKNOWN;
+			try_next_message(exchange, message->span.to);
+		}
 		return;
 	}
 	exchange->protocol = protocol_of(exchange, head);
@@ -141,17 +144,17 @@ static __noinline void classify(struct message *message)
 		begin_http2(exchange, origin + HTTP2_PREFACE_BYTES, exchange->contents.readers[RESPONSES].next);
 }
 
-/* A server that speaks first and says SETTINGS: HTTP/2, whose client may not have spoken yet. */
+/* A server that says SETTINGS first: HTTP/2, of whose client not enough was shown yet. */
 static __always_inline void classify_greeting(struct message *message)
 {
 	struct exchange *exchange = message->exchange;
 	__u8 header[HTTP2_HEADER_BYTES];
 
-	if (exchange->last || ahead(message->span.from, exchange->contents.readers[RESPONSES].next))
+	if (ahead(message->span.from, exchange->contents.readers[RESPONSES].next))
 		return;
 	if (!sink_peek(message->payload, message->span.from, header, sizeof(header)))
 		return;
-	if (is_frame(header) && header[3] == FRAME_SETTINGS && !big_endian(header + 5) && frame_bytes(header) % 6 == 0)
+	if (header[3] == FRAME_SETTINGS && is_usual_frame(header, 0))
 		begin_http2(exchange, exchange->contents.readers[REQUESTS].next + HTTP2_PREFACE_BYTES,
 			    message->span.from);
 }

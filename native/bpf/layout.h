@@ -78,10 +78,11 @@ struct shard {
 /* Time of in-flight intervals credited by flush_threads, in nanoseconds; one reader at a time runs it. */
 struct flushed {
 	unsigned long long total_ns[NR_STATES];
-	unsigned long long due_before, due_ticks; /* time with a request due, as of the pass before and of this one (due.h) */
-	unsigned long long pass;                  /* flush_clock of this pass */
-	unsigned long long outstanding;           /* server: requests, counted by the survey */
-	unsigned long long outstanding_ns;        /* their time that the survey has credited */
+	unsigned long long due_before,
+		due_ticks;                 /* time with a request due, as of the pass before and of this one (due.h) */
+	unsigned long long pass;           /* flush_clock of this pass */
+	unsigned long long outstanding;    /* server: requests, counted by the survey */
+	unsigned long long outstanding_ns; /* their time that the survey has credited */
 };
 
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, NR_BLOCK_OPS };

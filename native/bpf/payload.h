@@ -15,7 +15,7 @@
 /* Bytes [begin, end) of the stream. */
 struct payload {
 	__u32 begin, end;
-	bool sought; /* the buffer was looked for */
+	bool sought;           /* the buffer was looked for */
 	__u64 buffer, length;  /* if there is one; else 0 */
 	__u64 parts, nr_parts; /* if there are several: struct iovec */
 };

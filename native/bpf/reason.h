@@ -88,8 +88,8 @@ static __always_inline __u8 waiting_on_regular(struct super_block *filesystem, _
 	return peek(filesystem, s_magic) == FUSE_SUPER_MAGIC ? STATE_IPC : STATE_IDLE;
 }
 
-static __always_inline __u8 waiting_on_fd(struct task_struct *task, __u32 slot, __u32 fd,
-						       enum direction direction, __u32 state)
+static __always_inline __u8 waiting_on_fd(struct task_struct *task, __u32 slot, __u32 fd, enum direction direction,
+					  __u32 state)
 {
 	struct file *file = find_file(task, fd);
 	struct inode *inode;
@@ -119,8 +119,7 @@ static __always_inline __u8 waiting_on_fd(struct task_struct *task, __u32 slot, 
 }
 
 /* From a pipe into a socket, the pipe is only a buffer that was filled before: the wait is for the socket. */
-static __always_inline __u8 waiting_in_splice(struct task_struct *task, __u32 slot, __u32 from, __u32 to,
-							   __u32 state)
+static __always_inline __u8 waiting_in_splice(struct task_struct *task, __u32 slot, __u32 from, __u32 to, __u32 state)
 {
 	__u8 reason = waiting_on_fd(task, slot, from, READS, state);
 
@@ -130,8 +129,7 @@ static __always_inline __u8 waiting_in_splice(struct task_struct *task, __u32 sl
 }
 
 /* Runtimes poll() a single file to read it with a time-out: that wait is the same as the read. */
-static __always_inline __u8 waiting_in_poll(struct task_struct *task, struct pt_regs *regs, __u32 slot,
-							 __u32 state)
+static __always_inline __u8 waiting_in_poll(struct task_struct *task, struct pt_regs *regs, __u32 slot, __u32 state)
 {
 	__u64 fds = SYSCALL_ARG1(regs);
 	__u64 count = SYSCALL_ARG2(regs);
@@ -188,8 +186,7 @@ static __always_inline __u8 waiting_in_file_call(enum waits waits, __u32 state)
 	return waits == WAITS_CLOSE ? STATE_NETWORK : STATE_IPC;
 }
 
-static __always_inline __u8 waiting_in_syscall(struct task_struct *task, struct thread *thread, __u32 slot,
-							    __u32 state)
+static __always_inline __u8 waiting_in_syscall(struct task_struct *task, struct thread *thread, __u32 slot, __u32 state)
 {
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	__u64 number = SYSCALL_NUMBER(regs), first = SYSCALL_ARG1(regs);
@@ -237,8 +234,7 @@ static __always_inline __u8 waiting_in_syscall(struct task_struct *task, struct 
 	}
 }
 
-static __always_inline __u8 blocked_reason(struct task_struct *task, struct thread *thread, __u32 slot,
-							__u32 state)
+static __always_inline __u8 blocked_reason(struct task_struct *task, struct thread *thread, __u32 slot, __u32 state)
 {
 	if (task->flags & (PF_KTHREAD | PF_USER_WORKER))
 		return in_iowait(task) ? STATE_DISK : STATE_IDLE;

@@ -16,7 +16,8 @@
 #define SHUTDOWN_MASK 3 /* both directions: closed */
 
 /* At a change of state tcp_mstamp is that of the last packet, which may be seconds old. */
-static __always_inline void look(struct socket_view *view, struct connection *connection, struct tcp_sock *tcp, __u64 now)
+static __always_inline void look(struct socket_view *view, struct connection *connection, struct tcp_sock *tcp,
+				 __u64 now)
 {
 	view->now = now;
 	view->first_sent = tcp->first_tx_mstamp;

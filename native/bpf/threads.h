@@ -15,8 +15,8 @@ struct thread {
 	__u32 pid;           /* owner of this entry of `thread_table`; 0: free */
 	__u16 slot;
 	__u8 state;
-	__u8 uring_reason; /* blocked reason that the last submitted io_uring request implies; 0: unknown */
-	__u32 due_mark; /* in STATE_EVENTS: the slot's due ticks at its start (due.h), lower half */
+	__u8 uring_reason;     /* blocked reason that the last submitted io_uring request implies; 0: unknown */
+	__u32 due_mark;        /* in STATE_EVENTS: the slot's due ticks at its start (due.h), lower half */
 	__u64 throttle_clock;  /* throttle clock of `throttle_cfs_rq` at switch-out */
 	__u64 throttle_cfs_rq; /* the group's cfs_rq on the CPU it ran on; each CPU has its own clock */
 };

@@ -128,7 +128,7 @@ static __noinline __u32 judge_tls(struct message *message)
 	message->longest = 0;
 	sink_repeat(MAX_FRAMES, next_record, message);
 	if (!reader->in_step)
-		return VERDICT_TURN;
+		return message->exchange->step & TLS_READY ? VERDICT_TURN : VERDICT_NOTHING;
 	if (!message->records)
 		return VERDICT_NOTHING;
 	return message->span.side == RESPONSES ? judge_first_response(message) : VERDICT_TURN;
