@@ -41,8 +41,8 @@ bool pool_open(struct pool *pool, const struct shape *shape, const struct bpf_ma
 			.values = malloc(bound * most_values(shape) * sizeof(double)),
 		},
 	};
-	return pool->memory && pool->read.keys && pool->read.names && pool->read.positions &&
-	       pool->read.offsets && pool->read.values;
+	return pool->memory && pool->read.keys && pool->read.names && pool->read.positions && pool->read.offsets &&
+	       pool->read.values;
 }
 
 void pool_close(struct pool *pool)

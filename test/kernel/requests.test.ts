@@ -78,9 +78,8 @@ describe('requests on TCP', () => {
 
   /** Reads again and again until `done`, and expects the law of every read-out. */
   async function expectLawUntil(done: Promise<unknown>, read: () => Requests): Promise<void> {
-    let running = true;
-    void done.finally(() => (running = false));
-    for (let before = read(); running; await sleep(7)) {
+    const ends = done.then(() => true);
+    for (let before = read(); !(await Promise.race([ends, sleep(7, false)]));) {
       const now = read();
       expectLaw(now, before);
       before = now;
@@ -142,18 +141,33 @@ describe('requests on TCP', () => {
   it('are counted and timed in the accept queue, and given up there', async () => {
     const [serving, requesting] = [tracked(), tracked()];
     const server = await storm(serving.group, 'server', 64, 0);
-    const clients = await requesting.group.run('netclient', ['rude', 'ipv4', `${server.detail}`, '20', '400']);
+    const clients = await requesting.group.run('netclient', [
+      'rude',
+      'ipv4',
+      `${server.detail}`,
+      '20',
+      '400',
+    ]);
     clients.send('go');
     await eventually('20 requests wait', () => countersOf(serving.slot).scalars.tcp_requests === 20);
     const [first, start] = [countersOf(serving.slot), performance.now()];
-    expect(received(first)).to.deep.equal({ sent: 20, answered: 0, abandoned: 0, dropped: 0, outstanding: 20 });
+    expect(received(first)).to.deep.equal({
+      sent: 20,
+      answered: 0,
+      abandoned: 0,
+      dropped: 0,
+      outstanding: 20,
+    });
     await sleep(100);
     const [second, end] = [countersOf(serving.slot), performance.now()];
     if (second.scalars.tcp_outstanding === 20) {
       const grown = (second.scalars.tcp_outstanding_ns - first.scalars.tcp_outstanding_ns) / 1e9;
       expect(grown).to.be.within((20 * 100) / 1000, (20 * (end - start + 20)) / 1000);
     }
-    await eventually('the clients have given up', () => countersOf(serving.slot).scalars.tcp_abandoned === 20);
+    await eventually(
+      'the clients have given up',
+      () => countersOf(serving.slot).scalars.tcp_abandoned === 20,
+    );
     expect(countersOf(serving.slot).scalars.tcp_outstanding).to.equal(0);
     const seconds = countersOf(serving.slot).scalars.tcp_outstanding_ns / 1e9;
     expect(seconds).to.be.within(20 * 0.35, 20 * 2);
@@ -163,18 +177,36 @@ describe('requests on TCP', () => {
   it('count each client that comes back after it gave up as a retry', async () => {
     const [serving, requesting] = [tracked(), tracked()];
     const server = await storm(serving.group, 'server', 64, 0);
-    for (const _ of [1, 2]) {
-      const clients = await requesting.group.run('netclient', ['hasty', 'ipv4', `${server.detail}`, '1', '50']);
-      clients.send('go');
-      await clients.line();
-    }
-    expect(countersOf(serving.slot).scalars).to.include({ tcp_requests: 2, tcp_outstanding: 2, tcp_retries: 1 });
+    const giveUp = async (): Promise<void> => {
+      const client = await requesting.group.run('netclient', [
+        'hasty',
+        'ipv4',
+        `${server.detail}`,
+        '1',
+        '50',
+      ]);
+      client.send('go');
+      await client.line();
+    };
+    await giveUp();
+    await giveUp();
+    expect(countersOf(serving.slot).scalars).to.include({
+      tcp_requests: 2,
+      tcp_outstanding: 2,
+      tcp_retries: 1,
+    });
   });
 
   it('count connections that a full accept queue refuses', async () => {
     const [serving, requesting] = [tracked(), tracked()];
     const server = await storm(serving.group, 'server', 1, 0);
-    const clients = await requesting.group.run('netclient', ['impatient', 'ipv4', `${server.detail}`, '6', '50']);
+    const clients = await requesting.group.run('netclient', [
+      'impatient',
+      'ipv4',
+      `${server.detail}`,
+      '6',
+      '50',
+    ]);
     clients.send('go');
     const { failed } = JSON.parse(await clients.line()) as { failed: number };
     expect(failed).to.be.above(0);
@@ -200,7 +232,13 @@ describe('requests on TCP', () => {
   it('move with the process that serves them to another container', async () => {
     const [serving, requesting, next] = [tracked(), tracked(), tracked()];
     const server = await serving.group.run('netserver', ['blocking', 'ipv4']);
-    const client = await requesting.group.run('netclient', ['blocking', 'ipv4', `${server.detail}`, '20', '50']);
+    const client = await requesting.group.run('netclient', [
+      'blocking',
+      'ipv4',
+      `${server.detail}`,
+      '20',
+      '50',
+    ]);
     client.send('go');
     await eventually('five are served', () => received(countersOf(serving.slot)).answered >= 5);
     writeFileSync(join(next.group.path, 'cgroup.procs'), String(server.pid));

@@ -50,7 +50,9 @@ describe('the exposition', () => {
     const text = render(SERIES, 'text', { ...DETAILED, programs: new Set(['tcp_rcv_space_adjust']) });
     expect(text).to.include('kernscale_tcp_serve_seconds_count');
     expect(text).to.include('kernscale_container_info');
-    expect(text).not.to.match(/kernscale_(state_seconds|oncpu|cpu_samples|blockio|tcp_connections|tcp_retransmits)/);
+    expect(text).not.to.match(
+      /kernscale_(state_seconds|oncpu|cpu_samples|blockio|tcp_connections|tcp_retransmits)/,
+    );
   });
 
   it('costs an idle container few lines, and shows all its states', () => {
