@@ -178,6 +178,8 @@ static __always_inline void close_turn(struct exchange *exchange, __u64 at)
 
 	if (exchange->flags & EXCHANGE_OVERLAPPED)
 		marks |= MARK_OVERLAPPED;
+	if (exchange->flags & EXCHANGE_MULTIPLEX)
+		marks |= MARK_SEVERAL;
 	if (is_long_wait(&exchange->usual, wait))
 		marks |= MARK_LONG;
 	if (exchange->flags & EXCHANGE_QUIET)
@@ -201,7 +203,7 @@ static __always_inline bool on_response_bytes(struct exchange *exchange, __u64 a
 	}
 	if (exchange->turn == TURN_RESPONDED) {
 		if (elapsed_us(exchange->responded, at) > APART_US && !(exchange->flags & EXCHANGE_CONTINUED) &&
-		    exchange->protocol != PROTOCOL_HTTP1) {
+		    exchange->protocol != PROTOCOL_HTTP1 && !(exchange->flags & EXCHANGE_MULTIPLEX)) {
 			exchange->flags |= EXCHANGE_CONTINUED;
 			sink_count(exchange, EXCHANGE_AMBIGUOUS, 1);
 		}
