@@ -25,6 +25,7 @@
 #define KERNSCALE_EXCHANGE_H
 
 #include "first_bytes.h"
+#include "verdicts.h"
 
 static __always_inline __u32 sent_bytes_end(struct exchange *exchange, struct socket_view *view)
 {
@@ -96,9 +97,10 @@ static __always_inline bool account_unseen_output(struct exchange *exchange, str
 
 	if (ahead(end, start) <= 0)
 		return false;
-	/* Their own hook will show it. */
+	/* Their own hook will show it. A client's first request may be answered before. */
 	if (exchange->protocol == PROTOCOL_HTTP2 ||
-	    (exchange->protocol == PROTOCOL_TLS && !(exchange->step & TLS_READY)))
+	    (exchange->protocol == PROTOCOL_TLS && !(exchange->step & TLS_READY)) ||
+	    (exchange->protocol == PROTOCOL_UNKNOWN && exchange->role == ROLE_SERVER))
 		return false;
 	exchange->sent = end;
 	if (exchange->role == ROLE_SERVER)
