@@ -231,6 +231,7 @@ static __always_inline void exchange_open(struct exchange *exchange, struct sock
 		return;
 	exchange->last = view->now;
 	exchange->received = view->rcv_nxt;
+	exchange->contents.readers[REQUESTS].next--; /* not the connection's first bytes */
 	if (view->state == TCP_CLOSE_WAIT || view->state == TCP_LAST_ACK || view->state == TCP_CLOSING) {
 		exchange->received--;
 		exchange->end = END_PEERS | (role == ROLE_CLIENT ? END_SERVER_FIRST : END_CLIENT_FIRST);

@@ -16,6 +16,7 @@ enum tls_step {
 	TLS_13 = 1,         /* the server sent encrypted records before the client did */
 	TLS_READY = 2,      /* the handshake is over */
 	TLS_FIRST_TURN = 4, /* tickets may come in place of the response */
+	TLS_CLIENTS = 8, /* the client sent encrypted records, none of which was seen to be its last of the handshake */
 };
 
 /* Record types 20 (change cipher spec) to 23 (data), versions 3.1 to 3.4, 1 to 2^14 bytes and what encryption adds. */
@@ -42,15 +43,15 @@ static __always_inline bool carries_data(struct exchange *exchange, __u32 side, 
 	if (exchange->step & TLS_READY)
 		return !is_alert(exchange, bytes);
 	if (side == RESPONSES) {
-		exchange->step |= TLS_13;
+		/* The client's last record of the handshake was missed: the server responds already. */
+		exchange->step |= exchange->step & TLS_CLIENTS ? TLS_READY : TLS_13;
 		return false;
 	}
 	if (!(exchange->step & TLS_13)) {
 		exchange->step |= TLS_READY;
 		return true;
 	}
-	if (is_finished(bytes))
-		exchange->step |= TLS_READY | TLS_FIRST_TURN;
+	exchange->step |= is_finished(bytes) ? TLS_READY | TLS_FIRST_TURN : TLS_CLIENTS;
 	return false;
 }
 
@@ -127,15 +128,17 @@ static __noinline __u32 judge_tls(struct message *message)
 	message->longest = 0;
 	sink_repeat(MAX_FRAMES, next_record, message);
 	if (!reader->in_step)
-		return VERDICT_TURN;
+		return message->exchange->step & TLS_READY ? VERDICT_TURN : VERDICT_NOTHING;
 	if (!message->records)
 		return VERDICT_NOTHING;
 	return message->span.side == RESPONSES ? judge_first_response(message) : VERDICT_TURN;
 }
 
-static __always_inline void begin_tls(struct exchange *exchange)
+/* `type`: of the first record that was seen. */
+static __always_inline void begin_tls(struct exchange *exchange, __u8 type)
 {
 	exchange->protocol = PROTOCOL_TLS;
+	exchange->step = type == TLS_DATA ? TLS_READY | TLS_13 : 0;
 	exchange->contents.readers[REQUESTS].in_step = true;
 	exchange->contents.readers[RESPONSES].in_step = true;
 }

@@ -215,6 +215,23 @@ static __always_inline bool on_response_bytes(struct exchange *exchange, __u64 a
 	return false;
 }
 
+/*
+ * Whether the client has given up on the outstanding requests and goes on: it has paused for longer than a response
+ * takes, after the newest of them or after a response that came since.
+ */
+static __always_inline bool has_moved_on(struct exchange *exchange, __u64 at)
+{
+	struct contents *contents = &exchange->contents;
+	__u32 newest = contents->nr_pipelined ?
+			       contents->times[(contents->oldest + contents->nr_pipelined - 1) & (MAX_PIPELINED - 1)] :
+			       exchange->last;
+	__u32 pause = (__u32)at - newest, since_response = elapsed_us(exchange->responded, at);
+
+	if (since_response < pause)
+		pause = since_response;
+	return exchange->usual && pause > exchange->usual + APART_US;
+}
+
 /* A request behind an outstanding one (HTTP/1 pipelining): its response comes after the others'. */
 static __always_inline void add_pipelined(struct exchange *exchange, __u64 at)
 {
@@ -317,8 +334,12 @@ static __always_inline void apply_request(struct exchange *exchange, enum verdic
 			exchange->last = at;
 		return;
 	case VERDICT_ANOTHER:
-		add_pipelined(exchange, at);
-		return;
+		if (!has_moved_on(exchange, at)) {
+			add_pipelined(exchange, at);
+			return;
+		}
+		settle_requests(exchange, EXCHANGE_VOID, at);
+		break;
 	case VERDICT_WORK:
 		if (exchange->turn == TURN_REQUESTED)
 			break;
