@@ -17,6 +17,7 @@ struct thread {
 	__u8 state;
 	__u8 uring_reason;     /* blocked reason that the last submitted io_uring request implies; 0: unknown */
 	__u32 due_mark;        /* in STATE_EVENTS: the slot's due ticks at its start (due.h), lower half */
+	bool polls_sockets;    /* it has waited in an epoll instance that watches sockets */
 	__u64 throttle_clock;  /* throttle clock of `throttle_cfs_rq` at switch-out */
 	__u64 throttle_cfs_rq; /* the group's cfs_rq on the CPU it ran on; each CPU has its own clock */
 };
@@ -73,6 +74,7 @@ static __always_inline struct thread *make_thread(struct task_struct *task, bool
 		thread->flushed_until = 0;
 		thread->generation = 0;
 		thread->uring_reason = 0;
+		thread->polls_sockets = false;
 		if (is_new)
 			thread->since = 0;
 		return thread;
