@@ -25,6 +25,7 @@
 #define KERNSCALE_EXCHANGE_H
 
 #include "first_bytes.h"
+#include "verdicts.h"
 
 static __always_inline __u32 sent_bytes_end(struct exchange *exchange, struct socket_view *view)
 {
@@ -96,9 +97,10 @@ static __always_inline bool account_unseen_output(struct exchange *exchange, str
 
 	if (ahead(end, start) <= 0)
 		return false;
-	/* Their own hook will show it. */
+	/* Their own hook will show it. A client's first request may be answered before. */
 	if (exchange->protocol == PROTOCOL_HTTP2 ||
-	    (exchange->protocol == PROTOCOL_TLS && !(exchange->step & TLS_READY)))
+	    (exchange->protocol == PROTOCOL_TLS && !(exchange->step & TLS_READY)) ||
+	    (exchange->protocol == PROTOCOL_UNKNOWN && exchange->role == ROLE_SERVER))
 		return false;
 	exchange->sent = end;
 	if (exchange->role == ROLE_SERVER)
@@ -358,16 +360,19 @@ static __always_inline void exchange_changed(struct exchange *exchange, struct s
 	bool peers = view->state == TCP_CLOSE_WAIT || view->state == TCP_CLOSING ||
 		     (view->state == TCP_CLOSE && view->from == TCP_FIN_WAIT2 && !view->failed);
 
+	if (!is_settled(exchange)) {
+		if (peers)
+			exchange->end |= END_PEERS;
+		account_unseen_sending(exchange, view);
+		account_unseen_input(exchange, view, arrival_time(view));
+	}
+	/* The reset of a client that had gone may come before the hook of the call that responded. */
 	if (exchange->end & END_LATE && view->state == TCP_CLOSE && view->failed) {
 		sink_count(exchange, EXCHANGE_IN_VAIN, 1);
 		exchange->end &= ~END_LATE;
 	}
 	if (is_settled(exchange))
 		return;
-	if (peers)
-		exchange->end |= END_PEERS;
-	account_unseen_sending(exchange, view);
-	account_unseen_input(exchange, view, arrival_time(view));
 	if (ours)
 		note_end(exchange, view, client);
 	else if (peers || view->failed)
