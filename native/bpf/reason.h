@@ -13,9 +13,8 @@
 #include "sockets.h"
 #include "syscalls.h"
 #include "futex.h"
+#include "epoll.h"
 
-#define S_IFMT 00170000
-#define S_IFSOCK 0140000
 #define S_IFREG 0100000
 #define S_IFBLK 0060000
 #define S_IFCHR 0020000
@@ -206,6 +205,18 @@ static __always_inline __u8 waiting_in_uring(struct thread *thread, __u32 slot)
 }
 
 /* Wait in a system call that looks up, opens, changes or closes a file. */
+/* A thread that has polled sockets once does so for good: it is not looked at again. */
+static __always_inline __u8 waiting_in_epoll(struct task_struct *task, struct thread *thread, __u32 slot, __u32 fd)
+{
+	struct file *epoll;
+
+	if (!thread->polls_sockets) {
+		epoll = find_file(task, fd);
+		thread->polls_sockets = epoll && watches_sockets(epoll);
+	}
+	return thread->polls_sockets ? waiting_for_events(slot) : STATE_IDLE;
+}
+
 static __always_inline __u8 waiting_in_file_call(enum waits waits, __u32 state)
 {
 	/* Disk, journal or directory lock. */
@@ -234,7 +245,7 @@ static __always_inline __u8 waiting_in_syscall(struct task_struct *task, struct 
 	case WAITS_FUTEX:
 		return waiting_in_futex(task, regs);
 	case WAITS_EPOLL:
-		return waiting_for_events(slot);
+		return waiting_in_epoll(task, thread, slot, first);
 	case WAITS_POLL:
 		return waiting_in_poll(task, regs, slot, state);
 	case WAITS_SELECT:

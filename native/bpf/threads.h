@@ -23,7 +23,8 @@ struct thread {
 	__u32 uring_file;  /* last io_uring request of a file until it completes (uring.h); 0: none */
 	__u16 pod;         /* slot of its pod, while starvation is counted */
 	__u8 serving;      /* requests that it has read and that have no response */
-	bool served;       /* in its present run on a CPU, it has read or answered a request */
+	bool served : 1;   /* in its present run on a CPU, it has read or answered a request */
+	bool polls_sockets : 1; /* it has waited in an epoll instance that watches sockets */
 	__u32 throttle_cfs_rq; /* lower half of the group's cfs_rq on the CPU it ran on; each CPU has its own clock */
 	__u64 throttle_clock;  /* throttle clock of `throttle_cfs_rq` at switch-out */
 };
@@ -83,6 +84,7 @@ static __always_inline struct thread *make_thread(struct task_struct *task, bool
 		thread->uring_file = 0;
 		thread->serving = 0;
 		thread->served = false;
+		thread->polls_sockets = false;
 		if (is_new)
 			thread->since = 0;
 		return thread;
