@@ -367,18 +367,21 @@ static __always_inline void exchange_changed(struct exchange *exchange, struct s
 	bool peers = view->state == TCP_CLOSE_WAIT || view->state == TCP_CLOSING ||
 		     (view->state == TCP_CLOSE && view->from == TCP_FIN_WAIT2 && !view->failed);
 
+	if (!is_settled(exchange)) {
+		settle_held(exchange); /* what is sent now are alerts */
+		if (peers)
+			exchange->end |= END_PEERS;
+		if (client || exchange->turn == TURN_REQUESTED)
+			account_unseen_sending(exchange, view);
+		account_unseen_input(exchange, view, arrival_time(view));
+	}
+	/* The reset of a client that had gone may come before the hook of the call that responded. */
 	if (exchange->end & END_LATE && view->state == TCP_CLOSE && view->failed) {
 		sink_count(exchange, EXCHANGE_IN_VAIN, 1);
 		exchange->end &= ~END_LATE;
 	}
 	if (is_settled(exchange))
 		return;
-	settle_held(exchange); /* what is sent now are alerts */
-	if (peers)
-		exchange->end |= END_PEERS;
-	if (client || exchange->turn == TURN_REQUESTED)
-		account_unseen_sending(exchange, view);
-	account_unseen_input(exchange, view, arrival_time(view));
 	if (ours)
 		note_end(exchange, view, client);
 	else if (peers || view->failed)

@@ -31,7 +31,11 @@ export class ConnectionsMeasure implements Measure {
     try {
       const without = readRepeatedly();
       const load = bench.run({ kind: 'hold', members: 2, cgroups: 'pair', milliseconds: OPEN_MS });
-      for (const deadline = performance.now() + OPEN_MS; sockets() < 2 * CONNECTIONS; await bench.pause(POLL_MS))
+      for (
+        const deadline = performance.now() + OPEN_MS;
+        sockets() < 2 * CONNECTIONS;
+        await bench.pause(POLL_MS)
+      )
         if (performance.now() > deadline) throw new Error(`only ${sockets()} sockets are open`);
       this.#milliseconds.push(readRepeatedly() - without);
       await load;
