@@ -109,6 +109,9 @@ void session_untrack(struct session *session, uint64_t cgroup);
 /* Counts the starved time of pods from now on. */
 void session_count_starvation(struct session *session);
 
+/* Finds listening sockets that are older than the programs. */
+void session_adopt_listeners(struct session *session);
+
 /* Flushes in-flight intervals, so that the maps are exact for this instant, and frees draining slots. 0 or -errno. */
 int session_flush(struct session *session);
 

@@ -60,10 +60,10 @@ static void reset_slot(struct session *session, uint32_t slot)
 	pool_evict_slot(&session->peers, slot);
 }
 
-static int iterate_threads(struct session *session)
+static int iterate(const struct bpf_link *link)
 {
 	char ignored[64];
-	int iterator = bpf_iter_create(bpf_link__fd(session->skeleton->links.flush_threads));
+	int iterator = bpf_iter_create(bpf_link__fd(link));
 	ssize_t got;
 
 	if (iterator < 0)
@@ -73,6 +73,12 @@ static int iterate_threads(struct session *session)
 	while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
 	close(iterator);
 	return got < 0 ? -errno : 0;
+}
+
+void session_adopt_listeners(struct session *session)
+{
+	if (program_attached(&session->programs, "adopt_listeners"))
+		iterate(session->skeleton->links.adopt_listeners);
 }
 
 static double seconds_of(clockid_t clock)
@@ -98,7 +104,7 @@ int session_flush(struct session *session)
 		/* The iterator takes this CPU's run-queue clock as the present; yielding refreshes it. */
 		sched_yield();
 		began = off_cpu_seconds();
-		error = iterate_threads(session);
+		error = iterate(session->skeleton->links.flush_threads);
 		session->read_at = session->skeleton->bss->flush_clock;
 	}
 	session->off_cpu = began;

@@ -9,7 +9,8 @@ import { CgroupTree } from '../../exporter/cgroups/tree.js';
 import { parseHostPath } from '../../exporter/host/path.js';
 
 import { ExporterProcess } from './exporter-process.js';
-import { cgroupRoot, requireKernel, Sandbox } from './harness.js';
+import { requireKernel, Sandbox } from './harness.js';
+import { cgroupRoot } from './mounts.js';
 
 describe('cgroup events', function () {
   this.timeout(90_000);

@@ -18,6 +18,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { STATES } from '../../native/index.js';
 import type { ContainerCounters, Probes, State } from '../../native/index.js';
 import { onEnd, removeAtOnce, thaw } from './leftovers.js';
+import { cgroupRoot, legacyHierarchy } from './mounts.js';
 
 const HERE = import.meta.dirname;
 const LINE_TIMEOUT_MS = 30_000;
@@ -44,38 +45,6 @@ export function requireKernel(skip: () => void): void {
 /** Builds the truth workloads unless they are up to date. */
 export function buildTruth(): void {
   execFileSync('make', ['-s', '-C', join(HERE, 'truth')], { stdio: ['ignore', 'ignore', 'inherit'] });
-}
-
-interface Mount {
-  readonly path: string;
-  readonly type: string;
-  readonly options: readonly string[];
-}
-
-function mounts(): readonly Mount[] {
-  return readFileSync('/proc/mounts', 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => {
-      const [, path, type, options] = line.split(' ');
-      return { path: path!, type: type!, options: options!.split(',') };
-    });
-}
-
-/** True if a hierarchy of cgroup v1 has the controller. */
-export function hasLegacy(controller: string): boolean {
-  return legacyHierarchy(controller) !== undefined;
-}
-
-function legacyHierarchy(controller: string): string | undefined {
-  return mounts().find(({ type, options }) => type === 'cgroup' && options.includes(controller))?.path;
-}
-
-/** Mount point of cgroup2. */
-export function cgroupRoot(): string {
-  const mount = mounts().find(({ type }) => type === 'cgroup2');
-  if (mount === undefined) throw new Error('cgroup2 is not mounted');
-  return mount.path;
 }
 
 export interface Workload {

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { REASONS } from '../../native/index.js';
 import type { Probes, Reason } from '../../native/index.js';
-import { Sandbox, blocked, describeStates, difference, hasLegacy } from './harness.js';
+import { Sandbox, blocked, describeStates, difference } from './harness.js';
+import { hasLegacy } from './mounts.js';
 import { useKernel } from './suite.js';
 import type { Group, StateSeconds, Workload } from './harness.js';
 

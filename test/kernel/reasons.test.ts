@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import type { Reason } from '../../native/index.js';
 import { eventually } from '../eventually.js';
-import { cgroupRoot } from './harness.js';
+import { cgroupRoot } from './mounts.js';
 import { testTruth } from './reason-table.js';
 import type { Row } from './reason-table.js';
 

@@ -9,7 +9,6 @@ import type { ContainerCounters } from '../../native/index.js';
 
 import {
   blocked,
-  cgroupRoot,
   countersOf,
   describeStates,
   difference,
@@ -18,6 +17,7 @@ import {
   schedstat,
   total,
 } from './harness.js';
+import { cgroupRoot } from './mounts.js';
 import type { Group, SchedStat, Window } from './harness.js';
 import { useKernel } from './suite.js';
 import { ThreadTable } from './thread-table.js';

@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { cgroupRoot, countersOf, type Group } from './harness.js';
+import { countersOf, type Group } from './harness.js';
+import { cgroupRoot } from './mounts.js';
 import { useKernel } from './suite.js';
 
 /** Seconds in which some thread of the group waited for a CPU, by the kernel's pressure stall information. */

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cgroupRoot } from '../../kernel/harness.js';
+import { cgroupRoot } from '../../kernel/mounts.js';
 import { fromRoot } from '../../../sandbox/paths.js';
 import { Processes } from './processes.js';
 import type { Figure } from './rows.js';
