@@ -31,12 +31,11 @@ export class ConnectionsMeasure implements Measure {
     try {
       const without = readRepeatedly();
       const load = bench.run({ kind: 'hold', members: 2, cgroups: 'pair', milliseconds: OPEN_MS });
-      for (
-        const deadline = performance.now() + OPEN_MS;
-        sockets() < 2 * CONNECTIONS;
-        await bench.pause(POLL_MS)
-      )
+      const deadline = performance.now() + OPEN_MS;
+      while (sockets() < 2 * CONNECTIONS) {
         if (performance.now() > deadline) throw new Error(`only ${sockets()} sockets are open`);
+        await bench.pause(POLL_MS);
+      }
       this.#milliseconds.push(readRepeatedly() - without);
       await load;
     } finally {
