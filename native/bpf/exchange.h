@@ -22,7 +22,7 @@
  *     UNKNOWN --+-- HTTP1 -- 101 --> WEBSOCKET    turns; pipelined requests queue, 1xx and control frames are nothing
  *               +-- HTTP2                         no turns: a request per stream (http2.h)
  *               +-- TLS                           turns of data records; HTTP/2 in it by their lengths (tls.h)
- *               +-- MQTT, NATS, REDIS             turns; what gets no response, or waits for work, is nothing
+ *               +-- MQTT, NATS, AMQP, REDIS, KAFKA   turns; what gets no response, or waits for work, is nothing
  *               +-- TURNS                         all others: never looked at again
  *
  * Events are comparisons of sequence numbers, not calls: each entry point accounts for whatever has moved since the
@@ -66,14 +66,15 @@ static __always_inline __u64 arrival_time(struct socket_view *view)
 /* Protocols whose contents tell where a request begins: what was read counts, not what has arrived. */
 static __always_inline bool is_framed(struct exchange *exchange)
 {
-	return exchange->protocol == PROTOCOL_HTTP2 || exchange->protocol == PROTOCOL_TLS;
+	return exchange->protocol == PROTOCOL_HTTP2 || exchange->protocol == PROTOCOL_TLS ||
+	       exchange->protocol == PROTOCOL_KAFKA;
 }
 
 /* Protocols told by the first byte of each message: the rest of a message tells nothing. */
 static __always_inline bool is_by_message(struct exchange *exchange)
 {
 	return exchange->protocol == PROTOCOL_MQTT || exchange->protocol == PROTOCOL_NATS ||
-	       exchange->protocol == PROTOCOL_WEBSOCKET;
+	       exchange->protocol == PROTOCOL_AMQP || exchange->protocol == PROTOCOL_WEBSOCKET;
 }
 
 /* Takes back what was counted of the first bytes before they told that they are no request. */

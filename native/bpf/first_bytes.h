@@ -6,14 +6,13 @@
 #ifndef KERNSCALE_FIRST_BYTES_H
 #define KERNSCALE_FIRST_BYTES_H
 
+#include "brokers.h"
 #include "http2.h"
 #include "tls.h"
 
 #define HEAD_BYTES 8
 /* Messages that are looked into for a protocol. */
 #define MAX_TRIES 8
-
-#define WORD4(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
 
 static __always_inline bool is_method(__u32 word)
 {
@@ -34,16 +33,6 @@ static __always_inline bool is_method(__u32 word)
 	return false;
 }
 
-static __always_inline bool peek_word(struct message *message, __u32 offset, __u32 *word)
-{
-	__u8 bytes[4];
-
-	if (!sink_peek(message->payload, message->span.from + offset, bytes, sizeof(bytes)))
-		return false;
-	*word = big_endian(bytes);
-	return true;
-}
-
 /* A method and a space or path: "CONNECT" is NATS' as well, whose server greets. */
 static __always_inline enum protocol protocol_of(struct exchange *exchange, const __u8 *head)
 {
@@ -54,6 +43,10 @@ static __always_inline enum protocol protocol_of(struct exchange *exchange, cons
 		return PROTOCOL_HTTP2;
 	if (is_method(word))
 		return !greeted ? PROTOCOL_HTTP1 : head[7] == ' ' ? PROTOCOL_NATS : PROTOCOL_TURNS;
+	if (word == WORD4('A', 'M', 'Q', 'P') && big_endian(head + 4) == WORD4(0, 0, 9, 1))
+		return PROTOCOL_AMQP;
+	if (is_kafka(head))
+		return PROTOCOL_KAFKA;
 	if (head[0] == '*' && head[1] >= '1' && head[1] <= '9')
 		return PROTOCOL_REDIS;
 	if (head[0] == 0x10 && (big_endian(head + 4) == WORD4('M', 'Q', 'T', 'T') ||
@@ -142,6 +135,8 @@ static __noinline void classify(struct message *message)
 	exchange->protocol = protocol_of(exchange, head);
 	if (exchange->protocol == PROTOCOL_HTTP2)
 		begin_http2(exchange, origin + HTTP2_PREFACE_BYTES, exchange->contents.readers[RESPONSES].next);
+	else if (exchange->protocol == PROTOCOL_KAFKA)
+		begin_kafka(reader);
 }
 
 /* A server that says SETTINGS first: HTTP/2, of whose client not enough was shown yet. */
@@ -192,100 +187,6 @@ static __always_inline __u32 judge_http1_response(struct message *message)
 			return VERDICT_NOTHING;
 	}
 	return exchange->turn == TURN_RESPONDED ? VERDICT_ANOTHER : VERDICT_TURN;
-}
-
-/* MQTT 3.1.1, section 2.2.1. A publication of quality of service 0 gets no response. */
-static __always_inline __u32 judge_mqtt(struct message *message, __u8 byte)
-{
-	const __u32 requests = 1 << 1 | 1 << 6 | 1 << 8 | 1 << 10; /* CONNECT, PUBREL, SUBSCRIBE, UNSUBSCRIBE */
-	const __u32 responses = 1 << 2 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 11; /* CONNACK, PUBACK … UNSUBACK */
-	__u32 type = byte >> 4;
-
-	if (message->span.side == RESPONSES)
-		return responses >> type & 1 ? VERDICT_TURN : VERDICT_NOTHING;
-	if (type == 3)
-		return byte & 6 ? VERDICT_TURN : VERDICT_NOTHING;
-	return requests >> type & 1 ? VERDICT_TURN : VERDICT_NOTHING;
-}
-
-#define NATS_LINE_BYTES 96
-
-static long count_space(__u32 index, struct message *message)
-{
-	__u8 byte;
-
-	if (!sink_peek(message->payload, message->span.from + index, &byte, 1) || byte == '\r')
-		return 1;
-	message->records += byte == ' ';
-	return 0;
-}
-
-/* Words of the first line: a publication with one more than subject and size names where the reply goes. */
-static __always_inline __u32 count_words(struct message *message)
-{
-	message->records = 1;
-	sink_repeat(NATS_LINE_BYTES, count_space, message);
-	return message->records;
-}
-
-static __always_inline __u32 judge_nats(struct message *message)
-{
-	__u32 word;
-
-	if (!peek_word(message, 0, &word))
-		return VERDICT_TURN;
-	if (message->span.side == RESPONSES)
-		return word == WORD4('M', 'S', 'G', ' ') || word == WORD4('H', 'M', 'S', 'G') ||
-				       word == WORD4('P', 'O', 'N', 'G') || word == WORD4('-', 'E', 'R', 'R') ?
-			       VERDICT_TURN :
-			       VERDICT_NOTHING;
-	if (word == WORD4('P', 'U', 'B', ' '))
-		return count_words(message) > 3 ? VERDICT_TURN : VERDICT_NOTHING;
-	if (word == WORD4('H', 'P', 'U', 'B'))
-		return count_words(message) > 4 ? VERDICT_TURN : VERDICT_NOTHING;
-	return word == WORD4('P', 'I', 'N', 'G') ? VERDICT_TURN : VERDICT_NOTHING;
-}
-
-/*
- * Rule W, work by name: a Redis command that waits for work is no request (BLPOP and kin, XREAD, SUBSCRIBE, MONITOR,
- * WAIT). It becomes one if it is answered at once.
- */
-static __always_inline bool waits_for_work(const __u8 *name)
-{
-	const __u8 to_upper = 0xdf;
-	__u8 first = name[0] & to_upper, second = name[1] & to_upper, third = name[2] & to_upper;
-
-	switch (first) {
-	case 'B':
-		return second == 'L' || second == 'R' || second == 'Z';
-	case 'X':
-		return second == 'R' && third == 'E';
-	case 'S':
-		return (second == 'U' || second == 'S') && (third == 'B' || third == 'U');
-	case 'P':
-		return second == 'S' && third == 'U';
-	case 'M':
-		return second == 'O' && third == 'N';
-	case 'W':
-		return second == 'A';
-	}
-	return false;
-}
-
-/* "*2\r\n$5\r\nBLPOP": the name comes after two short lines. */
-static __always_inline __u32 judge_redis(struct message *message)
-{
-	__u8 bytes[16];
-	__u32 i, lines = 0;
-
-	if (message->span.side == RESPONSES || !sink_peek(message->payload, message->span.from, bytes, sizeof(bytes)))
-		return VERDICT_TURN;
-	for (i = 0; i < sizeof(bytes) - 4; i++) {
-		lines += bytes[i] == '\n';
-		if (lines == 2)
-			return waits_for_work(bytes + i + 1) ? VERDICT_WORK : VERDICT_TURN;
-	}
-	return VERDICT_TURN;
 }
 
 static __always_inline __u32 judge_websocket(__u8 byte)
@@ -341,6 +242,10 @@ static __always_inline __u32 judge_message(struct message *message)
 		return judge_by_first_byte(message);
 	case PROTOCOL_NATS:
 		return judge_nats(message);
+	case PROTOCOL_AMQP:
+		return judge_amqp(message);
+	case PROTOCOL_KAFKA:
+		return judge_kafka(message);
 	case PROTOCOL_REDIS:
 		return judge_redis(message);
 	}

@@ -8,6 +8,11 @@
 /* Most frames of one message: gRPC packs a hundred headers into one. */
 #define MAX_FRAMES 256
 
+static __always_inline __u32 big_endian(const __u8 *bytes)
+{
+	return (__u32)bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
+}
+
 static __always_inline struct reader *reader_of(struct message *message)
 {
 	return &message->exchange->contents.readers[message->span.side & 1];

@@ -23,11 +23,6 @@
 #define MAX_FRAME_TYPE 32
 #define USUAL_FRAME_BYTES (1 << 14) /* SETTINGS_MAX_FRAME_SIZE, unless it is raised */
 
-static __always_inline __u32 big_endian(const __u8 *bytes)
-{
-	return (__u32)bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
-}
-
 static __always_inline __u32 frame_bytes(const __u8 *header)
 {
 	return big_endian(header) >> 8;

@@ -95,8 +95,10 @@ static __always_inline void receive_work(struct exchange *exchange, __u64 at)
 	__u64 asked = exchange->last;
 
 	exchange->flags &= ~EXCHANGE_WORK;
-	if (elapsed_us(asked, at) > APART_US + 4 * exchange->usual)
+	if (elapsed_us(asked, at) > APART_US + 4 * exchange->usual) {
+		exchange->responded = at;
 		return;
+	}
 	begin_request(exchange, asked, exchange->start);
 	close_turn(exchange, at);
 }

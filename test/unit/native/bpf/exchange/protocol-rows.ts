@@ -12,8 +12,15 @@ const RST_STREAM = 3;
 const WINDOW_UPDATE = 8;
 
 /** A record's header, with as many bytes after it as it says. */
-const record = (type: string, bytes: number): string =>
-  String.raw`\x${type}\x03\x03\x00\x${bytes.toString(16).padStart(2, '0')}` + 'z'.repeat(bytes);
+const record = (type: string, bytes: number, body = 'z'.repeat(bytes)): string =>
+  String.raw`\x${type}\x03\x03\x00\x${bytes.toString(16).padStart(2, '0')}` + body;
+
+/** A client's hello of 70 bytes: no session, one cipher suite, and ALPN, which offers h2. */
+const HELLO_OF_H2 =
+  String.raw`\x01\x00\x00\x42\x03\x03` +
+  'r'.repeat(32) +
+  String.raw`\x00\x00\x02\x13\x01\x01\x00\x00\x17\x00\x10\x00\x05\x00\x03\x02h2` +
+  'z'.repeat(14);
 
 const GET = String.raw`GET / HTTP/1.1\r\n\r\n`;
 const OK = String.raw`HTTP/1.1 200 OK\r\n\r\n`;
@@ -145,5 +152,61 @@ export const protocols: Row[] = [
       String.raw`receive 30 30 MSG _INBOX.1 1 3`,
     ],
     ['request', 'response 10.0'],
+  ],
+  [
+    'AMQP: a publication and an acknowledgement are nothing, a declaration asks',
+    'client',
+    [
+      String.raw`send 0 8 AMQP\x00\x00\x09\x01`,
+      String.raw`receive 1 30 \x01\x00\x00\x00\x00\x00\x10\x00\x0a\x00\x0a`,
+      String.raw`send 10 30 \x01\x00\x01\x00\x00\x00\x10\x00\x3c\x00\x28`,
+      String.raw`send 20 30 \x01\x00\x01\x00\x00\x00\x10\x00\x3c\x00\x50`,
+      String.raw`send 30 8 \x08\x00\x00\x00\x00\x00\x00\xce`,
+      String.raw`send 40 30 \x01\x00\x01\x00\x00\x00\x10\x00\x32\x00\x0a`,
+      String.raw`receive 45 30 \x01\x00\x01\x00\x00\x00\x10\x00\x3c\x00\x3c`,
+      String.raw`receive 50 30 \x01\x00\x01\x00\x00\x00\x10\x00\x32\x00\x0b`,
+    ],
+    ['request', 'response 10.0'],
+  ],
+  [
+    'Kafka: a fetch waits for work',
+    'client',
+    [
+      String.raw`send 0 20 \x00\x00\x00\x10\x00\x12\x00\x03`,
+      'receive 10 60',
+      String.raw`send 20 20 \x00\x00\x00\x10\x00\x01\x00\x0b`,
+      'receive 520 60',
+      String.raw`send 600 20 \x00\x00\x00\x10\x00\x00\x00\x07`,
+      'receive 605 60',
+    ],
+    ['request', 'response 10.0', 'request', 'response 5.0'],
+  ],
+  [
+    'HTTP/2 in TLS: control frames are nothing, and all is marked',
+    'client',
+    [
+      'send 0 75 ' + record('16', 70, HELLO_OF_H2),
+      'receive 1 40 ' + record('17', 35),
+      `send 2 114 ${record('17', 53)}${record('17', 50)}`,
+      'receive 3 31 ' + record('17', 26),
+      'send 10 65 ' + record('17', 60),
+      'receive 20 85 ' + record('17', 80),
+      'send 100 39 ' + record('17', 34),
+      'receive 101 39 ' + record('17', 34),
+    ],
+    ['request', 'response 10.0 several'],
+  ],
+  [
+    'WebSocket: a ping is nothing',
+    'client',
+    [
+      `send 0 50 ${GET}`,
+      String.raw`receive 5 50 HTTP/1.1 101 Switching\r\n\r\n`,
+      String.raw`send 10 9 \x89`,
+      String.raw`send 20 9 \x81`,
+      String.raw`receive 25 9 \x8a`,
+      String.raw`receive 30 9 \x81`,
+    ],
+    ['request', 'response 5.0', 'request', 'response 10.0'],
   ],
 ];
