@@ -41,10 +41,10 @@ struct connection {
 	};
 	struct exchange exchange;
 	struct peer_key peer; /* of a server's connection, the port is its own */
-	/* The last call that read, if it was looked into: its buffer, what of the stream it can hold, and tcp_mstamp. */
+	/* The last call that read, if it was looked into: its buffer, what of the stream it can hold, and whether it reads on. */
 	__u64 read_buffer;
 	__u32 read_begin, read_limit;
-	__u32 read_at;
+	bool read_goes_on;
 	__u32 reader; /* server: pid of the thread that serves the requests; 0: none (serving.h) */
 } __attribute__((aligned(64)));
 

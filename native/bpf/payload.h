@@ -56,25 +56,24 @@ static __always_inline void seek_buffer(struct payload *payload)
 }
 
 /*
- * The kernel runs the hook for each piece that a call reads. The buffer begins with the first one: the call is the same
- * while it has room for more and no packet has come in.
+ * The kernel runs the hook for each segment that a call reads, and the buffer begins with the first one. A call that has
+ * room left goes on while segments are unread (tcp_recvmsg_locked).
  */
-static __always_inline void continue_read(struct connection *connection, struct payload *payload, __u32 now)
+static __always_inline void continue_read(struct connection *connection, struct payload *payload, __u32 received)
 {
 	const __u32 any_length = 1 << 30;
 	__u64 buffer;
 
 	seek_buffer(payload);
 	buffer = payload->buffer ?: payload->parts;
-	if (buffer && buffer == connection->read_buffer && now == connection->read_at &&
-	    ahead(payload->begin, connection->read_limit) < 0) {
+	if (connection->read_goes_on && buffer == connection->read_buffer) {
 		payload->begin = connection->read_begin;
-		return;
+	} else {
+		connection->read_buffer = buffer;
+		connection->read_begin = payload->begin;
+		connection->read_limit = payload->begin + (payload->buffer ? (__u32)payload->length : any_length);
 	}
-	connection->read_buffer = buffer;
-	connection->read_at = now;
-	connection->read_begin = payload->begin;
-	connection->read_limit = payload->begin + (payload->buffer ? (__u32)payload->length : any_length);
+	connection->read_goes_on = ahead(received, payload->end) > 0 && ahead(payload->end, connection->read_limit) < 0;
 }
 
 struct seek {

@@ -133,7 +133,7 @@ int BPF_PROG(tcp_rcv_space_adjust, struct sock *sk)
 	payload.end = view.copied_seq;
 	connection->copied = view.copied_seq;
 	if (connection->exchange.protocol != PROTOCOL_TURNS)
-		continue_read(connection, &payload, view.now);
+		continue_read(connection, &payload, view.rcv_nxt);
 	exchange_read(connection, &view, &payload);
 	if (connection->exchange.role == ROLE_SERVER && connection->outstanding)
 		request_read(connection);
