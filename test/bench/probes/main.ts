@@ -15,6 +15,7 @@ import { Bench, type Measure } from './bench.js';
 import { EVENT_COSTS } from './event-costs.js';
 import { EventMeasure } from './events.js';
 import { MemoryMeasure } from './memory.js';
+import { PressureMeasure } from './pressure.js';
 import { ReadoutMeasure } from './readout.js';
 import { renderTable } from './rows.js';
 import { SlowdownMeasure } from './slowdown.js';
@@ -28,6 +29,7 @@ interface Options {
 const MEASURES: readonly Measure[] = [
   ...EVENT_COSTS.map((cost) => new EventMeasure(cost)),
   new SlowdownMeasure(),
+  new PressureMeasure(),
   new ReadoutMeasure(),
   new MemoryMeasure(),
 ];
