@@ -28,7 +28,7 @@ export interface ExporterOptions {
   /** Status of the BPF programs that take profiles; empty while profiles are off. */
   readonly profilePrograms: readonly ProgramStatus[];
   readonly bounds: RenderOptions['bounds'];
-  /** Exports everything instead of at most 80 lines per container. */
+  /** Exports everything instead of at most 128 lines per container. */
   readonly detail: boolean;
   /** Mount point of cgroup2. */
   readonly cgroupRoot: string;

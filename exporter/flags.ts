@@ -137,7 +137,7 @@ function expositionFlags(): Option[] {
       '--histograms.detail',
       'Every bound, reason, operation, device and peer, with no bound on lines',
     ),
-    new Option('--no-histograms.detail', 'At most 80 lines per container (default)'),
+    new Option('--no-histograms.detail', 'At most 128 lines per container (default)'),
     new Option('--profile', 'Serve /profile to every client; default: to clients that authenticate'),
     new Option('--no-profile', 'Do not serve /profile, and load nothing for it'),
   ];

@@ -41,10 +41,11 @@ struct connection {
 	};
 	struct exchange exchange;
 	struct peer_key peer; /* of a server's connection, the port is its own */
-	__u64 read_buffer;    /* of the last read that was looked into */
-	__u32 read_begin;     /* stream position of its first byte */
-	__u32 read_at;        /* tcp_mstamp, lower half */
-	__u32 reader;         /* server: pid of the thread that serves the requests; 0: none (serving.h) */
+	/* The last call that read, if it was looked into: its buffer, what of the stream it can hold, and tcp_mstamp. */
+	__u64 read_buffer;
+	__u32 read_begin, read_limit;
+	__u32 read_at;
+	__u32 reader; /* server: pid of the thread that serves the requests; 0: none (serving.h) */
 } __attribute__((aligned(64)));
 
 /* The records. Bound: by the machine's memory, set before loading; those from `connections_end` on were never used. */

@@ -3,20 +3,27 @@
  * Exchange of requests and responses on one TCP connection: a state machine without anything of the kernel, which the
  * hooks drive. Q are bytes from the client, A bytes from the server, whichever end is watched:
  *
- *                Q: request + 1                          A: response, observe now - last byte of Q
- *     +------+ ------------------> +-----------+ ----------------------------> +-----------+
- *     | IDLE |                     | REQUESTED | --.                           | RESPONDED | --.
- *     +------+ <------------------ +-----------+ <-' Q: the request goes on    +-----------+ <-' A: the response
- *                one-way: void          ^                                            |          goes on
- *                end: abandoned,        |              Q: request + 1                |
- *                dropped or void        +--------------------------------------------+
+ *              Q: request + 1                           A: response; its time is now - last byte of Q
+ *   +------+ ------------------> +-----------+ --------------------------------> +-----------+
+ *   | IDLE |                     | REQUESTED | --. Q: the request goes on        | RESPONDED | --. A: the response
+ *   +------+ <------------------ +-----------+ <-'                               +-----------+ <-'    goes on
+ *       one-way, goodbye: void         ^                                               |
+ *       end: abandoned or dropped      |   Q, or bytes unread after A: request + 1     |
+ *                                      +-----------------------------------------------+
  *
- * A response closes the turn, whatever lay in it, so no state survives a turn, and one odd message costs at most one
- * observation. Per connection, at every instant,
+ * A response closes the turn, whatever lay in it, so no state survives a turn. Per connection, at every instant,
  *
  *     requests = responses + abandoned + dropped + void + outstanding
  *
  * Turnarounds of one connection never overlap: a request begins no earlier than the response before it.
+ *
+ * First bytes tell protocols that do not wait for each response, or send what needs none (first_bytes.h):
+ *
+ *     UNKNOWN --+-- HTTP1 -- 101 --> WEBSOCKET    turns; pipelined requests queue, 1xx and control frames are nothing
+ *               +-- HTTP2                         no turns: a request per stream (http2.h)
+ *               +-- TLS                           turns of data records; HTTP/2 in it by their lengths (tls.h)
+ *               +-- MQTT, NATS, REDIS             turns; what gets no response, or waits for work, is nothing
+ *               +-- TURNS                         all others: never looked at again
  *
  * Events are comparisons of sequence numbers, not calls: each entry point accounts for whatever has moved since the
  * last one, so a hook that the kernel skipped costs no more than a time.
@@ -25,6 +32,7 @@
 #define KERNSCALE_EXCHANGE_H
 
 #include "first_bytes.h"
+#include "verdicts.h"
 
 static __always_inline __u32 sent_bytes_end(struct exchange *exchange, struct socket_view *view)
 {
@@ -96,9 +104,10 @@ static __always_inline bool account_unseen_output(struct exchange *exchange, str
 
 	if (ahead(end, start) <= 0)
 		return false;
-	/* Their own hook will show it. */
+	/* Their own hook will show it. A client's first request may be answered before. */
 	if (exchange->protocol == PROTOCOL_HTTP2 ||
-	    (exchange->protocol == PROTOCOL_TLS && !(exchange->step & TLS_READY)))
+	    (exchange->protocol == PROTOCOL_TLS && !(exchange->step & TLS_READY)) ||
+	    (exchange->protocol == PROTOCOL_UNKNOWN && exchange->role == ROLE_SERVER))
 		return false;
 	exchange->sent = end;
 	if (exchange->role == ROLE_SERVER)
@@ -231,6 +240,7 @@ static __always_inline void exchange_open(struct exchange *exchange, struct sock
 		return;
 	exchange->last = view->now;
 	exchange->received = view->rcv_nxt;
+	exchange->contents.readers[REQUESTS].next--; /* not the connection's first bytes */
 	if (view->state == TCP_CLOSE_WAIT || view->state == TCP_LAST_ACK || view->state == TCP_CLOSING) {
 		exchange->received--;
 		exchange->end = END_PEERS | (role == ROLE_CLIENT ? END_SERVER_FIRST : END_CLIENT_FIRST);
@@ -357,16 +367,21 @@ static __always_inline void exchange_changed(struct exchange *exchange, struct s
 	bool peers = view->state == TCP_CLOSE_WAIT || view->state == TCP_CLOSING ||
 		     (view->state == TCP_CLOSE && view->from == TCP_FIN_WAIT2 && !view->failed);
 
+	if (!is_settled(exchange)) {
+		settle_held(exchange); /* what is sent now are alerts */
+		if (peers)
+			exchange->end |= END_PEERS;
+		if (client || exchange->turn == TURN_REQUESTED)
+			account_unseen_sending(exchange, view);
+		account_unseen_input(exchange, view, arrival_time(view));
+	}
+	/* The reset of a client that had gone may come before the hook of the call that responded. */
 	if (exchange->end & END_LATE && view->state == TCP_CLOSE && view->failed) {
 		sink_count(exchange, EXCHANGE_IN_VAIN, 1);
 		exchange->end &= ~END_LATE;
 	}
 	if (is_settled(exchange))
 		return;
-	if (peers)
-		exchange->end |= END_PEERS;
-	account_unseen_sending(exchange, view);
-	account_unseen_input(exchange, view, arrival_time(view));
 	if (ours)
 		note_end(exchange, view, client);
 	else if (peers || view->failed)

@@ -27,16 +27,17 @@ enum turn {
 };
 
 enum exchange_flag {
-	EXCHANGE_GREETED = 1,    /* the server spoke first, and the client has not yet */
-	EXCHANGE_LOGIN = 2,      /* the client answers the greeting */
-	EXCHANGE_OVERLAPPED = 4, /* of this turn: it may hold several requests */
-	EXCHANGE_CONTINUED = 8,  /* of this turn: its response went on after a pause */
-	EXCHANGE_ONE_WAY = 16,   /* a stream of requests that get no response */
-	EXCHANGE_QUIET = 32,     /* of this turn: it began after a pause */
-	EXCHANGE_SEVERAL = 64,   /* several requests in flight, which cannot be told apart */
-	EXCHANGE_GOODBYE = 128,  /* the last request took leave */
-	EXCHANGE_HELD = 256,     /* of this turn: what came may be the response, or a ticket of TLS */
-	EXCHANGE_WORK = 512,     /* the client waits for work */
+	EXCHANGE_GREETED = 1,      /* the server spoke first, and the client has not yet */
+	EXCHANGE_LOGIN = 2,        /* the client answers the greeting */
+	EXCHANGE_OVERLAPPED = 4,   /* of this turn: it may hold several requests */
+	EXCHANGE_CONTINUED = 8,    /* of this turn: its response went on after a pause */
+	EXCHANGE_ONE_WAY = 16,     /* a stream of requests that get no response */
+	EXCHANGE_QUIET = 32,       /* of this turn: it began after a pause */
+	EXCHANGE_SEVERAL = 64,     /* several requests in flight, which cannot be told apart */
+	EXCHANGE_GOODBYE = 128,    /* the last request took leave */
+	EXCHANGE_HELD = 256,       /* of this turn: what came may be the response, or a ticket of TLS */
+	EXCHANGE_WORK = 512,       /* the client waits for work */
+	EXCHANGE_MULTIPLEX = 1024, /* each turn may hold several requests, which cannot be read */
 };
 
 enum exchange_end {
@@ -91,6 +92,10 @@ struct contents {
 			__u16 nr_open;
 			__u16 newest; /* of `batches` */
 			struct stream_batch batches[MAX_BATCHES];
+		};
+		struct {
+			__u32 hello; /* TLS: position of the client's */
+			__u32 asked; /* HTTP/2 in it: where the responses' next record began at the last request */
 		};
 		struct {
 			__u32 times[MAX_PIPELINED]; /* ring of the requests after the first */

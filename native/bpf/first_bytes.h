@@ -10,6 +10,8 @@
 #include "tls.h"
 
 #define HEAD_BYTES 8
+/* Messages that are looked into for a protocol. */
+#define MAX_TRIES 8
 
 #define WORD4(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
 
@@ -60,15 +62,47 @@ static __always_inline enum protocol protocol_of(struct exchange *exchange, cons
 	return PROTOCOL_TURNS;
 }
 
-/* Connections that were found half way: a record or a frame that is under way. */
-static __always_inline bool begin_halfway(struct exchange *exchange, const __u8 *head)
+static long next_of_chain(__u32 index, struct message *message)
 {
-	if (head[0] == TLS_DATA && is_record(head)) {
-		begin_tls(exchange);
-		exchange->step = TLS_READY | TLS_13;
-		return true;
-	}
-	return false;
+	struct reader *reader = reader_of(message);
+
+	if (!read_header(message, reader, HTTP2_HEADER_BYTES) || !is_usual_frame(reader->header, 0))
+		return 1;
+	skip_frame(reader, HTTP2_HEADER_BYTES + frame_bytes(reader->header));
+	return 0;
+}
+
+/* Frames of HTTP/2 that fill a message exactly; in a connection whose preface was not seen. */
+static __always_inline bool is_chain_of_frames(struct message *message)
+{
+	struct reader *reader = reader_of(message);
+
+	reader->have = 0;
+	reader->next = message->span.from;
+	sink_repeat(MAX_FRAMES, next_of_chain, message);
+	return reader->next == message->span.to;
+}
+
+/* The first bytes were not seen, or not as such: a message tells, if it is whole. */
+static __always_inline enum protocol protocol_of_message(struct message *message, const __u8 *head)
+{
+	enum protocol protocol = protocol_of(message->exchange, head);
+
+	if (protocol != PROTOCOL_TURNS || !is_chain_of_frames(message))
+		return protocol;
+	begin_http2(message->exchange, message->span.from, 0);
+	message->exchange->contents.readers[RESPONSES].in_step = false;
+	return PROTOCOL_HTTP2;
+}
+
+/* Nothing of this message is shown (io_uring, or a hook that was skipped), or it is not whole. */
+static __always_inline void try_next_message(struct exchange *exchange, __u32 position)
+{
+	exchange->contents.readers[REQUESTS].next = position - 1;
+	if (++exchange->step < MAX_TRIES)
+		return;
+	exchange->step = 0;
+	exchange->protocol = PROTOCOL_TURNS;
 }
 
 /* Tells the protocol from the first bytes that the client sent, gathered over several messages. */
@@ -76,47 +110,53 @@ static __noinline void classify(struct message *message)
 {
 	struct exchange *exchange = message->exchange;
 	struct reader *reader = &exchange->contents.readers[REQUESTS];
-	__u32 origin = reader->next;
-	enum protocol protocol;
-	bool complete;
+	bool late = ahead(message->span.from, reader->next + reader->have) > 0, complete;
+	__u8 head[HEAD_BYTES];
+	__u32 origin;
 
-	if (ahead(message->span.from, origin + reader->have) > 0) {
-		exchange->protocol = PROTOCOL_TURNS;
-		return;
+	if (late) {
+		reader->next = message->span.from;
+		reader->have = 0;
 	}
+	origin = reader->next;
 	complete = read_header(message, reader, HEAD_BYTES);
 	if ((complete || reader->have >= TLS_HEADER_BYTES) && is_record(reader->header)) {
-		if (reader->header[0] == TLS_HANDSHAKE) {
-			begin_tls(exchange);
-			return;
-		}
-		if (begin_halfway(exchange, reader->header))
-			return;
+		reader->have = TLS_HEADER_BYTES;
+		begin_tls(exchange, reader->header[0]);
+		return;
 	}
 	if (!complete) {
 		if (!reader->have)
-			exchange->protocol = PROTOCOL_TURNS;
+			try_next_message(exchange, message->span.to);
 		return;
 	}
-	reader->have = 0;
-	protocol = protocol_of(exchange, reader->header);
-	if (protocol == PROTOCOL_HTTP2)
-		begin_http2(exchange, origin, exchange->contents.readers[RESPONSES].next);
-	exchange->protocol = protocol;
+	__builtin_memcpy(head, reader->header, sizeof(head));
+	if (late) {
+		exchange->protocol = protocol_of_message(message, head);
+		if (exchange->protocol == PROTOCOL_TURNS) {
+			exchange->protocol = PROTOCOL_UNKNOWN;
+			try_next_message(exchange, message->span.to);
+		}
+		return;
+	}
+	exchange->protocol = protocol_of(exchange, head);
+	if (exchange->protocol == PROTOCOL_HTTP2)
+		begin_http2(exchange, origin + HTTP2_PREFACE_BYTES, exchange->contents.readers[RESPONSES].next);
 }
 
-/* A server that speaks first and says SETTINGS: HTTP/2, whose client may not have spoken yet. */
+/* A server that says SETTINGS first: HTTP/2, of whose client not enough was shown yet. */
 static __always_inline void classify_greeting(struct message *message)
 {
 	struct exchange *exchange = message->exchange;
 	__u8 header[HTTP2_HEADER_BYTES];
 
-	if (exchange->last || ahead(message->span.from, exchange->contents.readers[RESPONSES].next))
+	if (ahead(message->span.from, exchange->contents.readers[RESPONSES].next))
 		return;
 	if (!sink_peek(message->payload, message->span.from, header, sizeof(header)))
 		return;
-	if (is_frame(header) && header[3] == FRAME_SETTINGS && !big_endian(header + 5) && frame_bytes(header) % 6 == 0)
-		begin_http2(exchange, exchange->contents.readers[REQUESTS].next, message->span.from);
+	if (header[3] == FRAME_SETTINGS && is_usual_frame(header, 0))
+		begin_http2(exchange, exchange->contents.readers[REQUESTS].next + HTTP2_PREFACE_BYTES,
+			    message->span.from);
 }
 
 /* A method begins a request; anything else is the rest of one. */

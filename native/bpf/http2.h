@@ -11,12 +11,17 @@
 
 #define HTTP2_HEADER_BYTES 9
 #define HTTP2_PREFACE_BYTES 24
+#define FRAME_DATA 0
 #define FRAME_HEADERS 1
 #define FRAME_RST_STREAM 3
 #define FRAME_SETTINGS 4
+#define FRAME_PING 6
+#define FRAME_GOAWAY 7
+#define FRAME_WINDOW_UPDATE 8
 /* Beyond these a header cannot be one. */
 #define MAX_FRAME_BYTES (1 << 20)
 #define MAX_FRAME_TYPE 32
+#define USUAL_FRAME_BYTES (1 << 14) /* SETTINGS_MAX_FRAME_SIZE, unless it is raised */
 
 static __always_inline __u32 big_endian(const __u8 *bytes)
 {
@@ -31,6 +36,33 @@ static __always_inline __u32 frame_bytes(const __u8 *header)
 static __always_inline bool is_frame(const __u8 *header)
 {
 	return frame_bytes(header) <= MAX_FRAME_BYTES && header[3] <= MAX_FRAME_TYPE && !(header[5] & 0x80);
+}
+
+/*
+ * Out of step a header must be more than possible: of a type that is usual, with the length that it has, and a stream that
+ * is open or soon will be, where the last one is known.
+ */
+static __always_inline bool is_usual_frame(const __u8 *header, __u32 last_id)
+{
+	__u32 bytes = frame_bytes(header), id = big_endian(header + 5);
+	bool usual_id = id & 1 && (!last_id || id <= last_id + 2 * MAX_STREAMS);
+
+	switch (header[3]) {
+	case FRAME_DATA:
+	case FRAME_HEADERS:
+		return bytes <= USUAL_FRAME_BYTES && usual_id;
+	case FRAME_RST_STREAM:
+		return bytes == 4 && usual_id;
+	case FRAME_SETTINGS:
+		return bytes % 6 == 0 && bytes <= USUAL_FRAME_BYTES && !id;
+	case FRAME_PING:
+		return bytes == 8 && !id;
+	case FRAME_GOAWAY:
+		return bytes >= 8 && bytes <= USUAL_FRAME_BYTES && !id;
+	case FRAME_WINDOW_UPDATE:
+		return bytes == 4 && (!id || usual_id);
+	}
+	return false;
 }
 
 static __always_inline __u64 *stream_word(struct contents *contents, __u32 id)
@@ -223,7 +255,8 @@ static __always_inline void find_step(struct message *message, struct reader *re
 		close_streams(message->exchange, EXCHANGE_VOID, message->span.at);
 	reader->have = 0;
 	reader->next = message->span.from;
-	reader->in_step = sink_peek(message->payload, message->span.from, header, sizeof(header)) && is_frame(header);
+	reader->in_step = sink_peek(message->payload, message->span.from, header, sizeof(header)) &&
+			  is_usual_frame(header, message->exchange->contents.last_id);
 }
 
 static __noinline void walk_http2(struct message *message)
@@ -236,14 +269,14 @@ static __noinline void walk_http2(struct message *message)
 		sink_repeat(MAX_FRAMES, next_http2_frame, message);
 }
 
-/* The connection turns out to be HTTP/2: its client's frames begin after the preface. */
-static __always_inline void begin_http2(struct exchange *exchange, __u32 preface, __u32 responses)
+/* The connection turns out to be HTTP/2: the sequence numbers of the first frames, the client's after its preface. */
+static __always_inline void begin_http2(struct exchange *exchange, __u32 requests, __u32 responses)
 {
 	struct contents *contents = &exchange->contents;
 
 	exchange->protocol = PROTOCOL_HTTP2;
 	__builtin_memset(contents, 0, sizeof(*contents));
-	contents->readers[REQUESTS].next = preface + HTTP2_PREFACE_BYTES;
+	contents->readers[REQUESTS].next = requests;
 	contents->readers[REQUESTS].in_step = true;
 	contents->readers[RESPONSES].next = responses;
 	contents->readers[RESPONSES].in_step = true;

@@ -190,7 +190,7 @@ struct peer_entry {
  * per slot, are reserved for `other`.
  */
 #define BLOCKIO_PER_CONTAINER 4
-#define PEERS_PER_CONTAINER 5
+#define PEERS_PER_CONTAINER 4
 
 /* Causes of dropped observations. */
 enum drop {

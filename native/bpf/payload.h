@@ -6,8 +6,7 @@
 #ifndef KERNSCALE_PAYLOAD_H
 #define KERNSCALE_PAYLOAD_H
 
-#include "common.h"
-#include "exchange_state.h"
+#include "connection.h"
 #include "syscalls.h"
 
 #define MAX_PARTS 256 /* Node sends the frames of 100 streams in as many parts */
@@ -54,6 +53,28 @@ static __always_inline void seek_buffer(struct payload *payload)
 			seek_parts(payload, message.parts, message.nr_parts);
 		return;
 	}
+}
+
+/*
+ * The kernel runs the hook for each piece that a call reads. The buffer begins with the first one: the call is the same
+ * while it has room for more and no packet has come in.
+ */
+static __always_inline void continue_read(struct connection *connection, struct payload *payload, __u32 now)
+{
+	const __u32 any_length = 1 << 30;
+	__u64 buffer;
+
+	seek_buffer(payload);
+	buffer = payload->buffer ?: payload->parts;
+	if (buffer && buffer == connection->read_buffer && now == connection->read_at &&
+	    ahead(payload->begin, connection->read_limit) < 0) {
+		payload->begin = connection->read_begin;
+		return;
+	}
+	connection->read_buffer = buffer;
+	connection->read_at = now;
+	connection->read_begin = payload->begin;
+	connection->read_limit = payload->begin + (payload->buffer ? (__u32)payload->length : any_length);
 }
 
 struct seek {

@@ -28,6 +28,34 @@ struct {
 
 __u64 last_desertion; /* without one, no look-up is needed */
 
+/* Length of the kernel's clock tick, measured from one survey to the next; 0: not yet. */
+struct {
+	__u64 began, jiffies;
+	__u32 us;
+} tick;
+
+static __always_inline void measure_tick(__u64 now)
+{
+	const __u32 enough = 64;
+	__u64 jiffies = bpf_jiffies64();
+
+	if (!tick.began) {
+		tick.began = now;
+		tick.jiffies = jiffies;
+	} else if (jiffies > tick.jiffies + enough) {
+		tick.us = (now - tick.began) / (jiffies - tick.jiffies);
+	}
+}
+
+/* When the last data came in, to a clock tick. 0: unknown. */
+static __always_inline __u64 last_arrival(struct tcp_sock *tcp, __u64 now)
+{
+	__u32 age = (__u32)bpf_jiffies64() - peek(tcp, inet_conn.icsk_ack.lrcvtime);
+	__u64 age_us = (__u64)age * tick.us;
+
+	return age_us && age_us < now ? now - age_us : 0;
+}
+
 static __always_inline struct connection *connection_of(struct exchange *exchange)
 {
 	return container_of(exchange, struct connection, exchange);

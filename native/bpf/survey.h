@@ -19,6 +19,7 @@ static __always_inline void survey_unread(struct connection *connection, __u64 n
 	struct socket_view view = {};
 
 	view.now = now;
+	view.arrived = last_arrival(tcp, now);
 	view.rcv_nxt = peek(tcp, rcv_nxt);
 	view.copied_seq = peek(tcp, copied_seq);
 	view.write_seq = peek(tcp, write_seq);
@@ -85,6 +86,7 @@ static __noinline int survey_connections(void)
 {
 	struct survey survey = { .now = bpf_ktime_get_ns() / 1000 };
 
+	measure_tick(survey.now);
 	bpf_loop(connections_end, survey_connection, &survey, 0);
 	return 0;
 }

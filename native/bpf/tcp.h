@@ -127,9 +127,13 @@ int BPF_PROG(tcp_rcv_space_adjust, struct sock *sk)
 		return adopt_connection(sk);
 	bill_to_task(connection);
 	look(&view, connection, tcp, tcp->tcp_mstamp);
+	if (connection->exchange.end & END_PEERS)
+		view.arrived = last_arrival(tcp, bpf_ktime_get_ns() / 1000);
 	payload.begin = connection->copied;
 	payload.end = view.copied_seq;
 	connection->copied = view.copied_seq;
+	if (connection->exchange.protocol != PROTOCOL_TURNS)
+		continue_read(connection, &payload, view.now);
 	exchange_read(connection, &view, &payload);
 	if (connection->exchange.role == ROLE_SERVER && connection->outstanding)
 		request_read(connection);
@@ -205,6 +209,7 @@ static __always_inline void on_changed(struct sock *sk, int from, int to, __u64 
 	view.from = from;
 	view.closed = sk->sk_shutdown == SHUTDOWN_MASK;
 	view.failed = sk->sk_err;
+	view.arrived = last_arrival(tcp, now);
 	look(&view, connection, tcp, now);
 	if (connection->exchange.role)
 		exchange_changed(&connection->exchange, &view);

@@ -16,6 +16,10 @@ enum tls_step {
 	TLS_13 = 1,         /* the server sent encrypted records before the client did */
 	TLS_READY = 2,      /* the handshake is over */
 	TLS_FIRST_TURN = 4, /* tickets may come in place of the response */
+	TLS_CLIENTS = 8, /* the client sent encrypted records, none of which was seen to be its last of the handshake */
+	TLS_HELLO = 16,  /* the client's hello was looked into */
+	TLS_OFFERS_H2 = 32, /* in its ALPN */
+	TLS_STARTED = 64,   /* the client has sent data */
 };
 
 /* Record types 20 (change cipher spec) to 23 (data), versions 3.1 to 3.4, 1 to 2^14 bytes and what encryption adds. */
@@ -42,16 +46,75 @@ static __always_inline bool carries_data(struct exchange *exchange, __u32 side, 
 	if (exchange->step & TLS_READY)
 		return !is_alert(exchange, bytes);
 	if (side == RESPONSES) {
-		exchange->step |= TLS_13;
+		/* The client's last record of the handshake was missed: the server responds already. */
+		exchange->step |= exchange->step & TLS_CLIENTS ? TLS_READY : TLS_13;
 		return false;
 	}
 	if (!(exchange->step & TLS_13)) {
 		exchange->step |= TLS_READY;
 		return true;
 	}
-	if (is_finished(bytes))
-		exchange->step |= TLS_READY | TLS_FIRST_TURN;
+	exchange->step |= is_finished(bytes) ? TLS_READY | TLS_FIRST_TURN : TLS_CLIENTS;
 	return false;
+}
+
+/* Plain bytes of a record: without its type and tag, or before 1.3 without nonce and tag (AES-GCM). */
+static __always_inline __u32 plain_bytes(struct exchange *exchange, __u32 bytes)
+{
+	return bytes - (exchange->step & TLS_13 ? 17 : 24);
+}
+
+/* Answer of the other side's SETTINGS, alone or with a WINDOW_UPDATE: what every connection of HTTP/2 sends. */
+static __always_inline bool acknowledges_settings(__u32 plain)
+{
+	return plain == 9 || plain == 9 + 13;
+}
+
+/* Preface and SETTINGS of up to 9 values, perhaps a WINDOW_UPDATE. */
+static __always_inline bool is_preface(__u32 plain)
+{
+	return plain <= 88 && plain >= 24 + 9 && ((plain - 33) % 6 == 0 || (plain >= 46 && (plain - 46) % 6 == 0));
+}
+
+/* The server's SETTINGS, which may come after the first request. */
+static __always_inline bool is_settings(__u32 plain)
+{
+	return plain <= 9 + 9 * 6 && plain >= 9 && (plain - 9) % 6 == 0;
+}
+
+#define WINDOW_BYTES 4096 /* of a response, after which Go updates its window; others need more */
+#define WINDOW_US 5000
+
+/*
+ * WINDOW_UPDATEs of stream and connection, while a long response comes or just has come. A request of 13 bytes, all of it
+ * indexed, looks the same.
+ */
+static __always_inline bool updates_window(struct message *message, __u32 plain)
+{
+	struct exchange *exchange = message->exchange;
+	struct contents *contents = &exchange->contents;
+
+	return plain % 13 == 0 && plain <= 8 * 13 &&
+	       ahead(contents->readers[RESPONSES].next, contents->asked) >= WINDOW_BYTES &&
+	       (plain != 13 || elapsed_us(exchange->responded, message->span.at) < WINDOW_US);
+}
+
+/* HTTP/2 in TLS, by the lengths of records: those that carry neither a request nor a response. */
+static __always_inline bool is_control(struct message *message, __u32 plain)
+{
+	struct exchange *exchange = message->exchange;
+	bool started = exchange->step & TLS_STARTED;
+
+	if (acknowledges_settings(plain))
+		exchange->flags |= EXCHANGE_MULTIPLEX;
+	if (message->span.side == RESPONSES)
+		return exchange->flags & EXCHANGE_MULTIPLEX ?
+			       plain == 9 || plain == 13 || plain == 17 || plain == 22 || plain == 26 :
+			       is_settings(plain);
+	exchange->step |= TLS_STARTED;
+	if (!started)
+		return is_preface(plain);
+	return exchange->flags & EXCHANGE_MULTIPLEX && (plain == 9 || plain == 17 || updates_window(message, plain));
 }
 
 static long next_record(__u32 index, struct message *message)
@@ -71,6 +134,8 @@ static long next_record(__u32 index, struct message *message)
 	bytes = header[3] << 8 | header[4];
 	skip_frame(reader, TLS_HEADER_BYTES + bytes);
 	if (header[0] != TLS_DATA || !carries_data(message->exchange, message->span.side, bytes))
+		return 0;
+	if (message->exchange->step & TLS_OFFERS_H2 && is_control(message, plain_bytes(message->exchange, bytes)))
 		return 0;
 	message->records++;
 	if (bytes < message->shortest || message->records == 1)
@@ -113,6 +178,52 @@ static __always_inline __u32 judge_first_response(struct message *message)
 	return VERDICT_TURN;
 }
 
+/* RFC 8446, section 4.1.2: extensions of the client's hello, of which `stream` is the position. */
+static long next_extension(__u32 index, struct message *message)
+{
+	const __u8 h2[] = { 2, 'h', '2' };
+	__u8 head[4], name[3];
+	__u32 offset = 6, i;
+
+	(void)index;
+	if (!sink_peek(message->payload, message->stream, head, sizeof(head)))
+		return 1;
+	if (head[0] || head[1] != 16) { /* application_layer_protocol_negotiation */
+		message->stream += sizeof(head) + (head[2] << 8 | head[3]);
+		return 0;
+	}
+	/* The first or second name. */
+	for (i = 0; i < 2; i++) {
+		if (!sink_peek(message->payload, message->stream + offset, name, sizeof(name)))
+			break;
+		if (name[0] == h2[0] && name[1] == h2[1] && name[2] == h2[2])
+			message->exchange->step |= TLS_OFFERS_H2;
+		offset += 1 + name[0];
+	}
+	return 1;
+}
+
+#define MAX_EXTENSIONS 32
+
+/* Whether the client offers HTTP/2: its hello may be shown after its record's header. */
+static __always_inline void read_hello(struct message *message)
+{
+	__u32 position = message->exchange->contents.hello + 38; /* type, length, version, random */
+	__u8 lengths[2];
+
+	if (!sink_peek(message->payload, position, lengths, 1))
+		return;
+	message->exchange->step |= TLS_HELLO;
+	position += 1 + lengths[0]; /* session */
+	if (!sink_peek(message->payload, position, lengths, 2))
+		return;
+	position += 2 + (lengths[0] << 8 | lengths[1]); /* cipher suites */
+	if (!sink_peek(message->payload, position, lengths, 1))
+		return;
+	message->stream = position + 1 + lengths[0] + 2; /* compression, length of all extensions */
+	sink_repeat(MAX_EXTENSIONS, next_extension, message);
+}
+
 static __noinline __u32 judge_tls(struct message *message)
 {
 	struct reader *reader = reader_of(message);
@@ -123,19 +234,27 @@ static __noinline __u32 judge_tls(struct message *message)
 		reader->next = message->span.from;
 		reader->in_step = true;
 	}
+	if (message->span.side == REQUESTS && !(message->exchange->step & (TLS_HELLO | TLS_13 | TLS_READY)))
+		read_hello(message);
 	message->records = 0;
 	message->longest = 0;
 	sink_repeat(MAX_FRAMES, next_record, message);
 	if (!reader->in_step)
-		return VERDICT_TURN;
+		return message->exchange->step & TLS_READY ? VERDICT_TURN : VERDICT_NOTHING;
 	if (!message->records)
 		return VERDICT_NOTHING;
+	if (message->span.side == REQUESTS)
+		message->exchange->contents.asked = message->exchange->contents.readers[RESPONSES].next;
 	return message->span.side == RESPONSES ? judge_first_response(message) : VERDICT_TURN;
 }
 
-static __always_inline void begin_tls(struct exchange *exchange)
+/* `type`: of the first record that was seen. */
+static __always_inline void begin_tls(struct exchange *exchange, __u8 type)
 {
 	exchange->protocol = PROTOCOL_TLS;
+	exchange->contents.hello = exchange->contents.readers[REQUESTS].next + TLS_HEADER_BYTES;
+	exchange->contents.asked = 0;
+	exchange->step = type == TLS_DATA ? TLS_READY | TLS_13 : 0;
 	exchange->contents.readers[REQUESTS].in_step = true;
 	exchange->contents.readers[RESPONSES].in_step = true;
 }

@@ -2,7 +2,7 @@
  * Compares the cost of one scrape with prom-client rendering the same samples: `npm run bench:scrape [-- --json]`.
  *
  * Every container has every kind of counter, two peers and one device: the worst case. `--detail` exports everything
- * (`--histograms.detail`) instead of at most 80 lines per container. Each contender has a process of its own, and
+ * (`--histograms.detail`) instead of at most 128 lines per container. Each contender has a process of its own, and
  * medians are compared. Time is CPU time, so that other load does not distort the figures. The last rows compare the
  * exporter on a node of 500 pods with its goals; that needs root.
  */
@@ -100,7 +100,7 @@ function seriesRows(count: number, node: Subject): Row[] {
   const compare = (ours: number, theirs: number, bounds: string) =>
     row(`series as native histograms, ${count} containers`, 'series', ours, theirs, `classic, ${bounds}`);
   return [
-    compare(native(limited), classic(limited), 'the few bounds of the 80 lines'),
+    compare(native(limited), classic(limited), 'the few bounds of the 128 lines'),
     compare(native(detailed), classic(detailed), 'every second bound of the native ones'),
     compare(native(detailed), everyBound, 'the same bounds as the native ones'),
   ];

@@ -174,6 +174,30 @@ describe('requests on TCP', () => {
     expect(sent(countersOf(requesting.slot).peers[0]!)).to.deep.include({ sent: 20, abandoned: 20 });
   });
 
+  it('are timed from their arrival, and served in vain, if their clients have gone before they are read', async () => {
+    const [serving, requesting] = [tracked(), tracked()];
+    const server = await storm(serving.group, 'late', 64, 1);
+    const clients = await requesting.group.run('netclient', [
+      'hasty',
+      'ipv4',
+      `${server.detail}`,
+      '20',
+      '300',
+    ]);
+    clients.send('go');
+    const start = performance.now();
+    await clients.line();
+    await sleep(100);
+    server.send('go');
+    await eventually('all are served or dropped', () => ended(received(countersOf(serving.slot))) === 20);
+    const { scalars, histograms } = countersOf(serving.slot);
+    const served = observations(histograms.tcp_serve);
+    expect(served).to.be.above(0);
+    expect(scalars.tcp_in_vain).to.equal(served);
+    // They arrived at the beginning; the kernel tells it to a clock tick.
+    expect(histograms.tcp_serve.sum / served).to.be.within(0.38, (performance.now() - start) / 1000);
+  });
+
   it('count each client that comes back after it gave up as a retry', async () => {
     const [serving, requesting] = [tracked(), tracked()];
     const server = await storm(serving.group, 'server', 64, 0);

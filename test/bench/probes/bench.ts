@@ -14,7 +14,7 @@ const PAIR = 2;
 export const MOST = 2000;
 const CONTAINERS = 'containers';
 
-export type LoadKind = 'ring' | 'tcp' | 'connect' | 'crowd' | 'disk' | 'burn';
+export type LoadKind = 'ring' | 'tcp' | 'connect' | 'hold' | 'crowd' | 'disk' | 'burn';
 
 export interface Load {
   readonly kind: LoadKind;

@@ -18,13 +18,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_MEMBERS = 512, FILE_BYTES = 16 << 20, BLOCK_BYTES = 4096, MESSAGE_BYTES = 100 };
+enum { HELD = 10000, MAX_MEMBERS = 512, FILE_BYTES = 16 << 20, BLOCK_BYTES = 4096, MESSAGE_BYTES = 100 };
 
 /* A cache line each, to avoid false sharing. */
 struct counter {
@@ -130,6 +131,30 @@ static void open_and_close(int member)
 	}
 }
 
+static void listen_for_many(void)
+{
+	const struct rlimit files = { .rlim_cur = 2 * HELD, .rlim_max = 2 * HELD };
+
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		die("RLIMIT_NOFILE");
+	listen_on_loopback();
+}
+
+/* The first member accepts what the second opens; an operation is a connection, of which both ends stay open. */
+static void hold(int member)
+{
+	while (counters[0].operations < HELD) {
+		if (member > 0) {
+			connected();
+			continue;
+		}
+		if (accept(file, NULL, NULL) < 0)
+			die("accept");
+		counters[0].operations++;
+	}
+	pause();
+}
+
 static void open_sockets(void)
 {
 	for (int i = 0; i < members / 2; i++)
@@ -192,6 +217,7 @@ static const struct kind {
 	{ "ring", open_pipes, pass_on },
 	{ "tcp", listen_on_loopback, converse },
 	{ "connect", listen_on_loopback, open_and_close },
+	{ "hold", listen_for_many, hold },
 	{ "crowd", open_sockets, crowd },
 	{ "disk", make_file, read_blocks },
 	{ "burn", make_nothing, burn },

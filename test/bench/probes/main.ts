@@ -12,6 +12,7 @@ import { runMain, terminationSignal } from '../../../common/main.js';
 import { fromRoot } from '../../../sandbox/paths.js';
 import { positive } from '../flags.js';
 import { Bench, type Measure } from './bench.js';
+import { ConnectionsMeasure } from './connections.js';
 import { EVENT_COSTS } from './event-costs.js';
 import { EventMeasure } from './events.js';
 import { MemoryMeasure } from './memory.js';
@@ -31,6 +32,7 @@ const MEASURES: readonly Measure[] = [
   new SlowdownMeasure(),
   new PressureMeasure(),
   new ReadoutMeasure(),
+  new ConnectionsMeasure(),
   new MemoryMeasure(),
 ];
 const DEFAULT_ROUNDS = 7;

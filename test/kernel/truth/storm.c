@@ -1,6 +1,7 @@
 /*
  * storm server BACKLOG WORKERS: serves each connection in one of WORKERS threads, none: nobody accepts. Responses take up
  * to 20 ms, and one in ten requests gets none: the server hangs up. Prints what it did for each line that it reads.
+ * storm late BACKLOG WORKERS: the same, once it has read a first line.
  * storm client PORT THREADS SECONDS: each thread sends requests on connections that end in different ways: by its own
  * patience of 5 to 15 ms, with and without a reset, after a half-close, after several requests. Prints what it did.
  */
@@ -68,7 +69,13 @@ static void start(void *(*work)(void *), long argument)
 	pthread_detach(thread);
 }
 
-static void run_server(int backlog, long workers)
+static void start_workers(int fd, long workers)
+{
+	while (workers--)
+		start(serve, fd);
+}
+
+static void run_server(int backlog, long workers, bool late)
 {
 	int fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
 	socklen_t length = sizeof(address);
@@ -76,9 +83,13 @@ static void run_server(int backlog, long workers)
 	check(bind(fd, (struct sockaddr *)&address, sizeof(address)), "bind");
 	check(listen(fd, backlog), "listen");
 	check(getsockname(fd, (struct sockaddr *)&address, &length), "getsockname");
-	while (workers--)
-		start(serve, fd);
+	if (!late)
+		start_workers(fd, workers);
 	ready(ntohs(address.sin_port));
+	if (late) {
+		await_line();
+		start_workers(fd, workers);
+	}
 	for (;;) {
 		await_line();
 		report();
@@ -166,8 +177,8 @@ int main(int argc, char **argv)
 	if (argc < 4)
 		return 2;
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (is_mode(argv[1], "server"))
-		run_server(atoi(argv[2]), atol(argv[3]));
+	if (!is_mode(argv[1], "client"))
+		run_server(atoi(argv[2]), atol(argv[3]), is_mode(argv[1], "late"));
 	else
 		run_client(atoi(argv[2]), atol(argv[3]), atof(argv[4]));
 	return 1;

@@ -133,26 +133,30 @@ static __u32 put_record(unsigned char *to, __u8 type, __u32 bytes)
 	return sizeof(header) + bytes;
 }
 
+/* Each side waits for the other's part. */
+static void plan_flight(struct truth *truth, bool by_client, const void *bytes, __u32 n)
+{
+	truth->time = plan_message(truth, by_client, truth->time, bytes, n, 100) + 2 * truth->delay + 500;
+}
+
 static void plan_handshake(struct truth *truth)
 {
 	unsigned char bytes[4000];
 	bool tls_13 = chance(2);
 	__u32 n;
 
-	truth->time =
-		plan_message(truth, true, truth->time, bytes, put_record(bytes, 0x16, 200 + random_below(300)), 100) +
-		2000;
+	plan_flight(truth, true, bytes, put_record(bytes, 0x16, 200 + random_below(300)));
 	n = put_record(bytes, 0x16, 122);
 	n += put_record(bytes + n, tls_13 ? 0x14 : 0x16, tls_13 ? 1 : 900);
 	if (tls_13)
 		n += put_record(bytes + n, 0x17, 1200);
-	truth->time = plan_message(truth, false, truth->time, bytes, n, 100) + 2000;
+	plan_flight(truth, false, bytes, n);
 	n = put_record(bytes, 0x14, 1);
 	n += put_record(bytes + n, tls_13 ? 0x17 : 0x16, tls_13 ? 0x35 : 40);
-	truth->time = plan_message(truth, true, truth->time, bytes, n, 100) + 2000;
+	plan_flight(truth, true, bytes, n);
 	n = put_record(bytes, tls_13 ? 0x17 : 0x14, tls_13 ? 250 : 1);
 	n += put_record(bytes + n, tls_13 ? 0x17 : 0x16, tls_13 ? 250 : 40);
-	truth->time = plan_message(truth, false, truth->time, bytes, n, 1) + 2000;
+	plan_flight(truth, false, bytes, n);
 }
 
 static void plan_tls(struct truth *truth)

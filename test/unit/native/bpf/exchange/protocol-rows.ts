@@ -1,0 +1,149 @@
+import type { Row } from './row.js';
+
+const CLOSE_WAIT = 8;
+
+const SETTINGS = String.raw`\x00\x00\x00\x04\x00\x00\x00\x00\x00`;
+const PREFACE = String.raw`PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n` + SETTINGS;
+/** A frame's header, with a body of 4 bytes. */
+const frame = (type: number, stream: number): string =>
+  String.raw`\x00\x00\x04\x0${String(type)}\x00\x00\x00\x00\x0${String(stream)}zzzz`;
+const HEADERS = 1;
+const RST_STREAM = 3;
+const WINDOW_UPDATE = 8;
+
+/** A record's header, with as many bytes after it as it says. */
+const record = (type: string, bytes: number): string =>
+  String.raw`\x${type}\x03\x03\x00\x${bytes.toString(16).padStart(2, '0')}` + 'z'.repeat(bytes);
+
+const GET = String.raw`GET / HTTP/1.1\r\n\r\n`;
+const OK = String.raw`HTTP/1.1 200 OK\r\n\r\n`;
+const CONTINUE = String.raw`HTTP/1.1 100 Continue\r\n\r\n`;
+
+export const protocols: Row[] = [
+  [
+    'HTTP/1: pipelined requests wait each',
+    'client',
+    [`send 0 18 ${GET}`, `send 3 18 ${GET}`, `receive 11 50 ${OK}`, `receive 14 50 ${OK}`],
+    ['request', 'request', 'response 11.0', 'response 11.0'],
+  ],
+  [
+    'HTTP/1: several in one call show by their responses',
+    'server',
+    [`receive 0 36 ${GET}${GET}`, `send 11 50 ${OK}`, `send 12 50 ${OK}`],
+    ['request', 'response 11.0', 'request', 'response 12.0'],
+  ],
+  [
+    'HTTP/1: 100 is no response',
+    'client',
+    [`send 0 50 POST / HTTP/1.1`, `receive 5 25 ${CONTINUE}`, 'send 6 50 body', `receive 16 50 ${OK}`],
+    ['request', 'response 10.0'],
+  ],
+  [
+    'HTTP/1: an upload in pieces is one request',
+    'client',
+    [`send 0 50 POST / HTTP/1.1`, 'send 15 50 body', 'send 30 50 body', `receive 40 50 ${OK}`],
+    ['request', 'response 10.0'],
+  ],
+  [
+    'HTTP/2: streams are answered in any order',
+    'client',
+    [
+      `send 0 33 ${PREFACE}`,
+      `receive 1 9 ${SETTINGS}`,
+      `send 10 13 ${frame(HEADERS, 1)}`,
+      `send 12 13 ${frame(HEADERS, 3)}`,
+      `receive 22 13 ${frame(HEADERS, 3)}`,
+      `receive 30 13 ${frame(HEADERS, 1)}`,
+    ],
+    ['request', 'request', 'response 10.0', 'response 20.0'],
+  ],
+  [
+    'HTTP/2: other frames are nothing',
+    'client',
+    [`send 0 33 ${PREFACE}`, `send 1 13 ${frame(WINDOW_UPDATE, 0)}`, `receive 2 9 ${SETTINGS}`],
+    [],
+  ],
+  [
+    'HTTP/2: a stream that is reset is abandoned',
+    'client',
+    [`send 0 33 ${PREFACE}`, `send 10 13 ${frame(HEADERS, 1)}`, `send 60 13 ${frame(RST_STREAM, 1)}`],
+    ['request', 'abandoned'],
+  ],
+  [
+    'HTTP/2: the end drops what is open',
+    'client',
+    [
+      `send 0 33 ${PREFACE}`,
+      `send 10 13 ${frame(HEADERS, 1)}`,
+      `send 10 13 ${frame(HEADERS, 3)}`,
+      `state 60 ${String(CLOSE_WAIT)}`,
+    ],
+    ['request', 'request', 'dropped 2'],
+  ],
+  [
+    'TLS 1.2: the handshake is no request',
+    'server',
+    [
+      `receive 0 65 ${record('16', 60)}`,
+      `send 1 35 ${record('16', 30)}`,
+      `receive 2 51 ${record('14', 1)}${record('16', 40)}`,
+      `send 3 51 ${record('14', 1)}${record('16', 40)}`,
+      `receive 5 85 ${record('17', 80)}`,
+      `send 15 99 ${record('17', 94)}`,
+    ],
+    ['request', 'response 10.0'],
+  ],
+  [
+    'TLS 1.3: tickets are no response',
+    'server',
+    [
+      `receive 0 65 ${record('16', 60)}`,
+      `send 1 75 ${record('16', 30)}${record('17', 35)}`,
+      `receive 2 143 ${record('17', 53)}${record('17', 80)}`,
+      `send 3 262 ${record('17', 126)}${record('17', 126)}`,
+      `send 15 99 ${record('17', 94)}`,
+    ],
+    ['request', 'response 13.0'],
+  ],
+  [
+    'MQTT: a publication of quality 0 is nothing',
+    'client',
+    [
+      String.raw`send 0 20 \x10\x12\x00\x04MQTT`,
+      String.raw`receive 1 4 \x20\x02\x00\x00`,
+      String.raw`send 10 9 \x30\x07`,
+      String.raw`send 20 9 \x32\x07`,
+      String.raw`receive 21 4 \x40\x02`,
+    ],
+    ['request', 'response 1.0', 'request', 'response 1.0'],
+  ],
+  [
+    'Redis: BLPOP waits for work',
+    'client',
+    [
+      String.raw`send 0 30 *3\r\n$5\r\nBLPOP\r\n$4\r\nlist`,
+      'receive 800 20',
+      String.raw`send 900 30 *2\r\n$3\r\nGET\r\n$4\r\nname`,
+      'receive 901 9',
+    ],
+    ['request', 'response 1.0'],
+  ],
+  [
+    'Redis: work that is there at once is a response',
+    'client',
+    [String.raw`send 0 30 *3\r\n$5\r\nBLPOP\r\n$4\r\nlist`, 'receive 0.5 20'],
+    ['request', 'response 0.5'],
+  ],
+  [
+    'NATS: only a publication that names a reply asks',
+    'client',
+    [
+      'receive 0 50 INFO {',
+      String.raw`send 1 40 CONNECT {"lang":"x"}`,
+      String.raw`send 10 20 PUB a 3\r\nxyz`,
+      String.raw`send 20 30 PUB a _INBOX.1 3\r\nxyz`,
+      String.raw`receive 30 30 MSG _INBOX.1 1 3`,
+    ],
+    ['request', 'response 10.0'],
+  ],
+];
