@@ -28,17 +28,12 @@ static __always_inline struct starvation *find_starvation(struct thread *thread,
 	return starvation_counted && thread->pod ? bpf_map_lookup_elem(&starvation, &index) : NULL;
 }
 
-/*
- * Start of the thread's wait on this CPU: what it waited elsewhere, before the kernel moved it, is in run_delay only. A
- * thread that is out of quota stays queued.
- */
+/* Start of the thread's wait. Where the kernel has moved a waiting thread, all of it counts on its last CPU. */
 static __always_inline __u64 waits_from(struct thread *thread, struct task_struct *task, __u64 now)
 {
-	__u64 queued = task->sched_info.last_queued;
-
 	if (thread->state == STATE_RUNQUEUE || thread->state == STATE_THROTTLED)
-		return later(queued, thread->since);
-	return queued ?: now;
+		return thread->since;
+	return task->sched_info.last_queued ?: now;
 }
 
 /*
