@@ -25,8 +25,8 @@ struct thread {
 	__u8 serving;      /* requests that it has read and that have no response */
 	bool served : 1;   /* in its present run on a CPU, it has read or answered a request */
 	bool polls_sockets : 1; /* it has waited in an epoll instance that watches sockets */
-	__u32 throttle_cfs_rq; /* lower half of the group's cfs_rq on the CPU it ran on; each CPU has its own clock */
-	__u64 throttle_clock;  /* throttle clock of `throttle_cfs_rq` at switch-out */
+	__u32 throttle_cfs_rq;  /* lower half of the group's cfs_rq on the CPU it ran on; each CPU has its own clock */
+	__u64 throttle_clock;   /* throttle clock of `throttle_cfs_rq` at switch-out */
 };
 
 /*
