@@ -48,7 +48,8 @@ struct {
 /* Finds the connection's peer by key, and caches its position. */
 static __always_inline struct peer_entry *look_up_peer(struct connection *connection)
 {
-	__u32 *position = bpf_map_lookup_elem(&peers_index, &connection->peer);
+	struct peer_key key = connection->peer; /* before 6.4, a key must be on the stack or in a map */
+	__u32 *position = bpf_map_lookup_elem(&peers_index, &key);
 	struct peer_entry *peer;
 
 	if (!position)
@@ -76,14 +77,15 @@ static __always_inline bool add_peer(struct connection *connection)
 /* The slot's entry for all peers beyond a limit. */
 static __always_inline struct peer_entry *other_peer(struct connection *connection)
 {
+	__u32 slot = connection->peer.slot;
 	struct peer_entry *peer;
 
-	connection->peer_position = connection->peer.slot;
-	peer = bpf_map_lookup_elem(&peers, &connection->peer_position);
+	connection->peer_position = slot;
+	peer = bpf_map_lookup_elem(&peers, &slot);
 	if (!peer)
 		return NULL;
 	if (!peer->id) {
-		peer->key.slot = connection->peer.slot;
+		peer->key.slot = slot;
 		__sync_val_compare_and_swap(&peer->id, 0, __sync_fetch_and_add(&last_entry_id, 1) + 1);
 	}
 	connection->peer_id = peer->id;
@@ -95,6 +97,7 @@ static __noinline struct peer_entry *find_or_add_peer(struct connection *connect
 {
 	struct peer_entry *peer;
 	__u64 *count;
+	__u32 slot;
 
 	if (!connection)
 		return NULL;
@@ -102,7 +105,8 @@ static __noinline struct peer_entry *find_or_add_peer(struct connection *connect
 	peer = look_up_peer(connection);
 	if (peer)
 		return peer;
-	count = bpf_map_lookup_elem(&peer_counts, &connection->peer.slot);
+	slot = connection->slot;
+	count = bpf_map_lookup_elem(&peer_counts, &slot);
 	if (count && *count < MAX_PEERS_PER_SLOT && add_peer(connection))
 		__sync_fetch_and_add(count, 1);
 	peer = look_up_peer(connection);
@@ -114,7 +118,8 @@ static __noinline struct peer_entry *find_or_add_peer(struct connection *connect
 
 static __always_inline struct peer_entry *find_peer(struct connection *connection)
 {
-	struct peer_entry *peer = bpf_map_lookup_elem(&peers, &connection->peer_position);
+	__u32 position = connection->peer_position;
+	struct peer_entry *peer = bpf_map_lookup_elem(&peers, &position);
 
 	if (!peer || peer->id != connection->peer_id || connection->peer.slot != connection->slot)
 		peer = find_or_add_peer(connection);

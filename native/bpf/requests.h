@@ -170,7 +170,8 @@ static __always_inline void count_of_server(struct connection *connection, enum 
 		[EXCHANGE_AMBIGUOUS] = SCALAR_TCP_SERVE_OVERLAPPED,
 	};
 	struct shard *shard = shard_of(connection);
-	__u32 scalar = scalars[counter];
+	__u32 number = counter;
+	__u32 scalar = scalars[AT_MOST(number, NR_EXCHANGE_COUNTERS - 1)];
 
 	if (shard)
 		count(&shard->scalars[AT_MOST(scalar, NR_SCALARS - 1)], n);
@@ -184,7 +185,8 @@ static __always_inline void count_of_client(struct connection *connection, enum 
 		[EXCHANGE_AMBIGUOUS] = PEER_OVERLAPPED,
 	};
 	struct peer_entry *peer = peer_of(connection);
-	__u32 scalar = scalars[counter];
+	__u32 number = counter;
+	__u32 scalar = scalars[AT_MOST(number, NR_EXCHANGE_COUNTERS - 1)];
 
 	if (peer)
 		count(&peer->scalars[AT_MOST(scalar, NR_PEER_SCALARS - 1)], n);

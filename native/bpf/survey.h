@@ -48,12 +48,14 @@ static __always_inline void survey_outstanding(struct connection *connection, __
 	__u64 ns = now > connection->since ? (now - connection->since) * 1000 * outstanding : 0;
 	struct flushed *total;
 	struct peer_entry *peer;
+	__u32 slot;
 
 	if (now > connection->since)
 		connection->since = now;
 	if (connection->exchange.role == ROLE_SERVER) {
 		bill_to_socket(connection);
-		total = bpf_map_lookup_elem(&flushed, &connection->slot);
+		slot = connection->slot;
+		total = bpf_map_lookup_elem(&flushed, &slot);
 		if (!total)
 			return;
 		total->outstanding += outstanding;

@@ -245,6 +245,35 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int from, int to)
 	return 0;
 }
 
+static __always_inline int adopt_listener(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	struct connection *connection;
+	struct socket *socket;
+	struct sock *sk;
+
+	barrier_var(file); /* the verifier checks the value that is used, so it is loaded once */
+	socket = file ? bpf_sock_from_file(file) : NULL;
+	sk = socket ? socket->sk : NULL;
+	if (!sk || !is_tcp(sk) || sk->__sk_common.skc_state != TCP_LISTEN || find_connection(sk))
+		return 0;
+	connection = make_connection(sk);
+	if (!connection)
+		return 0;
+	connection->listening = true;
+	connection->drops = sk->sk_drops.counter;
+	return 0;
+}
+
+DEFINE_COST(adopt_listeners);
+
+/* Run once: finds the listening sockets that are older than the programs. */
+SEC("iter/task_file")
+int adopt_listeners(struct bpf_iter__task_file *ctx)
+{
+	return timed(adopt_listeners, adopt_listener(ctx));
+}
+
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(tcp_retransmit, struct sock *sk)
 {

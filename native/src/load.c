@@ -172,6 +172,7 @@ static bool attach_programs(struct session *session, struct failure *failure)
 
 	programs_attach(programs, session->skeleton->skeleton, session);
 	session->skeleton->bss->switches_seen = program_attached(programs, "sched_switch");
+	session_adopt_listeners(session);
 	session_flush(session);
 	for (size_t i = 0; i < programs->count; i++)
 		any |= programs->status[i].attached && session->options.probes[programs->status[i].program->probe];

@@ -95,6 +95,9 @@ void session_close(struct session *session);
 int64_t session_track(struct session *session, uint64_t cgroup, struct failure *failure);
 void session_untrack(struct session *session, uint64_t cgroup);
 
+/* Finds listening sockets that are older than the programs. */
+void session_adopt_listeners(struct session *session);
+
 /* Flushes in-flight intervals, so that the maps are exact for this instant, and frees draining slots. 0 or -errno. */
 int session_flush(struct session *session);
 

@@ -50,10 +50,10 @@ static void reset_slot(struct session *session, uint32_t slot)
 	pool_evict_slot(&session->peers, slot);
 }
 
-static int iterate_threads(struct session *session)
+static int iterate(const struct bpf_link *link)
 {
 	char ignored[64];
-	int iterator = bpf_iter_create(bpf_link__fd(session->skeleton->links.flush_threads));
+	int iterator = bpf_iter_create(bpf_link__fd(link));
 	ssize_t got;
 
 	if (iterator < 0)
@@ -65,6 +65,12 @@ static int iterate_threads(struct session *session)
 	return got < 0 ? -errno : 0;
 }
 
+void session_adopt_listeners(struct session *session)
+{
+	if (program_attached(&session->programs, "adopt_listeners"))
+		iterate(session->skeleton->links.adopt_listeners);
+}
+
 int session_flush(struct session *session)
 {
 	int error = 0;
@@ -73,7 +79,7 @@ int session_flush(struct session *session)
 		session->skeleton->bss->flush_clock = 0;
 		/* The iterator takes this CPU's run-queue clock as the present; yielding refreshes it. */
 		sched_yield();
-		error = iterate_threads(session);
+		error = iterate(session->skeleton->links.flush_threads);
 	}
 	/* The iterator has refreshed the slot of every thread: no thread caches a draining slot any more. */
 	for (uint32_t slot = 1; !error && slot < session->nr_slots; slot++)

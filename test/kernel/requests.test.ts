@@ -237,6 +237,19 @@ describe('requests on TCP', () => {
     expect(countersOf(serving.slot).scalars.tcp_accept_overflows).to.be.at.least(failed);
   });
 
+  it('count connections that a listener older than the probe refuses', async () => {
+    const [serving, requesting] = [kernel.sandbox.group(), kernel.sandbox.group()];
+    const server = await storm(serving, 'server', 1, 0);
+    await withProbes({ probes: ['tcp'], maxContainers: 2 }, async (probes) => {
+      const slot = probes.track(serving.id);
+      const clients = await requesting.run('netclient', ['impatient', 'ipv4', `${server.detail}`, '6', '50']);
+      clients.send('go');
+      const { failed } = JSON.parse(await clients.line()) as { failed: number };
+      expect(failed).to.be.above(0);
+      expect(countersOf(slot, probes).scalars.tcp_accept_overflows).to.be.at.least(failed);
+    });
+  });
+
   it('are right with TCP_FASTOPEN, at both ends', async () => {
     const { group, slot } = tracked();
     const program = await group.run('fastopen', ['50']);

@@ -130,8 +130,8 @@ export const protocols: Row[] = [
     [
       String.raw`send 0 30 *3\r\n$5\r\nBLPOP\r\n$4\r\nlist`,
       'receive 800 20',
-      String.raw`send 900 30 *2\r\n$3\r\nGET\r\n$4\r\nname`,
-      'receive 901 9',
+      String.raw`send 850 30 *2\r\n$3\r\nGET\r\n$4\r\nname`,
+      'receive 851 9',
     ],
     ['request', 'response 1.0'],
   ],
