@@ -165,7 +165,7 @@ export class Verdict {
     this.#most(
       `client: seconds in ${others.join(', ')}`,
       others.reduce((sum, state) => sum + seconds(state), 0),
-      slack,
+      slack + this.#own,
     );
     const idleNetwork = (idle.states.get('network') ?? 0) - (after.states.get('network') ?? 0);
     this.#most('idle client: network seconds', idleNetwork, SHARE * (idle.at - after.at));
