@@ -139,9 +139,17 @@ export class Verdict {
       ]);
       if (end === 'closed' || truth.abandoned === 0)
         this.#within(`${name}: outstanding (${end})`, side[end].value(names.outstanding) ?? 0, [0, 0]);
-      if (end === 'closed' && (this.row.known ?? 'all') === 'all')
-        this.#within(`${name}: given up`, gone + inVain, this.#count(truth.abandoned));
+      if (end === 'closed' && (this.row.known ?? 'all') === 'all') this.#givenUp(name, gone + inVain);
     }
+  }
+
+  #givenUp(name: string, seen: number): void {
+    const { abandoned } = this.measured.truth;
+    const { withdrawn = 0 } = this.row;
+    this.#within(`${name}: given up`, seen, [
+      Math.ceil((1 - COUNT) * abandoned),
+      Math.floor((1 + COUNT) * abandoned) + withdrawn,
+    ]);
   }
 
   /** Time of the client's threads in `network`, and afterwards, when it is idle. */
@@ -165,7 +173,7 @@ export class Verdict {
     this.#most(
       `client: seconds in ${others.join(', ')}`,
       others.reduce((sum, state) => sum + seconds(state), 0),
-      slack,
+      slack + this.#own,
     );
     const idleNetwork = (idle.states.get('network') ?? 0) - (after.states.get('network') ?? 0);
     this.#most('idle client: network seconds', idleNetwork, SHARE * (idle.at - after.at));

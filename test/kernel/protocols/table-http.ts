@@ -8,6 +8,8 @@ const grpc = (...args: (string | number)[]): Program => ['grpc.mjs', ...args];
 const server = (...args: (string | number)[]): Program => ['server.mjs', ...args];
 
 const MS = 'ms=12';
+/** Where all of a request was sent, only the end of the body tells: its client waits from the first piece on. */
+const fromFirstPiece = ({ sum, wall }: Truth): [number, number] => [sum, wall];
 /** A long poll is a wait for work or for a slow peer: which, cannot be seen. */
 const unknown = ({ wall }: Truth): [number, number] => [0, wall];
 
@@ -20,12 +22,11 @@ const HTTP1: readonly Row[] = [
   { protocol: 'HTTP/1.1 POST of Python', server: http('serve', MS), client: raw('post', 'n=60', 'think=20') },
   { protocol: 'HTTP/1.1 chunked', server: http('serve', MS, 'chunks=4'), client: http('get', 'n=30') },
   { protocol: 'HTTP/1.1 100-continue', server: http('serve', MS), client: raw('expect', 'n=100') },
-  { protocol: 'HTTP/1.1 upload in pieces', server: http('serve', MS), client: http('upload', 'n=20') },
-  { protocol: 'HTTP/1.1 4 pipelined', server: http('serve', MS), client: raw('pipelined', 'n=200', 'in=4') },
   {
-    protocol: 'HTTP/1.1 2 pipelined, 3 ms apart',
+    protocol: 'HTTP/1.1 upload in pieces',
     server: http('serve', MS),
-    client: raw('pipelined', 'n=100', 'in=2', 'gap=3'),
+    client: http('upload', 'n=20'),
+    network: fromFirstPiece,
   },
   {
     protocol: 'HTTP/1.1 through nginx',
@@ -49,11 +50,6 @@ const HTTP1: readonly Row[] = [
     client: http('each', 'n=60', 'tls=1.2'),
   },
   {
-    protocol: 'TLS 1.3, a connection a request',
-    server: http('serve', MS, 'tls=1.3'),
-    client: http('each', 'n=60', 'tls=1.3'),
-  },
-  {
     protocol: 'TLS 1.3 through nginx',
     upstream: http('serve', MS),
     server: server('nginx', 'tls=1'),
@@ -61,67 +57,68 @@ const HTTP1: readonly Row[] = [
   },
 ];
 
-const [PLAIN, TLS] = [[], ['tls=1.3']];
-
-function http2Rows(security: string, tls: readonly string[]): readonly Row[] {
-  const known = tls.length > 0 ? ({ known: 'time' } as const) : {};
-  const of = (runtime: string, program: typeof node2): readonly Row[] => [
-    {
-      protocol: `HTTP/2 ${security} of ${runtime}`,
-      server: program('serve', MS, ...tls),
-      client: program('one', 'n=100', ...tls),
-      ...known,
-    },
-    {
-      protocol: `HTTP/2 ${security} of ${runtime}, 10 at once`,
-      server: program('serve', MS, ...tls),
-      client: program('fan', 'n=500', 'in=10', ...tls),
-      ...known,
-    },
-    {
-      protocol: `HTTP/2 ${security} of ${runtime}, 32 at once`,
-      server: program('serve', 'ms=30', ...tls),
-      client: program('fan', 'n=960', 'in=32', ...tls),
-      ...known,
-    },
-    {
-      protocol: `HTTP/2 ${security} of ${runtime}, idle after one`,
-      server: program('serve', MS, ...tls),
-      client: program('idle', ...tls),
-    },
-    {
-      protocol: `HTTP/2 ${security} of ${runtime}, idle after one of 200 KB`,
-      server: program('serve', MS, 'bytes=200000', ...tls),
-      client: program('idle', ...tls),
-    },
-    {
-      protocol: `HTTP/2 ${security} of ${runtime}, 200 KB each 300 ms`,
-      server: program('serve', 'ms=50', 'bytes=200000', ...tls),
-      client: program('every', 'n=8', 'every=300', ...tls),
-      thinks: 7,
-    },
-  ];
+function plainHttp2(runtime: string, program: typeof node2): readonly Row[] {
+  const protocol = `HTTP/2 in plain text of ${runtime}`;
   return [
-    ...of('Node', node2),
-    ...of('Go', go2),
+    { protocol, server: program('serve', MS), client: program('one', 'n=100') },
     {
-      protocol: `HTTP/2 ${security} of Node, PINGs`,
-      server: node2('serve', MS, ...tls),
-      client: node2('ping', 'n=4', ...tls),
+      protocol: `${protocol}, 10 at once`,
+      server: program('serve', MS),
+      client: program('fan', 'n=500', 'in=10'),
     },
     {
-      protocol: `HTTP/2 ${security} of nginx`,
-      upstream: http('serve', MS),
-      server: server('nginx', 'http2=1', ...tls),
-      client: node2('one', 'n=100', ...tls),
-      ...known,
+      protocol: `${protocol}, 32 at once`,
+      server: program('serve', 'ms=30'),
+      client: program('fan', 'n=960', 'in=32'),
+    },
+    { protocol: `${protocol}, idle after one`, server: program('serve', MS), client: program('idle') },
+    {
+      protocol: `${protocol}, idle after one of 200 KB`,
+      server: program('serve', MS, 'bytes=200000'),
+      client: program('idle'),
+    },
+    {
+      protocol: `${protocol}, 200 KB each 300 ms`,
+      server: program('serve', 'ms=50', 'bytes=200000'),
+      client: program('every', 'n=8', 'every=300'),
+      thinks: 7,
     },
   ];
 }
 
+const TLS = 'tls=1.3';
+/** Lengths of records tell requests, but not how many. */
+const tlsHttp2 = (of: string, server: Program, client: Program, more: Partial<Row> = {}): Row => ({
+  protocol: `HTTP/2 in TLS of ${of}`,
+  server,
+  client,
+  known: 'time',
+  ...more,
+});
+
 const HTTP2: readonly Row[] = [
-  ...http2Rows('in plain text', PLAIN),
-  ...http2Rows('in TLS', TLS),
+  ...plainHttp2('Node', node2),
+  ...plainHttp2('Go', go2),
+  {
+    protocol: 'HTTP/2 in plain text of Node, PINGs',
+    server: node2('serve', MS),
+    client: node2('ping', 'n=4'),
+  },
+  {
+    protocol: 'HTTP/2 in plain text of nginx',
+    upstream: http('serve', MS),
+    server: server('nginx', 'http2=1'),
+    client: node2('one', 'n=100'),
+  },
+  tlsHttp2('Node', node2('serve', MS, TLS), node2('one', 'n=100', TLS)),
+  tlsHttp2('Go', go2('serve', MS, TLS), go2('one', 'n=100', TLS)),
+  tlsHttp2('nginx', server('nginx', 'http2=1', TLS), node2('one', 'n=100', TLS), {
+    upstream: http('serve', MS),
+  }),
+  tlsHttp2('Node, 10 at once', node2('serve', MS, TLS), node2('fan', 'n=500', 'in=10', TLS), { clean: true }),
+  tlsHttp2('Node, 32 at once', node2('serve', 'ms=30', TLS), node2('fan', 'n=960', 'in=32', TLS), {
+    clean: true,
+  }),
   {
     protocol: 'HTTP/2 of Node, 66 at once',
     server: node2('serve', 'ms=100'),

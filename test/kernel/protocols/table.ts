@@ -60,6 +60,7 @@ const TURNS: readonly Row[] = [
     server: turns('sink'),
     client: turns('publish', 'n=8', 'think=300'),
     network: threePublications,
+    withdrawn: 1,
   },
   { protocol: 'a connection a request', server: turns('serve', MS), client: turns('each', 'n=100') },
   { protocol: 'TCP_FASTOPEN', server: turns('serve', MS, 'fastopen=1'), client: turns('fastopen', 'n=100') },
@@ -71,24 +72,6 @@ const TURNS: readonly Row[] = [
     client: turns('crowd', 'n=40', 'ms=50'),
     network: everyThread,
     clean: true,
-  },
-  {
-    protocol: 'several in flight, in order',
-    server: mux('serve'),
-    client: mux('every', 'n=300', 'gap=5', 'ms=20'),
-    known: 'time',
-  },
-  {
-    protocol: 'several in flight, out of order',
-    server: mux('serve'),
-    client: mux('every', 'n=200', 'gap=8', 'ms=10', 'spread=100'),
-    known: 'time',
-  },
-  {
-    protocol: '32 in flight',
-    server: mux('serve'),
-    client: mux('window', 'n=1600', 'in=32', 'ms=20', 'spread=5'),
-    known: 'time',
   },
   {
     protocol: '16 in one send',
@@ -107,6 +90,7 @@ const OTHERS: readonly Row[] = [
     server: websocket('sink'),
     client: websocket('publish', 'n=30', 'think=50'),
     network: tenPublications,
+    withdrawn: 1,
   },
   {
     protocol: 'PostgreSQL simple',
@@ -139,12 +123,6 @@ const OTHERS: readonly Row[] = [
   { protocol: 'Redis BLPOP', server: server('redis'), client: caches('blpop', 'n=60') },
   { protocol: 'Redis publish and subscribe', server: server('redis'), client: caches('subscribe', 'n=50') },
   { protocol: 'memcached', server: server('memcached'), client: caches('memcached', 'n=2000') },
-  {
-    protocol: 'MQTT QoS 0',
-    server: server('mosquitto'),
-    client: messaging('qos0', 'n=30', 'think=50'),
-    login: 1,
-  },
   {
     protocol: 'MQTT QoS 1',
     server: server('mosquitto'),
