@@ -21,16 +21,18 @@ static __always_inline struct reader *reader_of(struct message *message)
 /* A header of which earlier messages showed the beginning, or of which this one shows no more. */
 static __noinline bool gather_header(struct message *message, struct reader *reader, __u32 size)
 {
-	__u32 i;
 	__u8 byte;
 
-	for (i = reader->have; i < size && i < sizeof(reader->header); i++) {
-		if (!sink_peek(message->payload, reader->next + i, &byte, 1))
+	/* From 0, a constant: the verifier of 6.1 takes a loop from an unknown number on for an endless one. */
+	for (__u32 i = 0; i < sizeof(reader->header); i++) {
+		if (i < reader->have)
+			continue;
+		if (i >= size || !sink_peek(message->payload, reader->next + i, &byte, 1))
 			break;
 		reader->header[i] = byte;
+		reader->have = i + 1;
 	}
-	reader->have = i;
-	return i == size;
+	return reader->have == size;
 }
 
 /* Reads the next header into the reader. Returns false if the message holds no further one, or cuts it. */
