@@ -1,7 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from './duration.js';
 import { errorMessage, KernscaleError } from './errors.js';
-import { LOG_FORMATS, LOG_LEVELS } from './log.js';
+import { LOG_FORMATS, LOG_LEVELS, type LogOptions } from './log.js';
 
 /**
  * A command line in node_exporter's style: long dotted flags, each with an environment variable
@@ -36,24 +36,45 @@ export function environmentVariable(long: string): string {
   return `KERNSCALE_${name.toUpperCase()}`;
 }
 
-export function logFlags(): Option[] {
-  return [
+/** What both services take from the command line. */
+export interface ServiceFlags {
+  readonly listenAddresses: readonly string[];
+  readonly webConfigFile: string | undefined;
+  readonly kubeconfig: string | undefined;
+  /** Checks the configuration and exits. */
+  readonly checkOnly: boolean;
+  readonly log: LogOptions;
+}
+
+export function serviceFlags(options: Readonly<Record<string, unknown>>): ServiceFlags {
+  return {
+    listenAddresses: options['web.listenAddress'] as string[],
+    webConfigFile: options['web.config.file'] as string | undefined,
+    kubeconfig: options['kubernetes.kubeconfig'] as string | undefined,
+    checkOnly: options['config.check'] === true,
+    log: { level: options['log.level'] as string, format: options['log.format'] as string },
+  };
+}
+
+/** The command line of a service: its own flags between those that both services have. */
+export function serviceCommand(
+  [name, description, version]: readonly [string, string, string],
+  address: string,
+  own: readonly Option[],
+): Command {
+  const command = commandLine(name, description).version(version, '--version', 'Show the version');
+  const options = [
+    flag('--web.listen-address <address...>', 'Address to listen on, [host]:port; repeatable', [address]),
+    flag(
+      '--web.config.file <file>',
+      "File with TLS and basic authentication settings, in exporter-toolkit's format",
+    ),
+    ...own,
     flag('--log.level <level>', 'Lowest level to log', 'info').choices(LOG_LEVELS),
     flag('--log.format <format>', 'Format of log lines', 'text').choices(LOG_FORMATS),
   ];
-}
-
-export function listenFlag(fallback: string): Option {
-  return flag('--web.listen-address <address...>', 'Address to listen on, [host]:port; repeatable', [
-    fallback,
-  ]);
-}
-
-export function webConfigFlag(): Option {
-  return flag(
-    '--web.config.file <file>',
-    "File with TLS and basic authentication settings, in exporter-toolkit's format",
-  );
+  for (const option of options) command.addOption(option);
+  return command;
 }
 
 export function kubeconfigFlag(): Option {

@@ -10,12 +10,20 @@ import { ContainerTable, type ContainerPolicy } from './series/containers.js';
 import type { ContainerSeries } from './series/counters.js';
 import { SeriesLimiter } from './series/limit.js';
 import { renderContainers, type RenderOptions } from './series/render.js';
+import { Starvation } from './series/starvation.js';
 
 export interface ExporterOptions {
   /** Opened with `cgroupEvents`. */
   readonly probes: Pick<
     Probes,
-    'programs' | 'blockIoAttribution' | 'track' | 'untrack' | 'read' | 'measure' | 'followCgroups'
+    | 'programs'
+    | 'blockIoAttribution'
+    | 'track'
+    | 'untrack'
+    | 'countStarvation'
+    | 'read'
+    | 'measure'
+    | 'followCgroups'
   >;
   /** Status of the BPF programs that take profiles; empty while profiles are off. */
   readonly profilePrograms: readonly ProgramStatus[];
@@ -58,7 +66,7 @@ export class Exporter {
     this.#attached = new Set(
       probes.programs.filter(({ attached }) => attached).map(({ program }) => program),
     );
-    this.#table = new ContainerTable(probes, policy);
+    this.#table = new ContainerTable(probes, policy, new Starvation(cgroupRoot, probes));
     const events = CGROUP_PROGRAMS.every((program) => this.#attached.has(program)) ? probes : undefined;
     this.#tree = new CgroupTree(cgroupRoot, source.parse, events, log, () => {
       this.#reconcile();

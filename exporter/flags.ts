@@ -3,40 +3,32 @@ import { Option, type Command } from 'commander';
 import { PROBES, type ProbeName } from 'bpf-linker-napi';
 import { KernscaleError } from '../common/errors.js';
 import {
-  commandLine,
   flag,
-  switchVariable,
   kubeconfigFlag,
-  listenFlag,
-  logFlags,
   parseFlags,
   seconds,
-  webConfigFlag,
+  serviceCommand,
+  serviceFlags,
+  switchVariable,
+  type ServiceFlags,
 } from '../common/flags.js';
-import type { LogOptions } from '../common/log.js';
 import type { EngineSockets } from './host/source.js';
 import { SOURCES, type SourceChoice } from './identity/source.js';
 
-export interface ExporterFlags {
-  readonly listenAddresses: readonly string[];
-  readonly webConfigFile: string | undefined;
+export interface ExporterFlags extends ServiceFlags {
   readonly probes: readonly ProbeName[];
   readonly source: SourceChoice;
   readonly engineSockets: EngineSockets;
   readonly nodeName: string;
-  readonly kubeconfig: string | undefined;
   readonly ignoreNamespaces: RegExp;
   readonly keepDeadSeconds: number;
   /** Pods and containers that are tracked; each takes memory in the kernel. */
   readonly maxContainers: number;
   readonly histogramsDetail: boolean;
-  /** Checks the configuration and exits. */
-  readonly checkOnly: boolean;
   /** Undefined: clients that authenticate can take profiles. */
   readonly profile: boolean | undefined;
   readonly cgroupfs: string | undefined;
   readonly procfs: string;
-  readonly log: LogOptions;
 }
 
 /**
@@ -53,8 +45,7 @@ export function parseExporterFlags(argv: readonly string[], version: string): Ex
   if (probes.length === 0)
     throw new KernscaleError('BAD_FLAG', 'every probe is switched off; leave at least one on');
   return {
-    listenAddresses: options['web.listenAddress'] as string[],
-    webConfigFile: options['web.config.file'] as string | undefined,
+    ...serviceFlags(options),
     probes,
     source: options['source'] as SourceChoice,
     engineSockets: {
@@ -62,28 +53,20 @@ export function parseExporterFlags(argv: readonly string[], version: string): Ex
       podman: options['host.podmanSocket'] as string,
     },
     nodeName: options['kubernetes.nodeName'] as string,
-    kubeconfig: options['kubernetes.kubeconfig'] as string | undefined,
     ignoreNamespaces: options['ignore.namespaces'] as RegExp,
     keepDeadSeconds: options['containers.keepDead'] as number,
     maxContainers: options['containers.max'] as number,
     profile: options['profile'] as boolean | undefined,
-    checkOnly: options['config.check'] === true,
     histogramsDetail: options['histograms.detail'] === true,
     cgroupfs: options['path.cgroupfs'] as string | undefined,
     procfs: options['path.procfs'] as string,
-    log: { level: options['log.level'] as string, format: options['log.format'] as string },
   };
 }
 
 /** The command line; its flags are documented in docs/exporter.md. */
 export function exporterCommand(version: string): Command {
-  const command = commandLine(
-    'kernscale-exporter',
-    'Exports thread states and requests of every workload on this node to Prometheus.',
-  ).version(version, '--version', 'Show the version');
-  const options = [
-    listenFlag(':5000'),
-    webConfigFlag(),
+  const description = 'Exports thread states and requests of every workload on this node to Prometheus.';
+  return serviceCommand(['kernscale-exporter', description, version], ':5000', [
     new Option('--config.check', 'Check flags, web configuration and kubeconfig, and exit'),
     new Option('--no-config.check', 'Serve (default)').hideHelp(),
     ...probeFlags(),
@@ -91,10 +74,7 @@ export function exporterCommand(version: string): Command {
     ...expositionFlags(),
     flag('--path.cgroupfs <directory>', 'Mount of cgroup2; default: found in the mount table'),
     flag('--path.procfs <directory>', 'Mount of procfs', '/proc'),
-    ...logFlags(),
-  ];
-  for (const option of options) command.addOption(option);
-  return command;
+  ]);
 }
 
 function sourceFlags(): Option[] {

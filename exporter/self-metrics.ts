@@ -69,12 +69,12 @@ export class SelfMetrics {
     const registers = [this.#registry];
     new Gauge({
       name: 'kernscale_probe_attached',
-      help: '1 if the BPF program is attached, else 0.',
-      labelNames: ['probe', 'program'],
+      help: '1 if the BPF program is attached, else 0, with reason="lockdown" where the kernel\'s lockdown refuses it.',
+      labelNames: ['probe', 'program', 'reason'],
       registers,
       collect() {
-        for (const { probe, program, attached } of state().programs) {
-          this.set({ probe, program }, Number(attached));
+        for (const { probe, program, attached, reason } of state().programs) {
+          this.set({ probe, program, ...(reason && { reason }) }, Number(attached));
         }
       },
     });

@@ -23,6 +23,7 @@ const STATE_COLOURS = {
   network: 'blue',
   lock: 'orange',
   ipc: 'light-blue',
+  reclaim: 'dark-red',
   other: 'text',
 };
 

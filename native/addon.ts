@@ -32,7 +32,7 @@ export interface RawSnapshot {
   readonly slots: Int32Array;
   /** Per slot, positions in `values`: start of its counters, then start of each histogram, 0 for an empty one. */
   readonly offsets: Uint32Array;
-  /** Seconds in each state and scalars; a histogram is its sum and its packed buckets. */
+  /** Seconds in each state, scalars, seconds of serving threads in each state, and starved seconds; a histogram is its sum and its packed buckets. */
   readonly values: Float64Array;
   readonly blockIo: RawPool;
   readonly peers: RawPool;
@@ -44,6 +44,7 @@ export interface RawProgram {
   readonly probe: number;
   readonly program: string;
   readonly attached: boolean;
+  readonly lockedDown: boolean;
   readonly detail: string;
 }
 
@@ -91,6 +92,7 @@ export interface Addon extends SamplerAddon {
   ownerIsBlkcg(handle: Handle): boolean;
   track(handle: Handle, cgroupId: bigint): number;
   untrack(handle: Handle, cgroupId: bigint): void;
+  countStarvation(handle: Handle): void;
   read(handle: Handle): RawSnapshot;
   /** Returns the capabilities that stay, as bits. */
   dropCapabilities(handle: Handle, keep: bigint): bigint;

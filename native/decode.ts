@@ -38,8 +38,9 @@ const UNITS = {
 
 const EMPTY: Histogram = { sum: 0, buckets: new Float64Array(TIME_BUCKETS) };
 
-export function decodeStatus({ probe, program, attached, detail }: RawProgram): ProgramStatus {
-  return { probe: PROBES[probe] ?? 'profile', program, attached, detail };
+export function decodeStatus({ probe, program, attached, lockedDown, detail }: RawProgram): ProgramStatus {
+  const reason = lockedDown ? { reason: 'lockdown' as const } : {};
+  return { probe: PROBES[probe] ?? 'profile', program, attached, ...reason, detail };
 }
 
 /** Decodes the addon's buffers to counters per container, each on first access. */
@@ -56,6 +57,7 @@ export function decodeSnapshot(raw: RawSnapshot): Snapshot {
 /** Counters of one slot in a snapshot. */
 class SlotCounters implements ContainerCounters {
   #stateSeconds: Record<State, number> | undefined;
+  #servingSeconds: Record<State, number> | undefined;
   #scalars: Record<ContainerScalar, number> | undefined;
   #histograms: Record<ContainerHistogram, Histogram> | undefined;
   #blockIo: readonly BlockIoCounters[] | undefined;
@@ -71,6 +73,15 @@ class SlotCounters implements ContainerCounters {
 
   get stateSeconds(): Readonly<Record<State, number>> {
     return (this.#stateSeconds ??= readScalars(this.raw.values, this.#offset(0), STATES));
+  }
+
+  get servingSeconds(): Readonly<Record<State, number>> {
+    const start = this.#offset(0) + STATES.length + CONTAINER_SCALARS.length;
+    return (this.#servingSeconds ??= readScalars(this.raw.values, start, STATES));
+  }
+
+  get starvedSeconds(): number {
+    return this.raw.values[this.#offset(0) + 2 * STATES.length + CONTAINER_SCALARS.length]!;
   }
 
   get scalars(): Readonly<Record<ContainerScalar, number>> {

@@ -106,7 +106,7 @@ const profile = new ObjectTypes(bpftool, 'build/profile.bpf.o');
 const layout = [
   list('STATES', 'State', kernscale.names('thread_state', 'STATE_')),
   list('CONTAINER_HISTOGRAMS', 'ContainerHistogram', [
-    '...STATES',
+    ...kernscale.names('thread_state', 'STATE_').slice(0, -1), // the last one has no histogram
     ...kernscale.names('container_histogram', 'HISTOGRAM_'),
   ]),
   list('CONTAINER_SCALARS', 'ContainerScalar', kernscale.names('container_scalar', 'SCALAR_')),

@@ -85,6 +85,12 @@ class LoadedProbes implements Probes {
     });
   }
 
+  countStarvation(): void {
+    this.#call(() => {
+      this.#addon.countStarvation(this.#handle);
+    });
+  }
+
   dropCapabilities(keep: readonly Capability[] = []): readonly Capability[] {
     const wanted = keep.reduce((bits, capability) => bits | (1n << CAPABILITIES[capability]), 0n);
     const kept = this.#call(() => this.#addon.dropCapabilities(this.#handle, wanted));

@@ -38,6 +38,13 @@ export interface ContainerCounters extends Counters<ContainerScalar, ContainerHi
   readonly slot: number;
   /** Thread-seconds per state, in-flight intervals included. */
   readonly stateSeconds: Readonly<Record<State, number>>;
+  /** The part of `stateSeconds` in which the thread served a request: from reading it to answering it. */
+  readonly servingSeconds: Readonly<Record<State, number>>;
+  /**
+   * Wall time, since `countStarvation`, in which at least one thread of the cgroup waited for a CPU or was out of quota;
+   * of the outermost tracked cgroups only.
+   */
+  readonly starvedSeconds: number;
   readonly blockIo: readonly BlockIoCounters[];
   readonly peers: readonly PeerCounters[];
 }
@@ -72,6 +79,8 @@ export interface ProgramStatus {
   readonly probe: ProbeName | 'profile';
   readonly program: string;
   readonly attached: boolean;
+  /** `lockdown`: the kernel's lockdown refuses it (`lockdown=confidentiality`). */
+  readonly reason?: 'lockdown';
   /** Reason why it is not attached or is limited on this kernel, and the metrics that are missing or incomplete; usually empty. */
   readonly detail: string;
 }
@@ -166,6 +175,8 @@ export interface Probes {
    * `cgroup_removed` are attached.
    */
   followCgroups(listener: (events: CgroupEvents) => void): void;
+  /** Counts `starvedSeconds` from now on, at 10 to 20 ns per context switch; needed where a pod has no `cpu.pressure`. */
+  countStarvation(): void;
   /** Reads all maps in one pass. @throws NativeError `CLOSED` */
   read(): Snapshot;
   /**

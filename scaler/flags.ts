@@ -2,28 +2,22 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { KernscaleError } from '../common/errors.js';
 import {
-  commandLine,
   environmentVariable,
   flag,
-  switchVariable,
   kubeconfigFlag,
-  listenFlag,
-  logFlags,
   parseFlags,
   seconds,
-  webConfigFlag,
+  serviceCommand,
+  serviceFlags,
+  switchVariable,
+  type ServiceFlags,
 } from '../common/flags.js';
-import type { LogOptions } from '../common/log.js';
 import type { PrometheusOptions } from './promql/client.js';
 import type { AuditLogOptions } from './loop/audit-log.js';
 import { prometheusFlags, prometheusOptions } from './promql/flags.js';
 
-export interface ScalerFlags {
-  readonly listenAddresses: readonly string[];
-  readonly webConfigFile: string | undefined;
+export interface ScalerFlags extends ServiceFlags {
   readonly rules: readonly string[];
-  readonly checkOnly: boolean;
-  readonly kubeconfig: string | undefined;
   readonly prometheus: PrometheusOptions & {
     /** Seconds. */
     readonly queryOffset: number;
@@ -33,7 +27,6 @@ export interface ScalerFlags {
   readonly audit: AuditLogOptions | undefined;
   /** Undefined: the history of workloads is lost on a restart. */
   readonly historyFile: string | undefined;
-  readonly log: LogOptions;
 }
 
 const SWITCHES = ['--audit.changes-only', '--config.check', '--dry-run', '--leader-elect'];
@@ -50,11 +43,8 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
   const options = parseFlags<Record<string, unknown>>(command(version), argv);
   if (!options) return undefined;
   return {
-    listenAddresses: options['web.listenAddress'] as string[],
-    webConfigFile: options['web.config.file'] as string | undefined,
+    ...serviceFlags(options),
     rules: options['rules'] as string[],
-    checkOnly: options['config.check'] === true,
-    kubeconfig: options['kubernetes.kubeconfig'] as string | undefined,
     prometheus: {
       ...prometheusOptions(options)!,
       queryOffset: options['prometheus.queryOffset'] as number,
@@ -63,18 +53,13 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
     lease: leaseOf(options),
     audit: auditOf(options),
     historyFile: options['history.file'] as string | undefined,
-    log: { level: options['log.level'] as string, format: options['log.format'] as string },
   };
 }
 
 function command(version: string): Command {
-  const command = commandLine(
-    'kernscale-scaler',
-    "Chooses replica counts from what each workload's threads are waiting for, and applies them.",
-  ).version(version, '--version', 'Show the version');
-  const options = [
-    listenFlag(':5001'),
-    webConfigFlag(),
+  const description =
+    "Chooses replica counts from what each workload's threads are waiting for, and applies them.";
+  return serviceCommand(['kernscale-scaler', description, version], ':5001', [
     flag('--rules <path...>', 'Rule file, folder or pattern; repeatable', ['rules/scaling/*.yaml']),
     flag('--config.check', 'Check the rule files and exit'),
     flag('--dry-run', 'Decide and report, but change no replicas'),
@@ -98,10 +83,7 @@ function command(version: string): Command {
     ),
     flag('--audit.log <file>', 'Append every decision as a line of JSON to this file; - is standard output'),
     flag('--audit.changes-only', 'Omit decisions from the audit log that repeat the previous one'),
-    ...logFlags(),
-  ];
-  for (const option of options) command.addOption(option);
-  return command;
+  ]);
 }
 
 function leaseOf(options: Record<string, unknown>): ScalerFlags['lease'] {

@@ -35,7 +35,7 @@ export interface Pointer {
 
 /** Defect of the YAML itself. */
 export interface YamlError extends Position {
-  readonly code: 'RULE_YAML' | 'RULE_DUPLICATE_KEY';
+  readonly code: 'YAML' | 'DUPLICATE_KEY';
   readonly message: string;
 }
 
@@ -60,7 +60,7 @@ export class YamlDocument {
     private readonly lines: LineCounter,
   ) {
     const errors = this.#findErrors();
-    const isReadable = errors.every(({ code }) => code === 'RULE_DUPLICATE_KEY');
+    const isReadable = errors.every(({ code }) => code === 'DUPLICATE_KEY');
     try {
       this.value = isReadable ? document.toJS({ maxAliasCount: MAX_ALIAS_COUNT }) : undefined;
     } catch (error) {
@@ -136,7 +136,7 @@ export class YamlDocument {
   }
 
   #error(offset: number, message: string): YamlError {
-    return { ...this.#position(offset), code: 'RULE_YAML', message };
+    return { ...this.#position(offset), code: 'YAML', message };
   }
 
   #position(offset: number): Position {
@@ -154,7 +154,7 @@ export function parseSingleDocument(
   const errors = [...(document?.errors ?? [])];
   if (second) {
     const message = 'the file has a second YAML document; keep one of them';
-    errors.push({ ...second.locate([]), code: 'RULE_YAML', message });
+    errors.push({ ...second.locate([]), code: 'YAML', message });
   }
   return { document, errors };
 }

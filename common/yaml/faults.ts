@@ -2,7 +2,7 @@ import { isAlias, isMap, isScalar, isSeq, visit, type Document, type Node, type 
 
 export interface YamlFault {
   readonly node: Node;
-  readonly code: 'RULE_YAML' | 'RULE_DUPLICATE_KEY';
+  readonly code: 'YAML' | 'DUPLICATE_KEY';
   readonly message: string;
 }
 
@@ -51,7 +51,7 @@ function duplicateKeys({ items }: YAMLMap, lineOf: (node: Node) => number): Yaml
       return [];
     }
     const message = `duplicate key "${name}", already given on line ${lineOf(earlier)}; keep one of them`;
-    return [{ ...fault(key, message), code: 'RULE_DUPLICATE_KEY' as const }];
+    return [{ ...fault(key, message), code: 'DUPLICATE_KEY' as const }];
   });
 }
 
@@ -61,5 +61,5 @@ function isMergeKey(key: unknown): boolean {
 }
 
 function fault(node: Node, message: string): YamlFault {
-  return { node, code: 'RULE_YAML', message };
+  return { node, code: 'YAML', message };
 }

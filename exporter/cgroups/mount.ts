@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { KernscaleError } from '../../common/errors.js';
+import { parseMounts } from '../../common/mounts.js';
 
 export interface CgroupMount {
   mountPoint: string;
@@ -31,20 +32,9 @@ export function findCgroupMount(procfs: string, below?: string): CgroupMount {
   );
 }
 
-/** Returns the mount points of cgroup2 in a mountinfo file (proc_pid_mountinfo(5)), in its order. */
+/** Returns the mount points of cgroup2 in a mountinfo file, in its order. */
 export function cgroup2MountPoints(mountinfo: string): string[] {
-  const points: string[] = [];
-  for (const line of mountinfo.split('\n')) {
-    const [left, right] = line.split(' - ');
-    const mountPoint = left?.split(' ')[4];
-    if (mountPoint !== undefined && right?.startsWith('cgroup2 ')) points.push(unescape(mountPoint));
-  }
-  return points;
-}
-
-/** mountinfo escapes space, tab, newline and backslash as three octal digits. */
-function unescape(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+  return parseMounts(mountinfo).flatMap(({ type, point }) => (type === 'cgroup2' ? [point] : []));
 }
 
 function isWithin(file: string, directory: string): boolean {

@@ -8,6 +8,12 @@ export interface CgroupKey {
   readonly isPod?: true;
 }
 
+/** A cgroup that is measured. */
+export interface MeasuredCgroup extends CgroupKey {
+  /** Of its directory, below the mount point. */
+  readonly path: string;
+}
+
 /** Reads a path below the root of the hierarchy. Returns undefined for a cgroup that only groups others. */
 export type ParsePath = (path: string) => CgroupKey | undefined;
 

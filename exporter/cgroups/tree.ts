@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import type { CgroupEvents, Probes } from 'bpf-linker-napi';
 import { errorCode, errorMessage } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
-import type { CgroupKey, ParsePath } from './path.js';
+import type { MeasuredCgroup, ParsePath } from './path.js';
 
 /** Interval of scans where the kernel reports every change: they repair what went wrong for unforeseen reasons. */
 const REPAIR_MS = 300_000;
@@ -15,7 +15,7 @@ const SCAN_MS = 1000;
  */
 export class CgroupTree {
   /** Containers and pods, by the inode of the cgroup's directory, which is the kernel's cgroup id. */
-  readonly containers = new Map<bigint, CgroupKey>();
+  readonly containers = new Map<bigint, MeasuredCgroup>();
   /** Paths, below the mount, of cgroups that are not containers: everything in a container is part of it. */
   readonly #groups = new Map<bigint, string>();
   #changed = false;
@@ -102,7 +102,7 @@ export class CgroupTree {
     const key = this.parse(path);
     if (!key || key.isPod) this.#groups.set(id, path);
     if (!key) return;
-    this.containers.set(id, key);
+    this.containers.set(id, { ...key, path });
     this.#changed = true;
   }
 

@@ -1,8 +1,9 @@
 import type { ContainerCounters, Probes, Snapshot } from 'bpf-linker-napi';
 import { errorCode } from '../../common/errors.js';
-import type { CgroupKey } from '../cgroups/path.js';
+import type { MeasuredCgroup } from '../cgroups/path.js';
 import { seriesKey, type ContainerIdentity, type PodIdentity } from '../identity/source.js';
 import { endOf, type ContainerSeries } from './counters.js';
+import type { Starvation } from './starvation.js';
 import { TerminatedContainers } from './terminated.js';
 
 export interface ContainerPolicy {
@@ -31,7 +32,7 @@ type Tracker = Pick<Probes, 'track' | 'untrack'>;
 
 interface Entry {
   readonly cgroupId: bigint;
-  readonly cgroup: CgroupKey;
+  readonly cgroup: MeasuredCgroup;
   readonly seenAt: number;
   /** Undefined while the container is not tracked. */
   slot: number | undefined;
@@ -62,12 +63,13 @@ export class ContainerTable {
   constructor(
     private readonly tracker: Tracker,
     private readonly policy: ContainerPolicy,
+    private readonly starvation: Pick<Starvation, 'read' | 'take'>,
   ) {
     this.#terminated = new TerminatedContainers(policy.keepSeconds);
   }
 
   /** Updates the containers that exist. */
-  observe(found: ReadonlyMap<bigint, CgroupKey>, now: number): void {
+  observe(found: ReadonlyMap<bigint, MeasuredCgroup>, now: number): void {
     this.#isFull = false;
     for (const [cgroupId, entry] of this.#entries) {
       if (found.has(cgroupId)) continue;
@@ -105,9 +107,11 @@ export class ContainerTable {
     this.terminate(snapshot, now);
     const bySlot = countersBySlot(snapshot);
     const live: ContainerSeries[] = [];
-    for (const { slot, identity } of this.#entries.values()) {
+    for (const entry of this.#entries.values()) {
+      const { slot, identity } = entry;
       const counters = slot === undefined ? undefined : bySlot.get(slot);
-      if (identity && counters) live.push({ identity, counters, live: true });
+      if (identity && counters)
+        live.push({ identity, counters, ...this.#starved(entry, counters), live: true });
     }
     return this.#terminated.join(live);
   }
@@ -135,7 +139,18 @@ export class ContainerTable {
     return counts;
   }
 
-  #add(cgroupId: bigint, cgroup: CgroupKey, seenAt: number): Entry {
+  /** Only a whole pod is starved: while one container waits for a CPU, another one of its pod may have it. */
+  #starved(
+    { cgroupId, cgroup }: Entry,
+    counters: ContainerCounters,
+  ): Pick<ContainerSeries, 'starvedSeconds'> {
+    // The uid of what is no pod, on a host without a kubelet, is its path.
+    if (!cgroup.isPod && cgroup.podUid !== cgroup.path) return {};
+    const starvedSeconds = this.starvation.read(cgroupId, cgroup.path, counters.starvedSeconds);
+    return starvedSeconds === undefined ? {} : { starvedSeconds };
+  }
+
+  #add(cgroupId: bigint, cgroup: MeasuredCgroup, seenAt: number): Entry {
     const entry = { cgroupId, cgroup, seenAt, slot: undefined, ignored: false, identity: undefined };
     this.#entries.set(cgroupId, entry);
     return entry;
@@ -155,7 +170,9 @@ export class ContainerTable {
   #terminateEnded(bySlot: ReadonlyMap<number, ContainerCounters>, now: number): void {
     for (const { cgroupId, cgroup, slot, identity } of this.#ended) {
       const counters = bySlot.get(slot!);
-      if (counters) this.#terminated.add({ cgroup, identity, counters: endOf(counters) }, now);
+      const starvedSeconds = this.starvation.take(cgroupId);
+      const starved = starvedSeconds === undefined ? {} : { starvedSeconds };
+      if (counters) this.#terminated.add({ cgroup, identity, counters: endOf(counters), ...starved }, now);
       this.tracker.untrack(cgroupId);
     }
     this.#ended = [];

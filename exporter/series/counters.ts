@@ -6,6 +6,8 @@ import { ENTRIES } from './descriptor.js';
 export interface ContainerSeries {
   readonly identity: ContainerIdentity;
   readonly counters: ContainerCounters;
+  /** Of a whole pod; undefined for one of its containers, and where nothing measures it. */
+  readonly starvedSeconds?: number;
   /** False once the container has ended: it has counters, and no gauges. */
   readonly live: boolean;
 }
@@ -15,18 +17,31 @@ export function addContainers(a: ContainerCounters, b: ContainerCounters): Conta
   return {
     slot: b.slot,
     stateSeconds: addNumbers(a.stateSeconds, b.stateSeconds, 1),
+    servingSeconds: addNumbers(a.servingSeconds, b.servingSeconds, 1),
+    starvedSeconds: a.starvedSeconds + b.starvedSeconds,
     ...addCounters(a, b, 1),
     blockIo: addByKey(a.blockIo, b.blockIo, ENTRIES.blockIo.key),
     peers: addByKey(a.peers, b.peers, ENTRIES.peers.key),
   };
 }
 
+/** Adds up two instances of one pod's starved time, of which either may be unknown. */
+export function addStarved({ starvedSeconds: a }: Starved, { starvedSeconds: b }: Starved): Starved {
+  const known = [a, b].filter((seconds) => seconds !== undefined);
+  return known.length === 0 ? {} : { starvedSeconds: known.reduce((sum, seconds) => sum + seconds) };
+}
+
+type Starved = Pick<ContainerSeries, 'starvedSeconds'>;
+
 /** Returns the final counters of a container that has ended: what was outstanding then gets no response any more. */
 export function endOf(counters: ContainerCounters): ContainerCounters {
-  const { slot, stateSeconds, scalars, histograms, blockIo, peers } = counters;
+  const { slot, stateSeconds, servingSeconds, starvedSeconds, scalars, histograms, blockIo, peers } =
+    counters;
   return {
     slot,
     stateSeconds,
+    servingSeconds,
+    starvedSeconds,
     histograms,
     blockIo,
     scalars: {

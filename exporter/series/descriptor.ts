@@ -16,7 +16,7 @@ import { LabelSet, remembered, type Labels } from '../exposition/labels.js';
 import type { ContainerIdentity } from '../identity/source.js';
 
 /** Everything about one metric of each container. */
-export type Descriptor = IdentityDescriptor | CounterDescriptor | HistogramDescriptor;
+export type Descriptor = IdentityDescriptor | PodDescriptor | CounterDescriptor | HistogramDescriptor;
 
 /** Part of what Kubernetes reports about the container. */
 export interface IdentityDescriptor extends Family {
@@ -25,6 +25,13 @@ export interface IdentityDescriptor extends Family {
   readonly labels?: Readonly<Record<string, 'image' | 'containerId'>>;
   readonly value: (identity: ContainerIdentity) => number | undefined;
   readonly ofRestOfPod?: true;
+}
+
+/** Starved time, which the kernel or a BPF program measures. */
+export interface PodDescriptor extends Family {
+  readonly type: 'counter';
+  readonly of: 'pod';
+  readonly ofRestOfPod: true;
 }
 
 /** Measured by a BPF program; without it the metric is left out, because unmeasured is not zero. */
@@ -39,7 +46,10 @@ export type CounterDescriptor = Measured & {
   /** Divides the counter, which the kernel keeps in smaller units. */
   readonly divisor?: number;
 } & (
-    | OfContainer<'states', State>
+    | (OfContainer<'states' | 'serving', State> & {
+        /** States that few containers are ever in: each is exported once it is not zero. */
+        readonly rare?: readonly State[];
+      })
     | OfContainer<'container', ContainerScalar>
     | OfEntries<'blockIo', BlockIoScalar, BlockIoHistogram>
     | OfEntries<'peers', PeerScalar, PeerHistogram | PeerScalar>
@@ -98,3 +108,10 @@ export const ENTRIES = {
     key: ({ peer }: PeerCounters) => peer,
   },
 } as const;
+
+/** Gives each name a series that the name labels. */
+export function labelled<Name extends string>(label: string, names: readonly Name[]): Record<Name, Labels> {
+  const series = {} as Record<Name, Labels>;
+  for (const name of names) series[name] = { [label]: name };
+  return series;
+}

@@ -1,6 +1,5 @@
 import { REASONS, STATES, type ContainerScalar, type PeerScalar } from 'bpf-linker-napi';
-import type { Labels } from '../exposition/labels.js';
-import type { Descriptor } from './descriptor.js';
+import { labelled, type Descriptor } from './descriptor.js';
 
 const NANOSECONDS = 1e9;
 
@@ -37,11 +36,29 @@ export const DESCRIPTORS: readonly Descriptor[] = [
     program: 'sched_switch',
     of: 'states',
     series: labelled('state', STATES),
+    rare: ['reclaim'],
+    ofRestOfPod: true,
+  },
+  {
+    name: 'kernscale_serving_seconds_total',
+    help: 'Part of kernscale_state_seconds_total of threads that serve a TCP request, from reading it to answering it.',
+    type: 'counter',
+    program: 'sched_switch',
+    of: 'serving',
+    series: labelled('state', STATES),
+    kept: ['oncpu', 'runqueue', 'throttled', 'disk', 'network', 'lock'],
+    onlyWith: 'tcp_serve',
+  },
+  {
+    name: 'kernscale_cpu_starved_seconds_total',
+    help: 'Wall time in which at least one thread of the pod waits for a CPU or is out of quota, with an empty container label.',
+    type: 'counter',
+    of: 'pod',
     ofRestOfPod: true,
   },
   {
     name: 'kernscale_oncpu_seconds',
-    help: 'Duration of one run on a CPU; the sum is the CPU time used.',
+    help: 'Duration of one run on a CPU; the sum is the CPU time used, with interrupts, and without stolen time where the kernel tells it.',
     type: 'histogram',
     program: 'sched_switch',
     of: 'container',
@@ -51,7 +68,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   },
   {
     name: 'kernscale_runqueue_seconds',
-    help: 'Duration of one wait for a CPU.',
+    help: 'Duration of one wait for a CPU, or of the part of one run in which the hypervisor had the CPU.',
     type: 'histogram',
     program: 'sched_switch',
     of: 'container',
@@ -285,11 +302,4 @@ function server(counter: ContainerScalar) {
 /** A counter of the requests that a container sends to a peer. */
 function client(counter: PeerScalar) {
   return { program: 'tcp_rcv_space_adjust', of: 'peers', counter, onlyWith: 'sent' } as const;
-}
-
-/** Gives each name a series that the name labels. */
-function labelled<Name extends string>(label: string, names: readonly Name[]): Record<Name, Labels> {
-  const series = {} as Record<Name, Labels>;
-  for (const name of names) series[name] = { [label]: name };
-  return series;
 }

@@ -23,6 +23,9 @@ export interface ContainerFamily {
 type Collect = (series: ContainerSeries, samples: Samples) => void;
 type Entry = Counters<string, string>;
 
+/** Fields of a container's counters, by kind of descriptor. */
+const VALUES = { states: 'stateSeconds', serving: 'servingSeconds', container: 'scalars' } as const;
+
 /** Families in the order of the exposition, with `--histograms.detail` and without. */
 export const FAMILIES: Readonly<Record<'detail' | 'limited', readonly ContainerFamily[]>> = {
   detail: DESCRIPTORS.map((descriptor) => ({ descriptor, collect: collector(descriptor, true) })),
@@ -33,6 +36,7 @@ export const FAMILIES: Readonly<Record<'detail' | 'limited', readonly ContainerF
 
 function collector(descriptor: Descriptor, detail: boolean): Collect {
   if (descriptor.of === 'identity') return identityCollector(descriptor);
+  if (descriptor.of === 'pod') return collectStarved;
   return 'series' in descriptor ? containerCollector(descriptor, detail) : entryCollector(descriptor);
 }
 
@@ -48,6 +52,10 @@ function identityCollector({ labels, value }: IdentityDescriptor): Collect {
   };
 }
 
+function collectStarved({ starvedSeconds }: ContainerSeries, samples: Samples): void {
+  if (starvedSeconds !== undefined) samples.value(NO_LABELS, starvedSeconds);
+}
+
 type Measured = CounterDescriptor | HistogramDescriptor;
 
 function containerCollector(descriptor: Extract<Measured, { series: unknown }>, detail: boolean): Collect {
@@ -61,17 +69,14 @@ function containerCollector(descriptor: Extract<Measured, { series: unknown }>, 
       for (const { name, labels } of counters) writeHistogram(samples, labels, histograms[name]!);
     };
   }
-  if (descriptor.of === 'states') {
-    return (one, samples) => {
-      const seconds: Readonly<Record<string, number>> = one.counters.stateSeconds;
-      for (const { name, labels } of counters) samples.value(labels, seconds[name]!);
-    };
-  }
+  const field = VALUES[descriptor.of];
   const { onlyWith, divisor = 1 } = descriptor;
+  const rare = new Set<string>('rare' in descriptor ? descriptor.rare : undefined);
   return (one, samples) => {
     if (onlyWith !== undefined && isUnused(one.counters, onlyWith)) return;
-    const values: Readonly<Record<string, number>> = one.counters.scalars;
-    for (const { name, labels } of counters) samples.value(labels, values[name]! / divisor);
+    const values: Readonly<Record<string, number>> = one.counters[field];
+    for (const { name, labels } of counters)
+      if (values[name] !== 0 || !rare.has(name)) samples.value(labels, values[name]! / divisor);
   };
 }
 

@@ -22,6 +22,9 @@ const BLOCKIO_LINES = entryLines('blockIo');
 const PEER_LINES = entryLines('peers');
 /** Lines of every container. */
 const ALWAYS = sumOver((descriptor) => ('onlyWith' in descriptor ? 0 : valueLines(descriptor)));
+const RARE_STATES = DESCRIPTORS.flatMap((descriptor) =>
+  'rare' in descriptor ? (descriptor.rare ?? []) : [],
+);
 /** Lines that a counter or histogram adds with its first event, its own and those of what is only exported with it. */
 const OBSERVED = [...CONTAINER_HISTOGRAMS, ...CONTAINER_SCALARS]
   .map((name) => ({ name, lines: sumOver((descriptor) => observedLines(descriptor, name)) }))
@@ -64,28 +67,33 @@ export class SeriesLimiter {
   }
 
   #limitOne(series: ContainerSeries, kept: Map<string, PeerLimiter>, now: number): ContainerSeries {
-    const { identity, counters, live } = series;
+    const { identity, counters } = series;
     const key = seriesKey(identity);
     const peers = this.#peers.get(key) ?? (counters.peers.length === 0 ? undefined : new PeerLimiter());
     if (peers) kept.set(key, peers);
-    return { identity, counters: limitCounters(counters, peers, now), live };
+    const room = MAX_LINES - (series.starvedSeconds === undefined ? 0 : 1);
+    return { ...series, counters: limitCounters(counters, peers, room, now) };
   }
 }
 
 function limitCounters(
   counters: ContainerCounters,
   peers: PeerLimiter | undefined,
+  room: number,
   now: number,
 ): ContainerCounters {
   // Not spread: a snapshot's counters are decoded on access.
-  const { slot, stateSeconds, scalars, histograms } = counters;
+  const { slot, stateSeconds, servingSeconds, starvedSeconds, scalars, histograms } = counters;
   const blockIo = limitDevices(counters.blockIo);
   let lines = ALWAYS + blockIo.length * BLOCKIO_LINES;
+  for (const state of RARE_STATES) if (stateSeconds[state] !== 0) lines++;
   for (const observed of OBSERVED) if (!isUnused(counters, observed.name)) lines += observed.lines;
-  const rows = Math.floor((MAX_LINES - lines) / PEER_LINES);
+  const rows = Math.floor((room - lines) / PEER_LINES);
   return {
     slot,
     stateSeconds,
+    servingSeconds,
+    starvedSeconds,
     scalars,
     histograms,
     blockIo,
@@ -100,8 +108,10 @@ function sumOver(lines: (descriptor: Descriptor) => number): number {
 /** Lines of a container that do not depend on observations. */
 function valueLines(descriptor: Descriptor): number {
   if (descriptor.of === 'identity') return 1;
+  if (descriptor.of === 'pod') return 0; // only a pod has it
   if (descriptor.type === 'histogram' || !('series' in descriptor)) return 0;
-  return (descriptor.kept ?? Object.keys(descriptor.series)).length;
+  const rare = 'rare' in descriptor ? descriptor.rare.length : 0;
+  return (descriptor.kept ?? Object.keys(descriptor.series)).length - rare;
 }
 
 function observedLines(descriptor: Descriptor, name: ContainerHistogram | ContainerScalar): number {

@@ -89,7 +89,7 @@ function* piecesOf(
 
 function familiesOf({ programs, detail }: RenderOptions): readonly ContainerFamily[] {
   return FAMILIES[detail ? 'detail' : 'limited'].filter(
-    ({ descriptor }) => descriptor.of === 'identity' || programs.has(descriptor.program),
+    ({ descriptor }) => !('program' in descriptor) || programs.has(descriptor.program),
   );
 }
 

@@ -1,18 +1,20 @@
 import type { ContainerCounters } from 'bpf-linker-napi';
 import type { CgroupKey } from '../cgroups/path.js';
 import { seriesKey, type ContainerIdentity } from '../identity/source.js';
-import { addContainers, type ContainerSeries } from './counters.js';
+import { addContainers, addStarved, type ContainerSeries } from './counters.js';
 
 /** A container whose cgroup is gone, with its final values. */
 interface Ended {
   readonly cgroup: CgroupKey;
   readonly identity: ContainerIdentity | undefined;
   readonly counters: ContainerCounters;
+  readonly starvedSeconds?: number;
 }
 
 interface Terminated {
   identity: ContainerIdentity;
   counters: ContainerCounters;
+  starvedSeconds?: number;
   endedAt: number;
   served: boolean;
 }
@@ -42,7 +44,14 @@ export class TerminatedContainers {
     }
     const known = this.#byKey.get(seriesKey(identity));
     const sum = known ? addContainers(known.counters, counters) : counters;
-    this.#byKey.set(seriesKey(identity), { identity, counters: sum, endedAt: now, served: false });
+    const starved = addStarved(known ?? {}, ended);
+    this.#byKey.set(seriesKey(identity), {
+      identity,
+      counters: sum,
+      ...starved,
+      endedAt: now,
+      served: false,
+    });
   }
 
   /** Names containers that ended before their pod was known. */
@@ -60,12 +69,17 @@ export class TerminatedContainers {
     for (const one of live) {
       const key = seriesKey(one.identity);
       const before = series.get(key) ?? this.#byKey.get(key);
-      series.set(key, before ? { ...one, counters: addContainers(before.counters, one.counters) } : one);
+      const joined = before && {
+        counters: addContainers(before.counters, one.counters),
+        ...addStarved(before, one),
+      };
+      series.set(key, { ...one, ...joined });
     }
     for (const [key, terminated] of this.#byKey) {
       terminated.served = true;
       const { identity, counters } = terminated;
-      if (!series.has(key)) series.set(key, { identity, counters, live: false });
+      if (!series.has(key))
+        series.set(key, { identity, counters, ...addStarved(terminated, {}), live: false });
     }
     return [...series.values()];
   }

@@ -228,7 +228,9 @@ static __noinline struct blockio_entry *add_blockio(struct blockio_key *key, str
 		return NULL;
 	}
 	entry->key = *key;
-	BPF_CORE_READ_STR_INTO(&entry->device, disk, disk_name);
+#pragma unroll
+	for (int i = 0; i < MAX_DEVICE_NAME; i++)
+		entry->device[i] = disk->disk_name[i];
 	if (publish_entry((struct entry *)entry, &blockio_index, key, &blockio_free, &position))
 		return entry;
 	return find_blockio(key);

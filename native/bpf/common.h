@@ -19,6 +19,9 @@ const volatile __u16 ephemeral_low = 32768; /* the host's net.ipv4.ip_local_port
 /* Incremented by user space after every change of `slots`: slots cached in an older generation are looked up again. */
 __u32 generation = 1;
 
+/* Set by user space once a pod has no cpu.pressure to read; the generation changes with it. */
+bool starvation_counted SEC(".data");
+
 /* Dropped observations by cause, since load. Written by all programs, read by user space. */
 __u64 drops[NR_DROPS];
 
@@ -86,8 +89,10 @@ static __always_inline struct shard *find_shard(__u32 slot, __u32 cpu)
 extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 
 /*
- * Reads of kernel memory. Where the kernel has bpf_rdonly_cast (6.2, a35b9af4ec2c) they are the verifier's typed loads
- * (2 ns), elsewhere helper calls (15 ns); the verifier removes the branch that this kernel cannot take.
+ * Reads of kernel memory. From a program's argument, members are followed by plain loads, which the verifier types.
+ * Where the type is lost (a void pointer, an integer), `typed` gives it back and `peek` reads one member: by a typed
+ * load (2 ns) where the kernel has bpf_rdonly_cast (6.2, a35b9af4ec2c), elsewhere by a helper call (15 ns), which
+ * lockdown=confidentiality refuses. The verifier removes the branch that this kernel cannot take.
  * The value of the inner statement expression has the member's type without its qualifiers.
  */
 #define typed(type, pointer)                                                                                  \
@@ -103,6 +108,12 @@ extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 			BPF_CORE_READ_INTO(&value__, pointer, member); \
 		value__;                                               \
 	})
+
+#define peek_bits(pointer, member) \
+	(bpf_rdonly_cast ? BPF_CORE_READ_BITFIELD((pointer), member) : BPF_CORE_READ_BITFIELD_PROBED((pointer), member))
+
+/* Any kernel struct that begins with bytes gives the verifier the type of one. */
+#define peek_byte(address) peek(typed(struct new_utsname, address), sysname[0])
 
 /* The verifier forbids arithmetic on pointers to kernel objects, but not on their lower half. */
 static __always_inline __u64 lower_half(const void *pointer)

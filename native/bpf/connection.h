@@ -45,6 +45,7 @@ struct connection {
 	__u64 read_buffer;
 	__u32 read_begin, read_limit;
 	bool read_goes_on;
+	__u32 reader; /* server: pid of the thread that serves the requests; 0: none (serving.h) */
 } __attribute__((aligned(64)));
 
 /* The records. Bound: by the machine's memory, set before loading; those from `connections_end` on were never used. */
@@ -166,7 +167,9 @@ static __always_inline void read_peer(const struct sock *sk, struct peer_key *pe
 	peer->port = bpf_ntohs(sk->__sk_common.skc_dport);
 	peer->family = sk->__sk_common.skc_family;
 	if (peer->family == AF_INET6) {
-		BPF_CORE_READ_INTO(&words, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32);
+#pragma unroll
+		for (int i = 0; i < 4; i++)
+			words[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
 		if (words[0] || words[1] || words[2] != mapped_v4) {
 			__builtin_memcpy(peer->address, words, sizeof(words));
 			return;

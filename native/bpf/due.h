@@ -92,6 +92,14 @@ static __always_inline void lease_due(__u32 slot, __u64 until)
 		total->until = until;
 }
 
+/* True while something is due. */
+static __always_inline bool is_due(__u32 slot)
+{
+	struct due *total = bpf_map_lookup_elem(&due, &slot);
+
+	return total && total->state & DUE_COUNT_MASK;
+}
+
 /* Total time up to `now` for which something was due. */
 static __always_inline __u64 due_until(__u32 slot, __u64 now)
 {

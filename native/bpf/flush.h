@@ -7,6 +7,7 @@
 #define KERNSCALE_FLUSH_H
 
 #include "reason.h"
+#include "starvation.h"
 #include "states.h"
 #include "survey.h"
 
@@ -51,7 +52,7 @@ static __always_inline void init_thread_state(struct thread *thread, struct task
 	for (int i = 0; i < attempts; i++) {
 		switches = switch_count(task);
 		thread->flushed_until = now;
-		thread->run_delay = task->sched_info.run_delay;
+		thread->baseline = is_on_cpu(task) ? steal_clock(task) : task->sched_info.run_delay;
 		save_throttle_clock(thread, task, now);
 		begin_state(thread, present_state(thread, task), now);
 		barrier();
@@ -74,10 +75,38 @@ static __always_inline __u64 take_interval(struct thread *thread, __u64 now)
 	return from;
 }
 
-static __always_inline void credit(struct flushed *total, enum thread_state state, __u64 from, __u64 until)
+static __always_inline void credit(struct flushed *total, enum thread_state state, __u64 from, __u64 until,
+				   bool serving)
 {
-	if (until > from)
-		__sync_fetch_and_add(&total->total_ns[state], until - from);
+	if (until <= from)
+		return;
+	__sync_fetch_and_add(&total->total_ns[state], until - from);
+	if (serving)
+		__sync_fetch_and_add(&total->serving_ns[state], until - from);
+}
+
+/*
+ * Start of the run of a thread whose switch-in was missed since it left its CPU at `began`; `now` if it is off the CPU.
+ * A thread on its way out is still on its CPU, but arrived there before. repair_switch_in splits the interval alike.
+ */
+static __always_inline __u64 run_start(struct task_struct *task, __u64 began, __u64 now)
+{
+	__u64 arrived = task->sched_info.last_arrival;
+
+	return is_on_cpu(task) && arrived > began && arrived < now ? arrived : now;
+}
+
+/* The steal clock moves on with the flush, unless the thread has left its CPU and keeps something else there. */
+static __always_inline void flush_run(struct thread *thread, struct task_struct *task, struct flushed *total,
+				      __u64 from, __u64 now)
+{
+	__u64 steal = steal_clock(task), baseline = thread->baseline;
+	__u64 until = now - stolen_since(thread, steal, from, now);
+
+	credit(total, STATE_ONCPU, from, until, is_serving(thread));
+	credit(total, STATE_RUNQUEUE, until, now, is_serving(thread));
+	if (steal > baseline)
+		__sync_val_compare_and_swap(&thread->baseline, baseline, steal);
 }
 
 /* Credits a wait for events, of which `total` holds how much was due up to this pass and up to the one before. */
@@ -88,8 +117,8 @@ static __always_inline void credit_events(struct thread *thread, struct flushed 
 				       (__u32)(total->due_ticks - thread->due_mark);
 	__u64 network = due_part(ticks, elapsed(from, until));
 
-	credit(total, STATE_NETWORK, from, from + network);
-	credit(total, STATE_IDLE, from + network, until);
+	credit(total, STATE_NETWORK, from, from + network, is_serving(thread));
+	credit(total, STATE_IDLE, from + network, until, false);
 }
 
 /* Brings the slot's due time to this pass. */
@@ -107,7 +136,8 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 {
 	__u64 began = thread->since;
 	__u32 state = thread->state;
-	__u64 from, runnable, contending;
+	__u64 from, runnable, contending, until;
+	bool serving = is_serving(thread);
 
 	if (state > STATE_EVENTS)
 		return;
@@ -115,25 +145,32 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 	if (!from)
 		return;
 	if (state == STATE_ONCPU && (is_on_cpu(task) || now < began + GETTING_ON_CPU_NS)) {
-		credit(total, STATE_ONCPU, from, now);
+		flush_run(thread, task, total, from, now);
+		note_in_flight(thread, task, now);
 		return;
 	}
 	if (state == STATE_ONCPU) {
 		/* Its switch-out was missed and cannot be dated: the present state counts from now on. */
-		credit(total, STATE_OTHER, from, now);
+		credit(total, STATE_OTHER, from, now, serving);
 		count_drop(DROP_SWITCHES_MISSED);
 		init_thread_state(thread, task, now);
 		return;
 	}
-	runnable = runnable_from(thread, task, now);
-	contending = later(from, contending_from(thread, task, runnable, now));
+	/* The freezer of cgroup v1 changes the state of a blocked thread in place, so that it does not switch. */
+	if (task->__state & TASK_FROZEN)
+		state = STATE_SLEEP;
+	until = run_start(task, began, now);
+	runnable = runnable_from(thread, task, until);
+	contending = later(from, contending_from(thread, task, runnable, until));
+	note_in_flight(thread, task, now);
 	runnable = later(from, runnable);
 	if (state == STATE_EVENTS)
 		credit_events(thread, total, from, runnable);
 	else
-		credit(total, state, from, runnable);
-	credit(total, STATE_THROTTLED, runnable, contending);
-	credit(total, STATE_RUNQUEUE, contending, now);
+		credit(total, state, from, runnable, serving);
+	credit(total, STATE_THROTTLED, runnable, contending, serving);
+	credit(total, STATE_RUNQUEUE, contending, until, serving);
+	credit(total, STATE_ONCPU, later(from, until), now, serving);
 }
 
 static __always_inline int flush_task(struct task_struct *task)

@@ -10,20 +10,21 @@
 enum thread_state {
 	STATE_ONCPU,
 	STATE_RUNQUEUE,
-	STATE_THROTTLED,
 	STATE_DISK,
 	STATE_NETWORK,
 	STATE_LOCK,
 	STATE_IPC,
+	STATE_RECLAIM,
 	STATE_SLEEP,
 	STATE_IDLE,
 	STATE_OTHER,
+	STATE_THROTTLED, /* the last one: it has no histogram */
 	NR_STATES,
 };
 
-/* Histograms of a slot: the time in each thread state, then these. */
+/* Histograms of a slot: the time in each thread state but throttled, then these. */
 enum container_histogram {
-	HISTOGRAM_TCP_SERVE = NR_STATES,
+	HISTOGRAM_TCP_SERVE = STATE_THROTTLED,
 	HISTOGRAM_TCP_THINK,
 	NR_HISTOGRAMS,
 };
@@ -72,17 +73,32 @@ struct time_histogram {
  */
 struct shard {
 	struct time_histogram histograms[NR_HISTOGRAMS];
+	unsigned long long throttled_ns;
+	unsigned long long serving_ns[NR_STATES]; /* part of `total_ns` of threads that serve a request */
 	unsigned long long scalars[NR_SCALARS];
 } __attribute__((aligned(64)));
 
 /* Time of in-flight intervals credited by flush_threads, in nanoseconds; one reader at a time runs it. */
 struct flushed {
 	unsigned long long total_ns[NR_STATES];
+	unsigned long long serving_ns[NR_STATES];
 	unsigned long long due_before,
 		due_ticks;                 /* time with a request due, as of the pass before and of this one (due.h) */
 	unsigned long long pass;           /* flush_clock of this pass */
 	unsigned long long outstanding;    /* server: requests, counted by the survey */
 	unsigned long long outstanding_ns; /* their time that the survey has credited */
+};
+
+/*
+ * Union of the waits for a CPU of a pod's threads, on one CPU. Times are of the run-queue clock. The newest block of
+ * waits is [from, until); nothing waited in [gap, from). One cache line.
+ */
+struct starvation {
+	unsigned long long waited_ns; /* length of the union */
+	unsigned long long gap, from, until;
+	unsigned long long ran_ns; /* on the CPU */
+	/* In-flight intervals at the read-out at `read_at`: starts of the oldest. */
+	unsigned long long read_at, waiting_from, running_from;
 };
 
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, NR_BLOCK_OPS };

@@ -28,7 +28,7 @@ static __always_inline void seek_parts(struct payload *payload, __u64 parts, __u
 /* Finds the buffer by the system call that the current task is in. */
 static __always_inline void seek_buffer(struct payload *payload)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct pt_regs *regs = registers_of(bpf_get_current_task_btf());
 	__u64 second = SYSCALL_ARG2(regs);
 	struct {
 		__u64 name, name_length, parts, nr_parts;

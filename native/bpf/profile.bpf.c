@@ -55,15 +55,16 @@ static __always_inline __u64 profiled_cgroup(struct task_struct *task)
 {
 	/* Containers sit at most five levels below the kubelet's root, and kind nests that once more. */
 	const int max_levels = 16;
-	struct cgroup *group = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	struct cgroup *group = task->cgroups->dfl_cgrp;
+	struct cgroup_subsys_state *parent;
 
 	for (int level = 0; level < max_levels && group; level++) {
-		__u64 id = BPF_CORE_READ(group, kn, id);
+		__u64 id = group->kn->id;
 
 		if (bpf_map_lookup_elem(&profiled, &id))
 			return id;
-		/* `self` is the first member of struct cgroup, so a parent's css is a parent cgroup. */
-		group = (struct cgroup *)BPF_CORE_READ(group, self.parent);
+		parent = group->self.parent;
+		group = parent ? parent->cgroup : NULL;
 	}
 	return 0;
 }
@@ -82,7 +83,7 @@ SEC("perf_event")
 int sample_stack(struct bpf_perf_event_data *ctx)
 {
 	const __u32 first = 0, stack_size = MAX_FRAMES * sizeof(__u64);
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 	__u32 pid = bpf_get_current_pid_tgid();
 	struct stack_sample *sample;
 	__u32 kernel, user;
@@ -132,8 +133,8 @@ int list_mappings(struct bpf_iter__task_vma *ctx)
 	file = vma->vm_file;
 	if (file) {
 		mapping.offset = vma->vm_pgoff * page_size;
-		mapping.inode = BPF_CORE_READ(file, f_inode, i_ino);
-		mapping.device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+		mapping.inode = file->f_inode->i_ino;
+		mapping.device = file->f_inode->i_sb->s_dev;
 		size = bpf_d_path((struct path *)&file->f_path, path, sizeof(path));
 	}
 	if (size < 0 || size > (long)sizeof(path))

@@ -9,6 +9,7 @@
 #define KERNSCALE_REASON_H
 
 #include "threads.h"
+#include "reclaim.h"
 #include "sockets.h"
 #include "syscalls.h"
 #include "futex.h"
@@ -25,7 +26,8 @@
 #define TASK_FROZEN 0x8000           /* freezer of cgroup v1, or system suspend (6.1+) */
 #define JOBCTL_TRAP_FREEZE (1 << 23) /* cgroup.freeze of cgroup2: a paused container */
 #define TASK_UNINTERRUPTIBLE 2
-#define PF_USER_WORKER 0x00004000 /* io_uring and vhost workers; before 6.4 PF_IO_WORKER, another bit */
+#define PF_IO_WORKER 0x00000010   /* threads of io_uring */
+#define PF_USER_WORKER 0x00004000 /* these and vhost's (6.4+) */
 #define PF_KTHREAD 0x00200000
 
 static __always_inline bool in_iowait(struct task_struct *task)
@@ -50,15 +52,15 @@ static __always_inline __u8 waiting_for_completions(__u32 slot)
 /* eventfd, timerfd and the like share one inode; only the dentry's name tells them apart. */
 static __always_inline __u8 waiting_on_anonymous(struct file *file, __u32 slot)
 {
-	char name[8] = {};
 	struct dentry *entry = peek(file, f_path.dentry);
+	__u64 name = (__u64)peek(entry, d_name.name);
+	char first = peek_byte(name + 1), sixth = peek_byte(name + 6);
 
-	bpf_probe_read_kernel(name, sizeof(name) - 1, peek(entry, d_name.name));
-	if (name[1] == 't' && name[2] == 'i') /* [timerfd] */
+	if (first == 't' && peek_byte(name + 2) == 'i') /* [timerfd] */
 		return STATE_SLEEP;
-	if (name[1] == 'e' && name[6] == 'f') /* [eventfd] */
+	if (first == 'e' && sixth == 'f') /* [eventfd] */
 		return STATE_IPC;
-	if (name[1] == 'e' && name[6] == 'p') /* [eventpoll], inside another poll */
+	if (first == 'e' && sixth == 'p') /* [eventpoll], inside another poll */
 		return waiting_for_events(slot);
 	return STATE_IDLE; /* [signalfd], inotify, [fanotify] */
 }
@@ -79,12 +81,29 @@ static __always_inline struct file *find_file(struct task_struct *task, __u32 fd
 	return peek(array, fd_array[0]);
 }
 
-/* Waits for a disk are uninterruptible. Other waits on a regular file are for a FUSE process, or in /proc. */
-static __always_inline __u8 waiting_on_regular(struct super_block *filesystem, __u32 state)
+static __always_inline __u64 filesystem_magic(struct file *file)
 {
-	if (state & TASK_UNINTERRUPTIBLE)
-		return STATE_DISK;
-	return peek(filesystem, s_magic) == FUSE_SUPER_MAGIC ? STATE_IPC : STATE_IDLE;
+	struct inode *inode = peek(file, f_inode);
+	struct super_block *filesystem = peek(inode, i_sb);
+
+	return peek(filesystem, s_magic);
+}
+
+/*
+ * Wait for a page, of this file or of another one that the call also uses (sendfile's source, a mapped buffer): for a
+ * disk, or for the process that serves the file.
+ */
+static __always_inline enum thread_state waiting_for_page(struct file *file)
+{
+	return file && filesystem_magic(file) == FUSE_SUPER_MAGIC ? STATE_IPC : STATE_DISK;
+}
+
+/* Waits for a disk are uninterruptible. Other waits on a regular file are in something like /proc. */
+static __always_inline enum thread_state waiting_on_regular(struct file *file, __u32 state)
+{
+	if (filesystem_magic(file) == FUSE_SUPER_MAGIC)
+		return STATE_IPC;
+	return state & TASK_UNINTERRUPTIBLE ? STATE_DISK : STATE_IDLE;
 }
 
 static __always_inline __u8 waiting_on_fd(struct task_struct *task, __u32 slot, __u32 fd, enum direction direction,
@@ -92,12 +111,10 @@ static __always_inline __u8 waiting_on_fd(struct task_struct *task, __u32 slot, 
 {
 	struct file *file = find_file(task, fd);
 	struct inode *inode;
-	struct super_block *filesystem;
 	__u16 mode;
 
-	/* Possibly for another file than this one: sendfile's source, a mapped buffer. */
 	if (in_iowait(task))
-		return STATE_DISK;
+		return waiting_for_page(file);
 	if (!file)
 		return STATE_OTHER;
 	inode = peek(file, f_inode);
@@ -111,10 +128,9 @@ static __always_inline __u8 waiting_on_fd(struct task_struct *task, __u32 slot, 
 	if (mode == S_IFCHR)
 		return STATE_IDLE;
 	/* Anonymous inodes have no type before 6.17, and are regular files since. */
-	filesystem = peek(inode, i_sb);
-	if (peek(filesystem, s_magic) == ANON_INODE_FS_MAGIC)
+	if (filesystem_magic(file) == ANON_INODE_FS_MAGIC)
 		return waiting_on_anonymous(file, slot);
-	return waiting_on_regular(filesystem, state);
+	return waiting_on_regular(file, state);
 }
 
 /* From a pipe into a socket, the pipe is only a buffer that was filled before: the wait is for the socket. */
@@ -125,6 +141,15 @@ static __always_inline __u8 waiting_in_splice(struct task_struct *task, __u32 sl
 	if (reason == STATE_IPC && waiting_on_fd(task, slot, to, WRITES, state) == STATE_NETWORK)
 		return STATE_NETWORK;
 	return reason;
+}
+
+/* Sending waits for a page of the source or for the destination. */
+static __always_inline enum thread_state waiting_in_sendfile(struct task_struct *task, __u32 slot, __u32 to, __u32 from,
+							     __u32 state)
+{
+	if (in_iowait(task))
+		return waiting_for_page(find_file(task, from));
+	return waiting_on_fd(task, slot, to, WRITES, state);
 }
 
 /* Runtimes poll() a single file to read it with a time-out: that wait is the same as the read. */
@@ -170,7 +195,11 @@ static __always_inline __u8 waiting_for_memory(struct task_struct *task, __u32 s
 /* in_iowait tells nothing here: the kernel sets it during any wait for a completion. */
 static __always_inline __u8 waiting_in_uring(struct thread *thread, __u32 slot)
 {
-	if (!thread->uring_reason)
+	__u32 file_request = thread->uring_file;
+
+	if (file_request && !(file_request & URING_REGISTERED))
+		return STATE_DISK;
+	if (file_request || !thread->uring_reason)
 		return waiting_for_completions(slot);
 	return thread->uring_reason == STATE_NETWORK ? waiting_for_events(slot) : thread->uring_reason;
 }
@@ -199,7 +228,7 @@ static __always_inline __u8 waiting_in_file_call(enum waits waits, __u32 state)
 
 static __always_inline __u8 waiting_in_syscall(struct task_struct *task, struct thread *thread, __u32 slot, __u32 state)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct pt_regs *regs = registers_of(task);
 	__u64 number = SYSCALL_NUMBER(regs), first = SYSCALL_ARG1(regs);
 	/* Outside a system call the number is -1: a page fault. */
 	enum waits waits = number < NR_SYSCALLS ? syscall_waits[number] : WAITS_MEMORY;
@@ -211,6 +240,8 @@ static __always_inline __u8 waiting_in_syscall(struct task_struct *task, struct 
 		return waiting_on_fd(task, slot, first, WRITES, state);
 	case WAITS_SPLICE:
 		return waiting_in_splice(task, slot, first, SYSCALL_ARG3(regs), state);
+	case WAITS_SENDFILE:
+		return waiting_in_sendfile(task, slot, first, SYSCALL_ARG2(regs), state);
 	case WAITS_FUTEX:
 		return waiting_in_futex(task, regs);
 	case WAITS_EPOLL:
@@ -245,12 +276,41 @@ static __always_inline __u8 waiting_in_syscall(struct task_struct *task, struct 
 	}
 }
 
+/* Tells a wait for the next request from one within a request: a park, a child, a signal, a response that is due. */
+static __always_inline bool waits_for_request(struct task_struct *task, __u32 slot, __u8 reason)
+{
+	__u64 number = SYSCALL_NUMBER(registers_of(task));
+
+	if (reason == STATE_EVENTS)
+		return !is_due(slot);
+	if (reason != STATE_IDLE)
+		return false;
+	switch (number < NR_SYSCALLS ? syscall_waits[number] : WAITS_UNKNOWN) {
+	case WAITS_READ:
+	case WAITS_EPOLL:
+	case WAITS_POLL:
+	case WAITS_SELECT:
+	case WAITS_AIO:
+	case WAITS_URING:
+		return true;
+	case WAITS_WORK:
+		return number == __NR_accept || number == __NR_accept4;
+	default:
+		return false;
+	}
+}
+
 static __always_inline __u8 blocked_reason(struct task_struct *task, struct thread *thread, __u32 slot, __u32 state)
 {
-	if (task->flags & (PF_KTHREAD | PF_USER_WORKER))
+	if (task->flags & PF_KTHREAD)
 		return in_iowait(task) ? STATE_DISK : STATE_IDLE;
 	if (state & (TASK_STOPPED_OR_TRACED | TASK_FROZEN) || task->jobctl & JOBCTL_TRAP_FREEZE)
 		return STATE_SLEEP;
+	if (state & TASK_UNINTERRUPTIBLE && waits_for_memory(task, state))
+		return STATE_RECLAIM;
+	/* They do what would block their process: file operations, uninterruptible, or waits of any kind, as for work. */
+	if (task->flags & (PF_IO_WORKER | PF_USER_WORKER))
+		return state & TASK_UNINTERRUPTIBLE ? STATE_DISK : STATE_IDLE;
 	return waiting_in_syscall(task, thread, slot, state);
 }
 

@@ -12,15 +12,17 @@
 
 #include "flush.h"
 #include "reason.h"
+#include "starvation.h"
 #include "states.h"
 
 #define TASK_DEAD 0x80
 
 /* Counts the states that end as the thread gets a CPU. */
-static __always_inline void switch_in(struct shard *shard, struct thread *thread, struct task_struct *task, __u64 now)
+static __always_inline void switch_in(struct shard *shard, struct thread *thread, struct task_struct *task, __u64 now,
+				      __u64 steal)
 {
 	__u32 state = thread->state;
-	__u64 runnable, contending;
+	__u64 runnable = now, contending;
 
 	if (thread->since) {
 		runnable = runnable_from(thread, task, now);
@@ -32,15 +34,34 @@ static __always_inline void switch_in(struct shard *shard, struct thread *thread
 		if (state == STATE_EVENTS)
 			add_events_interval(shard, thread, runnable);
 		else if (state != STATE_RUNQUEUE)
-			add_interval(shard, state, thread->since, thread->flushed_until, runnable);
+			add_interval(shard, thread, state, thread->since, runnable);
 		if (contending > runnable)
-			add_interval(shard, STATE_THROTTLED, runnable, thread->flushed_until, contending);
+			add_interval(shard, thread, STATE_THROTTLED, runnable, contending);
 	} else {
 		/* First run: the thread has been waiting since it was created. */
 		contending = task->sched_info.last_queued ?: now;
 	}
-	add_interval(shard, STATE_RUNQUEUE, contending, thread->flushed_until, now);
+	add_interval(shard, thread, STATE_RUNQUEUE, contending, now);
+	if (thread->serving && thread->since) {
+		if (state != STATE_RUNQUEUE)
+			add_serving(shard, thread, state, thread->since, runnable);
+		add_serving(shard, thread, STATE_THROTTLED, runnable, contending);
+		add_serving(shard, thread, STATE_RUNQUEUE, contending, now);
+	}
+	thread->baseline = steal;
 	begin_state(thread, STATE_ONCPU, now);
+}
+
+/* Counts a run. While the hypervisor had the CPU, the thread waited for one. */
+static __always_inline void switch_out(struct shard *shard, struct thread *thread, __u64 now, __u64 steal)
+{
+	__u64 until = now - stolen_since(thread, steal, thread->since, now);
+
+	add_interval(shard, thread, STATE_ONCPU, thread->since, until);
+	if (until != now)
+		add_interval(shard, thread, STATE_RUNQUEUE, until, now);
+	if (is_serving(thread))
+		add_serving(shard, thread, STATE_ONCPU, thread->since, until);
 }
 
 /*
@@ -51,11 +72,18 @@ static __noinline void repair_switch_in(struct shard *shard, struct thread *thre
 {
 	count_drop(DROP_SWITCHES_MISSED);
 	if (shard && thread && task)
-		switch_in(shard, thread, task, later(thread->since, task->sched_info.last_arrival));
+		switch_in(shard, thread, task, later(thread->since, task->sched_info.last_arrival), steal_clock(task));
+}
+
+static __always_inline void block(struct thread *thread, struct task_struct *task, __u32 slot, __u8 reason, __u64 now)
+{
+	if (thread->serving && waits_for_request(task, slot, reason))
+		thread->serving = 0;
+	begin_state(thread, reason, now);
 }
 
 static __always_inline void on_switch_out(struct task_struct *task, bool preempted, __u32 task_state, __u64 now,
-					  __u32 cpu)
+					  __u64 steal, __u32 cpu)
 {
 	struct thread *thread = find_thread(task);
 	struct shard *shard;
@@ -68,8 +96,10 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 	if (shard && thread->since) {
 		if (thread->state != STATE_ONCPU)
 			repair_switch_in(shard, thread, task);
-		add_interval(shard, STATE_ONCPU, thread->since, thread->flushed_until, now);
+		switch_out(shard, thread, now, steal);
+		count_run(thread, thread->since, now, cpu);
 	}
+	thread->served = false;
 
 	if (task_state & TASK_DEAD) {
 		end_thread(thread);
@@ -77,8 +107,8 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 		if (waits_may_be_throttled())
 			save_throttle_clock(thread, task, now);
 		if (!preempted && task_state) {
-			thread->run_delay = task->sched_info.run_delay;
-			begin_state(thread, blocked_reason(task, thread, slot, task_state), now);
+			thread->baseline = task->sched_info.run_delay;
+			block(thread, task, slot, blocked_reason(task, thread, slot, task_state), now);
 		} else if (is_throttled(task)) {
 			save_throttle_clock(thread, task, now);
 			begin_state(thread, STATE_THROTTLED, now);
@@ -88,7 +118,7 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 	}
 }
 
-static __always_inline void on_switch_in(struct task_struct *task, __u64 now, __u32 cpu)
+static __always_inline void on_switch_in(struct task_struct *task, __u64 now, __u64 steal, __u32 cpu)
 {
 	struct thread *thread = find_thread(task);
 	struct shard *shard;
@@ -96,29 +126,34 @@ static __always_inline void on_switch_in(struct task_struct *task, __u64 now, __
 	if (!thread)
 		return;
 	shard = find_shard(thread_slot(thread, task), cpu);
-	if (shard)
-		switch_in(shard, thread, task, now);
+	if (!shard)
+		return;
+	count_wait_for_cpu(thread, task, now, cpu);
+	switch_in(shard, thread, task, now, steal);
 }
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)
 {
-	__u64 now = runqueue_clock(next);
+	__u64 now = runqueue_clock(next), steal = steal_clock(next);
 	__u32 cpu = bpf_get_smp_processor_id();
 
 	/* Every CPU's idle task has pid 0. */
 	if (prev->pid)
-		on_switch_out(prev, preempt, prev_state, now, cpu);
+		on_switch_out(prev, preempt, prev_state, now, steal, cpu);
 	if (next->pid)
-		on_switch_in(next, now, cpu);
+		on_switch_in(next, now, steal, cpu);
 	return 0;
 }
 
-/* Creates a thread's record here, because allocation in sched_switch is slow and, before 6.4, unsafe. */
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct *child)
+/*
+ * Creates a thread's record here, because allocation in sched_switch is slow and, before 6.4, unsafe. Unlike
+ * sched_process_fork, this tracepoint also shows the threads that the kernel adds to a process (io_uring, vhost).
+ */
+SEC("tp_btf/task_newtask")
+int BPF_PROG(task_newtask, struct task_struct *task)
 {
-	make_thread(child, true);
+	make_thread(task, true);
 	return 0;
 }
 
@@ -138,11 +173,12 @@ static __always_inline void rekey_thread(struct task_struct *task, __u32 old_pid
 	if (thread) {
 		thread->since = before->since;
 		thread->flushed_until = before->flushed_until;
-		thread->run_delay = before->run_delay;
+		thread->baseline = before->baseline;
 		thread->throttle_clock = before->throttle_clock;
 		thread->throttle_cfs_rq = before->throttle_cfs_rq;
 		thread->state = before->state;
 		thread->uring_reason = before->uring_reason;
+		thread->uring_file = before->uring_file;
 		shard = find_shard(thread_slot(thread, task), bpf_get_smp_processor_id());
 		if (thread->since && thread->since < task->sched_info.last_arrival)
 			repair_switch_in(shard, thread, task);
@@ -181,9 +217,9 @@ static __always_inline void migrate_thread(__u32 pid, const struct migration *mi
 	if (total && thread->since && state <= STATE_EVENTS) {
 		from = take_interval(thread, migration->now);
 		if (from && state == STATE_EVENTS)
-			credit(total, STATE_IDLE, from, migration->now);
+			credit(total, STATE_IDLE, from, migration->now, false);
 		else if (from)
-			credit(total, state, from, migration->now);
+			credit(total, state, from, migration->now, is_serving(thread));
 	}
 	thread->slot = migration->slot;
 }
@@ -191,12 +227,13 @@ static __always_inline void migrate_thread(__u32 pid, const struct migration *mi
 static long migrate_next_thread(__u32 index, struct migration *migration)
 {
 	struct list_head *node = migration->next;
-	struct task_struct *task = container_of(node, struct task_struct, thread_node);
+	struct task_struct *task =
+		typed(struct task_struct, (__u64)node - bpf_core_field_offset(struct task_struct, thread_node));
 
 	if (node == migration->threads)
 		return 1;
-	migrate_thread(BPF_CORE_READ(task, pid), migration);
-	migration->next = BPF_CORE_READ(node, next);
+	migrate_thread(peek(task, pid), migration);
+	migration->next = peek(task, thread_node.next);
 	return 0;
 }
 
@@ -215,7 +252,7 @@ int BPF_PROG(cgroup_attach_task, struct cgroup *cgroup, const char *path, struct
 		return 0;
 	}
 	migration.threads = (void *)process + bpf_core_field_offset(struct signal_struct, thread_head);
-	migration.next = BPF_CORE_READ(process, thread_head.next);
+	migration.next = process->thread_head.next;
 	bpf_loop(THREAD_TABLE_SIZE, migrate_next_thread, &migration, 0);
 	return 0;
 }

@@ -46,22 +46,34 @@ static __always_inline __u16 ephemeral_from(struct sock *sk)
 {
 	struct net *net = peek(sk, __sk_common.skc_net.net);
 	struct net___word *word = typed(struct net___word, net);
-	struct net___words *words = (void *)net;
+	struct net___words *words = (void *)word;
 
 	if (bpf_core_field_exists(word->ipv4.ip_local_ports.range))
 		return peek(word, ipv4.ip_local_ports.range);
 	if (bpf_core_field_exists(words->ipv4.ip_local_ports.range))
-		return BPF_CORE_READ(words, ipv4.ip_local_ports.range[0]);
+		return peek(words, ipv4.ip_local_ports.range[0]);
 	return ephemeral_low;
 }
 
 /*
- * True for the server side of a connection: an accepted socket is a copy of its listener and keeps its backlog, which a
- * connecting socket does not have. A local port below the ephemeral range was bound explicitly, as servers do.
+ * True for the server side of a connection. An accepted socket is a copy of its listener and keeps its backlog, unless
+ * that is 0, and its entry in the kernel's table of ports; of a port that connect() chose, the entry is marked
+ * (`fastreuse` is -1: __inet_hash_connect).
  */
 static __always_inline bool was_accepted(struct sock *sk)
 {
-	return peek(sk, sk_max_ack_backlog) || peek(sk, __sk_common.skc_num) < ephemeral_from(sk);
+	struct inet_connection_sock *connection = typed(struct inet_connection_sock, sk);
+	struct inet_bind_bucket *port = peek(connection, icsk_bind_hash);
+
+	return peek(sk, sk_max_ack_backlog) || (port && peek(port, fastreuse) >= 0);
+}
+
+/* True for the server side, as the TCP probe saw the connection opened, or by what the socket shows. */
+static __always_inline bool is_server(struct sock *sk)
+{
+	struct connection *connection = find_connection(sk);
+
+	return connection && connection->exchange.role ? connection->exchange.role == ROLE_SERVER : was_accepted(sk);
 }
 
 static __always_inline bool response_is_due(struct connection *connection)
@@ -92,7 +104,7 @@ static __always_inline __u8 waiting_on_multipath(struct sock *sk)
 	if (!bpf_core_type_exists(struct mptcp_sock___optional))
 		return STATE_IDLE; /* unreachable: this kernel has no such sockets */
 	multipath = typed(struct mptcp_sock___optional, sk);
-	if (was_accepted(peek(multipath, first)))
+	if (is_server(peek(multipath, first)))
 		return STATE_IDLE;
 	if (!bpf_core_field_exists(multipath->last_data_sent))
 		return STATE_NETWORK;
@@ -112,7 +124,7 @@ static __always_inline __u8 waiting_on_datagrams(struct sock *sk)
 		return STATE_IDLE;
 	if (peek(sk, __sk_common.skc_state) == connected)
 		return STATE_NETWORK;
-	return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & bound_to_port ? STATE_IDLE : STATE_NETWORK;
+	return peek_bits(sk, sk_userlocks) & bound_to_port ? STATE_IDLE : STATE_NETWORK;
 }
 
 /* Server-side unix sockets, listening or accepted, are bound to an address; client-side ones are not. */

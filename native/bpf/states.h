@@ -29,6 +29,19 @@ static __always_inline __u64 runqueue_clock(struct task_struct *task)
 	return task->se.cfs_rq->rq->clock;
 }
 
+/* Present with CONFIG_PARAVIRT_TIME_ACCOUNTING only. */
+struct rq___steal {
+	__u64 prev_steal_time_rq;
+} __attribute__((preserve_access_index));
+
+/* Time that the hypervisor has taken from the task's CPU, as of the last refresh of the run queue's clock. */
+static __always_inline __u64 steal_clock(struct task_struct *task)
+{
+	struct rq___steal *rq = (void *)task->se.cfs_rq->rq;
+
+	return bpf_core_field_exists(rq->prev_steal_time_rq) ? rq->prev_steal_time_rq : 0;
+}
+
 static __always_inline __u64 later(__u64 a, __u64 b)
 {
 	return a > b ? a : b;
@@ -40,16 +53,41 @@ static __always_inline __u64 elapsed(__u64 from, __u64 until)
 	return until > from ? until - from : 0;
 }
 
+static __always_inline bool is_serving(struct thread *thread)
+{
+	return thread->serving || thread->served;
+}
+
+/* The same interval, of a thread that serves a request. */
+static __noinline void add_serving(struct shard *shard, struct thread *thread, enum thread_state state, __u64 from,
+				   __u64 until)
+{
+	if (shard && thread && state < NR_STATES)
+		add_to(shard->serving_ns[state], elapsed(later(from, thread->flushed_until), until));
+}
+
 /* Counts a finished interval [from, until), of which everything up to `flushed_until` is in `flushed` already. */
-static __always_inline void add_interval(struct shard *shard, enum thread_state state, __u64 from, __u64 flushed_until,
-					 __u64 until)
+static __always_inline void add_interval(struct shard *shard, struct thread *thread, enum thread_state state,
+					 __u64 from, __u64 until)
 {
 	struct time_histogram *histogram = &shard->histograms[state];
-	__u64 length = elapsed(from, until);
+	__u64 length = elapsed(from, until), total = elapsed(later(from, thread->flushed_until), until);
 
-	add_to(histogram->total_ns, elapsed(later(from, flushed_until), until));
+	if (state == STATE_THROTTLED) {
+		add_to(shard->throttled_ns, total);
+		return;
+	}
+	add_to(histogram->total_ns, total);
 	add_to(histogram->sum_ns, length);
 	add_to(histogram->buckets[time_bucket(length)], 1);
+}
+
+/* Part of the time that a thread has been on its CPU since `from` in which the hypervisor had the CPU. */
+static __always_inline __u64 stolen_since(const struct thread *thread, __u64 steal, __u64 from, __u64 now)
+{
+	__u64 stolen = elapsed(thread->baseline, steal), most = elapsed(from, now);
+
+	return stolen < most ? stolen : most;
 }
 
 static __always_inline bool is_throttled(struct task_struct *task)
@@ -85,13 +123,13 @@ static __always_inline __u64 throttle_clock(struct task_struct *task, __u64 now)
 static __always_inline void save_throttle_clock(struct thread *thread, struct task_struct *task, __u64 now)
 {
 	thread->throttle_clock = throttle_clock(task, now);
-	thread->throttle_cfs_rq = (__u64)task->se.cfs_rq;
+	thread->throttle_cfs_rq = lower_half(task->se.cfs_rq);
 }
 
 /* Throttled time of the thread's group since switch-out; 0 if the thread has changed CPUs, whose clocks differ. */
 static __always_inline __u64 throttled_since(struct thread *thread, struct task_struct *task, __u64 now)
 {
-	return thread->throttle_cfs_rq == (__u64)task->se.cfs_rq ?
+	return thread->throttle_cfs_rq == lower_half(task->se.cfs_rq) ?
 		       elapsed(thread->throttle_clock, throttle_clock(task, now)) :
 		       0;
 }
@@ -134,12 +172,12 @@ static __always_inline __u64 runnable_from(struct thread *thread, struct task_st
 		return queued > thread->since ? queued : now;
 	case STATE_THROTTLED:
 		/* Without a comparable throttle clock, the whole interval counts as throttled. */
-		if (!has_throttle_clock() || thread->throttle_cfs_rq != (__u64)task->se.cfs_rq)
+		if (!has_throttle_clock() || thread->throttle_cfs_rq != lower_half(task->se.cfs_rq))
 			return now;
 		waited = throttled_since(thread, task, now);
 		return waited < elapsed(thread->since, now) ? thread->since + waited : now;
 	default:
-		waited = elapsed(thread->run_delay, task->sched_info.run_delay) + (queued ? elapsed(queued, now) : 0);
+		waited = elapsed(thread->baseline, task->sched_info.run_delay) + (queued ? elapsed(queued, now) : 0);
 		return waited < elapsed(thread->since, now) ? now - waited : thread->since;
 	}
 }
@@ -176,6 +214,8 @@ static __always_inline void add_events_interval(struct shard *shard, struct thre
 	}
 	add_to(shard->histograms[STATE_NETWORK].total_ns, network_left);
 	add_to(shard->histograms[STATE_IDLE].total_ns, left - network_left);
+	if (is_serving(thread) && network_left)
+		add_to(shard->serving_ns[STATE_NETWORK], network_left);
 	if (network) {
 		add_to(shard->histograms[STATE_NETWORK].sum_ns, network);
 		add_to(shard->histograms[STATE_NETWORK].buckets[time_bucket(network)], 1);

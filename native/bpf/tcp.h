@@ -12,6 +12,7 @@
 
 #include "payload.h"
 #include "requests.h"
+#include "serving.h"
 
 #define SHUTDOWN_MASK 3 /* both directions: closed */
 
@@ -79,6 +80,8 @@ static __always_inline int on_sent(struct sock *sk, struct connection *connectio
 	payload.begin = view.write_seq - bytes;
 	payload.end = view.write_seq;
 	exchange_sent(connection, &view, &payload);
+	if (!connection->outstanding)
+		response_sent(connection);
 	return 0;
 }
 
@@ -132,6 +135,8 @@ int BPF_PROG(tcp_rcv_space_adjust, struct sock *sk)
 	if (connection->exchange.protocol != PROTOCOL_TURNS)
 		continue_read(connection, &payload, view.rcv_nxt);
 	exchange_read(connection, &view, &payload);
+	if (connection->exchange.role == ROLE_SERVER && connection->outstanding)
+		request_read(connection);
 	return 0;
 }
 
@@ -213,8 +218,10 @@ static __always_inline void on_changed(struct sock *sk, int from, int to, __u64 
 	/* An attempt that failed, even by the process's own time-out, or an end by an error. */
 	if (to == TCP_CLOSE && (connection->connecting || (connection->exchange.role == ROLE_CLIENT && view.failed)))
 		count_for_peer(connection, PEER_FAILURES);
-	if (to == TCP_CLOSE)
+	if (to == TCP_CLOSE) {
 		set_connection_due(connection, false, now);
+		end_serving(connection);
+	}
 }
 
 SEC("tp_btf/inet_sock_set_state")

@@ -5,21 +5,28 @@
 
 #include "common.h"
 
+/* Marks `uring_file`: a file registered with the ring, of unknown kind; addresses of requests are even. */
+#define URING_REGISTERED 1
+
 /* One cache line. Clock values are nanoseconds of the run-queue clock. */
 struct thread {
 	__u64 since;         /* start of the present state; 0: the state is not known */
 	__u64 flushed_until; /* the present state is flushed up to here; written at read-out, never by sched_switch */
-	__u64 run_delay;     /* sched_info.run_delay when the thread blocked */
-	__u64 cgroups;       /* css_set that `slot` was looked up for */
+	__u64 baseline;      /* blocked: sched_info.run_delay when it blocked; on a CPU: steal clock when it got it */
+	__u32 cgroups;       /* lower half of the css_set that `slot` was looked up for */
 	__u32 generation;    /* `generation` that `slot` was looked up in */
 	__u32 pid;           /* owner of this entry of `thread_table`; 0: free */
+	__u32 due_mark;      /* in STATE_EVENTS: the slot's due ticks at its start (due.h), lower half */
 	__u16 slot;
 	__u8 state;
-	__u8 uring_reason;     /* blocked reason that the last submitted io_uring request implies; 0: unknown */
-	__u32 due_mark;        /* in STATE_EVENTS: the slot's due ticks at its start (due.h), lower half */
-	bool polls_sockets;    /* it has waited in an epoll instance that watches sockets */
-	__u64 throttle_clock;  /* throttle clock of `throttle_cfs_rq` at switch-out */
-	__u64 throttle_cfs_rq; /* the group's cfs_rq on the CPU it ran on; each CPU has its own clock */
+	__u8 uring_reason; /* blocked reason that the last io_uring request but those of files implies; 0: unknown */
+	__u32 uring_file;  /* last io_uring request of a file until it completes (uring.h); 0: none */
+	__u16 pod;         /* slot of its pod, while starvation is counted */
+	__u8 serving;      /* requests that it has read and that have no response */
+	bool served : 1;   /* in its present run on a CPU, it has read or answered a request */
+	bool polls_sockets : 1; /* it has waited in an epoll instance that watches sockets */
+	__u32 throttle_cfs_rq;  /* lower half of the group's cfs_rq on the CPU it ran on; each CPU has its own clock */
+	__u64 throttle_clock;   /* throttle clock of `throttle_cfs_rq` at switch-out */
 };
 
 /*
@@ -74,6 +81,9 @@ static __always_inline struct thread *make_thread(struct task_struct *task, bool
 		thread->flushed_until = 0;
 		thread->generation = 0;
 		thread->uring_reason = 0;
+		thread->uring_file = 0;
+		thread->serving = 0;
+		thread->served = false;
 		thread->polls_sockets = false;
 		if (is_new)
 			thread->since = 0;
@@ -103,17 +113,37 @@ static __noinline __u32 find_slot(struct cgroup *group)
 {
 	/* Containers are at most five levels below the kubelet's root; kind nests that once more. */
 	const int max_levels = 16;
+	struct cgroup_subsys_state *parent;
 
 	for (int level = 0; level < max_levels && group; level++) {
-		__u64 id = BPF_CORE_READ(group, kn, id);
+		__u64 id = group->kn->id;
 		__u32 *slot = bpf_map_lookup_elem(&slots, &id);
 
 		if (slot)
 			return *slot;
-		/* `self` is the first member of struct cgroup, so a parent's css is a parent cgroup. */
-		group = (struct cgroup *)BPF_CORE_READ(group, self.parent);
+		parent = group->self.parent;
+		group = parent ? parent->cgroup : NULL;
 	}
 	return 0;
+}
+
+/* Slot of the outermost tracked cgroup: a container's pod; 0: untracked. */
+static __noinline __u32 find_pod(struct cgroup *group)
+{
+	const int max_levels = 16;
+	struct cgroup_subsys_state *parent;
+	__u32 pod = 0;
+
+	for (int level = 0; level < max_levels && group; level++) {
+		__u64 id = group->kn->id;
+		__u32 *slot = bpf_map_lookup_elem(&slots, &id);
+
+		if (slot)
+			pod = *slot;
+		parent = group->self.parent;
+		group = parent ? parent->cgroup : NULL;
+	}
+	return pod;
 }
 
 /*
@@ -124,11 +154,12 @@ static __always_inline __u32 thread_slot(struct thread *thread, struct task_stru
 {
 	struct css_set *cgroups = task->cgroups;
 
-	if (thread->cgroups != (__u64)cgroups || thread->generation != generation) {
+	if (thread->cgroups != lower_half(cgroups) || thread->generation != generation) {
 		/* The generation first: a change of `slots` during the lookup is then seen by the next hook. */
 		thread->generation = generation;
-		thread->cgroups = (__u64)cgroups;
-		thread->slot = find_slot(BPF_CORE_READ(cgroups, dfl_cgrp));
+		thread->cgroups = lower_half(cgroups);
+		thread->slot = find_slot(cgroups->dfl_cgrp);
+		thread->pod = starvation_counted ? find_pod(cgroups->dfl_cgrp) : 0;
 	}
 	return thread->slot;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Blocked reason of a thread that waits for io_uring, derived from the last request it submitted. */
+/* Blocked reason of a thread that waits for io_uring, derived from the requests it submitted last. */
 #ifndef KERNSCALE_URING_H
 #define KERNSCALE_URING_H
 
@@ -51,31 +51,27 @@ static const __u8 uring_waits[URING_OPS] = {
 	[46] = URING_WAITS_DISK,    /* uring_cmd: NVMe passthrough */
 };
 
-static __always_inline enum thread_state uring_file(struct io_kiocb *request, struct task_struct *task,
-						    struct thread *thread, enum direction direction)
-{
-	const __u64 fixed_file = 1;
+/* Before 6.13 (f03baece0866). */
+struct io_kiocb___task {
+	struct task_struct *task;
+} __attribute__((preserve_access_index));
 
-	/* A registered file's number indexes the ring's own table; block requests in flight decide at the wait. */
-	if (request->flags & fixed_file)
-		return 0;
-	return waiting_on_fd(task, thread->slot, request->cqe.fd, direction, TASK_UNINTERRUPTIBLE);
-}
+#define URING_FIXED_FILE (1 << 0) /* a registered file's number indexes the ring's own table */
+#define URING_NO_RESULT (1 << 6)  /* completes without io_uring_complete unless it fails */
 
 /* Blocked reason that the request implies for its submitter; 0: unknown until the wait. */
 static __always_inline enum thread_state uring_reason(struct io_kiocb *request, struct task_struct *task,
 						      struct thread *thread)
 {
 	enum thread_state before = thread->uring_reason;
-	__u32 opcode = request->opcode;
+	__u32 opcode = request->opcode, fd = request->cqe.fd;
+	__u32 waits = opcode < URING_OPS ? uring_waits[opcode] : URING_WAITS_NETWORK;
 
-	if (opcode >= URING_OPS)
-		return STATE_NETWORK;
-	switch (uring_waits[opcode]) {
+	switch (waits) {
 	case URING_WAITS_READ:
-		return uring_file(request, task, thread, READS);
 	case URING_WAITS_WRITE:
-		return uring_file(request, task, thread, WRITES);
+		return waiting_on_fd(task, thread->slot, fd, waits == URING_WAITS_READ ? READS : WRITES,
+				     TASK_UNINTERRUPTIBLE);
 	case URING_WAITS_DISK:
 		return STATE_DISK;
 	case URING_WAITS_SLEEP:
@@ -87,13 +83,32 @@ static __always_inline enum thread_state uring_reason(struct io_kiocb *request, 
 	}
 }
 
+static __always_inline bool is_of_registered_file(struct io_kiocb *request)
+{
+	__u32 opcode = request->opcode;
+
+	return request->flags & URING_FIXED_FILE && opcode < URING_OPS &&
+	       (uring_waits[opcode] == URING_WAITS_READ || uring_waits[opcode] == URING_WAITS_WRITE);
+}
+
+/*
+ * A thread waits for its last request of a file until that completes, which it soon does; from then on for its last
+ * request of another kind, which may never complete (accept, receive).
+ */
 static __always_inline int on_uring_submit(struct io_kiocb *request)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread *thread = find_thread(task);
+	bool registered = is_of_registered_file(request);
+	enum thread_state reason;
 
-	if (thread)
-		thread->uring_reason = uring_reason(request, task, thread);
+	if (!thread)
+		return 0;
+	reason = registered ? 0 : uring_reason(request, task, thread);
+	if (reason != STATE_DISK && !registered)
+		thread->uring_reason = reason;
+	else if (!(request->flags & URING_NO_RESULT))
+		thread->uring_file = lower_half(request) | (registered ? URING_REGISTERED : 0);
 	return 0;
 }
 
@@ -108,6 +123,34 @@ SEC("tp_btf/io_uring_submit_sqe")
 int BPF_PROG(io_uring_submit_sqe, struct io_kiocb *request)
 {
 	return on_uring_submit(request);
+}
+
+static __always_inline __u32 uring_submitter(struct io_kiocb *request)
+{
+	struct io_kiocb___task *before = (void *)request;
+	struct task_struct *task;
+	struct io_uring_task *state;
+
+	if (bpf_core_field_exists(before->task)) {
+		task = peek(before, task);
+	} else {
+		state = peek(request, tctx);
+		task = peek(state, task);
+	}
+	return peek(task, pid);
+}
+
+/* Any thread may complete a request. `completed` is NULL for a result that is not the request's last. */
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(io_uring_complete, struct io_ring_ctx *ring, void *completed)
+{
+	struct io_kiocb *request = typed(struct io_kiocb, completed);
+	__u32 pid = completed ? uring_submitter(request) : 0;
+	struct thread *thread = pid ? thread_table_entry(pid) : NULL;
+
+	if (thread && thread->pid == pid && (thread->uring_file & ~URING_REGISTERED) == lower_half(completed))
+		thread->uring_file = 0;
+	return 0;
 }
 
 #endif

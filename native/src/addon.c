@@ -8,6 +8,7 @@
 #include "messages.h"
 #include "napi.h"
 #include "profile.h"
+#include "user_reads.h"
 
 static void close_native_session(void *session)
 {
@@ -114,6 +115,16 @@ static napi_value untrack(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
+static napi_value count_starvation(napi_env env, napi_callback_info info)
+{
+	napi_value argument;
+	struct session *session = session_argument(env, info, 1, &argument);
+
+	if (session)
+		session_count_starvation(session);
+	return NULL;
+}
+
 /* (CPUs, containers) */
 static napi_value kernel_memory(napi_env env, napi_callback_info info)
 {
@@ -160,6 +171,7 @@ NAPI_MODULE_INIT()
 		{ .utf8name = "ownerIsBlkcg", .method = owner_is_blkcg, .attributes = napi_enumerable },
 		{ .utf8name = "kernelMemory", .method = kernel_memory, .attributes = napi_enumerable },
 		{ .utf8name = "track", .method = track, .attributes = napi_enumerable },
+		{ .utf8name = "countStarvation", .method = count_starvation, .attributes = napi_enumerable },
 		{ .utf8name = "untrack", .method = untrack, .attributes = napi_enumerable },
 		{ .utf8name = "read", .method = read_snapshot, .attributes = napi_enumerable },
 		{ .utf8name = "dropCapabilities", .method = drop_capabilities, .attributes = napi_enumerable },
@@ -171,6 +183,7 @@ NAPI_MODULE_INIT()
 	};
 
 	messages_capture();
+	user_reads_keep();
 	if (!set_string(env, exports, "layoutDigest", LAYOUT_DIGEST))
 		return NULL;
 	CHECK(napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions));

@@ -150,12 +150,13 @@ static bool map_memory(struct session *session, struct failure *failure)
 
 	session->counters = share(skeleton->maps.counters, slots * session->shards * sizeof(struct shard));
 	session->flushed = share(skeleton->maps.flushed, slots * sizeof(struct flushed));
+	session->starvation = share(skeleton->maps.starvation, slots * session->shards * sizeof(struct starvation));
 	session->peer_counts = share(skeleton->maps.peer_counts, slots * sizeof(uint64_t));
 	session->tracked = calloc(slots, sizeof(*session->tracked));
 	session->totals = calloc(slots, sizeof(*session->totals));
 	session->sorted_peers = calloc(slots * PEERS_PER_CONTAINER, sizeof(*session->sorted_peers));
-	if (session->counters && session->flushed && session->peer_counts && session->tracked && session->totals &&
-	    session->sorted_peers && open_pools(session))
+	if (session->counters && session->flushed && session->starvation && session->peer_counts && session->tracked &&
+	    session->totals && session->sorted_peers && open_pools(session))
 		return true;
 	fail(failure, "NO_MEMORY", "no memory for %u containers", session->options.max_containers);
 	return false;
@@ -233,6 +234,7 @@ void session_close(struct session *session)
 	session_close_events(session);
 	unshare_memory(session->counters, slots * session->shards * sizeof(struct shard));
 	unshare_memory(session->flushed, slots * sizeof(struct flushed));
+	unshare_memory(session->starvation, slots * session->shards * sizeof(struct starvation));
 	unshare_memory(session->peer_counts, slots * sizeof(uint64_t));
 	pool_close(&session->blockio);
 	pool_close(&session->peers);

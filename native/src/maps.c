@@ -45,6 +45,7 @@ int maps_set_bounds(struct kernscale *skeleton, uint32_t containers, uint32_t sh
 	error = error ?: bpf_map__set_max_entries(skeleton->maps.slots, containers);
 	error = error ?: bpf_map__set_max_entries(skeleton->maps.counters, slots * shards);
 	error = error ?: bpf_map__set_max_entries(skeleton->maps.flushed, slots);
+	error = error ?: bpf_map__set_max_entries(skeleton->maps.starvation, slots * shards);
 	error = error ?: bpf_map__set_max_entries(skeleton->maps.due, slots);
 	error = error ?: bpf_map__set_max_entries(skeleton->maps.block_requests, slots);
 	error = error ?: bpf_map__set_max_entries(skeleton->maps.peer_counts, slots);

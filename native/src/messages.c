@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct message *messages;
 static size_t count, capacity;
@@ -56,6 +57,22 @@ const char *messages_failed_program(size_t from)
 		if (messages[i].level == LIBBPF_WARN && sscanf(messages[i].text, "libbpf: prog '%63[^']'", name) == 1)
 			return name;
 	return NULL;
+}
+
+bool messages_refuse_helper(size_t from, const char *name)
+{
+	/* The verifier's words, the first up to Linux 6.7 (check_helper_call in kernel/bpf/verifier.c). */
+	static const char *const words[] = { "unknown func ", "program of this type cannot use helper " };
+	const size_t length = strlen(name);
+
+	for (size_t i = from; i < count; i++)
+		for (size_t j = 0; j < sizeof(words) / sizeof(words[0]); j++)
+			for (const char *at = messages[i].text; (at = strstr(at, words[j]));) {
+				at += strlen(words[j]);
+				if (!strncmp(at, name, length))
+					return true;
+			}
+	return false;
 }
 
 const char *messages_last_warning(void)

@@ -3,6 +3,7 @@
 #ifndef KERNSCALE_MESSAGES_H
 #define KERNSCALE_MESSAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct message {
@@ -16,6 +17,8 @@ size_t messages_count(void);
 const struct message *messages_at(size_t index);
 /* Returns the program that libbpf's first warning from that index on blames, or NULL. */
 const char *messages_failed_program(size_t from);
+/* True if in a message from that index on the verifier refuses a helper whose name begins so. */
+bool messages_refuse_helper(size_t from, const char *name);
 /* Returns the last warning, or "". */
 const char *messages_last_warning(void);
 void messages_clear(void);

@@ -46,7 +46,7 @@ static const uint64_t *find_cost(const struct session *session, const char *prog
 
 napi_value list_programs(napi_env env, const struct programs *programs)
 {
-	napi_value result, entry, attached;
+	napi_value result, entry, attached, locked_down;
 
 	CHECK(napi_create_array_with_length(env, programs->count, &result));
 	for (size_t i = 0; i < programs->count; i++) {
@@ -55,6 +55,8 @@ napi_value list_programs(napi_env env, const struct programs *programs)
 		CHECK(napi_create_object(env, &entry));
 		CHECK(napi_get_boolean(env, status->attached, &attached));
 		CHECK(napi_set_named_property(env, entry, "attached", attached));
+		CHECK(napi_get_boolean(env, status->locked_down, &locked_down));
+		CHECK(napi_set_named_property(env, entry, "lockedDown", locked_down));
 		if (!set_number(env, entry, "probe", status->program->probe) ||
 		    !set_string(env, entry, "program", status->program->name) ||
 		    !set_string(env, entry, "detail", status->detail))

@@ -115,6 +115,36 @@ static void drop_unreported(struct programs *programs)
 	*programs = reported;
 }
 
+/* Of a program and its fallback, the preferred one is reported; what counts is why the last of them is omitted. */
+static void pass_reason_on(struct programs *programs, const struct program_status *fallback)
+{
+	const char *name = fallback->program->fallback_for;
+	struct program_status *preferred = name ? program_status(programs, name) : NULL;
+
+	if (!preferred)
+		return;
+	preferred->locked_down = fallback->locked_down;
+	memcpy(preferred->detail, fallback->detail, sizeof(preferred->detail));
+}
+
+/* Every kernel with BTF has the helper; with CAP_PERFMON, it is lockdown=confidentiality that withholds it. */
+static bool is_locked_down(size_t messages)
+{
+	return messages_refuse_helper(messages, "bpf_probe_read");
+}
+
+static void omit_refused(struct programs *programs, struct program_status *refused, int error, size_t messages)
+{
+	refused->locked_down = is_locked_down(messages);
+	if (refused->locked_down)
+		programs_omit(programs, refused,
+			      "refused by the kernel's lockdown (confidentiality), which forbids reads of kernel "
+			      "memory: boot with lockdown=integrity, or run Linux 6.2 or newer");
+	else
+		programs_omit(programs, refused, "refused by the kernel: %s", strerror(error));
+	pass_reason_on(programs, refused);
+}
+
 /* libbpf loads all programs or none: omits the program that it blames, and retries. */
 bool programs_load(struct programs *programs, const struct object *object, void *owner, struct failure *failure)
 {
@@ -136,7 +166,7 @@ bool programs_load(struct programs *programs, const struct object *object, void 
 			     messages_last_warning());
 			return false;
 		}
-		programs_omit(programs, refused, "refused by the kernel: %s", strerror(-error));
+		omit_refused(programs, refused, -error, before);
 	}
 }
 

@@ -44,6 +44,7 @@ struct program_status {
 	const struct member *missing; /* member that this kernel lacks, or NULL */
 	bool wanted;
 	bool attached;
+	bool locked_down;     /* refused by the kernel's lockdown */
 	const uint64_t *cost; /* run time as the program measures it; NULL until program_stats.c finds it */
 	char detail[512];
 };

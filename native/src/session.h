@@ -33,6 +33,12 @@ enum slot_use {
 	SLOT_DRAINING, /* untracked, but threads may still cache it: free after the next flush */
 };
 
+/* Starved time of a slot, and what its shards had at the last read. */
+struct starved {
+	double seconds;
+	uint64_t waited_ns[MAX_SHARDS], ran_ns[MAX_SHARDS];
+};
+
 struct tracked {
 	uint64_t cgroup;
 	enum slot_use use;
@@ -44,13 +50,15 @@ struct histogram {
 	uint32_t first, end;
 };
 
-#define NR_COUNTS (NR_STATES + NR_SCALARS) /* seconds per state, then the scalars */
+/* Seconds per state, the scalars, seconds per state of threads that serve a request, starved seconds. */
+#define NR_COUNTS (2 * NR_STATES + 1 + NR_SCALARS)
 
 /*
  * Sum of a slot's shards. Buckets are read only where `sum_ns` or the first bucket has changed since the last read:
  * every observation changes the sum or, if its length is 0, the first bucket.
  */
 struct totals {
+	struct starved starved;
 	uint64_t sum_ns[NR_HISTOGRAMS];
 	uint32_t lowest[NR_HISTOGRAMS]; /* first buckets, modulo 2^32 */
 	uint32_t changed; /* bit per histogram: changed at the last read, so read again: buckets may follow their sum */
@@ -78,11 +86,14 @@ struct session {
 	uint32_t nr_slots; /* containers + 1 */
 	uint32_t shards;
 	bool owner_is_blkcg;
-	struct shard *counters;  /* [slot x shard], shared with the kernel */
-	struct flushed *flushed; /* [slot], shared with the kernel */
-	struct tracked *tracked; /* [slot] */
-	struct totals *totals;   /* [slot] */
+	struct shard *counters;         /* [slot x shard], shared with the kernel */
+	struct flushed *flushed;        /* [slot], shared with the kernel */
+	struct starvation *starvation;  /* [slot x shard], shared with the kernel */
+	uint64_t read_at, last_read_at; /* run-queue clock at this read-out and at the one before */
+	struct tracked *tracked;        /* [slot] */
+	struct totals *totals;          /* [slot] */
 	struct pool blockio, peers;
+	double off_cpu;                   /* off_cpu_seconds() when the last flush began */
 	uint64_t *peer_counts;            /* [slot], shared with the kernel */
 	struct peer_entry **sorted_peers; /* scratch memory of session_evict_peers */
 };
@@ -95,11 +106,20 @@ void session_close(struct session *session);
 int64_t session_track(struct session *session, uint64_t cgroup, struct failure *failure);
 void session_untrack(struct session *session, uint64_t cgroup);
 
+/* Counts the starved time of pods from now on. */
+void session_count_starvation(struct session *session);
+
 /* Finds listening sockets that are older than the programs. */
 void session_adopt_listeners(struct session *session);
 
 /* Flushes in-flight intervals, so that the maps are exact for this instant, and frees draining slots. 0 or -errno. */
 int session_flush(struct session *session);
+
+/* Time that this thread has not spent on a CPU, from some instant on: the reader's, and that of a stolen CPU. */
+double off_cpu_seconds(void);
+
+/* starvation.c: updates the starved time of a slot. */
+void session_read_starvation(struct session *session, uint32_t slot);
 
 /* peers.c: evicts peers of containers that are gone and, near a bound, those that were quiet for long. */
 void session_evict_peers(struct session *session);

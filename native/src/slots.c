@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernscale.skel.h"
@@ -15,6 +16,14 @@
 static void invalidate_cached_slots(struct session *session)
 {
 	__atomic_add_fetch(&session->skeleton->data->generation, 1, __ATOMIC_SEQ_CST);
+}
+
+void session_count_starvation(struct session *session)
+{
+	if (session->skeleton->data->starvation_counted)
+		return;
+	session->skeleton->data->starvation_counted = true;
+	invalidate_cached_slots(session); /* and with them the pods, which were not looked up before */
 }
 
 static uint32_t find_use(const struct session *session, enum slot_use use)
@@ -41,6 +50,7 @@ static void reset_slot(struct session *session, uint32_t slot)
 	const uint64_t none[8] = {}; /* no shorter than a value of either map */
 
 	memset(&session->counters[first], 0, session->shards * sizeof(struct shard));
+	memset(&session->starvation[first], 0, session->shards * sizeof(struct starvation));
 	memset(&session->flushed[slot], 0, sizeof(struct flushed));
 	memset(&session->totals[slot], 0, sizeof(struct totals));
 	bpf_map_update_elem(bpf_map__fd(skeleton->maps.due), &slot, none, BPF_ANY);
@@ -71,16 +81,33 @@ void session_adopt_listeners(struct session *session)
 		iterate(session->skeleton->links.adopt_listeners);
 }
 
+static double seconds_of(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec + now.tv_nsec * 1e-9;
+}
+
+double off_cpu_seconds(void)
+{
+	return seconds_of(CLOCK_MONOTONIC) - seconds_of(CLOCK_THREAD_CPUTIME_ID);
+}
+
 int session_flush(struct session *session)
 {
+	double began = off_cpu_seconds();
 	int error = 0;
 
 	if (program_attached(&session->programs, "flush_threads")) {
 		session->skeleton->bss->flush_clock = 0;
 		/* The iterator takes this CPU's run-queue clock as the present; yielding refreshes it. */
 		sched_yield();
+		began = off_cpu_seconds();
 		error = iterate(session->skeleton->links.flush_threads);
+		session->read_at = session->skeleton->bss->flush_clock;
 	}
+	session->off_cpu = began;
 	/* The iterator has refreshed the slot of every thread: no thread caches a draining slot any more. */
 	for (uint32_t slot = 1; !error && slot < session->nr_slots; slot++)
 		if (session->tracked && session->tracked[slot].use == SLOT_DRAINING)

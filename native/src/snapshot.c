@@ -59,13 +59,17 @@ static void add_histograms(struct session *session, uint32_t slot, int from, int
 static void add_counts(struct session *session, uint32_t slot)
 {
 	const struct shard *shards = &session->counters[(size_t)slot * session->shards];
-	uint64_t total_ns[NR_STATES], scalars[NR_SCALARS] = {};
+	uint64_t total_ns[NR_STATES], serving_ns[NR_STATES], scalars[NR_SCALARS] = {};
 	double *counts = session->totals[slot].counts;
 
 	memcpy(total_ns, session->flushed[slot].total_ns, sizeof(total_ns));
+	memcpy(serving_ns, session->flushed[slot].serving_ns, sizeof(serving_ns));
 	for (uint32_t shard = 0; shard < session->shards; shard++) {
-		for (int state = 0; state < NR_STATES; state++)
+		for (int state = 0; state < STATE_THROTTLED; state++)
 			total_ns[state] += shards[shard].histograms[state].total_ns;
+		total_ns[STATE_THROTTLED] += shards[shard].throttled_ns;
+		for (int state = 0; state < NR_STATES; state++)
+			serving_ns[state] += shards[shard].serving_ns[state];
 		for (int scalar = 0; scalar < NR_SCALARS; scalar++)
 			scalars[scalar] += shards[shard].scalars[scalar];
 	}
@@ -73,6 +77,10 @@ static void add_counts(struct session *session, uint32_t slot)
 		*counts++ = total_ns[state] / NANOSECONDS;
 	for (int scalar = 0; scalar < NR_SCALARS; scalar++)
 		*counts++ = scalars[scalar];
+	for (int state = 0; state < NR_STATES; state++)
+		*counts++ = serving_ns[state] / NANOSECONDS;
+	session_read_starvation(session, slot);
+	*counts++ = session->totals[slot].starved.seconds;
 }
 
 /* Updates the totals of a slot. Returns the number of doubles that write_slot will write. */
@@ -82,8 +90,7 @@ static size_t read_slot(struct session *session, uint32_t slot)
 	size_t length = NR_COUNTS;
 
 	add_counts(session, slot);
-	requests_settle(session, slot);
-	add_histograms(session, slot, 0, NR_STATES);
+	add_histograms(session, slot, 0, HISTOGRAM_TCP_SERVE);
 	for (int i = 0; i < NR_HISTOGRAMS; i++)
 		if (totals->observed & 1U << i)
 			length += 3 + totals->histograms[i].end - totals->histograms[i].first;
@@ -134,19 +141,88 @@ static bool is_in_use(const struct session *session, uint32_t slot)
 	return !slot || session->tracked[slot].use == SLOT_USED;
 }
 
-static napi_value read_slots(napi_env env, struct session *session, napi_value result)
+static double seconds_now(void)
 {
-	uint32_t used = 0, *offsets;
-	size_t length = 0;
-	int32_t *slots;
-	double *values;
+	struct timespec now;
 
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec * 1e-9;
+}
+
+/* Slots in use and the number of doubles that they take; time that was spent on flushing. */
+struct reading {
+	uint32_t slots;
+	size_t length;
+	double flush_seconds;
+};
+
+/* What has ended, before the survey counts what is outstanding (requests.c). */
+static void read_requests(struct session *session)
+{
 	for (uint32_t slot = 0; slot < session->nr_slots; slot++) {
 		if (!is_in_use(session, slot))
 			continue;
-		used++;
-		length += read_slot(session, slot);
+		add_histograms(session, slot, HISTOGRAM_TCP_SERVE, NR_HISTOGRAMS);
+		requests_read_ended(session, slot);
 	}
+	pool_read(&session->peers);
+	requests_forget_sent(session);
+}
+
+static void settle_requests(struct session *session)
+{
+	for (uint32_t slot = 0; slot < session->nr_slots; slot++)
+		if (is_in_use(session, slot))
+			requests_settle(session, slot);
+	requests_settle_sent(session);
+}
+
+static int read_once(struct session *session, struct reading *reading)
+{
+	double started;
+	int error;
+
+	read_requests(session);
+	started = seconds_now();
+	error = session_flush(session);
+	reading->flush_seconds += seconds_now() - started;
+	reading->slots = 0;
+	reading->length = 0;
+	for (uint32_t slot = 0; !error && slot < session->nr_slots; slot++) {
+		if (!is_in_use(session, slot))
+			continue;
+		reading->slots++;
+		reading->length += read_slot(session, slot);
+	}
+	session->last_read_at = session->read_at;
+	return error;
+}
+
+/*
+ * Flushes and updates the totals. Begins again if this thread lost its CPU meanwhile: threads that went on are then ahead
+ * of those that the flush has credited up to its beginning, by as much.
+ */
+static int read_at_one_instant(struct session *session, struct reading *reading)
+{
+	const double most_off_cpu = 0.001;
+	const int attempts = 8;
+	int error;
+
+	for (int i = 0; i < attempts; i++) {
+		error = read_once(session, reading);
+		if (error || off_cpu_seconds() - session->off_cpu < most_off_cpu)
+			break;
+	}
+	return error;
+}
+
+static napi_value write_slots(napi_env env, const struct session *session, struct reading reading, napi_value result)
+{
+	uint32_t used = reading.slots, *offsets;
+	size_t length = reading.length;
+	int32_t *slots;
+	double *values;
+
 	if (!new_array(env, result, "slots", napi_int32_array, sizeof(*slots), used, (void **)&slots) ||
 	    !new_array(env, result, "offsets", napi_uint32_array, sizeof(*offsets), (size_t)used * (1 + NR_HISTOGRAMS),
 		       (void **)&offsets) ||
@@ -191,48 +267,26 @@ static napi_value copy_pool(napi_env env, napi_value result, const char *name, s
 	return result;
 }
 
-static double seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec * 1e-9;
-}
-
-static void read_requests(struct session *session)
-{
-	for (uint32_t slot = 0; slot < session->nr_slots; slot++) {
-		if (!is_in_use(session, slot))
-			continue;
-		add_histograms(session, slot, NR_STATES, NR_HISTOGRAMS);
-		requests_read_ended(session, slot);
-	}
-	pool_read(&session->peers);
-	requests_forget_sent(session);
-}
-
 napi_value read_snapshot(napi_env env, napi_callback_info info)
 {
 	napi_value argument, result;
 	struct session *session = session_argument(env, info, 1, &argument);
+	struct reading reading = {};
 	uint64_t *drops;
-	double started;
 	int error;
 
 	if (!session)
 		return NULL;
 	pool_free_drained(&session->blockio);
 	pool_free_drained(&session->peers);
-	read_requests(session);
-	started = seconds_now();
-	error = session_flush(session);
+	error = read_at_one_instant(session, &reading);
 	if (error)
 		return throw(env, "READ_FAILED", strerror(-error));
 	pool_read(&session->blockio);
-	requests_settle_sent(session);
+	settle_requests(session);
 	CHECK(napi_create_object(env, &result));
-	if (!set_number(env, result, "flushSeconds", seconds_now() - started) || !read_slots(env, session, result) ||
-	    !copy_pool(env, result, "blockIo", &session->blockio) ||
+	if (!set_number(env, result, "flushSeconds", reading.flush_seconds) ||
+	    !write_slots(env, session, reading, result) || !copy_pool(env, result, "blockIo", &session->blockio) ||
 	    !copy_pool(env, result, "peers", &session->peers) ||
 	    !new_array(env, result, "drops", napi_biguint64_array, 8, NR_DROPS, (void **)&drops))
 		return NULL;

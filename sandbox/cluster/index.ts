@@ -8,12 +8,11 @@ import {
   sweepLeftovers,
   type Instance,
 } from './instance.js';
-import { Faults } from './api/faults.js';
 import { ListWatch } from './api/list-watch.js';
 import { Routes } from './api/routes.js';
 import { ApiServer } from './api/server.js';
 import { Writer } from './api/write.js';
-import { makeCertificates, type Certificates, Credentials } from './credentials.js';
+import { makeCertificates, Credentials } from './credentials.js';
 import { applyManifest } from './client.js';
 import { daemonSetController } from './controllers/daemonset.js';
 import { deploymentController } from './controllers/deployment.js';
@@ -47,6 +46,13 @@ export interface ClusterOptions {
   historyLimit?: number;
 }
 
+interface Parts {
+  server: ApiServer;
+  store: Store;
+  listWatch: ListWatch;
+  credentials: Credentials;
+}
+
 export interface Cluster {
   url: string;
   nodeName: string;
@@ -59,7 +65,8 @@ export interface Cluster {
   cgroupRoot: string;
   /** Hierarchy that enforces CPU limits; `none` without a cpu controller. */
   cpuEnforcement: CpuEnforcement;
-  faults: Faults;
+  /** What tests of API clients disturb. */
+  parts: Parts;
   /** Applies a manifest of one or more YAML documents through the API. @throws KernscaleError */
   apply(manifest: string): Promise<void>;
   /** Ends all pods and removes every trace. A second call does nothing. @throws KernscaleError `CLEAN_UP_FAILED` */
@@ -100,8 +107,8 @@ async function assemble(
   const { log = () => undefined, nodeName = 'kernscale-demo', images } = options;
   const stateDir = await prepareStateDirectory(options, instance, cleanUps);
   const tree = createTree(instance, log, cleanUps);
-  const certificates = await makeCertificates(stateDir);
-  const credentials = new Credentials(stateDir, certificates.caPath);
+  const { key, certificate, caPath } = await makeCertificates(stateDir);
+  const credentials = new Credentials(stateDir, caPath);
   const store = new Store(options.historyLimit ?? HISTORY_LIMIT);
   const podAddresses = new AddressPool(instance.podPrefix);
   const logRoot = path.join(stateDir, 'pods');
@@ -111,7 +118,7 @@ async function assemble(
   const routes = new Routes(writer, listWatch, (pod, container, previous) =>
     kubelet.logPath(pod, container, previous),
   );
-  const { server, faults } = connect({ store, listWatch, routes, certificates, credentials, log });
+  const server = new ApiServer({ key, certificate, token: () => credentials.token, routes, log });
   for (const name of NAMESPACES) createNamespace(store, name);
   const controllers = [...controllersOf(store, log, nodeName), kubelet, new ServiceProxy(store, log)];
   cleanUps.push(() => kubelet.killAll());
@@ -123,7 +130,7 @@ async function assemble(
   await server.listen();
   cleanUps.push(() => server.close());
   credentials.write(server.url);
-  return describe({ server, credentials, tree, nodeName, stateDir, faults, stop });
+  return describe({ server, store, listWatch, credentials }, tree, { nodeName, stateDir, stop });
 }
 
 async function prepareStateDirectory(
@@ -150,44 +157,16 @@ function createTree({ name }: Instance, log: Log, cleanUps: CleanUps): CgroupTre
   return tree;
 }
 
-/** The server and its faults refer to each other: faults reject requests, and disconnect the server. */
-function connect(parts: {
-  store: Store;
-  listWatch: ListWatch;
-  routes: Routes;
-  certificates: Certificates;
-  credentials: Credentials;
-  log: Log;
-}): { server: ApiServer; faults: Faults } {
-  const { store, listWatch, routes, credentials, log } = parts;
-  const { key, certificate } = parts.certificates;
-  const faults: Faults = new Faults({
-    store,
-    listWatch,
-    disconnect: () => {
-      server.disconnect();
-    },
-    stopListening: () => server.close(),
-    listenAgain: () => server.listen(),
-    rotateToken: () => credentials.rotate(server.url),
-  });
-  const server = new ApiServer({ key, certificate, token: () => credentials.token, routes, faults, log });
-  return { server, faults };
-}
-
-function describe(parts: {
-  server: ApiServer;
-  credentials: Credentials;
-  tree: CgroupTree;
-  nodeName: string;
-  stateDir: string;
-  faults: Faults;
-  stop: () => Promise<void>;
-}): Cluster {
-  const { server, credentials, tree, ...rest } = parts;
+function describe(
+  parts: Parts,
+  tree: CgroupTree,
+  rest: Pick<Cluster, 'nodeName' | 'stateDir' | 'stop'>,
+): Cluster {
+  const { server, credentials } = parts;
   const { kubeconfigPath, caPath, tokenPath } = credentials;
   return {
     ...rest,
+    parts,
     url: server.url,
     kubeconfigPath,
     caPath,

@@ -11,12 +11,15 @@ export interface Row {
   readonly decision: { readonly class: string; readonly reason: string } | undefined;
 }
 
-export interface Screen {
+interface Picture {
   readonly elapsedSeconds: number;
   readonly rows: readonly Row[];
   /** Undefined while Prometheus does not respond. */
   readonly states: readonly StateShare[] | undefined;
   readonly scalerResponds: boolean;
+}
+
+export interface Screen extends Picture {
   readonly addresses: readonly string[];
   readonly notice: string;
 }
@@ -38,6 +41,7 @@ const STATES: Record<string, { words: string; cell: string; style: Style }> = {
   network: { words: 'blocked on a peer', cell: '»', style: 'cyan' },
   lock: { words: 'blocked on a lock', cell: '■', style: 'blue' },
   ipc: { words: 'blocked on a local process', cell: '=', style: 'cyan' },
+  reclaim: { words: 'held up for memory', cell: '%', style: 'magenta' },
   other: { words: 'other', cell: '?', style: 'gray' },
   sleep: { words: 'sleeping', cell: 'z', style: 'gray' },
   idle: { words: 'idle', cell: '·', style: 'gray' },
@@ -143,13 +147,6 @@ function wrap(text: string, width: number, count: number): string[] {
     else lines.push(word);
   }
   return [...lines, ...Array<string>(count - lines.length).fill('')];
-}
-
-interface Picture {
-  readonly elapsedSeconds: number;
-  readonly rows: readonly Row[];
-  readonly states: readonly StateShare[] | undefined;
-  readonly scalerResponds: boolean;
 }
 
 export interface View {

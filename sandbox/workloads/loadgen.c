@@ -200,8 +200,13 @@ static void drive(const sigset_t *signals)
 		clients[i].due = begin + think_ns * i / client_count; /* users do not start all at once */
 	while (!stopped) {
 		int64_t now = clock_ns(CLOCK_MONOTONIC);
-		int64_t tick = begin + second * NS_PER_S, next;
+		int64_t tick = begin + second * NS_PER_S, next = tick;
 
+		/* Also at the end: on a busy machine it comes before the last requests that were due have started. */
+		if (rate > 0)
+			next = start_open_loop(&arrival, earlier(now, end - 1));
+		else if (now < end)
+			next = start_closed_loop(now);
 		if (now >= end && busy_clients() == 0)
 			return;
 		if (now >= tick) {
@@ -210,12 +215,7 @@ static void drive(const sigset_t *signals)
 			second++;
 			continue;
 		}
-		next = tick;
-		if (now < end) {
-			int64_t due = rate > 0 ? start_open_loop(&arrival, now) : start_closed_loop(now);
-
-			next = earlier(next, earlier(due, end));
-		}
+		next = now < end ? earlier(tick, earlier(next, end)) : tick;
 		wait_for_sockets(earlier(next, expire(now)), signals);
 	}
 }

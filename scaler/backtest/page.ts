@@ -2,7 +2,7 @@ import { replicasText } from '../core/details.js';
 import { count } from '../core/format.js';
 import type { Grid } from '../promql/range.js';
 import { CAVEAT, hoursText, percentText, timeText } from './report.js';
-import { summarise, UNKNOWN, type Movement, type Summary, type Timeline } from './timeline.js';
+import { summaryOf, UNKNOWN, type Movement, type Summary, type Timeline } from './timeline.js';
 
 const WIDTH = 960;
 const HEIGHT = 160;
@@ -44,7 +44,7 @@ ${figures}
 
 function figure(timeline: Timeline, grid: Grid): string {
   const { workload, rule, minReplicas, maxReplicas } = timeline;
-  const summary = summarise(timeline, grid);
+  const summary = summaryOf(timeline, grid);
   const title = `${escape(workload)}: rule "${escape(rule)}", ${minReplicas} to ${count(maxReplicas, 'replica')}`;
   if (summary.comparedSeconds === 0) return `<h2>${title}</h2>\n<p>No data in this period.</p>`;
   return `<h2>${title}</h2>

@@ -2,7 +2,7 @@ import { count, round } from '../core/format.js';
 import type { Paint } from '../terminal.js';
 import type { Grid } from '../promql/range.js';
 import { legend, plot } from './plot.js';
-import { summarise, type Disagreement, type Movement, type Summary, type Timeline } from './timeline.js';
+import { summaryOf, type Disagreement, type Movement, type Summary, type Timeline } from './timeline.js';
 
 /** Periods of disagreement that are listed; `--json` has all. */
 const LISTED = 5;
@@ -25,7 +25,7 @@ function workloadLines(timeline: Timeline, grid: Grid, columns: number, paint: P
   const { workload, rule, group, minReplicas, maxReplicas } = timeline;
   const allowed = `${minReplicas} to ${count(maxReplicas, 'replica')}`;
   const title = paint('bold', `${workload}: rule "${rule}" of group "${group}", ${allowed}`);
-  const summary = summarise(timeline, grid);
+  const summary = summaryOf(timeline, grid);
   if (summary.comparedSeconds === 0) return [title, paint('yellow', '  no data in this time range')];
   return [
     title,

@@ -92,7 +92,7 @@ export interface Summary {
   readonly comparedSeconds: number;
 }
 
-export function summarise(timeline: Timeline, grid: Grid): Summary {
+export function summaryOf(timeline: Timeline, grid: Grid): Summary {
   const { proposed, actual, gaps } = timeline;
   const compared = (index: number): boolean => proposed[index] !== UNKNOWN && actual[index] !== UNKNOWN;
   const times = runs(timeline.length, (index) => (compared(index) ? 1 : 0));

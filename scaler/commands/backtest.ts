@@ -7,7 +7,7 @@ import { backtest as run } from '../backtest/backtest.js';
 import { withEvaluator } from '../backtest/evaluator/thread.js';
 import { page } from '../backtest/page.js';
 import { CAVEAT, report } from '../backtest/report.js';
-import { summarise, UNKNOWN, type Timeline } from '../backtest/timeline.js';
+import { summaryOf, UNKNOWN, type Timeline } from '../backtest/timeline.js';
 import { parseKey } from '../core/types.js';
 import { LONGEST_INTERVAL } from '../core/history.js';
 import type { PrometheusOptions } from '../promql/client.js';
@@ -179,7 +179,7 @@ function toJson(timeline: Timeline, grid: Grid) {
     rule,
     minReplicas,
     maxReplicas,
-    summary: summarise(timeline, grid),
+    summary: summaryOf(timeline, grid),
     changes,
     proposed: Array.from(proposed, orNull),
     actual: Array.from(actual, orNull),

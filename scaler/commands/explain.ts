@@ -10,7 +10,7 @@ import { parseKey, type WorkloadKey } from '../core/types.js';
 import { OUTCOME_TEXTS, recommended, type Recommended, type DecisionRecord } from '../loop/record.js';
 import { prometheusFlags } from '../promql/flags.js';
 import { paintDecision, painter, type Paint } from '../terminal.js';
-import { suggestion } from '../../common/yaml/suggestion.js';
+import { suggestion } from '../rules/suggestion.js';
 import {
   actualFlag,
   badFlag,

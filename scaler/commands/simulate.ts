@@ -9,7 +9,7 @@ import type { RuleGroup } from '../rules/types.js';
 import { CAVEAT, report, summarize } from '../simulate/report.js';
 import { parseProfile, simulate as run, type Profile, type Round } from '../simulate/simulate.js';
 import { painter, plotColumns } from '../terminal.js';
-import { suggestion } from '../../common/yaml/suggestion.js';
+import { suggestion } from '../rules/suggestion.js';
 import { badFlag, filesOf, loadRules } from './arguments.js';
 
 /** Default time to simulate after the last change of the load, seconds. */

@@ -1,22 +1,15 @@
 import { recommend } from './history.js';
 import { toInt32 } from './int.js';
-import { stabilize, stabilizeWithoutBehavior, type StabilizeReason } from './stabilize.js';
+import { stabilize, stabilizeWithoutBehavior } from './stabilize.js';
 import { elapsed } from './time.js';
 import type { Behavior, History, RuleSettings, ScaleEvent, ScalingPolicy, ScalingRules } from './types.js';
-
-type LimitReason =
-  'DesiredWithinRange' | 'ScaleUpLimit' | 'ScaleDownLimit' | 'TooManyReplicas' | 'TooFewReplicas';
 
 export type Scaling = Pick<RuleSettings, 'minReplicas' | 'maxReplicas' | 'behavior'>;
 
 type Range = Pick<RuleSettings, 'minReplicas' | 'maxReplicas'>;
 
-export interface Normalized {
+export interface Normalized extends Limited {
   readonly stabilized: number;
-  readonly rateLimited: number;
-  readonly replicas: number;
-  readonly stabilizeReason: StabilizeReason;
-  readonly limitReason: LimitReason;
   /** Includes the proposal, but not yet the change of replicas; see `recordScaling`. */
   readonly history: History;
 }
@@ -38,14 +31,11 @@ export function normalize(
     ? stabilize(proposal, behavior, history.recommendations)
     : stabilizeWithoutBehavior(proposal, history.recommendations);
   const limited = behavior
-    ? limitRate(current, stabilized.replicas, scaling, behavior, history, now)
-    : limitRateWithoutBehavior(current, stabilized.replicas, scaling);
+    ? limitRate(current, stabilized, scaling, behavior, history, now)
+    : limitRateWithoutBehavior(current, stabilized, scaling);
   return {
-    stabilized: stabilized.replicas,
-    rateLimited: limited.rateLimited,
-    replicas: limited.replicas,
-    stabilizeReason: stabilized.reason,
-    limitReason: limited.reason,
+    stabilized,
+    ...limited,
     history: recommend(history, behavior, { replicas: desired, at: now }),
   };
 }
@@ -62,7 +52,6 @@ interface Limited {
   readonly rateLimited: number;
   /** After the rate limit and `minReplicas`/`maxReplicas`. */
   readonly replicas: number;
-  readonly reason: LimitReason;
 }
 
 type Events = Pick<History, 'scaleUps' | 'scaleDowns'>;
@@ -82,21 +71,18 @@ function limitRate(
 ): Limited {
   if (desired > current) {
     const proposals = proposalsOf(behavior.scaleUp, current, events, now, increase);
-    return cap(
-      desired,
-      range.maxReplicas,
-      Math.max(current, select(behavior.scaleUp, proposals, current, 1)),
-    );
+    const rateLimited = Math.min(desired, Math.max(current, select(behavior.scaleUp, proposals, current, 1)));
+    return { rateLimited, replicas: Math.min(rateLimited, range.maxReplicas) };
   }
   if (desired < current) {
     const proposals = proposalsOf(behavior.scaleDown, current, events, now, decrease);
-    return lift(
+    const rateLimited = Math.max(
       desired,
-      range.minReplicas,
       Math.min(current, select(behavior.scaleDown, proposals, current, -1)),
     );
+    return { rateLimited, replicas: Math.max(rateLimited, range.minReplicas) };
   }
-  return { rateLimited: desired, replicas: desired, reason: 'DesiredWithinRange' };
+  return { rateLimited: desired, replicas: desired };
 }
 
 /**
@@ -105,23 +91,9 @@ function limitRate(
  * Source: convertDesiredReplicasWithRules, kubernetes/pkg/controller/podautoscaler.
  */
 function limitRateWithoutBehavior(current: number, desired: number, range: Range): Limited {
-  if (desired < range.minReplicas)
-    return { rateLimited: desired, replicas: range.minReplicas, reason: 'TooFewReplicas' };
-  return cap(desired, range.maxReplicas, Math.max(2 * current, 4));
-}
-
-function cap(desired: number, max: number, rate: number): Limited {
-  const rateLimited = Math.min(desired, rate);
-  const replicas = Math.min(rateLimited, max);
-  if (replicas === desired) return { rateLimited, replicas, reason: 'DesiredWithinRange' };
-  return { rateLimited, replicas, reason: max > rate ? 'ScaleUpLimit' : 'TooManyReplicas' };
-}
-
-function lift(desired: number, min: number, rate: number): Limited {
-  const rateLimited = Math.max(desired, rate);
-  const replicas = Math.max(rateLimited, min);
-  if (replicas === desired) return { rateLimited, replicas, reason: 'DesiredWithinRange' };
-  return { rateLimited, replicas, reason: min < rate ? 'ScaleDownLimit' : 'TooFewReplicas' };
+  if (desired < range.minReplicas) return { rateLimited: desired, replicas: range.minReplicas };
+  const rateLimited = Math.min(desired, Math.max(2 * current, 4));
+  return { rateLimited, replicas: Math.min(rateLimited, range.maxReplicas) };
 }
 
 function proposalsOf(

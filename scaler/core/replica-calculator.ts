@@ -44,10 +44,6 @@ export interface PodSizing {
   readonly replicas: number;
   /** Includes what is filled in for pods whose sample is missing or left out. */
   readonly ratio: number;
-  /** Percent of the requests, of the samples alone. */
-  readonly utilization?: number;
-  /** Thousandths per pod, of the samples alone. */
-  readonly averageMilli: bigint;
   /** Pods that are filled in, and the thousandths that they are assumed to carry together. */
   readonly assumed?: { readonly pods: number; readonly milli: bigint };
   /** Reason why the replicas stay. */
@@ -56,7 +52,7 @@ export interface PodSizing {
   readonly overflowed: boolean;
 }
 
-type Load = Pick<PodSizing, 'ratio' | 'utilization' | 'averageMilli' | 'overflowed'>;
+type Load = Pick<PodSizing, 'ratio' | 'overflowed'>;
 
 /** The samples without those of pods that carry no load (yet). */
 export function removeMetricsForPods(
@@ -128,7 +124,8 @@ function keeps(
   return turned || against ? 'unmeasuredPods' : undefined;
 }
 
-function loadOf(
+/** Ratio of the samples alone; undefined where their pods request nothing. */
+export function loadOf(
   target: PodTarget,
   usage: ReadonlyMap<string, bigint>,
   requests: ReadonlyMap<string, bigint>,
@@ -136,7 +133,7 @@ function loadOf(
   if ('averageMilli' in target) {
     const averageMilli = sum(usage.values()) / BigInt(usage.size);
     const ratio = Number(averageMilli) / Number(target.averageMilli);
-    return { ratio, averageMilli, overflowed: false };
+    return { ratio, overflowed: false };
   }
   // A sample without a request belongs to a pod that is gone.
   const known = [...usage].filter(([name]) => requests.has(name));
@@ -147,8 +144,6 @@ function loadOf(
   const utilization = wrapToInt32(percent);
   return {
     ratio: utilization / target.averageUtilization,
-    utilization,
-    averageMilli: used / BigInt(known.length),
     overflowed: BigInt(utilization) !== percent,
   };
 }

@@ -4,13 +4,6 @@ import type { Behavior, Recommendation } from './types.js';
 /** HPA's downscale stabilization window where `behavior` is omitted, seconds. */
 export const DEFAULT_DOWN_WINDOW = 300;
 
-export type StabilizeReason = 'ReadyForNewScale' | 'ScaleUpStabilized' | 'ScaleDownStabilized';
-
-export interface Stabilized {
-  readonly replicas: number;
-  readonly reason: StabilizeReason;
-}
-
 export interface Proposal {
   readonly current: number;
   readonly desired: number;
@@ -32,11 +25,10 @@ export function windowsOf(behavior: Behavior | null): { readonly up: number; rea
  * Source: stabilizeRecommendationWithBehaviors, kubernetes/pkg/controller/podautoscaler.
  */
 export function stabilize(
-  proposal: Proposal,
+  { current, desired, now }: Proposal,
   behavior: Behavior,
   recommendations: readonly Recommendation[],
-): Stabilized {
-  const { current, desired, now } = proposal;
+): number {
   const { up, down } = windowsOf(behavior);
   let lower = desired;
   let upper = desired;
@@ -45,8 +37,7 @@ export function stabilize(
     if (age < up && !assumed) lower = Math.min(lower, replicas);
     if (age < down) upper = Math.max(upper, replicas);
   }
-  const replicas = Math.min(Math.max(current, lower), upper);
-  return { replicas, reason: reasonFor(replicas, proposal) };
+  return Math.min(Math.max(current, lower), upper);
 }
 
 /**
@@ -58,13 +49,7 @@ export function stabilize(
 export function stabilizeWithoutBehavior(
   { desired, now }: Proposal,
   recommendations: readonly Recommendation[],
-): Stabilized {
+): number {
   const recent = recommendations.filter(({ at }) => elapsed(at, now) <= DEFAULT_DOWN_WINDOW);
-  const replicas = Math.max(desired, ...recent.map((recommendation) => recommendation.replicas));
-  return { replicas, reason: replicas === desired ? 'ReadyForNewScale' : 'ScaleDownStabilized' };
-}
-
-function reasonFor(replicas: number, { current, desired }: Proposal): StabilizeReason {
-  if (replicas === desired) return 'ReadyForNewScale';
-  return desired >= current ? 'ScaleUpStabilized' : 'ScaleDownStabilized';
+  return Math.max(desired, ...recent.map(({ replicas }) => replicas));
 }

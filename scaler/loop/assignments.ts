@@ -1,6 +1,7 @@
+import { selects } from '../../common/label-selector.js';
 import { workloadKey, type Rule, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import type { WatchedWorkload } from '../kubernetes/cluster.js';
-import type { LabelSelector, LabelSelectorRequirement, RuleGroup, WorkloadMatch } from '../rules/types.js';
+import type { RuleGroup, WorkloadMatch } from '../rules/types.js';
 
 /** A workload and the one rule that scales it. */
 export interface Assignment {
@@ -47,28 +48,4 @@ function matches(
     (namespace === undefined || ref.namespace === namespace) &&
     selects(selector, labels)
   );
-}
-
-/** Kubernetes' label selector; an empty one selects everything. */
-function selects(
-  { matchLabels, matchExpressions }: LabelSelector,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  return (
-    Object.entries(matchLabels ?? {}).every(([key, value]) => labels[key] === value) &&
-    (matchExpressions ?? []).every((requirement) => meets(requirement, labels[requirement.key]))
-  );
-}
-
-function meets({ operator, values = [] }: LabelSelectorRequirement, label: string | undefined): boolean {
-  switch (operator) {
-    case 'Exists':
-      return label !== undefined;
-    case 'DoesNotExist':
-      return label === undefined;
-    case 'In':
-      return label !== undefined && values.includes(label);
-    case 'NotIn':
-      return label === undefined || !values.includes(label);
-  }
 }

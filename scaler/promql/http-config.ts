@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { KernscaleError } from '../../common/errors.js';
 import { VERSIONS as TLS_VERSIONS } from '../../common/web-config-schema.js';
 import { parseSingleDocument } from '../../common/yaml/document.js';
-import { schemaFindings } from '../../common/yaml/findings.js';
+import { schemaFindings } from '../rules/findings.js';
 
 const text = z.string().min(1);
 

@@ -4,11 +4,11 @@ import { parseKey } from '../core/types.js';
 import { assign } from '../loop/assignments.js';
 import { checkPromql } from '../promql/check.js';
 import { readFiles } from '../rules/files.js';
-import { loadRuleFiles } from '../rules/load.js';
+import { loadRuleFiles, toError, yamlErrors } from '../rules/load.js';
 import type { RuleError, RuleFinding, RuleGroup } from '../rules/types.js';
 import { parseDocuments, type Path, type Position, type YamlDocument } from '../../common/yaml/document.js';
-import { schemaFindings } from '../../common/yaml/findings.js';
-import { suggestion } from '../../common/yaml/suggestion.js';
+import { schemaFindings } from '../rules/findings.js';
+import { suggestion } from '../rules/suggestion.js';
 import { TestCluster } from './cluster.js';
 import { testFileSchema, type RawTest, type RawTestFile, type ScaleTest } from './schema.js';
 
@@ -63,7 +63,7 @@ async function loadTests(file: string, text: string): Promise<LoadedTests> {
 }
 
 async function readTests(file: string, document: YamlDocument): Promise<LoadedTests> {
-  if (document.errors.length > 0) return { tests: [], errors: document.errors };
+  if (document.errors.length > 0) return { tests: [], errors: yamlErrors(document) };
   const findings = schemaFindings(testFileSchema, document.value);
   if (findings.length > 0) {
     return { tests: [], errors: findings.map((finding) => toError(finding, document)) };
@@ -155,8 +155,4 @@ function workloadOf(
     return { field: 'scale', message: `"${scale}" scales ${list}; set workload to one of them` };
   }
   return { workload: only };
-}
-
-function toError(finding: RuleFinding, document: YamlDocument): RuleError {
-  return { ...document.locatePointer(finding), code: finding.code, message: finding.message };
 }

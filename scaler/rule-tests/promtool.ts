@@ -62,15 +62,17 @@ async function report(promtool: string, file: object): Promise<string> {
   try {
     const path = join(folder, 'queries.yaml');
     await writeFile(path, stringify(file, { aliasDuplicateObjects: false }));
-    return await run(promtool, ['test', 'rules', path]);
+    return await run(promtool, ['test', 'rules', path], folder);
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-function run(command: string, argv: readonly string[]): Promise<string> {
+/** @param temporary folder for promtool's storage, which it leaves behind when it rejects a series */
+function run(command: string, argv: readonly string[], temporary: string): Promise<string> {
+  const options = { maxBuffer: MAX_OUTPUT_BYTES, env: { ...process.env, TMPDIR: temporary } };
   return new Promise((resolve, reject) => {
-    execFile(command, argv, { maxBuffer: MAX_OUTPUT_BYTES }, (error, stdout, stderr) => {
+    execFile(command, argv, options, (error, stdout, stderr) => {
       const code = errorCode(error);
       if (code === 'ENOENT' || code === 'EACCES') {
         reject(new KernscaleError('PROMTOOL_MISSING', `cannot run ${command}`, { cause: error }));

@@ -5,8 +5,8 @@ import { LONGEST_INTERVAL } from '../core/history.js';
 import { checkPromql } from '../promql/check.js';
 import { builtInSignals } from '../promql/signals.js';
 import type { Path } from '../../common/yaml/document.js';
-import { valueAt } from '../../common/yaml/findings.js';
-import { suggestion } from '../../common/yaml/suggestion.js';
+import { valueAt } from './findings.js';
+import { suggestion } from './suggestion.js';
 import { fillObjective } from './defaults.js';
 import {
   decideStepSchema,

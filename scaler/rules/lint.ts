@@ -2,11 +2,12 @@ import { parseDuration } from '../../common/duration.js';
 import { EXPORTED, RECORDED } from '../promql/known-metrics.js';
 import { builtInSignals } from '../promql/signals.js';
 import { labelsOf, metricsOf, rangeSeconds, ratesOf } from '../promql/syntax.js';
+import type { LabelSelector } from '../../common/label-selector.js';
 import type { Path } from '../../common/yaml/document.js';
-import { suggestion } from '../../common/yaml/suggestion.js';
+import { suggestion } from './suggestion.js';
 import { fillObjective, fillTarget } from './defaults.js';
 import type { RawGroup, RawRule } from './schema.js';
-import type { FleetRule, LabelSelector, RuleError, RuleFinding, RuleGroup } from './types.js';
+import type { FleetRule, RuleError, RuleFinding, RuleGroup } from './types.js';
 
 export interface LintOptions {
   /** Seconds between two scrapes. */

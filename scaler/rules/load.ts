@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { workloadKey, type WorkloadKey } from '../core/types.js';
 import { parseDocuments, type Path, type Position, type YamlDocument } from '../../common/yaml/document.js';
-import { schemaFindings, valueAt } from '../../common/yaml/findings.js';
+import { schemaFindings, valueAt } from './findings.js';
 import { checkGroup, checkRule, duplicates, knownSignals } from './checks.js';
 import { resolveGroup } from './defaults.js';
 import { readFiles } from './files.js';
@@ -94,15 +94,16 @@ export function formatRuleError(error: RuleError): string {
 }
 
 function errorsOf(document: YamlDocument): RuleError[] {
-  const { value, errors } = document;
-  if (value === undefined) return [...errors];
+  const { value } = document;
+  const broken = yamlErrors(document);
+  if (value === undefined) return broken;
   if (valueAt(value, ['rule_files']) !== undefined) {
     const message = 'this is a rule test file; run it with kernscale test';
     const position = document.locatePointer({ path: ['rule_files'], atKey: true });
     return [{ ...position, code: 'RULE_WRONG_FILE', message }];
   }
   const findings: RuleFinding[] = [...schemaFindings(fileSchema, value), ...checkFile(value)];
-  return [...errors, ...findings.map((finding) => toError(finding, document))];
+  return [...broken, ...findings.map((finding) => toError(finding, document))];
 }
 
 /** File and name identify a group, so the documents of a file share one set of names. */
@@ -148,7 +149,12 @@ function listAt(file: unknown, path: Path): readonly unknown[] {
   return Array.isArray(list) ? (list as unknown[]) : [];
 }
 
-function toError(finding: RuleFinding, document: YamlDocument): RuleError {
+/** Errors of the YAML itself. */
+export function yamlErrors({ errors }: YamlDocument): RuleError[] {
+  return errors.map((error) => ({ ...error, code: `RULE_${error.code}` as const }));
+}
+
+export function toError(finding: RuleFinding, document: YamlDocument): RuleError {
   const { code, path, message } = finding;
   return { ...document.locatePointer(finding), code, ...ownersOf(path, document.value), message };
 }

@@ -1,24 +1,13 @@
 import type { Rule, RuleSettings } from '../core/types.js';
+import type { LabelSelector } from '../../common/label-selector.js';
 import type { Position, YamlError } from '../../common/yaml/document.js';
-import type { Finding, SchemaErrorCode } from '../../common/yaml/findings.js';
+import type { Finding, SchemaErrorCode } from './findings.js';
 
 export interface SignalQuery {
   /** PromQL that returns one number per `namespace`, `workload`, `workload_kind` (and `peer`, for `edges`). */
   readonly expr: string;
   /** Age in seconds from which a sample is not acted on. */
   readonly maxAge: number;
-}
-
-/** LabelSelector of the Kubernetes API. */
-export interface LabelSelector {
-  readonly matchLabels?: Readonly<Record<string, string>>;
-  readonly matchExpressions?: readonly LabelSelectorRequirement[];
-}
-
-export interface LabelSelectorRequirement {
-  readonly key: string;
-  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
-  readonly values?: readonly string[];
 }
 
 /** Workloads that a fleet rule scales. */
@@ -64,7 +53,7 @@ export interface RuleError extends Position {
 export type RuleFinding = Finding<RuleErrorCode | LintCode>;
 
 export type RuleErrorCode =
-  | YamlError['code']
+  | `RULE_${YamlError['code']}`
   | SchemaErrorCode
   | 'RULE_FILE_UNREADABLE'
   | 'RULE_FILE_TOO_LARGE'

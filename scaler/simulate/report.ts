@@ -1,6 +1,6 @@
 import { legend, plot } from '../backtest/plot.js';
 import { hoursText, percentText, spanText } from '../backtest/report.js';
-import { summarise, Timeline } from '../backtest/timeline.js';
+import { summaryOf, Timeline } from '../backtest/timeline.js';
 import type { Paint } from '../terminal.js';
 import { count, milliseconds, round } from '../core/format.js';
 import type { Assignment } from '../loop/assignments.js';
@@ -11,7 +11,7 @@ export const CAVEAT =
   'tail. It shows how a rule scales, not how a service behaves.';
 
 export interface Summary {
-  /** The part of the requests that was answered by the end, 0..1. */
+  /** The part of the requests that had a response by the end, 0..1. */
   readonly answered: number;
   /** Seconds; of the requests that waited longest. */
   readonly worstLatency: number;
@@ -35,11 +35,11 @@ function timelineOf({ key, group, rule }: Assignment, rounds: readonly Round[]):
 
 export function summarize(assignment: Assignment, rounds: readonly Round[]): Summary {
   const step = assignment.group.interval;
-  const { proposed } = summarise(timelineOf(assignment, rounds), { from: 0, step, count: rounds.length });
-  const asked = rounds.reduce((sum, { load }) => sum + load * step, 0);
+  const { proposed } = summaryOf(timelineOf(assignment, rounds), { from: 0, step, count: rounds.length });
+  const requests = rounds.reduce((sum, { load }) => sum + load * step, 0);
   const waiting = rounds.at(-1)!.step.backlog;
   return {
-    answered: asked === 0 ? 1 : Math.max(0, 1 - waiting / asked),
+    answered: requests === 0 ? 1 : Math.max(0, 1 - waiting / requests),
     worstLatency: Math.max(...rounds.map(({ step: { latency } }) => latency ?? 0)),
     ...proposed,
   };

@@ -10,6 +10,7 @@ const STATES: readonly [state: string, mean: number][] = [
   ['network', 0.2],
   ['lock', 0.01],
   ['ipc', 0.01],
+  ['reclaim', 0.001],
   ['sleep', 1],
   ['idle', 5],
   ['other', 0.001],

@@ -8,7 +8,8 @@ import {
   type V1Status,
 } from '@kubernetes/client-node';
 import { expect } from 'chai';
-import { deployment, eventually, kubeConfig, raw, service, useCluster } from './harness.js';
+import { eventually } from '../eventually.js';
+import { deployment, kubeConfig, raw, service, useCluster } from './harness.js';
 
 const namespace = 'shop';
 
@@ -182,6 +183,7 @@ describe('stand-in cluster: API through @kubernetes/client-node', () => {
       const after = await apps.patchNamespacedDeploymentScale({ namespace, name, body }, merge);
       expect(after.spec?.replicas).to.equal(2);
       await eventually(
+        'two pods are ready',
         async () => (await apps.readNamespacedDeployment({ namespace, name })).status?.readyReplicas === 2,
       );
     });
@@ -223,24 +225,27 @@ describe('stand-in cluster: API through @kubernetes/client-node', () => {
 
     it('removes the dependents', async () => {
       await cluster().apply(deployment('doomed', { replicas: 2 }));
-      await eventually(async () => (await podsOf('doomed')) === 2);
+      await eventually('two pods exist', async () => (await podsOf('doomed')) === 2);
       await apps.deleteNamespacedDeployment({ namespace, name: 'doomed' });
-      await eventually(async () => (await podsOf('doomed')) + (await setsOf('doomed')) === 0);
+      await eventually(
+        'the dependents are gone',
+        async () => (await podsOf('doomed')) + (await setsOf('doomed')) === 0,
+      );
     });
 
     it('waits for the dependents in the foreground', async () => {
       await cluster().apply(deployment('patient'));
-      await eventually(async () => (await podsOf('patient')) === 1);
+      await eventually('the pod exists', async () => (await podsOf('patient')) === 1);
       const url = `/apis/apps/v1/namespaces/${namespace}/deployments/patient`;
       const { body } = await raw(cluster(), 'DELETE', `${url}?propagationPolicy=Foreground`);
       expect(body['metadata']).to.deep.include({ finalizers: ['foregroundDeletion'] });
-      await eventually(async () => (await raw(cluster(), 'GET', url)).code === 404);
+      await eventually('the Deployment is gone', async () => (await raw(cluster(), 'GET', url)).code === 404);
       expect((await podsOf('patient')) + (await setsOf('patient'))).to.equal(0);
     });
 
     it('leaves orphans on request', async () => {
       await cluster().apply(deployment('parent'));
-      await eventually(async () => (await podsOf('parent')) === 1);
+      await eventually('the pod exists', async () => (await podsOf('parent')) === 1);
       await apps.deleteNamespacedDeployment({ namespace, name: 'parent', propagationPolicy: 'Orphan' });
       const { items } = await apps.listNamespacedReplicaSet({ namespace, labelSelector: 'app=parent' });
       expect(items[0]?.metadata?.ownerReferences ?? []).to.deep.equal([]);
@@ -267,7 +272,7 @@ describe('stand-in cluster: API through @kubernetes/client-node', () => {
       await core.createNamespace({ body: { metadata: { name: 'brief' } } });
       await core.createNamespacedConfigMap({ namespace: 'brief', body: map('content') });
       await core.deleteNamespace({ name: 'brief' });
-      await eventually(() =>
+      await eventually('the namespace is gone', () =>
         core.readNamespace({ name: 'brief' }).then(
           () => false,
           () => true,

@@ -1,39 +1,26 @@
 import { execFile, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { AppsV1Api, CoreV1Api, KubeConfig, type V1Pod } from '@kubernetes/client-node';
 import { parse } from 'yaml';
-import { startCluster, type Cluster, type ClusterOptions } from '../../sandbox/cluster/index.js';
+import { eventually } from '../eventually.js';
+import type { Cluster, ClusterOptions } from '../../sandbox/cluster/index.js';
+import { startFaultyCluster, type FaultyCluster } from './faults.js';
 
 /** An image with the files of this machine. */
 export const HOST_IMAGE = { host: '/' };
-const POLL_MS = 25;
 
 /** Starts a cluster before a suite's tests, with a namespace `shop`, and stops it after them. */
-export function useCluster(options: Partial<ClusterOptions> = {}): () => Cluster {
-  let cluster: Cluster | undefined;
+export function useCluster(options: Partial<ClusterOptions> = {}): () => FaultyCluster {
+  let cluster: FaultyCluster | undefined;
   before(async () => {
-    cluster = await startCluster({ images: HOST_IMAGE, ...options });
+    cluster = await startFaultyCluster({ images: HOST_IMAGE, ...options });
     await cluster.apply('{apiVersion: v1, kind: Namespace, metadata: {name: shop}}');
   });
   after(async () => {
     await cluster?.stop();
   });
   return () => cluster!;
-}
-
-type Found<T> = Exclude<T, undefined | false | ''>;
-
-/** Waits until `probe` returns something other than undefined, false or ''. */
-export async function eventually<T>(probe: () => T | Promise<T>, seconds = 10): Promise<Found<T>> {
-  const deadline = Date.now() + seconds * 1000;
-  for (;;) {
-    const result = await probe();
-    if (result !== undefined && result !== false && result !== '') return result as Found<T>;
-    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${probe.toString()}`);
-    await sleep(POLL_MS);
-  }
 }
 
 /** True while a process runs; a zombie does not. */
@@ -172,7 +159,7 @@ export class Shop {
 
   /** Waits for exactly this number of pods, all ready. */
   async readyPods(app: string, count = 1): Promise<V1Pod[]> {
-    return eventually(async () => {
+    return eventually(`${count} ready pods of ${app}`, async () => {
       const pods = await this.podsOf(app);
       return pods.length === count && pods.every(isReady) && pods;
     });

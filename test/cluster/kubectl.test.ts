@@ -1,13 +1,6 @@
 import { expect } from 'chai';
-import {
-  deployment,
-  eventually,
-  kubectl,
-  kubectlInBackground,
-  service,
-  useCluster,
-  type Ran,
-} from './harness.js';
+import { eventually } from '../eventually.js';
+import { deployment, kubectl, kubectlInBackground, service, useCluster, type Ran } from './harness.js';
 
 describe('stand-in cluster: kubectl', () => {
   const cluster = useCluster();
@@ -20,7 +13,9 @@ describe('stand-in cluster: kubectl', () => {
       deployment('web', { replicas: 2, container: { ports: [{ name: 'http', containerPort: 80 }] } }),
     );
     await cluster().apply(service('web', 80, 'http'));
-    await eventually(async () => (await run('get', 'deploy', 'web', '-n', 'shop')).stdout.includes('2/2'));
+    await eventually('both pods are ready', async () =>
+      (await run('get', 'deploy', 'web', '-n', 'shop')).stdout.includes('2/2'),
+    );
   });
 
   it('gets tables with the real columns', async () => {
@@ -61,9 +56,9 @@ describe('stand-in cluster: kubectl', () => {
   it('watches', async () => {
     const watching = kubectlInBackground(cluster(), ['get', 'deploy', '-n', 'shop', '-w']);
     try {
-      await eventually(() => watching.output().includes('web'));
+      await eventually('the pod is listed', () => watching.output().includes('web'));
       await cluster().apply(deployment('seen'));
-      await eventually(() => /seen +1\/1/.test(watching.output()));
+      await eventually('the new pod is ready', () => /seen +1\/1/.test(watching.output()));
     } finally {
       watching.stop();
       await run('delete', 'deploy', 'seen', '-n', 'shop');
@@ -112,7 +107,9 @@ describe('stand-in cluster: kubectl', () => {
     expect((await rollout('status')).stdout).to.include('successfully rolled out');
     expect((await run('set', 'image', 'deploy/web', 'main=nowhere', '-n', 'shop')).code).to.equal(0);
     const stuck = /web-\S+ +0\/1 +(ErrImagePull|ImagePullBackOff)/;
-    await eventually(async () => stuck.test((await run('get', 'pods', '-n', 'shop')).stdout));
+    await eventually('the new pod has no image', async () =>
+      stuck.test((await run('get', 'pods', '-n', 'shop')).stdout),
+    );
     expect((await run('get', 'deploy', 'web', '-n', 'shop')).stdout).to.match(/web +3\/3/);
     expect((await rollout('undo')).code).to.equal(0);
     expect((await rollout('status')).stdout).to.include('successfully rolled out');
@@ -139,16 +136,18 @@ describe('stand-in cluster: kubectl', () => {
     const command = ['sh', '-c', 'echo hello from $HOSTNAME; sleep 0.5; echo again; exit 1'];
     await cluster().apply(deployment('talker', { command }));
     const get = ['get', 'pods', '-n', 'shop', '-l', 'app=talker'];
-    const name = await eventually(async () =>
+    const name = await eventually('the pod exists', async () =>
       (await run(...get, '-o=name')).stdout.trim().replace('pod/', ''),
     );
     const following = kubectlInBackground(cluster(), ['logs', '-f', name, '-n', 'shop']);
     try {
-      await eventually(() => following.output().includes('again'));
+      await eventually('the second line is logged', () => following.output().includes('again'));
     } finally {
       following.stop();
     }
-    await eventually(async () => (await run(...get)).stdout.includes('CrashLoopBackOff'));
+    await eventually('the container backs off', async () =>
+      (await run(...get)).stdout.includes('CrashLoopBackOff'),
+    );
     expect((await run('logs', '-p', name, '-n', 'shop')).stdout).to.equal(`hello from ${name}\nagain\n`);
     expect((await run('logs', name, '-n', 'shop', '--tail=1')).stdout).to.equal('again\n');
     await run('delete', 'deploy', 'talker', '-n', 'shop');
@@ -159,7 +158,7 @@ describe('stand-in cluster: kubectl', () => {
     await cluster().apply(deployment('waiting'));
     const pending = async (): Promise<boolean> =>
       /Pending/.test((await run('get', 'pods', '-n', 'shop', '-l', 'app=waiting')).stdout);
-    await eventually(pending);
+    await eventually('the pod is pending', pending);
     await run('uncordon', 'kernscale-demo');
     expect((await run('rollout', 'status', 'deploy/waiting', '-n', 'shop')).code).to.equal(0);
     await run('delete', 'deploy', 'waiting', '-n', 'shop');

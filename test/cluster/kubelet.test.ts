@@ -3,7 +3,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Pod } from '@kubernetes/client-node';
 import { expect } from 'chai';
-import { deployment, eventually, isAlive, Shop, useCluster, type DeploymentShape } from './harness.js';
+import { eventually } from '../eventually.js';
+import { deployment, isAlive, Shop, useCluster, type DeploymentShape } from './harness.js';
 import { processesIn, cgroupMounts } from '../../sandbox/cluster/kubelet/cgroup.js';
 
 describe('stand-in cluster: pods', () => {
@@ -88,7 +89,7 @@ describe('stand-in cluster: pods', () => {
       const pids = pidsOf(pod);
       expect(pids).to.have.length(3);
       await shop.end('mortal');
-      await eventually(async () => (await shop.podsOf('mortal')).length === 0);
+      await eventually('the pod is gone', async () => (await shop.podsOf('mortal')).length === 0);
       expect(pids.filter(isAlive)).to.deep.equal([]);
       expect(() => readdirSync(path.dirname(path.join(cluster().cgroupRoot, scopeOf(pod))))).to.throw(
         'ENOENT',
@@ -101,10 +102,10 @@ describe('stand-in cluster: pods', () => {
       });
       const begun = Date.now();
       await shop.end('stubborn');
-      await eventually(async () =>
+      await eventually('the pod is terminating', async () =>
         (await shop.podsOf('stubborn')).some(({ metadata }) => metadata?.deletionTimestamp),
       );
-      await eventually(async () => (await shop.podsOf('stubborn')).length === 0);
+      await eventually('the pod is gone', async () => (await shop.podsOf('stubborn')).length === 0);
       expect(Date.now() - begun).to.be.within(950, 3000);
     });
   });
@@ -112,7 +113,7 @@ describe('stand-in cluster: pods', () => {
   describe('containers', () => {
     it('restart at once, then with back-off', async () => {
       await cluster().apply(deployment('crasher', { command: ['sh', '-c', 'exit 3'] }));
-      const status = await eventually(async () => {
+      const status = await eventually('the container backs off', async () => {
         const found = (await shop.podsOf('crasher'))[0]?.status?.containerStatuses?.[0];
         return found?.state?.waiting?.reason === 'CrashLoopBackOff' && found;
       });
@@ -135,7 +136,7 @@ describe('stand-in cluster: pods', () => {
       await Promise.all(
         cases.map(async ([name, shape, expected]) => {
           await cluster().apply(deployment(name, shape));
-          const reason = await eventually(async () =>
+          const reason = await eventually('the container waits', async () =>
             (await shop.podsOf(name))[0]?.status?.containerStatuses?.[0]?.state?.waiting?.reason?.replace(
               'ContainerCreating',
               '',
@@ -159,7 +160,10 @@ describe('stand-in cluster: pods', () => {
         command: main,
         pod: { initContainers: [step('first'), step('second')] },
       });
-      await eventually(() => readFileSync(file, 'utf8') === 'first\nsecond\nmain\n');
+      await eventually(
+        'all containers have run',
+        () => readFileSync(file, 'utf8') === 'first\nsecond\nmain\n',
+      );
       await shop.end('ordered');
     });
 
@@ -167,6 +171,7 @@ describe('stand-in cluster: pods', () => {
       const livenessProbe = { exec: { command: ['false'] }, periodSeconds: 1, failureThreshold: 1 };
       await cluster().apply(deployment('unwell', { container: { livenessProbe } }));
       await eventually(
+        'the container has restarted',
         async () => ((await shop.podsOf('unwell'))[0]?.status?.containerStatuses?.[0]?.restartCount ?? 0) > 0,
       );
       await shop.end('unwell');

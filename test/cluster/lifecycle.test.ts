@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { deployment, eventually, HOST_IMAGE, isAlive, kubectl } from './harness.js';
+import { eventually } from '../eventually.js';
+import { deployment, HOST_IMAGE, isAlive, kubectl } from './harness.js';
 import { startCluster, type Cluster } from '../../sandbox/cluster/index.js';
 import { processesIn, cgroupMounts } from '../../sandbox/cluster/kubelet/cgroup.js';
 import { fromRoot } from '../../sandbox/paths.js';
@@ -32,7 +33,7 @@ describe('stand-in cluster: start and stop', () => {
     await cluster.apply(NAMESPACE);
     const ignoring = ['sh', '-c', 'trap "" TERM; while :; do sleep 0.1; done'];
     await cluster.apply(deployment('web', { replicas: 3, command: ignoring }));
-    await eventually(() => processesBelow(cluster.cgroupRoot).length >= 6);
+    await eventually('both processes of each pod run', () => processesBelow(cluster.cgroupRoot).length >= 6);
     const pids = processesBelow(cluster.cgroupRoot);
     await Promise.all([cluster.stop(), cluster.stop()]);
     await cluster.stop();
@@ -64,7 +65,10 @@ describe('stand-in cluster: start and stop', () => {
           await cluster.apply(NAMESPACE);
           await cluster.apply(deployment('web'));
           const query = ['get', 'pods', '-n', 'shop', '-o=jsonpath={.items[0].status.podIP}'];
-          const address = await eventually(async () => (await kubectl(cluster, query)).stdout);
+          const address = await eventually(
+            'the pod has an address',
+            async () => (await kubectl(cluster, query)).stdout,
+          );
           return address.split('.').slice(0, 2).join('.');
         }),
       );
@@ -86,10 +90,10 @@ describe('stand-in cluster: start and stop', () => {
       for (const manifest of [NAMESPACE, deployment('web', { replicas: 2 })]) {
         expect(await kubectl(cluster, ['apply', '-f', '-'], manifest)).to.include({ code: 0 });
       }
-      await eventually(() => processesBelow(cgroupRoot).length === 4);
+      await eventually('both pods run', () => processesBelow(cgroupRoot).length === 4);
       const pids = processesBelow(cgroupRoot);
       child.kill('SIGKILL');
-      await eventually(() => !pids.some(isAlive), 2);
+      await eventually('its pods have ended', () => !pids.some(isAlive), 2000);
       expect(existsSync(cgroupRoot)).to.equal(true);
       await (await startCluster({ images: {} })).stop();
       expect([...rootsOf({ cgroupRoot }), stateDir].filter((one) => existsSync(one))).to.deep.equal([]);

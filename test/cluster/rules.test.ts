@@ -1,8 +1,8 @@
 import { expect } from 'chai';
+import { selects } from '../../common/label-selector.js';
 import { humanDuration } from '../../sandbox/cluster/api/columns.js';
 import {
   formatSelector,
-  matchesSelector,
   parseFieldSelector,
   parseLabelSelector,
 } from '../../sandbox/cluster/api/selectors.js';
@@ -48,7 +48,7 @@ describe('stand-in cluster: rules', () => {
       };
       const text = formatSelector(selector);
       expect(text).to.equal('!gone,app=web,tier in (front,back)');
-      expect(matchesSelector(selector, labels)).to.equal(true);
+      expect(selects(selector, labels)).to.equal(true);
       expect(parseLabelSelector(text)(labels)).to.equal(true);
     });
 

@@ -4,15 +4,8 @@ import path from 'node:path';
 import { json } from 'node:stream/consumers';
 import { DiscoveryV1Api } from '@kubernetes/client-node';
 import { expect } from 'chai';
-import {
-  eventually,
-  kubeConfig,
-  namespace,
-  service,
-  Shop,
-  useCluster,
-  type DeploymentShape,
-} from './harness.js';
+import { eventually } from '../eventually.js';
+import { kubeConfig, namespace, service, Shop, useCluster, type DeploymentShape } from './harness.js';
 
 /** Responds to every request with its environment, or with 503 while the file BROKEN exists. */
 const SERVER = [
@@ -68,7 +61,7 @@ describe('stand-in cluster: pods behind a Service', () => {
 
   it('share connections, each with its own address and environment', async () => {
     await shop.start('echo', serverShape());
-    await eventually(responds);
+    await eventually('a pod responds', responds);
     const environments = await Promise.all(Array.from({ length: 24 }, request));
     const pods = await shop.podsOf('echo');
     const addresses = new Set(environments.map((environment) => environment['POD_IP']));
@@ -91,10 +84,12 @@ describe('stand-in cluster: pods behind a Service', () => {
     };
     expect(await readiness()).to.deep.equal([true, true]);
     writeFileSync(broken(), '');
-    await eventually(async () => (await readiness()).every((ready) => ready === false));
-    await eventually(async () => !(await responds()));
+    await eventually('no endpoint is ready', async () =>
+      (await readiness()).every((ready) => ready === false),
+    );
+    await eventually('connections are refused', async () => !(await responds()));
     rmSync(broken());
-    await eventually(async () => (await readiness()).every(Boolean));
+    await eventually('all endpoints are ready', async () => (await readiness()).every(Boolean));
     await shop.end('echo');
   });
 });

@@ -6,7 +6,8 @@ import {
   type V1ConfigMap,
 } from '@kubernetes/client-node';
 import { expect } from 'chai';
-import { eventually, kubeConfig, raw, useCluster } from './harness.js';
+import { eventually } from '../eventually.js';
+import { kubeConfig, raw, useCluster } from './harness.js';
 
 const namespace = 'shop';
 const path = `/api/v1/namespaces/${namespace}/configmaps`;
@@ -73,16 +74,16 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
     const resourceVersion = await currentVersion();
     await put('since');
     const watching = await watch({ resourceVersion });
-    await eventually(() => watching.names().length === 1);
+    await eventually('the first event', () => watching.names().length === 1);
     await remove('since');
-    await eventually(() => watching.names().length === 2);
+    await eventually('the second event', () => watching.names().length === 2);
     expect(watching.names()).to.deep.equal(['ADDED since', 'DELETED since']);
   });
 
   it('begins with the existing objects when no resourceVersion is given', async () => {
     await put('existing');
     const watching = await watch({});
-    await eventually(() => watching.names().includes('ADDED existing'));
+    await eventually('the existing object', () => watching.names().includes('ADDED existing'));
   });
 
   it('reports an object that starts or stops matching as added or deleted', async () => {
@@ -97,7 +98,7 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
       });
     await relabel('yes');
     await relabel('no');
-    await eventually(() => watching.names().length === 2);
+    await eventually('two events', () => watching.names().length === 2);
     expect(watching.names()).to.deep.equal(['ADDED chameleon', 'DELETED chameleon']);
     const [added, deleted] = watching.events.map(({ object }) => object.metadata!);
     expect(deleted!.labels, 'as it matched last').to.deep.equal({ shown: 'yes' });
@@ -111,13 +112,13 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
     });
     await put('unwanted');
     await put('wanted');
-    await eventually(() => watching.names().length > 0);
+    await eventually('an event', () => watching.names().length > 0);
     expect(watching.names()).to.deep.equal(['ADDED wanted']);
   });
 
   it('ends after timeoutSeconds without an error', async () => {
     const watching = await watch({ timeoutSeconds: 1 });
-    await eventually(() => watching.ended());
+    await eventually('the watch ends', () => watching.ended());
     expect(watching.error()).to.equal(null);
   });
 
@@ -129,7 +130,7 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
     ];
     await core.createNamespacedServiceAccount({ namespace, body: { metadata: { name: 'elsewhere' } } });
     cluster().faults.bookmark();
-    await eventually(() => with_.events.length > 0);
+    await eventually('an event', () => with_.events.length > 0);
     const [{ type, object }] = with_.events as [Seen];
     expect(type).to.equal('BOOKMARK');
     expect(object.kind).to.equal('ConfigMap');
@@ -143,7 +144,9 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
       allowWatchBookmarks: true,
       resourceVersionMatch: 'NotOlderThan',
     });
-    const bookmark = await eventually(() => watching.events.find(({ type }) => type === 'BOOKMARK'));
+    const bookmark = await eventually('a bookmark', () =>
+      watching.events.find(({ type }) => type === 'BOOKMARK'),
+    );
     expect(bookmark.object.metadata?.annotations).to.deep.equal({ 'k8s.io/initial-events-end': 'true' });
   });
 
@@ -151,7 +154,7 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
     const resourceVersion = await currentVersion();
     for (let n = 0; n < 60; n += 1) await remove((await put(`flood-${n}`)).metadata!.name!);
     const watching = await watch({ resourceVersion });
-    await eventually(() => watching.ended());
+    await eventually('the watch ends', () => watching.ended());
     expect(watching.events[0]).to.deep.include({ type: 'ERROR' });
     expect(watching.events[0]?.object).to.include({ code: 410, reason: 'Expired' });
   });
@@ -159,10 +162,10 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
   it('rejects the next watch with HTTP 410 on request', async () => {
     cluster().faults.expireNextWatch();
     const refused = await watch({ resourceVersion: await currentVersion() });
-    await eventually(() => refused.ended());
+    await eventually('the watch is refused', () => refused.ended());
     expect(refused.error()).to.include({ statusCode: 410 });
     const accepted = await watch({});
-    await eventually(() => accepted.events.length > 0);
+    await eventually('an event', () => accepted.events.length > 0);
   });
 
   it('rejects as many requests as an injected fault specifies', async () => {
@@ -226,8 +229,8 @@ describe('stand-in cluster: watches through @kubernetes/client-node', () => {
         const key = `after-${name.replaceAll(' ', '-').toLowerCase()}`;
         try {
           await strike();
-          await eventually(() => put(key).catch(() => undefined));
-          await eventually(() => made.get(key, namespace));
+          await eventually('the API server takes an object', () => put(key).catch(() => undefined));
+          await eventually('the informer has the object', () => made.get(key, namespace));
         } finally {
           informing = false;
           await made.stop();

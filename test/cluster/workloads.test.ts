@@ -1,6 +1,7 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { expect } from 'chai';
-import { deployment, eventually, isReady, kubectl, namespace, Shop, useCluster } from './harness.js';
+import { eventually } from '../eventually.js';
+import { deployment, isReady, kubectl, namespace, Shop, useCluster } from './harness.js';
 
 describe('stand-in cluster: DaemonSets', () => {
   const cluster = useCluster();
@@ -19,7 +20,10 @@ describe('stand-in cluster: DaemonSets', () => {
       controller: true,
     });
     await cluster().apply(daemonSet('2'));
-    await eventually(async () => (await shop.readyPods('agent'))[0]?.metadata?.uid !== first?.metadata?.uid);
+    await eventually(
+      'the pod is replaced',
+      async () => (await shop.readyPods('agent'))[0]?.metadata?.uid !== first?.metadata?.uid,
+    );
     const rollout = ['rollout', 'status', 'daemonset/agent', '-n', namespace];
     expect((await kubectl(cluster(), rollout)).stdout).to.include('successfully rolled out');
     expect((await kubectl(cluster(), ['get', 'ds', '-n', namespace])).stdout).to.match(
@@ -59,7 +63,7 @@ describe('stand-in cluster: StatefulSets', () => {
     expect(first.map(({ metadata }) => metadata?.name)).to.deep.equal(['db-0', 'db-1', 'db-2']);
     const revision = (pod: V1Pod): string | undefined => pod.metadata?.labels?.['controller-revision-hash'];
     await cluster().apply(set(3, '2'));
-    await eventually(async () => {
+    await eventually('all pods have the new revision', async () => {
       const pods = await shop.podsOf('db');
       return pods.length === 3 && pods.every((pod) => isReady(pod) && revision(pod) !== revision(first[0]!));
     });

@@ -83,6 +83,7 @@ export const EXPORTED = [
 /** Returns the labels in addition to the container's. */
 function labelsOf(descriptor: Descriptor): readonly string[] {
   if (descriptor.of === 'identity') return Object.keys(descriptor.labels ?? {});
+  if (descriptor.of === 'pod') return [];
   if (!('series' in descriptor)) return ENTRIES[descriptor.of].labelNames;
   return [...new Set(Object.values(descriptor.series).flatMap((labels) => Object.keys(labels)))];
 }

@@ -1,4 +1,4 @@
-import { normalize, outOfRange, type Scaling } from '../../scaler/core/behavior.js';
+import { normalize, outOfRange, type Normalized, type Scaling } from '../../scaler/core/behavior.js';
 import { decide } from '../../scaler/core/decide-round.js';
 import { begin, recordScaling } from '../../scaler/core/history.js';
 import { EMPTY_HISTORY, type History, type Rule } from '../../scaler/core/types.js';
@@ -112,14 +112,35 @@ function sync(scaling: Scaling, { t, currentReplicas, rawDesired, expect }: Step
   const got = {
     desiredReplicas: result.replicas,
     stabilized: result.stabilized,
-    stabilizeReason: result.stabilizeReason,
+    stabilizeReason: stabilizeReason(scaling, currentReplicas, rawDesired, result),
     limited: result.replicas !== result.stabilized,
-    limitReason: result.limitReason,
+    limitReason: limitReason(scaling, result),
   };
   return {
     got,
     history: recordScaling(result.history, scaling.behavior, currentReplicas, result.replicas, t),
   };
+}
+
+/** Reason that HPA states for a stabilization. */
+function stabilizeReason(
+  { behavior }: Scaling,
+  current: number,
+  desired: number,
+  { stabilized }: Normalized,
+) {
+  if (stabilized === desired) return 'ReadyForNewScale';
+  return behavior && desired >= current ? 'ScaleUpStabilized' : 'ScaleDownStabilized';
+}
+
+/** Reason that HPA states for a limit. */
+function limitReason(
+  { minReplicas, maxReplicas }: Scaling,
+  { stabilized, rateLimited, replicas }: Normalized,
+) {
+  if (replicas < stabilized) return rateLimited < maxReplicas ? 'ScaleUpLimit' : 'TooManyReplicas';
+  if (replicas > stabilized) return rateLimited > minReplicas ? 'ScaleDownLimit' : 'TooFewReplicas';
+  return 'DesiredWithinRange';
 }
 
 function compare(expect: Expectation, got: Partial<Expectation>): string | undefined {

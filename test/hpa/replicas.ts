@@ -4,8 +4,10 @@ import {
   getExternalMetricReplicas,
   getExternalPerPodMetricReplicas,
   getResourceReplicas,
+  loadOf,
   removeMetricsForPods,
   saturate,
+  type PodLoads,
   type PodTarget,
   type Tolerance,
 } from '../../scaler/core/replica-calculator.js';
@@ -158,12 +160,15 @@ function sizePods(row: ReplicasRow, tolerance: Tolerance): Outcome {
   const loads = { usage: counted, requests };
   const sizing = getResourceReplicas(targetOf(row), tolerance, row.currentReplicas, groups, loads);
   if (!sizing) return { error: 'zeroTotalRequest' };
-  const { replicas, utilization, averageMilli } = sizing;
-  return {
-    desiredReplicas: replicas,
-    ...(utilization === undefined ? {} : { utilization }),
-    averageMilli: String(averageMilli),
-  };
+  return { desiredReplicas: sizing.replicas, ...measuredLoad(targetOf(row), loads) };
+}
+
+/** What HPA shows of the samples: percent of the requests, or thousandths per pod. */
+function measuredLoad(target: PodTarget, { usage, requests }: PodLoads): Outcome {
+  const { ratio } = loadOf(target, usage, requests)!;
+  return 'averageMilli' in target
+    ? { averageMilli: Math.round(ratio * Number(target.averageMilli)) }
+    : { utilization: Math.round(ratio * target.averageUtilization) };
 }
 
 function targetOf({ target }: ReplicasRow): PodTarget {

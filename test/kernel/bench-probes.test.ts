@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { fromRoot } from '../../sandbox/paths.js';
-import { cgroupRoot, requireKernel } from './harness.js';
+import { requireKernel } from './harness.js';
+import { cgroupRoot } from './mounts.js';
 
 const MAIN = fromRoot('test/bench/probes/main.ts');
 

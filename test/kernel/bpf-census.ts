@@ -44,7 +44,7 @@ export function list(kind: BpfKind): readonly Listed[] {
   return bpftool(kind, 'list') as readonly Listed[];
 }
 
-function bpftool(...command: readonly string[]): unknown {
+export function bpftool(...command: readonly string[]): unknown {
   const env = { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
   const options = { encoding: 'utf8', maxBuffer: 64 << 20, env } as const;
   return JSON.parse(execFileSync('bpftool', ['--json', ...command], options));

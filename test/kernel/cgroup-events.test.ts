@@ -4,11 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openProbes, type CgroupEvents, type Probes } from 'bpf-linker-napi';
 import { expect } from 'chai';
 import { pino } from 'pino';
+import { eventually } from '../eventually.js';
 import { CgroupTree } from '../../exporter/cgroups/tree.js';
 import { parseHostPath } from '../../exporter/host/path.js';
-import { eventually } from '../unit/loopback-api.js';
+
 import { ExporterProcess } from './exporter-process.js';
-import { cgroupRoot, requireKernel, Sandbox } from './harness.js';
+import { requireKernel, Sandbox } from './harness.js';
+import { cgroupRoot } from './mounts.js';
 
 describe('cgroup events', function () {
   this.timeout(90_000);

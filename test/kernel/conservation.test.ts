@@ -2,15 +2,15 @@ import { expect } from 'chai';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { eventually } from '../eventually.js';
 import { REASONS } from '../../native/index.js';
 import type { ContainerCounters, Histogram } from '../../native/index.js';
-import { eventually } from '../unit/loopback-api.js';
+
 import { countersOf, describeStates, measure, total } from './harness.js';
 import type { Window, Workload } from './harness.js';
 import { useKernel, withProbes } from './suite.js';
+import { THREAD_TABLE_SIZE } from './thread-table.js';
 
-/** Threads that share an entry of the probe's thread table (THREAD_TABLE_SIZE in native/bpf/threads.h). */
-const PLACES = 32_768;
 const PID_MAX = '/proc/sys/kernel/pid_max';
 
 const count = ({ buckets }: Histogram): number => buckets.reduce((sum, bucket) => sum + bucket, 0);
@@ -103,8 +103,8 @@ describe('conservation of thread time', () => {
     const pidMax = readFileSync(PID_MAX, 'utf8').trim();
     const group = kernel.sandbox.group();
     try {
-      if (Number(pidMax) < 4 * PLACES) writeFileSync(PID_MAX, String(4 * PLACES));
-      const workload = await group.run('pids', ['collide', String(PLACES)]);
+      if (Number(pidMax) < 4 * THREAD_TABLE_SIZE) writeFileSync(PID_MAX, String(4 * THREAD_TABLE_SIZE));
+      const workload = await group.run('pids', ['collide', String(THREAD_TABLE_SIZE)]);
       const { states, wall } = await measure(kernel.probes, group, () => sleep(1_000));
       expect(total(states) / wall, describeStates(states)).to.be.closeTo(3, 0.03);
       expect(states.idle / wall, describeStates(states)).to.be.closeTo(2, 0.03);

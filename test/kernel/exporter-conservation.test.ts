@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { eventually } from '../unit/loopback-api.js';
+
+import { eventually } from '../eventually.js';
 import { ExporterProcess } from './exporter-process.js';
 import { buildTruth, requireKernel, Sandbox } from './harness.js';
 

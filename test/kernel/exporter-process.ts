@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { eventually } from '../eventually.js';
 import { fileURLToPath } from 'node:url';
-import { eventually } from '../unit/loopback-api.js';
 
 const EXPORTER = [process.execPath, fileURLToPath(new URL('../../dist/exporter/main.js', import.meta.url))];
 /** Bound on the start, which loads the programs: a second on a quiet machine, much longer on a loaded one. */

@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { eventually } from '../unit/loopback-api.js';
+
+import { eventually } from '../eventually.js';
 import { ExporterProcess } from './exporter-process.js';
 import { requireKernel, Sandbox } from './harness.js';
 

@@ -17,7 +17,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { STATES } from '../../native/index.js';
 import type { ContainerCounters, Probes, State } from '../../native/index.js';
-import { onEnd, removeAtOnce } from './leftovers.js';
+import { onEnd, removeAtOnce, thaw } from './leftovers.js';
+import { cgroupRoot, legacyHierarchy } from './mounts.js';
 
 const HERE = import.meta.dirname;
 const LINE_TIMEOUT_MS = 30_000;
@@ -46,29 +47,6 @@ export function buildTruth(): void {
   execFileSync('make', ['-s', '-C', join(HERE, 'truth')], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-interface Mount {
-  readonly path: string;
-  readonly type: string;
-  readonly options: readonly string[];
-}
-
-function mounts(): readonly Mount[] {
-  return readFileSync('/proc/mounts', 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => {
-      const [, path, type, options] = line.split(' ');
-      return { path: path!, type: type!, options: options!.split(',') };
-    });
-}
-
-/** Mount point of cgroup2. */
-export function cgroupRoot(): string {
-  const mount = mounts().find(({ type }) => type === 'cgroup2');
-  if (mount === undefined) throw new Error('cgroup2 is not mounted');
-  return mount.path;
-}
-
 export interface Workload {
   readonly pid: number;
   /** Number that the workload printed when it was ready. */
@@ -95,8 +73,6 @@ export class Sandbox {
   readonly scratch = mkdtempSync('/var/tmp/kernscale-test-');
   readonly #children: ChildProcess[] = [];
   readonly #directories: string[] = [];
-  readonly #controller = mounts().find(({ type, options }) => type === 'cgroup' && options.includes('cpu'))
-    ?.path;
   readonly #ids: bigint[] = [];
   readonly #disposed = onEnd(() => {
     removeAtOnce(this.#directories, this.scratch);
@@ -106,11 +82,15 @@ export class Sandbox {
     this.root = this.#mkdir(join(cgroupRoot(), `kernscale-test-${process.pid}-${Date.now().toString(36)}`));
   }
 
-  /** @param cores - CPU quota of the group; none by default */
-  group(cores?: number, name = `g${this.#ids.length}`): Group {
+  /**
+   * @param cores - CPU quota of the group; none by default
+   * @param memory - bytes beyond which its threads are held up; none by default
+   */
+  group(cores?: number, name = `g${this.#ids.length}`, memory?: number): Group {
     const path = this.#mkdir(join(this.root, name));
     const joins = [join(path, 'cgroup.procs')];
     if (cores !== undefined) joins.push(this.#limit(name, path, cores));
+    if (memory !== undefined) joins.push(this.#limitMemory(name, path, memory));
     const id = statSync(path, { bigint: true }).ino;
     this.#ids.push(id);
     return {
@@ -135,6 +115,12 @@ export class Sandbox {
     };
   }
 
+  /** A new cgroup in the v1 hierarchy that has the controller; undefined if that is on cgroup2. */
+  legacyGroup(controller: string, name: string): string | undefined {
+    const hierarchy = legacyHierarchy(controller);
+    return hierarchy && this.#mkdir(join(hierarchy, `kernscale-test-${process.pid}-${name}`));
+  }
+
   /** Ends every process started here. */
   async stop(): Promise<void> {
     const ended = this.#children.map(
@@ -147,6 +133,7 @@ export class Sandbox {
             });
         }),
     );
+    thaw(this.#directories);
     for (const child of this.#children) child.kill('SIGKILL');
     await Promise.all(ended);
     this.#children.length = 0;
@@ -174,16 +161,34 @@ export class Sandbox {
   #limit(name: string, path: string, cores: number): string {
     const period = 100_000;
     const quota = Math.round(cores * period);
-    if (this.#controller === undefined) {
-      writeFileSync(join(cgroupRoot(), 'cgroup.subtree_control'), '+cpu');
-      writeFileSync(join(this.root, 'cgroup.subtree_control'), '+cpu');
+    const limited = this.legacyGroup('cpu', name);
+    if (limited === undefined) {
+      this.#delegate('cpu');
       writeFileSync(join(path, 'cpu.max'), `${quota} ${period}`);
       return join(path, 'cgroup.procs');
     }
-    const limited = this.#mkdir(join(this.#controller, `kernscale-test-${process.pid}-${name}`));
     writeFileSync(join(limited, 'cpu.cfs_period_us'), String(period));
     writeFileSync(join(limited, 'cpu.cfs_quota_us'), String(quota));
     return join(limited, 'cgroup.procs');
+  }
+
+  /** Holds threads up that exceed the limit: by a throttle, or, under v1, by switching off the OOM killer. */
+  #limitMemory(name: string, path: string, bytes: number): string {
+    const limited = this.legacyGroup('memory', name);
+    if (limited === undefined) {
+      this.#delegate('memory');
+      writeFileSync(join(path, 'memory.high'), String(bytes));
+      return join(path, 'cgroup.procs');
+    }
+    writeFileSync(join(limited, 'memory.limit_in_bytes'), String(bytes));
+    writeFileSync(join(limited, 'memory.oom_control'), '1');
+    return join(limited, 'cgroup.procs');
+  }
+
+  /** Hands a controller of cgroup2 down to the groups. */
+  #delegate(controller: string): void {
+    for (const path of [cgroupRoot(), this.root])
+      writeFileSync(join(path, 'cgroup.subtree_control'), `+${controller}`);
   }
 
   async #run(

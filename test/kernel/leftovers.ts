@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, rmdirSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 
@@ -28,6 +28,7 @@ function handleExit(): void {
 /** Kills the processes in the cgroups, innermost last, and removes the cgroups and the directory synchronously. */
 export function removeAtOnce(cgroups: readonly string[], directory: string): void {
   const pause = new Int32Array(new SharedArrayBuffer(4));
+  thaw(cgroups);
   for (const path of [...cgroups].reverse())
     for (
       const start = performance.now();
@@ -41,6 +42,12 @@ export function removeAtOnce(cgroups: readonly string[], directory: string): voi
       }
     }
   rmSync(directory, { recursive: true, force: true });
+}
+
+/** Thaws cgroups of a v1 freezer, whose processes cannot end. */
+export function thaw(cgroups: readonly string[]): void {
+  for (const state of cgroups.map((path) => join(path, 'freezer.state')))
+    if (existsSync(state)) writeFileSync(state, 'THAWED');
 }
 
 function killAll(procs: string): void {

@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeError, openProbes } from '../../native/index.js';
 import { all, heldBy } from './bpf-census.js';
 import type { BpfKind } from './bpf-census.js';
-import { cgroupRoot, requireKernel } from './harness.js';
+import { requireKernel } from './harness.js';
+import { cgroupRoot } from './mounts.js';
 
 const OPENER = `
   import { openProbes } from ${JSON.stringify(join(import.meta.dirname, '../../native/index.ts'))};

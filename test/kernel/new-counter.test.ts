@@ -13,9 +13,10 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
+import { eventually } from '../eventually.js';
 import { findCgroupMount } from '../../exporter/cgroups/mount.js';
 import { fromRoot } from '../../sandbox/paths.js';
-import { eventually } from '../unit/loopback-api.js';
+
 import { ExporterProcess, stop } from './exporter-process.js';
 import { requireKernel } from './harness.js';
 

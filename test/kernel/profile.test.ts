@@ -14,8 +14,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import bcrypt from 'bcryptjs';
 import { expect } from 'chai';
+import { eventually } from '../eventually.js';
 import { openBelow, openStackSampler } from '../../native/index.js';
-import { eventually } from '../unit/loopback-api.js';
+
 import { decode } from './decoded-profile.js';
 import { ExporterProcess } from './exporter-process.js';
 import { buildTruth, requireKernel, Sandbox, type Group } from './harness.js';

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { REASONS } from '../../native/index.js';
 import type { Probes, Reason } from '../../native/index.js';
 import { Sandbox, blocked, describeStates, difference } from './harness.js';
+import { hasLegacy } from './mounts.js';
 import { useKernel } from './suite.js';
 import type { Group, StateSeconds, Workload } from './harness.js';
 
@@ -17,6 +18,10 @@ export interface Row {
   readonly otherThreads?: readonly Reason[];
   /** True if it keeps CPUs busy; it runs after the workloads that wait. */
   readonly computes?: boolean;
+  /** Bytes of memory beyond which the workload is held up. */
+  readonly memory?: number;
+  /** Controller of cgroup v1 that the workload needs. */
+  readonly legacy?: string;
   /** Program of the truth Makefile that is built only if the runtime's compiler is installed. */
   readonly program?: string;
   /** Starts the workload inside the group, and its peers in groups of their own. */
@@ -74,6 +79,7 @@ export function testTruth(rows: readonly Row[]): void {
 
   for (const row of rows) {
     it(`${row.workload}: ${row.reason}`, function () {
+      if (row.legacy !== undefined && !hasLegacy(row.legacy)) this.skip();
       if (isMissing(row)) {
         process.stderr.write(
           `SKIPPED: ${row.workload}: ${row.program!} could not be built, a tool is not installed\n`,
@@ -88,7 +94,8 @@ export function testTruth(rows: readonly Row[]): void {
   }
 }
 
-function isMissing({ program }: Row): boolean {
+function isMissing({ program, legacy }: Row): boolean {
+  if (legacy !== undefined && !hasLegacy(legacy)) return true;
   return program !== undefined && !existsSync(join(import.meta.dirname, 'build', program));
 }
 
@@ -101,7 +108,7 @@ async function startAll(
 ): Promise<Running[]> {
   const running: Running[] = [];
   const start = async (row: Row): Promise<void> => {
-    const group = sandbox.group();
+    const group = sandbox.group(undefined, undefined, row.memory);
     const slot = probes.track(group.id);
     const reports: Report[] = [];
     void collect(await row.start(group, sandbox), reports);

@@ -1,7 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import type { Reason } from '../../native/index.js';
-import { cgroupRoot } from './harness.js';
+import { eventually } from '../eventually.js';
+import { cgroupRoot } from './mounts.js';
 import { testTruth } from './reason-table.js';
 import type { Row } from './reason-table.js';
 
@@ -103,6 +105,35 @@ const paused: Row = {
   },
 };
 
+/** The same under the freezer of cgroup v1, which leaves blocked threads where they are. */
+const frozen: Row = {
+  workload: 'lock mutex, frozen under cgroup v1',
+  reason: 'sleep',
+  legacy: 'freezer',
+  start: async (group, sandbox) => {
+    const workload = await group.run('lock', ['mutex']);
+    const freezer = sandbox.legacyGroup('freezer', 'frozen')!;
+    writeFileSync(join(freezer, 'cgroup.procs'), String(workload.pid));
+    writeFileSync(join(freezer, 'freezer.state'), 'FROZEN');
+    await eventually('it is frozen', () =>
+      readFileSync(join(freezer, 'freezer.state'), 'utf8').startsWith('FROZEN'),
+    );
+    return workload;
+  },
+};
+
+/** Reads through the page cache what another process, in the same group, serves. */
+const fuse = (mode: string): Row => ({
+  workload: `fuse ${mode}`,
+  reason: 'ipc',
+  otherThreads: ['idle', 'sleep'],
+  start: async (group, sandbox) => {
+    const directory = join(sandbox.scratch, `fuse-${mode}`);
+    mkdirSync(directory);
+    return group.run('fuse', [mode, directory]);
+  },
+});
+
 /** Connects to a server whose accept queue is full. */
 const connecting = (mode: string): Row => ({
   workload: `connect ${mode} to a server that is full`,
@@ -132,12 +163,14 @@ const TRUTH: readonly Row[] = [
   disk('aio'),
   disk('aio-idle', 'disk', 'idle'),
   disk('disk', 'uring'),
+  { ...disk('disk-thread', 'uring'), otherThreads: ['idle'] }, // the kernel's submission thread when it has nothing to submit
   standalone('sleep', 'uring', 'timer', '-'),
   standalone('idle', 'uring', 'accept', '-'),
   standalone('idle', 'uring', 'registered', '-'),
   client('uring', 'client'),
   client('uring', 'timed'),
-  { ...client('uring', 'thread'), otherThreads: ['idle'] }, // the kernel's submission thread once it has nothing to submit
+  disk('written', 'uring', 'idle'),
+  { ...client('uring', 'thread'), otherThreads: ['idle'] },
   contended('lock', 'mutex'),
   contended('lock', 'stack-mutex'),
   contended('lock', 'pi'),
@@ -157,6 +190,10 @@ const TRUTH: readonly Row[] = [
   standalone('sleep', 'wait', 'timerfd'),
   resumed,
   paused,
+  frozen,
+  { ...standalone('reclaim', 'memory'), memory: 16 << 20 },
+  fuse('read'),
+  fuse('send'),
   standalone('idle', 'wait', 'child'),
   standalone('idle', 'wait', 'signal'),
   standalone('idle', 'wait', 'futex2'),
@@ -185,6 +222,7 @@ const TRUTH: readonly Row[] = [
   datagramServer('low'),
   datagramServer('high'),
   server('recv'),
+  server('unqueued'),
   server('epoll'),
   server('multipath', 'multipath'),
   standalone('idle', 'server', 'recv', '0'),

@@ -145,6 +145,52 @@ describe('profiles without programs that the kernel refuses', function () {
   });
 });
 
+describe('a program that the kernel’s lockdown refuses', function () {
+  this.timeout(90_000);
+  let exporter: ExporterProcess;
+
+  before(function () {
+    requireKernel(() => {
+      this.skip();
+    });
+    buildTruth();
+  });
+
+  afterEach(() => exporter.stop('SIGKILL'));
+
+  /** Starts an exporter whose sched_switch the verifier refuses with these words. */
+  async function refused(log: string) {
+    const without = ['env', `LD_PRELOAD=${REFUSE}`, 'REFUSE_LOAD=sched_switch', `REFUSE_LOG=${log}`];
+    exporter = new ExporterProcess(['--source', 'host'], without);
+    const url = await exporter.url();
+    const page = await fetch(url, { headers: { accept: 'text/html' } });
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    const metric = /^kernscale_probe_attached{.*program="sched_switch".*$/m;
+    return { page: await page.text(), attached: metric.exec(metrics)?.[0] };
+  }
+
+  for (const [kernel, log] of [
+    ['Linux 6.1', 'unknown func bpf_probe_read#4'],
+    ['Linux 6.12', '7: R1=0\nprogram of this type cannot use helper bpf_probe_read_kernel#113'],
+  ] as const)
+    it(`is reported with what to do, in the words of ${kernel}`, async () => {
+      const { page, attached } = await refused(log);
+      const remedy = 'boot with lockdown=integrity, or run Linux 6.2 or newer';
+      expect(exporter.log).to.match(
+        new RegExp(`^level=warn .*program=sched_switch .*lockdown \\(confidentiality\\).*${remedy}`, 'm'),
+      );
+      expect(page).to.include('lockdown (confidentiality)').and.include(remedy);
+      expect(attached).to.match(/reason="lockdown"} 0$/);
+    });
+
+  it('is not reported where the verifier refuses something else', async () => {
+    const { page, attached } = await refused('call bpf_probe_read_kernel#113\nunknown func bpf_loop#181');
+    expect(page).to.include('refused by the kernel: Invalid argument').and.not.include('lockdown');
+    expect(attached).to.match(/program="sched_switch"} 0$/);
+    expect(exporter.log).not.to.include('lockdown');
+  });
+});
+
 /** Loads an object once with all programs, then once without the programs that each choice names. */
 async function refuse(
   variable: 'REFUSE_LOAD' | 'REFUSE_ATTACH',

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { openProbes, openStackSampler, type ProgramStatus } from '../../native/index.js';
 import { heldBy } from './bpf-census.js';
-import { cgroupRoot } from './harness.js';
+import { cgroupRoot } from './mounts.js';
 
 /** Status of an object's programs of which some are refused. */
 export interface Outcome {

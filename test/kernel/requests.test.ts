@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { ContainerCounters, Histogram, PeerCounters, Probes } from 'bpf-linker-napi';
 
-import { eventually } from '../unit/loopback-api.js';
+import { eventually } from '../eventually.js';
 import { measure, type Group, type Workload } from './harness.js';
 import { useKernel, withProbes } from './suite.js';
 

@@ -19,7 +19,7 @@ import { createRequire } from 'node:module';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cgroupRoot } from './harness.js';
+import { cgroupRoot } from './mounts.js';
 
 type Native = typeof import('../../native/index.js');
 type Probes = ReturnType<Native['openProbes']>;

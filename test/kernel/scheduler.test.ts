@@ -1,21 +1,26 @@
 import { expect } from 'chai';
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { TIME_BOUNDS_SECONDS, openProbes } from '../../native/index.js';
-import { eventually } from '../unit/loopback-api.js';
+import { eventually } from '../eventually.js';
+import { STATES, TIME_BOUNDS_SECONDS, openProbes } from '../../native/index.js';
+import type { ContainerCounters } from '../../native/index.js';
+
 import {
   blocked,
-  cgroupRoot,
   countersOf,
   describeStates,
+  difference,
   measure,
   measureSlot,
   schedstat,
   total,
 } from './harness.js';
+import { cgroupRoot } from './mounts.js';
 import type { Group, SchedStat, Window } from './harness.js';
 import { useKernel } from './suite.js';
+import { ThreadTable } from './thread-table.js';
 
 const count = (buckets: Float64Array): number => buckets.reduce((sum, bucket) => sum + bucket, 0);
 
@@ -145,6 +150,39 @@ describe('scheduler probe', () => {
       );
     });
   }
+
+  it('counts a run whose start it was not shown from that start, while the run lasts', async () => {
+    const missed = STATES.indexOf('runqueue');
+    const waitedNs = 50_000_000n;
+    const group = kernel.sandbox.group();
+    const slot = kernel.probes.track(group.id);
+    const { pid } = await group.run('burn', [], { oneCpu: true });
+    // Real-time, so that the run lasts: a switch would repair the record.
+    execFileSync('chrt', ['--fifo', '--pid', '1', String(pid)]);
+    const table = new ThreadTable();
+    let before: ContainerCounters, after: ContainerCounters;
+    let start: bigint, end: bigint;
+    await eventually('a run outlasts two reads', () => {
+      before = countersOf(kernel.probes, slot);
+      const seen = table.read(pid);
+      if (seen.state !== STATES.indexOf('oncpu')) return false;
+      start = seen.since;
+      const since = start - waitedNs;
+      table.write(pid, { since, flushed_until: since, state: missed });
+      after = countersOf(kernel.probes, slot);
+      const left = table.read(pid);
+      end = left.flushed_until;
+      return left.since === since && left.state === missed;
+    });
+    const states = difference(after!.stateSeconds, before!.stateSeconds);
+    expect(states.runqueue, describeStates(states)).to.be.closeTo(Number(waitedNs) / 1e9, 1e-6);
+    expect(states.oncpu, describeStates(states)).to.be.closeTo(Number(end! - start!) / 1e9, 1e-6);
+
+    await kernel.sandbox.stop();
+    const ended = countersOf(kernel.probes, slot);
+    const observed = ended.histograms.oncpu.sum - before!.histograms.oncpu.sum;
+    expect(ended.stateSeconds.oncpu - before!.stateSeconds.oncpu).to.be.closeTo(observed, 1e-6);
+  });
 
   it('follows a process that is moved to another cgroup', async () => {
     const [from, to] = [kernel.sandbox.group(), kernel.sandbox.group()];

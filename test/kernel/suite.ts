@@ -1,5 +1,6 @@
 import { openProbes, type OpenOptions, type Probes } from 'bpf-linker-napi';
-import { buildTruth, cgroupRoot, requireKernel, Sandbox } from './harness.js';
+import { buildTruth, requireKernel, Sandbox } from './harness.js';
+import { cgroupRoot } from './mounts.js';
 
 const BUILD_TIMEOUT_MS = 60_000;
 

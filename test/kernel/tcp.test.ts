@@ -2,8 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { ContainerCounters, Histogram, PeerCounters, Snapshot } from 'bpf-linker-napi';
 
-import { eventually } from '../unit/loopback-api.js';
-
+import { eventually } from '../eventually.js';
 import type { Group, Workload } from './harness.js';
 import { useKernel } from './suite.js';
 

@@ -14,14 +14,29 @@ export const CACHE = fromRoot('.cache/kernels');
 /** Up to 7.1 one package holds everything; later the image, its modules and their shared files are separate. */
 const KERNEL_PACKAGE = /^linux-(image|binary|modules)-\d/;
 
-/** Debian's kernel of one suite. */
+/** Modes of the kernel's lockdown, which `/sys/kernel/security/lockdown` lists. */
+export type Lockdown = 'none' | 'integrity' | 'confidentiality';
+
+/** Debian's kernel of one suite, and how it is booted. */
 export interface KernelChoice {
   readonly name: string;
   readonly suite: string;
   readonly architecture: Architecture;
+  /** Debian's variant of the kernel; the plain one by default. */
+  readonly flavour?: 'rt';
+  /** `none` by default. */
+  readonly lockdown?: Lockdown;
+  /** The programs that this kernel refuses, all of them; not checked by default. */
+  readonly absent?: readonly string[];
   /** Reason why it is in the matrix. */
   readonly why: string;
 }
+
+/** Programs that read kernel memory by helpers where the kernel has no bpf_rdonly_cast (6.1). */
+const UNTYPED = [
+  ...['sched_switch', 'flush_threads', 'cgroup_attach_task', 'io_uring_submit'],
+  ...['cgroup_created', 'cgroup_removed', 'tcp_rcv_space_adjust'],
+];
 
 export const KERNELS: readonly KernelChoice[] = [
   amd64('bookworm', 'the oldest kernel supported: 6.1'),
@@ -29,12 +44,21 @@ export const KERNELS: readonly KernelChoice[] = [
   amd64('trixie', 'the stable release'),
   amd64('trixie-backports', 'the newest packaged for a stable release'),
   amd64('sid', 'the next stable release'),
+  { ...amd64('trixie', 'preemptible throughout'), name: 'trixie-rt', flavour: 'rt' },
+  locked('bookworm', 'integrity', [], 'as large distributions boot under Secure Boot'),
+  locked('bookworm', 'confidentiality', UNTYPED, 'reads kernel memory by helpers, which are refused'),
+  locked('bookworm-backports', 'confidentiality', [], 'as hardened distributions boot'),
+  locked('sid', 'confidentiality', [], 'as hardened distributions boot'),
   arm64('bookworm', 'the other architecture, the oldest kernel supported'),
   arm64('trixie', 'the other architecture'),
 ];
 
 function amd64(suite: string, why: string): KernelChoice {
   return { name: suite, suite, architecture: 'amd64', why };
+}
+
+function locked(suite: string, lockdown: Lockdown, absent: readonly string[], why: string): KernelChoice {
+  return { ...amd64(suite, why), name: `${suite}-${lockdown}`, lockdown, absent };
 }
 
 function arm64(suite: string, why: string): KernelChoice {
@@ -64,21 +88,22 @@ export interface FetchOptions {
  * @throws KernscaleError `KERNEL_UNAVAILABLE` when the archive cannot be reached or lacks the package
  */
 export async function fetchKernel(choice: KernelChoice, options: FetchOptions = {}): Promise<Kernel> {
-  const home = join(CACHE, choice.name);
+  const { suite, architecture, flavour } = choice;
+  const variant = flavour ? `${flavour}-${architecture}` : architecture;
+  const home = join(CACHE, `${suite}-${variant}`);
   await fillCache(home, 'release', choice, options, async (work, kept) => {
-    const { suite, architecture } = choice;
     const selection = {
       suite,
       architecture,
-      roots: [`linux-image-${architecture}`],
-      isWanted: (name: string) => KERNEL_PACKAGE.test(name) && name.endsWith(`-${architecture}`),
+      roots: [`linux-image-${variant}`],
+      isWanted: (name: string) => KERNEL_PACKAGE.test(name) && name.endsWith(`-${variant}`),
     };
     await keepKernel(await unpackPackages(selection, work, options.mirror), join(work, 'tree'), kept);
   });
   const modules = await readdir(join(home, 'modules'));
   return {
     name: choice.name,
-    architecture: choice.architecture,
+    architecture,
     release: await readFile(join(home, 'release'), 'utf8'),
     image: join(home, 'vmlinuz'),
     modules: modules.sort().map((file) => join(home, 'modules', file)),

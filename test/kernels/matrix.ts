@@ -7,7 +7,7 @@ import type { KernelFacts, Line, Truth } from './guest/report.js';
 import { crossUserland } from './arm64.js';
 import { writeInitramfs } from './initramfs.js';
 import { fetchKernel, type Kernel, type KernelChoice } from './kernels.js';
-import { boot } from './qemu.js';
+import { boot, type Machine } from './qemu.js';
 import { guestFiles, hostUserland, type Userland } from './userland.js';
 
 /** Several times what a busy machine with two CPUs needs. */
@@ -22,7 +22,7 @@ export interface Result {
   readonly truths: readonly Truth[];
   /** Runs of BPF programs that the kernel skipped. */
   readonly skippedRuns: number;
-  /** Reason why results are missing; empty if the guest ran to its end. */
+  /** Reason why results are missing or are of another kernel than the one wanted; empty if there is none. */
   readonly error: string;
   /** Time from power-on to power-off. */
   readonly seconds: number;
@@ -65,14 +65,31 @@ async function runKernel(choice: KernelChoice, directory: string, options: Matri
     options.progress(`${choice.name}: booting ${kernel.release}`);
     const started = performance.now();
     const { image, architecture } = kernel;
-    const machine = { architecture, image, initramfs, directory, timeoutSeconds: BOOT_TIMEOUT_SECONDS };
+    const parameters = choice.lockdown ? [`lockdown=${choice.lockdown}`, 'lsm=lockdown,capability'] : [];
+    const machine: Machine = {
+      ...{ architecture, image, initramfs, parameters, directory },
+      timeoutSeconds: BOOT_TIMEOUT_SECONDS,
+    };
     const { report, console } = await boot(machine, options.signal);
     const seconds = (performance.now() - started) / 1000;
-    return { ...empty, ...readReport(report, console), seconds, console };
+    const read = readReport(report, console);
+    return { ...empty, ...read, error: read.error || surprise(choice, read), seconds, console };
   } catch (error) {
     options.signal.throwIfAborted();
     return { ...empty, error: errorMessage(error) };
   }
+}
+
+/** Returns how the kernel differs from what the choice says about it, or ''. */
+export function surprise(
+  { lockdown = 'none', absent }: Pick<KernelChoice, 'lockdown' | 'absent'>,
+  { facts, programs }: Pick<Result, 'facts' | 'programs'>,
+): string {
+  if (facts?.lockdown !== lockdown)
+    return `lockdown is ${facts?.lockdown ?? 'unknown'} instead of ${lockdown}`;
+  const missing = programs.filter(({ attached }) => !attached).map(({ program }) => program);
+  if (!absent || missing.toSorted().join() === absent.toSorted().join()) return '';
+  return `the absent programs are [${missing.join()}] instead of [${absent.join()}]`;
 }
 
 async function userlandOf(choice: KernelChoice, kernel: Kernel, options: MatrixOptions): Promise<Userland> {

@@ -8,11 +8,14 @@ import type { Architecture } from './archive.js';
 const run = promisify(execFile);
 const DISK_BYTES = 128 << 20;
 const CONSOLE_LINES = 15;
+const PARAMETERS = ['quiet', 'panic=-1', 'cgroup_no_v1=all'];
 
 export interface Machine {
   readonly architecture: Architecture;
   readonly image: string;
   readonly initramfs: string;
+  /** Further parameters of the kernel's command line. */
+  readonly parameters: readonly string[];
   /** Directory for the disk and the output of the serial ports. */
   readonly directory: string;
   readonly timeoutSeconds: number;
@@ -89,7 +92,10 @@ function qemuArguments(machine: Machine): string[] {
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-kernel', machine.image, '-initrd', machine.initramfs],
     // A panic reboots at once, and -no-reboot makes that an exit. The guest's init reads REPORT.
-    ...['-append', `console=${console} REPORT=/dev/${report} quiet panic=-1 cgroup_no_v1=all`],
+    ...[
+      '-append',
+      [`console=${console}`, `REPORT=/dev/${report}`, ...PARAMETERS, ...machine.parameters].join(' '),
+    ],
     ...['-serial', `file:${at('console')}`, ...reportTo(at('report'))],
     // Slow on purpose: a request takes about 5 ms, so that a reader is blocked instead of busy.
     ...['-drive', `file=${at('disk')},format=raw,if=virtio,cache=unsafe,throttling.iops-total=200`],

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { passes, readReport, type Result } from './matrix.js';
+import { passes, readReport, surprise, type Result } from './matrix.js';
 import { renderTables } from './table.js';
 
 const OLD: Result = {
   name: 'old',
-  facts: { release: '6.1.0-50-amd64', controllers: ['cpu'] },
+  facts: { release: '6.1.0-50-amd64', controllers: ['cpu'], lockdown: 'none' },
   programs: [
     { probe: 'tcp', program: 'tcp_retransmit', attached: false, detail: 'no such tracepoint' },
     { probe: 'blockio', program: 'block_rq_issue', attached: true, detail: '' },
@@ -21,7 +21,7 @@ const OLD: Result = {
 const NEW: Result = {
   ...OLD,
   name: 'new',
-  facts: { release: '7.2.13+deb14-amd64', controllers: ['cpu'] },
+  facts: { release: '7.2.13+deb14-amd64', controllers: ['cpu'], lockdown: 'none' },
   programs: [
     { probe: 'tcp', program: 'tcp_retransmit', attached: true, detail: '' },
     { probe: 'blockio', program: 'block_io_start', attached: true, detail: '' },
@@ -68,6 +68,14 @@ describe('the kernel matrix', () => {
     expect(passes(OLD)).to.equal(false);
     expect(passes(NEW)).to.equal(true);
     expect(passes({ ...NEW, truths: [] })).to.equal(false);
+  });
+
+  it('rejects a kernel that is not the one wanted, or lacks other programs', () => {
+    expect(surprise({}, OLD)).to.equal('');
+    expect(surprise({ absent: ['tcp_retransmit'] }, OLD)).to.equal('');
+    expect(surprise({ absent: [] }, OLD)).to.equal('the absent programs are [tcp_retransmit] instead of []');
+    expect(surprise({ lockdown: 'integrity' }, OLD)).to.equal('lockdown is none instead of integrity');
+    expect(surprise({}, { programs: [] })).to.equal('lockdown is unknown instead of none');
   });
 
   it('reads the incomplete report of a guest that died', () => {

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { eventually } from '../cluster/harness.js';
+
+import { eventually } from '../eventually.js';
 import { census, leftSince } from './census.js';
 import { dashboardQueries } from './dashboards.js';
 import { fromRoot } from '../../sandbox/paths.js';
@@ -78,7 +79,7 @@ describe('the whole loop on this machine', function () {
     if (child?.process.exitCode === null) child.process.kill('SIGTERM');
     await child?.ended;
     child = undefined;
-    await eventually(() => leftSince(earlier).length === 0).catch(() => {
+    await eventually('nothing is left', () => leftSince(earlier).length === 0).catch(() => {
       expect(leftSince(earlier), 'left behind').to.deep.equal([]);
     });
   });
@@ -107,12 +108,20 @@ describe('the whole loop on this machine', function () {
     const records = async () =>
       ((await (await fetch(`${scaler}/api/v1/decisions`)).json()) as { decisions: DecisionRecord[] })
         .decisions;
-    await eventually(async () => (await records()).some(({ reason }) => reason.includes('core')), 60);
+    await eventually(
+      'a decision on CPU demand',
+      async () => (await records()).some(({ reason }) => reason.includes('core')),
+      60_000,
+    );
     process.kill(prometheus, 'SIGKILL');
-    const blind = await eventually(async () => {
-      const all = await records();
-      return all.length === 5 && all.every(({ reason }) => /Prometheus|refused/.test(reason)) && all;
-    }, 30);
+    const blind = await eventually(
+      'all decisions without Prometheus',
+      async () => {
+        const all = await records();
+        return all.length === 5 && all.every(({ reason }) => /Prometheus|refused/.test(reason)) && all;
+      },
+      30_000,
+    );
     expect(blind.filter(({ currentReplicas, replicas }) => currentReplicas !== replicas)).to.deep.equal([]);
     await sleep(15_000);
     const replicas = (all: DecisionRecord[]) =>
@@ -169,7 +178,10 @@ describe('the whole loop on this machine', function () {
     await child.see(/cluster +KUBECONFIG/);
     child.process.kill('SIGKILL');
     await child.ended;
-    await eventually(() => !leftSince(earlier).some((name) => /^(process|BPF)/.test(name)));
+    await eventually(
+      'the processes have ended',
+      () => !leftSince(earlier).some((name) => /^(process|BPF)/.test(name)),
+    );
     child = runLoop([]);
     await child.see(/cluster +KUBECONFIG/);
     child.process.kill('SIGTERM');

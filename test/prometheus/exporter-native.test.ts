@@ -7,6 +7,7 @@ import path from 'node:path';
 import { PROBES, type Snapshot } from 'bpf-linker-napi';
 import { expect } from 'chai';
 import { pino } from 'pino';
+import { eventually } from '../eventually.js';
 import { loadKubeConfig } from '../../common/kubeconfig.js';
 import { watchResource, type Watched } from '../../common/kubernetes-watch.js';
 import { Exporter } from '../../exporter/exporter.js';
@@ -15,7 +16,7 @@ import { knownPod, type KnownPod, type Pod } from '../../exporter/identity/pods.
 import { createApp } from '../../exporter/web.js';
 import { builtInSignals } from '../../scaler/promql/signals.js';
 import { BOUNDS, busyCounters, HandMadeProbes, NO_PROFILES } from '../unit/exporter/fixtures.js';
-import { eventually, LoopbackApi } from '../unit/loopback-api.js';
+import { LoopbackApi } from '../unit/loopback-api.js';
 import { ScrapingPrometheus } from './prometheus.js';
 
 const UID = '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11';

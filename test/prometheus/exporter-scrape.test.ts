@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
+import { eventually } from '../eventually.js';
 import { CONTENT_TYPES, type TextFormat, TRAILERS } from '../../exporter/exposition/format.js';
 import { busyCounters, identity, rendered } from '../unit/exporter/fixtures.js';
-import { eventually } from '../unit/loopback-api.js';
+
 import { ScrapingPrometheus } from './prometheus.js';
 
 const ODD = 'a"b\\c\nd';

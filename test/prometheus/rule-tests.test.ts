@@ -147,6 +147,19 @@ describe('kernscale test', function () {
     );
   });
 
+  it('leaves no file behind, also of series that Prometheus rejects', async () => {
+    const { TMPDIR } = process.env;
+    process.env['TMPDIR'] = await mkdtemp(join(folder, 'temporary-'));
+    try {
+      expect((await test('1x2 stael', ['eval_time: 1m, scale: worker'])).status).to.equal(1);
+      const left = await readdir(process.env['TMPDIR']);
+      expect(left.filter((name) => !name.startsWith('tsx-'))).to.deep.equal([]);
+    } finally {
+      if (TMPDIR === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = TMPDIR;
+    }
+  });
+
   it('reports a missing promtool', async () => {
     const { status, stderr } = await run(
       [

@@ -1,14 +1,8 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { stringify } from 'yaml';
 import { builtInSignals, podSignals } from '../../scaler/promql/signals.js';
 import { PROMTOOL } from '../../sandbox/paths.js';
+import { run, testRules } from '../promtool.js';
 
-const run = promisify(execFile);
 const WEB = 'namespace="shop", workload="web", workload_kind="Deployment"';
 
 interface Expected {
@@ -32,17 +26,10 @@ async function evaluate(
     eval_time: at,
     exp_samples: samples,
   }));
-  const folder = await mkdtemp(join(tmpdir(), 'kernscale-promtool-'));
-  try {
-    const file = join(folder, 'signals.yaml');
-    await writeFile(
-      file,
-      stringify({ evaluation_interval: '15s', tests: [{ interval: '15s', input_series, promql_expr_test }] }),
-    );
-    return (await run(PROMTOOL, ['test', 'rules', file])).stdout;
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  return testRules({
+    evaluation_interval: '15s',
+    tests: [{ interval: '15s', input_series, promql_expr_test }],
+  });
 }
 
 const web = (value: number) => [{ labels: `{${WEB}}`, value }];
@@ -54,8 +41,7 @@ describe('rules for Prometheus', () => {
   });
 
   it('pass their unit tests', async () => {
-    const { stdout } = await run(PROMTOOL, ['test', 'rules', 'test/prometheus/kernscale.promtool.yaml']);
-    expect(stdout).to.contain('SUCCESS');
+    expect(await testRules('test/prometheus/kernscale.promtool.yaml')).to.contain('SUCCESS');
   });
 });
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { eventually } from '../eventually.js';
 import type { DecisionRecord } from '../../scaler/loop/record.js';
 import { fromRoot } from '../../sandbox/paths.js';
-import { eventually } from '../unit/loopback-api.js';
+
 import { start, untilReady, type Program, type Running } from '../../sandbox/loop/process.js';
 
 const GRACE_MS = 2000;

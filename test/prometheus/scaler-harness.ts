@@ -5,12 +5,13 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { AppsV1Api } from '@kubernetes/client-node';
 import { stringify } from 'yaml';
+import { eventually } from '../eventually.js';
 import { loadKubeConfig } from '../../common/kubeconfig.js';
 import { HOST_IMAGE } from '../cluster/harness.js';
 import { startCluster, type Cluster } from '../../sandbox/cluster/index.js';
 import { reservePort, type Reservation } from '../../sandbox/loop/ports.js';
 import { start, untilReady, type Program, type Running } from '../../sandbox/loop/process.js';
-import { eventually } from '../unit/loopback-api.js';
+
 import { prometheusProgram } from './prometheus.js';
 import { RunningScaler } from './running-scaler.js';
 import { DictatedMetrics } from './scaler-metrics.js';

@@ -1,13 +1,14 @@
 import { CustomObjectsApi, type KubeConfig } from '@kubernetes/client-node';
 import { expect } from 'chai';
+import { eventually } from '../eventually.js';
 import { loadKubeConfig } from '../../common/kubeconfig.js';
 import { createLogger } from '../../common/log.js';
 import { workloadKey } from '../../scaler/core/types.js';
 import { ClusterView } from '../../scaler/kubernetes/cluster.js';
 import { LeaderElection } from '../../scaler/kubernetes/leader.js';
 import { ScaleClient } from '../../scaler/kubernetes/scale.js';
-import { startCluster, type Cluster } from '../../sandbox/cluster/index.js';
-import { eventually } from '../unit/loopback-api.js';
+import { startFaultyCluster, type FaultyCluster } from '../cluster/faults.js';
+
 import { shop } from './scaler-harness.js';
 
 const CART = { apiVersion: 'apps/v1', kind: 'StatefulSet', namespace: 'shop', name: 'cart' };
@@ -24,12 +25,12 @@ async function codeOf(promise: Promise<unknown>): Promise<unknown> {
 
 describe('scaler with a Kubernetes API', function () {
   this.timeout(60_000);
-  let cluster: Cluster;
+  let cluster: FaultyCluster;
   let config: KubeConfig;
   const abort = new AbortController();
 
   before(async () => {
-    cluster = await startCluster({ images: {} });
+    cluster = await startFaultyCluster({ images: {} });
     await cluster.apply(shop({ cart: 2, db: 1 }));
     config = loadKubeConfig(cluster.kubeconfigPath);
   });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { eventually } from '../unit/loopback-api.js';
+
+import { eventually } from '../eventually.js';
 import type { DecisionRecord } from '../../scaler/loop/record.js';
 import type { RunningScaler } from './running-scaler.js';
 import { ScalerHarness, shop } from './scaler-harness.js';

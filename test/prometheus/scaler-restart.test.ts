@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import { eventually } from '../eventually.js';
 import type { DecisionRecord } from '../../scaler/loop/record.js';
-import { eventually } from '../unit/loopback-api.js';
+
 import type { RunningScaler } from './running-scaler.js';
 import { ScalerHarness, shop } from './scaler-harness.js';
 

@@ -6,7 +6,7 @@ import { type PodSpec, qosClass } from '../objects/pod.js';
 import type { Deployment } from '../objects/apps.js';
 import { apiVersionOf, type Definition } from '../resources.js';
 import { isObject, withoutNulls, type Json, type JsonObject } from './body.js';
-import { matchesSelector } from './selectors.js';
+import { selects } from '../../../common/label-selector.js';
 import { ApiError, invalid, type Target } from './status.js';
 
 export type Incoming = Kinds[ResourceName] & { metadata: { name: string } };
@@ -124,7 +124,7 @@ function checkSelector(definition: Definition, object: KubeObject): void {
   if (!hasTemplate(definition)) return;
   const { selector, template } = (object as Deployment).spec;
   const selectsAll = !Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length;
-  if (!selectsAll && matchesSelector(selector, template.metadata.labels)) return;
+  if (!selectsAll && selects(selector, template.metadata.labels)) return;
   const field = selectsAll ? 'spec.selector' : 'spec.template.metadata.labels';
   const message = selectsAll
     ? 'Invalid value: empty selector is invalid'

@@ -1,4 +1,5 @@
-import type { KubeObject, LabelSelector } from '../objects/meta.js';
+import type { LabelSelector } from '../../../common/label-selector.js';
+import type { KubeObject } from '../objects/meta.js';
 import { ApiError } from './status.js';
 
 type Labels = Readonly<Record<string, string>> | undefined;
@@ -13,21 +14,6 @@ const EXISTENCE = /^(!?)\s*([^\s=!,()]+)$/;
 export function parseLabelSelector(text: string): (labels: Labels) => boolean {
   const requirements = splitOutsideParentheses(text).map(parseRequirement);
   return (labels) => requirements.every((holds) => holds(labels ?? {}));
-}
-
-/** True if labels satisfy a metav1.LabelSelector; an empty selector matches everything. */
-export function matchesSelector(selector: LabelSelector, labels: Labels = {}): boolean {
-  const expressions = selector.matchExpressions ?? [];
-  return (
-    Object.entries(selector.matchLabels ?? {}).every(([key, value]) => labels[key] === value) &&
-    expressions.every(({ key, operator, values = [] }) => {
-      const value = labels[key];
-      if (operator === 'Exists') return value !== undefined;
-      if (operator === 'DoesNotExist') return value === undefined;
-      const listed = value !== undefined && values.includes(value);
-      return operator === 'In' ? listed : !listed;
-    })
-  );
 }
 
 /** Formats a metav1.LabelSelector as `kubectl` and the scale subresource do: `app=web,tier in (a,b)`. */

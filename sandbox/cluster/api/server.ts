@@ -4,7 +4,6 @@ import type { AddressInfo, Socket } from 'node:net';
 import { errorMessage } from '../../../common/errors.js';
 import type { Log } from '../controllers/reconciler.js';
 import { discover, openApiDocument, openApiIndex } from './discovery.js';
-import type { Faults } from './faults.js';
 import { parseResourcePath } from '../resources.js';
 import type { Reply, Routes } from './routes.js';
 import { ApiError } from './status.js';
@@ -21,7 +20,6 @@ export interface ServerOptions {
   certificate: string;
   token: () => string;
   routes: Routes;
-  faults: Faults;
   log: Log;
 }
 
@@ -31,6 +29,8 @@ export class ApiServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #port = 0;
+  /** Sees every authenticated request; rejects one by throwing an ApiError. */
+  intercept: (method: string, url: URL) => void = () => undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -83,7 +83,7 @@ export class ApiServer {
   async #route(request: IncomingMessage, response: ServerResponse): Promise<Reply | undefined> {
     const url = new URL(request.url ?? '/', this.url);
     if (!PUBLIC.has(url.pathname)) this.#authenticate(request);
-    this.#options.faults.inject(request.method ?? '', url);
+    this.intercept(request.method ?? '', url);
     if (request.method === 'GET' && this.#document(url.pathname, response)) return undefined;
     const path = parseResourcePath(url.pathname);
     if (!path) throw new ApiError(404, 'the server could not find the requested resource');

@@ -46,10 +46,12 @@ class DeploymentController {
     const existing = sets.find(({ metadata }) => metadata.labels?.[HASH_LABEL] === hash);
     const old = sets.filter((set) => set !== existing);
     if (deployment.spec.paused) {
-      this.#scaleWhilePaused(deployment, existing ?? old.find(({ spec }) => spec.replicas > 0));
+      const set = existing ?? old.find(({ spec }) => spec.replicas > 0);
+      if (set) this.#scale(deployment, set, deployment.spec.replicas);
       return;
     }
-    if (!existing && deployment.spec.strategy.type === 'Recreate' && this.#isRunning(old)) {
+    const isRunning = old.some(({ spec, status }) => spec.replicas > 0 || status.replicas > 0);
+    if (!existing && deployment.spec.strategy.type === 'Recreate' && isRunning) {
       for (const set of old) this.#scale(deployment, set, 0);
       return;
     }
@@ -59,14 +61,6 @@ class DeploymentController {
     for (const [set, replicas] of updates) this.#scale(deployment, set, replicas);
     this.#scale(deployment, current, newReplicasOf(deployment, current, this.#setsOf(deployment)));
     this.#forgetOld(deployment, old);
-  }
-
-  #isRunning(old: readonly ReplicaSet[]): boolean {
-    return total(old) > 0 || old.some(({ status }) => status.replicas > 0);
-  }
-
-  #scaleWhilePaused(deployment: Deployment, set: ReplicaSet | undefined): void {
-    if (set) this.#scale(deployment, set, deployment.spec.replicas);
   }
 
   #createSet(deployment: Deployment, hash: string, old: readonly ReplicaSet[]): ReplicaSet {

@@ -3,7 +3,7 @@ import { randomSuffix, controllerReference, isControlledBy } from '../objects/me
 import { isFinished, isReady, type Pod } from '../objects/pod.js';
 import type { Endpoint, Endpoints, EndpointPort, EndpointSlice, Service } from '../objects/service.js';
 import type { Store } from '../store.js';
-import { matchesSelector } from '../api/selectors.js';
+import { selects } from '../../../common/label-selector.js';
 
 const SERVICE_LABEL = 'kubernetes.io/service-name';
 const MANAGER_LABEL = 'endpointslice.kubernetes.io/managed-by';
@@ -16,7 +16,7 @@ export function endpointSliceController(store: Store, log: Log): Reconciler {
   const servicesOf = (pod: Pod): Key[] =>
     store
       .list('services', pod.metadata.namespace)
-      .filter((service) => selects(service, pod))
+      .filter((service) => isBackedBy(service, pod))
       .flatMap(self);
   return new Reconciler(store, log, { services: self, pods: servicesOf }, ({ namespace, name }) => {
     const service = store.get('services', namespace, name);
@@ -25,14 +25,14 @@ export function endpointSliceController(store: Store, log: Log): Reconciler {
   });
 }
 
-function selects({ spec }: Service, pod: Pod): boolean {
-  return spec.selector !== undefined && matchesSelector({ matchLabels: spec.selector }, pod.metadata.labels);
+function isBackedBy({ spec }: Service, pod: Pod): boolean {
+  return spec.selector !== undefined && selects({ matchLabels: spec.selector }, pod.metadata.labels);
 }
 
 function reconcile(store: Store, service: Service): void {
   const pods = store
     .list('pods', service.metadata.namespace)
-    .filter((pod) => selects(service, pod) && pod.status.podIP !== undefined && !isFinished(pod));
+    .filter((pod) => isBackedBy(service, pod) && pod.status.podIP !== undefined && !isFinished(pod));
   const endpoints = pods.map(endpointOf);
   const ports = service.spec.ports.map((port) => portOf(port, pods[0]));
   writeSlice(store, service, endpoints, ports);

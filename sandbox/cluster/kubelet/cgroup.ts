@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, KernscaleError } from '../../../common/errors.js';
+import { parseMounts } from '../../../common/mounts.js';
 import type { QosClass } from '../objects/pod.js';
 
 /** CFS bandwidth period, the kubelet's default. */
@@ -215,14 +216,9 @@ export interface CgroupMounts {
   cpu: string | undefined;
 }
 
-/** Finds the cgroup hierarchies in the text of `/proc/self/mountinfo` (proc_pid_mountinfo(5)). */
+/** Finds the cgroup hierarchies in the text of `/proc/self/mountinfo`. */
 export function parseCgroupMounts(mountinfo: string): CgroupMounts {
-  const mounts = mountinfo.split('\n').flatMap((line) => {
-    const [before = '', after = ''] = line.split(' - ');
-    const point = before.split(' ')[4];
-    const [type = '', , options = ''] = after.split(' ');
-    return point === undefined ? [] : [{ point: unescapeOctal(point), type, options: options.split(',') }];
-  });
+  const mounts = parseMounts(mountinfo);
   return {
     unified: mounts.find(({ type }) => type === 'cgroup2')?.point,
     cpu: mounts.find(({ type, options }) => type === 'cgroup' && options.includes('cpu'))?.point,
@@ -231,11 +227,4 @@ export function parseCgroupMounts(mountinfo: string): CgroupMounts {
 
 export function cgroupMounts(): CgroupMounts {
   return parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
-}
-
-/** In mountinfo a space in a path is `\\040`. */
-function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 8)),
-  );
 }

@@ -29,7 +29,6 @@ export const labelSelector = z.looseObject({
     )
     .optional(),
 });
-export type LabelSelector = z.infer<typeof labelSelector>;
 
 export interface OwnerReference {
   apiVersion: string;

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cgroupRoot } from '../../kernel/harness.js';
+import { cgroupRoot } from '../../kernel/mounts.js';
 import { fromRoot } from '../../../sandbox/paths.js';
 import { Processes } from './processes.js';
 import type { Figure } from './rows.js';
@@ -19,8 +19,8 @@ export type LoadKind = 'ring' | 'tcp' | 'connect' | 'hold' | 'crowd' | 'disk' | 
 export interface Load {
   readonly kind: LoadKind;
   readonly members: number;
-  /** `many`: each process in a cgroup of its own; `pair`: all of them in two. */
-  readonly cgroups: 'many' | 'pair';
+  /** `many`: each process in a cgroup of its own; `pair`: all of them in two; `deep`: in the one that `deep` makes. */
+  readonly cgroups: 'many' | 'pair' | 'deep';
   readonly milliseconds: number;
 }
 
@@ -45,11 +45,12 @@ export interface Measure {
 export class Bench {
   readonly root = cgroupRoot();
   /** Ids of the cgroups in which loads run. */
-  readonly cgroupIds: readonly bigint[];
+  readonly cgroupIds: bigint[];
   readonly processes: Processes;
   readonly #home = join(this.root, `kernscale-bench-${process.pid}`);
   readonly #directories: string[] = [];
   #containers: readonly bigint[] = [];
+  #deep: string | undefined;
   /** On a disk, unlike /tmp on some machines. */
   readonly #scratch = mkdtempSync('/var/tmp/kernscale-bench-');
 
@@ -61,7 +62,8 @@ export class Bench {
 
   async run(load: Load): Promise<LoadResult> {
     const { kind, milliseconds, members, cgroups } = load;
-    const argv = [kind, milliseconds, members, join(this.#home, cgroups)].map(String);
+    const parent = cgroups === 'deep' ? dirname(this.#deep!) : join(this.#home, cgroups);
+    const argv = [kind, milliseconds, members, parent].map(String);
     return JSON.parse(await this.processes.run([built('loads'), ...argv], this.#scratch)) as LoadResult;
   }
 
@@ -69,6 +71,12 @@ export class Bench {
   containers(count: number): readonly bigint[] {
     if (this.#containers.length === 0) this.#containers = this.#cgroups(CONTAINERS, MOST);
     return this.#containers.slice(0, count);
+  }
+
+  /** Path of a tracked cgroup that many levels below the root, the same in each call. */
+  deep(levels: number): string {
+    this.#deep ??= this.#nest(join(this.#home, 'deep'), levels);
+    return this.#deep;
   }
 
   /** Runs a process in each of that many containers which does a little of everything. */
@@ -83,6 +91,13 @@ export class Bench {
   async dispose(): Promise<void> {
     for (const path of this.#directories.reverse()) await removeCgroup(path);
     rmSync(this.#scratch, { recursive: true, force: true });
+  }
+
+  #nest(top: string, levels: number): string {
+    let path = top;
+    for (let level = 2; level < levels; level++) path = join(this.#mkdir(path), '0');
+    this.cgroupIds.push(statSync(this.#mkdir(path), { bigint: true }).ino);
+    return path;
   }
 
   #cgroups(name: string, count: number): bigint[] {

@@ -16,6 +16,7 @@ import { ConnectionsMeasure } from './connections.js';
 import { EVENT_COSTS } from './event-costs.js';
 import { EventMeasure } from './events.js';
 import { MemoryMeasure } from './memory.js';
+import { PressureMeasure } from './pressure.js';
 import { ReadoutMeasure } from './readout.js';
 import { renderTable } from './rows.js';
 import { SlowdownMeasure } from './slowdown.js';
@@ -29,6 +30,7 @@ interface Options {
 const MEASURES: readonly Measure[] = [
   ...EVENT_COSTS.map((cost) => new EventMeasure(cost)),
   new SlowdownMeasure(),
+  new PressureMeasure(),
   new ReadoutMeasure(),
   new ConnectionsMeasure(),
   new MemoryMeasure(),

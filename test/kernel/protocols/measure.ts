@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually } from '../../unit/loopback-api.js';
+import { eventually } from '../../eventually.js';
 import type { Group, Sandbox, Workload } from '../harness.js';
 import type { Program, Row, Truth } from './row.js';
 import { scrape, type PodScrape } from './scrape.js';

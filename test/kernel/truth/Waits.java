@@ -3,13 +3,16 @@ import java.io.IOException;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * Waits MODE [PORT]: waits as a Java program does.
  *
  * <p>monitor, reentrant: four threads that want one lock, whose holder computes. pool: a pool parked without work.
- * sleep: Thread.sleep. client PORT: sends requests to a server. server: waits for requests.
+ * sleep: Thread.sleep. client PORT: sends requests to a server. server: waits for requests. busy MILLISECONDS: a server
+ * that computes that long per request, beside a thread whose garbage is collected all the time; prints "served REQUESTS
+ * SECONDS" after each line of input.
  */
 final class Waits {
   private static final int THREADS = 4;
@@ -85,22 +88,58 @@ final class Waits {
     }
   }
 
+  private static final AtomicLong served = new AtomicLong(), nanoseconds = new AtomicLong();
+
+  private static volatile byte[] garbage;
+
+  private static void serveBusily(long milliseconds) throws IOException {
+    var listener = new ServerSocket(0);
+    var collecting =
+        new Thread(
+            () -> {
+              while (true) garbage = new byte[1 << 20];
+            });
+    collecting.setDaemon(true);
+    collecting.start();
+    var accepting =
+        new Thread(
+            () -> {
+              try {
+                while (true) {
+                  Socket socket = listener.accept();
+                  new Thread(() -> respond(socket, milliseconds)).start();
+                }
+              } catch (IOException impossible) {
+                System.exit(1);
+              }
+            });
+    accepting.start();
+    ready(listener.getLocalPort());
+    while (System.in.read() >= 0)
+      if (System.in.available() == 0)
+        System.out.printf("served %d %.6f%n", served.get(), nanoseconds.get() / 1e9);
+  }
+
   private static void serve() throws IOException {
     try (ServerSocket listener = new ServerSocket(0)) {
       ready(listener.getLocalPort());
       while (true) {
         Socket socket = listener.accept();
-        new Thread(() -> respond(socket)).start();
+        new Thread(() -> respond(socket, 0)).start();
       }
     }
   }
 
-  private static void respond(Socket socket) {
+  private static void respond(Socket socket, long milliseconds) {
     byte[] buffer = new byte[MESSAGE];
     try (socket) {
       var in = new DataInputStream(socket.getInputStream());
       while (true) {
         in.readFully(buffer);
+        long received = System.nanoTime();
+        if (milliseconds > 0) burn(milliseconds);
+        served.incrementAndGet();
+        nanoseconds.addAndGet(System.nanoTime() - received);
         socket.getOutputStream().write(buffer);
       }
     } catch (IOException ended) {
@@ -116,6 +155,7 @@ final class Waits {
       case "sleep" -> sleep();
       case "client" -> request(Integer.parseInt(arguments[1]));
       case "server" -> serve();
+      case "busy" -> serveBusily(Long.parseLong(arguments[1]));
       default -> System.exit(2);
     }
   }

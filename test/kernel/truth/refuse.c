@@ -2,6 +2,7 @@
 /*
  * Preloaded library that refuses BPF programs as a kernel may. $REFUSE_LOAD lists programs that cannot be loaded,
  * separated by commas; $REFUSE_ATTACH lists programs that can be neither attached nor run. Each call reads both anew.
+ * $REFUSE_LOG is what the verifier says about a program that cannot be loaded; without it, the kernel lacks permission.
  * libbpf calls bpf(2) through libc's syscall(), which this library replaces.
  */
 #define _GNU_SOURCE
@@ -10,6 +11,7 @@
 #include <linux/bpf.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -67,6 +69,17 @@ static bool is_refused(long command, const union bpf_attr *attr)
 	}
 }
 
+static int refuse(long command, const union bpf_attr *attr)
+{
+	const char *log = getenv("REFUSE_LOG");
+
+	if (command != BPF_PROG_LOAD || !log)
+		return EPERM;
+	if (attr->log_level)
+		snprintf((char *)attr->log_buf, attr->log_size, "%s\n", log);
+	return EINVAL;
+}
+
 long syscall(long number, ...)
 {
 	long argument[6];
@@ -77,7 +90,7 @@ long syscall(long number, ...)
 		argument[i] = va_arg(arguments, long);
 	va_end(arguments);
 	if (number == SYS_bpf && is_refused(argument[0], (const union bpf_attr *)argument[1])) {
-		errno = EPERM;
+		errno = refuse(argument[0], (const union bpf_attr *)argument[1]);
 		return -1;
 	}
 	return next()(number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);

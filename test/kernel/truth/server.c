@@ -1,7 +1,7 @@
 /*
- * server recv | epoll | multipath MILLISECONDS: responds to each message of a connection after sleeping that long. One
- * thread serves each connection (multipath: also those of multipath TCP), or one all of them (epoll, which computes
- * instead of sleeping if MILLISECONDS is 0).
+ * server recv | unqueued | epoll | multipath MILLISECONDS: responds to each message of a connection after sleeping that long. One
+ * thread serves each connection (unqueued: with a backlog of 0; multipath: also those of multipath TCP), or one all of
+ * them (epoll, which computes instead of sleeping if MILLISECONDS is 0).
  * server udp MILLISECONDS: the same with datagrams.
  */
 #define _GNU_SOURCE
@@ -117,7 +117,7 @@ int main(int argc, char **argv)
 	bind_somewhere(fd, &address, udp);
 	check(getsockname(fd, (struct sockaddr *)&address, &length), "getsockname");
 	if (!udp)
-		check(listen(fd, 16), "listen");
+		check(listen(fd, is_mode(argv[1], "unqueued") ? 0 : 16), "listen");
 	ready(ntohs(address.sin_port));
 	if (udp)
 		serve_datagrams(fd);

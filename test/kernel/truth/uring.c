@@ -2,15 +2,21 @@
  * Through io_uring, with the kernel's interface alone:
  * uring disk FILE: O_DIRECT reads, one at a time. uring timer -: time-outs. uring accept -: waits for connections.
  * uring client PORT: sends a request and waits for the response, again and again. uring timed PORT: the same, with a
- * time-out that ends the wait if there is no response. uring thread PORT: the same as client, but the kernel's own
- * thread submits (IORING_SETUP_SQPOLL).
+ * time-out that ends the wait if there is no response.
+ * uring thread PORT, uring disk-thread FILE: as client and disk, but the kernel's own thread submits
+ * (IORING_SETUP_SQPOLL).
  * uring registered -: reads a silent connection as a file registered with the ring.
+ * uring written FILE: waits for connections after a write that has finished. uring beside FILE: the same, next to a
+ * thread that writes through to the disk all the time.
+ * uring worker FILE: has a thread of the kernel write through to the disk all the time.
+ * uring spin -: keeps the kernel's submission thread looking for requests.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <linux/time_types.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -18,7 +24,7 @@
 
 #include "truth.h"
 
-enum { ENTRIES = 8, BLOCK = 4096, BLOCKS = 1024, MESSAGE = 64 };
+enum { ENTRIES = 8, BLOCK = 4096, BLOCKS = 1024, MESSAGE = 64, SPIN_MS = 3600000 };
 
 static struct {
 	int fd;
@@ -37,9 +43,9 @@ static char *map_ring(size_t size, off_t offset)
 	return memory;
 }
 
-static void make_ring(unsigned int flags)
+static void make_ring(unsigned int flags, unsigned int spin_ms)
 {
-	struct io_uring_params params = { .flags = flags, .sq_thread_idle = 1 };
+	struct io_uring_params params = { .flags = flags, .sq_thread_idle = spin_ms };
 	char *sq, *cq;
 
 	ring.fd = check(syscall(SYS_io_uring_setup, ENTRIES, &params), "io_uring_setup");
@@ -130,15 +136,74 @@ __attribute__((noreturn)) static void wait_for_time(void)
 		perform(request);
 }
 
-__attribute__((noreturn)) static void accept_forever(void)
+static struct io_uring_sqe accept_request(void)
 {
 	int fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
-	struct io_uring_sqe request = { .opcode = IORING_OP_ACCEPT, .fd = fd };
 
 	check(listen(fd, 16), "listen");
+	return (struct io_uring_sqe){ .opcode = IORING_OP_ACCEPT, .fd = fd };
+}
+
+__attribute__((noreturn)) static void accept_forever(void)
+{
+	struct io_uring_sqe request = accept_request();
+
 	ready(0);
 	for (;;)
 		perform(request);
+}
+
+static int open_through(const char *path)
+{
+	return check(open(path, O_CREAT | O_WRONLY | O_DSYNC, 0600), path);
+}
+
+__attribute__((noreturn)) static void *write_through(void *path)
+{
+	int fd = open_through(path);
+	char *block = aligned_block();
+
+	for (;;)
+		check(pwrite(fd, block, BLOCK, 0), "pwrite");
+}
+
+__attribute__((noreturn)) static void accept_after_write(char *path, bool beside)
+{
+	struct io_uring_sqe request = { .opcode = IORING_OP_WRITE, .fd = open_through(path), .len = BLOCK };
+	pthread_t thread;
+
+	request.addr = (uintptr_t)aligned_block();
+	add(accept_request());
+	enter(1, 0);
+	if (perform(request) != BLOCK)
+		die("write");
+	if (beside && pthread_create(&thread, NULL, write_through, path))
+		die("pthread_create");
+	ready(0);
+	for (;;)
+		enter(0, 1);
+}
+
+__attribute__((noreturn)) static void write_by_worker(const char *path)
+{
+	struct io_uring_sqe request = {
+		.opcode = IORING_OP_WRITE, .flags = IOSQE_ASYNC, .fd = open_through(path), .len = BLOCK
+	};
+
+	request.addr = (uintptr_t)aligned_block();
+	ready(0);
+	for (;;)
+		if (perform(request) != BLOCK)
+			die("write");
+}
+
+__attribute__((noreturn)) static void spin(void)
+{
+	/* The thread starts to look for more once it has had a request. */
+	perform((struct io_uring_sqe){ .opcode = IORING_OP_NOP });
+	ready(0);
+	for (;;)
+		pause();
 }
 
 __attribute__((noreturn)) static void read_registered(void)
@@ -205,8 +270,17 @@ int main(int argc, char **argv)
 {
 	if (argc != 3)
 		return 2;
-	make_ring(is_mode(argv[1], "thread") ? IORING_SETUP_SQPOLL : 0);
-	if (is_mode(argv[1], "disk"))
+	if (is_mode(argv[1], "spin"))
+		make_ring(IORING_SETUP_SQPOLL, SPIN_MS);
+	else
+		make_ring(strstr(argv[1], "thread") ? IORING_SETUP_SQPOLL : 0, 1);
+	if (is_mode(argv[1], "spin"))
+		spin();
+	if (is_mode(argv[1], "written") || is_mode(argv[1], "beside"))
+		accept_after_write(argv[2], is_mode(argv[1], "beside"));
+	if (is_mode(argv[1], "worker"))
+		write_by_worker(argv[2]);
+	if (is_mode(argv[1], "disk") || is_mode(argv[1], "disk-thread"))
 		read_disk(argv[2]);
 	if (is_mode(argv[1], "timer"))
 		wait_for_time();

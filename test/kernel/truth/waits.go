@@ -1,16 +1,21 @@
 // waits MODE [PORT]: waits as a Go program does.
 //
 // mutex: four goroutines that want one mutex, whose holder computes. channel: goroutines parked without work.
-// sleep: time.Sleep. client PORT: sends requests to a server. server: waits for requests.
+// sleep: time.Sleep. client PORT: sends requests to a server. server: waits for requests. busy MILLISECONDS: a server that
+// computes that long per request, beside a goroutine whose garbage is collected all the time; prints "served REQUESTS
+// SECONDS" after each line of input.
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"runtime"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -97,25 +102,50 @@ func request(port string) {
 	}
 }
 
-func respond(connection net.Conn) {
+var (
+	served, nanoseconds atomic.Int64
+	garbage             []byte
+)
+
+func respond(connection net.Conn, work time.Duration) {
 	buffer := make([]byte, message)
 	for {
 		if _, err := io.ReadFull(connection, buffer); err != nil {
 			return
 		}
+		received := time.Now()
+		burn(work)
+		served.Add(1)
+		nanoseconds.Add(int64(time.Since(received)))
 		_, err := connection.Write(buffer)
 		check(err)
 	}
 }
 
-func serve() {
+func collect() {
+	for {
+		garbage = make([]byte, 1<<20)
+	}
+}
+
+func serveBusily(milliseconds string) {
+	length, err := strconv.Atoi(milliseconds)
+	check(err)
+	go collect()
+	go serve(time.Duration(length) * time.Millisecond)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		fmt.Printf("served %d %.6f\n", served.Load(), float64(nanoseconds.Load())/1e9)
+	}
+}
+
+func serve(work time.Duration) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err)
 	ready(listener.Addr().(*net.TCPAddr).Port)
 	for {
 		connection, err := listener.Accept()
 		check(err)
-		go respond(connection)
+		go respond(connection, work)
 	}
 }
 
@@ -130,7 +160,9 @@ func main() {
 	case "client":
 		request(os.Args[2])
 	case "server":
-		serve()
+		serve(0)
+	case "busy":
+		serveBusily(os.Args[2])
 	}
 	os.Exit(2)
 }

@@ -3,12 +3,14 @@
  * waits MODE [ARGUMENT]: waits as a Node.js program does.
  *
  * timers: one timer after the other. server MILLISECONDS: responds to each HTTP request after that time. client PORT:
- * sends it requests. files FILE: reads past the page cache, in libuv's pool. workers: worker threads parked without
+ * sends it requests. busy MILLISECONDS: a server that computes that long per message, beside a worker thread that computes
+ * all the time; prints "served REQUESTS SECONDS" after each line of input. files FILE: reads past the page cache, in libuv's pool. workers: worker threads parked without
  * work.
  */
 import { open } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { Agent, createServer, get } from 'node:http';
+import { createServer as listen } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker, isMainThread } from 'node:worker_threads';
 
@@ -29,6 +31,23 @@ function serve(milliseconds) {
     else setTimeout(() => response.end('done'), milliseconds);
   });
   server.listen(0, '127.0.0.1', () => ready(server.address().port));
+}
+
+function serveBusily(milliseconds) {
+  let [served, seconds] = [0, 0];
+  const server = listen((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.on('data', (message) => {
+      const received = performance.now();
+      while (performance.now() < received + milliseconds);
+      served++;
+      seconds += (performance.now() - received) / 1000;
+      socket.write(message);
+    });
+  });
+  server.listen(0, '127.0.0.1', () => ready(server.address().port));
+  process.stdin.on('data', () => process.stdout.write(`served ${served} ${seconds}\n`));
+  new Worker(new URL(import.meta.url), { argv: ['computing'] });
 }
 
 async function sendRequests(port) {
@@ -84,10 +103,12 @@ function workers() {
 }
 
 const [mode, argument] = process.argv.slice(2);
-if (!isMainThread) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+if (mode === 'computing') for (;;);
+else if (!isMainThread) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 else if (mode === 'timers') await timers();
 else if (mode === 'server') serve(Number(argument));
 else if (mode === 'client') await sendRequests(Number(argument));
+else if (mode === 'busy') serveBusily(Number(argument));
 else if (mode === 'files') await readFiles(argument);
 else if (mode === 'workers') workers();
 else process.exit(2);

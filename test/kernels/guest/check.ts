@@ -3,13 +3,16 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { openProbes, openStackSampler } from 'bpf-linker-napi';
 import { CGROUP_ROOT } from './container.js';
+import { profileTruths } from './profiles.js';
 import type { Line } from './report.js';
 import { runTruths, skippedRuns } from './truths.js';
+
+const LOCKDOWN = '/sys/kernel/security/lockdown';
 
 /** Loads and attaches every probe, and compares its counters with tasks that measure themselves. */
 async function check(): Promise<void> {
   const controllers = readFileSync(join(CGROUP_ROOT, 'cgroup.subtree_control'), 'utf8').trim().split(' ');
-  report({ kernel: { release: release(), controllers } });
+  report({ kernel: { release: release(), controllers, lockdown: lockdown() } });
   const created: bigint[] = [];
   const probes = openProbes({
     cgroupRoot: CGROUP_ROOT,
@@ -24,16 +27,22 @@ async function check(): Promise<void> {
   });
   try {
     report({ programs: probes.programs });
-    const sampler = openStackSampler();
-    report({ programs: sampler.programs });
-    sampler.close();
     await runTruths(probes, created, (truth) => {
       report({ truth });
     });
+    const sampler = openStackSampler();
+    report({ programs: sampler.programs });
+    for (const truth of await profileTruths(probes, sampler)) report({ truth });
+    sampler.close();
     report({ skippedRuns: skippedRuns() });
   } finally {
     probes.close();
   }
+}
+
+/** The mode in force, in brackets among all modes. */
+function lockdown(): string {
+  return /\[(\w+)\]/.exec(readFileSync(LOCKDOWN, 'utf8'))?.[1] ?? '';
 }
 
 function report(line: Line): void {

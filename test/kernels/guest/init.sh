@@ -8,6 +8,7 @@ PATH=/bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
+mount -t securityfs security /sys/kernel/security
 mount -t cgroup2 cgroup /sys/fs/cgroup
 echo '+cpu +io +memory' >/sys/fs/cgroup/cgroup.subtree_control
 

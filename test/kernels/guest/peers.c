@@ -4,6 +4,7 @@
 #include "tasks.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,6 +35,19 @@ static void read_pipe(void)
 
 	for (; now() < deadline; truth->operations++)
 		BLOCKED(if (read(channel[0], &byte, 1) != 1) die("read"));
+}
+
+/* A poll of one file: what it is for shows in the task's own memory. */
+static void poll_pipe(void)
+{
+	struct pollfd file = { .fd = channel[0], .events = POLLIN };
+	char byte;
+
+	for (; now() < deadline; truth->operations++) {
+		BLOCKED(if (poll(&file, 1, -1) != 1) die("poll"));
+		if (read(channel[0], &byte, 1) != 1)
+			die("read");
+	}
 }
 
 static int listener(void)
@@ -118,6 +132,7 @@ static void serve(void)
 
 const struct kind peer_kinds[] = {
 	{ "pipe", prepare_pipe, read_pipe },
+	{ "poll", prepare_pipe, poll_pipe },
 	{ "request", prepare_server, request },
 	{ "serve", prepare_client, serve },
 	{ 0 },

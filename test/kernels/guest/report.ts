@@ -13,6 +13,8 @@ export interface KernelFacts {
   readonly release: string;
   /** Cgroup controllers of the guest's containers. */
   readonly controllers: readonly string[];
+  /** Mode of the kernel's lockdown. */
+  readonly lockdown: string;
 }
 
 /** One figure of a task, compared with the probes' measurement. */

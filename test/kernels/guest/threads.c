@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <time.h>
 
 static void burn(void)
@@ -82,6 +83,18 @@ static void park(void)
 	in_threads(4, await_work, &pool);
 }
 
+/* Touches ever more memory, so that a limit holds it up. */
+static void fill_memory(void)
+{
+	const size_t size = 512UL << 20;
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED || madvise(memory, size, MADV_NOHUGEPAGE))
+		die("mmap");
+	for (size_t offset = 0; now() < deadline && offset < size; offset += PAGE)
+		BLOCKED(memory[offset] = 1);
+}
+
 /* clang-format off */
 const struct kind thread_kinds[] = {
 	{ "burn", NULL, burn },
@@ -89,6 +102,7 @@ const struct kind thread_kinds[] = {
 	{ "sleep", NULL, sleep_once },
 	{ "contend", NULL, contend },
 	{ "park", NULL, park },
+	{ "fill", NULL, fill_memory },
 	{ 0 },
 };
 /* clang-format on */

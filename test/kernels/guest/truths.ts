@@ -14,6 +14,8 @@ const DESCRIPTORS = '/proc/self/fdinfo';
 /** Several times the 100 ms within which an event of a new cgroup arrives. */
 const EVENT_MS = 500;
 /** 20 % of a CPU in periods of 100 ms, of which a task lives through 20. */
+/** The programs without which thread states are absent. */
+const STATE_PROGRAMS = ['sched_switch', 'flush_threads'];
 const THROTTLED = { 'cpu.max': '20000 100000' };
 
 /** A count that the task keeps too, and the programs without which it is absent. */
@@ -47,6 +49,7 @@ const QUIET: readonly Experiment[] = [
   { kind: 'sleep', name: 'one long sleep', state: 'sleep' },
   { kind: 'park', name: 'parked pool', state: 'idle' },
   { kind: 'pipe', name: 'pipe reader', state: 'ipc' },
+  { kind: 'poll', name: 'poll of a pipe', state: 'ipc' },
   {
     kind: 'request',
     name: 'TCP client',
@@ -96,6 +99,7 @@ const URING: readonly Experiment[] = [
 const ALONE: readonly Experiment[] = [
   { kind: 'mapped', name: 'mapped-file reader', state: 'disk' },
   { kind: 'contend', name: 'mutex contention', state: 'lock' },
+  { kind: 'fill', name: 'memory.high', state: 'reclaim', settings: { 'memory.high': '4M' } },
   { kind: 'burn', name: 'CPU burner', state: 'oncpu' },
   { kind: 'share', name: 'two burners, one CPU', state: 'runqueue' },
   { kind: 'burn', name: 'throttled burner', state: 'throttled', settings: THROTTLED },
@@ -125,9 +129,9 @@ export async function runTruths(
   for (const wave of [QUIET, URING])
     await Promise.all(wave.map((experiment) => perform(experiment, probes, attached, report)));
   for (const experiment of ALONE) await perform(experiment, probes, attached, report);
-  report(await inFlight(probes));
+  report(await inFlight(probes, attached));
   report(await writeback(probes, attached));
-  report(await newCgroup(probes, created));
+  report(await newCgroup(probes, attached, created));
 }
 
 async function perform(
@@ -144,26 +148,44 @@ async function perform(
   container.remove();
   const lacking = probes.programs.find(({ detail }) => needs !== undefined && detail.includes(needs));
   if (lacking) report({ name, expected: state, share: null, ok: true, detail: lacking.detail });
-  else report(compareStates(name, state, { ...task, throttledSeconds }, counters.stateSeconds));
+  else
+    report(
+      absent(name, state, STATE_PROGRAMS, attached) ??
+        compareStates(name, state, { ...task, throttledSeconds }, counters.stateSeconds),
+    );
   if (count) report(compareOrAbsent(name, count, attached, task, counters));
 }
 
 function compareOrAbsent(
   name: string,
-  count: Count,
+  { expected, needs, truth, seen, tolerance }: Count,
   attached: ReadonlySet<string>,
   task: TaskReport,
   counters: ContainerCounters,
 ): Truth {
-  const lacking = count.needs.filter((program) => !attached.has(program));
-  const { expected } = count;
-  if (lacking.length > 0)
-    return { name, expected, share: null, ok: true, detail: `needs ${lacking.join(', ')}` };
-  return compareCount(name, expected, count.truth(task), count.seen(counters), count.tolerance());
+  return (
+    absent(name, expected, needs, attached) ??
+    compareCount(name, expected, truth(task), seen(counters), tolerance())
+  );
+}
+
+/** Returns the result of a check without the programs it needs, or undefined if all are attached. */
+function absent(
+  name: string,
+  expected: string,
+  needs: readonly string[],
+  attached: ReadonlySet<string>,
+): Truth | undefined {
+  const lacking = needs.filter((program) => !attached.has(program));
+  if (lacking.length === 0) return undefined;
+  return { name, expected, share: null, ok: true, detail: `needs ${lacking.join(', ')}` };
 }
 
 /** Checks that a thread asleep for the whole window is counted while it sleeps, not when it wakes up. */
-async function inFlight(probes: Probes): Promise<Truth> {
+async function inFlight(probes: Probes, attached: ReadonlySet<string>): Promise<Truth> {
+  const name = 'in-flight sleep';
+  const lacking = absent(name, 'sleep', STATE_PROGRAMS, attached);
+  if (lacking) return lacking;
   const container = createContainer(probes, 'in-flight');
   const task = container.run('sleep', TASK_MS);
   const deadline = performance.now() + TASK_MS;
@@ -175,7 +197,7 @@ async function inFlight(probes: Probes): Promise<Truth> {
   container.remove();
   const share = (after - before) / ((endedAt - startedAt) / 1000);
   const detail = `${(after - before).toFixed(3)} of ${((endedAt - startedAt) / 1000).toFixed(3)} s`;
-  return { name: 'in-flight sleep', expected: 'sleep', share, ok: Math.abs(share - 1) <= 0.02, detail };
+  return { name, expected: 'sleep', share, ok: Math.abs(share - 1) <= 0.02, detail };
 }
 
 /** Checks that pages dirtied by a task that has ended are billed to its cgroup when a kernel thread writes them. */
@@ -198,12 +220,19 @@ async function writeback(probes: Probes, attached: ReadonlySet<string>): Promise
   return { ...truth, detail: `${truth.detail}, ${atExit} of them before the writer ended` };
 }
 
-async function newCgroup(probes: Probes, created: readonly bigint[]): Promise<Truth> {
+async function newCgroup(
+  probes: Probes,
+  attached: ReadonlySet<string>,
+  created: readonly bigint[],
+): Promise<Truth> {
+  const [name, expected] = ['new container', 'creation events'];
+  const lacking = absent(name, expected, ['cgroup_created'], attached);
+  if (lacking) return lacking;
   const container = createContainer(probes, 'new');
   await sleep(EVENT_MS);
   container.remove();
   const events = created.filter((id) => id === container.id).length;
-  return compareCount('new container', 'creation events', 1, events, 0);
+  return compareCount(name, expected, 1, events, 0);
 }
 
 /** Number of a histogram's observations. */

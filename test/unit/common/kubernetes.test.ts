@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
+import { eventually } from '../../eventually.js';
 import { KernscaleError } from '../../../common/errors.js';
 import { ServiceAccountAccess } from '../../../common/kubernetes-access.js';
 import { loadKubeConfig } from '../../../common/kubeconfig.js';
 import { watchResource, type Watched } from '../../../common/kubernetes-watch.js';
-import { eventually, LoopbackApi, type ApiObject } from '../loopback-api.js';
+import { LoopbackApi, type ApiObject } from '../loopback-api.js';
 
 const pod = (name: string, extra: Record<string, unknown> = {}): ApiObject => ({
   metadata: { namespace: 'shop', name },

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { Registry } from 'prom-client';
+import { eventually } from '../../eventually.js';
 import { collectProcessMetrics } from '../../../common/process-metrics.js';
-import { eventually } from '../loopback-api.js';
 
 describe('the metrics of a Node.js process', () => {
   it('have the lag of the event loop only after the first sample', async () => {

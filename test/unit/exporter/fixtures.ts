@@ -12,7 +12,7 @@ import {
   type Snapshot,
 } from 'bpf-linker-napi';
 import { KernscaleError } from '../../../common/errors.js';
-import type { CgroupKey } from '../../../exporter/cgroups/path.js';
+import type { MeasuredCgroup } from '../../../exporter/cgroups/path.js';
 import type { Format } from '../../../exporter/exposition/format.js';
 import type { ContainerIdentity, PodIdentity } from '../../../exporter/identity/source.js';
 import type { ProfileService } from '../../../exporter/profile/route.js';
@@ -68,6 +68,8 @@ export function counters(slot: number, given: Partial<ContainerCounters> = {}): 
   return {
     slot,
     stateSeconds: none(STATES),
+    servingSeconds: none(STATES),
+    starvedSeconds: 0,
     scalars: none(CONTAINER_SCALARS),
     histograms: histograms(),
     blockIo: [],
@@ -80,6 +82,7 @@ export function counters(slot: number, given: Partial<ContainerCounters> = {}): 
 export function busyCounters(slot: number): ContainerCounters {
   return counters(slot, {
     stateSeconds: record(STATES, (_, index) => index * 1.5 + slot),
+    servingSeconds: record(STATES, (_, index) => index * 0.5),
     scalars: none(CONTAINER_SCALARS, {
       samples_user: 42,
       samples_kernel: 7,
@@ -152,8 +155,8 @@ export function identity(given: Partial<ContainerIdentity> = {}): ContainerIdent
 }
 
 /** A container cgroup `id` in the pod with uid `pod`. */
-export function cgroup(pod: string, id: string): CgroupKey {
-  return { podUid: pod, containerId: id };
+export function cgroup(pod: string, id: string): MeasuredCgroup {
+  return { podUid: pod, containerId: id, path: `/${pod}/${id}` };
 }
 
 export function podIndex(
@@ -170,13 +173,21 @@ export function podIndex(
 /** Slots in memory with counters set by hand, in place of the kernel's. */
 export class HandMadeProbes implements Pick<
   Probes,
-  'programs' | 'blockIoAttribution' | 'track' | 'untrack' | 'read' | 'measure' | 'followCgroups'
+  | 'programs'
+  | 'blockIoAttribution'
+  | 'track'
+  | 'untrack'
+  | 'countStarvation'
+  | 'read'
+  | 'measure'
+  | 'followCgroups'
 > {
   readonly programs: Probes['programs'];
   readonly blockIoAttribution = 'submitter';
   readonly slots = new Map<bigint, number>();
   readonly counters = new Map<number, ContainerCounters>();
   drops: Snapshot['drops'] = {};
+  starvationCounted = false;
 
   constructor(
     private readonly capacity = 1024,
@@ -213,6 +224,10 @@ export class HandMadeProbes implements Pick<
       seconds: milliseconds / 1000,
       programs: [{ program: 'sched_switch', runs: 1000, seconds: 1e-4 }],
     });
+  }
+
+  countStarvation(): void {
+    this.starvationCounted = true;
   }
 
   untrack(cgroupId: bigint): void {

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { pino } from 'pino';
+import { eventually } from '../../eventually.js';
 import { listen, type Listening } from '../../../common/http.js';
 import { loadKubeConfig } from '../../../common/kubeconfig.js';
 import { watchResource, type Watched } from '../../../common/kubernetes-watch.js';
@@ -14,7 +15,7 @@ import { Exporter } from '../../../exporter/exporter.js';
 import { KubernetesSource } from '../../../exporter/identity/kubernetes.js';
 import { knownPod, type KnownPod, type Pod } from '../../../exporter/identity/pods.js';
 import { createApp } from '../../../exporter/web.js';
-import { eventually, LoopbackApi } from '../loopback-api.js';
+import { LoopbackApi } from '../loopback-api.js';
 import { asText, readDelimited } from './exposition/protobuf-reader.js';
 import { BOUNDS, HandMadeProbes, NO_PROFILES } from './fixtures.js';
 

@@ -1,13 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import { parser } from '@prometheus-io/lezer-promql';
 import { expect } from 'chai';
-import { stringify } from 'yaml';
 import { dashboardFiles } from '../../../grafana/workloads.js';
 import { dashboardQueries } from '../../loop/dashboards.js';
-import { fromRoot, PROMTOOL } from '../../../sandbox/paths.js';
+import { fromRoot } from '../../../sandbox/paths.js';
+import { testRules } from '../../promtool.js';
 
 describe('the Grafana dashboards', () => {
   for (const [name, content] of dashboardFiles()) {
@@ -26,7 +23,7 @@ describe('the Grafana dashboards', () => {
     });
   }
 
-  it('name all peers that workloads wait on, even while two scalers disagree', () => {
+  it('name all peers that workloads wait on, even while two scalers disagree', async () => {
     const content = dashboardFiles().get('kernscale-workloads.json')!;
     const variables = { namespace: 'shop', workload: '.*' };
     const { expr } = dashboardQueries(content, variables, '1m').find(
@@ -40,7 +37,8 @@ describe('the Grafana dashboards', () => {
       labels: `{workload="web", peer="${peer}", peer_workload="${name}"}`,
       value,
     });
-    promtoolTest({
+    const test = {
+      interval: '30s',
       input_series: [
         { series: wait('10.0.0.1:80'), values: '0+30x10' },
         { series: wait('192.0.2.1:443'), values: '0+15x10' },
@@ -55,21 +53,7 @@ describe('the Grafana dashboards', () => {
         },
         { expr: `count(${expr})`, eval_time: '270s', exp_samples: [{ labels: '{}', value: 2 }] },
       ],
-    });
+    };
+    await testRules({ evaluation_interval: '30s', tests: [test] });
   });
 });
-
-/** Evaluates expressions in Prometheus' own engine. @throws the failures that promtool reports */
-function promtoolTest(test: object): void {
-  const directory = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
-  try {
-    const file = path.join(directory, 'test.yaml');
-    writeFileSync(
-      file,
-      stringify({ rule_files: [], evaluation_interval: '30s', tests: [{ interval: '30s', ...test }] }),
-    );
-    execFileSync(PROMTOOL, ['test', 'rules', file], { encoding: 'utf8' });
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-}

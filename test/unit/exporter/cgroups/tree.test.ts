@@ -4,10 +4,10 @@ import path from 'node:path';
 import type { CgroupEvent, CgroupEvents } from 'bpf-linker-napi';
 import { expect } from 'chai';
 import { pino } from 'pino';
+import { eventually } from '../../../eventually.js';
 import { parseCgroupPath, parsePodPath } from '../../../../exporter/cgroups/path.js';
 import { CgroupTree } from '../../../../exporter/cgroups/tree.js';
 import type { Source } from '../../../../exporter/identity/source.js';
-import { eventually } from '../../loopback-api.js';
 
 const POD = 'kubepods.slice/kubepods-pod0b4e9e2a_6f2d_4c1b_9d59_6f2f2c0d7e11.slice';
 const scope = (digit: string) => `cri-containerd-${digit.repeat(64)}.scope`;
@@ -124,7 +124,7 @@ describe('the tree of cgroups', () => {
     pending = [];
     const podIds = () => [...tree.containers.values()].filter(({ isPod }) => isPod);
     expect(podIds()).to.deep.equal([
-      { podUid: '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11', containerId: '', isPod: true },
+      { podUid: '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11', containerId: '', isPod: true, path: `/${POD}` },
     ]);
     make(`${POD}/${scope('b')}`);
     tell();

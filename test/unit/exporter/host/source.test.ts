@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
+import { eventually } from '../../../eventually.js';
 import type { CgroupKey } from '../../../../exporter/cgroups/path.js';
 import { parseHostPath } from '../../../../exporter/host/path.js';
 import { HostSource } from '../../../../exporter/host/source.js';
 import type { ContainerIdentity } from '../../../../exporter/identity/source.js';
-import { eventually } from '../../loopback-api.js';
 
 const ID = '5f2b6a0c9d8e7f6a5b4c3d2e1f00112233445566778899aabbccddeeff001122';
 

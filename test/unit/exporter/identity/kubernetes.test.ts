@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
+import { eventually } from '../../../eventually.js';
 import { loadKubeConfig } from '../../../../common/kubeconfig.js';
 import type { Watched } from '../../../../common/kubernetes-watch.js';
 import { watchPods } from '../../../../exporter/identity/kubernetes.js';
 import type { KnownPod } from '../../../../exporter/identity/pods.js';
-import { eventually, LoopbackApi } from '../../loopback-api.js';
+import { LoopbackApi } from '../../loopback-api.js';
 
 describe('the pods of a node', () => {
   let directory: string;

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { CgroupKey } from '../../../../exporter/cgroups/path.js';
+import type { MeasuredCgroup } from '../../../../exporter/cgroups/path.js';
 import { ContainerTable } from '../../../../exporter/series/containers.js';
+import { Starvation } from '../../../../exporter/series/starvation.js';
 import { cgroup, HandMadeProbes, identity, podIndex } from '../fixtures.js';
 
 const web = identity();
@@ -13,13 +14,14 @@ describe('the container table', () => {
 
   function setUp(capacity?: number): void {
     probes = new HandMadeProbes(capacity);
-    table = new ContainerTable(probes, { ignoreNamespaces: /^(?:kube-system)$/, keepSeconds: 30 });
+    const policy = { ignoreNamespaces: /^(?:kube-system)$/, keepSeconds: 30 };
+    table = new ContainerTable(probes, policy, new Starvation('/nowhere', probes));
   }
   beforeEach(() => {
     setUp();
   });
 
-  const observe = (now: number, ...found: [bigint, CgroupKey][]) => {
+  const observe = (now: number, ...found: [bigint, MeasuredCgroup][]) => {
     table.observe(new Map(found), now);
   };
   const oncpu = (now: number) =>
@@ -50,7 +52,7 @@ describe('the container table', () => {
   });
 
   it('stops tracking a sandbox after a minute, but not a container that the API reports late', () => {
-    const both: [bigint, CgroupKey][] = [
+    const both: [bigint, MeasuredCgroup][] = [
       [1n, cgroup('pod-1', 'pause')],
       [2n, cgroup('pod-1', 'aa')],
     ];
@@ -122,7 +124,7 @@ describe('the container table', () => {
 
   describe('what runs in a pod outside of its known containers', () => {
     const REST = identity({ container: '', isRestOfPod: true });
-    const POD_1: CgroupKey = { podUid: 'pod-1', containerId: '', isPod: true };
+    const POD_1: MeasuredCgroup = { podUid: 'pod-1', containerId: '', isPod: true, path: '/pod-1' };
     const PODS = podIndex(['pod-1', 'shop', { aa: web, '': REST }]);
     const byContainer = (now: number) =>
       table.series(probes.read(), now).map(({ identity: { container }, counters, live }) => {
@@ -248,7 +250,7 @@ describe('the container table', () => {
           for (const id of live) if (!ids.has(id)) ids.set(id, ++generation);
           observe(
             now,
-            ...[...ids].map(([id, inode]): [bigint, CgroupKey] => [inode, cgroup(`p${id}`, `c${id}`)]),
+            ...[...ids].map(([id, inode]): [bigint, MeasuredCgroup] => [inode, cgroup(`p${id}`, `c${id}`)]),
           );
           for (const [id, amount] of runs) if (ids.has(id)) probes.run(ids.get(id)!, amount);
           if (!scrape) continue;

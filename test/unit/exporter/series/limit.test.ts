@@ -36,8 +36,15 @@ function samplesOf(text: string): Map<string, number> {
   return new Map(lines.map((line) => [line.replace(/ [^ ]*$/, ''), Number(line.split(' ').at(-1))]));
 }
 
-function scrape(limiter: SeriesLimiter, all: ContainerCounters, now: number): Map<string, number> {
-  const series = resultOf(limiter.limit([{ identity: CONTAINER, counters: all, live: true }], now));
+/** @param starved - of a container that is a pod of its own, as on a host without a kubelet */
+function scrape(
+  limiter: SeriesLimiter,
+  all: ContainerCounters,
+  now: number,
+  starved: { readonly starvedSeconds?: number } = {},
+): Map<string, number> {
+  const one = { identity: CONTAINER, counters: all, ...starved, live: true };
+  const series = resultOf(limiter.limit([one], now));
   return samplesOf(rendered(series, 'text', BY_DEFAULT).toString());
 }
 
@@ -75,12 +82,15 @@ function blockIo(): fc.Arbitrary<BlockIoCounters[]> {
 }
 
 function anyCounters(): fc.Arbitrary<ContainerCounters> {
-  const all = fc.record(record(CONTAINER_HISTOGRAMS, () => anyHistogram()));
   return fc
-    .tuple(all, scalars(CONTAINER_SCALARS), blockIo(), peers(70))
-    .map(([histograms, values, io, others]) =>
-      counters(1, { histograms, scalars: values, blockIo: io, peers: others }),
-    );
+    .record({
+      stateSeconds: fc.record(record(STATES, () => fc.nat(9))),
+      histograms: fc.record(record(CONTAINER_HISTOGRAMS, () => anyHistogram())),
+      scalars: scalars(CONTAINER_SCALARS),
+      blockIo: blockIo(),
+      peers: peers(70),
+    })
+    .map((given) => counters(1, given));
 }
 
 /** Counters with every reason, operation, device and peer there can be. */
@@ -116,7 +126,8 @@ describe('lines per container', () => {
       fc.property(fc.array(anyCounters(), { minLength: 1, maxLength: 4 }), (snapshots) => {
         const limiter = new SeriesLimiter();
         for (const [index, all] of snapshots.entries()) {
-          expect(scrape(limiter, all, index * SCRAPE_SECONDS).size).to.be.at.most(MAX_LINES);
+          const samples = scrape(limiter, all, index * SCRAPE_SECONDS, { starvedSeconds: 1 });
+          expect(samples.size).to.be.at.most(MAX_LINES);
         }
       }),
       { numRuns: 300 },
@@ -124,7 +135,7 @@ describe('lines per container', () => {
   });
 
   it('name two peers when it does everything, and no third would fit', () => {
-    const samples = [...scrape(new SeriesLimiter(), fullest(), 0).keys()];
+    const samples = [...scrape(new SeriesLimiter(), fullest(), 0, { starvedSeconds: 1 }).keys()];
     const other = samples.filter((line) => line.includes('peer="other"')).length;
     expect(samples.length).to.be.within(MAX_LINES - other + 1, MAX_LINES);
     const named = samples.filter((line) => line.startsWith('kernscale_tcp_connections_total'));
@@ -146,7 +157,13 @@ describe('lines per container', () => {
 describe('a limited container', () => {
   it('keeps every state, and the device of a container that uses one', () => {
     const io = fullest().blockIo.filter(({ device }) => device === 'vda');
-    const samples = [...scrape(new SeriesLimiter(), counters(1, { blockIo: io }), 0).keys()].join('\n');
+    const samples = [
+      ...scrape(
+        new SeriesLimiter(),
+        counters(1, { stateSeconds: record(STATES, () => 1), blockIo: io }),
+        0,
+      ).keys(),
+    ].join('\n');
     for (const state of STATES) expect(samples).to.include(`state="${state}"`);
     expect(samples).to.include('op="read",device="vda"').and.to.include('op="write",device="vda"');
     expect(samples).not.to.include('op="flush"');

@@ -25,6 +25,7 @@ const SERIES: ContainerSeries[] = [
       cpuLimit: 2,
     }),
     counters: counters(2),
+    starvedSeconds: 1.25,
     live: true,
   },
 ];

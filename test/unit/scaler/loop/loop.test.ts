@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import { eventually } from '../../../eventually.js';
 import { KernscaleError } from '../../../../common/errors.js';
-import { eventually } from '../../loopback-api.js';
+
 import type { ExplainedDecision } from '../../../../scaler/core/decision.js';
 import { EMPTY_HISTORY, type Rule } from '../../../../scaler/core/types.js';
 import type { WatchedWorkload } from '../../../../scaler/kubernetes/cluster.js';

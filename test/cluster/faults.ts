@@ -1,6 +1,5 @@
-import type { ListWatch } from './list-watch.js';
-import { ApiError } from './status.js';
-import type { Store } from '../store.js';
+import { ApiError } from '../../sandbox/cluster/api/status.js';
+import { startCluster, type Cluster, type ClusterOptions } from '../../sandbox/cluster/index.js';
 
 /** Requests to reject; without `method` and `path` all of them. */
 interface Rejection {
@@ -14,24 +13,25 @@ interface Rejection {
   retryAfterSeconds?: number;
 }
 
-/** The parts of the server that faults use. */
-interface Controls {
-  store: Store;
-  listWatch: ListWatch;
-  disconnect(): void;
-  stopListening(): Promise<void>;
-  listenAgain(): Promise<void>;
-  rotateToken(): string;
+export interface FaultyCluster extends Cluster {
+  readonly faults: Faults;
+}
+
+/** Starts a cluster whose API server can have faults. */
+export async function startFaultyCluster(options: ClusterOptions): Promise<FaultyCluster> {
+  const cluster = await startCluster(options);
+  return { ...cluster, faults: new Faults(cluster.parts) };
 }
 
 /** Injects the faults of real API servers, for tests of their clients. */
-export class Faults {
+class Faults {
   #rejections: (Rejection & { left: number })[] = [];
   #expireWatches = 0;
-  readonly #controls: Controls;
 
-  constructor(controls: Controls) {
-    this.#controls = controls;
+  constructor(private readonly parts: Cluster['parts']) {
+    parts.server.intercept = (method, url) => {
+      this.#inject(method, url);
+    };
   }
 
   /** Rejects matching requests. */
@@ -46,32 +46,32 @@ export class Faults {
 
   /** Ends all open watches with a 410 event and drops the history, as an etcd compaction does. */
   expireWatches(): void {
-    this.#controls.store.compact();
-    this.#controls.listWatch.expire();
+    this.parts.store.compact();
+    this.parts.listWatch.expire();
   }
 
   /** Resets every connection, as a network fault does. */
   disconnect(): void {
-    this.#controls.disconnect();
+    this.parts.server.disconnect();
   }
 
   /** Sends a bookmark to every watch that allows them. */
   bookmark(): void {
-    this.#controls.listWatch.bookmark();
+    this.parts.listWatch.bookmark();
   }
 
   /** Stops listening and closes every connection until `up`, which uses the same port. Pods continue to run. */
   async down(): Promise<void> {
-    await this.#controls.stopListening();
+    await this.parts.server.close();
   }
 
   async up(): Promise<void> {
-    await this.#controls.listenAgain();
+    await this.parts.server.listen();
   }
 
   /** Creates a new token, writes it to token file and kubeconfig, and rejects the old one. */
   rotateToken(): string {
-    return this.#controls.rotateToken();
+    return this.parts.credentials.rotate(this.parts.server.url);
   }
 
   /** Ends the faults that `reject` and `expireNextWatch` inject. */
@@ -81,7 +81,7 @@ export class Faults {
   }
 
   /** @throws ApiError if a fault applies to this request */
-  inject(method: string, url: URL): void {
+  #inject(method: string, url: URL): void {
     const rejection = this.#rejections.find(
       (one) => one.left > 0 && (one.method ?? method) === method && (one.path?.test(url.pathname) ?? true),
     );

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Path, Pointer } from './document.js';
+import type { Path, Pointer } from '../../common/yaml/document.js';
 import { suggestion } from './suggestion.js';
 
 /** Codes of schema violations. */
