@@ -52,7 +52,7 @@ void requests_settle(struct session *session, uint32_t slot)
 	struct totals *totals = &session->totals[slot];
 	struct settlement *settlement = &totals->settlement;
 	const struct histogram *served = &totals->histograms[HISTOGRAM_TCP_SERVE];
-	double *scalars = totals->counts + NR_COUNTS - NR_SCALARS;
+	double *scalars = totals->counts + NR_STATES;
 	uint64_t ended = totals->abandoned + totals->dropped + settlement->forgotten;
 
 	for (uint32_t i = served->first; i < served->end; i++)
