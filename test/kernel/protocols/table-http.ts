@@ -71,11 +71,17 @@ function plainHttp2(runtime: string, program: typeof node2): readonly Row[] {
       server: program('serve', 'ms=30'),
       client: program('fan', 'n=960', 'in=32'),
     },
-    { protocol: `${protocol}, idle after one`, server: program('serve', MS), client: program('idle') },
+    {
+      protocol: `${protocol}, idle after one`,
+      server: program('serve', MS),
+      client: program('idle'),
+      untimedServer: true,
+    },
     {
       protocol: `${protocol}, idle after one of 200 KB`,
       server: program('serve', MS, 'bytes=200000'),
       client: program('idle'),
+      untimedServer: true,
     },
     {
       protocol: `${protocol}, 200 KB each 300 ms`,
@@ -103,6 +109,7 @@ const HTTP2: readonly Row[] = [
     protocol: 'HTTP/2 in plain text of Node, PINGs',
     server: node2('serve', MS),
     client: node2('ping', 'n=4'),
+    clean: true,
   },
   {
     protocol: 'HTTP/2 in plain text of nginx',

@@ -49,7 +49,6 @@ const TURNS: readonly Row[] = [
     server: turns('serve', MS, 'answer=1000000'),
     client: turns('ask', 'n=50', 'answer=1000000'),
   },
-  { protocol: 'request in five pieces', server: turns('serve', MS), client: turns('pieces', 'n=20') },
   {
     protocol: 'poller blocks before another thread sends',
     server: turns('serve', MS),

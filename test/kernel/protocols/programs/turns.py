@@ -1,9 +1,9 @@
 """Requests and answers of fixed sizes, as an unknown protocol has them.
 
-Servers: serve (request=, answer=, ms=, head=: read apart, pieces=, gap=: of the answer, fastopen=), one (the same, one
-connection at a time), sink (never answers but once).
-Clients, all with port=, n=, request=, answer=, think=: ask (head=: sent apart, gap=: ms between, epoll=1), pieces, poller,
-publish, each, fastopen, half, retry, crowd.
+Servers, with request=, answer=, ms=: serve (head=: bytes read apart, slow=: ms that every fifth takes, fastopen=), one (the
+same, one connection at a time), sink (answers once).
+Clients, with port=, n=, request=, answer=, think=: ask (head=: bytes sent apart, gap=: ms between, epoll=1), poller, publish,
+each, fastopen, half, retry, crowd.
 """
 
 import select
@@ -71,19 +71,6 @@ def ask(truth, peer=None):
         truth.answered(sent)
         t.receive(peer, ANSWER - 1)
         time.sleep(THINK)
-    return peer
-
-
-def pieces(truth):
-    """Each request in five pieces, 15 ms apart."""
-    peer = t.connect(ARGS["port"])
-    for _ in range(N):
-        for piece in range(5):
-            time.sleep(0.015 if piece > 0 else 0)
-            peer.sendall(b"p" * (REQUEST // 5))
-        sent = truth.sent()
-        t.receive(peer, ANSWER)
-        truth.answered(sent)
     return peer
 
 
