@@ -59,7 +59,7 @@ static __always_inline void init_thread_state(struct thread *thread, struct task
 	for (int i = 0; i < attempts; i++) {
 		switches = switch_count(task);
 		thread->flushed_until = now;
-		thread->baseline = is_on_cpu(task) ? steal_clock(task) : task->sched_info.run_delay;
+		thread->run_delay = task->sched_info.run_delay;
 		save_throttle_clock(thread, task, now);
 		begin_state(thread, present_state(thread, task), now);
 		barrier();
@@ -88,19 +88,6 @@ static __always_inline void credit(struct flushed *total, enum thread_state stat
 		__sync_fetch_and_add(&total->total_ns[state], until - from);
 }
 
-/* The steal clock moves on with the flush, unless the thread has left its CPU and keeps something else there. */
-static __always_inline void flush_run(struct thread *thread, struct task_struct *task, struct flushed *total,
-				      __u64 from, __u64 now)
-{
-	__u64 steal = steal_clock(task), baseline = thread->baseline;
-	__u64 until = now - stolen_since(thread, steal, from, now);
-
-	credit(total, STATE_ONCPU, from, until);
-	credit(total, STATE_RUNQUEUE, until, now);
-	if (steal > baseline)
-		__sync_val_compare_and_swap(&thread->baseline, baseline, steal);
-}
-
 static __always_inline void flush_thread(struct thread *thread, struct task_struct *task, struct flushed *total,
 					 __u64 now)
 {
@@ -114,7 +101,7 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 	if (!from)
 		return;
 	if (state == STATE_ONCPU && (is_on_cpu(task) || now < began + GETTING_ON_CPU_NS)) {
-		flush_run(thread, task, total, from, now);
+		credit(total, STATE_ONCPU, from, now);
 		return;
 	}
 	if (state == STATE_ONCPU) {
