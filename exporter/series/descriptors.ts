@@ -58,7 +58,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   },
   {
     name: 'kernscale_oncpu_seconds',
-    help: 'Duration of one run on a CPU; the sum is the CPU time used, with interrupts, and without stolen time where the kernel tells it.',
+    help: 'Duration of one run on a CPU; the sum is the CPU time used, with interrupts and what a hypervisor stole (node_cpu_seconds_total{mode="steal"}).',
     type: 'histogram',
     program: 'sched_switch',
     of: 'container',
@@ -68,7 +68,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   },
   {
     name: 'kernscale_runqueue_seconds',
-    help: 'Duration of one wait for a CPU, or of the part of one run in which the hypervisor had the CPU.',
+    help: 'Duration of one wait for a CPU.',
     type: 'histogram',
     program: 'sched_switch',
     of: 'container',

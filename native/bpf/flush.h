@@ -52,7 +52,7 @@ static __always_inline void init_thread_state(struct thread *thread, struct task
 	for (int i = 0; i < attempts; i++) {
 		switches = switch_count(task);
 		thread->flushed_until = now;
-		thread->baseline = is_on_cpu(task) ? steal_clock(task) : task->sched_info.run_delay;
+		thread->run_delay = task->sched_info.run_delay;
 		save_throttle_clock(thread, task, now);
 		begin_state(thread, present_state(thread, task), now);
 		barrier();
@@ -96,19 +96,6 @@ static __always_inline __u64 run_start(struct task_struct *task, __u64 began, __
 	return is_on_cpu(task) && arrived > began && arrived < now ? arrived : now;
 }
 
-/* The steal clock moves on with the flush, unless the thread has left its CPU and keeps something else there. */
-static __always_inline void flush_run(struct thread *thread, struct task_struct *task, struct flushed *total,
-				      __u64 from, __u64 now)
-{
-	__u64 steal = steal_clock(task), baseline = thread->baseline;
-	__u64 until = now - stolen_since(thread, steal, from, now);
-
-	credit(total, STATE_ONCPU, from, until, is_serving(thread));
-	credit(total, STATE_RUNQUEUE, until, now, is_serving(thread));
-	if (steal > baseline)
-		__sync_val_compare_and_swap(&thread->baseline, baseline, steal);
-}
-
 /* Credits a wait for events, of which `total` holds how much was due up to this pass and up to the one before. */
 static __always_inline void credit_events(struct thread *thread, struct flushed *total, __u64 from, __u64 until)
 {
@@ -145,7 +132,7 @@ static __always_inline void flush_thread(struct thread *thread, struct task_stru
 	if (!from)
 		return;
 	if (state == STATE_ONCPU && (is_on_cpu(task) || now < began + GETTING_ON_CPU_NS)) {
-		flush_run(thread, task, total, from, now);
+		credit(total, STATE_ONCPU, from, now, serving);
 		note_in_flight(thread, task, now);
 		return;
 	}

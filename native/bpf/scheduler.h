@@ -18,8 +18,7 @@
 #define TASK_DEAD 0x80
 
 /* Counts the states that end as the thread gets a CPU. */
-static __always_inline void switch_in(struct shard *shard, struct thread *thread, struct task_struct *task, __u64 now,
-				      __u64 steal)
+static __always_inline void switch_in(struct shard *shard, struct thread *thread, struct task_struct *task, __u64 now)
 {
 	__u32 state = thread->state;
 	__u64 runnable = now, contending;
@@ -48,20 +47,7 @@ static __always_inline void switch_in(struct shard *shard, struct thread *thread
 		add_serving(shard, thread, STATE_THROTTLED, runnable, contending);
 		add_serving(shard, thread, STATE_RUNQUEUE, contending, now);
 	}
-	thread->baseline = steal;
 	begin_state(thread, STATE_ONCPU, now);
-}
-
-/* Counts a run. While the hypervisor had the CPU, the thread waited for one. */
-static __always_inline void switch_out(struct shard *shard, struct thread *thread, __u64 now, __u64 steal)
-{
-	__u64 until = now - stolen_since(thread, steal, thread->since, now);
-
-	add_interval(shard, thread, STATE_ONCPU, thread->since, until);
-	if (until != now)
-		add_interval(shard, thread, STATE_RUNQUEUE, until, now);
-	if (is_serving(thread))
-		add_serving(shard, thread, STATE_ONCPU, thread->since, until);
 }
 
 /*
@@ -72,7 +58,7 @@ static __noinline void repair_switch_in(struct shard *shard, struct thread *thre
 {
 	count_drop(DROP_SWITCHES_MISSED);
 	if (shard && thread && task)
-		switch_in(shard, thread, task, later(thread->since, task->sched_info.last_arrival), steal_clock(task));
+		switch_in(shard, thread, task, later(thread->since, task->sched_info.last_arrival));
 }
 
 static __always_inline void block(struct thread *thread, struct task_struct *task, __u32 slot, __u8 reason, __u64 now)
@@ -83,7 +69,7 @@ static __always_inline void block(struct thread *thread, struct task_struct *tas
 }
 
 static __always_inline void on_switch_out(struct task_struct *task, bool preempted, __u32 task_state, __u64 now,
-					  __u64 steal, __u32 cpu)
+					  __u32 cpu)
 {
 	struct thread *thread = find_thread(task);
 	struct shard *shard;
@@ -96,7 +82,9 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 	if (shard && thread->since) {
 		if (thread->state != STATE_ONCPU)
 			repair_switch_in(shard, thread, task);
-		switch_out(shard, thread, now, steal);
+		add_interval(shard, thread, STATE_ONCPU, thread->since, now);
+		if (is_serving(thread))
+			add_serving(shard, thread, STATE_ONCPU, thread->since, now);
 		count_run(thread, thread->since, now, cpu);
 	}
 	thread->served = false;
@@ -107,7 +95,7 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 		if (waits_may_be_throttled())
 			save_throttle_clock(thread, task, now);
 		if (!preempted && task_state) {
-			thread->baseline = task->sched_info.run_delay;
+			thread->run_delay = task->sched_info.run_delay;
 			block(thread, task, slot, blocked_reason(task, thread, slot, task_state), now);
 		} else if (is_throttled(task)) {
 			save_throttle_clock(thread, task, now);
@@ -118,7 +106,7 @@ static __always_inline void on_switch_out(struct task_struct *task, bool preempt
 	}
 }
 
-static __always_inline void on_switch_in(struct task_struct *task, __u64 now, __u64 steal, __u32 cpu)
+static __always_inline void on_switch_in(struct task_struct *task, __u64 now, __u32 cpu)
 {
 	struct thread *thread = find_thread(task);
 	struct shard *shard;
@@ -129,20 +117,20 @@ static __always_inline void on_switch_in(struct task_struct *task, __u64 now, __
 	if (!shard)
 		return;
 	count_wait_for_cpu(thread, task, now, cpu);
-	switch_in(shard, thread, task, now, steal);
+	switch_in(shard, thread, task, now);
 }
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)
 {
-	__u64 now = runqueue_clock(next), steal = steal_clock(next);
+	__u64 now = runqueue_clock(next);
 	__u32 cpu = bpf_get_smp_processor_id();
 
 	/* Every CPU's idle task has pid 0. */
 	if (prev->pid)
-		on_switch_out(prev, preempt, prev_state, now, steal, cpu);
+		on_switch_out(prev, preempt, prev_state, now, cpu);
 	if (next->pid)
-		on_switch_in(next, now, steal, cpu);
+		on_switch_in(next, now, cpu);
 	return 0;
 }
 
@@ -173,7 +161,7 @@ static __always_inline void rekey_thread(struct task_struct *task, __u32 old_pid
 	if (thread) {
 		thread->since = before->since;
 		thread->flushed_until = before->flushed_until;
-		thread->baseline = before->baseline;
+		thread->run_delay = before->run_delay;
 		thread->throttle_clock = before->throttle_clock;
 		thread->throttle_cfs_rq = before->throttle_cfs_rq;
 		thread->state = before->state;

@@ -29,19 +29,6 @@ static __always_inline __u64 runqueue_clock(struct task_struct *task)
 	return task->se.cfs_rq->rq->clock;
 }
 
-/* Present with CONFIG_PARAVIRT_TIME_ACCOUNTING only. */
-struct rq___steal {
-	__u64 prev_steal_time_rq;
-} __attribute__((preserve_access_index));
-
-/* Time that the hypervisor has taken from the task's CPU, as of the last refresh of the run queue's clock. */
-static __always_inline __u64 steal_clock(struct task_struct *task)
-{
-	struct rq___steal *rq = (void *)task->se.cfs_rq->rq;
-
-	return bpf_core_field_exists(rq->prev_steal_time_rq) ? rq->prev_steal_time_rq : 0;
-}
-
 static __always_inline __u64 later(__u64 a, __u64 b)
 {
 	return a > b ? a : b;
@@ -80,14 +67,6 @@ static __always_inline void add_interval(struct shard *shard, struct thread *thr
 	add_to(histogram->total_ns, total);
 	add_to(histogram->sum_ns, length);
 	add_to(histogram->buckets[time_bucket(length)], 1);
-}
-
-/* Part of the time that a thread has been on its CPU since `from` in which the hypervisor had the CPU. */
-static __always_inline __u64 stolen_since(const struct thread *thread, __u64 steal, __u64 from, __u64 now)
-{
-	__u64 stolen = elapsed(thread->baseline, steal), most = elapsed(from, now);
-
-	return stolen < most ? stolen : most;
 }
 
 static __always_inline bool is_throttled(struct task_struct *task)
@@ -177,7 +156,7 @@ static __always_inline __u64 runnable_from(struct thread *thread, struct task_st
 		waited = throttled_since(thread, task, now);
 		return waited < elapsed(thread->since, now) ? thread->since + waited : now;
 	default:
-		waited = elapsed(thread->baseline, task->sched_info.run_delay) + (queued ? elapsed(queued, now) : 0);
+		waited = elapsed(thread->run_delay, task->sched_info.run_delay) + (queued ? elapsed(queued, now) : 0);
 		return waited < elapsed(thread->since, now) ? now - waited : thread->since;
 	}
 }

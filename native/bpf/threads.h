@@ -12,7 +12,7 @@
 struct thread {
 	__u64 since;         /* start of the present state; 0: the state is not known */
 	__u64 flushed_until; /* the present state is flushed up to here; written at read-out, never by sched_switch */
-	__u64 baseline;      /* blocked: sched_info.run_delay when it blocked; on a CPU: steal clock when it got it */
+	__u64 run_delay;     /* sched_info.run_delay when the thread blocked */
 	__u32 cgroups;       /* lower half of the css_set that `slot` was looked up for */
 	__u32 generation;    /* `generation` that `slot` was looked up in */
 	__u32 pid;           /* owner of this entry of `thread_table`; 0: free */

@@ -115,7 +115,7 @@ void session_adopt_listeners(struct session *session);
 /* Flushes in-flight intervals, so that the maps are exact for this instant, and frees draining slots. 0 or -errno. */
 int session_flush(struct session *session);
 
-/* Time that this thread has not spent on a CPU, from some instant on: the reader's, and that of a stolen CPU. */
+/* Time that this thread has not spent on a CPU, from some instant on. */
 double off_cpu_seconds(void);
 
 /* starvation.c: updates the starved time of a slot. */
