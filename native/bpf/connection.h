@@ -66,6 +66,8 @@ struct {
 
 __u32 connections_end;
 
+bool sends_shown; /* sock_send_length runs on this kernel; on others, what was sent shows later */
+
 /*
  * Socket -> position, by a hash of the socket's address: lower half of the address, and position + 1 above it; 0: free.
  * A cell lies in the line of its hash or in the next one.

@@ -11,17 +11,18 @@
 
 #define MAX_PARTS 256 /* Node sends the frames of 100 streams in as many parts */
 
-/* Bytes [begin, end) of the stream. */
+/* Bytes [begin, end) of the stream. Small, because kernels before 6.13 have 512 bytes of stack for all calls together. */
 struct payload {
 	__u32 begin, end;
-	bool sought;           /* the buffer was looked for */
-	__u64 buffer, length;  /* if there is one; else 0 */
-	__u64 parts, nr_parts; /* if there are several: struct iovec */
+	__u64 buffer; /* or, if there are `nr_parts`, an array of struct iovec; 0: none */
+	__u32 length; /* of one buffer */
+	__u16 nr_parts;
+	bool sought; /* the buffer was looked for */
 };
 
 static __always_inline void seek_parts(struct payload *payload, __u64 parts, __u64 count)
 {
-	payload->parts = parts;
+	payload->buffer = parts;
 	payload->nr_parts = count < MAX_PARTS ? count : MAX_PARTS;
 }
 
@@ -29,10 +30,11 @@ static __always_inline void seek_parts(struct payload *payload, __u64 parts, __u
 static __always_inline void seek_buffer(struct payload *payload)
 {
 	struct pt_regs *regs = registers_of(bpf_get_current_task_btf());
-	__u64 second = SYSCALL_ARG2(regs);
+	const __u64 most = 1 << 30;
+	__u64 second = SYSCALL_ARG2(regs), third = SYSCALL_ARG3(regs);
 	struct {
-		__u64 name, name_length, parts, nr_parts;
-	} message = {}; /* struct user_msghdr */
+		__u64 parts, nr_parts; /* after the name and its length in struct user_msghdr */
+	} message = {};
 
 	payload->sought = true;
 	switch (SYSCALL_NUMBER(regs)) {
@@ -41,15 +43,15 @@ static __always_inline void seek_buffer(struct payload *payload)
 	case __NR_recvfrom:
 	case __NR_sendto:
 		payload->buffer = second;
-		payload->length = SYSCALL_ARG3(regs);
+		payload->length = third < most ? third : most;
 		return;
 	case __NR_readv:
 	case __NR_writev:
-		seek_parts(payload, second, SYSCALL_ARG3(regs));
+		seek_parts(payload, second, third);
 		return;
 	case __NR_recvmsg:
 	case __NR_sendmsg:
-		if (!bpf_probe_read_user(&message, sizeof(message), (void *)second))
+		if (!bpf_probe_read_user(&message, sizeof(message), (void *)(second + sizeof(message))))
 			seek_parts(payload, message.parts, message.nr_parts);
 		return;
 	}
@@ -65,21 +67,23 @@ static __always_inline void continue_read(struct connection *connection, struct 
 	__u64 buffer;
 
 	seek_buffer(payload);
-	buffer = payload->buffer ?: payload->parts;
-	if (connection->read_goes_on && buffer == connection->read_buffer) {
+	buffer = payload->buffer;
+	if (buffer && connection->read_goes_on && buffer == connection->read_buffer) {
 		payload->begin = connection->read_begin;
 	} else {
 		connection->read_buffer = buffer;
 		connection->read_begin = payload->begin;
-		connection->read_limit = payload->begin + (payload->buffer ? (__u32)payload->length : any_length);
+		connection->read_limit = payload->begin + (payload->nr_parts ? any_length : payload->length);
 	}
 	connection->read_goes_on = ahead(received, payload->end) > 0 && ahead(payload->end, connection->read_limit) < 0;
 }
 
 struct seek {
-	__u64 parts, nr_parts;
-	__u64 offset; /* still to pass */
-	__u64 buffer, length;
+	__u64 parts;
+	__u64 buffer;
+	__u32 offset; /* still to pass */
+	__u32 length;
+	__u32 nr_parts;
 };
 
 static long seek_part(__u32 index, struct seek *seek)
@@ -98,22 +102,21 @@ static long seek_part(__u32 index, struct seek *seek)
 	return 1;
 }
 
-/* Finds the bytes from number `offset` on. */
-static __noinline int seek_byte(struct payload *payload, struct seek *seek)
+/* Returns the address of byte number `offset`, or 0 if nothing shows `size` bytes from there on. */
+static __noinline __u64 seek_bytes(struct payload *payload, __u32 offset, __u32 size)
 {
-	if (!payload || !seek)
+	struct seek seek = { .offset = offset };
+
+	if (!payload)
 		return 0;
 	if (!payload->sought)
 		seek_buffer(payload);
-	if (payload->buffer && seek->offset < payload->length) {
-		seek->buffer = payload->buffer + seek->offset;
-		seek->length = payload->length - seek->offset;
-	} else if (payload->nr_parts) {
-		seek->parts = payload->parts;
-		seek->nr_parts = payload->nr_parts;
-		bpf_loop(MAX_PARTS, seek_part, seek, 0);
-	}
-	return 0;
+	if (!payload->nr_parts)
+		return offset + size <= payload->length ? payload->buffer + offset : 0;
+	seek.parts = payload->buffer;
+	seek.nr_parts = payload->nr_parts;
+	bpf_loop(MAX_PARTS, seek_part, &seek, 0);
+	return seek.length >= size ? seek.buffer : 0;
 }
 
 static __always_inline void sink_repeat(__u32 times, long (*step)(__u32 index, struct message *message),
@@ -125,13 +128,12 @@ static __always_inline void sink_repeat(__u32 times, long (*step)(__u32 index, s
 /* Of bytes that lie apart in the process's memory, nothing is copied. */
 static __always_inline bool sink_peek(struct payload *payload, __u32 position, void *to, __u32 size)
 {
-	struct seek seek = {};
+	__u64 address;
 
 	if (!payload || ahead(position, payload->begin) < 0 || ahead(position + size, payload->end) > 0)
 		return false;
-	seek.offset = position - payload->begin;
-	seek_byte(payload, &seek);
-	return seek.length >= size && !bpf_probe_read_user(to, size, (void *)seek.buffer);
+	address = seek_bytes(payload, position - payload->begin, size);
+	return address && !bpf_probe_read_user(to, size, (void *)address);
 }
 
 #endif

@@ -76,9 +76,15 @@ static __always_inline bool is_server(struct sock *sk)
 	return connection && connection->exchange.role ? connection->exchange.role == ROLE_SERVER : was_accepted(sk);
 }
 
-static __always_inline bool response_is_due(struct connection *connection)
+/* What was sent and not accounted for yet, on kernels where no hook shows it, is a request, too. */
+static __always_inline bool response_is_due(struct connection *connection, struct tcp_sock *tcp)
 {
-	return connection->is_due || (connection->leased && connection->leased * 1000 > bpf_ktime_get_ns());
+	struct exchange *exchange = &connection->exchange;
+
+	if (exchange->role != ROLE_CLIENT)
+		return false;
+	return connection->is_due || (connection->leased && connection->leased * 1000 > bpf_ktime_get_ns()) ||
+	       (!sends_shown && peek(tcp, write_seq) - !!(exchange->end & END_OURS) != exchange->sent);
 }
 
 static __always_inline __u8 waiting_on_tcp(struct sock *sk)
@@ -90,7 +96,7 @@ static __always_inline __u8 waiting_on_tcp(struct sock *sk)
 	if (state == TCP_SYN_SENT)
 		return STATE_NETWORK;
 	if (connection && connection->exchange.role)
-		return response_is_due(connection) ? STATE_NETWORK : STATE_IDLE;
+		return response_is_due(connection, tcp) ? STATE_NETWORK : STATE_IDLE;
 	/* Without the tcp probe, or a record: in a client, what was sent after the last receive may be a request. */
 	if (state == TCP_LISTEN || was_accepted(sk) || !peek(tcp, bytes_sent))
 		return STATE_IDLE;

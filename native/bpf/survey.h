@@ -23,7 +23,10 @@ static __always_inline void survey_unread(struct connection *connection, __u64 n
 	view.rcv_nxt = peek(tcp, rcv_nxt);
 	view.copied_seq = peek(tcp, copied_seq);
 	view.write_seq = peek(tcp, write_seq);
+	view.first_sent = peek(tcp, first_tx_mstamp);
 	view.snd_una = peek(tcp, snd_una);
+	if (!sends_shown && !is_settled(&connection->exchange))
+		account_unseen_sending(&connection->exchange, &view);
 	exchange_survey(&connection->exchange, &view);
 }
 
@@ -77,7 +80,7 @@ static long survey_connection(__u32 position, struct survey *survey)
 		return 0;
 	if (connection->listening)
 		survey_listener(connection);
-	else if (connection->exchange.role == ROLE_SERVER && !connection->outstanding)
+	else if (!sends_shown || (connection->exchange.role == ROLE_SERVER && !connection->outstanding))
 		survey_unread(connection, survey->now);
 	if (connection->outstanding)
 		survey_outstanding(connection, survey->now);

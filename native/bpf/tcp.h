@@ -95,6 +95,8 @@ int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags)
 	connection = find_connection(sk);
 	if (!connection)
 		return adopt_connection(sk);
+	if (!sends_shown)
+		sends_shown = true;
 	bill_to_task(connection);
 	return on_sent(sk, connection, ret);
 }
