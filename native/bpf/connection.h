@@ -249,7 +249,7 @@ static __always_inline void bill_to_socket(struct connection *connection)
 		return;
 	connection->generation = generation;
 	connection->cgroups = 0;
-	connection->slot = find_slot(peek(sk, sk_cgrp_data.cgroup));
+	connection->slot = find_slot_by_address(peek(sk, sk_cgrp_data.cgroup));
 }
 
 #endif

@@ -26,7 +26,7 @@
 #endif
 
 /* Distance of a task's user registers from the start of its kernel stack, the same for all tasks; 0: not yet known. */
-__u64 registers_offset SEC(".data");
+__u32 registers_offset SEC(".data");
 
 /*
  * User registers of a task. Where the kernel has typed loads, the helper is called once: where returns are guarded against
@@ -39,7 +39,7 @@ static __always_inline struct pt_regs *registers_of(struct task_struct *task)
 	if (bpf_rdonly_cast && registers_offset)
 		return typed(struct pt_regs, (__u64)task->stack + registers_offset);
 	registers = (struct pt_regs *)bpf_task_pt_regs(task);
-	registers_offset = (__u64)registers - (__u64)task->stack;
+	registers_offset = lower_half(registers) - lower_half(task->stack);
 	return registers;
 }
 

@@ -108,33 +108,50 @@ static __always_inline bool is_unified(struct cgroup *cgroup)
 	return cgroup->root->hierarchy_id == 0;
 }
 
+/* Containers are at most five levels below the kubelet's root; kind nests that once more. */
+#define MAX_CGROUP_LEVELS 16
+
+static __always_inline __u32 nearest_slot(struct cgroup *group, bool has_type)
+{
+	struct cgroup_subsys_state *parent;
+	struct kernfs_node *node;
+
+	for (int level = 0; level < MAX_CGROUP_LEVELS && group; level++) {
+		__u64 id;
+		__u32 *slot;
+
+		node = has_type ? group->kn : peek(group, kn);
+		id = has_type ? node->id : peek(node, id);
+		slot = bpf_map_lookup_elem(&slots, &id);
+		if (slot)
+			return *slot;
+		parent = has_type ? group->self.parent : peek(group, self.parent);
+		if (!parent)
+			return 0;
+		group = has_type ? parent->cgroup : peek(parent, cgroup);
+	}
+	return 0;
+}
+
 /* Slot of the cgroup or of its nearest tracked ancestor, because a container may have child cgroups; 0: untracked. */
 static __noinline __u32 find_slot(struct cgroup *group)
 {
-	/* Containers are at most five levels below the kubelet's root; kind nests that once more. */
-	const int max_levels = 16;
-	struct cgroup_subsys_state *parent;
+	return nearest_slot(group, true);
+}
 
-	for (int level = 0; level < max_levels && group; level++) {
-		__u64 id = group->kn->id;
-		__u32 *slot = bpf_map_lookup_elem(&slots, &id);
-
-		if (slot)
-			return *slot;
-		parent = group->self.parent;
-		group = parent ? parent->cgroup : NULL;
-	}
-	return 0;
+/* The same of a pointer that the verifier of 6.1 takes for a number. */
+static __noinline __u32 find_slot_by_address(struct cgroup *group)
+{
+	return nearest_slot(group, false);
 }
 
 /* Slot of the outermost tracked cgroup: a container's pod; 0: untracked. */
 static __noinline __u32 find_pod(struct cgroup *group)
 {
-	const int max_levels = 16;
 	struct cgroup_subsys_state *parent;
 	__u32 pod = 0;
 
-	for (int level = 0; level < max_levels && group; level++) {
+	for (int level = 0; level < MAX_CGROUP_LEVELS && group; level++) {
 		__u64 id = group->kn->id;
 		__u32 *slot = bpf_map_lookup_elem(&slots, &id);
 

@@ -83,11 +83,17 @@ static __always_inline enum thread_state uring_reason(struct io_kiocb *request, 
 	}
 }
 
+/* `flags` has 32 bits up to 6.9 and 64 since: a plain load cannot be relocated from one to the other. */
+static __always_inline __u64 request_flags(struct io_kiocb *request)
+{
+	return BPF_CORE_READ_BITFIELD(request, flags);
+}
+
 static __always_inline bool is_of_registered_file(struct io_kiocb *request)
 {
 	__u32 opcode = request->opcode;
 
-	return request->flags & URING_FIXED_FILE && opcode < URING_OPS &&
+	return request_flags(request) & URING_FIXED_FILE && opcode < URING_OPS &&
 	       (uring_waits[opcode] == URING_WAITS_READ || uring_waits[opcode] == URING_WAITS_WRITE);
 }
 
@@ -107,7 +113,7 @@ static __always_inline int on_uring_submit(struct io_kiocb *request)
 	reason = registered ? 0 : uring_reason(request, task, thread);
 	if (reason != STATE_DISK && !registered)
 		thread->uring_reason = reason;
-	else if (!(request->flags & URING_NO_RESULT))
+	else if (!(request_flags(request) & URING_NO_RESULT))
 		thread->uring_file = lower_half(request) | (registered ? URING_REGISTERED : 0);
 	return 0;
 }
