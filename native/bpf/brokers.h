@@ -11,7 +11,7 @@ static __always_inline bool peek_word(struct message *message, __u32 offset, __u
 {
 	__u8 bytes[4];
 
-	if (!sink_peek(message->payload, message->span.from + offset, bytes, sizeof(bytes)))
+	if (!sink_peek(message->payload, message->span->from + offset, bytes, sizeof(bytes)))
 		return false;
 	*word = big_endian(bytes);
 	return true;
@@ -24,7 +24,7 @@ static __always_inline __u32 judge_mqtt(struct message *message, __u8 byte)
 	const __u32 responses = 1 << 2 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 11; /* CONNACK, PUBACK … UNSUBACK */
 	__u32 type = byte >> 4;
 
-	if (message->span.side == RESPONSES)
+	if (message->span->side == RESPONSES)
 		return responses >> type & 1 ? VERDICT_TURN : VERDICT_NOTHING;
 	if (type == 3)
 		return byte & 6 ? VERDICT_TURN : VERDICT_NOTHING;
@@ -37,7 +37,7 @@ static long count_space(__u32 index, struct message *message)
 {
 	__u8 byte;
 
-	if (!sink_peek(message->payload, message->span.from + index, &byte, 1) || byte == '\r')
+	if (!sink_peek(message->payload, message->span->from + index, &byte, 1) || byte == '\r')
 		return 1;
 	message->records += byte == ' ';
 	return 0;
@@ -57,7 +57,7 @@ static __always_inline __u32 judge_nats(struct message *message)
 
 	if (!peek_word(message, 0, &word))
 		return VERDICT_TURN;
-	if (message->span.side == RESPONSES)
+	if (message->span->side == RESPONSES)
 		return word == WORD4('M', 'S', 'G', ' ') || word == WORD4('H', 'M', 'S', 'G') ||
 				       word == WORD4('P', 'O', 'N', 'G') || word == WORD4('-', 'E', 'R', 'R') ?
 			       VERDICT_TURN :
@@ -101,7 +101,7 @@ static __always_inline __u32 judge_redis(struct message *message)
 	__u8 bytes[16];
 	__u32 i, lines = 0;
 
-	if (message->span.side == RESPONSES || !sink_peek(message->payload, message->span.from, bytes, sizeof(bytes)))
+	if (message->span->side == RESPONSES || !sink_peek(message->payload, message->span->from, bytes, sizeof(bytes)))
 		return VERDICT_TURN;
 	for (i = 0; i < sizeof(bytes) - 4; i++) {
 		lines += bytes[i] == '\n';
@@ -156,11 +156,11 @@ static __always_inline __u32 judge_amqp(struct message *message)
 	__u8 bytes[11];
 	__u32 method;
 
-	if (!sink_peek(message->payload, message->span.from, bytes, sizeof(bytes)) || bytes[0] != type_method)
+	if (!sink_peek(message->payload, message->span->from, bytes, sizeof(bytes)) || bytes[0] != type_method)
 		return VERDICT_NOTHING;
 	method = big_endian(bytes + 7);
-	return (message->span.side == REQUESTS ? is_amqp_request(method) : is_amqp_response(method)) ? VERDICT_TURN :
-												       VERDICT_NOTHING;
+	return (message->span->side == REQUESTS ? is_amqp_request(method) : is_amqp_response(method)) ? VERDICT_TURN :
+													VERDICT_NOTHING;
 }
 
 #define KAFKA_HEADER_BYTES 6 /* of a request: length, and the API's number */
@@ -202,11 +202,11 @@ static __always_inline __u32 judge_kafka(struct message *message)
 {
 	struct reader *reader = reader_of(message);
 
-	if (message->span.side == RESPONSES)
+	if (message->span->side == RESPONSES)
 		return VERDICT_TURN;
 	if (!follows(message, reader)) {
 		reader->have = 0;
-		reader->next = message->span.from;
+		reader->next = message->span->from;
 		reader->in_step = true;
 	}
 	sink_repeat(MAX_FRAMES, next_kafka_request, message);

@@ -220,21 +220,27 @@ static __noinline int release_connection(struct sock *sk)
 	return 0;
 }
 
+/* Not inlined, to spare the stack of the deeper calls: kernels before 6.13 have 512 bytes for all of them together. */
+static __noinline int find_task_slot(struct connection *connection)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread *thread = connection ? find_thread(task) : NULL;
+
+	if (!thread)
+		return 0;
+	connection->generation = generation;
+	connection->cgroups = (__u64)task->cgroups;
+	connection->slot = thread_slot(thread, task);
+	return 0;
+}
+
 /* Slot of the current task, which sends or receives on the connection. */
 static __always_inline void bill_to_task(struct connection *connection)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u64 cgroups = (__u64)task->cgroups;
-	struct thread *thread;
+	__u64 cgroups = (__u64)bpf_get_current_task_btf()->cgroups;
 
-	if (connection->cgroups == cgroups && connection->generation == generation)
-		return;
-	thread = find_thread(task);
-	if (!thread)
-		return;
-	connection->generation = generation;
-	connection->cgroups = cgroups;
-	connection->slot = thread_slot(thread, task);
+	if (connection->cgroups != cgroups || connection->generation != generation)
+		find_task_slot(connection);
 }
 
 /*

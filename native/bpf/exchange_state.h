@@ -170,7 +170,7 @@ struct span {
 struct message {
 	struct exchange *exchange;
 	struct payload *payload;
-	struct span span;
+	const struct span *span;
 	__u32 stream;  /* HTTP/2: of the frame at hand */
 	__u32 records; /* TLS: how many may be part of a turn, and their lengths */
 	__u32 shortest, longest;

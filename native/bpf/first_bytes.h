@@ -71,9 +71,9 @@ static __always_inline bool is_chain_of_frames(struct message *message)
 	struct reader *reader = reader_of(message);
 
 	reader->have = 0;
-	reader->next = message->span.from;
+	reader->next = message->span->from;
 	sink_repeat(MAX_FRAMES, next_of_chain, message);
-	return reader->next == message->span.to;
+	return reader->next == message->span->to;
 }
 
 /* The first bytes were not seen, or not as such: a message tells, if it is whole. */
@@ -83,7 +83,7 @@ static __always_inline enum protocol protocol_of_message(struct message *message
 
 	if (protocol != PROTOCOL_TURNS || !is_chain_of_frames(message))
 		return protocol;
-	begin_http2(message->exchange, message->span.from, 0);
+	begin_http2(message->exchange, message->span->from, 0);
 	message->exchange->contents.readers[RESPONSES].in_step = false;
 	return PROTOCOL_HTTP2;
 }
@@ -103,12 +103,12 @@ static __noinline void classify(struct message *message)
 {
 	struct exchange *exchange = message->exchange;
 	struct reader *reader = &exchange->contents.readers[REQUESTS];
-	bool late = ahead(message->span.from, reader->next + reader->have) > 0, complete;
+	bool late = ahead(message->span->from, reader->next + reader->have) > 0, complete;
 	__u8 head[HEAD_BYTES];
 	__u32 origin;
 
 	if (late) {
-		reader->next = message->span.from;
+		reader->next = message->span->from;
 		reader->have = 0;
 	}
 	origin = reader->next;
@@ -120,7 +120,7 @@ static __noinline void classify(struct message *message)
 	}
 	if (!complete) {
 		if (!reader->have)
-			try_next_message(exchange, message->span.to);
+			try_next_message(exchange, message->span->to);
 		return;
 	}
 	__builtin_memcpy(head, reader->header, sizeof(head));
@@ -128,7 +128,7 @@ static __noinline void classify(struct message *message)
 		exchange->protocol = protocol_of_message(message, head);
 		if (exchange->protocol == PROTOCOL_TURNS) {
 			exchange->protocol = PROTOCOL_UNKNOWN;
-			try_next_message(exchange, message->span.to);
+			try_next_message(exchange, message->span->to);
 		}
 		return;
 	}
@@ -145,13 +145,13 @@ static __always_inline void classify_greeting(struct message *message)
 	struct exchange *exchange = message->exchange;
 	__u8 header[HTTP2_HEADER_BYTES];
 
-	if (ahead(message->span.from, exchange->contents.readers[RESPONSES].next))
+	if (ahead(message->span->from, exchange->contents.readers[RESPONSES].next))
 		return;
-	if (!sink_peek(message->payload, message->span.from, header, sizeof(header)))
+	if (!sink_peek(message->payload, message->span->from, header, sizeof(header)))
 		return;
 	if (header[3] == FRAME_SETTINGS && is_usual_frame(header, 0))
 		begin_http2(exchange, exchange->contents.readers[REQUESTS].next + HTTP2_PREFACE_BYTES,
-			    message->span.from);
+			    message->span->from);
 }
 
 /* A method begins a request; anything else is the rest of one. */
@@ -164,7 +164,7 @@ static __always_inline __u32 judge_http1_request(struct message *message)
 		return VERDICT_TURN;
 	if (exchange->turn != TURN_REQUESTED)
 		return is_method(word) ? VERDICT_TURN : VERDICT_NOTHING;
-	return is_method(word) && message->span.from != exchange->start ? VERDICT_ANOTHER : VERDICT_TURN;
+	return is_method(word) && message->span->from != exchange->start ? VERDICT_ANOTHER : VERDICT_TURN;
 }
 
 #define HTTP1_CONTINUE_BYTES 25 /* "HTTP/1.1 100 Continue" and two line ends */
@@ -200,7 +200,7 @@ static __always_inline __u32 judge_by_first_byte(struct message *message)
 {
 	__u8 byte;
 
-	if (!sink_peek(message->payload, message->span.from, &byte, 1))
+	if (!sink_peek(message->payload, message->span->from, &byte, 1))
 		return VERDICT_TURN;
 	return message->exchange->protocol == PROTOCOL_MQTT ? judge_mqtt(message, byte) : judge_websocket(byte);
 }
@@ -213,8 +213,8 @@ static __always_inline bool is_goodbye(struct message *message)
 	__u32 word;
 	__u8 byte;
 
-	if (message->span.side != REQUESTS || message->span.to - message->span.from != QUIT_BYTES ||
-	    !peek_word(message, 1, &word) || !sink_peek(message->payload, message->span.from, &byte, 1))
+	if (message->span->side != REQUESTS || message->span->to - message->span->from != QUIT_BYTES ||
+	    !peek_word(message, 1, &word) || !sink_peek(message->payload, message->span->from, &byte, 1))
 		return false;
 	return (byte == 'X' && word == 4) || (byte == 1 && word == 1);
 }
@@ -224,14 +224,14 @@ static __always_inline __u32 judge_message(struct message *message)
 	struct exchange *exchange = message->exchange;
 
 	if (exchange->protocol == PROTOCOL_UNKNOWN) {
-		if (message->span.side == REQUESTS)
+		if (message->span->side == REQUESTS)
 			classify(message);
 		else
 			classify_greeting(message);
 	}
 	switch (exchange->protocol) {
 	case PROTOCOL_HTTP1:
-		return message->span.side == REQUESTS ? judge_http1_request(message) : judge_http1_response(message);
+		return message->span->side == REQUESTS ? judge_http1_request(message) : judge_http1_response(message);
 	case PROTOCOL_HTTP2:
 		walk_http2(message);
 		return VERDICT_NOTHING;
@@ -264,7 +264,7 @@ __noinline int judge(struct connection *connection, struct payload *payload, str
 		return VERDICT_TURN;
 	message.exchange = &connection->exchange;
 	message.payload = payload;
-	message.span = *span;
+	message.span = span;
 	return judge_message(&message);
 }
 

@@ -15,7 +15,7 @@ static __always_inline __u32 big_endian(const __u8 *bytes)
 
 static __always_inline struct reader *reader_of(struct message *message)
 {
-	return &message->exchange->contents.readers[message->span.side & 1];
+	return &message->exchange->contents.readers[message->span->side & 1];
 }
 
 /* A header of which earlier messages showed the beginning, or of which this one shows no more. */
@@ -38,9 +38,9 @@ static __noinline bool gather_header(struct message *message, struct reader *rea
 /* Reads the next header into the reader. Returns false if the message holds no further one, or cuts it. */
 static __always_inline bool read_header(struct message *message, struct reader *reader, __u32 size)
 {
-	if (ahead(message->span.to, reader->next) <= 0)
+	if (ahead(message->span->to, reader->next) <= 0)
 		return false;
-	if (reader->have || ahead(message->span.to, reader->next + size) < 0)
+	if (reader->have || ahead(message->span->to, reader->next + size) < 0)
 		return gather_header(message, reader, size);
 	if (sink_peek(message->payload, reader->next, reader->header, size))
 		return true;
@@ -57,7 +57,7 @@ static __always_inline void skip_frame(struct reader *reader, __u32 bytes)
 /* Whether the header that comes next, or what is left of it, was not missed. */
 static __always_inline bool follows(struct message *message, struct reader *reader)
 {
-	return reader->in_step && ahead(message->span.from, reader->next + reader->have) <= 0;
+	return reader->in_step && ahead(message->span->from, reader->next + reader->have) <= 0;
 }
 
 #endif

@@ -190,7 +190,7 @@ static long open_unseen_stream(__u32 index, struct message *message)
 	(void)index;
 	if (!exchange->contents.last_id || (__s32)(message->stream - exchange->contents.last_id) <= 0)
 		return 1;
-	open_stream(exchange, exchange->contents.last_id + 2, message->span.unseen);
+	open_stream(exchange, exchange->contents.last_id + 2, message->span->unseen);
 	return 0;
 }
 
@@ -206,19 +206,19 @@ static __always_inline void on_frame(struct message *message, const __u8 *header
 	struct exchange *exchange = message->exchange;
 	struct contents *contents = &exchange->contents;
 	__u32 id = big_endian(header + 5);
-	bool request = message->span.side == REQUESTS;
+	bool request = message->span->side == REQUESTS;
 
 	if (header[3] == FRAME_HEADERS && request) {
 		if (id & 1 && (__s32)(id - contents->last_id) > 0)
-			open_stream(exchange, id, message->span.at);
+			open_stream(exchange, id, message->span->at);
 	} else if (header[3] == FRAME_HEADERS) {
-		if (message->span.unseen && id & 1)
+		if (message->span->unseen && id & 1)
 			open_unseen_streams(message, id);
 		if (is_open(contents, id))
-			respond_on_stream(exchange, id, message->span.at);
+			respond_on_stream(exchange, id, message->span->at);
 	} else if (header[3] == FRAME_RST_STREAM && is_open(contents, id)) {
 		sink_count(exchange, request ? EXCHANGE_ABANDONED : EXCHANGE_DROPPED, 1);
-		close_stream(exchange, id, message->span.at);
+		close_stream(exchange, id, message->span->at);
 	}
 }
 
@@ -246,11 +246,11 @@ static __always_inline void find_step(struct message *message, struct reader *re
 {
 	__u8 header[HTTP2_HEADER_BYTES];
 
-	if (message->span.side == RESPONSES)
-		close_streams(message->exchange, EXCHANGE_VOID, message->span.at);
+	if (message->span->side == RESPONSES)
+		close_streams(message->exchange, EXCHANGE_VOID, message->span->at);
 	reader->have = 0;
-	reader->next = message->span.from;
-	reader->in_step = sink_peek(message->payload, message->span.from, header, sizeof(header)) &&
+	reader->next = message->span->from;
+	reader->in_step = sink_peek(message->payload, message->span->from, header, sizeof(header)) &&
 			  is_usual_frame(header, message->exchange->contents.last_id);
 }
 

@@ -79,9 +79,8 @@ static __always_inline void continue_read(struct connection *connection, struct 
 }
 
 struct seek {
-	__u64 parts;
-	__u64 buffer;
-	__u32 offset; /* still to pass */
+	__u64 address; /* of the array of parts; of the byte sought, once it is found */
+	__u32 offset;  /* still to pass */
 	__u32 length;
 	__u32 nr_parts;
 };
@@ -91,13 +90,13 @@ static long seek_part(__u32 index, struct seek *seek)
 	struct iovec part = {};
 
 	if (index >= seek->nr_parts ||
-	    bpf_probe_read_user(&part, sizeof(part), (void *)(seek->parts + index * sizeof(part))))
+	    bpf_probe_read_user(&part, sizeof(part), (void *)(seek->address + index * sizeof(part))))
 		return 1;
 	if (seek->offset >= part.iov_len) {
 		seek->offset -= part.iov_len;
 		return 0;
 	}
-	seek->buffer = (__u64)part.iov_base + seek->offset;
+	seek->address = (__u64)part.iov_base + seek->offset;
 	seek->length = part.iov_len - seek->offset;
 	return 1;
 }
@@ -113,10 +112,10 @@ static __noinline __u64 seek_bytes(struct payload *payload, __u32 offset, __u32 
 		seek_buffer(payload);
 	if (!payload->nr_parts)
 		return offset + size <= payload->length ? payload->buffer + offset : 0;
-	seek.parts = payload->buffer;
+	seek.address = payload->buffer;
 	seek.nr_parts = payload->nr_parts;
 	bpf_loop(MAX_PARTS, seek_part, &seek, 0);
-	return seek.length >= size ? seek.buffer : 0;
+	return seek.length >= size ? seek.address : 0;
 }
 
 static __always_inline void sink_repeat(__u32 times, long (*step)(__u32 index, struct message *message),

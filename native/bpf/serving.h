@@ -45,19 +45,23 @@ static __always_inline void response_sent(struct connection *connection)
 	end_serving(connection);
 }
 
-/* The current thread has read a request, or a part of one, from a server's connection. */
-static __always_inline void request_read(struct connection *connection)
+/*
+ * The current thread has read a request, or a part of one, from a server's connection. Not inlined: its variables would
+ * take stack from the deeper calls of its caller, of which kernels before 6.13 have 512 bytes in all.
+ */
+static __noinline int request_read(struct connection *connection)
 {
-	struct thread *thread = thread_of(bpf_get_current_task_btf()->pid);
+	struct thread *thread = connection ? thread_of(bpf_get_current_task_btf()->pid) : NULL;
 
 	if (!thread)
-		return;
+		return 0;
 	thread->served = true;
 	if (connection->reader && connection->reader != thread->pid)
 		end_serving(connection);
 	if (!thread->serving || !connection->reader)
 		thread->serving += thread->serving < 255;
 	connection->reader = thread->pid;
+	return 0;
 }
 
 #endif

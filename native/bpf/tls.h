@@ -96,7 +96,7 @@ static __always_inline bool updates_window(struct message *message, __u32 plain)
 
 	return plain % 13 == 0 && plain <= 8 * 13 &&
 	       ahead(contents->readers[RESPONSES].next, contents->asked) >= WINDOW_BYTES &&
-	       (plain != 13 || elapsed_us(exchange->responded, message->span.at) < WINDOW_US);
+	       (plain != 13 || elapsed_us(exchange->responded, message->span->at) < WINDOW_US);
 }
 
 /* HTTP/2 in TLS, by the lengths of records: those that carry neither a request nor a response. */
@@ -107,7 +107,7 @@ static __always_inline bool is_control(struct message *message, __u32 plain)
 
 	if (acknowledges_settings(plain))
 		exchange->flags |= EXCHANGE_MULTIPLEX;
-	if (message->span.side == RESPONSES)
+	if (message->span->side == RESPONSES)
 		return exchange->flags & EXCHANGE_MULTIPLEX ?
 			       plain == 9 || plain == 13 || plain == 17 || plain == 22 || plain == 26 :
 			       is_settings(plain);
@@ -133,7 +133,7 @@ static long next_record(__u32 index, struct message *message)
 	}
 	bytes = header[3] << 8 | header[4];
 	skip_frame(reader, TLS_HEADER_BYTES + bytes);
-	if (header[0] != TLS_DATA || !carries_data(message->exchange, message->span.side, bytes))
+	if (header[0] != TLS_DATA || !carries_data(message->exchange, message->span->side, bytes))
 		return 0;
 	if (message->exchange->step & TLS_OFFERS_H2 && is_control(message, plain_bytes(message->exchange, bytes)))
 		return 0;
@@ -231,10 +231,10 @@ static __noinline __u32 judge_tls(struct message *message)
 	if (!follows(message, reader)) {
 		/* Out of step: every message that is no alert counts, until one begins with a header. */
 		reader->have = 0;
-		reader->next = message->span.from;
+		reader->next = message->span->from;
 		reader->in_step = true;
 	}
-	if (message->span.side == REQUESTS && !(message->exchange->step & (TLS_HELLO | TLS_13 | TLS_READY)))
+	if (message->span->side == REQUESTS && !(message->exchange->step & (TLS_HELLO | TLS_13 | TLS_READY)))
 		read_hello(message);
 	message->records = 0;
 	message->longest = 0;
@@ -243,9 +243,9 @@ static __noinline __u32 judge_tls(struct message *message)
 		return message->exchange->step & TLS_READY ? VERDICT_TURN : VERDICT_NOTHING;
 	if (!message->records)
 		return VERDICT_NOTHING;
-	if (message->span.side == REQUESTS)
+	if (message->span->side == REQUESTS)
 		message->exchange->contents.asked = message->exchange->contents.readers[RESPONSES].next;
-	return message->span.side == RESPONSES ? judge_first_response(message) : VERDICT_TURN;
+	return message->span->side == RESPONSES ? judge_first_response(message) : VERDICT_TURN;
 }
 
 /* `type`: of the first record that was seen. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "messages.h"
+#include "user_reads.h"
 
 struct program_status *program_status(struct programs *programs, const char *name)
 {
@@ -154,6 +155,7 @@ bool programs_load(struct programs *programs, const struct object *object, void 
 		struct program_status *refused;
 		const char *name;
 
+		user_reads_end_loading();
 		if (!error) {
 			drop_unreported(programs);
 			return true;

@@ -8,11 +8,16 @@
 #include "user_reads.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The kernel's type information, kept while programs are loaded. */
+static struct btf *kernel;
 
 /*
  * True if the kernel has bpf_rdonly_cast (6.2). Then the verifier removes the branches in which the programs read kernel
@@ -20,11 +25,7 @@
  */
 static bool kernel_has_typed_loads(void)
 {
-	static int id;
-
-	if (!id)
-		id = libbpf_find_vmlinux_btf_id("bpf_rdonly_cast", BPF_TRACE_FENTRY);
-	return id > 0;
+	return btf__find_by_name_kind(kernel, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
 }
 
 static bool is_replaced(const struct bpf_insn *instruction)
@@ -41,14 +42,12 @@ static bool has_replaced_call(const struct bpf_program *program)
 	return false;
 }
 
-static int restore_calls(struct bpf_program *program, struct bpf_prog_load_opts *options, long cookie)
+static int restore_calls(struct bpf_program *program)
 {
 	const size_t count = bpf_program__insn_cnt(program), size = count * sizeof(struct bpf_insn);
 	struct bpf_insn *restored;
 	int error;
 
-	(void)options;
-	(void)cookie;
 	if (!has_replaced_call(program) || !kernel_has_typed_loads())
 		return 0;
 	restored = malloc(size);
@@ -63,12 +62,39 @@ static int restore_calls(struct bpf_program *program, struct bpf_prog_load_opts 
 	return error;
 }
 
-/* This and the attachments are what libbpf's own handlers do. No target: the kernel lacks the tracepoint. */
-static int set_target(struct bpf_program *program, long cookie)
+/* Sections of the programs that may read user memory. */
+static const struct section {
+	const char *prefix;
+	const char *target; /* prefix of the target's type in the kernel's BTF */
+	uint32_t kind;
+	enum bpf_attach_type type;
+	libbpf_prog_attach_fn_t attach;
+} sections[2];
+
+/* The target as libbpf's own handlers find it; without one, the kernel lacks the tracepoint or the iterator. */
+static int find_target(const struct bpf_program *program, const struct section *section)
 {
-	(void)cookie;
-	bpf_program__set_attach_target(program, 0, strchr(bpf_program__section_name(program), '/') + 1);
-	return 0;
+	char type[128];
+	int id;
+
+	if (!kernel)
+		kernel = btf__load_vmlinux_btf();
+	if (!kernel)
+		return -errno;
+	snprintf(type, sizeof(type), "%s%s", section->target,
+		 bpf_program__section_name(program) + strlen(section->prefix));
+	id = btf__find_by_name_kind(kernel, type, section->kind);
+	return id > 0 ? id : -ESRCH;
+}
+
+static int prepare_load(struct bpf_program *program, struct bpf_prog_load_opts *options, long section)
+{
+	int id = find_target(program, &sections[section]);
+
+	if (id < 0)
+		return id;
+	options->attach_btf_id = id;
+	return restore_calls(program);
 }
 
 static int attach_tracepoint(const struct bpf_program *program, long cookie, struct bpf_link **link)
@@ -85,14 +111,9 @@ static int attach_iterator(const struct bpf_program *program, long cookie, struc
 	return *link ? 0 : -errno;
 }
 
-/* Sections of the programs that may read user memory. */
-static const struct section {
-	const char *prefix;
-	enum bpf_attach_type type;
-	libbpf_prog_attach_fn_t attach;
-} sections[] = {
-	{ "tp_btf/", BPF_TRACE_RAW_TP, attach_tracepoint },
-	{ "iter/", BPF_TRACE_ITER, attach_iterator },
+static const struct section sections[2] = {
+	{ "tp_btf/", "btf_trace_", BTF_KIND_TYPEDEF, BPF_TRACE_RAW_TP, attach_tracepoint },
+	{ "iter/", "bpf_iter_", BTF_KIND_FUNC, BPF_TRACE_ITER, attach_iterator },
 };
 
 void user_reads_keep(void)
@@ -100,10 +121,16 @@ void user_reads_keep(void)
 	static bool kept;
 
 	for (size_t i = 0; !kept && i < sizeof(sections) / sizeof(sections[0]); i++) {
-		LIBBPF_OPTS(libbpf_prog_handler_opts, options, .prog_setup_fn = set_target,
-			    .prog_prepare_load_fn = restore_calls, .prog_attach_fn = sections[i].attach);
+		LIBBPF_OPTS(libbpf_prog_handler_opts, options, .cookie = i, .prog_prepare_load_fn = prepare_load,
+			    .prog_attach_fn = sections[i].attach);
 
 		libbpf_register_prog_handler(sections[i].prefix, BPF_PROG_TYPE_TRACING, sections[i].type, &options);
 	}
 	kept = true;
+}
+
+void user_reads_end_loading(void)
+{
+	btf__free(kernel);
+	kernel = NULL;
 }

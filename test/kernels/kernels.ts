@@ -34,8 +34,9 @@ export interface KernelChoice {
 
 /** Programs that read kernel memory by helpers where the kernel has no bpf_rdonly_cast (6.1). */
 const UNTYPED = [
-  ...['sched_switch', 'flush_threads', 'cgroup_attach_task', 'io_uring_submit'],
-  ...['cgroup_created', 'cgroup_removed', 'tcp_rcv_space_adjust'],
+  ...['sched_switch', 'flush_threads', 'cgroup_attach_task', 'io_uring_submit', 'io_uring_complete'],
+  ...['cgroup_created', 'cgroup_removed'],
+  ...['sock_send_length', 'tcp_rcv_space_adjust', 'inet_sock_set_state', 'tcp_retransmit'],
 ];
 
 export const KERNELS: readonly KernelChoice[] = [
