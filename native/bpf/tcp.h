@@ -4,7 +4,7 @@
  *
  * Received data is seen by tcp_rcv_space_adjust, which all ways of receiving call (recv, io_uring, splice, zero copy)
  * under the socket's lock and before the socket's clock advances, so that the clock shows when the data arrived. Sent
- * data is seen by sock_send_length or, before 6.3, by tcp_probe. What no hook has seen shows in the sequence numbers at
+ * data is seen by sock_send_length or, before 6.3, by net_dev_queue. What no hook has seen shows in the sequence numbers at
  * the next one, and what nobody has read yet at the next survey.
  */
 #ifndef KERNSCALE_TCP_H
@@ -101,13 +101,23 @@ int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags)
 	return on_sent(sk, connection, ret);
 }
 
-/* For kernels without sock_send_length. Runs for every segment received, also in softirqs: the process updates the slot. */
-SEC("tp_btf/tcp_probe")
-int BPF_PROG(tcp_probe, struct sock *sk, struct sk_buff *skb)
+/* For kernels without sock_send_length. Runs for every packet, also in softirqs: the process updates the slot. */
+SEC("tp_btf/net_dev_queue")
+int BPF_PROG(net_dev_queue, struct sk_buff *skb)
 {
-	struct connection *connection = find_connection(sk);
-	struct tcp_sock *tcp = tcp_of(sk);
+	struct sock *sk = skb->sk;
+	struct connection *connection;
+	struct tcp_sock *tcp;
+	__u8 state;
 
+	if (!sk)
+		return 0;
+	state = sk->__sk_common.skc_state;
+	/* In other states a socket sends no data, or is not a full socket. */
+	if ((state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT) || !is_tcp(sk))
+		return 0;
+	connection = find_connection(sk);
+	tcp = tcp_of(sk);
 	if (!connection || !tcp || tcp->write_seq == connection->exchange.sent)
 		return 0;
 	return on_sent(sk, connection, 0);

@@ -42,7 +42,7 @@ describe('the probes on another kernel', () => {
       'flush_threads',
       'sample',
       'block_rq_complete',
-      'tcp_probe',
+      'net_dev_queue',
       'sample_stack',
       'list_mappings',
       'name_address',
