@@ -12,19 +12,22 @@ import { SeriesLimiter } from './series/limit.js';
 import { renderContainers, type RenderOptions } from './series/render.js';
 import { Starvation } from './series/starvation.js';
 
+/** What the exporter uses of the probes. */
+export type ExporterProbes = Pick<
+  Probes,
+  | 'programs'
+  | 'blockIoAttribution'
+  | 'track'
+  | 'untrack'
+  | 'countStarvation'
+  | 'read'
+  | 'measure'
+  | 'followCgroups'
+>;
+
 export interface ExporterOptions {
   /** Opened with `cgroupEvents`. */
-  readonly probes: Pick<
-    Probes,
-    | 'programs'
-    | 'blockIoAttribution'
-    | 'track'
-    | 'untrack'
-    | 'countStarvation'
-    | 'read'
-    | 'measure'
-    | 'followCgroups'
-  >;
+  readonly probes: ExporterProbes;
   /** Status of the BPF programs that take profiles; empty while profiles are off. */
   readonly profilePrograms: readonly ProgramStatus[];
   readonly bounds: RenderOptions['bounds'];

@@ -396,18 +396,4 @@ static __always_inline void exchange_changed(struct exchange *exchange, struct s
 		end_exchange(exchange, view->now);
 }
 
-static __always_inline __u32 exchange_outstanding(struct exchange *exchange)
-{
-	if (exchange->protocol == PROTOCOL_HTTP2)
-		return exchange->contents.nr_open;
-	return (exchange->turn == TURN_REQUESTED) +
-	       (exchange->protocol == PROTOCOL_HTTP1 ? exchange->contents.nr_pipelined : 0);
-}
-
-/* Whether a client's poller waits for its peer. */
-static __always_inline bool exchange_is_due(struct exchange *exchange)
-{
-	return exchange->role == ROLE_CLIENT && exchange_outstanding(exchange);
-}
-
 #endif

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "../bpf/layout.h"
 #include "failure.h"
@@ -114,6 +115,9 @@ void session_adopt_listeners(struct session *session);
 
 /* Flushes in-flight intervals, so that the maps are exact for this instant, and frees draining slots. 0 or -errno. */
 int session_flush(struct session *session);
+
+/* Time of a clock. */
+double seconds_of(clockid_t clock);
 
 /* Time that this thread has not spent on a CPU, from some instant on. */
 double off_cpu_seconds(void);

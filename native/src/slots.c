@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kernscale.skel.h"
@@ -81,7 +80,7 @@ void session_adopt_listeners(struct session *session)
 		iterate(session->skeleton->links.adopt_listeners);
 }
 
-static double seconds_of(clockid_t clock)
+double seconds_of(clockid_t clock)
 {
 	struct timespec now;
 

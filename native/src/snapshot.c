@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Snapshot encoding: sums up the maps and packs them into a few typed arrays, which ../decode.ts reads. */
 #include <string.h>
-#include <time.h>
 
 #include "kernscale.skel.h"
 #include "napi.h"
@@ -141,14 +140,6 @@ static bool is_in_use(const struct session *session, uint32_t slot)
 	return !slot || session->tracked[slot].use == SLOT_USED;
 }
 
-static double seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec * 1e-9;
-}
-
 /* Slots in use and the number of doubles that they take; time that was spent on flushing. */
 struct reading {
 	uint32_t slots;
@@ -183,9 +174,9 @@ static int read_once(struct session *session, struct reading *reading)
 	int error;
 
 	read_requests(session);
-	started = seconds_now();
+	started = seconds_of(CLOCK_MONOTONIC);
 	error = session_flush(session);
-	reading->flush_seconds += seconds_now() - started;
+	reading->flush_seconds += seconds_of(CLOCK_MONOTONIC) - started;
 	reading->slots = 0;
 	reading->length = 0;
 	for (uint32_t slot = 0; !error && slot < session->nr_slots; slot++) {

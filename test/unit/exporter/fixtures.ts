@@ -13,6 +13,7 @@ import {
 } from 'bpf-linker-napi';
 import { KernscaleError } from '../../../common/errors.js';
 import type { MeasuredCgroup } from '../../../exporter/cgroups/path.js';
+import type { ExporterProbes } from '../../../exporter/exporter.js';
 import type { Format } from '../../../exporter/exposition/format.js';
 import type { ContainerIdentity, PodIdentity } from '../../../exporter/identity/source.js';
 import type { ProfileService } from '../../../exporter/profile/route.js';
@@ -171,17 +172,7 @@ export function podIndex(
 }
 
 /** Slots in memory with counters set by hand, in place of the kernel's. */
-export class HandMadeProbes implements Pick<
-  Probes,
-  | 'programs'
-  | 'blockIoAttribution'
-  | 'track'
-  | 'untrack'
-  | 'countStarvation'
-  | 'read'
-  | 'measure'
-  | 'followCgroups'
-> {
+export class HandMadeProbes implements ExporterProbes {
   readonly programs: Probes['programs'];
   readonly blockIoAttribution = 'submitter';
   readonly slots = new Map<bigint, number>();

@@ -114,6 +114,15 @@ static void sink_repeat(__u32 times, long (*step)(__u32 index, struct message *m
 
 #include "exchange.h"
 
+/* Requests without an outcome, as the record's own state has them. */
+static __u32 exchange_outstanding(struct exchange *exchange)
+{
+	if (exchange->protocol == PROTOCOL_HTTP2)
+		return exchange->contents.nr_open;
+	return (exchange->turn == TURN_REQUESTED) +
+	       (exchange->protocol == PROTOCOL_HTTP1 ? exchange->contents.nr_pipelined : 0);
+}
+
 /* What holds at every instant. */
 static void check_law(struct connection *connection)
 {
