@@ -30,6 +30,10 @@ export interface Trace {
   readonly steps: readonly StepTrace[];
   readonly walk?: WalkTrace | undefined;
   readonly sizing?: SizingTrace | undefined;
+  /** Undefined where the workload is sized by a signal other than the CPU. */
+  readonly demand?: DemandTrace | undefined;
+  /** Undefined where no requests are measured. */
+  readonly harm?: HarmTrace | undefined;
   readonly objective?: ObjectiveTrace | undefined;
   /** Reasons why this round must not scale down, one clause each; empty when it may. */
   readonly noScaleDown: readonly string[];
@@ -107,6 +111,90 @@ export interface SizingTrace {
   readonly assumed?: { readonly pods: number; readonly amount: number };
   /** Set when pods without a sample could reverse the direction, so that replicas stay. */
   readonly kept?: 'unmeasuredPods';
+}
+
+/** What the workload would use if it were short of nothing, and where the figure comes from. */
+export interface DemandTrace {
+  /**
+   * `law`: requests that arrive × CPU time each. `flow`: the same with the arrivals that its callers' arrivals cause.
+   * `clients`: the same with what waiting clients would ask for. `usage`: CPU used. `step`: CPU used, and one bounded
+   * step because pods are saturated.
+   */
+  readonly method: 'law' | 'flow' | 'clients' | 'usage' | 'step';
+  /** Cores. */
+  readonly cores: number;
+  /** A low confidence orders at most one doubling and no shrinking. */
+  readonly confidence: 'high' | 'low';
+  /** Why the confidence is low, a clause. */
+  readonly doubt?: string | undefined;
+  /** Requests per second. */
+  readonly arrived?: number | undefined;
+  readonly answered?: number | undefined;
+  readonly abandoned?: number | undefined;
+  /** Requests per second that it is sized for: arrivals, those that flow down to it, or those before clients gave up. */
+  readonly load?: number | undefined;
+  /** CPU seconds per request: now, usual, and the one that sizes. */
+  readonly cost?:
+    | { readonly now: number; readonly usual?: number | undefined; readonly sized: number }
+    | undefined;
+  /** Cores that clear the requests that wait, part of `cores`. */
+  readonly backlog?: number | undefined;
+  /** Cores that threads use that serve no request, part of `cores`. */
+  readonly beside?: number | undefined;
+  /** Cores that a pod gets, where that is less than its request. */
+  readonly perPod?: number | undefined;
+  /** Sizing by threads, where it calls for more than the CPU. */
+  readonly threads?:
+    | { readonly busy: number; readonly perPod: number; readonly replicas: number }
+    | undefined;
+}
+
+export type SignKind =
+  | 'objective'
+  | 'latency'
+  | 'pilesUp'
+  | 'backlog'
+  | 'silent'
+  | 'abandoned'
+  | 'peerFails'
+  | 'peerAbandoned'
+  | 'collapse';
+
+/** A sign of harm: `value` is over `limit`. */
+export interface Sign {
+  readonly kind: SignKind;
+  /** Seconds for latency and backlog, requests for `pilesUp`, shares of requests for the others. */
+  readonly value: number;
+  readonly limit: number;
+  /** The usual value, where one is known. */
+  readonly usual?: number | undefined;
+  readonly peer?: string | undefined;
+}
+
+/** A part of a request's time: `cpu`, `disk`, `lock`, `other`, `queue` (waiting for a thread), or a peer. */
+export interface Part {
+  readonly name: string;
+  readonly isPeer: boolean;
+  /** Seconds per request. */
+  readonly now: number;
+  readonly usual?: number | undefined;
+}
+
+export interface HarmTrace {
+  /** Signs for as many rounds as the rule asks. */
+  readonly harmed: boolean;
+  readonly signs: readonly Sign[];
+  /** Time since when, seconds since the epoch; undefined when not harmed. */
+  readonly since?: number | undefined;
+  /** The cause: name of a part. Undefined without a sign. */
+  readonly cause?: string | undefined;
+  /** Mean time of a request by part, largest excess first; `latency` is their sum. */
+  readonly parts: readonly Part[];
+  readonly latency?: { readonly now: number; readonly usual?: number | undefined } | undefined;
+  /** Slower because it is used more, as intended: no harm. */
+  readonly intended?: boolean | undefined;
+  /** Why this round's replicas must not go down although nothing hurts here, clauses. */
+  readonly protectedBy: readonly string[];
 }
 
 export interface ObjectiveTrace extends Objective {

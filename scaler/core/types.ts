@@ -1,3 +1,5 @@
+import type { Windows } from './measures.js';
+
 /**
  * Data that a round decides from. Everything here is plain data: durations and times are in seconds (times since the
  * Unix epoch), CPU is in cores, shares are fractions of busy thread time (0..1).
@@ -36,7 +38,7 @@ export type PerPodTarget =
 /** `value`: the signal itself should reach this, for signals that more pods bring down (a latency, a queue's age). */
 export type Target = PerPodTarget | { readonly signal: string; readonly value: number };
 
-/** A latency that is good enough: while it is kept, replicas do not grow. */
+/** A latency that is good enough: while it is missed, the workload is harmed. */
 export interface Objective {
   /** Seconds. */
   readonly latency: number;
@@ -55,13 +57,31 @@ export interface Condition {
 /** Name of the ratio of demand to target in the conditions of decide steps. */
 export const TARGET = 'target';
 
-export type StepAction = 'scale' | 'hold' | 'follow';
+/** `step`: grow once, by a bounded amount, then watch whether more is answered. */
+export type StepAction = 'scale' | 'hold' | 'follow' | 'step';
+
+/** What counts as harm, and for how many rounds it must show. */
+export interface HarmThresholds {
+  /** A response takes more than this many times as long as usual … */
+  readonly latency: number;
+  /** … and more than this much longer, seconds. */
+  readonly atLeast: number;
+  /** The requests that wait would take longer than this to answer, seconds. */
+  readonly backlog: number;
+  /** Clients give up more than this share of the requests, 0..1. */
+  readonly abandoned: number;
+  /** Rounds in a row with a sign that make harm, and without one that end it. */
+  readonly rounds: number;
+}
 
 export interface DecideStep {
   /** The class that a match gives the workload: `disk`, `cpu`, `dependency`, `lock` or a user-defined name. */
   readonly bound: string;
-  /** Signal name → condition; `target` stands for the ratio of demand to target. All must hold. */
-  readonly when: Readonly<Record<string, Condition>>;
+  /**
+   * Signal name → condition; `target` stands for the ratio of demand to target. All must hold, harmed or not. Undefined:
+   * the step matches while the workload is harmed, and `bound` is the cause.
+   */
+  readonly when?: Readonly<Record<string, Condition>> | undefined;
   /** Seconds for which the conditions must hold without a break before the step matches. */
   readonly for: number;
   /** Seconds for which the step keeps matching after its conditions have ended. */
@@ -100,6 +120,7 @@ export interface RuleSettings {
   readonly maxReplicas: number;
   readonly target: Target;
   readonly objective?: Objective;
+  readonly harm: HarmThresholds;
   readonly decide: readonly DecideStep[];
   /** `null`: scale like an HPA without `behavior` (its older algorithm). */
   readonly behavior: Behavior | null;
@@ -192,6 +213,13 @@ export interface Samples {
   readonly pods?: readonly Pod[] | undefined;
   /** Empty: the workload waits on no peer. Absent: its peers are not known. */
   readonly edges: readonly Edge[] | Absent;
+  /** Undefined where the exporter counts no requests. */
+  readonly windows?: Windows | undefined;
+  /**
+   * Identity of the pod template that every pod runs; undefined during a roll-out, while pods of several templates
+   * run, and where it is not known.
+   */
+  readonly template?: string | undefined;
 }
 
 export interface Recommendation {
