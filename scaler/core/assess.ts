@@ -67,7 +67,7 @@ function signalsOf(rule: Rule, withPods: boolean): string[] {
   if ('averageUtilization' in rule.target) signals.add(REQUEST);
   if (withPods) signals.add(PODS);
   if (rule.objective) signals.add(rule.objective.signal);
-  for (const step of rule.decide) for (const signal of Object.keys(step.when)) signals.add(signal);
+  for (const step of rule.decide) for (const signal of Object.keys(step.when ?? {})) signals.add(signal);
   signals.delete(TARGET);
   return [...signals];
 }

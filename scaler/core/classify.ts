@@ -43,7 +43,7 @@ const outlineOf = oncePer((steps: readonly DecideStep[]) =>
   steps.map((step, index) => ({
     step,
     key: `${index}:${step.bound}`,
-    conditions: Object.entries(step.when).map(([signal, condition]) => ({ signal, ...condition })),
+    conditions: Object.entries(step.when ?? {}).map(([signal, condition]) => ({ signal, ...condition })),
   })),
 );
 

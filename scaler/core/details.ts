@@ -63,6 +63,7 @@ const OUTCOMES: Record<StepTrace['outcome'], string> = {
 const ACTIONS: Record<StepAction, string> = {
   scale: 'scale by demand',
   hold: 'hold',
+  step: 'grow once and watch',
   follow: 'look for the bottleneck among its peers',
 };
 

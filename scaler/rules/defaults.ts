@@ -5,6 +5,7 @@ import { DEFAULT_DOWN_WINDOW } from '../core/stabilize.js';
 import type {
   Behavior,
   DecideStep,
+  HarmThresholds,
   Objective,
   RuleSettings,
   ScalingPolicy,
@@ -24,6 +25,14 @@ const DEFAULT_UTILIZATION = 70;
 const DEFAULT_MAX_HOPS = 4;
 const DEFAULT_QUANTILE = 0.99;
 const DEFAULT_API_VERSION = 'apps/v1';
+
+export const DEFAULT_HARM: HarmThresholds = {
+  latency: 2,
+  atLeast: 0.01,
+  backlog: 2,
+  abandoned: 0.05,
+  rounds: 2,
+};
 
 const DOUBLE: ScalingPolicy = { type: 'Percent', value: 100, periodSeconds: 15 };
 const FOUR_PODS: ScalingPolicy = { type: 'Pods', value: 4, periodSeconds: 15 };
@@ -62,6 +71,7 @@ function resolveRule(
     maxReplicas: raw.maxReplicas,
     target,
     ...(raw.objective && { objective: fillObjective(raw.objective) }),
+    harm: DEFAULT_HARM,
     decide: fillDecide(raw.decide, target),
     behavior: fillBehavior(raw.behavior),
     ...shared,

@@ -2,7 +2,7 @@ import { normalize, outOfRange, type Normalized, type Scaling } from '../../scal
 import { decide } from '../../scaler/core/decide-round.js';
 import { begin, recordScaling } from '../../scaler/core/history.js';
 import { EMPTY_HISTORY, type History, type Rule } from '../../scaler/core/types.js';
-import { fillBehavior } from '../../scaler/rules/defaults.js';
+import { DEFAULT_HARM, fillBehavior } from '../../scaler/rules/defaults.js';
 import type { RawBehavior } from '../../scaler/rules/schema.js';
 
 interface Spec {
@@ -71,6 +71,7 @@ function ruleOf(spec: Spec, averageValue: number): Rule {
     scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'default', name: 'replay' },
     ...scalingOf(spec),
     target: { signal: 'usage', averageValue },
+    harm: DEFAULT_HARM,
     decide: [],
     maxAge: {},
     windows: {},

@@ -12,7 +12,7 @@ import {
   type WorkloadInput,
   type WorkloadKey,
 } from '../../../../scaler/core/types.js';
-import { fillBehavior, fillDecide } from '../../../../scaler/rules/defaults.js';
+import { DEFAULT_HARM, fillBehavior, fillDecide } from '../../../../scaler/rules/defaults.js';
 
 export const NOW = 1_700_000_000;
 
@@ -29,6 +29,7 @@ export function ruleFor(name: string, changes: Partial<Rule> = {}): Rule {
     minReplicas: 1,
     maxReplicas: 20,
     target,
+    harm: DEFAULT_HARM,
     decide: fillDecide(undefined, target),
     behavior: fillBehavior(undefined),
     maxAge: { cpu: 45, request: 45, pods: 45, blockio: 45, wait: 45, lock: 45, edges: 45 },
