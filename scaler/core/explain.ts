@@ -226,7 +226,7 @@ function first([reason = 'no data', ...others]: readonly string[]): string {
 
 /** Condition for another decision, to follow "Would change when". */
 function changeOf(rule: Rule, decision: Unexplained): string {
-  const { sizing, objective, bindingConstraint } = decision;
+  const { sizing, bindingConstraint } = decision;
   switch (bindingConstraint) {
     case 'scalingDisabled':
       return 'replicas are set above 0 by hand';

@@ -171,10 +171,11 @@ function usualOf(
   watch: Watch | undefined,
   now: number,
 ): Usual {
-  if (!usual) return { ...NOTHING_USUAL, template };
+  const nothing = { ...NOTHING_USUAL, ...(template !== undefined && { template }) };
+  if (!usual) return nothing;
   const isNew = template !== undefined && usual.template !== undefined && template !== usual.template;
   const differs = watch?.differsSince !== undefined && now - watch.differsSince >= BECOMES_USUAL;
-  return isNew || differs ? { ...NOTHING_USUAL, template } : usual;
+  return isNew || differs ? nothing : usual;
 }
 
 function targetPerPodOf(rule: Rule, samples: Samples, now: number): number | undefined {
@@ -202,12 +203,12 @@ function isShortOfCpu(
   return targetPerPod !== undefined && arrived * cost > OVER_TARGET * targetPerPod * pods;
 }
 
-/** True unless some pod is younger than the window, or not measured yet. */
+/** True unless some pod is younger than the window, or has not started or is not measured yet. */
 function isComplete({ pods, window }: Profile, { pods: known, replicas }: Samples, now: number): boolean {
-  if (!known) return pods >= replicas;
+  if (pods < replicas || !known) return pods >= replicas;
   return known.every(
-    ({ deleted, phase, readySince }) =>
-      deleted || phase !== 'Running' || (readySince !== undefined && now - readySince >= window + SETTLING),
+    ({ deleted, readySince }) =>
+      deleted || (readySince !== undefined && now - readySince >= window + SETTLING),
   );
 }
 

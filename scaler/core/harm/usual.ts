@@ -16,7 +16,7 @@ const DECAY_PER_ROUND = 0.999;
 /** What is usual for a workload's requests, learnt from quiet rounds. Plain JSON. */
 export interface Usual {
   /** Pod template that it belongs to. */
-  readonly template: string | undefined;
+  readonly template?: string | undefined;
   readonly rounds: number;
   readonly latency: Digest;
   readonly held: Digest;
@@ -48,7 +48,6 @@ export interface UsualPeer {
 }
 
 export const NOTHING_USUAL: Usual = {
-  template: undefined,
   rounds: 0,
   latency: EMPTY_DIGEST,
   held: EMPTY_DIGEST,
@@ -170,7 +169,7 @@ export function learn(
     };
   }
   return {
-    template,
+    ...(template !== undefined && { template }),
     rounds: usual.rounds + 1,
     latency: add(usual.latency, profile.latency),
     held: add(usual.held, profile.held),
