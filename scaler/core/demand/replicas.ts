@@ -137,10 +137,9 @@ function threadsNeeded(
 ): DemandTrace['threads'] {
   if (!norm || norm.threads === 0) return undefined;
   const busy = load.recent * norm.held;
-  const perPod =
-    saturatedThreads === undefined
-      ? UNTRIED_THREADS * norm.threads
-      : Math.min(ROOM_FOR_THREADS * saturatedThreads, UNTRIED_THREADS * norm.threads);
+  // Every pod has a thread.
+  const tried = Math.max(ROOM_FOR_THREADS, UNTRIED_THREADS * norm.threads);
+  const perPod = saturatedThreads === undefined ? tried : Math.min(ROOM_FOR_THREADS * saturatedThreads, tried);
   const replicas = Math.ceil(busy / perPod - ROUNDING);
   // Threads that were never short limit how far it shrinks, not whether it grows.
   const most = saturatedThreads === undefined ? Math.min(replicas, settled.pods) : replicas;
