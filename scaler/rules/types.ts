@@ -1,4 +1,6 @@
+import type { Windows } from '../core/measures.js';
 import type { Rule, RuleSettings } from '../core/types.js';
+import type { WindowPart } from '../promql/windows.js';
 import type { LabelSelector } from '../../common/label-selector.js';
 import type { Position, YamlError } from '../../common/yaml/document.js';
 import type { Finding, SchemaErrorCode } from './findings.js';
@@ -8,6 +10,15 @@ export interface SignalQuery {
   readonly expr: string;
   /** Age in seconds from which a sample is not acted on. */
   readonly maxAge: number;
+}
+
+/** What to query of the workloads in a window. */
+export interface WindowQueries {
+  /** Length of the window in seconds. */
+  readonly seconds: number;
+  /** Age in seconds from which the window is not acted on. */
+  readonly maxAge: number;
+  readonly parts: Readonly<Record<WindowPart, { readonly expr: string }>>;
 }
 
 /** Workloads that a fleet rule scales. */
@@ -37,6 +48,7 @@ export interface RuleGroup {
   readonly signals: Readonly<Record<string, SignalQuery>>;
   /** Signals with one number per `pod`, queried where the pods are known. */
   readonly podSignals: Readonly<Record<string, SignalQuery>>;
+  readonly windows: Readonly<Record<keyof Windows, WindowQueries>>;
   readonly rules: readonly (WorkloadRule | FleetRule)[];
 }
 
