@@ -58,7 +58,7 @@ function checkArithmetic({ reason, trace }: ExplainedDecision): boolean {
   if (tolerance && above && !trace.sizing?.pods) {
     expect(demand, trace.wouldChange).to.be.at.most(Number(above[1]) * 1.006);
   }
-  const needed = /: (\d+) replicas? needed/.exec(reason);
+  const needed = /\. (\d+) replicas? needed/.exec(reason);
   if (needed && !reason.includes('as HPA counts') && trace.stages.raw === Number(needed[1])) {
     const slack = 0.1 + (0.015 * demand) / target;
     const pods = demand / target;
