@@ -35,6 +35,7 @@ export function changeOf(rule: Rule, decision: Unexplained): string {
       return `${bindingConstraint} changes${sizing ? `, or ${boundsText(rule, decision, sizing)}` : ''}`;
     case 'tolerance':
     case 'none':
+      if (decision.action === 'step' && decision.harm?.harmed) return endOf(rule, decision);
       return sizing ? boundsText(rule, decision, sizing) : 'there is data';
   }
 }

@@ -31,10 +31,10 @@ export function loadText(
   const ratioText = times(exact) + (differs ? `, ${times(ratio)} as HPA counts` : '');
   const filled = assumed ? ` with ${unmeasuredText(rule, sizing!)}` : '';
   const starved = pods?.starved ? `, ${pods.starved} of them unready for lack of CPU` : '';
-  const lessThanRequested = estimate?.perPod === undefined ? '' : `, as a pod gets ${round(estimate.perPod)}`;
-  const each = `${amount(signal, targetPerPod).replace(/ cores?$/, '-core')} target${lessThanRequested}`;
+  const gets = estimate?.perPod === undefined ? '' : `, as a pod gets ${amount(signal, estimate.perPod)}`;
+  const each = `${amount(signal, targetPerPod).replace(/ cores?$/, '-core')} target`;
   const what = `${demandName(signal)} ${amount(signal, demand)}${filled}${estimate ? originText(estimate) : ''}`;
-  return `${what}; ${count(number, 'pod')} × ${each} = ${round(target)} (${ratioText})${starved}`;
+  return `${what}; ${count(number, 'pod')} × ${each} = ${round(target)} (${ratioText})${starved}${gets}`;
 }
 
 /** Where a demand comes from, to follow its amount: `: 31 requests/s arrive, 9.8 are answered, 10.2 ms each`. */
@@ -43,27 +43,29 @@ function originText(demand: DemandTrace): string {
   if (method === 'step') return ': saturated, so one step up from what it uses';
   if (method === 'usage' || !cost) return ' in use';
   const each = milliseconds(cost.sized);
-  const extras = extraText(demand);
+  const terms = extraTerms(demand);
+  const plus = terms.length > 0 ? `, plus ${terms.join(' and ')}` : '';
   if (method === 'flow') {
     const now = isSame(arrived, load) ? '' : ` (${round(arrived)} arrive)`;
-    return `: ${rate(load)} flow down from its callers${now}, ${each} each${extras}`;
+    return `: ${rate(load)} flow down from its callers${now}, ${each} each${plus}`;
   }
   if (method === 'clients') {
-    const clients = demand.clients === undefined ? 'waiting' : round(demand.clients);
-    return `: ${clients} clients that wait for answers would ask ${rate(load)} (${round(answered)} are answered), ${each} each${extras}`;
+    const clients = demand.clients === undefined ? '' : `${round(demand.clients)} `;
+    return `: ${clients}waiting clients would ask ${rate(load)} (${round(answered)} are answered), ${each} each${plus}`;
   }
   if (!isSame(arrived, load)) {
-    return `: ${rate(load)} of ${round(arrived)} count, the rest may be retries, ${each} each${extras}`;
+    return `: ${rate(load)} of ${round(arrived)} count, the rest may be retries, ${each} each${plus}`;
   }
-  if (isSame(arrived, answered)) return ` (${rate(load)} × ${each}${extras})`;
-  return `: ${rate(load)} arrive, ${round(answered)} are answered, ${each} each${extras}`;
+  if (isSame(arrived, answered)) return ` (${[`${rate(load)} × ${each}`, ...terms].join(' + ')})`;
+  return `: ${rate(load)} arrive, ${round(answered)} are answered, ${each} each${plus}`;
 }
 
-function extraText({ backlog = 0, beside = 0 }: DemandTrace): string {
+/** Cores that are no load × cost. */
+function extraTerms({ backlog = 0, beside = 0 }: DemandTrace): string[] {
   return [
-    ...(isShown(backlog) ? [` + ${round(backlog)} for the backlog`] : []),
-    ...(isShown(beside) ? [` + ${round(beside)} beside requests`] : []),
-  ].join('');
+    ...(isShown(backlog) ? [`${round(backlog)} for the backlog`] : []),
+    ...(isShown(beside) ? [`${round(beside)} beside requests`] : []),
+  ];
 }
 
 /** A smaller amount of cores does not show in the rounded sum. */
@@ -118,6 +120,7 @@ export function boundsText(
   sizing: SizingTrace,
 ): string {
   const { clamped: replicas } = stages;
+  if (estimate?.threads) return threadBounds(replicas, estimate.threads.perPod);
   const { signal, targetPerPod, targetValue = 0 } = sizing;
   const perPod = targetPerPod ?? targetValue / replicas;
   const [least, most] = toleratedRatios(rule);
@@ -132,6 +135,10 @@ export function boundsText(
   ];
   const name = targetPerPod === undefined ? signal : demandName(signal);
   return bounds.length > 0 ? `${name} is ${bounds.join(' or ')}` : 'minReplicas or maxReplicas changes';
+}
+
+function threadBounds(replicas: number, perPod: number): string {
+  return `more than ${round(replicas * perPod)} or fewer than ${round((replicas - 1) * perPod)} threads serve at once`;
 }
 
 /** A demand, and the requests that cause it where these are counted: people know their load in requests. */

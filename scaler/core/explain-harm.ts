@@ -9,6 +9,7 @@ import {
   nameOf,
   percent,
   rate,
+  round,
 } from './format.js';
 import { againstUsual, causeOf, partName, signText } from './format-harm.js';
 import type { Rule } from './types.js';
@@ -27,20 +28,18 @@ const HEADLINES: readonly (readonly [SignKind, string])[] = [
   ['backlog', 'Requests pile up'],
   ['abandoned', 'Clients give up'],
   ['collapse', 'Fails fast'],
-  ['peerFails', 'Calls fail'],
-  ['peerAbandoned', 'Calls are given up'],
 ];
 
 const CAUSES: Readonly<Record<string, string>> = {
   cpu: 'for lack of CPU',
   disk: 'because of its disk',
-  lock: 'because of its locks',
+  lock: 'because of a lock inside it',
   other: 'because of waits that are neither CPU, disk, lock nor a peer',
   queue: 'for lack of free threads',
 };
 
-/** A peer is a cause by what it answers; these signs say that it does not answer. */
-const SILENT_PEER: readonly SignKind[] = ['peerFails', 'silent', 'peerAbandoned'];
+/** Signs of a peer that does not answer: they say more than the time waited on it. */
+const UNANSWERED: readonly SignKind[] = ['peerFails', 'silent', 'peerAbandoned'];
 
 /** The harm and its cause, with figures: `Slow because of its disk: 180 ms of 210 ms a request (…), for 40 s`. */
 export function harmText(decision: Unexplained, harm: HarmTrace): string {
@@ -52,19 +51,29 @@ export function harmText(decision: Unexplained, harm: HarmTrace): string {
       ? `${headline(signs)}: ${signText(sign)}${since}`
       : 'Was harmed until now; no sign in this round';
   }
+  const sign = signs.find(({ kind, peer }) => peer === cause && UNANSWERED.includes(kind));
+  if (sign) return `${becauseText(signs, signText(sign))}${since}`;
   const why = CAUSES[cause] ?? `because of ${peerText(decision, cause)}`;
   return `${headline(signs)} ${why}${figuresText(harm)}${since}`;
+}
+
+/** A peer that does not answer, and what it leads to where that is not the same. */
+function becauseText(signs: readonly Sign[], clause: string): string {
+  const isAll = signs.every(({ kind }) => kind === 'peerFails' || kind === 'peerAbandoned');
+  return isAll ? capitalize(clause) : `${headline(signs)} because ${clause}`;
 }
 
 function headline(signs: readonly Sign[]): string {
   return HEADLINES.find(([kind]) => signs.some((sign) => sign.kind === kind))?.[1] ?? 'Harmed';
 }
 
-/** The last peer of the walk, and what it is behind. */
-function peerText({ walk }: Unexplained, cause: string): string {
-  const path = walk && walk.path.length > 1 ? walk.path : ['', cause];
-  const [, ...between] = path.slice(0, -1).map(nameOf);
-  return nameOf(path.at(-1)!) + behindText(between);
+/** The end of the walk, and what it is behind. */
+function peerText({ walk, workload }: Unexplained, cause: string): string {
+  const end = walk?.path.at(-1);
+  if (!walk || walk.path.length < 2 || end === workload) return nameOf(cause);
+  const [, ...between] = walk.path.slice(0, -1).map(nameOf);
+  const edge = walk.bottleneck?.class === 'edge' ? 'the connection to ' : '';
+  return edge + nameOf(end!) + behindText(between);
 }
 
 function behindText(between: readonly string[]): string {
@@ -72,10 +81,8 @@ function behindText(between: readonly string[]): string {
   return between.map((it) => ` behind ${it}`).join('');
 }
 
-/** What the cause takes of a request; of a peer that does not answer, what it does instead. */
+/** What the cause takes of a request. */
 function figuresText(harm: HarmTrace): string {
-  const sign = harm.signs.find(({ kind, peer }) => peer === harm.cause && SILENT_PEER.includes(kind));
-  if (sign?.peer !== undefined) return `: ${signText(sign)}`;
   const part = causeOf(harm);
   if (!part) return '';
   const of = harm.latency ? ` of ${milliseconds(harm.latency.now)}` : '';
@@ -94,7 +101,7 @@ export function harmAside(rule: Rule, decision: Unexplained): string {
 
 /** For how long signs have shown that are not harm yet. */
 export function roundsText({ harm: { rounds } }: Rule): string {
-  return rounds === 2 ? '1 of 2 rounds' : `for fewer than ${rounds} rounds`;
+  return rounds === 2 ? 'in 1 of 2 rounds' : `for fewer than ${rounds} rounds`;
 }
 
 /** What a healthy workload spends most of its time on, unless that is its own CPU. */
@@ -103,8 +110,9 @@ export function habitText({ harm }: Unexplained): string {
   const total = harm.parts.reduce((sum, { now }) => sum + now, 0);
   const most = harm.parts.find(({ now }) => now > total / 2);
   if (!most || most.name === 'cpu' || most.usual === undefined) return '';
-  const how = most.now <= 1.5 * most.usual ? 'as usual' : `usually ${milliseconds(most.usual)} a request`;
-  return `Spends ${percent(most.now / total)} of its time on ${partName(most)}, ${how}. `;
+  const spends = `Spends ${percent(most.now / total)} of its time on ${partName(most.name)}`;
+  if (most.now <= 1.5 * most.usual) return `${spends}, as usual. `;
+  return `${spends} (${milliseconds(most.now)} a request, usually ${milliseconds(most.usual)}). `;
 }
 
 /** A workload that is held, by absolute conditions or by the cause of its harm. */
@@ -125,16 +133,16 @@ export function holdText(rule: Rule, decision: Unexplained): string {
 export function stepText(decision: Unexplained, harm: HarmTrace): string {
   const { currentReplicas, stages } = decision;
   const { watch } = harm;
-  const answers = watch && `${rate(watch.before)} were answered before the last step, ${rate(watch.now)} now`;
   const text = harmText(decision, harm);
+  const answers = watch && `${round(watch.before)} → ${rate(watch.now)} answered`;
   if (stages.clamped > currentReplicas) {
-    const last = watch ? ` (${answers})` : '';
-    return `${text}. One step to ${count(stages.clamped, 'replica')}, then watched: are more requests answered?${last}`;
+    const to = count(stages.clamped, 'replica');
+    if (answers) return `${text}. The last step helped (${answers}); one more, to ${to}`;
+    return `${text}. One step to ${to}, to see whether more is answered`;
   }
   if (!answers) return `${text}. No step is possible now`;
-  if (watch.grew === false)
-    return `${text}. Answers did not grow: ${answers}. The lock is shared outside, so it holds`;
-  return `${text}. The last step is watched: ${answers}`;
+  if (watch.grew !== false) return `${text}. The last step is watched: ${answers}`;
+  return `${text}. The last step did not help (${answers}): the lock is shared outside, so it holds`;
 }
 
 /** A workload that is held for a peer. */
@@ -161,8 +169,8 @@ export function dependencyText(decision: Unexplained): string {
   return `Waiting on ${on} ${how}. ${nameOf(peer)} ${why}, so nothing is scaled`;
 }
 
-/** Classes of peers that no rule scales, and of those that are well: the edge to them is the cause. */
-const NOT_SCALED = ['external', 'unresolved', 'unmanaged', 'edge'];
+/** Classes of peers that no rule scales. */
+const NOT_SCALED = ['external', 'unresolved', 'unmanaged'];
 
 /** Where the walk from a harmed workload ends, and what follows. */
 function trailText({ walk }: Unexplained): string {
@@ -170,6 +178,7 @@ function trailText({ walk }: Unexplained): string {
   if (!end) return 'Nothing is scaled';
   if (end.class === 'cycle') return `A cycle: ${end.path.map(nameOf).join(' → ')}. Nothing is scaled`;
   const found = `${nameOf(end.peer)} ${end.why}`;
+  if (end.class === 'edge') return `${found}. Nothing is scaled`;
   if (!walk?.bottleneck || NOT_SCALED.includes(end.class)) return `${found}, so nothing is scaled`;
   return `${found}; more replicas here would not help`;
 }

@@ -1,7 +1,7 @@
 import type { HarmTrace, Part, Sign } from './decision.js';
 import { duration, milliseconds, nameOf, percent, round, times } from './format.js';
 
-/** Parts of a request that are no peer, as a row or a bar names them. */
+/** Parts of a request that are no peer. */
 const PARTS: Readonly<Record<string, string>> = {
   cpu: 'CPU',
   disk: 'disk',
@@ -10,9 +10,9 @@ const PARTS: Readonly<Record<string, string>> = {
   queue: 'queueing for threads',
 };
 
-/** Name of a part for people. */
-export function partName({ name, isPeer }: Pick<Part, 'name' | 'isPeer'>): string {
-  return isPeer ? nameOf(name) : (PARTS[name] ?? name);
+/** Name of a part of a request, or of the cause of harm, for people. */
+export function partName(name: Part['name']): string {
+  return PARTS[name] ?? nameOf(name);
 }
 
 /** A time and the usual one: `180 ms (15× the usual 12 ms)`. */
