@@ -58,7 +58,6 @@ export function sizeByDemand(
   const part = memory.capacity && request ? Math.min(1, memory.capacity.cores / request) : 1;
   const perPod = targetPerPod * part;
   const input = {
-    usual: judgement.usual,
     norm,
     isPassedDown: judgement.isPassedDown,
     isHeldUp: (blame?.path.length ?? 0) > 1 && !judgement.isIntended,
