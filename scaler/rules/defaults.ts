@@ -16,7 +16,7 @@ import { builtInSignals, latencySignal, podSignals } from '../promql/signals.js'
 import { longestRange } from '../promql/syntax.js';
 import { recentSeconds, windowExpressions } from '../promql/windows.js';
 import type { Position } from '../../common/yaml/document.js';
-import type { RawBehavior, RawGroup, RawObjective, RawRule, RawScalingRules } from './schema.js';
+import type { RawBehavior, RawGroup, RawHarm, RawObjective, RawRule, RawScalingRules } from './schema.js';
 import type { FleetRule, RuleGroup, SignalQuery, WindowQueries, WorkloadRule } from './types.js';
 
 const DEFAULT_INTERVAL = 10;
@@ -73,7 +73,7 @@ function resolveRule(
     maxReplicas: raw.maxReplicas,
     target,
     ...(raw.objective && { objective: fillObjective(raw.objective) }),
-    harm: DEFAULT_HARM,
+    harm: fillHarm(raw.harm),
     decide: fillDecide(raw.decide, target),
     behavior: inOneStep(fillBehavior(raw.behavior), raw, target),
     ...shared,
@@ -176,6 +176,15 @@ export function fillTarget(target: RawRule['target']): Target {
 
 export function fillObjective({ latency, quantile = DEFAULT_QUANTILE }: RawObjective): Objective {
   return { latency: parseDuration(latency), quantile, signal: latencySignal(quantile) };
+}
+
+function fillHarm({ atLeast, backlog, ...thresholds }: RawHarm = {}): HarmThresholds {
+  return {
+    ...DEFAULT_HARM,
+    ...thresholds,
+    ...(atLeast !== undefined && { atLeast: parseDuration(atLeast) }),
+    ...(backlog !== undefined && { backlog: parseDuration(backlog) }),
+  };
 }
 
 export function fillDecide(decide: RawRule['decide'], target: Target): DecideStep[] {

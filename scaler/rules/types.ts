@@ -52,17 +52,17 @@ export interface RuleGroup {
   readonly rules: readonly (WorkloadRule | FleetRule)[];
 }
 
-/** Error or lint warning in a rule file or rule test file. */
+/** Error, lint warning or note in a rule file or rule test file. */
 export interface RuleError extends Position {
   /** Stable across releases. */
-  readonly code: RuleErrorCode | LintCode;
+  readonly code: RuleErrorCode | LintCode | NoteCode;
   readonly group?: string;
   readonly rule?: string;
   /** Describes the error and how to fix it. */
   readonly message: string;
 }
 
-export type RuleFinding = Finding<RuleErrorCode | LintCode>;
+export type RuleFinding = Finding<RuleErrorCode | LintCode | NoteCode>;
 
 export type RuleErrorCode =
   | `RULE_${YamlError['code']}`
@@ -77,6 +77,9 @@ export type RuleErrorCode =
   | 'RULE_PROMQL'
   | 'TEST_UNKNOWN_TARGET'
   | 'TEST_SERIES';
+
+/** Codes of notes on fields that mean something else than in the first release. */
+export type NoteCode = 'NOTE_CPU_TARGET' | 'NOTE_OBJECTIVE' | 'NOTE_WHEN';
 
 /** Codes of warnings about likely mistakes. */
 type LintCode =
