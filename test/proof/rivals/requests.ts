@@ -1,0 +1,26 @@
+import { milli } from '../../../scaler/core/int.js';
+import { getExternalPerPodMetricReplicas } from '../../../scaler/core/replica-calculator.js';
+import { EMPTY_HISTORY, type History } from '../../../scaler/core/types.js';
+import { SYNC, sync, TOLERANCE, type Range, type Rival } from './rival.js';
+import { prometheusSum } from './view.js';
+
+/**
+ * KEDA with a Prometheus trigger: requests per second per pod, `sum(rate(…[1m]))` as a gateway counts them, through
+ * HPA's external metric with an average value.
+ *
+ * @param perPod requests per second that a pod should carry: someone has measured what a pod can do
+ */
+export function requests(range: Range, perPod: number): Rival<History> {
+  return {
+    interval: SYNC,
+    start: EMPTY_HISTORY,
+    decide: (view, state) => {
+      const rate = prometheusSum(view, 'arrived');
+      const desired =
+        rate === undefined
+          ? undefined
+          : getExternalPerPodMetricReplicas(milli(rate), milli(perPod), TOLERANCE, view.replicas).replicas;
+      return sync(range, view, desired, state);
+    },
+  };
+}
