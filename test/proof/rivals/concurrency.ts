@@ -1,5 +1,5 @@
-import { readingAt, type View } from './view.js';
 import type { Range, Rival } from './rival.js';
+import { sumOver } from './view.js';
 
 /** Knative's defaults; times in seconds. */
 const TICK = 2;
@@ -32,10 +32,12 @@ export function concurrency(range: Range, containerConcurrency: number): Rival<P
     interval: TICK,
     start: { most: 0 },
     decide: (view, state) => {
-      const ready = Math.max(1, view.pods.filter(({ pod }) => pod.ready === 'True').length);
+      const podsFor = (window: number): number =>
+        Math.ceil((sumOver(view, 'concurrency', window) ?? 0) / target);
+      const ready = Math.max(1, view.pods.filter(({ ready: isReady }) => isReady).length);
       const least = Math.floor(ready / MAX_SCALE_DOWN_RATE);
-      const stable = Math.max(least, Math.ceil(meanInFlight(view, STABLE_WINDOW) / target));
-      const panicked = Math.ceil(meanInFlight(view, PANIC_WINDOW) / target);
+      const stable = Math.max(least, podsFor(STABLE_WINDOW));
+      const panicked = podsFor(PANIC_WINDOW);
       const panic = nextPanic(state, panicked / ready >= PANIC_THRESHOLD, view.now);
       if (panic.since === undefined) return { replicas: clamp(stable, range), state: panic };
       const most = Math.max(panic.most, stable, panicked);
@@ -47,15 +49,6 @@ export function concurrency(range: Range, containerConcurrency: number): Rival<P
 function nextPanic({ since, most }: Panic, isOver: boolean, now: number): Panic {
   if (isOver) return { since: now, most };
   return since === undefined || now - since > STABLE_WINDOW ? { most: 0 } : { since, most };
-}
-
-/** Requests in flight in all pods, the mean of a window. */
-function meanInFlight({ pods, now }: View, window: number): number {
-  const seconds = pods.map((pod) => {
-    const end = readingAt(pod, now)?.outstanding ?? 0;
-    return end - (readingAt(pod, now - window)?.outstanding ?? 0);
-  });
-  return seconds.reduce((sum, each) => sum + each, 0) / window;
 }
 
 function clamp(replicas: number, { minReplicas, maxReplicas }: Range): number {

@@ -5,10 +5,9 @@ import {
   removeMetricsForPods,
   type PodTarget,
 } from '../../../scaler/core/replica-calculator.js';
-import { EMPTY_HISTORY, type History } from '../../../scaler/core/types.js';
-import { podMetrics } from './metrics-server.js';
-import { prometheusRate, type View } from './view.js';
+import { EMPTY_HISTORY, type History, type Pod } from '../../../scaler/core/types.js';
 import { SYNC, sync, TOLERANCE, type Range, type Rival } from './rival.js';
+import type { PodView, View } from './view.js';
 
 /** Percent of the CPU request. */
 const CPU_TARGET: PodTarget = { averageUtilization: 70 };
@@ -17,6 +16,8 @@ const CPU_TARGET: PodTarget = { averageUtilization: 70 };
  * of it, saturated ones more than 0.8; those without a quota show next to nothing at any load that they can bear.
  */
 const PSI_TARGET: PodTarget = { averageMilli: 300n };
+/** Window of the rate of PSI, seconds. */
+const PSI_WINDOW = 60;
 
 interface Sample {
   readonly timestamp: number;
@@ -26,32 +27,35 @@ interface Sample {
 
 /** HPA v2 on CPU, at 70 % of the requests, from metrics-server. */
 export function hpa(range: Range): Rival<History> {
-  const desired = (view: View): number | undefined => {
-    const samples = new Map<string, Sample>();
-    for (const pod of view.pods) {
-      const metrics = podMetrics(pod, view.now);
-      if (metrics) samples.set(pod.pod.name, { ...metrics, milli: milli(metrics.cores) });
-    }
-    return size(view, CPU_TARGET, samples, true);
-  };
-  return rival(range, desired);
+  return rival(range, CPU_TARGET, true, ({ usage }) => {
+    if (!usage) return undefined;
+    const { cores, timestamp, window } = usage;
+    return { timestamp, window, milli: milli(cores) };
+  });
 }
 
 /** HPA v2 on the kubelet's PSI: the mean of the pods' `some` share of CPU pressure over a minute. */
 export function hpaOnPsi(range: Range): Rival<History> {
+  return rival(range, PSI_TARGET, false, (pod, now) => {
+    const load = pod.over(PSI_WINDOW);
+    return load && { timestamp: now, window: PSI_WINDOW, milli: milli(load.starved) };
+  });
+}
+
+function rival(
+  range: Range,
+  target: PodTarget,
+  isCpu: boolean,
+  sampleOf: (pod: PodView, now: number) => Sample | undefined,
+): Rival<History> {
   const desired = (view: View): number | undefined => {
     const samples = new Map<string, Sample>();
     for (const pod of view.pods) {
-      const share = prometheusRate(pod, 'starved', view.now);
-      if (share === undefined) continue;
-      samples.set(pod.pod.name, { timestamp: view.now, window: 60, milli: milli(share) });
+      const sample = sampleOf(pod, view.now);
+      if (sample) samples.set(pod.name, sample);
     }
-    return size(view, PSI_TARGET, samples, false);
+    return size(view, target, samples, isCpu);
   };
-  return rival(range, desired);
-}
-
-function rival(range: Range, desired: (view: View) => number | undefined): Rival<History> {
   return {
     interval: SYNC,
     start: EMPTY_HISTORY,
@@ -61,16 +65,28 @@ function rival(range: Range, desired: (view: View) => number | undefined): Rival
 
 /** Undefined where HPA finds no metrics to act on. */
 function size(
-  view: View,
+  { now, replicas, request, pods: views }: View,
   target: PodTarget,
   samples: ReadonlyMap<string, Sample>,
   isCpu: boolean,
 ): number | undefined {
-  const pods = view.pods.map(({ pod }) => pod);
-  const groups = groupPods(pods, samples, { now: view.now, isCpu });
+  const pods = views.map((view) => toPod(view, request));
+  const groups = groupPods(pods, samples, { now, isCpu });
   const measured = new Map([...samples].map(([name, sample]) => [name, sample.milli]));
   const usage = removeMetricsForPods(measured, groups);
   const requests = calculatePodRequests(pods);
   if (usage.size === 0 || 'fault' in requests) return undefined;
-  return getResourceReplicas(target, TOLERANCE, view.replicas, groups, { usage, requests })?.replicas;
+  return getResourceReplicas(target, TOLERANCE, replicas, groups, { usage, requests })?.replicas;
+}
+
+function toPod({ name, startedAt, ready, readySince }: PodView, request: number): Pod {
+  return {
+    name,
+    phase: startedAt === undefined ? 'Pending' : 'Running',
+    ready: ready ? 'True' : 'False',
+    readySince,
+    ...(startedAt !== undefined && { startedAt }),
+    deleted: false,
+    containers: [{ name: 'app', request }],
+  };
 }

@@ -1,7 +1,9 @@
 import { EMPTY_HISTORY, type History } from '../../../scaler/core/types.js';
 import { SYNC, sync, type Range, type Rival } from './rival.js';
-import { prometheusSum, type View } from './view.js';
+import type { View } from './view.js';
 
+/** Window of the latency, seconds. */
+const WINDOW = 60;
 /** Times the usual latency that is too slow, where there is no objective. */
 const TOO_SLOW = 2;
 /** Share of the limit under which one pod is taken away. */
@@ -18,8 +20,8 @@ export interface LatencyState {
 }
 
 /**
- * A scaler on latency alone: the workload that is slow is the one that grows, by as much as it is too slow. The limit is
- * the objective, for an entry that has one; else twice the median of its first minutes.
+ * A scaler on latency alone: the workload that is slow is the one that grows, by as much as it is too slow. An entry's
+ * 99 % quantile is held against its objective, the mean of any other against twice the median of its first minutes.
  *
  * @param objective seconds
  */
@@ -28,7 +30,8 @@ export function latency(range: Range, objective?: number): Rival<LatencyState> {
     interval: SYNC,
     start: { history: EMPTY_HISTORY, learnt: [] },
     decide: (view, before) => {
-      const now = meanLatency(view);
+      const measured = view.latency(WINDOW);
+      const now = objective === undefined ? measured?.mean : measured?.p99;
       const state = learn(before, now, view.now);
       const usual = median(state.learnt);
       const isLearnt = view.now - (state.since ?? view.now) >= LEARNING;
@@ -43,13 +46,6 @@ function desired({ replicas }: View, now: number | undefined, limit: number | un
   if (now === undefined || limit === undefined) return undefined;
   if (now > limit) return Math.ceil((replicas * now) / limit);
   return now < FAST * limit ? replicas - 1 : replicas;
-}
-
-/** Of the answered requests, seconds. */
-function meanLatency(view: View): number | undefined {
-  const answered = prometheusSum(view, 'answered');
-  const served = prometheusSum(view, 'served');
-  return answered === undefined || answered === 0 || served === undefined ? undefined : served / answered;
 }
 
 function learn(state: LatencyState, seconds: number | undefined, now: number): LatencyState {

@@ -2,11 +2,14 @@ import { milli } from '../../../scaler/core/int.js';
 import { getExternalPerPodMetricReplicas } from '../../../scaler/core/replica-calculator.js';
 import { EMPTY_HISTORY, type History } from '../../../scaler/core/types.js';
 import { SYNC, sync, TOLERANCE, type Range, type Rival } from './rival.js';
-import { prometheusSum } from './view.js';
+import { sumOver } from './view.js';
+
+/** Window of the rate, seconds. */
+const WINDOW = 60;
 
 /**
- * KEDA with a Prometheus trigger: requests per second per pod, `sum(rate(…[1m]))` as a gateway counts them, through
- * HPA's external metric with an average value.
+ * KEDA with a Prometheus trigger: requests per second per pod, over a minute, as a gateway counts them, through HPA's
+ * external metric with an average value.
  *
  * @param perPod requests per second that a pod should carry: someone has measured what a pod can do
  */
@@ -15,7 +18,7 @@ export function requests(range: Range, perPod: number): Rival<History> {
     interval: SYNC,
     start: EMPTY_HISTORY,
     decide: (view, state) => {
-      const rate = prometheusSum(view, 'arrived');
+      const rate = sumOver(view, 'requests', WINDOW);
       const desired =
         rate === undefined
           ? undefined
