@@ -9,15 +9,15 @@ function series(...steps: [number, number][]): number[] {
   return Array.from({ length: LENGTH }, (_, at) => steps.findLast(([from]) => from <= at)?.[1] ?? 0);
 }
 
-function scoreOf(ordered: number[], need: number[], bad = series()): Score {
-  return score({ services: new Map([['shop', { ordered, need }]]), bad, from: 10 });
+function scoreOf(ordered: number[], need: number[], { bad = series(), may = 0 } = {}): Score {
+  return score({ services: new Map([['shop', { ordered, need, may }]]), bad, from: 10 });
 }
 
 describe('score', () => {
   const need = series([0, 2], [SURGE, 8.6]);
 
   it('counts from the start of the scored time on', () => {
-    const got = scoreOf(series([0, 2]), series([0, 2]), series([0, 1], [20, 0]));
+    const got = scoreOf(series([0, 2]), series([0, 2]), { bad: series([0, 1], [20, 0]) });
     expect(got).to.deep.equal({
       badSeconds: 10,
       replicaSeconds: 2 * (LENGTH - 10),
@@ -71,6 +71,11 @@ describe('score', () => {
       expect(scoreOf(ordered, need)).to.include(expected);
     });
   }
+
+  it('allows what another reason than CPU calls for', () => {
+    const got = scoreOf(series([0, 2], [130, 6]), series([0, 2]), { may: 6 });
+    expect(got).to.include({ wrongTarget: 0, overshoot: 1, rightSizeSeconds: 0 });
+  });
 
   it('does not call it a reversal to follow the need down', () => {
     const peak = series([0, 2], [SURGE, 8.6], [250, 2]);

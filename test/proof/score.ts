@@ -7,6 +7,8 @@ export interface ServiceRun {
   readonly ordered: Series;
   /** Pods that it needs at its target, not rounded: load × cost ÷ (target × request). */
   readonly need: Series;
+  /** Pods that it may have beyond that, for a reason that is not CPU: behind a lock, or for its threads. */
+  readonly may: number;
 }
 
 export interface Run {
@@ -74,7 +76,7 @@ interface Order {
   readonly most: number;
 }
 
-function ordersOf({ ordered, need }: ServiceRun, from: number): Order[] {
+function ordersOf({ ordered, need, may }: ServiceRun, from: number): Order[] {
   const orders: Order[] = [];
   for (let at = Math.max(1, from); at < ordered.length; at++) {
     if (ordered[at] === ordered[at - 1]) continue;
@@ -83,7 +85,7 @@ function ordersOf({ ordered, need }: ServiceRun, from: number): Order[] {
       from: ordered[at - 1]!,
       to: ordered[at]!,
       least: Math.min(...recent),
-      most: Math.max(...recent),
+      most: Math.max(may, ...recent),
     });
   }
   return orders;
