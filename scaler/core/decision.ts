@@ -209,8 +209,6 @@ export interface ObjectiveTrace extends Objective {
 export interface StagesTrace {
   readonly raw: number;
   readonly tolerance: number;
-  /** After cutting to the current replicas while the latency objective is kept. */
-  readonly objective: number;
   /** After raising to the current replicas where this round must not scale down. */
   readonly floor: number;
   readonly stabilized: number;
@@ -228,7 +226,6 @@ export type BindingConstraint =
   | 'noScaleDown'
   | 'tolerance'
   | 'unmeasuredPods'
-  | 'objective'
   | 'stabilization'
   | 'scaleUpLimit'
   | 'scaleDownLimit'

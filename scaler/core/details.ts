@@ -25,7 +25,6 @@ export interface Row {
 const STAGES: readonly [keyof StagesTrace, string][] = [
   ['raw', 'demand ÷ target'],
   ['tolerance', 'tolerance'],
-  ['objective', 'objective (no scale-up while latency meets it)'],
   ['floor', 'floor (no scale-down without complete data)'],
   ['stabilized', 'stabilization window'],
   ['rateLimited', 'scaling policies'],
@@ -41,7 +40,6 @@ const CONSTRAINTS: Record<BindingConstraint, string> = {
   noScaleDown: 'scale-down blocked',
   tolerance: 'tolerance',
   unmeasuredPods: 'pods without data',
-  objective: 'latency objective',
   stabilization: 'stabilization window',
   scaleUpLimit: 'scaleUp policy',
   scaleDownLimit: 'scaleDown policy',

@@ -51,9 +51,7 @@ function reasonOf(rule: Rule, decision: Unexplained): string {
     case 'dependency':
       return dependencyText(decision);
     case 'noScaleDown':
-      return `${enough(rule, decision.stages.objective)}, but ${first(decision.noScaleDown)}, so nothing is removed`;
-    case 'objective':
-      return `${objectiveText(decision.objective!)}, so no scale-up: ${loadText(rule, decision)}`;
+      return `${enough(rule, decision.stages.tolerance)}, but ${first(decision.noScaleDown)}, so nothing is removed`;
     default:
       return sizedText(rule, decision) + asideText(decision);
   }
@@ -228,7 +226,7 @@ function first([reason = 'no data', ...others]: readonly string[]): string {
 
 /** Condition for another decision, to follow "Would change when". */
 function changeOf(rule: Rule, decision: Unexplained): string {
-  const { sizing, objective, bindingConstraint } = decision;
+  const { sizing, bindingConstraint } = decision;
   switch (bindingConstraint) {
     case 'scalingDisabled':
       return 'replicas are set above 0 by hand';
@@ -238,8 +236,6 @@ function changeOf(rule: Rule, decision: Unexplained): string {
     case 'hold':
     case 'dependency':
       return `${endOf(rule, decision)}. ${demandAlone(rule, decision)}`;
-    case 'objective':
-      return `latency is above ${milliseconds(objective!.latency)}`;
     case 'unmeasuredPods':
       return 'every pod is ready and measured';
     case 'stabilization':

@@ -22,7 +22,7 @@ const DEFAULT_INTERVAL = 10;
 const DEFAULT_MAX_AGE = 45;
 const DEFAULT_WINDOW = '1m';
 const DEFAULT_UTILIZATION = 70;
-const DEFAULT_MAX_HOPS = 4;
+const DEFAULT_MAX_HOPS = 8;
 const DEFAULT_QUANTILE = 0.99;
 const DEFAULT_API_VERSION = 'apps/v1';
 
@@ -73,7 +73,7 @@ function resolveRule(
     ...(raw.objective && { objective: fillObjective(raw.objective) }),
     harm: DEFAULT_HARM,
     decide: fillDecide(raw.decide, target),
-    behavior: fillBehavior(raw.behavior),
+    behavior: inOneStep(fillBehavior(raw.behavior), raw, target),
     ...shared,
     dryRun: raw.dryRun ?? false,
     labels: raw.labels ?? {},
@@ -99,6 +99,16 @@ export function fillBehavior(behavior: RawBehavior | null | undefined): Behavior
     scaleUp: fillScalingRules(behavior?.scaleUp, 0, [FOUR_PODS, DOUBLE]),
     scaleDown: fillScalingRules(behavior?.scaleDown, DEFAULT_DOWN_WINDOW, [DOUBLE]),
   };
+}
+
+/**
+ * Demand says how many replicas are needed, so growth by it is not rationed unless the rule states policies: HPA's
+ * default of doubling guards against a metric that only says "more".
+ */
+function inOneStep(behavior: Behavior | null, raw: RawRule, { signal }: Target): Behavior | null {
+  if (behavior === null || signal !== 'cpu' || raw.behavior?.scaleUp?.policies) return behavior;
+  const all: ScalingPolicy = { type: 'Pods', value: raw.maxReplicas, periodSeconds: 15 };
+  return { ...behavior, scaleUp: { ...behavior.scaleUp, policies: [all] } };
 }
 
 function fillScalingRules(
@@ -151,7 +161,7 @@ export function fillDecide(decide: RawRule['decide'], target: Target): DecideSte
   if (decide === undefined) return defaultSteps(target);
   return decide.map((step) => ({
     bound: step.bound,
-    when: step.when,
+    ...(step.when && { when: step.when }),
     for: step.for === undefined ? 0 : parseDuration(step.for),
     keepFor: step.keepFor === undefined ? 0 : parseDuration(step.keepFor),
     action: step.action,
@@ -159,14 +169,14 @@ export function fillDecide(decide: RawRule['decide'], target: Target): DecideSte
   }));
 }
 
-/** Disk comes first: replicas do not help a disk-bound workload, whatever its CPU demand. */
+/** What to do about each cause of harm. Disk comes first: replicas do not help, whatever the CPU demand. */
 function defaultSteps(target: Target): DecideStep[] {
-  const common = { keepFor: 0, maxHops: DEFAULT_MAX_HOPS };
+  const common = { for: 0, keepFor: 0, maxHops: DEFAULT_MAX_HOPS };
   return [
-    { bound: 'disk', when: { blockio: { above: 0.4 } }, for: 20, action: 'hold', ...common },
-    { bound: target.signal, when: { target: { above: 1 } }, for: 0, action: 'scale', ...common },
-    { bound: 'dependency', when: { wait: { above: 0.5 } }, for: 20, action: 'follow', ...common },
-    { bound: 'lock', when: { lock: { above: 0.5 } }, for: 20, action: 'hold', ...common },
+    { bound: 'disk', action: 'hold', ...common },
+    { bound: target.signal, action: 'scale', ...common },
+    { bound: 'dependency', action: 'follow', ...common },
+    { bound: 'lock', action: 'step', ...common },
   ];
 }
 

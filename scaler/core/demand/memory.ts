@@ -1,0 +1,88 @@
+import { SATURATED, clientsOf } from './demand.js';
+import type { Profile } from '../harm/profile.js';
+
+/** Seconds for which a pod that gets less than its request counts as what it gets. */
+const CAPACITY_KEPT = 600;
+/** Part of the request under which a pod gets less than it. */
+const LESS = 0.9;
+/** Part of the threads that a pod has carried without harm, for it to be out of threads. */
+const NEARLY_ALL = 0.9;
+/** Time for which a request may hold a thread over the usual, for threads to be what is short. */
+const HELD_AS_USUAL = 1.3;
+/** Seconds of rounds that tell whether the number of clients is steady. */
+const CLIENTS_KEPT = 75;
+/** Growth of what is answered, or of the CPU used, that shows that a step has helped. */
+const HELPED = 1.1;
+
+/** What sizing remembers of a workload. Plain JSON. */
+export interface SizingMemory {
+  /** Cores that a pod gets at most, measured while its workload was short of CPU. */
+  readonly capacity?: { readonly cores: number; readonly at: number };
+  /** Busy threads of a pod at which it had none left. */
+  readonly saturatedThreads?: number;
+  /** The last step that was a guess, and what pods did before it. */
+  readonly step?: { readonly at: number; readonly answered: number; readonly used: number };
+  /** Numbers of waiting clients, the newest last. */
+  readonly clients: readonly { readonly at: number; readonly number: number }[];
+}
+
+export const NO_MEMORY: SizingMemory = { clients: [] };
+
+/** A round as memory takes it. */
+export interface Remembered {
+  readonly profile: Profile;
+  readonly isHarmed: boolean;
+  /** Name of the cause if it is the workload's own. */
+  readonly ownCause: string | undefined;
+  readonly isComplete: boolean;
+  /** CPU request of a pod, cores. */
+  readonly request: number | undefined;
+  /** Threads of a pod that have been busy without harm, and the usual time for which a request holds one. */
+  readonly usual: { readonly threads: number; readonly held: number } | undefined;
+}
+
+/** The memory after one more round. */
+export function remember(memory: SizingMemory, round: Remembered, now: number): SizingMemory {
+  const { profile, isHarmed, ownCause, isComplete, request, usual } = round;
+  const { pods, used, starved, outstanding, busy, held } = profile;
+  const each = pods > 0 ? used / pods : 0;
+  const getsLess =
+    isHarmed && ownCause === 'cpu' && starved >= SATURATED && isComplete && each < LESS * (request ?? 0);
+  const lacksThreads =
+    isHarmed &&
+    (ownCause === 'queue' || ownCause === 'other') &&
+    usual !== undefined &&
+    outstanding - busy > pods &&
+    held < HELD_AS_USUAL * usual.held &&
+    busy / pods >= NEARLY_ALL * usual.threads;
+  const { capacity, saturatedThreads, step } = memory;
+  const keptCapacity = getsLess
+    ? { cores: each, at: now }
+    : capacity && now - capacity.at < CAPACITY_KEPT
+      ? capacity
+      : undefined;
+  const threads = lacksThreads ? busy / pods : saturatedThreads;
+  return {
+    clients: [
+      ...memory.clients.filter(({ at }) => now - at <= CLIENTS_KEPT),
+      { at: now, number: clientsOf(profile) },
+    ],
+    ...(keptCapacity && { capacity: keptCapacity }),
+    ...(threads !== undefined && { saturatedThreads: threads }),
+    ...(step && { step }),
+  };
+}
+
+/**
+ * True if a step of a guessed size may be taken: the first, or one after a step that has helped, once its effect is
+ * measured on every pod.
+ */
+export function mayStep({ step }: SizingMemory, profile: Profile, isComplete: boolean, now: number): boolean {
+  if (!isComplete) return false;
+  return !step || now - step.at > CAPACITY_KEPT || hasHelped(step, profile);
+}
+
+/** True if more is answered, or more CPU is used, than before the last step. */
+export function hasHelped(step: NonNullable<SizingMemory['step']>, { answered, used }: Profile): boolean {
+  return answered >= HELPED * step.answered || used >= HELPED * step.used;
+}
