@@ -18,6 +18,8 @@ const MOST_FOR_BACKLOG = 0.15;
 const MOSTLY_CLIENTS = 0.6;
 const CLIENTS_STEADY_WITHIN = 0.1;
 const MOST_PER_CLIENT = 8;
+/** Cores that are a rounding error. */
+const NOTHING = 1e-6;
 /** Latency of a fast server over its CPU time. */
 const FAST = 1.5;
 
@@ -61,7 +63,7 @@ export function clientsOf({ outstanding, thought, arrived }: Profile): number {
  * Queueing Network Models, 1978).
  */
 export function demandOf(input: DemandInput): DemandTrace | undefined {
-  const { profile, norm, load, isPassedDown, targetPerPod } = input;
+  const { profile, norm, load, isPassedDown } = input;
   const background = backgroundOf(norm?.background, profile);
   const cost = sizedCost(input, background);
   if (cost === undefined) return undefined;
@@ -85,8 +87,7 @@ export function demandOf(input: DemandInput): DemandTrace | undefined {
     load: expected,
     cost,
     ...(backlog > 0 && { backlog: backlog * cost.sized }),
-    ...(beside > 0 && { beside }),
-    ...(targetPerPod !== undefined && { perPod: targetPerPod }),
+    ...(beside > NOTHING && { beside }),
   };
 }
 
