@@ -15,7 +15,7 @@ const scaleEvents = z.array(z.object({ change: z.int().min(1), at: seconds, outd
 
 const digest = z.looseObject({
   origin: seconds,
-  weights: z.record(z.string(), z.number()),
+  buckets: z.record(z.string(), z.tuple([z.number(), z.number()])),
 }) satisfies z.ZodType<Digest>;
 
 const usual = z.looseObject({
