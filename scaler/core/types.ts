@@ -151,6 +151,8 @@ export interface Pod {
   readonly readySince?: number;
   /** `status.startTime`. */
   readonly startedAt?: number;
+  /** Identity of the pod template that it runs; undefined for a pod of no controller. */
+  readonly template?: string;
   /** True once a deletion timestamp is set. */
   readonly deleted: boolean;
   /** CPU request at pod level, which takes precedence over the containers' requests. */

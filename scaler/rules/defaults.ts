@@ -14,9 +14,10 @@ import type {
 } from '../core/types.js';
 import { builtInSignals, latencySignal, podSignals } from '../promql/signals.js';
 import { longestRange } from '../promql/syntax.js';
+import { recentSeconds, windowExpressions } from '../promql/windows.js';
 import type { Position } from '../../common/yaml/document.js';
-import type { RawBehavior, RawGroup, RawObjective, RawRule, RawScalingRules } from './schema.js';
-import type { FleetRule, RuleGroup, SignalQuery, WorkloadRule } from './types.js';
+import type { RawBehavior, RawGroup, RawHarm, RawObjective, RawRule, RawScalingRules } from './schema.js';
+import type { FleetRule, RuleGroup, SignalQuery, WindowQueries, WorkloadRule } from './types.js';
 
 const DEFAULT_INTERVAL = 10;
 const DEFAULT_MAX_AGE = 45;
@@ -55,6 +56,7 @@ export function resolveGroup(group: RawGroup, file: string, sources: readonly Po
     interval: group.interval === undefined ? DEFAULT_INTERVAL : parseDuration(group.interval),
     signals,
     podSignals: fillPodSignals(group, signals),
+    windows: fillWindows(group, signals),
     rules: group.rules.map((rule, index) => resolveRule(rule, shared, sources[index]!)),
   };
 }
@@ -71,7 +73,7 @@ function resolveRule(
     maxReplicas: raw.maxReplicas,
     target,
     ...(raw.objective && { objective: fillObjective(raw.objective) }),
-    harm: DEFAULT_HARM,
+    harm: fillHarm(raw.harm),
     decide: fillDecide(raw.decide, target),
     behavior: inOneStep(fillBehavior(raw.behavior), raw, target),
     ...shared,
@@ -146,6 +148,25 @@ function fillPodSignals(
   return mapValues({ ...podSignals(window) }, (expr) => ({ expr, maxAge }));
 }
 
+/** Both windows are as old as the CPU signal may be. */
+function fillWindows(
+  { window = DEFAULT_WINDOW }: RawGroup,
+  { cpu }: Readonly<Record<string, SignalQuery>>,
+): RuleGroup['windows'] {
+  const maxAge = cpu?.maxAge ?? DEFAULT_MAX_AGE;
+  const queries = (seconds: number, range: string): WindowQueries => ({
+    seconds,
+    maxAge,
+    parts: mapValues(windowExpressions(range), (expr) => ({ expr })),
+  });
+  const settled = parseDuration(window);
+  const recent = recentSeconds(settled);
+  return {
+    recent: queries(recent, recent < settled ? `${Math.round(recent * 1000)}ms` : window),
+    settled: queries(settled, window),
+  };
+}
+
 export function fillTarget(target: RawRule['target']): Target {
   const signal = target?.signal ?? 'cpu';
   if (target?.averageValue !== undefined) return { signal, averageValue: parseQuantity(target.averageValue) };
@@ -155,6 +176,15 @@ export function fillTarget(target: RawRule['target']): Target {
 
 export function fillObjective({ latency, quantile = DEFAULT_QUANTILE }: RawObjective): Objective {
   return { latency: parseDuration(latency), quantile, signal: latencySignal(quantile) };
+}
+
+function fillHarm({ atLeast, backlog, ...thresholds }: RawHarm = {}): HarmThresholds {
+  return {
+    ...DEFAULT_HARM,
+    ...thresholds,
+    ...(atLeast !== undefined && { atLeast: parseDuration(atLeast) }),
+    ...(backlog !== undefined && { backlog: parseDuration(backlog) }),
+  };
 }
 
 export function fillDecide(decide: RawRule['decide'], target: Target): DecideStep[] {
@@ -180,9 +210,10 @@ function defaultSteps(target: Target): DecideStep[] {
   ];
 }
 
-function mapValues<T, U>(
-  record: Readonly<Record<string, T>>,
+function mapValues<Name extends string, T, U>(
+  record: Readonly<Record<Name, T>>,
   map: (value: T, name: string) => U,
-): Record<string, U> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value, name)]));
+): Record<Name, U> {
+  const entries = Object.entries<T>(record).map(([name, value]) => [name, map(value, name)]);
+  return Object.fromEntries(entries) as Record<Name, U>;
 }

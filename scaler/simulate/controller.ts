@@ -28,8 +28,12 @@ export interface ServiceView {
   /** CPU request of a pod, cores. */
   readonly request: number;
   readonly limit: number | undefined;
-  /** What Kernscale's shell would hand to the core: from scraped counters, by Prometheus' `rate`. */
-  samples(): Samples;
+  /**
+   * What Kernscale's shell would hand to the core: from scraped counters, by Prometheus' `rate`.
+   *
+   * @param quantiles of the latency, for which to add a signal
+   */
+  samples(quantiles?: readonly number[]): Samples;
   /** Of the responses scraped in the last `seconds`; undefined without one. */
   latency(seconds: number): Latency | undefined;
 }

@@ -177,7 +177,8 @@ export function scenarioOf(value: unknown, readTrace: (file: string) => string):
 
 function checkNames({ services, outside, clients, faults }: Scenario): void {
   const names = new Set(services.map(({ name }) => name));
-  const peers = new Set([...names, ...outside.map(({ name }) => name)]);
+  const others = new Set(outside.map(({ name }) => name));
+  const peers = new Set([...names, ...others]);
   const expect = (known: ReadonlySet<string>, name: string, where: string): void => {
     if (!known.has(name)) throw new Error(`${where}: nothing is named "${name}"`);
   };
@@ -185,6 +186,6 @@ function checkNames({ services, outside, clients, faults }: Scenario): void {
   for (const { name, to } of clients) expect(names, to, `client ${name}`);
   for (const one of faults) {
     if ('service' in one) expect(names, one.service, `fault ${one.kind}`);
-    if ('to' in one) expect(peers, one.to, `fault ${one.kind}`);
+    if ('to' in one) expect(one.kind === 'slow' ? others : peers, one.to, `fault ${one.kind}`);
   }
 }

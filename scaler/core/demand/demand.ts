@@ -1,6 +1,6 @@
 import type { DemandTrace } from '../decision.js';
 import type { Profile } from '../harm/profile.js';
-import { backgroundOf, costOf, type Norm, type Usual } from '../harm/usual.js';
+import { backgroundOf, costOf, type Norm } from '../harm/usual.js';
 
 /** Share of wall time in which a saturated pod is short of CPU; healthy ones stay under 0.6. */
 export const SATURATED = 0.8;
@@ -18,13 +18,14 @@ const MOST_FOR_BACKLOG = 0.15;
 const MOSTLY_CLIENTS = 0.6;
 const CLIENTS_STEADY_WITHIN = 0.1;
 const MOST_PER_CLIENT = 8;
+/** Cores that are a rounding error. */
+const NOTHING = 1e-6;
 /** Latency of a fast server over its CPU time. */
 const FAST = 1.5;
 
 /** What one workload's demand is estimated from. */
 export interface DemandInput {
   readonly profile: Profile;
-  readonly usual: Usual | undefined;
   readonly norm: Norm | undefined;
   /** Requests per second to size for. */
   readonly load: number;
@@ -62,8 +63,8 @@ export function clientsOf({ outstanding, thought, arrived }: Profile): number {
  * Queueing Network Models, 1978).
  */
 export function demandOf(input: DemandInput): DemandTrace | undefined {
-  const { profile, usual, norm, load, isPassedDown, targetPerPod } = input;
-  const background = norm?.background ?? backgroundOf(usual, profile);
+  const { profile, norm, load, isPassedDown } = input;
+  const background = backgroundOf(norm?.background, profile);
   const cost = sizedCost(input, background);
   if (cost === undefined) return undefined;
   const { arrived, answered, abandoned } = profile;
@@ -86,8 +87,7 @@ export function demandOf(input: DemandInput): DemandTrace | undefined {
     load: expected,
     cost,
     ...(backlog > 0 && { backlog: backlog * cost.sized }),
-    ...(beside > 0 && { beside }),
-    ...(targetPerPod !== undefined && { perPod: targetPerPod }),
+    ...(beside > NOTHING && { beside }),
   };
 }
 

@@ -58,7 +58,6 @@ export function sizeByDemand(
   const part = memory.capacity && request ? Math.min(1, memory.capacity.cores / request) : 1;
   const perPod = targetPerPod * part;
   const input = {
-    usual: judgement.usual,
     norm,
     isPassedDown: judgement.isPassedDown,
     isHeldUp: (blame?.path.length ?? 0) > 1 && !judgement.isIntended,
@@ -137,10 +136,9 @@ function threadsNeeded(
 ): DemandTrace['threads'] {
   if (!norm || norm.threads === 0) return undefined;
   const busy = load.recent * norm.held;
-  const perPod =
-    saturatedThreads === undefined
-      ? UNTRIED_THREADS * norm.threads
-      : Math.min(ROOM_FOR_THREADS * saturatedThreads, UNTRIED_THREADS * norm.threads);
+  // Every pod has a thread.
+  const tried = Math.max(ROOM_FOR_THREADS, UNTRIED_THREADS * norm.threads);
+  const perPod = saturatedThreads === undefined ? tried : Math.min(ROOM_FOR_THREADS * saturatedThreads, tried);
   const replicas = Math.ceil(busy / perPod - ROUNDING);
   // Threads that were never short limit how far it shrinks, not whether it grows.
   const most = saturatedThreads === undefined ? Math.min(replicas, settled.pods) : replicas;

@@ -1,16 +1,16 @@
 /**
  * A distribution of positive values that forgets: weights by logarithmic bucket, newer values weighing more. Plain JSON.
  *
- * Quantiles are within 5 % of the exact ones, because a bucket's bounds are a factor of 1.1 apart.
+ * A quantile is the mean of the bucket that it lies in, whose bounds are a factor of 1.1 apart.
  */
 export interface Digest {
   /** Time at which a value has the weight 1, seconds since the epoch. */
   readonly origin: number;
-  /** Weight by bucket; 2.5 milliseconds is in bucket `-63`, all that is practically zero in bucket `zero`. */
-  readonly weights: Readonly<Record<string, number>>;
+  /** Weight and weighted sum by bucket: 0.1 is in bucket `-24`, what is practically zero in bucket `zero`. */
+  readonly buckets: Readonly<Record<string, readonly [weight: number, sum: number]>>;
 }
 
-export const EMPTY_DIGEST: Digest = { origin: 0, weights: {} };
+export const EMPTY_DIGEST: Digest = { origin: 0, buckets: {} };
 
 const WIDTH = Math.log(1.1);
 const SMALLEST = 1e-7;
@@ -23,39 +23,41 @@ const NEGLIGIBLE = 1e-4;
 
 /** The digest with one more value. */
 export function addValue(digest: Digest, value: number, now: number): Digest {
-  const { origin, weights } = isEmpty(digest) ? { origin: now, weights: {} } : renewed(digest, now);
+  const { origin, buckets } = isEmpty(digest) ? { origin: now, buckets: {} } : renewed(digest, now);
   const bucket = value < SMALLEST ? 'zero' : String(Math.round(Math.log(value) / WIDTH));
   const weight = 2 ** ((now - origin) / HALF_LIFE);
-  return { origin, weights: { ...weights, [bucket]: (weights[bucket] ?? 0) + weight } };
+  const [before, sum] = buckets[bucket] ?? [0, 0];
+  return { origin, buckets: { ...buckets, [bucket]: [before + weight, sum + weight * value] } };
 }
 
 /** The value below which a fraction of the weight lies; undefined for an empty digest. */
-export function quantile(digest: Digest, fraction: number): number | undefined {
-  const buckets = Object.entries(digest.weights)
-    .map(([bucket, weight]) => ({ value: valueOf(bucket), weight }))
+export function quantile({ buckets }: Digest, fraction: number): number | undefined {
+  const sorted = Object.values(buckets)
+    .map(([weight, sum]) => ({ value: sum / weight, weight }))
     .sort((a, b) => a.value - b.value);
-  const total = buckets.reduce((sum, { weight }) => sum + weight, 0);
+  const total = sorted.reduce((sum, { weight }) => sum + weight, 0);
   let below = 0;
-  for (const { value, weight } of buckets) {
+  for (const { value, weight } of sorted) {
     below += weight;
     if (below >= fraction * total) return value;
   }
   return undefined;
 }
 
-function isEmpty({ weights }: Digest): boolean {
-  for (const _ in weights) return false;
+function isEmpty({ buckets }: Digest): boolean {
+  for (const _ in buckets) return false;
   return true;
 }
 
 function renewed(digest: Digest, now: number): Digest {
   const age = (now - digest.origin) / HALF_LIFE;
   if (age < LONGEST_RUN) return digest;
-  const heaviest = Math.max(...Object.values(digest.weights));
-  const kept = Object.entries(digest.weights).filter(([, weight]) => weight > NEGLIGIBLE * heaviest);
-  return { origin: now, weights: Object.fromEntries(kept.map(([bucket, weight]) => [bucket, weight / 2 ** age])) };
-}
-
-function valueOf(bucket: string): number {
-  return bucket === 'zero' ? 0 : Math.exp(Number(bucket) * WIDTH);
+  const scale = 2 ** -age;
+  const buckets = Object.entries(digest.buckets);
+  const heaviest = Math.max(...buckets.map(([, [weight]]) => weight));
+  const kept = buckets.filter(([, [weight]]) => weight > NEGLIGIBLE * heaviest);
+  return {
+    origin: now,
+    buckets: Object.fromEntries(kept.map(([bucket, [weight, sum]]) => [bucket, [weight * scale, sum * scale]])),
+  };
 }

@@ -1,9 +1,12 @@
 import type { Judgement } from '../judge.js';
 import type { Samples } from '../types.js';
-import { learn, type Usual } from './usual.js';
+import { KNOWN_AFTER, learn, type Usual } from './usual.js';
 
 /** Rounds without a sign before one is learnt from. */
 const QUIET_ROUNDS = 3;
+
+/** Windows overlap, so once the usual is known a round tells something new only after this many seconds. */
+const SPACING = 30;
 
 /**
  * What is usual after a round: learnt from quiet ones with enough answers, never from harm, from roll-outs and starting
@@ -15,6 +18,7 @@ export function learnt(judgement: Judgement, { template, replicas }: Samples, no
   const wasHarmed = watch.lastHarmed !== undefined && now - watch.lastHarmed < settled.window;
   const isQuiet = isIntended || watch.quiet >= QUIET_ROUNDS;
   if (!settled.enough || !isQuiet || wasHarmed || !isComplete || isRollingOut || isSaturated) return usual;
+  if (usual.rounds >= KNOWN_AFTER && now - usual.at < SPACING) return usual;
   // Threads are held by the pods that there will be: of those that are ending, some are measured still.
   const pods = Math.max(1, Math.min(settled.pods, replicas));
   return learn(usual, { ...settled, pods }, outside, template, now);

@@ -2,7 +2,7 @@ import { addValue, EMPTY_DIGEST, quantile, type Digest } from './digest.js';
 import type { Link, OwnPart, Profile } from './profile.js';
 
 /** Rounds after which the usual is known. */
-const KNOWN_AFTER = 12;
+export const KNOWN_AFTER = 12;
 /** Quantile of what harm is held against: a busy hour is usual, too. */
 const HIGH = 0.9;
 /** Share of arrivals from outside the graph below which there are none. */
@@ -18,6 +18,8 @@ export interface Usual {
   /** Pod template that it belongs to. */
   readonly template?: string | undefined;
   readonly rounds: number;
+  /** Time of the last round learnt, seconds since the epoch. */
+  readonly at: number;
   readonly latency: Digest;
   readonly held: Digest;
   /** CPU seconds per request, without what the background uses. */
@@ -49,6 +51,7 @@ export interface UsualPeer {
 
 export const NOTHING_USUAL: Usual = {
   rounds: 0,
+  at: 0,
   latency: EMPTY_DIGEST,
   held: EMPTY_DIGEST,
   cost: EMPTY_DIGEST,
@@ -73,8 +76,8 @@ export interface Norm {
   /** 0..1 */
   readonly outside: number;
   readonly threads: number;
-  /** CPU that each pod uses beside its requests, cores. */
-  readonly background: number;
+  /** CPU that each pod uses beside its requests, cores; undefined where the load was too even to tell. */
+  readonly background: number | undefined;
   readonly peer: (target: string) => { readonly ratio: number; readonly wait: number } | undefined;
 }
 
@@ -102,7 +105,7 @@ function readNorm(usual: Usual): Norm {
     perPod: quantile(usual.perPod, 0.75) ?? 0,
     outside: outside < LEAST_OUTSIDE ? 0 : outside,
     threads: usual.threads,
-    background: interceptOf(usual.line) ?? 0,
+    background: interceptOf(usual.line),
     peer: (target) => {
       const peer = Object.hasOwn(usual.peers, target) ? usual.peers[target] : undefined;
       return peer && { ratio: median(peer.ratio), wait: high(peer.wait) };
@@ -110,9 +113,12 @@ function readNorm(usual: Usual): Norm {
   };
 }
 
-/** CPU that a pod uses beside its requests, cores: by the line through its past, else by the threads that serve none. */
-export function backgroundOf(usual: Usual | undefined, profile: Profile): number {
-  const fitted = usual && interceptOf(usual.line);
+/**
+ * CPU that a pod uses beside its requests, cores: by the line through its past, else by the threads that serve none.
+ *
+ * @param fitted see {@link Norm.background}
+ */
+export function backgroundOf(fitted: number | undefined, profile: Profile): number {
   if (fitted !== undefined) return fitted;
   const { unserved = 0, used, pods } = profile;
   return pods > 0 && unserved > BACKGROUND_SHARE * used ? unserved / pods : 0;
@@ -171,9 +177,10 @@ export function learn(
   return {
     ...(template !== undefined && { template }),
     rounds: usual.rounds + 1,
+    at: now,
     latency: add(usual.latency, profile.latency),
     held: add(usual.held, profile.held),
-    cost: add(usual.cost, costOf(profile, backgroundOf(usual, profile)) ?? 0),
+    cost: add(usual.cost, costOf(profile, backgroundOf(interceptOf(usual.line), profile)) ?? 0),
     parts: {
       cpu: add(usual.parts.cpu, parts.cpu),
       disk: add(usual.parts.disk, parts.disk),
