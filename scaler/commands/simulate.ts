@@ -7,14 +7,16 @@ import type { Assignment } from '../loop/assignments.js';
 import { builtInSignals, latencySignal } from '../promql/signals.js';
 import type { RuleGroup } from '../rules/types.js';
 import { CAVEAT, report, summarize } from '../simulate/report.js';
-import { parseProfile, simulate as run, type Profile, type Round } from '../simulate/simulate.js';
+import { parseProfile, type Profile } from '../simulate/profile.js';
+import type { Threads } from '../simulate/scenario.js';
+import { simulate as run, type Simulated } from '../simulate/simulate.js';
 import { painter, plotColumns } from '../terminal.js';
 import { suggestion } from '../rules/suggestion.js';
 import { badFlag, filesOf, loadRules } from './arguments.js';
 
 /** Default time to simulate after the last change of the load, seconds. */
 const AFTERMATH = 900;
-/** Every simulated second is kept in memory. */
+/** Every round is kept in memory. */
 const LONGEST = 7 * 86_400;
 
 interface Flags {
@@ -28,9 +30,10 @@ interface Flags {
   readonly disk: number;
   readonly wait: number;
   readonly request: number;
-  readonly limit: number;
-  readonly threads: number;
+  readonly limit: number | 'none';
+  readonly threads: Threads;
   readonly startup: number;
+  readonly seed: number;
   readonly signal?: readonly string[];
 }
 
@@ -41,17 +44,18 @@ interface Flags {
  * @throws KernscaleError on wrong flags
  */
 export async function simulate(argv: readonly string[]): Promise<number> {
-  const command = flagsOf(commandLine('kernscale simulate', 'Run a rule against a model of a workload'));
+  const command = flagsOf(commandLine('kernscale simulate', 'Run a rule against a simulated workload'));
   const flags = parseFlags<Flags>(command, argv);
   if (!flags) return 0;
   const files = filesOf(command, "kernscale simulate rules/scaling/default.yaml --load='20 100@5m'");
   const groups = await loadRules(files);
   if (!groups) return 1;
   const assignment = selectRule(groups, flags.rule);
-  const { cpu, lock, disk, wait, request, limit, threads, startup, load, replicas } = flags;
+  const { cpu, lock, disk, wait, request, threads, startup, load, replicas, seed } = flags;
+  const limit = flags.limit === 'none' ? undefined : flags.limit;
   const length = flags.for ?? load.at(-1)!.from + AFTERMATH;
   if (!(length > 0 && length <= LONGEST)) throw badFlag('--for must be longer than 0s and at most 7d');
-  const rounds = run({
+  const simulated = run({
     assignment,
     work: { cpu, lock, disk, wait },
     pod: { request, limit, threads, startup },
@@ -59,11 +63,12 @@ export async function simulate(argv: readonly string[]): Promise<number> {
     signals: customSignals(assignment, flags.signal ?? []),
     replicas: replicas ?? assignment.rule.minReplicas,
     length,
+    seed,
   });
-  if (flags.json) process.stdout.write(`${JSON.stringify(toJson(assignment, rounds))}\n`);
+  if (flags.json) process.stdout.write(`${JSON.stringify(toJson(assignment, simulated))}\n`);
   else {
     const width = plotColumns(process.stdout);
-    process.stdout.write(`${report(assignment, rounds, width, painter(process.stdout)).join('\n')}\n`);
+    process.stdout.write(`${report(assignment, simulated, width, painter(process.stdout)).join('\n')}\n`);
   }
   return 0;
 }
@@ -98,9 +103,17 @@ function flagsOf(command: Command): Command {
     )
     .addOption(flag('--wait <duration>', 'Time per request waiting for a peer', 0, seconds))
     .addOption(flag('--request <cores>', 'CPU request of a pod', 0.5, cores))
-    .addOption(flag('--limit <cores>', 'CPU limit of a pod', 1, cores))
-    .addOption(flag('--threads <number>', 'Concurrent requests per pod', 8, wholeFrom(1)))
+    .addOption(flag('--limit <cores>', 'CPU limit of a pod, or none', 1, limitOf))
+    .addOption(
+      flag(
+        '--threads <number>',
+        'Threads of a pod, one per request; loop: one for all (Node); unbounded: as many as needed (Go)',
+        8,
+        threadsOf,
+      ),
+    )
     .addOption(flag('--startup <duration>', "Time from a pod's creation until it serves", 20, seconds))
+    .addOption(flag('--seed <number>', 'Seed of the arrivals', 1, wholeFrom(0)))
     .option(
       '--signal <name=steps...>',
       'Values of a custom signal, in steps like the load, or name=backlog for the number of waiting requests',
@@ -112,6 +125,14 @@ function cores(text: string): number {
   const value = parseQuantity(text);
   if (value > 0) return value;
   throw new Error(`"${text}" is not a number of cores above 0`);
+}
+
+function limitOf(text: string): number | 'none' {
+  return text === 'none' ? text : cores(text);
+}
+
+function threadsOf(text: string): Threads {
+  return text === 'loop' || text === 'unbounded' ? text : wholeFrom(1)(text);
 }
 
 function wholeFrom(least: number): (text: string) => number {
@@ -179,14 +200,14 @@ function parseSignal(text: string): [string, Profile | 'backlog'] {
   }
 }
 
-function toJson(assignment: Assignment, rounds: readonly Round[]) {
+function toJson(assignment: Assignment, simulated: Simulated) {
   return {
     workload: assignment.key,
     group: assignment.group.name,
     rule: assignment.rule.scale,
     caveat: CAVEAT,
-    summary: summarize(assignment, rounds),
-    rounds: rounds.map(({ at, load, ready, step, decision }) => {
+    summary: summarize(assignment, simulated),
+    rounds: simulated.rounds.map(({ at, load, ready, step, decision }) => {
       const { replicas, class: workloadClass, action, reason, trace } = decision;
       const { currentReplicas } = trace;
       return { at, load, ready, ...step, currentReplicas, replicas, class: workloadClass, action, reason };

@@ -25,7 +25,7 @@ export class Line implements Caller, Actor {
   readonly #id: number;
   /** Those with a time-out, in the order of their deadlines; some have ended since. */
   readonly #deadlines = new Fifo<Request>();
-  readonly #pool: Gate<Request> | undefined;
+  readonly #pool: Gate<Request>;
   #closed = false;
 
   /** @param first the peer's first counter */
@@ -37,12 +37,11 @@ export class Line implements Caller, Actor {
     private readonly first = 0,
   ) {
     this.#id = events.add(this);
-    if (model.pool !== undefined) this.#pool = new Gate(model.pool);
+    this.#pool = new Gate(model.pool ?? Infinity);
   }
 
   /** Changes the number of connections of its pool. */
   resize(size: number, now: number): void {
-    if (!this.#pool) return;
     this.#pool.capacity = size;
     for (let next = this.#pool.admit(); next; next = this.#pool.admit()) this.#admit(next, now);
   }
@@ -51,8 +50,8 @@ export class Line implements Caller, Actor {
   ask(origin: Origin, now: number, thought = 0): void {
     const request = new Request(this, origin, this.target, now, 0, true);
     request.thought = thought;
-    if (this.#pool && !this.#pool.take(request)) origin.pooled?.(true, now);
-    else this.#send(request, now);
+    if (this.#pool.take(request)) this.#send(request, now);
+    else origin.pooled?.(true, now);
   }
 
   answered(request: Request, ok: boolean, now: number): void {
@@ -121,7 +120,7 @@ export class Line implements Caller, Actor {
   }
 
   #done({ origin, since }: Request, ok: boolean, now: number): void {
-    const next = this.#pool?.release();
+    const next = this.#pool.release();
     origin.ended(ok, since, now);
     if (next) this.#admit(next, now);
   }

@@ -4,16 +4,16 @@ import { summaryOf, Timeline } from '../backtest/timeline.js';
 import type { Paint } from '../terminal.js';
 import { count, milliseconds, round } from '../core/format.js';
 import type { Assignment } from '../loop/assignments.js';
-import type { Round } from './simulate.js';
+import type { Round, Simulated } from './simulate.js';
 
 export const CAVEAT =
-  'This is a model: all requests cost the same, pods share them evenly, and peers never saturate, so latency has no ' +
-  'tail. It shows how a rule scales, not how a service behaves.';
+  'This is a model: requests arrive at random, all cost the same, and their peers never saturate. It shows how a rule ' +
+  'scales; the tail of the latency is longer in life.';
 
 export interface Summary {
   /** The part of the requests that had a response by the end, 0..1. */
   readonly answered: number;
-  /** Seconds; of the requests that waited longest. */
+  /** Of the request that waited longest for its answer, seconds. */
   readonly worstLatency: number;
   readonly replicaHours: number;
   readonly highest: number;
@@ -33,29 +33,24 @@ function timelineOf({ key, group, rule }: Assignment, rounds: readonly Round[]):
   return timeline;
 }
 
-export function summarize(assignment: Assignment, rounds: readonly Round[]): Summary {
+export function summarize(assignment: Assignment, { rounds, answered, worstLatency }: Simulated): Summary {
   const step = assignment.group.interval;
   const { proposed } = summaryOf(timelineOf(assignment, rounds), { from: 0, step, count: rounds.length });
-  const requests = rounds.reduce((sum, { load }) => sum + load * step, 0);
-  const waiting = rounds.at(-1)!.step.backlog;
-  return {
-    answered: requests === 0 ? 1 : Math.max(0, 1 - waiting / requests),
-    worstLatency: Math.max(...rounds.map(({ step: { latency } }) => latency ?? 0)),
-    ...proposed,
-  };
+  return { answered, worstLatency, ...proposed };
 }
 
 /** The outcome of a simulation, for people. @param columns width of the plot; 0: none */
 export function report(
   assignment: Assignment,
-  rounds: readonly Round[],
+  simulated: Simulated,
   columns: number,
   paint: Paint,
 ): string[] {
   const { rule, group, key } = assignment;
+  const { rounds } = simulated;
   const { answered, worstLatency, replicaHours, highest, ups, downs, reversals } = summarize(
     assignment,
-    rounds,
+    simulated,
   );
   const title = `${key}: rule "${rule.scale}" of group "${group.name}", ${rule.minReplicas} to ${count(rule.maxReplicas, 'replica')}`;
   const drawn =

@@ -7,7 +7,12 @@ import { World } from './world.js';
 
 /** Runs a scenario from its start to its end. The same scenario and the same controller give the same outcome. */
 export function run(scenario: Scenario, controller: Controller): Outcome {
-  const world = new World(scenario);
+  return runWorld(new World(scenario), controller);
+}
+
+/** The same, for those that look into the world meanwhile. */
+export function runWorld(world: World, controller: Controller): Outcome {
+  const { scenario } = world;
   const loop = new Loop(world, new Observer(world, controller.metersPods === true), controller);
   world.events.run(scenario.length);
   const services = new Map<string, ServiceOutcome>();

@@ -1,53 +1,32 @@
-import { parseDuration } from '../../common/duration.js';
 import { decideRound, explained } from '../core/decide-round.js';
 import type { ExplainedDecision } from '../core/decision.js';
-import type { WorkloadKey } from '../core/types.js';
+import type { Reading, Samples } from '../core/types.js';
 import type { Assignment } from '../loop/assignments.js';
 import { Histories } from '../loop/histories.js';
-import { roundInput } from '../loop/round-input.js';
-import type { SignalTable } from '../loop/signals.js';
-import { serve, type PodModel, type Step, type Work } from './fluid.js';
+import type { Ledger } from './clients.js';
+import { IDLE, STATES } from './counters.js';
+import type { Pod } from './pod.js';
+import { valueAt, type Profile } from './profile.js';
+import { runWorld } from './run.js';
+import { Prometheus, SETTLED } from './samples.js';
+import type { Scenario, Threads } from './scenario.js';
+import { constant } from './scenario-schema.js';
+import type { Service } from './service.js';
+import { World } from './world.js';
 
-/** Seconds per step of the model. */
-const TICK = 1;
+const CLIENT = 'client';
 const PEER = 'peer';
 
-/** A number that changes in steps, sorted by time. */
-export type Profile = readonly { readonly from: number; readonly value: number }[];
-
-/**
- * Parses steps such as `20 100@5m 20@15m`: 20 at first, 100 after five minutes, 20 after fifteen.
- *
- * @throws Error with a message for the user
- */
-export function parseProfile(text: string): Profile {
-  const steps = text
-    .trim()
-    .split(/[\s,]+/)
-    .map((step) => {
-      const [, value, at = '0s'] = /^(\d+(?:\.\d+)?)(?:@(\w+))?$/.exec(step) ?? [];
-      if (value === undefined) throw new Error(`"${step}" is not a step; write steps like 20 100@5m 20@15m`);
-      return { from: parseDuration(at), value: Number(value) };
-    });
-  const late = steps.findIndex(({ from }, index) =>
-    index === 0 ? from > 0 : from <= steps[index - 1]!.from,
-  );
-  if (late === 0) throw new Error('the first step must start at 0: leave out its @');
-  if (late > 0) throw new Error('every step must be later than the one before it');
-  return steps;
-}
-
-/** @param at seconds since the start */
-export function valueAt(profile: Profile, at: number): number {
-  return profile.findLast(({ from }) => from <= at)?.value ?? 0;
-}
-
-interface Scenario {
+/** One service under an open load, as the flags of `kernscale simulate` describe it. */
+export interface Simulation {
   readonly assignment: Assignment;
-  readonly work: Work;
-  readonly pod: PodModel & {
-    /** CPU request, cores. */
+  /** Time per request, in seconds; `lock` is a part of `cpu`, `wait` is spent on a peer of unlimited capacity. */
+  readonly work: Readonly<Record<'cpu' | 'lock' | 'disk' | 'wait', number>>;
+  readonly pod: {
+    /** CPU request and limit, cores; without a limit undefined. */
     readonly request: number;
+    readonly limit: number | undefined;
+    readonly threads: Threads;
     /** Seconds from a pod's creation until it serves. */
     readonly startup: number;
   };
@@ -59,6 +38,19 @@ interface Scenario {
   readonly replicas: number;
   /** Seconds. */
   readonly length: number;
+  readonly seed: number;
+}
+
+/** What happened since the round before. */
+export interface Step {
+  /** Mean number of threads of all pods in each state. */
+  readonly states: Readonly<Record<string, number>>;
+  /** Requests per second that were answered. */
+  readonly served: number;
+  /** Requests that wait for a thread at the end. */
+  readonly backlog: number;
+  /** Mean of those that were answered, seconds; undefined without one. */
+  readonly latency: number | undefined;
 }
 
 /** State of the model at a round, and the decision. */
@@ -68,133 +60,168 @@ export interface Round {
   readonly load: number;
   /** Pods that serve. */
   readonly ready: number;
-  /** Step of the model that ends with the round. */
   readonly step: Step;
   readonly decision: ExplainedDecision;
 }
 
-/** Runs a rule against the model of a workload, round by round, with the code of the live loop. */
-export function simulate(scenario: Scenario): Round[] {
-  const { assignment, length, load } = scenario;
-  const { key, rule } = assignment;
-  const fleet = new Fleet(scenario);
-  const histories = new Histories();
-  const rounds: Round[] = [];
-  for (let at = 0; at <= length; at += TICK) {
-    const step = fleet.tick(at);
-    if (at % assignment.group.interval >= TICK) continue;
-    const observations = {
-      signals: fleet.tables(at),
-      resolve: () => undefined,
-      replicas: () => fleet.replicas,
-    };
-    const input = roundInput(observations, new Map([[key, assignment]]), histories, [key]);
-    const decision = explained(rule, decideRound(input, at).get(key)!);
-    histories.set(key, rule, decision.history);
-    rounds.push({ at, load: valueAt(load, at), ready: fleet.ready(at), step, decision });
-    fleet.scaleTo(decision.replicas, at);
-  }
-  return rounds;
+export interface Simulated {
+  readonly rounds: readonly Round[];
+  /** The part of the requests that had a response by the end, 0..1. */
+  readonly answered: number;
+  /** Of the request that waited longest for its answer, seconds. */
+  readonly worstLatency: number;
 }
 
-class Fleet {
-  /** Creation times; the first pods count as long-running. */
-  readonly #created: number[];
-  readonly #steps: Step[] = [];
+/** Runs a rule against the simulation of a workload, round by round, with the code of the live loop. */
+export function simulate(simulation: Simulation): Simulated {
+  const { assignment, load } = simulation;
+  const { key, rule, group } = assignment;
+  const scenario = scenarioOf(simulation);
+  const world = new World(scenario);
+  const { name } = scenario.services[0]!;
+  const service = world.services.get(name)!;
+  const ledger = world.ledgers.get(CLIENT)!;
+  const prometheus = new Prometheus(world);
+  const stopwatch = new Stopwatch(world, service, ledger);
+  const histories = new Histories();
+  const rounds: Round[] = [];
+  const decide = (_: unknown, now: number): Map<string, number> => {
+    const samples = samplesOf(simulation, prometheus, service, now);
+    const workloads = new Map([[key, { rule, samples, history: histories.get(key, rule) }]]);
+    const decision = explained(rule, decideRound({ workloads, targets: [key] }, now).get(key)!);
+    histories.set(key, rule, decision.history);
+    const { ready } = service;
+    rounds.push({ at: now, load: valueAt(load, now), ready, step: stopwatch.step(now), decision });
+    return new Map([[name, decision.replicas]]);
+  };
+  runWorld(world, { name: 'kernscale', interval: group.interval, decide });
+  const sent = ledger.outcome.sent.reduce((sum, count) => sum + count, 0);
+  return { rounds, answered: sent === 0 ? 1 : ledger.answered / sent, worstLatency: ledger.longest };
+}
 
-  constructor(private readonly scenario: Scenario) {
-    this.#created = Array.from({ length: scenario.replicas }, () => -Infinity);
-  }
+function scenarioOf({ assignment, work, pod, load, replicas, length, seed }: Simulation): Scenario {
+  const { namespace, name } = assignment.rule.scaleTargetRef;
+  const { cpu, lock, disk, wait } = work;
+  const spread = (mean: number) => (mean > 0 ? constant(mean) : undefined);
+  const call = { to: PEER, probability: 1, times: 1, retries: 0 };
+  return {
+    name,
+    seed,
+    length,
+    services: [
+      {
+        name,
+        namespace,
+        replicas,
+        ...pod,
+        cores: Math.max(8, pod.limit ?? pod.request),
+        backlog: Infinity,
+        startupCpu: 0,
+        work: { cpu: constant(Math.max(0, cpu - lock)), lock: spread(lock), disk: spread(disk) },
+        calls: wait > 0 ? [call] : [],
+        order: 'sequence',
+        abandoned: 'work',
+        background: [],
+      },
+    ],
+    outside: [{ name: PEER, time: constant(wait) }],
+    clients: [
+      {
+        name: CLIENT,
+        to: name,
+        kind: 'open',
+        load,
+        arrivals: 'poisson',
+        batch: 1,
+        think: constant(0),
+        keepAlive: true,
+        retries: 0,
+        objective: { latency: Infinity, quantile: 1 },
+      },
+    ],
+    faults: [],
+    scrape: { interval: 15, lag: 1 },
+    bucket: length,
+  };
+}
 
-  get replicas(): number {
-    return this.#created.length;
-  }
+/** Signals of the rule's group, and of the pods, as the live loop would have them. */
+function samplesOf(
+  { assignment, signals: own }: Simulation,
+  prometheus: Prometheus,
+  service: Service,
+  now: number,
+): Samples {
+  const { rule, group } = assignment;
+  const quantiles = rule.objective ? [rule.objective.quantile] : [];
+  const samples = prometheus.samples(service, now, quantiles, rule.windows['cpu'] || SETTLED);
+  const custom = Object.entries(own).map(([name, values]): [string, Reading] => {
+    const value = values === 'backlog' ? service.waiting : valueAt(values, now);
+    return [name, { value, timestamp: now }];
+  });
+  const byPod = Object.keys(group.podSignals).length > 0;
+  return {
+    ...samples,
+    signals: { ...samples.signals, ...Object.fromEntries(custom) },
+    podSignals: byPod ? samples.podSignals : undefined,
+  };
+}
 
-  ready(at: number): number {
-    return this.#olderThan(this.scenario.pod.startup, at);
-  }
+/** Means from round to round. */
+class Stopwatch {
+  #at = 0;
+  #seconds = 0;
+  #answered = 0;
+  #counters = new Map<Pod, Float64Array>();
 
-  tick(at: number): Step {
-    const { work, pod, load } = this.scenario;
-    const backlog = this.#steps.at(-1)?.backlog ?? 0;
-    const step = serve(work, pod, this.ready(at), valueAt(load, at), backlog, TICK);
-    this.#steps.push(step);
+  constructor(
+    private readonly world: World,
+    private readonly service: Service,
+    private readonly ledger: Ledger,
+  ) {}
+
+  step(now: number): Step {
+    const { answered, seconds } = this.ledger;
+    const elapsed = now - this.#at;
+    const count = answered - this.#answered;
+    const step = {
+      states: this.#states(now, elapsed),
+      served: elapsed > 0 ? count / elapsed : 0,
+      backlog: this.service.waiting,
+      latency: count > 0 ? (seconds - this.#seconds) / count : undefined,
+    };
+    this.#at = now;
+    this.#seconds = seconds;
+    this.#answered = answered;
     return step;
   }
 
-  /** Deletes the youngest pods first. */
-  scaleTo(replicas: number, at: number): void {
-    while (this.#created.length < replicas) this.#created.push(at);
-    this.#created.length = replicas;
-  }
-
-  /** Signals of the rule's group, as Prometheus would return them. */
-  tables(at: number): Map<string, SignalTable> {
-    const { group, key } = this.scenario.assignment;
-    return new Map(
-      Object.keys(group.signals).map((signal) => [signal, table(key, at, signal, this.#value(signal, at))]),
+  #states(now: number, elapsed: number): Record<string, number> {
+    const sums = new Float64Array(STATES.length);
+    const counters = new Map<Pod, Float64Array>();
+    for (const pod of this.world.scrapes.keys()) {
+      const values = new Float64Array(pod.counters.size);
+      pod.read(values, now);
+      const before = this.#counters.get(pod);
+      for (let state = 0; state <= IDLE; state++) sums[state]! += values[state]! - (before?.[state] ?? 0);
+      counters.set(pod, values);
+    }
+    this.#counters = counters;
+    return Object.fromEntries(
+      STATES.flatMap((state, index) =>
+        SHOWN.has(state) ? [[state, elapsed > 0 ? sums[index]! / elapsed : 0]] : [],
+      ),
     );
   }
-
-  #value(signal: string, at: number): number {
-    const { pod, signals, assignment } = this.scenario;
-    const window = assignment.rule.windows[signal] || TICK;
-    const own = signals[signal];
-    if (own === 'backlog') return this.#steps.at(-1)!.backlog;
-    if (own) return valueAt(own, at);
-    const { oncpu, throttled, disk, network, lock } = this.#mean(window);
-    const share = (state: number): number =>
-      state / Math.max(0.01, oncpu + throttled + disk + network + lock);
-    switch (signal) {
-      case 'cpu':
-        return oncpu + throttled;
-      case 'blockio':
-        return share(disk);
-      case 'wait':
-        return share(network);
-      case 'lock':
-        return share(lock);
-      case 'edges':
-        return network;
-      case 'request':
-        return pod.request;
-      case 'pods':
-        return this.#olderThan(assignment.rule.windows['cpu'] ?? 0, at);
-      default:
-        return this.#latency(window);
-    }
-  }
-
-  #mean(window: number): Step['states'] {
-    const steps = this.#steps.slice(-Math.ceil(window / TICK));
-    const mean = (state: keyof Step['states']): number =>
-      steps.reduce((sum, { states }) => sum + states[state], 0) / steps.length;
-    return {
-      oncpu: mean('oncpu'),
-      throttled: mean('throttled'),
-      disk: mean('disk'),
-      network: mean('network'),
-      lock: mean('lock'),
-      idle: mean('idle'),
-    };
-  }
-
-  /** Longest latency in the window, because latencies of the model have no tail; NaN if no request was served. */
-  #latency(window: number): number {
-    const latencies = this.#steps.slice(-Math.ceil(window / TICK)).flatMap(({ latency }) => latency ?? []);
-    return latencies.length === 0 ? NaN : Math.max(...latencies);
-  }
-
-  #olderThan(age: number, at: number): number {
-    return this.#created.filter((created) => at - created >= age).length;
-  }
 }
 
-function table(key: WorkloadKey, at: number, signal: string, value: number): SignalTable {
-  const samples = [{ peer: signal === 'edges' ? PEER : '', value }];
-  return {
-    workloads: () => [key],
-    samples: (workload) => (workload === key ? samples : []),
-    scrapedAt: () => at,
-  };
-}
+/** States that the model has. */
+const SHOWN: ReadonlySet<string> = new Set([
+  'oncpu',
+  'runqueue',
+  'throttled',
+  'disk',
+  'network',
+  'lock',
+  'idle',
+]);

@@ -1,6 +1,6 @@
 /**
  * Kernscale against its rivals: `npm run proof -- [--json] [--scenario NAME…] [--controller NAME…] [--seed N] [--load FILE…]
- * [--graphs N] [--write]`. Prints a table per scenario, then what has become of the goals.
+ * [--graphs N] [--orders] [--write]`. Prints a table per scenario, then what has become of the goals.
  */
 import { KernscaleError } from '../../common/errors.js';
 import { commandLine, flag, parseFlags } from '../../common/flags.js';
@@ -13,7 +13,7 @@ import type { ControllerName } from './play.js';
 import { performAll } from './pool.js';
 import { goalTable, graphTable, scenarioTable, sumTable } from './report.js';
 import { scenarioNames } from './scenarios.js';
-import type { Task } from './tasks.js';
+import { nameOf, type OrderLine, type Task } from './tasks.js';
 
 const CONTROLLERS: readonly ControllerName[] = ['kernscale', ...RIVALS];
 /** Seeds of graphs that a run of a few minutes has time for. */
@@ -21,6 +21,7 @@ const FEW_GRAPHS = 4;
 
 interface Flags {
   readonly json?: boolean;
+  readonly orders?: boolean;
   readonly write?: boolean;
   readonly scenario?: readonly string[];
   readonly controller?: readonly ControllerName[];
@@ -49,6 +50,7 @@ function flagsOf(argv: readonly string[]): Flags | undefined {
         whole,
       ),
     )
+    .addOption(flag('--orders', 'Print every order too, with what was needed and why it was given'))
     .addOption(flag('--write', 'Write docs/evidence.md and its plots'));
   return parseFlags<Flags>(command, argv);
 }
@@ -72,11 +74,6 @@ function tasksOf({ scenario, controller = CONTROLLERS, seed, load, graphs }: Fla
   ];
 }
 
-function nameOf(task: Task): string {
-  if ('graph' in task) return `graph ${task.graph} ${task.seed}`;
-  return `${'load' in task ? task.load : task.scenario} ${task.controller}`;
-}
-
 function print({ rows, graphs, goals }: Findings): void {
   for (const name of new Set(rows.map(({ scenario }) => scenario))) {
     console.log(`\n${name}\n`);
@@ -85,6 +82,14 @@ function print({ rows, graphs, goals }: Findings): void {
   if (rows.length > 0) console.log(`\nall scenarios\n\n${sumTable(rows).join('\n')}`);
   if (graphs.length > 0) console.log(`\nrandom graphs\n\n${graphTable(graphs).join('\n')}`);
   console.log(`\ngoals\n\n${goalTable(goals).join('\n')}`);
+}
+
+function printOrders(orders: readonly OrderLine[]): void {
+  console.log('');
+  for (const { task, at, service, from, to, need, isWrong, reason } of orders) {
+    const remark = isWrong ? ' WRONG' : '';
+    console.log(`${task}, ${at} s: ${service} ${from} → ${to}, needs ${need.toFixed(1)}${remark} ${reason}`);
+  }
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -103,6 +108,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const findings = { rows, graphs, goals: goalsOf(rows, graphs) };
   if (flags.json) console.log(JSON.stringify(findings));
   else print(findings);
+  if (flags.orders && !flags.json) printOrders(results.flatMap(({ orders }) => orders));
   if (flags.write) writeEvidence(findings);
   return 0;
 }

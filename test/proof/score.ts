@@ -76,19 +76,18 @@ interface Order {
   readonly most: number;
 }
 
-function ordersOf({ ordered, need, may }: ServiceRun, from: number): Order[] {
+function ordersOf(service: ServiceRun, from: number): Order[] {
   const orders: Order[] = [];
-  for (let at = Math.max(1, from); at < ordered.length; at++) {
-    if (ordered[at] === ordered[at - 1]) continue;
-    const recent = need.slice(Math.max(0, at - MEMORY), at + 1);
-    orders.push({
-      from: ordered[at - 1]!,
-      to: ordered[at]!,
-      least: Math.min(...recent),
-      most: Math.max(may, ...recent),
-    });
+  for (let at = Math.max(1, from); at < service.ordered.length; at++) {
+    if (service.ordered[at] !== service.ordered[at - 1]) orders.push(orderAt(service, at));
   }
   return orders;
+}
+
+export function orderAt({ ordered, need, may }: ServiceRun, at: number): Order {
+  const recent = need.slice(Math.max(0, at - MEMORY), at + 1);
+  const most = Math.max(may, ...recent);
+  return { from: ordered[at - 1]!, to: ordered[at]!, least: Math.min(...recent), most };
 }
 
 export function isWrong({ from, to, least, most }: Order): boolean {

@@ -1,12 +1,19 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
-import { serve } from '../../../../scaler/simulate/fluid.js';
-import { parseProfile, valueAt } from '../../../../scaler/simulate/simulate.js';
 import { kernscale, type Ended } from '../kernscale-command.js';
 
 interface Simulation {
   readonly summary: { readonly highest: number; readonly answered: number; readonly reversals: number };
-  readonly rounds: readonly { readonly at: number; readonly replicas: number; readonly class: string }[];
+  readonly rounds: readonly {
+    readonly at: number;
+    readonly load: number;
+    readonly ready: number;
+    readonly states: Readonly<Record<'oncpu' | 'throttled', number>>;
+    readonly served: number;
+    readonly backlog: number;
+    readonly latency: number;
+    readonly replicas: number;
+    readonly class: string;
+  }[];
 }
 
 const FLEET = 'rules/scaling/default.yaml';
@@ -21,79 +28,15 @@ async function simulationOf(...flags: string[]): Promise<Simulation> {
   return JSON.parse(stdout) as Simulation;
 }
 
-describe('the model of a workload', () => {
-  const seconds = fc.double({ min: 0, max: 1, noNaN: true });
-  const work = fc.record({
-    cpu: fc.double({ min: 0.001, max: 1, noNaN: true }),
-    lock: seconds,
-    disk: seconds,
-    wait: seconds,
-  });
-  const pod = fc.record({
-    limit: fc.double({ min: 0.1, max: 8, noNaN: true }),
-    threads: fc.integer({ min: 1, max: 64 }),
-  });
-  const amount = fc.double({ min: 0, max: 1000, noNaN: true });
-
-  it('has every thread in one state, loses no request and exceeds no capacity', () => {
-    fc.assert(
-      fc.property(
-        work,
-        pod,
-        fc.nat(20),
-        amount,
-        amount,
-        (request, { limit, threads }, pods, load, backlog) => {
-          const {
-            states,
-            served,
-            backlog: left,
-          } = serve(request, { limit, threads }, pods, load, backlog, 1);
-          const near = 1e-6 * (1 + pods * threads + load + backlog);
-          expect(Object.values(states).reduce((sum, state) => sum + state)).to.be.closeTo(
-            pods * threads,
-            near,
-          );
-          for (const state of Object.values(states)) expect(state).to.be.at.least(-near);
-          expect(served + left).to.be.closeTo(load + backlog, near);
-          expect(states.oncpu).to.be.at.most(pods * limit + near);
-          expect(served * request.disk).to.be.at.most(1 + near);
-        },
-      ),
-    );
-  });
-
-  it('shows the resource that a saturated pod waits for', () => {
-    const pods = { limit: 1, threads: 4 };
-    const request = { cpu: 0.02, lock: 0, disk: 0, wait: 0 };
-    expect(serve(request, pods, 2, 150, 0, 1)).to.deep.include({ served: 100, backlog: 50 });
-    expect(serve(request, pods, 2, 150, 0, 1).states).to.include({ oncpu: 2, throttled: 6, idle: 0 });
-    expect(serve({ ...request, lock: 0.02 }, { ...pods, limit: 4 }, 2, 150, 0, 1).states).to.include({
-      oncpu: 2,
-      lock: 6,
-    });
-    expect(serve({ ...request, disk: 0.1 }, pods, 2, 150, 0, 1).states).to.include({ disk: 7.8, oncpu: 0.2 });
-    expect(serve(request, pods, 0, 10, 5, 1)).to.deep.include({ served: 0, backlog: 15, latency: undefined });
-  });
-
-  it('parses a load in steps', () => {
-    const load = parseProfile('20, 100@5m 20.5@15m');
-    expect([0, 299, 300, 900, 9e9].map((at) => valueAt(load, at))).to.deep.equal([20, 20, 100, 20.5, 20.5]);
-    for (const wrong of ['', 'x', '20@5m', '20 30@5m 40@5m', '-1', '20@']) {
-      expect(() => parseProfile(wrong), wrong).to.throw();
-    }
-  });
-});
-
 describe('kernscale simulate', function () {
   this.timeout(60_000);
 
   it('scales a CPU-bound workload up to its load, and down after the window', async () => {
     const { summary, rounds } = await simulationOf(FLEET);
     // 100 requests of 20 ms are 2 cores; at 70 % of half a core each, six pods.
-    expect(summary).to.include({ highest: 6, answered: 1, reversals: 1 });
-    expect(rounds.find(({ replicas }) => replicas === 6)?.at).to.be.within(320, 400);
-    expect(rounds.findLast(({ replicas }) => replicas === 6)?.at).to.be.at.least(1180);
+    expect(summary).to.include({ answered: 1, reversals: 1 });
+    expect(rounds.find(({ replicas }) => replicas >= 6)?.at).to.be.within(310, 400);
+    expect(rounds.findLast(({ replicas }) => replicas >= 5)?.at).to.be.at.least(1180);
     expect(rounds.at(-1)?.replicas).to.equal(2);
   });
 
@@ -122,7 +65,7 @@ describe('kernscale simulate', function () {
     expect(summary.answered).to.be.above(0.95);
   });
 
-  it('prints a plot and a table, the same each time', async () => {
+  it('prints a plot and a table, the same each time with the same seed', async () => {
     const first = await simulate(FLEET);
     expect(first.stdout).to.match(
       /^default\/Deployment\/simulated: rule "labelled-deployments" of group "default"/,
@@ -131,6 +74,29 @@ describe('kernscale simulate', function () {
     expect(first.stdout).to.contain('█ decided and ready');
     expect(first.stdout).not.to.contain('\x1b');
     expect((await simulate(FLEET)).stdout).to.equal(first.stdout);
+    expect((await simulate(FLEET, '--seed=2')).stdout).not.to.equal(first.stdout);
+  });
+
+  it('runs pods without a limit, and event loops', async () => {
+    const { summary, rounds } = await simulationOf(
+      FLEET,
+      '--limit=none',
+      '--threads=loop',
+      '--load=20',
+      '--for=5m',
+    );
+    expect(summary).to.include({ highest: 2 });
+    for (const { states } of rounds) expect(states).to.include({ throttled: 0 });
+  });
+
+  it('shows what the pods do in each round', async () => {
+    const { rounds } = await simulationOf(FLEET, '--load=20', '--for=5m', '--disk=10ms', '--wait=100ms');
+    const { at, load, ready, states, served, backlog, latency } = rounds.at(-1)!;
+    expect({ at, load, ready, backlog }).to.deep.equal({ at: 300, load: 20, ready: 2, backlog: 0 });
+    expect(served).to.be.within(15, 25);
+    expect(latency).to.be.within(0.13, 0.16);
+    expect(states.oncpu / served).to.be.closeTo(0.02, 0.005);
+    expect(Object.values(states).reduce((sum, state) => sum + state)).to.be.closeTo(16, 0.01);
   });
 
   it('rejects invalid flags in one sentence, with status 2', async () => {
@@ -139,6 +105,7 @@ describe('kernscale simulate', function () {
       [FLEET, '--load=x'],
       [FLEET, '--cpu=fast'],
       [FLEET, '--limit=0'],
+      [FLEET, '--threads=some'],
       [FLEET, '--for=0s'],
       ['rules/scaling/demo.yaml'],
       [FLEET, '--signal=x=1'],
