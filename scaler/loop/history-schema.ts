@@ -28,6 +28,7 @@ const usual = z.looseObject({
   parts: z.looseObject({ cpu: digest, disk: digest, lock: digest, other: digest }),
   perPod: digest,
   outside: digest,
+  unserved: digest,
   threads: z.number(),
   unserved: digest,
   line: z.looseObject({ n: z.number(), x: z.number(), y: z.number(), xx: z.number(), xy: z.number() }),
