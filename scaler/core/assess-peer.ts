@@ -2,15 +2,8 @@ import { assess, type Assessment } from './assess.js';
 import type { StepTrace } from './decision.js';
 import { evidenceText, percent, times } from './format.js';
 import { isAbsent, readSignal } from './reading.js';
-import {
-  TARGET,
-  type Peer,
-  type RoundInput,
-  type Rule,
-  type Samples,
-  type WorkloadInput,
-  type WorkloadKey,
-} from './types.js';
+import type { RoundInput, Samples, WorkloadInput } from './round.js';
+import { TARGET, type Peer, type Rule, type WorkloadKey } from './types.js';
 
 /** A peer's part in a wait, by its own signals. */
 export interface PeerAssessment {

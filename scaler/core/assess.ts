@@ -8,15 +8,8 @@ import { weighObjective } from './objective.js';
 import { isAbsent, readSignal } from './reading.js';
 import { absentPodSignals, size, usableRequest, type Sizing } from './sizing.js';
 import { elapsed } from './time.js';
-import {
-  TARGET,
-  type Absent,
-  type DecideStep,
-  type History,
-  type Reading,
-  type Rule,
-  type Samples,
-} from './types.js';
+import type { History, Samples } from './round.js';
+import { TARGET, type Absent, type DecideStep, type Reading, type Rule } from './types.js';
 
 const REQUEST = 'request';
 const PODS = 'pods';

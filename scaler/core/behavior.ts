@@ -2,7 +2,8 @@ import { recommend } from './history.js';
 import { toInt32 } from './int.js';
 import { stabilize, stabilizeWithoutBehavior } from './stabilize.js';
 import { elapsed } from './time.js';
-import type { Behavior, History, RuleSettings, ScaleEvent, ScalingPolicy, ScalingRules } from './types.js';
+import type { History, ScaleEvent } from './round.js';
+import type { Behavior, RuleSettings, ScalingPolicy, ScalingRules } from './types.js';
 
 export type Scaling = Pick<RuleSettings, 'minReplicas' | 'maxReplicas' | 'behavior'>;
 

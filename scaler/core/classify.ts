@@ -2,7 +2,8 @@ import { oncePer } from '../../common/once.js';
 import type { ConditionTrace, StepTrace } from './decision.js';
 import { isAbsent } from './reading.js';
 import { elapsed } from './time.js';
-import type { Condition, DecideStep, Reading, StepState } from './types.js';
+import type { StepState } from './round.js';
+import type { Condition, DecideStep, Reading } from './types.js';
 
 export interface Classification {
   /** The first step that matches, if any does. */

@@ -9,14 +9,8 @@ import { recommend, recordScaling, resume } from './history.js';
 import type { Judgement } from './judge.js';
 import { isAbsent } from './reading.js';
 import type { Sizing } from './sizing.js';
-import {
-  workloadKey,
-  type Absent,
-  type History,
-  type Rule,
-  type Samples,
-  type WorkloadKey,
-} from './types.js';
+import type { History, Samples } from './round.js';
+import { workloadKey, type Absent, type Rule, type WorkloadKey, type StepAction } from './types.js';
 import type { Walk } from './walk.js';
 
 /** One workload of a round, once every workload is assessed and every walk is done. */
@@ -82,12 +76,7 @@ function stepOf({ samples, assessment, judgement, history }: AssessedWorkload, n
   return stepForLock(samples.replicas, judgement, assessment.byDemand?.memory ?? history.memory, now);
 }
 
-function reasonsAgainstScalingDown({
-  assessment,
-  judgement,
-  samples,
-  waiters,
-}: AssessedWorkload): string[] {
+function reasonsAgainstScalingDown({ assessment, judgement, samples, waiters }: AssessedWorkload): string[] {
   const { measuredPods, sizing, objective, byDemand } = assessment;
   const reasons = missingInputs(assessment);
   if (reasons.length === 0 && isAbsent(sizing)) reasons.push(sizing.text);
@@ -182,10 +171,17 @@ function scale(
     clamped: normalized.replicas,
   };
   // A waiter is sized by its own demand, whatever it waits for.
-  const isWaiting = assessment.classification.step?.action === 'follow' && normalized.replicas === current;
-  const bindingConstraint = isWaiting ? 'dependency' : bindingConstraintOf(stages, sizing);
+  const action = assessment.classification.step?.action;
+  const isKept = normalized.replicas === current;
+  const bindingConstraint = (isKept && HELD_BY[action ?? 'scale']) || bindingConstraintOf(stages, sizing);
   return { stages, bindingConstraint, history: normalized.history };
 }
+
+/** Actions under which a workload that keeps its replicas is held. */
+const HELD_BY: Readonly<Partial<Record<StepAction, BindingConstraint>>> = {
+  follow: 'dependency',
+  step: 'hold',
+};
 
 /** The last stage that changed the number. */
 function bindingConstraintOf(stages: StagesTrace, sizing: Sizing): BindingConstraint {
@@ -218,7 +214,7 @@ function classOf({ assessment, walk }: AssessedWorkload): Pick<Decision, 'class'
 }
 
 function traceOf(
-  { rule, samples, assessment, judgement, walk }: AssessedWorkload,
+  { rule, samples, assessment, judgement, walk, history }: AssessedWorkload,
   noScaleDown: readonly string[],
   { stages, bindingConstraint }: Outcome,
   now: number,
@@ -234,7 +230,7 @@ function traceOf(
     walk: walk ? walkTrace(walk) : judgement && walkOf(judgement),
     sizing: isAbsent(sizing) ? undefined : sizing.trace,
     demand: assessment.byDemand?.demand,
-    harm: judgement && harmTrace(judgement),
+    harm: judgement && harmTrace(judgement, history.memory),
     objective,
     noScaleDown,
     stages,

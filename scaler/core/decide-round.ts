@@ -5,14 +5,8 @@ import type { Decision, ExplainedDecision } from './decision.js';
 import { Dependencies } from './dependencies.js';
 import { explain } from './explain.js';
 import { judge, type Judgement } from './judge.js';
-import {
-  workloadKey,
-  type History,
-  type RoundInput,
-  type Rule,
-  type Samples,
-  type WorkloadKey,
-} from './types.js';
+import type { History, RoundInput, Samples } from './round.js';
+import { workloadKey, type Rule, type WorkloadKey } from './types.js';
 import { walk, type Walk } from './walk.js';
 
 /**

@@ -1,4 +1,5 @@
-import type { Absent, Condition, History, Objective, StepAction, WorkloadKey } from './types.js';
+import type { History } from './round.js';
+import type { Absent, Condition, Objective, StepAction, WorkloadKey } from './types.js';
 
 /** Outcome of a round for one workload. */
 export interface Decision {

@@ -2,7 +2,8 @@ import { getOrCompute } from '../../common/once.js';
 import type { Assessment } from './assess.js';
 import { assessPeer, type PeerAssessment } from './assess-peer.js';
 import { actable, isAbsent } from './reading.js';
-import type { Absent, Edge, Peer, RoundInput, Rule, Samples, WorkloadKey } from './types.js';
+import type { Edge, RoundInput, Samples } from './round.js';
+import type { Absent, Peer, Rule, WorkloadKey } from './types.js';
 
 /** A workload's waits by peer. */
 export interface Waits {

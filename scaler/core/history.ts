@@ -1,6 +1,7 @@
 import { windowsOf } from './stabilize.js';
 import { elapsed } from './time.js';
-import type { Behavior, History, Recommendation, ScaleEvent, ScalingRules, StepState } from './types.js';
+import type { History, Recommendation, ScaleEvent, StepState } from './round.js';
+import type { Behavior, ScalingRules } from './types.js';
 
 /** Rules are evaluated at least this often, seconds; a longer silence is a pause. */
 export const LONGEST_INTERVAL = 300;

@@ -12,7 +12,8 @@ import { wasReady } from './group-pods.js';
 import { isAbsent, readSignal } from './reading.js';
 import { usableRequest } from './sizing.js';
 import type { Measures } from './measures.js';
-import type { Absent, Pod, RoundInput, Rule, Samples, WorkloadInput, WorkloadKey } from './types.js';
+import type { RoundInput, Samples, WorkloadInput } from './round.js';
+import type { Absent, Pod, Rule, WorkloadKey } from './types.js';
 
 /** A peer is followed this far unless a rule says less. */
 const MAX_HOPS = 8;
@@ -79,34 +80,27 @@ interface Subject extends Suspect {
  * Judges every workload whose requests are measured: whether it is harmed, by what, how many requests it should expect,
  * and whether the harm of others protects it.
  */
-export function judge(
-  workloads: RoundInput['workloads'],
-  now: number,
-): ReadonlyMap<WorkloadKey, Judgement> {
+export function judge(workloads: RoundInput['workloads'], now: number): ReadonlyMap<WorkloadKey, Judgement> {
   const subjects = new Map<WorkloadKey, Subject>();
   for (const [key, input] of workloads) {
     const subject = subjectOf(key, input, now);
     if (subject) subjects.set(key, subject);
   }
   const callers = callersOf([...subjects].map(([key, { settled }]) => [key, settled] as const));
-  const verdicts = new Map([...subjects].map(([key, subject]) => [key, accuse(subject, subjects)]));
-  const watches = new Map<WorkloadKey, Watch>();
-  for (const [key, subject] of subjects) {
-    watches.set(key, watchOf(subject, verdicts.get(key)!, callers, now));
-  }
+  const verdicts = mapEach(subjects, (subject) => accuse(subject, subjects));
+  const watches = mapEach(subjects, (subject, key) => watchOf(subject, verdicts.get(key)!, callers, now));
   const loads = {
     settled: flowOf('settled', subjects, verdicts, watches, callers, now),
     recent: flowOf('recent', subjects, verdicts, watches, callers, now),
   };
-  const isHarmed = (key: WorkloadKey): boolean =>
-    watches.get(key)?.harmedSince !== undefined || verdicts.get(key)!.signs.length > 0;
-  const protection = protect([...subjects.keys()].filter(isHarmed), callers, subjects);
-  const judgements = new Map<WorkloadKey, Judgement>();
-  for (const [key, subject] of subjects) {
+  const harmed = [...subjects.keys()].filter(
+    (key) => watches.get(key)!.harmedSince !== undefined || verdicts.get(key)!.signs.length > 0,
+  );
+  const protection = protect(harmed, callers, subjects);
+  return mapEach(subjects, (subject, key) => {
     const { settled, recent, newest, usual, norm, isComplete, targetPerPod, limit } = subject;
-    const verdict = verdicts.get(key)!;
-    judgements.set(key, {
-      ...verdict,
+    return {
+      ...verdicts.get(key)!,
       settled,
       recent,
       newest,
@@ -121,9 +115,15 @@ export function judge(
       protectedBy: protection.get(key) ?? [],
       targetPerPod,
       limit,
-    });
-  }
-  return judgements;
+    };
+  });
+}
+
+function mapEach<T>(
+  subjects: ReadonlyMap<WorkloadKey, Subject>,
+  map: (subject: Subject, key: WorkloadKey) => T,
+): ReadonlyMap<WorkloadKey, T> {
+  return new Map([...subjects].map(([key, subject]) => [key, map(subject, key)]));
 }
 
 function subjectOf(
@@ -305,7 +305,8 @@ function arrivalsThatCount(
 ): number {
   // A server that does not notice that clients have gone must serve their retries, too, to recover.
   const askedOnce = arrived - Math.min(retried, abandoned);
-  const isForOtherCause = found && !(found.end === 'self' && found.cause.name === 'cpu' && found.path.length === 1);
+  const isForOtherCause =
+    found && !(found.end === 'self' && found.cause.name === 'cpu' && found.path.length === 1);
   if (isCalled || signs.length === 0 || !isForOtherCause || abandoned <= GIVEN_UP * arrived) return askedOnce;
   return Math.min(askedOnce, quietLoad === undefined ? askedOnce : MOST_RETRIED * quietLoad);
 }

@@ -2,16 +2,7 @@ import type { Absent, Peer } from './types.js';
 
 /** Thread states that the decision reads, with the label values of `kernscale_state_seconds_total`. */
 export type ThreadState =
-  | 'oncpu'
-  | 'runqueue'
-  | 'throttled'
-  | 'disk'
-  | 'network'
-  | 'lock'
-  | 'ipc'
-  | 'sleep'
-  | 'idle'
-  | 'other';
+  'oncpu' | 'runqueue' | 'throttled' | 'disk' | 'network' | 'lock' | 'ipc' | 'sleep' | 'idle' | 'other';
 
 /** Thread-seconds per second by state; a state without time may be left out. */
 export type StateRates = Readonly<Partial<Record<ThreadState, number>>>;

@@ -1,6 +1,7 @@
 import type { ObjectiveTrace } from './decision.js';
 import { isAbsent, readSignal } from './reading.js';
-import type { Rule, Samples } from './types.js';
+import type { Samples } from './round.js';
+import type { Rule } from './types.js';
 
 /**
  * Compares the measured latency with the objective of a rule; undefined for a rule without one. A missed objective is a

@@ -1,5 +1,6 @@
 import { elapsed } from './time.js';
-import type { Absent, Reading, RuleSettings, Samples } from './types.js';
+import type { Samples } from './round.js';
+import type { Absent, Reading, RuleSettings } from './types.js';
 
 /** Sample timestamps may lie this many seconds in the future: clocks of machines differ. */
 const CLOCK_SKEW = 5;

@@ -13,7 +13,8 @@ import {
   type TotalSizing,
 } from './replica-calculator.js';
 import type { SizingTrace } from './decision.js';
-import type { Absent, Measured, PerPodTarget, Pod, Reading, Rule, Samples } from './types.js';
+import type { Samples } from './round.js';
+import type { Absent, Measured, PerPodTarget, Pod, Reading, Rule } from './types.js';
 
 /** Signal by pod: share of its CPU demand that is not granted. */
 const STARVED = 'starved';

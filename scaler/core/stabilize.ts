@@ -1,5 +1,6 @@
 import { elapsed } from './time.js';
-import type { Behavior, Recommendation } from './types.js';
+import type { Recommendation } from './round.js';
+import type { Behavior } from './types.js';
 
 /** HPA's downscale stabilization window where `behavior` is omitted, seconds. */
 export const DEFAULT_DOWN_WINDOW = 300;

@@ -3,7 +3,8 @@ import type { Candidate, WalkTrace } from './decision.js';
 import { maxEdgeAge, waitsOn, type Dependencies, type Waits } from './dependencies.js';
 import { amount, count, percent } from './format.js';
 import { isAbsent } from './reading.js';
-import type { Absent, Peer, Rule, Samples, WorkloadKey } from './types.js';
+import type { Samples } from './round.js';
+import type { Absent, Peer, Rule, WorkloadKey } from './types.js';
 
 /** A peer with a smaller share of the waiting than this is not a bottleneck. */
 const MIN_SHARE = 0.1;

@@ -2,7 +2,8 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { errorCode, errorMessage, KernscaleError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
-import { EMPTY_HISTORY, type History, type Rule, type WorkloadKey } from '../core/types.js';
+import { EMPTY_HISTORY, type History } from '../core/round.js';
+import type { Rule, WorkloadKey } from '../core/types.js';
 import { historySchema } from './history-schema.js';
 
 /** Version of the file format; those of version 1 have no learnt parts. A file of another version is not read. */

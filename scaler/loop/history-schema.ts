@@ -3,7 +3,7 @@ import type { SizingMemory } from '../core/demand/memory.js';
 import type { Digest } from '../core/harm/digest.js';
 import type { Usual } from '../core/harm/usual.js';
 import type { Watch } from '../core/harm/watch.js';
-import type { History } from '../core/types.js';
+import type { History } from '../core/round.js';
 
 /**
  * The shape of a history in a file. Objects of the decision core are loose: a field that they gain is kept, and what is
@@ -30,7 +30,6 @@ const usual = z.looseObject({
   outside: digest,
   unserved: digest,
   threads: z.number(),
-  unserved: digest,
   line: z.looseObject({ n: z.number(), x: z.number(), y: z.number(), xx: z.number(), xy: z.number() }),
   peers: z.record(z.string(), z.looseObject({ ratio: digest, wait: digest })),
 }) satisfies z.ZodType<Usual>;

@@ -1,14 +1,5 @@
-import type {
-  Absent,
-  Edge,
-  Pod,
-  PodReadings,
-  Reading,
-  RoundInput,
-  Samples,
-  WorkloadInput,
-  WorkloadKey,
-} from '../core/types.js';
+import type { Edge, PodReadings, RoundInput, Samples, WorkloadInput } from '../core/round.js';
+import type { Absent, Pod, Reading, WorkloadKey } from '../core/types.js';
 import type { Assignment } from './assignments.js';
 import type { Histories } from './histories.js';
 import { peerOf, type Resolve } from './peers.js';

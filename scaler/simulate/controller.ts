@@ -1,4 +1,5 @@
-import type { Samples, WorkloadKey } from '../core/types.js';
+import type { Samples } from '../core/round.js';
+import type { WorkloadKey } from '../core/types.js';
 
 /** Something that scales the services of a simulation. Times are seconds since the start. */
 export interface Controller {

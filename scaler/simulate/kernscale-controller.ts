@@ -1,6 +1,7 @@
 import { decideRound, explained } from '../core/decide-round.js';
 import type { ExplainedDecision } from '../core/decision.js';
-import type { Rule, WorkloadInput, WorkloadKey } from '../core/types.js';
+import type { WorkloadInput } from '../core/round.js';
+import type { Rule, WorkloadKey } from '../core/types.js';
 import { Histories } from '../loop/histories.js';
 import type { RuleGroup } from '../rules/types.js';
 import type { Controller, ServiceView, View } from './controller.js';

@@ -1,12 +1,11 @@
 import type { Calls, Measures, Requests, StateRates, ThreadState, Windows } from '../core/measures.js';
+import type { Edge, Samples } from '../core/round.js';
 import {
   workloadKey,
   type Absent,
-  type Edge,
   type Peer,
   type Pod as PodObject,
   type Reading,
-  type Samples,
   type WorkloadKey,
 } from '../core/types.js';
 import { latencySignal } from '../promql/signals.js';

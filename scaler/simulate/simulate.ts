@@ -1,6 +1,7 @@
 import { decideRound, explained } from '../core/decide-round.js';
 import type { ExplainedDecision } from '../core/decision.js';
-import type { Reading, Samples } from '../core/types.js';
+import type { Samples } from '../core/round.js';
+import type { Reading } from '../core/types.js';
 import type { Assignment } from '../loop/assignments.js';
 import { Histories } from '../loop/histories.js';
 import type { Ledger } from './clients.js';

@@ -1,4 +1,5 @@
-import type { Samples, WorkloadKey } from '../core/types.js';
+import type { Samples } from '../core/round.js';
+import type { WorkloadKey } from '../core/types.js';
 import type { Ledger } from './clients.js';
 import type { Latency, PodLoad, PodView, ServiceView, View } from './controller.js';
 import { ANSWERED, LATENCY, SERVED } from './counters.js';

@@ -6,7 +6,7 @@
  */
 import { runMain } from '../../common/main.js';
 import { assessAll, decideRound, explained, walkAll } from '../../scaler/core/decide-round.js';
-import type { RoundInput } from '../../scaler/core/types.js';
+import type { RoundInput } from '../../scaler/core/round.js';
 import { edgeTo, NOW, waiter } from '../unit/scaler/core/fixtures.js';
 import { benchFlags } from './flags.js';
 

@@ -36,10 +36,15 @@ function fleet({ services, hours }: Flags) {
 }
 
 function main(argv: readonly string[]): Promise<number> {
-  const options = benchFlags<Flags>('simulate', 'Measures what simulating a fleet costs, in CPU time.', argv, [
-    flag('--services <number>', 'Number of services', 1000, positive),
-    flag('--hours <number>', 'Hours to simulate', 24, positive),
-  ]);
+  const options = benchFlags<Flags>(
+    'simulate',
+    'Measures what simulating a fleet costs, in CPU time.',
+    argv,
+    [
+      flag('--services <number>', 'Number of services', 1000, positive),
+      flag('--hours <number>', 'Hours to simulate', 24, positive),
+    ],
+  );
   if (!options) return Promise.resolve(0);
   const { services, hours, json } = options;
   const scenario = fleet(options);

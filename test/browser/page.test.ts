@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import type { Listening } from '../../common/http.js';
 import { decide } from '../../scaler/core/decide-round.js';
-import { EMPTY_HISTORY } from '../../scaler/core/types.js';
+import { EMPTY_HISTORY } from '../../scaler/core/round.js';
 import { DecisionRecords, type DecisionRecord } from '../../scaler/loop/record.js';
 import { at, ruleFor, samplesOf } from '../unit/scaler/core/fixtures.js';
 import { byHarm, decisionOf, demandOf, harmOf, healthy, ON_DISK, RULE } from '../unit/scaler/core/traces.js';

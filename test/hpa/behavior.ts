@@ -1,7 +1,8 @@
 import { normalize, outOfRange, type Normalized, type Scaling } from '../../scaler/core/behavior.js';
 import { decide } from '../../scaler/core/decide-round.js';
 import { begin, recordScaling } from '../../scaler/core/history.js';
-import { EMPTY_HISTORY, type History, type Rule } from '../../scaler/core/types.js';
+import { EMPTY_HISTORY, type History } from '../../scaler/core/round.js';
+import type { Rule } from '../../scaler/core/types.js';
 import { DEFAULT_HARM, fillBehavior } from '../../scaler/rules/defaults.js';
 import type { RawBehavior } from '../../scaler/rules/schema.js';
 

@@ -70,22 +70,22 @@ export function demandOf(input: DemandInput): DemandTrace | undefined {
   const factor = clientFactor(input, cost.sized);
   const expected = load + Math.min(profile.thought.requests, load) * (factor - 1);
   const backlog = backlogOf(input, expected);
-  const serving = (expected + backlog) * cost.sized;
-  const beside = besideOf(serving, background, input);
-  const least = leastOf(input);
-  const cores = Math.max(serving + beside, least);
+  const requests = expected + backlog;
+  const beside = besideOf(requests * cost.sized, background, input);
+  const sized = requests > 0 ? Math.max(cost.sized, (leastOf(input) - beside) / requests) : cost.sized;
   const doubt = doubtOf(input);
   return {
     method: factor > 1 ? 'clients' : isPassedDown ? 'flow' : 'law',
-    cores,
+    cores: requests * sized + beside,
     confidence: doubt === undefined ? 'high' : 'low',
     doubt,
     arrived,
     answered,
     abandoned,
     load: expected,
-    cost,
-    ...(backlog > 0 && { backlog: backlog * cost.sized }),
+    ...(factor > 1 && { clients: input.clients?.number }),
+    cost: { ...cost, sized },
+    ...(backlog > 0 && { backlog: backlog * sized }),
     ...(beside > NOTHING && { beside }),
   };
 }

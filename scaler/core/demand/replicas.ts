@@ -1,10 +1,12 @@
 import type { DemandTrace } from '../decision.js';
+import type { Blame } from '../harm/blame.js';
 import type { Judgement } from '../judge.js';
 import { isAbsent } from '../reading.js';
-import { toleranceOf } from '../replica-calculator.js';
+import { toleranceOf, type Tolerance } from '../replica-calculator.js';
 import type { Sizing } from '../sizing.js';
 import { windowsOf } from '../stabilize.js';
-import type { Absent, Rule, Samples } from '../types.js';
+import type { Samples } from '../round.js';
+import type { Absent, Rule } from '../types.js';
 import { demandOf, type DemandInput } from './demand.js';
 import { mayStep, NO_MEMORY, remember, steadyClients, type SizingMemory } from './memory.js';
 
@@ -42,75 +44,134 @@ export function sizeByDemand(
   byUsage: Sizing | Absent,
   now: number,
 ): DemandSizing | Absent {
-  const { settled, norm, targetPerPod, limit, blame, isComplete, watch } = judgement;
+  const { settled, targetPerPod, limit } = judgement;
   if (targetPerPod === undefined) return isAbsent(byUsage) ? byUsage : fromUsage(byUsage, past);
-  const current = samples.replicas;
-  const isHarmed = watch.harmedSince !== undefined;
-  const ownCause = blame?.end === 'self' && blame.path.length === 1 ? blame.cause.name : undefined;
-  const requestOf = samples.signals['request'];
-  const request = requestOf && !isAbsent(requestOf) ? requestOf.value : undefined;
-  const usual = norm && { threads: norm.threads, held: norm.held };
-  const memory = remember(
-    past,
-    { profile: settled, newest: judgement.newest, isHarmed, ownCause, isComplete, request, usual },
-    now,
-  );
-  const part = memory.capacity && request ? Math.min(1, memory.capacity.cores / request) : 1;
+  const memory = remembered(samples, judgement, past, now);
+  const part = partOfRequest(samples, memory);
   const perPod = targetPerPod * part;
   const input = {
-    norm,
+    norm: judgement.norm,
     isPassedDown: judgement.isPassedDown,
-    isHeldUp: (blame?.path.length ?? 0) > 1 && !judgement.isIntended,
+    isHeldUp: isHeldUp(judgement),
     targetPerPod: perPod,
     limit: limit === undefined ? undefined : limit * part,
     clients: steadyClients(past, judgement.newest, now),
-    isComplete,
+    isComplete: judgement.isComplete,
   };
-  const up = demandIn('recent', judgement, input);
-  const down = demandIn('settled', judgement, input);
-  const measured = up ?? down;
-  const usageDemand = settled.used;
-  const demand = measured ?? usage(usageDemand);
-  const lowest = Math.max(down?.cores ?? usageDemand, 0);
+  const up = demandIn('recent', judgement, input) ?? usage(settled.used);
+  const down = demandIn('settled', judgement, input)?.cores ?? settled.used;
   const threads = threadsNeeded(judgement, memory);
-  const podsFor = (cores: number): number => Math.max(threads?.replicas ?? 0, Math.ceil(cores / perPod - ROUNDING));
+  const need = { demand: up, lowest: Math.max(up.cores, down), threads, perPod, current: samples.replicas };
   const tolerance = toleranceOf(rule.behavior);
-  const grown = podsFor(demand.cores);
-  const shrunk = Math.max(grown, podsFor(lowest));
-  const growth = demand.cores / (current * perPod);
-  const tolerates = growth <= 1 + tolerance.up && growth >= 1 - tolerance.down;
-  const needsThreads = (threads?.replicas ?? 0) > current;
-  const sized = ((): { replicas: number; raw: number; trace: DemandTrace; memory: SizingMemory } => {
-    const raw = growth > 1 || needsThreads ? grown : Math.min(current, shrunk);
-    if (grown > current && (!tolerates || needsThreads)) {
-      const most = demand.confidence === 'low' ? 2 * current : Infinity;
-      return { raw, replicas: Math.min(grown, most), trace: demand, memory };
-    }
-    const isShort = judgement.isSaturated && !input.isPassedDown && (ownCause ?? 'cpu') === 'cpu' && !input.isHeldUp;
-    if (isShort && mayStep(memory, settled, isComplete, now) && current > 0) {
-      const replicas = Math.ceil(current * STEP);
-      const step = { at: now, answered: settled.answered, used: settled.used };
-      return { raw: replicas, replicas, trace: { ...demand, method: 'step' }, memory: { ...memory, step } };
-    }
-    const isLess = Math.max(demand.cores, lowest) / (current * perPod) < 1 - tolerance.down;
-    return { raw, replicas: isLess ? Math.min(current, shrunk) : current, trace: demand, memory };
-  })();
-  const trace = { ...sized.trace, ...(part < 1 && { perPod: memory.capacity!.cores }), ...(threads && { threads }) };
+  const sized = grown(need, tolerance) ?? stepped(need, judgement, memory, now) ?? shrunk(need, tolerance);
+  const demand = {
+    ...up,
+    ...(sized.step && { method: 'step' as const }),
+    ...(part < 1 && { perPod: memory.capacity!.cores }),
+    ...(threads && { threads }),
+  };
+  const ratio = up.cores / (need.current * perPod);
   return {
     sizing: {
       raw: sized.raw,
-      trace: {
-        signal: 'cpu',
-        demand: demand.cores,
-        targetPerPod: perPod,
-        ratio: growth,
-        replicas: sized.replicas,
-      },
+      trace: { signal: 'cpu', demand: up.cores, targetPerPod: perPod, ratio, replicas: sized.replicas },
     },
-    demand: trace,
-    memory: sized.memory,
-    noScaleDown: doubts(rule, judgement, trace, now),
+    demand,
+    memory: sized.step ? { ...memory, step: sized.step } : memory,
+    noScaleDown: doubts(rule, judgement, demand, now),
   };
+}
+
+function remembered(
+  samples: Samples,
+  { settled, newest, norm, isComplete, watch, blame }: Judgement,
+  past: SizingMemory,
+  now: number,
+): SizingMemory {
+  const round = {
+    profile: settled,
+    newest,
+    isHarmed: watch.harmedSince !== undefined,
+    ownCause: blame && ownCauseOf(blame),
+    isComplete,
+    request: requestOf(samples),
+    usual: norm && { threads: norm.threads, held: norm.held },
+  };
+  return remember(past, round, now);
+}
+
+function requestOf({ signals }: Samples): number | undefined {
+  const { request } = signals;
+  return request && !isAbsent(request) ? request.value : undefined;
+}
+
+/** What a pod gets, as a part of its CPU request: 1 unless it is measured to get less. */
+function partOfRequest(samples: Samples, { capacity }: SizingMemory): number {
+  const request = requestOf(samples);
+  return capacity && request ? Math.min(1, capacity.cores / request) : 1;
+}
+
+function ownCauseOf({ end, path, cause }: Blame): string | undefined {
+  return end === 'self' && path.length === 1 ? cause.name : undefined;
+}
+
+/** True if the workload waits for a peer that is slower than usual. */
+function isHeldUp({ blame, isIntended }: Judgement): boolean {
+  return blame !== undefined && blame.path.length > 1 && !isIntended;
+}
+
+/** What a workload needs in a round. */
+interface Need {
+  readonly demand: DemandTrace;
+  /** Cores by the window that asks for more. */
+  readonly lowest: number;
+  readonly threads: DemandTrace['threads'];
+  /** Cores that a pod should use. */
+  readonly perPod: number;
+  readonly current: number;
+}
+
+interface Sized {
+  readonly raw: number;
+  /** After the tolerance. */
+  readonly replicas: number;
+  /** Set for a step of a guessed size. */
+  readonly step?: NonNullable<SizingMemory['step']>;
+}
+
+function podsFor(cores: number, { threads, perPod }: Need): number {
+  return Math.max(threads?.replicas ?? 0, Math.ceil(cores / perPod - ROUNDING));
+}
+
+/** Growth by demand, or by threads; undefined if neither calls for it. */
+function grown(need: Need, { up }: Tolerance): Sized | undefined {
+  const { demand, current, perPod, threads } = need;
+  const raw = podsFor(demand.cores, need);
+  const isOver = demand.cores / (current * perPod) > 1 + up || (threads?.replicas ?? 0) > current;
+  if (raw <= current || !isOver) return undefined;
+  return { raw, replicas: demand.confidence === 'low' ? Math.min(raw, 2 * current) : raw };
+}
+
+/** One bounded step while pods are saturated though the demand that is known does not say so. */
+function stepped(
+  { current }: Need,
+  judgement: Judgement,
+  memory: SizingMemory,
+  now: number,
+): Sized | undefined {
+  const { settled, isSaturated, isPassedDown, isComplete, blame } = judgement;
+  const isForCpu = !isHeldUp(judgement) && ((blame && ownCauseOf(blame)) ?? 'cpu') === 'cpu';
+  if (!isSaturated || isPassedDown || !isForCpu || !mayStep(memory, settled, isComplete, now))
+    return undefined;
+  const replicas = Math.ceil(current * STEP);
+  return { raw: replicas, replicas, step: { at: now, answered: settled.answered, used: settled.used } };
+}
+
+function shrunk(need: Need, { down }: Tolerance): Sized {
+  const { lowest, current, perPod } = need;
+  const raw = podsFor(lowest, need);
+  const isLess = lowest / (current * perPod) < 1 - down;
+  return { raw, replicas: isLess ? Math.min(current, raw) : current };
 }
 
 function demandIn(
@@ -138,7 +199,8 @@ function threadsNeeded(
   const busy = load.recent * norm.held;
   // Every pod has a thread.
   const tried = Math.max(ROOM_FOR_THREADS, UNTRIED_THREADS * norm.threads);
-  const perPod = saturatedThreads === undefined ? tried : Math.min(ROOM_FOR_THREADS * saturatedThreads, tried);
+  const perPod =
+    saturatedThreads === undefined ? tried : Math.min(ROOM_FOR_THREADS * saturatedThreads, tried);
   const replicas = Math.ceil(busy / perPod - ROUNDING);
   // Threads that were never short limit how far it shrinks, not whether it grows.
   const most = saturatedThreads === undefined ? Math.min(replicas, settled.pods) : replicas;

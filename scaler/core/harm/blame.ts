@@ -42,11 +42,7 @@ export interface Blame {
  *
  * @param suspects every workload whose requests are measured
  */
-export function blame(
-  key: WorkloadKey,
-  suspects: ReadonlyMap<WorkloadKey, Suspect>,
-  maxHops: number,
-): Blame {
+export function blame(key: WorkloadKey, suspects: ReadonlyMap<WorkloadKey, Suspect>, maxHops: number): Blame {
   const path: string[] = [key];
   const cleared: Candidate[] = [];
   let at = suspects.get(key)!;
@@ -58,14 +54,16 @@ export function blame(
     if (!link) return ended('self', describeOwn(cause, at));
     if (path.includes(link.target)) return ended('cycle', `waits in a cycle, for ${nameOf(link.target)}`);
     path.push(link.target);
-    if (cause.how === 'refuses') return ended('refuses', 'refuses connections or ends them without a response');
+    if (cause.how === 'refuses')
+      return ended('refuses', 'refuses connections or ends them without a response');
     const known = suspects.get(link.target);
     if (!known) return ended(...outside(link.to, describeLink(link, at)));
     if (isWell(known, link)) {
       const why = `is at its usual pace, so the time is lost on the way to it: connections or network`;
       return ended('edge', why);
     }
-    if (path.length > maxHops) return ended('hops', `is slow, and the walk ends after ${count(maxHops, 'hop')} (maxHops)`);
+    if (path.length > maxHops)
+      return ended('hops', `is slow, and the walk ends after ${count(maxHops, 'hop')} (maxHops)`);
     at = known;
   }
 }

@@ -55,8 +55,7 @@ function excessOf({ now, usual = 0 }: Part): number {
 export function causeOf(profile: Profile, norm: Norm | undefined, isShort: boolean): Cause {
   const { links, window } = profile;
   const refusing = links.find(
-    ({ failed, sent }) =>
-      failed * window >= REFUSED.calls && failed > REFUSED.share * Math.max(sent, failed),
+    ({ failed, sent }) => failed * window >= REFUSED.calls && failed > REFUSED.share * Math.max(sent, failed),
   );
   if (refusing) return { name: refusing.target, excess: 0, link: refusing, how: 'refuses' };
   const silent = links.find(isSilent);
@@ -65,7 +64,8 @@ export function causeOf(profile: Profile, norm: Norm | undefined, isShort: boole
   const greatest = parts.find(({ name }) => name !== 'queue')!;
   const excess = excessOf(greatest);
   const explains = excess >= Math.max(EXPLAINS.seconds, EXPLAINS.share * (norm?.latency ?? 0));
-  const part = explains || profile.parts.queue <= excess ? greatest : parts.find(({ name }) => name === 'queue')!;
+  const part =
+    explains || profile.parts.queue <= excess ? greatest : parts.find(({ name }) => name === 'queue')!;
   if ((part.name === 'queue' || part.name === 'other') && isShort) return { name: 'cpu', excess };
   const link = links.find(({ target }) => part.isPeer && target === part.name);
   return { name: part.name, excess: excessOf(part), ...(link && { link, how: 'slow' }) };

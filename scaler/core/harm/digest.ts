@@ -58,6 +58,8 @@ function renewed(digest: Digest, now: number): Digest {
   const kept = buckets.filter(([, [weight]]) => weight > NEGLIGIBLE * heaviest);
   return {
     origin: now,
-    buckets: Object.fromEntries(kept.map(([bucket, [weight, sum]]) => [bucket, [weight * scale, sum * scale]])),
+    buckets: Object.fromEntries(
+      kept.map(([bucket, [weight, sum]]) => [bucket, [weight * scale, sum * scale]]),
+    ),
   };
 }

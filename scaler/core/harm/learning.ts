@@ -1,5 +1,5 @@
 import type { Judgement } from '../judge.js';
-import type { Samples } from '../types.js';
+import type { Samples } from '../round.js';
 import { KNOWN_AFTER, learn, type Usual } from './usual.js';
 
 /** Rounds without a sign before one is learnt from. */

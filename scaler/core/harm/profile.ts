@@ -57,7 +57,11 @@ export function profileOf(measures: Measures): Profile | undefined {
   const links = linksOf(measures.calls);
   const each = (rate: number): number => (per > 0 ? rate / per : 0);
   const own = serving ?? states;
-  const [cpu, disk, lock] = [runnableOf(states), own.disk ?? 0, own.lock ?? 0].map(each) as [number, number, number];
+  const [cpu, disk, lock] = [runnableOf(states), own.disk ?? 0, own.lock ?? 0].map(each) as [
+    number,
+    number,
+    number,
+  ];
   const peers = links.reduce((sum, link) => sum + each(link.outstanding), 0);
   const known = cpu + disk + lock + peers;
   const busy = serving ? busyOf(serving) : known * per;
@@ -84,7 +88,13 @@ export function profileOf(measures: Measures): Profile | undefined {
     unserved: serving && Math.max(0, used - (serving.oncpu ?? 0)),
     runnable: runnableOf(states),
     starved: starvedOf(measures),
-    parts: { cpu, disk, lock, other: Math.max(0, held - known), queue: Math.max(0, latency - Math.max(held, known)) },
+    parts: {
+      cpu,
+      disk,
+      lock,
+      other: Math.max(0, held - known),
+      queue: Math.max(0, latency - Math.max(held, known)),
+    },
     links,
   };
 }

@@ -37,7 +37,11 @@ function missedObjective(objective: ObjectiveTrace | undefined): Sign[] {
   return [{ kind: 'objective', value: objective.measured!, limit: objective.latency }];
 }
 
-function slowness({ enough, latency }: Profile, norm: Norm | undefined, { latency: factor, atLeast }: HarmThresholds): Sign[] {
+function slowness(
+  { enough, latency }: Profile,
+  norm: Norm | undefined,
+  { latency: factor, atLeast }: HarmThresholds,
+): Sign[] {
   if (!enough || !norm) return [];
   const limit = Math.max(factor * norm.latency, norm.latency + atLeast);
   return latency > limit ? [{ kind: 'latency', value: latency, limit, usual: norm.latency }] : [];
@@ -63,7 +67,9 @@ function waiting(profile: Profile, norm: Norm | undefined, thresholds: HarmThres
 
 function losses({ arrived, abandoned, window }: Profile, { abandoned: limit }: HarmThresholds): Sign[] {
   const share = arrived > 0 ? abandoned / arrived : 0;
-  return abandoned * window >= LEAST_LOST && share > limit ? [{ kind: 'abandoned', value: share, limit }] : [];
+  return abandoned * window >= LEAST_LOST && share > limit
+    ? [{ kind: 'abandoned', value: share, limit }]
+    : [];
 }
 
 function failingPeers({ links, window }: Profile, { abandoned: limit }: HarmThresholds): Sign[] {
@@ -72,7 +78,9 @@ function failingPeers({ links, window }: Profile, { abandoned: limit }: HarmThre
     const isMany = (lost: number): boolean => lost * window >= LEAST_LOST && share(lost) > limit;
     return [
       ...(isMany(failed) ? [{ kind: 'peerFails', value: share(failed), limit, peer } as const] : []),
-      ...(isMany(abandoned) ? [{ kind: 'peerAbandoned', value: share(abandoned), limit, peer } as const] : []),
+      ...(isMany(abandoned)
+        ? [{ kind: 'peerAbandoned', value: share(abandoned), limit, peer } as const]
+        : []),
     ];
   });
 }

@@ -1,6 +1,7 @@
 import { oncePer } from '../../../common/once.js';
 import { isAbsent } from '../reading.js';
-import { TARGET, type DecideStep, type Rule, type Samples } from '../types.js';
+import type { Samples } from '../round.js';
+import { TARGET, type DecideStep, type Rule } from '../types.js';
 
 const SUSTAINED = 20;
 
@@ -24,7 +25,9 @@ export function stepsInForce(rule: Rule, { windows }: Samples): readonly DecideS
   return serves ? measured(rule) : unserved(rule);
 }
 
-function hasRequests(requests: { readonly arrived: number; readonly outstanding: number } | undefined): boolean {
+function hasRequests(
+  requests: { readonly arrived: number; readonly outstanding: number } | undefined,
+): boolean {
   return requests !== undefined && (requests.arrived > 0 || requests.outstanding > 0);
 }
 
@@ -39,5 +42,7 @@ function absolute({ target }: Rule, step: DecideStep): DecideStep {
   if (step.bound === target.signal) return { ...step, when: { [TARGET]: { above: 1 } } };
   const conditions = Object.hasOwn(ABSOLUTE, step.bound) ? ABSOLUTE[step.bound] : undefined;
   // Without requests nothing shows whether a step has helped.
-  return conditions ? { ...step, ...conditions, action: step.action === 'step' ? 'hold' : step.action } : step;
+  return conditions
+    ? { ...step, ...conditions, action: step.action === 'step' ? 'hold' : step.action }
+    : step;
 }

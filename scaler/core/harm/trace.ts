@@ -1,4 +1,5 @@
 import type { Candidate, HarmTrace, WalkTrace } from '../decision.js';
+import { hasHelped, type SizingMemory } from '../demand/memory.js';
 import type { Judgement } from '../judge.js';
 import type { Blame } from './blame.js';
 import { partsOf } from './cause.js';
@@ -14,16 +15,25 @@ const CLASSES: Readonly<Record<Exclude<Blame['end'], 'self'>, string>> = {
   cycle: 'cycle',
 };
 
-export function harmTrace(judgement: Judgement): HarmTrace {
-  const { settled, norm, signs, watch, blame, isIntended, protectedBy } = judgement;
+/** @param memory what sizing remembered before the round */
+export function harmTrace(judgement: Judgement, memory: SizingMemory | undefined): HarmTrace {
+  const { settled, norm, signs, watch, blame, isIntended, isComplete, protectedBy } = judgement;
+  const step = memory?.step;
   return {
     harmed: watch.harmedSince !== undefined,
     signs,
     since: watch.harmedSince,
-    cause: signs.length > 0 ? blame?.path[1] ?? blame?.cause.name : undefined,
+    cause: signs.length > 0 ? (blame?.path[1] ?? blame?.cause.name) : undefined,
     parts: partsOf(settled, norm),
     latency: { now: settled.latency, usual: norm?.latency },
     ...(isIntended && { intended: true }),
+    ...(step && {
+      watch: {
+        before: step.answered,
+        now: settled.answered,
+        grew: isComplete ? hasHelped(step, settled) : undefined,
+      },
+    }),
     protectedBy,
   };
 }

@@ -120,7 +120,11 @@ function readNorm(usual: Usual): Norm {
  * CPU that a pod uses beside its requests, cores: as usual, or, until that is known, by the threads that serve none. Of
  * pods that are starting these say nothing.
  */
-export function backgroundOf(norm: Norm | undefined, { unserved = 0, used, pods }: Profile, isComplete: boolean): number {
+export function backgroundOf(
+  norm: Norm | undefined,
+  { unserved = 0, used, pods }: Profile,
+  isComplete: boolean,
+): number {
   if (norm) return norm.background;
   return isComplete && pods > 0 && unserved > BACKGROUND_SHARE * used ? unserved / pods : 0;
 }

@@ -43,7 +43,8 @@ export function observe(watch: Watch, round: Observed, now: number): Watch {
   const counts = isQuiet ? { signs: 0, quiet: watch.quiet + 1 } : { signs: watch.signs + 1, quiet: 0 };
   const wasHarmed = watch.harmedSince !== undefined;
   const isHarmed = counts.signs >= rounds || (wasHarmed && counts.quiet < ROUNDS_TO_RECOVER);
-  const differs = !isQuiet && isBalanced && signs.every(({ kind }) => kind === 'latency' || kind === 'collapse');
+  const differs =
+    !isQuiet && isBalanced && signs.every(({ kind }) => kind === 'latency' || kind === 'collapse');
   return {
     ...counts,
     ...(isHarmed && { harmedSince: watch.harmedSince ?? now, lastHarmed: now }),

@@ -5,7 +5,8 @@ import {
   removeMetricsForPods,
   type PodTarget,
 } from '../../../scaler/core/replica-calculator.js';
-import { EMPTY_HISTORY, type History, type Pod } from '../../../scaler/core/types.js';
+import { EMPTY_HISTORY, type History } from '../../../scaler/core/round.js';
+import type { Pod } from '../../../scaler/core/types.js';
 import { SYNC, sync, TOLERANCE, type Range, type Rival } from './rival.js';
 import type { PodView, View } from './view.js';
 

@@ -1,4 +1,4 @@
-import { EMPTY_HISTORY, type History } from '../../../scaler/core/types.js';
+import { EMPTY_HISTORY, type History } from '../../../scaler/core/round.js';
 import { SYNC, sync, type Range, type Rival } from './rival.js';
 import type { View } from './view.js';
 

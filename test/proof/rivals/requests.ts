@@ -1,6 +1,6 @@
 import { milli } from '../../../scaler/core/int.js';
 import { getExternalPerPodMetricReplicas } from '../../../scaler/core/replica-calculator.js';
-import { EMPTY_HISTORY, type History } from '../../../scaler/core/types.js';
+import { EMPTY_HISTORY, type History } from '../../../scaler/core/round.js';
 import { SYNC, sync, TOLERANCE, type Range, type Rival } from './rival.js';
 import { sumOver } from './view.js';
 

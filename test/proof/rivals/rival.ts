@@ -1,7 +1,7 @@
 import { normalize, outOfRange } from '../../../scaler/core/behavior.js';
 import { begin, recordScaling } from '../../../scaler/core/history.js';
 import { toleranceOf } from '../../../scaler/core/replica-calculator.js';
-import type { History } from '../../../scaler/core/types.js';
+import type { History } from '../../../scaler/core/round.js';
 import { fillBehavior } from '../../../scaler/rules/defaults.js';
 import type { View } from './view.js';
 

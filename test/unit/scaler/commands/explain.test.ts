@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Listening } from '../../../../common/http.js';
-import { type Rule, type Samples, EMPTY_HISTORY } from '../../../../scaler/core/types.js';
+import { type Samples, EMPTY_HISTORY } from '../../../../scaler/core/round.js';
+import type { Rule } from '../../../../scaler/core/types.js';
 import { DecisionRecords } from '../../../../scaler/loop/record.js';
 import { at, decideAmong, edgeTo, NOW, ruleFor, samplesOf, workload } from '../core/fixtures.js';
 import { recordOf, serveDecisions } from '../decisions.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { EMPTY_HISTORY } from '../../../../scaler/core/types.js';
+import { EMPTY_HISTORY } from '../../../../scaler/core/round.js';
 import { Mesh, type Doing } from './mesh.js';
 
 /** Seconds in which what is usual becomes known. */
@@ -40,7 +40,9 @@ describe('demand', () => {
   });
 
   it('is what requests cost, with what each pod uses beside them', () => {
-    const beside = (load: number) => (pods: number): Doing => ({ answered: load, cost: 0.01, beside: pods * 0.05 });
+    const beside =
+      (load: number) =>
+      (pods: number): Doing => ({ answered: load, cost: 0.01, beside: pods * 0.05 });
     const mesh = new Mesh().add('web', { replicas: 4, request: 0.5 });
     for (const load of [20, 60, 40, 80]) mesh.run(100, { web: beside(load) });
     const { web } = mesh.run(10, { web: beside(200) });
@@ -56,7 +58,12 @@ describe('demand', () => {
   });
 
   it('takes one bounded step at a time where only saturation shows', () => {
-    const mesh = new Mesh().add('worker', { replicas: 4, request: 0.2, limit: 0.2, target: { signal: 'cpu', averageUtilization: 100 } });
+    const mesh = new Mesh().add('worker', {
+      replicas: 4,
+      request: 0.2,
+      limit: 0.2,
+      target: { signal: 'cpu', averageUtilization: 100 },
+    });
     const busy = (pods: number): Doing => ({ answered: 0, cost: 0, beside: pods * 0.2, starved: 1 });
     const { worker } = mesh.run(10, { worker: busy });
     expect(worker!.replicas).to.equal(6);
@@ -75,7 +82,12 @@ describe('demand', () => {
         ({ before, factor, cost, limit }) => {
           const request = 0.25;
           const start = Math.ceil((before * cost) / (0.7 * request));
-          const mesh = new Mesh().add('web', { replicas: start, request, limit: request * limit, maxReplicas: 1000 });
+          const mesh = new Mesh().add('web', {
+            replicas: start,
+            request,
+            limit: request * limit,
+            maxReplicas: 1000,
+          });
           mesh.run(LEARNING, { web: open(before, cost, request * limit) });
           const { web } = mesh.run(10, { web: open(before * factor, cost, request * limit) });
           const need = (before * factor * cost) / (0.7 * request);

@@ -73,15 +73,26 @@ describe('harm', () => {
       [{ to: DATABASE, wait: 0.03, answered: 0, outstanding: 100 }, 'external'],
     ] as const) {
       const mesh = shop();
-      mesh.run(LEARNING, { gateway: { ...gateway, calls: [{ ...call, answered: 20, failed: 0, outstanding: 0.6 }] }, orders });
-      const stalled = { ...gateway, answered: 0, arrived: 20, outstanding: 100, calls: [{ ...call, sent: 20 }] };
+      mesh.run(LEARNING, {
+        gateway: { ...gateway, calls: [{ ...call, answered: 20, failed: 0, outstanding: 0.6 }] },
+        orders,
+      });
+      const stalled = {
+        ...gateway,
+        answered: 0,
+        arrived: 20,
+        outstanding: 100,
+        calls: [{ ...call, sent: 20 }],
+      };
       const { gateway: waiter } = mesh.run(30, { gateway: stalled, orders });
       expect(waiter!.trace.walk!.bottleneck!.class).to.equal(found);
     }
   });
 
   it('lets a waiter grow for more requests, by its own CPU alone', () => {
-    const mesh = new Mesh().add('gateway', { replicas: 1, request: 0.2 }).add('orders', { replicas: 1, request: 0.2 });
+    const mesh = new Mesh()
+      .add('gateway', { replicas: 1, request: 0.2 })
+      .add('orders', { replicas: 1, request: 0.2 });
     mesh.run(LEARNING, { gateway, orders });
     const slow = 0.6;
     const more = { answered: 60 };
@@ -108,7 +119,13 @@ describe('harm', () => {
     const mesh = shop();
     mesh.run(LEARNING, { gateway, orders });
     const before = mesh.replicas('gateway');
-    const stuck = { ...orders, answered: 0, arrived: 20, outstanding: 200, calls: [{ to: DATABASE, wait: 0.03, sent: 20, answered: 0, outstanding: 200 }] };
+    const stuck = {
+      ...orders,
+      answered: 0,
+      arrived: 20,
+      outstanding: 200,
+      calls: [{ to: DATABASE, wait: 0.03, sent: 20, answered: 0, outstanding: 200 }],
+    };
     const { gateway: caller } = mesh.run(900, { gateway, orders: stuck });
     expect(mesh.replicas('gateway')).to.equal(before);
     expect(caller!.trace.noScaleDown.join()).to.contain('shop/orders');
@@ -134,11 +151,16 @@ describe('flow', () => {
     mesh.run(LEARNING, at(10, 10));
     mesh.run(10, at(30, 10));
     // 30 × 4 ms × n ÷ 0.14
-    expect(names.map((name) => mesh.replicas(name))).to.deep.equal([1, 2, 3, 4, 5].map((n) => Math.max(2, Math.ceil((30 * 0.004 * n) / 0.14))));
+    expect(names.map((name) => mesh.replicas(name))).to.deep.equal(
+      [1, 2, 3, 4, 5].map((n) => Math.max(2, Math.ceil((30 * 0.004 * n) / 0.14))),
+    );
   });
 
   it('keeps what is below an outage in the middle as it was', () => {
-    const mesh = new Mesh().add('a', { replicas: 4 }).add('b', { replicas: 4 }).add('c', { replicas: 4, request: 0.2 });
+    const mesh = new Mesh()
+      .add('a', { replicas: 4 })
+      .add('b', { replicas: 4 })
+      .add('c', { replicas: 4, request: 0.2 });
     const a: Doing = { answered: 100, cost: 0.002, calls: [{ to: 'b', wait: 0.02 }] };
     const b: Doing = { answered: 100, cost: 0.002, calls: [{ to: 'c', wait: 0.01 }] };
     const c: Doing = { answered: 100, cost: 0.005 };

@@ -2,13 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { decide } from '../../../../scaler/core/decide-round.js';
 import type { ExplainedDecision } from '../../../../scaler/core/decision.js';
-import {
-  EMPTY_HISTORY,
-  type History,
-  type Reading,
-  type Rule,
-  type Samples,
-} from '../../../../scaler/core/types.js';
+import { EMPTY_HISTORY, type History, type Samples } from '../../../../scaler/core/round.js';
+import type { Reading, Rule } from '../../../../scaler/core/types.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
 import { at, decideAmong, edgeTo, NOW, ruleFor, samplesOf, waiter } from './fixtures.js';
 

@@ -1,12 +1,7 @@
 import { expect } from 'chai';
 import { decide } from '../../../../scaler/core/decide-round.js';
-import {
-  EMPTY_HISTORY,
-  type History,
-  type Reading,
-  type Rule,
-  type Samples,
-} from '../../../../scaler/core/types.js';
+import { EMPTY_HISTORY, type History, type Samples } from '../../../../scaler/core/round.js';
+import type { Reading, Rule } from '../../../../scaler/core/types.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
 import { at, decideAmong, edgeTo, keyOf, NOW, ruleFor, samplesOf, waiter, workload } from './fixtures.js';
 

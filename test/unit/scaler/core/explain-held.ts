@@ -1,12 +1,5 @@
-import {
-  EMPTY_HISTORY,
-  type DecideStep,
-  type Edge,
-  type History,
-  type Reading,
-  type Rule,
-  type Samples,
-} from '../../../../scaler/core/types.js';
+import { EMPTY_HISTORY, type Edge, type History, type Samples } from '../../../../scaler/core/round.js';
+import type { DecideStep, Reading, Rule } from '../../../../scaler/core/types.js';
 import { decide } from '../../../../scaler/core/decide-round.js';
 import { AT_ONCE, HISTORY, NO_SERIES, on, pods, SMALL, small, type Case } from './explain-sized.js';
 import { at, decideAmong, edgeTo, keyOf, NOW, ruleFor, samplesOf, waiter, workload } from './fixtures.js';

@@ -1,13 +1,7 @@
 import { decide } from '../../../../scaler/core/decide-round.js';
 import type { ExplainedDecision } from '../../../../scaler/core/decision.js';
-import {
-  EMPTY_HISTORY,
-  type History,
-  type Pod,
-  type Reading,
-  type Rule,
-  type Samples,
-} from '../../../../scaler/core/types.js';
+import { EMPTY_HISTORY, type History, type Samples } from '../../../../scaler/core/round.js';
+import type { Pod, Reading, Rule } from '../../../../scaler/core/types.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
 import { at, NOW, pod, ruleFor, samplesOf } from './fixtures.js';
 

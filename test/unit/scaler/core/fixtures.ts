@@ -2,14 +2,16 @@ import { decideRound, explained } from '../../../../scaler/core/decide-round.js'
 import type { ExplainedDecision } from '../../../../scaler/core/decision.js';
 import {
   EMPTY_HISTORY,
-  workloadKey,
   type Edge,
   type History,
+  type Samples,
+  type WorkloadInput,
+} from '../../../../scaler/core/round.js';
+import {
+  workloadKey,
   type Pod,
   type Reading,
   type Rule,
-  type Samples,
-  type WorkloadInput,
   type WorkloadKey,
 } from '../../../../scaler/core/types.js';
 import { DEFAULT_HARM, fillBehavior, fillDecide } from '../../../../scaler/rules/defaults.js';

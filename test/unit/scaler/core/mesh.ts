@@ -1,14 +1,8 @@
 import { decideRound } from '../../../../scaler/core/decide-round.js';
 import type { Decision } from '../../../../scaler/core/decision.js';
 import type { Measures } from '../../../../scaler/core/measures.js';
-import {
-  EMPTY_HISTORY,
-  type History,
-  type Peer,
-  type Reading,
-  type Rule,
-  type WorkloadKey,
-} from '../../../../scaler/core/types.js';
+import { EMPTY_HISTORY, type History } from '../../../../scaler/core/round.js';
+import type { Peer, Reading, Rule, WorkloadKey } from '../../../../scaler/core/types.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
 import { keyOf, ruleFor } from './fixtures.js';
 
@@ -78,7 +72,12 @@ export class Mesh {
 
   add(
     name: string,
-    { replicas = 2, request = 0.5, limit, ...rule }: { replicas?: number; request?: number; limit?: number } & Partial<Rule> = {},
+    {
+      replicas = 2,
+      request = 0.5,
+      limit,
+      ...rule
+    }: { replicas?: number; request?: number; limit?: number } & Partial<Rule> = {},
   ): this {
     this.#services.set(keyOf(name), {
       rule: ruleFor(name, { maxReplicas: 100, behavior: AT_ONCE, ...rule }),
@@ -91,7 +90,10 @@ export class Mesh {
   }
 
   /** Runs rounds for a number of seconds; returns the last decisions by name. */
-  run(seconds: number, doing: Readonly<Record<string, Doing | ((pods: number) => Doing)>>): Record<string, Decision> {
+  run(
+    seconds: number,
+    doing: Readonly<Record<string, Doing | ((pods: number) => Doing)>>,
+  ): Record<string, Decision> {
     const end = this.now + seconds;
     let decisions: Record<string, Decision> = {};
     for (; this.now < end; this.now += INTERVAL) decisions = this.#round(doing);
@@ -143,14 +145,29 @@ export class Mesh {
 }
 
 function measuresOf(done: Doing, pods: number, window: number, timestamp: number): Measures {
-  const { answered, cost, arrived = answered, abandoned = 0, disk = 0, lock = 0, waiting = 0, beside = 0 } = done;
+  const {
+    answered,
+    cost,
+    arrived = answered,
+    abandoned = 0,
+    disk = 0,
+    lock = 0,
+    waiting = 0,
+    beside = 0,
+  } = done;
   const calls = (done.calls ?? []).map((call) => callOf(call, answered));
   const peers = calls.reduce((sum, { outstanding }) => sum + outstanding, 0);
   const oncpu = answered * cost;
   const inService = oncpu + answered * (disk + lock) + peers;
   const latency = done.latency ?? (answered > 0 ? (inService + waiting) / answered : 0);
   const outstanding = done.outstanding ?? answered * latency;
-  const states = { oncpu: oncpu + beside, runqueue: waiting, disk: answered * disk, lock: answered * lock, network: peers };
+  const states = {
+    oncpu: oncpu + beside,
+    runqueue: waiting,
+    disk: answered * disk,
+    lock: answered * lock,
+    network: peers,
+  };
   return {
     window,
     timestamp,

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { decide } from '../../../../scaler/core/decide-round.js';
-import { EMPTY_HISTORY, type Reading } from '../../../../scaler/core/types.js';
+import { EMPTY_HISTORY } from '../../../../scaler/core/round.js';
+import type { Reading } from '../../../../scaler/core/types.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
 import { at, NOW, ruleFor, samplesOf } from './fixtures.js';
 

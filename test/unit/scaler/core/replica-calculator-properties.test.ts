@@ -1,13 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { decide } from '../../../../scaler/core/decide-round.js';
-import {
-  EMPTY_HISTORY,
-  type Absent,
-  type History,
-  type Pod,
-  type Samples,
-} from '../../../../scaler/core/types.js';
+import { EMPTY_HISTORY, type History, type Samples } from '../../../../scaler/core/round.js';
+import type { Absent, Pod } from '../../../../scaler/core/types.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
 import { at, NOW, ruleFor, samplesOf } from './fixtures.js';
 

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { decide } from '../../../../scaler/core/decide-round.js';
 import { groupPods } from '../../../../scaler/core/group-pods.js';
-import { EMPTY_HISTORY, type Pod, type Samples } from '../../../../scaler/core/types.js';
+import { EMPTY_HISTORY, type Samples } from '../../../../scaler/core/round.js';
+import type { Pod } from '../../../../scaler/core/types.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
 import { at, NOW, pod, ruleFor, samplesOf } from './fixtures.js';
 

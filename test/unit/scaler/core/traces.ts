@@ -10,7 +10,8 @@ import type {
   StepTrace,
   Unexplained,
 } from '../../../../scaler/core/decision.js';
-import { EMPTY_HISTORY, type Rule, type StepAction } from '../../../../scaler/core/types.js';
+import { EMPTY_HISTORY } from '../../../../scaler/core/round.js';
+import type { Rule, StepAction } from '../../../../scaler/core/types.js';
 import { keyOf, NOW, ruleFor } from './fixtures.js';
 
 /** Pods that request 0.1 cores, sized to 70 % of it. */
@@ -64,7 +65,7 @@ function stagesOf(needed: number, replicas: number): StagesTrace {
   return {
     raw: needed,
     tolerance: needed,
-    
+
     floor: needed,
     stabilized: needed,
     rateLimited: replicas,

@@ -1,14 +1,8 @@
 import { expect } from 'chai';
 import { decideRound, explained } from '../../../../scaler/core/decide-round.js';
 import type { ExplainedDecision } from '../../../../scaler/core/decision.js';
-import {
-  EMPTY_HISTORY,
-  type Edge,
-  type History,
-  type Reading,
-  type WorkloadInput,
-  type WorkloadKey,
-} from '../../../../scaler/core/types.js';
+import { EMPTY_HISTORY, type Edge, type History, type WorkloadInput } from '../../../../scaler/core/round.js';
+import type { Reading, WorkloadKey } from '../../../../scaler/core/types.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
 import { at, edgeTo, keyOf, NOW, ruleFor, samplesOf } from './fixtures.js';
 

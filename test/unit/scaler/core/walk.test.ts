@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { assessAll, walkAll } from '../../../../scaler/core/decide-round.js';
 import { Dependencies } from '../../../../scaler/core/dependencies.js';
-import { EMPTY_HISTORY, type Edge, type RoundInput, type Samples } from '../../../../scaler/core/types.js';
+import { EMPTY_HISTORY, type Edge, type RoundInput, type Samples } from '../../../../scaler/core/round.js';
 import { walk } from '../../../../scaler/core/walk.js';
 import { at, edgeTo, keyOf, NOW, ruleFor, samplesOf, waiter, workload } from './fixtures.js';
 

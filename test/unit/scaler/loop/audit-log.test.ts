@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { decide } from '../../../../scaler/core/decide-round.js';
-import { EMPTY_HISTORY } from '../../../../scaler/core/types.js';
+import { EMPTY_HISTORY } from '../../../../scaler/core/round.js';
 import { AuditLog } from '../../../../scaler/loop/audit-log.js';
 import type { DecisionRecord } from '../../../../scaler/loop/record.js';
 import { at, NOW, ruleFor, samplesOf } from '../core/fixtures.js';

@@ -14,7 +14,8 @@ import type { Logger } from '../../../../common/log.js';
 import { NO_MEMORY } from '../../../../scaler/core/demand/memory.js';
 import { NOTHING_USUAL } from '../../../../scaler/core/harm/usual.js';
 import { NEW_WATCH } from '../../../../scaler/core/harm/watch.js';
-import type { History, Rule } from '../../../../scaler/core/types.js';
+import type { History } from '../../../../scaler/core/round.js';
+import type { Rule } from '../../../../scaler/core/types.js';
 import { Histories, type Memory, HistoryFile } from '../../../../scaler/loop/histories.js';
 
 const NOW = 1_700_000_000.25;

@@ -3,7 +3,8 @@ import { eventually } from '../../../eventually.js';
 import { KernscaleError } from '../../../../common/errors.js';
 
 import type { ExplainedDecision } from '../../../../scaler/core/decision.js';
-import { EMPTY_HISTORY, type Rule } from '../../../../scaler/core/types.js';
+import { EMPTY_HISTORY } from '../../../../scaler/core/round.js';
+import type { Rule } from '../../../../scaler/core/types.js';
 import type { WatchedWorkload } from '../../../../scaler/kubernetes/cluster.js';
 import { apply } from '../../../../scaler/loop/apply.js';
 import { assign } from '../../../../scaler/loop/assignments.js';
