@@ -5,7 +5,7 @@ import { hpa, hpaOnPsi } from './rivals/hpa.js';
 import { latency } from './rivals/latency.js';
 import { requests } from './rivals/requests.js';
 import type { Range, Rival } from './rivals/rival.js';
-import { TARGET } from './truth.js';
+import { needsOf, TARGET } from './truth.js';
 
 /** Every controller's range of replicas. */
 export const RANGE: Range = { minReplicas: 1, maxReplicas: 100 };
@@ -34,6 +34,16 @@ export function rivalsOf(name: RivalName, scenario: Scenario): Controller {
         return latency(RANGE, client?.objective.latency);
       });
   }
+}
+
+/** No rival, but what could be reached: orders the need at once, as if it were known. */
+export function needOf(scenario: Scenario): Controller {
+  const needs = needsOf(scenario);
+  return {
+    name: 'need',
+    interval: 1,
+    decide: (_, now) => new Map([...needs].map(([name, need]) => [name, Math.ceil(need[now]! - 1e-9)])),
+  };
 }
 
 /** Requests per second that a pod should carry, from what the scenario states of it. */

@@ -43,6 +43,11 @@ describe('goals', () => {
     ]);
   });
 
+  it('tell what pods can heal from what they cannot', () => {
+    const rows = [row('kernscale', 400, 1000), row('hpa', 500, 1000), row('need', 360, 900)];
+    expect(passed(rows)).to.deep.equal([true, false, true, true, true]);
+  });
+
   it('hold each scenario against the best rival that spends no more', () => {
     const rows = [row('kernscale', 120, 1000), row('requests', 100, 1000), row('latency', 0, 5000)];
     expect(isLost(rows, rows[0]!)).to.equal(false);

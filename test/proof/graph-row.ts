@@ -15,7 +15,7 @@ export function graphRowOf(scenario: Scenario, fault: string, { row, run, decide
   const { bottleneck, from } = truthOf(scenario);
   const verdicts = decided
     .filter(({ at }) => at >= VERDICTS_FROM && at < VERDICTS_TO)
-    .flatMap((decision) => blamed(decision) ?? []);
+    .flatMap((decision) => blamed(decision, scenario) ?? []);
   const scored = decided.filter(({ at }) => at >= from);
   const isHealthy = bottleneck === undefined;
   return {

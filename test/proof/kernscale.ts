@@ -7,6 +7,7 @@ import { parseKey } from '../../scaler/core/types.js';
 import { parseRules } from '../../scaler/rules/load.js';
 import type { RuleGroup } from '../../scaler/rules/types.js';
 import type { Controller } from '../../scaler/simulate/controller.js';
+import type { Scenario } from '../../scaler/simulate/scenario.js';
 import { kernscaleController } from '../../scaler/simulate/kernscale-controller.js';
 import type { Range } from './rivals/rival.js';
 
@@ -41,14 +42,25 @@ function shippedRules(range: Range): readonly RuleGroup[] {
   return loaded.groups;
 }
 
-/** What a decision blames the harm on: a service, or another peer; undefined where nothing is harmed. */
-export function blamed({ service, decision: { trace } }: Decided): string | undefined {
+/**
+ * What a decision blames the harm on: a service, or something outside, by its name; undefined where nothing is harmed, empty
+ * where nothing could be named.
+ */
+export function blamed({ service, decision: { trace } }: Decided, scenario: Scenario): string | undefined {
   const { harm, walk } = trace;
   if (!harm?.harmed || harm.cause === undefined) return undefined;
-  return walk ? nameOf(walk.bottleneck?.peer ?? '') : service;
+  if (!walk) return service;
+  const peer = walk.bottleneck?.peer ?? '';
+  return outsideName(peer, scenario) ?? nameOf(peer);
 }
 
-/** The name in a workload's key; another peer is its own name. */
+/** The simulator numbers addresses: those of the services first, then those outside. */
+function outsideName(peer: string, { services, outside }: Scenario): string | undefined {
+  const [, last] = /^203\.0\.113\.(\d+):/.exec(peer) ?? [];
+  return last === undefined ? undefined : outside[Number(last) - services.length - 1]?.name;
+}
+
+/** The name in a workload's key. */
 function nameOf(peer: string): string {
   return parseKey(peer)?.name ?? peer;
 }

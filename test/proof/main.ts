@@ -7,7 +7,7 @@ import { commandLine, flag, parseFlags } from '../../common/flags.js';
 import { runMain } from '../../common/main.js';
 import { RIVALS } from './controllers.js';
 import { EVIDENCE_SEED, writeEvidence, type Findings } from './evidence.js';
-import { goalsOf } from './goals.js';
+import { goalsOf, NEED } from './goals.js';
 import { FAULTS } from './graphs.js';
 import type { ControllerName } from './play.js';
 import { performAll } from './pool.js';
@@ -65,9 +65,10 @@ function tasksOf({ scenario, controller = CONTROLLERS, seed, load, graphs }: Fla
   const names = scenario ?? (load ? [] : scenarioNames());
   const seeds = Array.from({ length: graphs ?? (isSelected ? 0 : FEW_GRAPHS) }, (_, index) => seed + index);
   const hasOurs = controller.includes('kernscale');
+  const all = [...controller, NEED] as const;
   return [
-    ...names.flatMap((name) => controller.map((one) => ({ scenario: name, controller: one, seed }))),
-    ...(load ?? []).flatMap((file) => controller.map((one) => ({ load: file, controller: one, seed }))),
+    ...names.flatMap((name) => all.map((one) => ({ scenario: name, controller: one, seed }))),
+    ...(load ?? []).flatMap((file) => all.map((one) => ({ load: file, controller: one, seed }))),
     ...(hasOurs ? seeds : []).flatMap((one) =>
       [...FAULTS, 'night' as const].map((graph) => ({ graph, seed: one })),
     ),
@@ -103,12 +104,14 @@ async function main(argv: readonly string[]): Promise<number> {
   const results = await performAll(tasks, (task, finished) => {
     process.stderr.write(`${finished}/${tasks.length} ${nameOf(task)}\n`);
   });
-  const rows = results.flatMap(({ row }) => row ?? []);
+  const played = results.flatMap(({ row }) => row ?? []);
   const graphs = results.flatMap(({ graph }) => graph ?? []);
-  const findings = { rows, graphs, goals: goalsOf(rows, graphs) };
-  if (flags.json) console.log(JSON.stringify(findings));
+  const findings = { rows: played, graphs, goals: goalsOf(played, graphs) };
+  const rows = played.filter(({ controller }) => controller !== NEED);
+  if (flags.json) console.log(JSON.stringify({ ...findings, rows }));
   else print(findings);
-  if (flags.orders && !flags.json) printOrders(results.flatMap(({ orders }) => orders));
+  if (flags.orders && !flags.json)
+    printOrders(results.flatMap(({ row, orders }) => (row?.controller === NEED ? [] : orders)));
   if (flags.write) writeEvidence(findings);
   return 0;
 }

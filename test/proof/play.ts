@@ -2,13 +2,13 @@ import { run } from '../../scaler/simulate/run.js';
 import type { Controller } from '../../scaler/simulate/controller.js';
 import type { ClientOutcome, Outcome } from '../../scaler/simulate/outcome.js';
 import type { Scenario } from '../../scaler/simulate/scenario.js';
-import { RANGE, rivalsOf, type RivalName } from './controllers.js';
+import { needOf, RANGE, rivalsOf, type RivalName } from './controllers.js';
 import { kernscale, type Decided } from './kernscale.js';
 import type { Line, Plot } from './plot.js';
 import { score, type Row, type Run, type Series } from './score.js';
 import { needsOf, truthOf } from './truth.js';
 
-export type ControllerName = 'kernscale' | RivalName;
+export type ControllerName = 'kernscale' | RivalName | 'need';
 
 export interface Played {
   readonly row: Row;
@@ -21,12 +21,20 @@ export interface Played {
 /** Runs a controller in a scenario and scores it. The same scenario gives the same result. */
 export function play(scenario: Scenario, name: ControllerName): Played {
   const decided: Decided[] = [];
-  const controller: Controller =
-    name === 'kernscale' ? kernscale(RANGE, (decision) => decided.push(decision)) : rivalsOf(name, scenario);
+  const controller = controllerOf(name, scenario, (decision) => decided.push(decision));
   const outcome = run(scenario, controller);
   const scored = runOf(scenario, outcome);
   const row = { scenario: scenario.name, controller: name, ...score(scored) };
   return { row, run: scored, outcome, decided };
+}
+
+function controllerOf(
+  name: ControllerName,
+  scenario: Scenario,
+  observe: (decided: Decided) => void,
+): Controller {
+  if (name === 'kernscale') return kernscale(RANGE, observe);
+  return name === 'need' ? needOf(scenario) : rivalsOf(name, scenario);
 }
 
 function runOf(scenario: Scenario, outcome: Outcome): Run {

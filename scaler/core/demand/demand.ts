@@ -102,7 +102,7 @@ function sizedCost({ profile, norm, isComplete }: DemandInput, background: numbe
   const answers = profile.answered * profile.window;
   const mixed = (answers * now + WEIGHT_OF_USUAL * usual) / (answers + WEIGHT_OF_USUAL);
   const { starved, lost, arrived, answered, used, pods } = profile;
-  if (starved < SATURATED && isBalanced(profile) && lost <= FEW_LOST * arrived) {
+  if (isComplete && starved < SATURATED && isBalanced(profile) && lost <= FEW_LOST * arrived) {
     return { now, usual, sized: mixed };
   }
   const withLost = Math.max(0, used - background * pods) / (answered + lost);

@@ -61,11 +61,9 @@ export function remember(memory: SizingMemory, round: Remembered, now: number): 
     held < HELD_AS_USUAL * usual.held &&
     busy / pods >= NEARLY_ALL * usual.threads;
   const { capacity, saturatedThreads, step } = memory;
-  const keptCapacity = getsLess
-    ? { cores: each, at: now }
-    : capacity && now - capacity.at < CAPACITY_KEPT
-      ? capacity
-      : undefined;
+  const known = capacity && now - capacity.at < CAPACITY_KEPT ? capacity : undefined;
+  // What a pod once got it can get again: with more pods, each of them uses less.
+  const keptCapacity = getsLess ? { cores: Math.max(each, known?.cores ?? 0), at: now } : known;
   const threads = lacksThreads ? busy / pods : saturatedThreads;
   return {
     clients: [
