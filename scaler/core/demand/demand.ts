@@ -1,4 +1,4 @@
-import type { DemandTrace } from '../decision.js';
+import type { DemandTrace } from './demand-trace.js';
 import type { Profile } from '../harm/profile.js';
 import { backgroundOf, costOf, type Norm } from '../harm/usual.js';
 

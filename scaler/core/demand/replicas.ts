@@ -1,4 +1,4 @@
-import type { DemandTrace } from '../decision.js';
+import type { DemandTrace } from './demand-trace.js';
 import type { Blame } from '../harm/blame.js';
 import type { Judgement } from '../judge.js';
 import { isAbsent } from '../reading.js';

@@ -1,4 +1,4 @@
-import type { Calls, Measures, StateRates } from '../measures.js';
+import type { Calls, Measures, Requests, StateRates } from '../measures.js';
 import type { Peer } from '../types.js';
 
 /** Answers in a window that are enough to speak of a usual request. */
@@ -37,8 +37,6 @@ export interface Profile {
   /** CPU cores used: by all threads, and by those that serve no request, where these are known. */
   readonly used: number;
   readonly unserved: number | undefined;
-  /** Thread time on a CPU or waiting for one. */
-  readonly runnable: number;
   /** Share of wall time in which a pod has a thread that waits for a CPU, 0..1. */
   readonly starved: number;
   readonly parts: Readonly<Record<OwnPart, number>>;
@@ -52,21 +50,8 @@ export type OwnPart = 'cpu' | 'disk' | 'lock' | 'other' | 'queue';
 export function profileOf(measures: Measures): Profile | undefined {
   const { requests, states, serving, window, timestamp, pods } = measures;
   if (!requests) return undefined;
-  const { arrived, answered, outstanding, served } = requests;
+  const { arrived, answered, abandoned, dropped, retried, outstanding, thought } = requests;
   const per = Math.max(answered, arrived / 2);
-  const links = linksOf(measures.calls);
-  const each = (rate: number): number => (per > 0 ? rate / per : 0);
-  const own = serving ?? states;
-  const [cpu, disk, lock] = [runnableOf(states), own.disk ?? 0, own.lock ?? 0].map(each) as [
-    number,
-    number,
-    number,
-  ];
-  const peers = links.reduce((sum, link) => sum + each(link.outstanding), 0);
-  const known = cpu + disk + lock + peers;
-  const busy = serving ? busyOf(serving) : known * per;
-  const held = serving ? each(busy) : known;
-  const latency = Math.max(answered > 0 ? served / answered : 0, each(outstanding));
   const used = states.oncpu ?? 0;
   return {
     window,
@@ -75,32 +60,40 @@ export function profileOf(measures: Measures): Profile | undefined {
     enough: answered * window >= ENOUGH,
     arrived,
     answered,
-    lost: requests.abandoned + requests.dropped,
-    abandoned: requests.abandoned,
-    retried: requests.retried,
+    lost: abandoned + dropped,
+    abandoned,
+    retried,
     outstanding,
-    thought: requests.thought,
+    thought,
     per,
-    latency,
-    held,
-    busy,
     used,
     unserved: serving && Math.max(0, used - (serving.oncpu ?? 0)),
-    runnable: runnableOf(states),
     starved: starvedOf(measures),
-    parts: {
-      cpu,
-      disk,
-      lock,
-      other: Math.max(0, held - known),
-      queue: Math.max(0, latency - Math.max(held, known)),
-    },
-    links,
+    ...timesOf(measures, requests, per),
   };
 }
 
+function timesOf(
+  { states, serving, calls }: Measures,
+  { answered, outstanding, served }: Requests,
+  per: number,
+): Pick<Profile, 'latency' | 'held' | 'busy' | 'parts' | 'links'> {
+  const each = (rate: number): number => (per > 0 ? rate / per : 0);
+  const { disk = 0, lock = 0 } = serving ?? states;
+  const own = { cpu: each(runnableOf(states)), disk: each(disk), lock: each(lock) };
+  const links = linksOf(calls);
+  const peers = links.reduce((sum, link) => sum + each(link.outstanding), 0);
+  const known = own.cpu + own.disk + own.lock + peers;
+  const busy = serving ? busyOf(serving) : known * per;
+  const held = serving ? each(busy) : known;
+  const latency = Math.max(answered > 0 ? served / answered : 0, each(outstanding));
+  const other = Math.max(0, held - known);
+  const queue = Math.max(0, latency - Math.max(held, known));
+  return { latency, held, busy, parts: { ...own, other, queue }, links };
+}
+
 /** On a CPU, waiting for one, or out of quota. */
-export function runnableOf({ oncpu = 0, runqueue = 0, throttled = 0 }: StateRates): number {
+function runnableOf({ oncpu = 0, runqueue = 0, throttled = 0 }: StateRates): number {
   return oncpu + runqueue + throttled;
 }
 
@@ -108,7 +101,7 @@ export function runnableOf({ oncpu = 0, runqueue = 0, throttled = 0 }: StateRate
  * The share of wall time in which a pod is short of CPU. An exporter that does not measure it leaves the threads that
  * wait: at most all of the time.
  */
-export function starvedOf({ starved, states, pods }: Measures): number {
+function starvedOf({ starved, states, pods }: Measures): number {
   if (starved !== undefined) return starved;
   const waiting = (states.runqueue ?? 0) + (states.throttled ?? 0);
   return pods > 0 ? Math.min(1, waiting / pods) : 0;

@@ -1,5 +1,3 @@
-import type { Sign } from '../decision.js';
-
 /** Rounds without a sign after which a workload is well again. */
 const ROUNDS_TO_RECOVER = 2;
 
@@ -25,7 +23,7 @@ export interface Watch {
 export const NEW_WATCH: Watch = { signs: 0, quiet: 0 };
 
 export interface Observed {
-  readonly signs: readonly Sign[];
+  readonly signs: readonly { readonly kind: string }[];
   /** Rounds with signs that make harm. */
   readonly rounds: number;
   readonly arrived: number;
