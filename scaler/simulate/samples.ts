@@ -14,6 +14,7 @@ import * as at from './counters.js';
 import { quantileOf } from './latency.js';
 import type { Pod } from './pod.js';
 import type { ServiceModel } from './scenario.js';
+import type { Scrapes } from './scrape.js';
 import type { Service } from './service.js';
 import type { World } from './world.js';
 
@@ -50,13 +51,14 @@ export class Prometheus {
   }
 
   /** Undefined without a pod that has two scrapes in the window. */
-  rates({ pods }: Service, now: number, window: number): Rates | undefined {
+  rates({ pods, model }: Service, now: number, window: number): Rates | undefined {
     const visible = now - this.world.scenario.scrape.lag;
+    const scraped = this.#scraped(model.name);
     const byPod = new Map<Pod, Float64Array>();
     let sums: Float64Array | undefined;
     for (const pod of pods) {
       const rates = new Float64Array(pod.counters.size);
-      if (!this.world.scrapes.get(pod)?.addRates(rates, now, window, visible)) continue;
+      if (!scraped.get(pod)?.addRates(rates, now, window, visible)) continue;
       byPod.set(pod, rates);
       sums ??= new Float64Array(pod.counters.size);
       for (let index = 0; index < sums.length; index++) sums[index]! += rates[index]!;
@@ -68,7 +70,7 @@ export class Prometheus {
   samples(service: Service, now: number, quantiles: readonly number[], window = SETTLED): Samples {
     const { replicas, template, model } = service;
     const pods = service.pods.map((pod) => podObject(pod, model));
-    if (this.world.prometheus.isDown) {
+    if (this.world.prometheusIsDown) {
       const down: Absent = { absent: 'error', text: 'Prometheus cannot be reached' };
       const names = ['cpu', 'request', 'pods', ...quantiles.map(latencySignal)];
       const signals = Object.fromEntries(names.map((name) => [name, down]));
@@ -85,6 +87,10 @@ export class Prometheus {
       edges: settled ? this.#edges(service, settled, timestamp) : missing(),
       windows: this.#windows(service, window === SETTLED ? settled : undefined, now),
     };
+  }
+
+  #scraped(service: string): ReadonlyMap<Pod, Scrapes> {
+    return this.world.scraped.get(service)!.pods;
   }
 
   #windows(service: Service, known: Rates | undefined, now: number): Windows {
@@ -155,16 +161,18 @@ export class Prometheus {
   }
 
   /** Pods with a scrape before the window. */
-  #measured({ pods }: Service, window: number, now: number): number {
+  #measured({ pods, model }: Service, window: number, now: number): number {
+    const scraped = this.#scraped(model.name);
     const before = now - window;
-    return pods.filter((pod) => (this.world.scrapes.get(pod)?.firstAt ?? Infinity) <= before).length;
+    return pods.filter((pod) => (scraped.get(pod)?.firstAt ?? Infinity) <= before).length;
   }
 
-  #newest({ pods }: Service, now: number): number {
+  #newest({ pods, model }: Service, now: number): number {
+    const scraped = this.#scraped(model.name);
     const visible = now - this.world.scenario.scrape.lag;
     let newest = -Infinity;
     for (const pod of pods) {
-      newest = Math.max(newest, this.world.scrapes.get(pod)?.newest(visible) ?? -Infinity);
+      newest = Math.max(newest, scraped.get(pod)?.newest(visible) ?? -Infinity);
     }
     return newest;
   }

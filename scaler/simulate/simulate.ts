@@ -82,7 +82,7 @@ export function simulate(simulation: Simulation): Simulated {
   const service = world.services.get(name)!;
   const ledger = world.ledgers.get(CLIENT)!;
   const prometheus = new Prometheus(world);
-  const stopwatch = new Stopwatch(world, service, ledger);
+  const stopwatch = new Stopwatch(() => world.scraped.get(name)!.pods.keys(), service, ledger);
   const histories = new Histories();
   const rounds: Round[] = [];
   const decide = (_: unknown, now: number): Map<string, number> => {
@@ -175,7 +175,7 @@ class Stopwatch {
   #counters = new Map<Pod, Float64Array>();
 
   constructor(
-    private readonly world: World,
+    private readonly pods: () => Iterable<Pod>,
     private readonly service: Service,
     private readonly ledger: Ledger,
   ) {}
@@ -199,7 +199,7 @@ class Stopwatch {
   #states(now: number, elapsed: number): Record<string, number> {
     const sums = new Float64Array(STATES.length);
     const counters = new Map<Pod, Float64Array>();
-    for (const pod of this.world.scrapes.keys()) {
+    for (const pod of this.pods()) {
       const values = new Float64Array(pod.counters.size);
       pod.read(values, now);
       const before = this.#counters.get(pod);

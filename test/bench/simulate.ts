@@ -26,7 +26,7 @@ function fleet({ services, hours }: Flags) {
         name,
         replicas: 2,
         request: '100m',
-        limit: '2x',
+        limit: '500m',
         work: { cpu: { mean: '20ms', shape: 'exponential' } },
       })),
       clients: names.map((to) => ({ name: to, to, load: '1' })),
@@ -36,10 +36,15 @@ function fleet({ services, hours }: Flags) {
 }
 
 function main(argv: readonly string[]): Promise<number> {
-  const options = benchFlags<Flags>('simulate', 'Measures what simulating a fleet costs, in CPU time.', argv, [
-    flag('--services <number>', 'Number of services', 1000, positive),
-    flag('--hours <number>', 'Hours to simulate', 24, positive),
-  ]);
+  const options = benchFlags<Flags>(
+    'simulate',
+    'Measures what simulating a fleet costs, in CPU time.',
+    argv,
+    [
+      flag('--services <number>', 'Number of services', 1000, positive),
+      flag('--hours <number>', 'Hours to simulate', 24, positive),
+    ],
+  );
   if (!options) return Promise.resolve(0);
   const { services, hours, json } = options;
   const scenario = fleet(options);
