@@ -7,8 +7,16 @@ import {
   DROPPED,
   IN_VAIN,
   OUTSTANDING,
+  PEER_COUNTERS,
+  PEERS,
   RETRIED,
+  SENT,
+  SENT_ABANDONED,
+  SENT_ANSWERED,
+  SENT_FAILED,
+  SENT_OUTSTANDING,
 } from '../../../../scaler/simulate/counters.js';
+import { Random } from '../../../../scaler/simulate/random.js';
 import { badSeconds } from '../../../../scaler/simulate/outcome.js';
 import { ran, scenario, total, written, type Written } from './fixtures.js';
 
@@ -81,6 +89,38 @@ describe('a simulated run', function () {
         expect(total(sent) - total(inTime) - total(late) - total(failed)).to.be.within(0, 600);
         expect(total(inTime) + total(late)).to.equal(ledger.answered);
       }
+    }
+  });
+
+  it('loses no request and no call where pods come and go, time out and fail', () => {
+    for (const seed of [1, 2, 3, 4]) {
+      const random = new Random(seed, 'replicas');
+      const decide = () => new Map(['web', 'leaf'].map((name) => [name, random.below(5)]));
+      const faults = [
+        { kind: 'hang', to: 'leaf', at: '1m', for: '1m' },
+        { kind: 'slow', to: 'db', factor: 50, at: '3m', for: '1m' },
+        { kind: 'rollout', service: 'leaf', cpuFactor: 1, at: '5m' },
+        { kind: 'refuse', to: 'leaf', at: '7m', for: '1m' },
+      ];
+      const nodes = { count: 2, cores: 2 };
+      const { world, outcome } = ran(scenario(chain({ seed, faults, nodes })), {
+        name: 'random',
+        interval: 20,
+        decide,
+      });
+      for (const [name, { pods }] of world.scraped) {
+        for (const { counters } of pods.keys()) {
+          const at = (counter: number): number => Math.round(counters.at(counter, 0));
+          const ended = at(ANSWERED) + at(ABANDONED) + at(DROPPED);
+          expect(at(ARRIVED), name).to.equal(ended + counters.level(OUTSTANDING));
+          for (let peer = PEERS; peer < counters.size; peer += PEER_COUNTERS) {
+            const over = at(peer + SENT_ANSWERED) + at(peer + SENT_ABANDONED) + at(peer + SENT_FAILED);
+            expect(at(peer + SENT), name).to.equal(over + counters.level(peer + SENT_OUTSTANDING));
+          }
+        }
+      }
+      const { sent, inTime, late, failed } = outcome.clients.get('client')!;
+      expect(total(sent) - total(inTime) - total(late) - total(failed)).to.be.within(0, 1050);
     }
   });
 
