@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
-import { detailsOf, replicasText, type Row } from './core/details.js';
+import { detailsOf, replicasText } from './core/details.js';
+import type { Row } from './core/details-requests.js';
 import type { Trace } from './core/decision.js';
 
 export type Paint = (format: Parameters<typeof styleText>[0], text: string) => string;

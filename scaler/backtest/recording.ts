@@ -1,7 +1,7 @@
 import type { WorkloadId, WorkloadKey } from '../core/types.js';
 import type { Endpoint } from '../kubernetes/topology.js';
 import { keyOfLabels, oldest } from '../promql/freshness.js';
-import type { SignalSample, SignalTable } from '../loop/signals.js';
+import { partOf, type SignalSample, type SignalTable } from '../loop/signals.js';
 import type { RangeSeries } from '../promql/range.js';
 
 /** Step of a chunk at which its columns are read. */
@@ -13,7 +13,7 @@ export interface Cursor {
 
 interface Part {
   /** `value` is overwritten by each read. */
-  readonly sample: { readonly peer: string; value: number };
+  readonly sample: SignalSample & { value: number };
   readonly series: RangeSeries;
 }
 
@@ -32,7 +32,7 @@ export class Column {
     for (const one of series) {
       const key = keyOfLabels(one.labels) ?? '';
       const parts = this.#byWorkload.get(key);
-      const part = { sample: { peer: one.labels['peer'] ?? '', value: NaN }, series: one };
+      const part = { sample: { ...partOf(one.labels), value: NaN }, series: one };
       if (parts) parts.push(part);
       else this.#byWorkload.set(key, [part]);
     }

@@ -6,15 +6,19 @@ import { oncePer } from '../../common/once.js';
 import { assign, type Assignment } from '../loop/assignments.js';
 import { freshnessSelectors } from '../promql/freshness.js';
 import { Histories } from '../loop/histories.js';
-import { roundInput } from '../loop/round-input.js';
+import { roundInput, type Observations } from '../loop/round-input.js';
 import { absentTable, type SignalTable } from '../loop/signals.js';
+import type { WindowTable } from '../loop/windows.js';
 import type { Grid } from '../promql/range.js';
-import type { RuleGroup } from '../rules/types.js';
+import type { WindowPart } from '../promql/windows.js';
+import type { RuleGroup, WindowQueries } from '../rules/types.js';
 import type { Evaluated, EvaluatedChunk, Requested } from './evaluator/evaluator.js';
 import { Column, signalTable, type Cursor, type PeersAt } from './recording.js';
 import { Timeline, UNKNOWN } from './timeline.js';
 
+/** The signal, and the measure in the part of a window that is named next. */
 const PODS = 'pods';
+const THREADS = 'threads' satisfies WindowPart;
 
 /** A part of the past. */
 export interface Chunk extends EvaluatedChunk {
@@ -27,7 +31,11 @@ export interface Chunk extends EvaluatedChunk {
 
 /** Expressions and selectors that the groups' rounds query. */
 export function requestedBy(groups: readonly RuleGroup[]): Requested {
-  const expressions = groups.flatMap((group) => Object.values(group.signals).map(({ expr }) => expr));
+  const expressions = groups.flatMap(({ signals, windows: { recent, settled } }) =>
+    [signals, recent.parts, settled.parts].flatMap((queries) =>
+      Object.values(queries).map(({ expr }) => expr),
+    ),
+  );
   return { expressions: new Set(expressions), selectors: new Set(expressions.flatMap(freshnessSelectors)) };
 }
 
@@ -79,12 +87,15 @@ export class Replay {
     this.#assign(actual.everyWorkload());
     const rounds = this.groups.map((group) => ({
       own: [...this.#assignments.values()].filter((assigned) => assigned.group === group),
-      tables: this.#tables(group, chunk, columns, cursor),
+      ...this.#tables(group, chunk, columns, cursor),
     }));
     for (; cursor.index < count; cursor.index++, this.#done++) {
       cursor.at = from + cursor.index * step;
       this.#note(actual, cursor.at);
-      for (const { own, tables } of rounds) this.#round(own, tables, chunk.peersAt, cursor);
+      for (const { own, signals, windows } of rounds) {
+        const observed = { signals, windows: { ...windows, now: cursor.at } };
+        this.#round(own, observed, chunk.peersAt, cursor);
+      }
     }
   }
 
@@ -111,34 +122,43 @@ export class Replay {
     }
   }
 
-  #tables(
-    group: RuleGroup,
-    chunk: Chunk,
-    columns: (found: Evaluated) => Column,
-    cursor: Cursor,
-  ): Map<string, SignalTable> {
-    return new Map(
-      Object.entries(group.signals).map(([signal, { expr }]) => {
-        const found = chunk.values.get(expr)!;
-        const ages = freshnessSelectors(expr).map((selector) => chunk.sampleTimes.get(selector)!);
-        const partial = [found, ...ages].find((one) => 'partial' in one);
-        if (partial) return [signal, absentTable({ absent: 'partial', text: partial.partial })];
-        const [values, ...times] = [found, ...ages].map(columns);
-        const table = signalTable(values!, times, cursor, this.#assignments);
-        return [signal, signal === PODS ? this.#asIfProposed(table, columns(chunk.actual)) : table];
-      }),
-    );
+  #tables(group: RuleGroup, chunk: Chunk, columns: (found: Evaluated) => Column, cursor: Cursor) {
+    const actual = columns(chunk.actual);
+    const tableOf = (name: string, expr: string): SignalTable => {
+      const found = chunk.values.get(expr)!;
+      const ages = freshnessSelectors(expr).map((selector) => chunk.sampleTimes.get(selector)!);
+      const partial = [found, ...ages].find((one) => 'partial' in one);
+      if (partial) return absentTable({ absent: 'partial', text: partial.partial });
+      const [values, ...times] = [found, ...ages].map(columns);
+      const table = signalTable(values!, times, cursor, this.#assignments);
+      return this.#asIfProposed(name, table, actual);
+    };
+    const tablesOf = <Name extends string>(queries: Readonly<Record<Name, { readonly expr: string }>>) => {
+      const names = Object.keys(queries) as Name[];
+      return new Map(names.map((name) => [name, tableOf(name, queries[name].expr)]));
+    };
+    const windowOf = (window: WindowQueries): WindowTable => ({ ...window, parts: tablesOf(window.parts) });
+    const { recent, settled } = group.windows;
+    const windows = { recent: windowOf(recent), settled: windowOf(settled) };
+    return { signals: tablesOf(group.signals), windows };
   }
 
   /** Keeps the number of pods that are not measured yet, for the proposed number of pods. */
-  #asIfProposed(table: SignalTable, actual: Column): SignalTable {
+  #asIfProposed(name: string, table: SignalTable, actual: Column): SignalTable {
+    if (name !== PODS && name !== THREADS) return table;
     return {
       ...table,
       samples: (workload) => {
         const replicas = actual.get(workload);
         if (replicas === undefined) return [];
         const more = (this.#replicas.get(workload) ?? replicas) - replicas;
-        return table.samples(workload).map(({ peer, value }) => ({ peer, value: Math.max(0, value + more) }));
+        return table
+          .samples(workload)
+          .map((sample) =>
+            (sample.measure ?? name) === PODS
+              ? { ...sample, value: Math.max(0, sample.value + more) }
+              : sample,
+          );
       },
     };
   }
@@ -165,12 +185,12 @@ export class Replay {
 
   #round(
     own: readonly Assignment[],
-    tables: ReadonlyMap<string, SignalTable>,
+    observed: Pick<Observations, 'signals' | 'windows'>,
     peersAt: PeersAt,
     { index, at }: Cursor,
   ): void {
     const replicas = (key: WorkloadKey): number | undefined => this.#replicas.get(key);
-    const observations = { signals: tables, resolve: peersAt(index), replicas };
+    const observations = { ...observed, resolve: peersAt(index), replicas };
     const targets = own.map(({ key }) => key).filter((key) => this.#replicas.has(key));
     const input = roundInput(observations, this.#assignments, this.#histories, targets);
     for (const [key, decision] of decideRound(input, at)) this.#apply(this.#assignments.get(key)!, decision);

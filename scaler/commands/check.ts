@@ -24,7 +24,8 @@ type Flags = Readonly<Record<string, unknown>> & {
 };
 
 /**
- * `kernscale check`: reports all errors in rule files, and warns about likely mistakes.
+ * `kernscale check`: reports all errors in rule files, warns about likely mistakes, and notes where a field has changed
+ * its meaning since the first release.
  *
  * @returns exit status: 0 without errors, 1 on errors, 3 on warnings with `--lint-fatal`
  * @throws KernscaleError on wrong flags, and if the given Prometheus cannot be queried
@@ -33,7 +34,7 @@ export async function check(argv: readonly string[]): Promise<number> {
   const command = commandLine('kernscale check', 'Check rule files')
     .argument('[files...]', 'Rule files, folders, or patterns such as rules/*.yaml; - is standard input')
     .option('--json', 'Print one JSON object instead of text')
-    .addOption(flag('--lint <what>', 'Warnings to report', 'all').choices(['all', 'none']))
+    .addOption(flag('--lint <what>', 'Warnings and notes to report', 'all').choices(['all', 'none']))
     .option('--lint-fatal', 'Exit with status 3 on warnings')
     .addOption(
       flag(
@@ -81,12 +82,12 @@ async function lintOptions(flags: Flags): Promise<LintOptions> {
 
 type Found = Awaited<ReturnType<typeof loadRuleFiles>>;
 
-function printJson({ groups, errors, warnings }: Found): void {
-  process.stdout.write(`${JSON.stringify({ rules: countRules(groups), errors, warnings })}\n`);
+function printJson({ groups, errors, warnings, notes }: Found): void {
+  process.stdout.write(`${JSON.stringify({ rules: countRules(groups), errors, warnings, notes })}\n`);
 }
 
-function printText({ groups, errors, warnings }: Found): void {
-  for (const found of [...errors, ...warnings]) {
+function printText({ groups, errors, warnings, notes }: Found): void {
+  for (const found of [...errors, ...warnings, ...notes]) {
     process.stderr.write(`${formatRuleError(found)} [${found.code}]\n`);
   }
   const counts = [

@@ -59,8 +59,10 @@ function assessManaged(samples: Samples, rule: Rule, assessment: Assessment, now
 }
 
 function assessUnmanaged({ samples, history }: WorkloadInput, waiterRule: Rule, now: number): PeerAssessment {
-  const decide = waiterRule.decide.filter((step) => !(TARGET in (step.when ?? {})));
-  const assessment = assess({ ...waiterRule, decide }, samples, history, now);
+  const decide = waiterRule.decide.filter(
+    ({ bound, when = {} }) => bound !== waiterRule.target.signal && !(TARGET in when),
+  );
+  const assessment = assess({ ...waiterRule, decide }, samples, history, undefined, now);
   const step = active(assessment);
   if (!step) return bottleneck('unmanaged', 'has no rule');
   const found = assessStep(step, describe(step, assessment));

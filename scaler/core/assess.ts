@@ -1,13 +1,27 @@
 import { oncePer } from '../../common/once.js';
 import { classify, type Classification } from './classify.js';
 import type { InputTrace, ObjectiveTrace } from './decision.js';
+import { sizeByDemand, type DemandSizing } from './demand/replicas.js';
+import { stepsInForce } from './harm/steps.js';
+import type { Judgement } from './judge.js';
+import { weighObjective } from './objective.js';
 import { isAbsent, readSignal } from './reading.js';
 import { absentPodSignals, size, usableRequest, type Sizing } from './sizing.js';
 import { elapsed } from './time.js';
-import { TARGET, type Absent, type History, type Reading, type Rule, type Samples } from './types.js';
+import {
+  TARGET,
+  type Absent,
+  type DecideStep,
+  type History,
+  type Reading,
+  type Rule,
+  type Samples,
+} from './types.js';
 
 const REQUEST = 'request';
 const PODS = 'pods';
+/** Name of the input that the windows are; no signal has it. */
+const REQUESTS = 'requests';
 
 /** Result of a workload's own signals in a round, before its dependencies are considered. */
 export interface Assessment {
@@ -15,65 +29,103 @@ export interface Assessment {
   /** Inputs without which scaling down would be a guess. */
   readonly missing: readonly InputTrace[];
   readonly sizing: Sizing | Absent;
+  /** Undefined where the workload is not sized by its CPU demand. */
+  readonly byDemand: DemandSizing | undefined;
   readonly objective: ObjectiveTrace | undefined;
   /** Number of pods that the demand is measured on, if known. */
   readonly measuredPods: number | undefined;
   readonly classification: Classification;
 }
 
-/** Reads the rule's signals, computes demand over target and finds the class. */
+/**
+ * Reads the rule's signals, computes demand over target and finds the class.
+ *
+ * @param judgement undefined where requests are not measured
+ */
 export function assess(
   rule: Rule,
   samples: Samples,
-  history: Pick<History, 'steps'>,
+  history: Pick<History, 'steps' | 'memory'>,
+  judgement: Judgement | undefined,
   now: number,
 ): Assessment {
-  const read = (signal: string): Reading => {
-    const reading = readSignal(samples, signal, rule, now);
-    return signal === REQUEST ? usableRequest(reading) : reading;
-  };
+  const read = reader(rule, samples, now);
   // A workload at zero replicas has no ratio; it is not scaled either.
   const scaled = samples.replicas > 0 ? samples : { ...samples, replicas: 1 };
   const demand = read(rule.target.signal);
-  const sizing = size(rule, scaled, demand, read(REQUEST), now);
+  const byUsage = size(rule, scaled, demand, read(REQUEST), now);
+  const sized =
+    judgement && rule.target.signal === 'cpu' && !isAbsent(demand)
+      ? sizeByDemand(rule, scaled, judgement, history.memory, byUsage, now)
+      : undefined;
+  const byDemand = sized && !isAbsent(sized) ? sized : undefined;
+  const sizing = byDemand?.sizing ?? byUsage;
   const ratio: Reading = isAbsent(sizing) ? sizing : { value: sizing.trace.ratio, timestamp: now };
+  const steps = stepsInForce(rule, samples);
   const classification = classify(
-    rule.decide,
+    steps,
     (signal) => (signal === TARGET ? ratio : read(signal)),
+    harmedBy(rule, judgement, ratio),
     history.steps,
     now,
   );
   const pods = Object.hasOwn(samples.signals, PODS) ? read(PODS) : undefined;
-  const absentByPod = isAbsent(demand) ? [] : absentPodSignals(rule, samples);
+  const absentByPod = isAbsent(demand) || byDemand ? [] : absentPodSignals(rule, samples);
   const inputs = [
-    ...(pods ? signalsWithPods : signalsWithoutPods)(rule).map((signal) =>
-      inputTrace(signal, read(signal), now),
-    ),
+    ...signalsOf(rule, steps, pods !== undefined).map((signal) => inputTrace(signal, read(signal), now)),
     ...absentByPod.map(({ signal, absence }) => inputTrace(signal, absence, now)),
+    ...absentWindows(samples),
   ];
   return {
     inputs,
     missing: inputs.filter((input) => input.absent !== undefined && !isIdleLatency(input, rule)),
     sizing,
-    objective: weighObjective(rule, read),
+    byDemand,
+    objective: weighObjective(rule, samples, now),
     measuredPods: pods === undefined || isAbsent(pods) ? undefined : pods.value,
     classification,
   };
 }
 
+/** The class of what harms a workload; more demand than its pods should carry needs no harm. */
+function harmedBy({ target }: Rule, judgement: Judgement | undefined, ratio: Reading): string | undefined {
+  const { blame, watch } = judgement ?? {};
+  if (blame && watch?.harmedSince !== undefined) {
+    if (blame.path.length > 1) return 'dependency';
+    if (blame.cause.name === 'disk' || blame.cause.name === 'lock') return blame.cause.name;
+  }
+  return !isAbsent(ratio) && ratio.value > 1 ? target.signal : undefined;
+}
+
+function reader(rule: Rule, samples: Samples, now: number): (signal: string) => Reading {
+  return (signal) => {
+    const reading = readSignal(samples, signal, rule, now);
+    return signal === REQUEST ? usableRequest(reading) : reading;
+  };
+}
+
 /** Signals that the rule's target, objective and steps need. */
-function signalsOf(rule: Rule, withPods: boolean): string[] {
+function signalsOf(rule: Rule, steps: readonly DecideStep[], withPods: boolean): readonly string[] {
+  const needed = neededBy(steps);
   const signals = new Set([rule.target.signal]);
   if ('averageUtilization' in rule.target) signals.add(REQUEST);
   if (withPods) signals.add(PODS);
   if (rule.objective) signals.add(rule.objective.signal);
-  for (const step of rule.decide) for (const signal of Object.keys(step.when ?? {})) signals.add(signal);
-  signals.delete(TARGET);
+  for (const signal of needed) signals.add(signal);
   return [...signals];
 }
 
-const signalsWithPods = oncePer((rule: Rule) => signalsOf(rule, true));
-const signalsWithoutPods = oncePer((rule: Rule) => signalsOf(rule, false));
+const neededBy = oncePer((steps: readonly DecideStep[]) => {
+  const signals = new Set(steps.flatMap(({ when = {} }) => Object.keys(when)));
+  signals.delete(TARGET);
+  return [...signals];
+});
+
+function absentWindows({ windows }: Samples): InputTrace[] {
+  if (!windows || !isAbsent(windows.settled)) return [];
+  const { absent, text } = windows.settled;
+  return [{ signal: REQUESTS, absent, text }];
+}
 
 /** A service without requests has no latency, and that is no gap in the data. */
 function isIdleLatency({ signal, absent }: InputTrace, { objective }: Rule): boolean {
@@ -83,20 +135,4 @@ function isIdleLatency({ signal, absent }: InputTrace, { objective }: Rule): boo
 function inputTrace(signal: string, reading: Reading, now: number): InputTrace {
   if (isAbsent(reading)) return { signal, absent: reading.absent, text: reading.text };
   return { signal, value: reading.value, ageSeconds: elapsed(reading.timestamp, now) };
-}
-
-/**
- * Compares the measured latency with the objective of a rule; undefined for a rule without one.
- *
- * While the objective is kept, replicas do not grow, however high the CPU demand. While it is missed they do not
- * shrink. An unknown latency, such as that of a service without requests, gates nothing.
- */
-function weighObjective(
-  { objective }: Pick<Rule, 'objective'>,
-  read: (signal: string) => Reading,
-): ObjectiveTrace | undefined {
-  if (!objective) return undefined;
-  const reading = read(objective.signal);
-  if (isAbsent(reading)) return { ...objective, absent: reading.absent, text: reading.text };
-  return { ...objective, measured: reading.value, kept: reading.value <= objective.latency };
 }

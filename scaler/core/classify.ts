@@ -19,17 +19,19 @@ export interface Classification {
  * not match, and it does not prove that the conditions have ended.
  *
  * @param read returns the reading of a signal, or of `target`
+ * @param harmedBy the class of the cause that harms the workload; decides a step without conditions
  */
 export function classify(
   steps: readonly DecideStep[],
   read: (signal: string) => Reading,
+  harmedBy: string | undefined,
   previous: Readonly<Record<string, StepState>>,
   now: number,
 ): Classification {
   const states: Record<string, StepState> = {};
   const traces = outlineOf(steps).map(({ step, key, conditions }) => {
     const evidence = conditions.map((condition) => weigh(condition, read(condition.signal)));
-    const holds = allHold(evidence);
+    const holds = step.when ? allHold(evidence) : step.bound === harmedBy;
     const state = advance(previous[key] ?? {}, step, holds, now);
     states[key] = state;
     return traceOf(step, state, evidence, holds, now);

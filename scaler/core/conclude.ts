@@ -1,8 +1,12 @@
 import type { Assessment } from './assess.js';
 import { normalize, outOfRange } from './behavior.js';
 import type { BindingConstraint, Decision, StagesTrace } from './decision.js';
+import { stepForLock } from './demand/lock.js';
 import { count, nameOf, objectiveText } from './format.js';
+import { harmTrace, walkOf } from './harm/trace.js';
+import { learnt } from './harm/learning.js';
 import { recommend, recordScaling, resume } from './history.js';
+import type { Judgement } from './judge.js';
 import { isAbsent } from './reading.js';
 import type { Sizing } from './sizing.js';
 import {
@@ -20,7 +24,9 @@ export interface AssessedWorkload {
   readonly rule: Rule;
   readonly samples: Samples;
   readonly assessment: Assessment;
-  /** Undefined unless the workload is bound by a dependency. */
+  /** Undefined where requests are not measured. */
+  readonly judgement: Judgement | undefined;
+  /** Undefined unless the workload is bound by a dependency by the shares of its threads' time. */
   readonly walk: Walk | undefined;
   /** Workloads that are bound by a dependency in this round and wait on this one. */
   readonly waiters: readonly WorkloadKey[];
@@ -28,7 +34,7 @@ export interface AssessedWorkload {
   readonly history: History;
 }
 
-/** Result of the stages: size → tolerance → objective → floor → stabilize → limit the rate → clamp. */
+/** Result of the stages: size → tolerance → floor → stabilize → limit the rate → clamp. */
 interface Outcome {
   readonly stages: StagesTrace;
   readonly bindingConstraint: BindingConstraint;
@@ -43,21 +49,46 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
   const hasGap = assessment.missing.length > 0;
   const history = resume(workload.history, states, rule.behavior, hasGap, samples.replicas, now);
   const noScaleDown = reasonsAgainstScalingDown(workload);
-  const outcome = runStages(workload, history, noScaleDown, now);
+  const stepped = stepOf(workload, now);
+  const outcome = runStages(workload, stepped?.sizing ?? assessment.sizing, history, noScaleDown, now);
   const replicas = outcome.stages.clamped;
   const { class: workloadClass, action } = classOf(workload);
+  const kept = keep(workload, stepped?.memory, now);
   return {
     replicas,
     class: workloadClass,
     action,
     trace: traceOf(workload, noScaleDown, outcome, now),
-    history: recordScaling(outcome.history, rule.behavior, samples.replicas, replicas, now),
-    historyIfNotApplied: outcome.history,
+    history: { ...recordScaling(outcome.history, rule.behavior, samples.replicas, replicas, now), ...kept },
+    historyIfNotApplied: { ...outcome.history, ...kept },
   };
 }
 
-function reasonsAgainstScalingDown({ assessment, samples, waiters }: AssessedWorkload): string[] {
-  const { measuredPods, sizing, objective } = assessment;
+/** What the next round needs to know of the workload's requests. */
+function keep(
+  { samples, assessment, judgement, history }: AssessedWorkload,
+  stepped: History['memory'],
+  now: number,
+): Pick<History, 'usual' | 'watch' | 'memory'> {
+  const memory = stepped ?? assessment.byDemand?.memory ?? history.memory;
+  const usual = judgement ? learnt(judgement, samples, now) : history.usual;
+  const watch = judgement?.watch ?? history.watch;
+  return { ...(usual && { usual }), ...(watch && { watch }), ...(memory && { memory }) };
+}
+
+/** A bounded step for a workload that a lock in each of its pods harms. */
+function stepOf({ samples, assessment, judgement, history }: AssessedWorkload, now: number) {
+  if (assessment.classification.step?.action !== 'step' || !judgement) return undefined;
+  return stepForLock(samples.replicas, judgement, assessment.byDemand?.memory ?? history.memory, now);
+}
+
+function reasonsAgainstScalingDown({
+  assessment,
+  judgement,
+  samples,
+  waiters,
+}: AssessedWorkload): string[] {
+  const { measuredPods, sizing, objective, byDemand } = assessment;
   const reasons = missingInputs(assessment);
   if (reasons.length === 0 && isAbsent(sizing)) reasons.push(sizing.text);
   if (measuredPods !== undefined && measuredPods < samples.replicas) {
@@ -68,6 +99,7 @@ function reasonsAgainstScalingDown({ assessment, samples, waiters }: AssessedWor
     reasons.push(withoutData(samples.replicas - counted, samples.replicas, 'no usable data yet'));
   }
   if (objective?.kept === false) reasons.push(objectiveText(objective));
+  reasons.push(...(byDemand?.noScaleDown ?? []), ...(judgement?.protectedBy ?? []));
   return [...reasons, ...waiters.map((waiter) => `${nameOf(waiter)} waits on it`)];
 }
 
@@ -92,6 +124,7 @@ function isOutage(absent: Absent['absent'] | undefined): boolean {
 
 function runStages(
   workload: AssessedWorkload,
+  sizing: Sizing | Absent,
   history: History,
   noScaleDown: readonly string[],
   now: number,
@@ -106,9 +139,11 @@ function runStages(
   }
   const { step } = assessment.classification;
   if (step?.action === 'hold') return hold(workload, 'hold', history, now);
-  if (step?.action === 'follow' && !walk?.explained) return hold(workload, 'dependency', history, now);
-  if (isAbsent(assessment.sizing)) return { stages: allAt(current), bindingConstraint: 'noData', history };
-  return scale(workload, assessment.sizing, history, noScaleDown, now);
+  if (step?.action === 'follow' && step.when && !walk?.explained) {
+    return hold(workload, 'dependency', history, now);
+  }
+  if (isAbsent(sizing)) return { stages: allAt(current), bindingConstraint: 'noData', history };
+  return scale(workload, sizing, history, noScaleDown, now);
 }
 
 /** A hold recommends the current replicas: they go down only a full window after it. */
@@ -136,29 +171,29 @@ function scale(
   const current = samples.replicas;
   const { raw, trace } = sizing;
   const tolerance = trace.replicas;
-  const objective = assessment.objective?.kept ? Math.min(tolerance, current) : tolerance;
-  const floor = noScaleDown.length > 0 ? Math.max(objective, current) : objective;
+  const floor = noScaleDown.length > 0 ? Math.max(tolerance, current) : tolerance;
   const normalized = normalize(rule, current, floor, history, now);
   const stages = {
     raw,
     tolerance,
-    objective,
     floor,
     stabilized: normalized.stabilized,
     rateLimited: normalized.rateLimited,
     clamped: normalized.replicas,
   };
-  return { stages, bindingConstraint: bindingConstraintOf(stages, sizing), history: normalized.history };
+  // A waiter is sized by its own demand, whatever it waits for.
+  const isWaiting = assessment.classification.step?.action === 'follow' && normalized.replicas === current;
+  const bindingConstraint = isWaiting ? 'dependency' : bindingConstraintOf(stages, sizing);
+  return { stages, bindingConstraint, history: normalized.history };
 }
 
 /** The last stage that changed the number. */
 function bindingConstraintOf(stages: StagesTrace, sizing: Sizing): BindingConstraint {
-  const { raw, tolerance, objective, floor, stabilized, rateLimited, clamped } = stages;
+  const { raw, tolerance, floor, stabilized, rateLimited, clamped } = stages;
   if (clamped !== rateLimited) return clamped < rateLimited ? 'maxReplicas' : 'minReplicas';
   if (rateLimited !== stabilized) return rateLimited < stabilized ? 'scaleUpLimit' : 'scaleDownLimit';
   if (stabilized !== floor) return 'stabilization';
-  if (floor !== objective) return 'noScaleDown';
-  if (objective !== tolerance) return 'objective';
+  if (floor !== tolerance) return 'noScaleDown';
   return tolerance === raw ? 'none' : (sizing.trace.kept ?? 'tolerance');
 }
 
@@ -166,7 +201,6 @@ function allAt(replicas: number): StagesTrace {
   return {
     raw: replicas,
     tolerance: replicas,
-    objective: replicas,
     floor: replicas,
     stabilized: replicas,
     rateLimited: replicas,
@@ -184,7 +218,7 @@ function classOf({ assessment, walk }: AssessedWorkload): Pick<Decision, 'class'
 }
 
 function traceOf(
-  { rule, samples, assessment, walk }: AssessedWorkload,
+  { rule, samples, assessment, judgement, walk }: AssessedWorkload,
   noScaleDown: readonly string[],
   { stages, bindingConstraint }: Outcome,
   now: number,
@@ -197,8 +231,10 @@ function traceOf(
     currentReplicas: samples.replicas,
     inputs,
     steps: classification.traces,
-    walk: walk && walkTrace(walk),
+    walk: walk ? walkTrace(walk) : judgement && walkOf(judgement),
     sizing: isAbsent(sizing) ? undefined : sizing.trace,
+    demand: assessment.byDemand?.demand,
+    harm: judgement && harmTrace(judgement),
     objective,
     noScaleDown,
     stages,

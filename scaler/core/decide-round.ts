@@ -4,6 +4,7 @@ import { conclude } from './conclude.js';
 import type { Decision, ExplainedDecision } from './decision.js';
 import { Dependencies } from './dependencies.js';
 import { explain } from './explain.js';
+import { judge, type Judgement } from './judge.js';
 import {
   workloadKey,
   type History,
@@ -15,8 +16,8 @@ import {
 import { walk, type Walk } from './walk.js';
 
 /**
- * Decides how many replicas each target should have: assesses every workload by its own signals, walks the
- * dependencies of those that wait, then concludes for each target.
+ * Decides how many replicas each target should have: judges by their requests which workloads are harmed and by what,
+ * assesses every one by its own signals, then concludes for each target.
  *
  * Pure: the same arguments give the same decisions, and nothing is mutated. A thousand workloads that all wait on each
  * other cost a tenth of a second.
@@ -27,7 +28,8 @@ export function decideRound(
   { workloads, targets }: RoundInput,
   now: number,
 ): ReadonlyMap<WorkloadKey, Decision> {
-  const assessments = assessAll(workloads, now);
+  const judgements = judge(workloads, now);
+  const assessments = assessAll(workloads, judgements, now);
   const { walks, waiters } = walkAll(workloads, assessments, now);
   const decisions = new Map<WorkloadKey, Decision>();
   for (const key of targets) {
@@ -36,6 +38,7 @@ export function decideRound(
       rule: rule!,
       samples,
       assessment: assessments.get(key)!,
+      judgement: judgements.get(key),
       walk: walks.get(key),
       waiters: waiters.get(key) ?? [],
       history,
@@ -62,11 +65,12 @@ export function decide(rule: Rule, samples: Samples, history: History, now: numb
 /** Assesses every workload that a rule scales. */
 export function assessAll(
   workloads: RoundInput['workloads'],
+  judgements: ReadonlyMap<WorkloadKey, Judgement>,
   now: number,
 ): ReadonlyMap<WorkloadKey, Assessment> {
   const assessments = new Map<WorkloadKey, Assessment>();
   for (const [key, { rule, samples, history }] of workloads) {
-    if (rule) assessments.set(key, assess(rule, samples, history, now));
+    if (rule) assessments.set(key, assess(rule, samples, history, judgements.get(key), now));
   }
   return assessments;
 }
@@ -78,7 +82,7 @@ export interface Walks {
   readonly waiters: ReadonlyMap<WorkloadKey, readonly WorkloadKey[]>;
 }
 
-/** Walks from every workload that is bound by a dependency. */
+/** Walks from every workload that is bound by a dependency by the shares of its threads' time. */
 export function walkAll(
   workloads: RoundInput['workloads'],
   assessments: ReadonlyMap<WorkloadKey, Assessment>,
@@ -89,7 +93,8 @@ export function walkAll(
   const waiters = new Map<WorkloadKey, WorkloadKey[]>();
   for (const [key, { classification }] of assessments) {
     const { step } = classification;
-    if (step?.action !== 'follow') continue;
+    // What a harmed workload waits for is known from its judgement.
+    if (step?.action !== 'follow' || !step.when) continue;
     const { rule, samples } = workloads.get(key)!;
     const walked = walk({ key, rule: rule!, samples }, dependencies, step.maxHops);
     walks.set(key, walked);

@@ -14,6 +14,9 @@ export interface Decision {
   readonly historyIfNotApplied: History;
 }
 
+/** A decision before it is put into words. */
+export type Unexplained = Omit<Trace, 'wouldChange'> & Pick<Decision, 'class' | 'action'>;
+
 /** A decision with its sentences. */
 export interface ExplainedDecision extends Decision {
   /** One or two plain sentences. */
@@ -133,10 +136,11 @@ export interface DemandTrace {
   readonly abandoned?: number | undefined;
   /** Requests per second that it is sized for: arrivals, those that flow down to it, or those before clients gave up. */
   readonly load?: number | undefined;
+  /** `clients`: how many there are, those that wait for an answer and those that think. */
+  readonly clients?: number | undefined;
   /** CPU seconds per request: now, usual, and the one that sizes. */
   readonly cost?:
-    | { readonly now: number; readonly usual?: number | undefined; readonly sized: number }
-    | undefined;
+    { readonly now: number; readonly usual?: number | undefined; readonly sized: number } | undefined;
   /** Cores that clear the requests that wait, part of `cores`. */
   readonly backlog?: number | undefined;
   /** Cores that threads use that serve no request, part of `cores`. */
@@ -145,8 +149,7 @@ export interface DemandTrace {
   readonly perPod?: number | undefined;
   /** Sizing by threads, where it calls for more than the CPU. */
   readonly threads?:
-    | { readonly busy: number; readonly perPod: number; readonly replicas: number }
-    | undefined;
+    { readonly busy: number; readonly perPod: number; readonly replicas: number } | undefined;
 }
 
 export type SignKind =
@@ -193,6 +196,9 @@ export interface HarmTrace {
   readonly latency?: { readonly now: number; readonly usual?: number | undefined } | undefined;
   /** Slower because it is used more, as intended: no harm. */
   readonly intended?: boolean | undefined;
+  /** Answers per second before the last bounded step and now; `grew` is undefined while the step is watched. */
+  readonly watch?:
+    { readonly before: number; readonly now: number; readonly grew?: boolean | undefined } | undefined;
   /** Why this round's replicas must not go down although nothing hurts here, clauses. */
   readonly protectedBy: readonly string[];
 }
@@ -209,8 +215,6 @@ export interface ObjectiveTrace extends Objective {
 export interface StagesTrace {
   readonly raw: number;
   readonly tolerance: number;
-  /** After cutting to the current replicas while the latency objective is kept. */
-  readonly objective: number;
   /** After raising to the current replicas where this round must not scale down. */
   readonly floor: number;
   readonly stabilized: number;
@@ -228,7 +232,6 @@ export type BindingConstraint =
   | 'noScaleDown'
   | 'tolerance'
   | 'unmeasuredPods'
-  | 'objective'
   | 'stabilization'
   | 'scaleUpLimit'
   | 'scaleDownLimit'

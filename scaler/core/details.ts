@@ -1,3 +1,4 @@
+import { demandRows, harmSection, type Row, type Section } from './details-requests.js';
 import { amount, conditionText, count, nameOf, percent, round } from './format.js';
 import type {
   BindingConstraint,
@@ -9,23 +10,9 @@ import type {
 } from './decision.js';
 import type { StepAction } from './types.js';
 
-/** A part of the details below a reason; `explain`, rule tests and the page show the same. */
-export interface Section {
-  readonly title: string;
-  readonly rows: readonly Row[];
-}
-
-export interface Row {
-  readonly name: string;
-  readonly text: string;
-  /** `good` is what decided; `bad` lacks data. */
-  readonly tone?: 'good' | 'bad';
-}
-
 const STAGES: readonly [keyof StagesTrace, string][] = [
   ['raw', 'demand ÷ target'],
   ['tolerance', 'tolerance'],
-  ['objective', 'objective (no scale-up while latency meets it)'],
   ['floor', 'floor (no scale-down without complete data)'],
   ['stabilized', 'stabilization window'],
   ['rateLimited', 'scaling policies'],
@@ -41,7 +28,6 @@ const CONSTRAINTS: Record<BindingConstraint, string> = {
   noScaleDown: 'scale-down blocked',
   tolerance: 'tolerance',
   unmeasuredPods: 'pods without data',
-  objective: 'latency objective',
   stabilization: 'stabilization window',
   scaleUpLimit: 'scaleUp policy',
   scaleDownLimit: 'scaleDown policy',
@@ -72,11 +58,13 @@ export function replicasText(current: number, replicas: number): string {
   return current === replicas ? count(replicas, 'replica') : `${current} → ${count(replicas, 'replica')}`;
 }
 
-/** Returns the inputs, the class, the walk and the stages of a decision, in the order in which it is made. */
+/** Returns inputs, demand, harm, class, walk and stages of a decision, in the order in which it is made. */
 export function detailsOf({ class: workloadClass, trace }: Pick<Decision, 'class' | 'trace'>): Section[] {
-  const { inputs, steps, walk, bindingConstraint, noScaleDown } = trace;
+  const { inputs, demand, harm, steps, walk, bindingConstraint, noScaleDown } = trace;
   return [
     { title: 'Measured', rows: inputRows(inputs) },
+    ...(demand ? [{ title: 'Demand', rows: demandRows(demand) }] : []),
+    ...(harm ? [harmSection(harm, trace.at)] : []),
     { title: `Class: ${workloadClass}`, rows: steps.map(stepRow) },
     ...(walk
       ? [
@@ -124,7 +112,9 @@ function inputRows(inputs: readonly InputTrace[]): Row[] {
 
 function stepRow({ class: name, action, outcome, evidence, heldSeconds }: StepTrace): Row {
   const held = heldSeconds ? ` for ${Math.round(heldSeconds)} s` : '';
-  const text = `${OUTCOMES[outcome]}: ${evidence.map(conditionText).join(', ')}${held}`;
+  // A step without conditions of its own matches the cause of harm.
+  const conditions = evidence.map(conditionText).join(', ') || 'cause of harm';
+  const text = `${OUTCOMES[outcome]}: ${conditions}${held}`;
   if (outcome !== 'matched' && outcome !== 'keeping') return { name, text };
   return { name, text: `${text} → ${ACTIONS[action]}`, tone: 'good' };
 }

@@ -19,6 +19,18 @@ export function milliseconds(seconds: number): string {
   return `${round(seconds * 1000)} ms`;
 }
 
+/** A span in seconds: seconds up to two minutes, then minutes, then hours. */
+export function duration(seconds: number): string {
+  if (seconds < 10) return `${Number(seconds.toFixed(1))} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+}
+
+/** Requests per second. */
+export function rate(perSecond: number): string {
+  return `${round(perSecond)} requests/s`;
+}
+
 /** A measured number to three significant digits. */
 export function round(value: number): number {
   return Number(value.toPrecision(3));

@@ -1,3 +1,6 @@
+import type { SizingMemory } from './demand/memory.js';
+import type { Usual } from './harm/usual.js';
+import type { Watch } from './harm/watch.js';
 import type { Windows } from './measures.js';
 
 /**
@@ -148,6 +151,8 @@ export interface Pod {
   readonly readySince?: number;
   /** `status.startTime`. */
   readonly startedAt?: number;
+  /** Identity of the pod template that it runs; undefined for a pod of no controller. */
+  readonly template?: string;
   /** True once a deletion timestamp is set. */
   readonly deleted: boolean;
   /** CPU request at pod level, which takes precedence over the containers' requests. */
@@ -253,6 +258,10 @@ export interface History {
   readonly steps: Readonly<Record<string, StepState>>;
   /** True if the last round lacked data that scaling down needs. */
   readonly dataGap: boolean;
+  /** What is usual for its requests, once some are measured. */
+  readonly usual?: Usual;
+  readonly watch?: Watch;
+  readonly memory?: SizingMemory;
 }
 
 export const EMPTY_HISTORY: History = {

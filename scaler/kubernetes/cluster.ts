@@ -112,9 +112,15 @@ function watched(kind: string, { metadata, spec }: V1Deployment | V1StatefulSet)
   };
 }
 
+/** Labels in which controllers name the template of a pod: of ReplicaSets, of StatefulSets and DaemonSets. */
+const TEMPLATE_LABELS = ['pod-template-hash', 'controller-revision-hash'];
+const TERMINAL = new Set(['Succeeded', 'Failed']);
+
+/** Pods whose containers may run: those that have ended carry no load. */
 export function podsByWorkload(pods: readonly V1Pod[]): ReadonlyMap<WorkloadKey, readonly Pod[]> {
   const byWorkload = new Map<WorkloadKey, Pod[]>();
   for (const pod of pods) {
+    if (TERMINAL.has(pod.status?.phase ?? '')) continue;
     const key = workloadKey(workloadOf(pod));
     const known = byWorkload.get(key);
     if (known) known.push(toPod(pod));
@@ -128,6 +134,8 @@ function toPod({ metadata, spec, status }: V1Pod): Pod {
   const readySince = seconds(condition?.lastTransitionTime);
   const startedAt = seconds(status?.startTime);
   const request = cpuRequest(spec);
+  const labels = metadata?.labels ?? {};
+  const template = TEMPLATE_LABELS.map((name) => labels[name]).find((hash) => hash !== undefined);
   // An init container with restartPolicy Always is a sidecar: it runs beside the others.
   const sidecars = (spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
   return {
@@ -136,6 +144,7 @@ function toPod({ metadata, spec, status }: V1Pod): Pod {
     ...(condition && { ready: condition.status }),
     ...(readySince !== undefined && { readySince }),
     ...(startedAt !== undefined && { startedAt }),
+    ...(template !== undefined && { template }),
     deleted: metadata?.deletionTimestamp !== undefined,
     ...(request !== undefined && { request }),
     containers: [...(spec?.containers ?? []), ...sidecars].map(toContainer),

@@ -2,8 +2,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { collectProcessMetrics, registerBuildInfo } from '../../common/process-metrics.js';
 import type { Topology } from '../kubernetes/topology.js';
 import type { DecisionRecord, DecisionRecords } from './record.js';
+import { gauge, registerRecords, RULE_LABELS, ruleLabels } from './rule-metrics.js';
 
-const RULE_LABELS = ['group', 'scale', 'namespace', 'workload', 'workload_kind'] as const;
 const ENDPOINT_LABELS = ['address', 'namespace', 'workload', 'workload_kind'] as const;
 const ROUND_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 /** prom-client's default. */
@@ -124,11 +124,6 @@ export class ScalerMetrics {
   }
 }
 
-function ruleLabels(record: DecisionRecord): Record<(typeof RULE_LABELS)[number], string> {
-  const { group, scale, namespace, workload, workloadKind } = record;
-  return { group, scale, namespace, workload, workload_kind: workloadKind };
-}
-
 export interface StateSources {
   readonly records: DecisionRecords;
   readonly topology: () => Topology;
@@ -166,57 +161,6 @@ export function registerState(registry: Registry, sources: StateSources): void {
     collect() {
       this.reset();
       this.inc(sources.watchRestarts());
-    },
-  });
-}
-
-function registerRecords(registry: Registry, records: DecisionRecords): void {
-  const perRule = (name: string, help: string, value: (record: DecisionRecord) => number): void => {
-    gauge(registry, name, help, RULE_LABELS, (g) => {
-      for (const record of records.list()) g.set(ruleLabels(record), value(record));
-    });
-  };
-  perRule('kernscale_rule_current_replicas', 'Value of spec.replicas before the decision.', (record) => {
-    return record.currentReplicas;
-  });
-  perRule(
-    'kernscale_rule_desired_replicas',
-    'Replicas decided, after every limit.',
-    (record) => record.replicas,
-  );
-  perRule(
-    'kernscale_rule_recommended_replicas',
-    'Replicas that the load calls for, before any limit; the current ones while the workload is held.',
-    (record) => record.trace.stages.raw,
-  );
-  perRule('kernscale_rule_min_replicas', 'Lower limit of the rule.', (record) => record.minReplicas);
-  perRule('kernscale_rule_max_replicas', 'Upper limit of the rule.', (record) => record.maxReplicas);
-  gauge(
-    registry,
-    'kernscale_rule_class',
-    'Always 1; the label class names the resource that the workload is bound by.',
-    [...RULE_LABELS, 'class'],
-    (g) => {
-      for (const record of records.list()) g.set({ ...ruleLabels(record), class: record.class }, 1);
-    },
-  );
-}
-
-function gauge<L extends string>(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly L[],
-  read: (gauge: Gauge<L>) => void,
-): void {
-  new Gauge({
-    name,
-    help,
-    labelNames,
-    registers: [registry],
-    collect() {
-      this.reset();
-      read(this);
     },
   });
 }

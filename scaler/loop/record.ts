@@ -98,8 +98,8 @@ export function recommended({ group, rule }: Assignment, decision: ExplainedDeci
 }
 
 /**
- * The Kubernetes Event of a record: replicas changed, could not be changed, or another class now holds the workload.
- * Undefined without news.
+ * The Kubernetes Event of a record: replicas changed, could not be changed, another class now holds the workload, or
+ * harm began or has another cause. Undefined without news.
  */
 export function toEvent(
   record: DecisionRecord,
@@ -120,7 +120,9 @@ export function toEvent(
     };
   }
   const heldAnew = record.action !== 'scale' && previous !== undefined && record.class !== previous.class;
-  return heldAnew ? { type: 'Normal', reason: 'Held', message: record.reason } : undefined;
+  if (heldAnew) return { type: 'Normal', reason: 'Held', message: record.reason };
+  if (!harmChanged(record, previous) || !record.trace.harm?.harmed) return undefined;
+  return { type: 'Warning', reason: 'Harmed', message: record.reason };
 }
 
 /** The last record of every workload, and the recent ones that differ from the one before. */
@@ -171,8 +173,18 @@ export function isChange(record: DecisionRecord, previous: DecisionRecord | unde
   return (
     record.class !== previous.class ||
     record.outcome !== previous.outcome ||
-    record.replicas !== previous.replicas
+    record.replicas !== previous.replicas ||
+    harmChanged(record, previous)
   );
+}
+
+/** True if harm began, ended or has another cause. */
+function harmChanged(record: DecisionRecord, previous: DecisionRecord | undefined): boolean {
+  const harmOf = (it: DecisionRecord | undefined) => {
+    const harm = it?.trace.harm;
+    return harm?.harmed ? (harm.cause ?? 'harmed') : 'none';
+  };
+  return harmOf(record) !== harmOf(previous);
 }
 
 function keyOf({ namespace, workloadKind, workload }: DecisionRecord): WorkloadKey {

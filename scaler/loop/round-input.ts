@@ -1,7 +1,6 @@
 import type {
   Absent,
   Edge,
-  Peer,
   Pod,
   PodReadings,
   Reading,
@@ -10,23 +9,23 @@ import type {
   WorkloadInput,
   WorkloadKey,
 } from '../core/types.js';
-import { workloadKey } from '../core/types.js';
-import type { Endpoint } from '../kubernetes/topology.js';
 import type { Assignment } from './assignments.js';
 import type { Histories } from './histories.js';
+import { peerOf, type Resolve } from './peers.js';
 import type { SignalSample, SignalTable, SignalTables } from './signals.js';
+import { windowsOf, type WindowTables } from './windows.js';
 
 const EDGES = 'edges';
-/** The peer under which the exporter folds those beyond its bound. */
-const FOLDED_PEERS = 'other';
 
 /** Everything that is observed for one round of a group. */
 export interface Observations {
   readonly signals: SignalTables;
   /** Signals queried by pod, in addition to their sums in `signals`. */
   readonly podSignals?: SignalTables;
-  /** Returns the endpoint at `ip:port`; undefined while the Services of the cluster are not known. */
-  readonly resolve: ((peer: string) => Endpoint | undefined) | undefined;
+  /** Undefined where no windows are queried. */
+  readonly windows?: WindowTables | undefined;
+  /** Undefined while the Services of the cluster are not known. */
+  readonly resolve: Resolve | undefined;
   /** Returns `spec.replicas`, where known. */
   readonly replicas: (workload: WorkloadKey) => number | undefined;
   /** Undefined while the pods of the cluster are not known. */
@@ -73,12 +72,18 @@ export function samplesByWorkload(
       replicas: observations.replicas(workload) ?? 1,
       signals: readings(tables, workload),
       ...podsOf(workload, tables, observations),
+      ...windowsIn(observations, workload),
       edges: edges
         ? edgesOf(edges, workload, observations)
         : { absent: 'missing', text: 'the group has no signal edges' },
     });
   }
   return samples;
+}
+
+function windowsIn({ windows, resolve }: Observations, workload: WorkloadKey): Pick<Samples, 'windows'> {
+  const found = windows && windowsOf(windows, workload, resolve);
+  return found ? { windows: found } : {};
 }
 
 function readings(tables: SignalTables, workload: WorkloadKey): Record<string, Reading> {
@@ -113,7 +118,7 @@ function podsOf(
   workload: WorkloadKey,
   tables: SignalTables,
   { pods, podSignals = new Map() }: Observations,
-): Pick<Samples, 'pods' | 'podSignals'> {
+): Pick<Samples, 'pods' | 'podSignals' | 'template'> {
   if (!pods) return {};
   const readings: Record<string, PodReadings> = {};
   for (const [signal, table] of tables) {
@@ -123,12 +128,25 @@ function podsOf(
   for (const [signal, table] of podSignals) {
     readings[signal] = valuesByPod(table, workload) ?? table.absent ?? noSeries(table);
   }
-  return { pods: pods(workload), podSignals: readings };
+  const own = pods(workload);
+  const template = templateOf(own);
+  return { pods: own, podSignals: readings, ...(template !== undefined && { template }) };
+}
+
+/** The template that all pods run; undefined while they run several, and where it is not known of one. */
+function templateOf([first, ...others]: readonly Pod[]): string | undefined {
+  return others.every(({ template }) => template === first?.template) ? first?.template : undefined;
 }
 
 function valuesByPod(table: SignalTable, workload: WorkloadKey): ReadonlyMap<string, number> | undefined {
   const samples = table.samples(workload);
-  return isByPod(samples) ? new Map(samples.map(({ pod = '', value }) => [pod, value])) : undefined;
+  if (!isByPod(samples)) return undefined;
+  return new Map(samples.filter(({ value }) => isUsable(value)).map(({ pod = '', value }) => [pod, value]));
+}
+
+/** False for a value that is no quantity, or is too large to count in thousandths as Kubernetes does: its pod has none. */
+function isUsable(value: number): boolean {
+  return value >= 0 && value * 1000 <= Number.MAX_SAFE_INTEGER;
 }
 
 /** True if every sample is of another pod. */
@@ -157,19 +175,4 @@ function edgesOf(
   return table
     .samples(workload)
     .map(({ peer, value }) => ({ peer, to: peerOf(peer, resolve), wait: measured(value, scrapedAt) }));
-}
-
-function peerOf(peer: string, resolve: Observations['resolve']): Peer {
-  if (peer === FOLDED_PEERS) {
-    return { type: 'unresolved', text: 'stands for the peers beyond the bound of the exporter' };
-  }
-  if (!resolve)
-    return { type: 'unresolved', text: 'is unresolved: the Services of the cluster are not known yet' };
-  const endpoint = resolve(peer);
-  if (!endpoint) return { type: 'external' };
-  const [workload, second] = endpoint.workloads;
-  const service = endpoint.service ? `is Service ${endpoint.service}, which ` : '';
-  if (!workload) return { type: 'unresolved', text: `${service}has no pods` };
-  if (second) return { type: 'unresolved', text: `${service}has pods of several workloads` };
-  return { type: 'workload', workload: workloadKey(workload) };
 }

@@ -12,6 +12,7 @@ import type { DecisionRecords } from './record.js';
 import { isGone, readReplicas, type Replicas } from './replicas.js';
 import { roundInput } from './round-input.js';
 import { querySignals, tabulate, type Query, type QueryResults } from './signals.js';
+import { windowTables } from './windows.js';
 
 export interface RoundSources {
   readonly query: Query;
@@ -53,7 +54,7 @@ export async function runRound(
 ): Promise<RoundResult> {
   const { query, cluster, scales, histories, records, clock, queryOffset } = sources;
   const own = [...assignments.values()].filter((assignment) => assignment.group === group);
-  const queried = { signals: group.signals, podSignals: cluster.pods ? group.podSignals : {} };
+  const queried = { ...group, podSignals: cluster.pods ? group.podSignals : {} };
   const [results, replicas] = await Promise.all([
     querySignals(query, queried, clock() - queryOffset),
     readReplicas(
@@ -65,15 +66,17 @@ export async function runRound(
   const topology = cluster.synced ? cluster.topology() : undefined;
   const pods = cluster.synced ? cluster.pods?.() : undefined;
   const lastKnown = new Map(records.list().map((record) => [record.trace.workload, record.currentReplicas]));
+  const now = clock();
   const observations = {
     signals: tabulate(results.signals, results.evaluatedAt),
     podSignals: tabulate(results.podSignals, results.evaluatedAt),
+    windows: windowTables(group, results, now),
     resolve: topology && ((peer: string) => topology.resolve(peer)),
     replicas: (key: WorkloadKey) => replicas.known.get(key)?.replicas ?? lastKnown.get(key),
     pods: pods && ((key: WorkloadKey) => pods.get(key) ?? []),
   };
   const targets = own.map(({ key }) => key).filter((key) => replicas.known.has(key));
-  const decided = decideRound(roundInput(observations, assignments, histories, targets), clock());
+  const decided = decideRound(roundInput(observations, assignments, histories, targets), now);
   const decisions = [...decided].map(([key, decision]) => {
     const assignment = assignments.get(key)!;
     const { uid } = replicas.known.get(key)!;
@@ -84,10 +87,12 @@ export async function runRound(
 }
 
 /** One sentence for each cause of failed queries, and for each target whose replicas are not known. */
-function problemsOf({ signals, podSignals }: QueryResults, { unknown }: Replicas): string[] {
+function problemsOf({ signals, podSignals, windows }: QueryResults, { unknown }: Replicas): string[] {
   const named = [
     ...signals,
     ...[...podSignals].map(([signal, found]) => [`${signal} by pod`, found] as const),
+    ...[...windows.recent].map(([part, found]) => [`recent ${part}`, found] as const),
+    ...[...windows.settled].map(([part, found]) => [part, found] as const),
   ];
   const failures = new Map<string, Set<string>>();
   for (const [name, { result, freshness }] of named) {

@@ -2,6 +2,8 @@ import { getOrCompute } from '../../common/once.js';
 import type { Absent, WorkloadKey } from '../core/types.js';
 import type { QueryResult } from '../promql/response.js';
 import { freshness, freshnessQueries, keyOfLabels } from '../promql/freshness.js';
+import type { WindowPart } from '../promql/windows.js';
+import type { RuleGroup } from '../rules/types.js';
 
 export type Query = (expr: string, time: number) => Promise<QueryResult>;
 
@@ -15,11 +17,14 @@ export interface SignalResult {
   readonly freshness: readonly QueryResult[];
 }
 
+export type WindowName = keyof RuleGroup['windows'];
+
 /** Results of all queries of a group in one round. */
 export interface QueryResults {
   readonly signals: ReadonlyMap<string, SignalResult>;
   /** Results by pod, beside their sums in `signals`. */
   readonly podSignals: ReadonlyMap<string, SignalResult>;
+  readonly windows: Readonly<Record<WindowName, ReadonlyMap<WindowPart, SignalResult>>>;
   /** Evaluation time of all queries, in seconds since the epoch. */
   readonly evaluatedAt: number;
 }
@@ -32,22 +37,30 @@ export interface QueryResults {
  */
 export async function querySignals(
   query: Query,
-  group: { readonly signals: Expressions; readonly podSignals: Expressions },
+  group: Pick<RuleGroup, 'windows'> & { readonly signals: Expressions; readonly podSignals: Expressions },
   time: number,
 ): Promise<QueryResults> {
   const pending = new Map<string, Promise<QueryResult>>();
   const once = (expr: string): Promise<QueryResult> => getOrCompute(pending, expr, () => query(expr, time));
-  const queryAll = async (expressions: Expressions): Promise<ReadonlyMap<string, SignalResult>> => {
-    const entries = Object.entries(expressions).map(
-      async ([signal, { expr }]): Promise<[string, SignalResult]> => {
-        const [result, ...ages] = await Promise.all([once(expr), ...freshnessQueries(expr).map(once)]);
-        return [signal, { result, freshness: ages }];
-      },
-    );
+  const queryAll = async <Name extends string>(
+    expressions: Readonly<Record<Name, { readonly expr: string }>>,
+  ): Promise<ReadonlyMap<Name, SignalResult>> => {
+    const names = Object.keys(expressions) as Name[];
+    const entries = names.map(async (name): Promise<[Name, SignalResult]> => {
+      const { expr } = expressions[name];
+      const [result, ...ages] = await Promise.all([once(expr), ...freshnessQueries(expr).map(once)]);
+      return [name, { result, freshness: ages }];
+    });
     return new Map(await Promise.all(entries));
   };
-  const [signals, podSignals] = await Promise.all([queryAll(group.signals), queryAll(group.podSignals)]);
-  return { signals, podSignals, evaluatedAt: time };
+  const { windows } = group;
+  const [signals, podSignals, recent, settled] = await Promise.all([
+    queryAll(group.signals),
+    queryAll(group.podSignals),
+    queryAll(windows.recent.parts),
+    queryAll(windows.settled.parts),
+  ]);
+  return { signals, podSignals, windows: { recent, settled }, evaluatedAt: time };
 }
 
 /** One value of a signal. */
@@ -56,6 +69,10 @@ export interface SignalSample {
   readonly peer: string;
   /** Pod name, where the signal is by pod. */
   readonly pod?: string;
+  /** Thread state, where the values are by state. */
+  readonly state?: string;
+  /** What the value measures, in a window. */
+  readonly measure?: string;
   readonly value: number;
 }
 
@@ -81,7 +98,10 @@ export function absentTable(absent: Absent): SignalTable {
 }
 
 /** Groups the results of queries by workload. */
-export function tabulate(results: ReadonlyMap<string, SignalResult>, evaluatedAt: number): SignalTables {
+export function tabulate<Name extends string>(
+  results: ReadonlyMap<Name, SignalResult>,
+  evaluatedAt: number,
+): ReadonlyMap<Name, SignalTable> {
   return new Map([...results].map(([signal, result]) => [signal, tabulateOne(result, evaluatedAt)]));
 }
 
@@ -102,8 +122,7 @@ function tabulateOne({ result, freshness: ages }: SignalResult, evaluatedAt: num
       unnamed++;
       continue;
     }
-    const { peer = '', pod } = labels;
-    getOrCompute(byWorkload, key, () => []).push({ peer, value, ...(pod && { pod }) });
+    getOrCompute(byWorkload, key, () => []).push({ ...partOf(labels), value });
   }
   return {
     unnamed,
@@ -111,6 +130,12 @@ function tabulateOne({ result, freshness: ages }: SignalResult, evaluatedAt: num
     samples: (workload) => byWorkload.get(workload) ?? [],
     scrapedAt: (workload) => scraped.of(workload),
   };
+}
+
+/** What a series measures within its workload. */
+export function partOf(labels: Readonly<Record<string, string>>): Omit<SignalSample, 'value'> {
+  const { peer = '', pod, state, measure } = labels;
+  return { peer, ...(pod && { pod }), ...(state && { state }), ...(measure && { measure }) };
 }
 
 function samplesOf(result: QueryResult) {

@@ -1,5 +1,5 @@
-const WORKLOAD = 'namespace, workload, workload_kind';
-const POD = `${WORKLOAD}, pod`;
+export const WORKLOAD = 'namespace, workload, workload_kind';
+export const POD = `${WORKLOAD}, pod`;
 const STATES = 'kernscale_state_seconds_total';
 /** Every container with any series has this one. */
 const ALIVE = states('state="oncpu"');
@@ -25,12 +25,13 @@ export function builtInSignals(window: string, quantiles: readonly number[] = []
   const perWorkload = (matcher: string): string => `sum by (${WORKLOAD}) (${stateRate(matcher, window)})`;
   const measuredFor = `${ALIVE} and (${ALIVE} offset ${window})`;
   return {
-    cpu: perWorkload('state=~"oncpu|runqueue|throttled"'),
+    cpu: perWorkload('state="oncpu"'),
     blockio: share('disk'),
     wait: share('network'),
     lock: share('lock'),
-    edges: `sum by (${WORKLOAD}, peer) (${waitRate(window)})`,
-    request: `avg by (${WORKLOAD}) (sum by (${POD}) (kernscale_container_cpu_request_cores))`,
+    edges: `sum by (${WORKLOAD}, peer) (${histogramRate('sum', 'kernscale_tcp_wait_seconds', window)})`,
+    request: `avg by (${WORKLOAD}) (${perPod('kernscale_container_cpu_request_cores')})`,
+    limit: `avg by (${WORKLOAD}) (${podLimit()})`,
     // A pod younger than the window has a rate that is too small, so it does not count as measured yet.
     pods: `count by (${WORKLOAD}) (count by (${POD}) (${measuredFor}))`,
     ...Object.fromEntries(quantiles.map((quantile) => [latencySignal(quantile), latency(quantile, window)])),
@@ -51,32 +52,54 @@ function latency(quantile: number, window: string): string {
   return `histogram_quantile(${quantile}, ${classic}) or histogram_quantile(${quantile}, ${native})`;
 }
 
-/** Signals by pod: its CPU demand, and the share of that demand for which it gets no CPU. */
+/**
+ * Signals by pod: the CPU it uses, and the share of wall time in which a thread of it waits for a CPU or is out of quota.
+ * Where that is not measured, as by exporters of the first release, it is the share of runnable thread time.
+ */
 export function podSignals(window: string): { readonly cpu: string; readonly starved: string } {
-  const perPod = (matcher: string): string => `sum by (${POD}) (${stateRate(matcher, window)})`;
-  const cpu = perPod('state=~"oncpu|runqueue|throttled"');
-  return { cpu, starved: `${perPod('state=~"runqueue|throttled"')} / clamp_min(${cpu}, ${MIN_BUSY})` };
+  const inStates = (matcher: string): string => perPod(stateRate(matcher, window));
+  const waiting = inStates('state=~"runqueue|throttled"');
+  const runnable = inStates('state=~"oncpu|runqueue|throttled"');
+  return {
+    cpu: inStates('state="oncpu"'),
+    starved: `${perPod(starvedRate(window))} or ${waiting} / clamp_min(${runnable}, ${MIN_BUSY})`,
+  };
 }
 
-function states(matcher: string): string {
+export function perPod(expr: string): string {
+  return `sum by (${POD}) (${expr})`;
+}
+
+/** CPU limit of a pod in cores; none for a pod with a container that has no limit. */
+function podLimit(): string {
+  const limits = 'kernscale_container_cpu_limit_cores';
+  const containers = states('state="oncpu", container!=""');
+  return `${perPod(limits)} unless ${perPod(`${containers} unless ignoring (state) ${limits}`)}`;
+}
+
+export function states(matcher: string): string {
   return `${STATES}{${matcher}}`;
 }
 
+/** Seconds per second in which a thread of a pod waits for a CPU or is out of quota. */
+export function starvedRate(window: string): string {
+  return liveRate('kernscale_cpu_starved_seconds_total{container=""}', window);
+}
+
 /**
- * Seconds of waiting per second, from the classic histogram if there is one, else the native. The two have the same
- * labels, so `or` never returns both.
+ * Rate of the count or the sum of a histogram, from the classic one if there is one, else the native. The two have the
+ * same labels, so `or` never returns both.
  */
-function waitRate(window: string): string {
-  const native = `histogram_sum(${liveRate('kernscale_tcp_wait_seconds', window)})`;
-  return `${liveRate('kernscale_tcp_wait_seconds_sum', window)} or ${native}`;
+export function histogramRate(part: 'count' | 'sum', metric: string, window: string): string {
+  return `${liveRate(`${metric}_${part}`, window)} or histogram_${part}(${liveRate(metric, window)})`;
 }
 
 /** Thread-seconds per second in some states, of containers that still exist: their series appear and vanish together. */
-function stateRate(matcher: string, window: string): string {
+export function stateRate(matcher: string, window: string): string {
   return `rate(${states(matcher)}[${window}]) and ignoring (state) ${ALIVE}`;
 }
 
 /** A rate of the containers that still exist: those that are gone have samples in the range, but not at its end. */
-function liveRate(metric: string, window: string): string {
+export function liveRate(metric: string, window: string): string {
   return `rate(${metric}[${window}]) and ${metric}`;
 }

@@ -51,8 +51,9 @@ function roundsOf({ groups, evaluationInterval, expectations }: RuleTest): Round
   return rounds.sort((a, b) => a.at - b.at);
 }
 
-function queriesOf({ signals }: RuleGroup, time: number): InstantQuery[] {
-  return Object.values(signals).flatMap(({ expr }) =>
+function queriesOf({ signals, windows: { recent, settled } }: RuleGroup, time: number): InstantQuery[] {
+  const queried = [signals, recent.parts, settled.parts].flatMap((queries) => Object.values(queries));
+  return queried.flatMap(({ expr }) =>
     [expr, ...freshnessQueries(expr)].map((query) => ({ expr: query, time })),
   );
 }

@@ -7,15 +7,17 @@ import { builtInSignals } from '../promql/signals.js';
 import type { Path } from '../../common/yaml/document.js';
 import { valueAt } from './findings.js';
 import { suggestion } from './suggestion.js';
-import { fillObjective } from './defaults.js';
+import { fillObjective, fillTarget } from './defaults.js';
 import {
   decideStepSchema,
   groupSchema,
+  harmSchema,
   objectiveSchema,
   ruleSchema,
   signalSchema,
   type RawDecideStep,
   type RawGroup,
+  type RawHarm,
   type RawRule,
   type RawSignal,
 } from './schema.js';
@@ -24,6 +26,8 @@ import type { RuleErrorCode, RuleFinding } from './types.js';
 const BUILT_IN = Object.keys(builtInSignals('1m'));
 /** `target` is the ratio of demand to target in conditions. */
 const RESERVED = ['target'];
+/** Causes of harm that a step without conditions can match. */
+const CAUSES = ['cpu', 'disk', 'dependency', 'lock'];
 const BUILT_IN_KINDS = ['Deployment', 'StatefulSet'];
 
 /**
@@ -91,8 +95,9 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
     ...checkRange(rule, path),
     ...checkTarget(rule, [...path, 'target'], known),
     ...checkObjective(rule, [...path, 'objective']),
+    ...checkHarm(valueAt(rawRule, ['harm']), [...path, 'harm']),
     ...(Array.isArray(steps) ? steps : []).flatMap((step, index) =>
-      checkStep(step, [...path, 'decide', index], known),
+      checkStep(step, [...path, 'decide', index], known, fillTarget(rule.target).signal),
     ),
   ];
 }
@@ -209,14 +214,34 @@ function checkObjective({ objective }: Partial<RawRule>, path: Path): RuleFindin
   return [problem('RULE_OUT_OF_RANGE', [...path, 'latency'], 'latency must be longer than 0s')];
 }
 
-function checkStep(rawStep: unknown, path: Path, known: readonly string[]): RuleFinding[] {
+function checkHarm(rawHarm: unknown, path: Path): RuleFinding[] {
+  const { backlog } = validFields<RawHarm>(harmSchema.shape, rawHarm);
+  if (backlog === undefined || parseDuration(backlog) > 0) return [];
+  return [problem('RULE_OUT_OF_RANGE', [...path, 'backlog'], 'backlog must be longer than 0s')];
+}
+
+/** @param target signal that the rule sizes by */
+function checkStep(rawStep: unknown, path: Path, known: readonly string[], target: string): RuleFinding[] {
   const step = validFields<RawDecideStep>(decideStepSchema.shape, rawStep);
-  const findings = checkConditions(step.when, [...path, 'when'], known);
+  const findings =
+    valueAt(rawStep, ['when']) === undefined
+      ? checkCause(step, path, target)
+      : checkConditions(step.when, [...path, 'when'], known);
   if (step.maxHops !== undefined && step.action !== undefined && step.action !== 'follow') {
     const message = 'maxHops applies only to action: follow; remove it';
     findings.push(problem('RULE_CONFLICT', [...path, 'maxHops'], message, true));
   }
   return findings;
+}
+
+/** A step without conditions matches a cause of harm. */
+function checkCause({ bound }: Partial<RawDecideStep>, path: Path, target: string): RuleFinding[] {
+  const causes = [...new Set([...CAUSES, target])];
+  if (bound === undefined || causes.includes(bound)) return [];
+  const advice =
+    suggestion(bound, causes) || `; causes are ${causes.join(', ')}; another class needs conditions in when`;
+  const message = `no cause of harm is named "${bound}"${advice}`;
+  return [problem('RULE_MISSING_FIELD', [...path, 'bound'], message)];
 }
 
 function checkConditions(

@@ -14,15 +14,16 @@ import type {
 } from '../core/types.js';
 import { builtInSignals, latencySignal, podSignals } from '../promql/signals.js';
 import { longestRange } from '../promql/syntax.js';
+import { recentSeconds, windowExpressions } from '../promql/windows.js';
 import type { Position } from '../../common/yaml/document.js';
-import type { RawBehavior, RawGroup, RawObjective, RawRule, RawScalingRules } from './schema.js';
-import type { FleetRule, RuleGroup, SignalQuery, WorkloadRule } from './types.js';
+import type { RawBehavior, RawGroup, RawHarm, RawObjective, RawRule, RawScalingRules } from './schema.js';
+import type { FleetRule, RuleGroup, SignalQuery, WindowQueries, WorkloadRule } from './types.js';
 
 const DEFAULT_INTERVAL = 10;
 const DEFAULT_MAX_AGE = 45;
 const DEFAULT_WINDOW = '1m';
 const DEFAULT_UTILIZATION = 70;
-const DEFAULT_MAX_HOPS = 4;
+const DEFAULT_MAX_HOPS = 8;
 const DEFAULT_QUANTILE = 0.99;
 const DEFAULT_API_VERSION = 'apps/v1';
 
@@ -55,6 +56,7 @@ export function resolveGroup(group: RawGroup, file: string, sources: readonly Po
     interval: group.interval === undefined ? DEFAULT_INTERVAL : parseDuration(group.interval),
     signals,
     podSignals: fillPodSignals(group, signals),
+    windows: fillWindows(group, signals),
     rules: group.rules.map((rule, index) => resolveRule(rule, shared, sources[index]!)),
   };
 }
@@ -71,9 +73,9 @@ function resolveRule(
     maxReplicas: raw.maxReplicas,
     target,
     ...(raw.objective && { objective: fillObjective(raw.objective) }),
-    harm: DEFAULT_HARM,
+    harm: fillHarm(raw.harm),
     decide: fillDecide(raw.decide, target),
-    behavior: fillBehavior(raw.behavior),
+    behavior: inOneStep(fillBehavior(raw.behavior), raw, target),
     ...shared,
     dryRun: raw.dryRun ?? false,
     labels: raw.labels ?? {},
@@ -99,6 +101,16 @@ export function fillBehavior(behavior: RawBehavior | null | undefined): Behavior
     scaleUp: fillScalingRules(behavior?.scaleUp, 0, [FOUR_PODS, DOUBLE]),
     scaleDown: fillScalingRules(behavior?.scaleDown, DEFAULT_DOWN_WINDOW, [DOUBLE]),
   };
+}
+
+/**
+ * Demand says how many replicas are needed, so growth by it is not rationed unless the rule states policies: HPA's
+ * default of doubling guards against a metric that only says "more".
+ */
+function inOneStep(behavior: Behavior | null, raw: RawRule, { signal }: Target): Behavior | null {
+  if (behavior === null || signal !== 'cpu' || raw.behavior?.scaleUp?.policies) return behavior;
+  const all: ScalingPolicy = { type: 'Pods', value: raw.maxReplicas, periodSeconds: 15 };
+  return { ...behavior, scaleUp: { ...behavior.scaleUp, policies: [all] } };
 }
 
 function fillScalingRules(
@@ -136,6 +148,25 @@ function fillPodSignals(
   return mapValues({ ...podSignals(window) }, (expr) => ({ expr, maxAge }));
 }
 
+/** Both windows are as old as the CPU signal may be. */
+function fillWindows(
+  { window = DEFAULT_WINDOW }: RawGroup,
+  { cpu }: Readonly<Record<string, SignalQuery>>,
+): RuleGroup['windows'] {
+  const maxAge = cpu?.maxAge ?? DEFAULT_MAX_AGE;
+  const queries = (seconds: number, range: string): WindowQueries => ({
+    seconds,
+    maxAge,
+    parts: mapValues(windowExpressions(range), (expr) => ({ expr })),
+  });
+  const settled = parseDuration(window);
+  const recent = recentSeconds(settled);
+  return {
+    recent: queries(recent, recent < settled ? `${Math.round(recent * 1000)}ms` : window),
+    settled: queries(settled, window),
+  };
+}
+
 export function fillTarget(target: RawRule['target']): Target {
   const signal = target?.signal ?? 'cpu';
   if (target?.averageValue !== undefined) return { signal, averageValue: parseQuantity(target.averageValue) };
@@ -147,11 +178,20 @@ export function fillObjective({ latency, quantile = DEFAULT_QUANTILE }: RawObjec
   return { latency: parseDuration(latency), quantile, signal: latencySignal(quantile) };
 }
 
+function fillHarm({ atLeast, backlog, ...thresholds }: RawHarm = {}): HarmThresholds {
+  return {
+    ...DEFAULT_HARM,
+    ...thresholds,
+    ...(atLeast !== undefined && { atLeast: parseDuration(atLeast) }),
+    ...(backlog !== undefined && { backlog: parseDuration(backlog) }),
+  };
+}
+
 export function fillDecide(decide: RawRule['decide'], target: Target): DecideStep[] {
   if (decide === undefined) return defaultSteps(target);
   return decide.map((step) => ({
     bound: step.bound,
-    when: step.when,
+    ...(step.when && { when: step.when }),
     for: step.for === undefined ? 0 : parseDuration(step.for),
     keepFor: step.keepFor === undefined ? 0 : parseDuration(step.keepFor),
     action: step.action,
@@ -159,20 +199,21 @@ export function fillDecide(decide: RawRule['decide'], target: Target): DecideSte
   }));
 }
 
-/** Disk comes first: replicas do not help a disk-bound workload, whatever its CPU demand. */
+/** What to do about each cause of harm. Disk comes first: replicas do not help, whatever the CPU demand. */
 function defaultSteps(target: Target): DecideStep[] {
-  const common = { keepFor: 0, maxHops: DEFAULT_MAX_HOPS };
+  const common = { for: 0, keepFor: 0, maxHops: DEFAULT_MAX_HOPS };
   return [
-    { bound: 'disk', when: { blockio: { above: 0.4 } }, for: 20, action: 'hold', ...common },
-    { bound: target.signal, when: { target: { above: 1 } }, for: 0, action: 'scale', ...common },
-    { bound: 'dependency', when: { wait: { above: 0.5 } }, for: 20, action: 'follow', ...common },
-    { bound: 'lock', when: { lock: { above: 0.5 } }, for: 20, action: 'hold', ...common },
+    { bound: 'disk', action: 'hold', ...common },
+    { bound: target.signal, action: 'scale', ...common },
+    { bound: 'dependency', action: 'follow', ...common },
+    { bound: 'lock', action: 'step', ...common },
   ];
 }
 
-function mapValues<T, U>(
-  record: Readonly<Record<string, T>>,
+function mapValues<Name extends string, T, U>(
+  record: Readonly<Record<Name, T>>,
   map: (value: T, name: string) => U,
-): Record<string, U> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value, name)]));
+): Record<Name, U> {
+  const entries = Object.entries<T>(record).map(([name, value]) => [name, map(value, name)]);
+  return Object.fromEntries(entries) as Record<Name, U>;
 }

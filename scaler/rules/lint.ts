@@ -49,7 +49,7 @@ function signalsOf({ target, objective, decide }: RawRule): string[] {
   return [
     fillTarget(target).signal,
     ...(objective ? [fillObjective(objective).signal] : []),
-    ...(decide ?? []).flatMap(({ when }) => Object.keys(when)),
+    ...(decide ?? []).flatMap(({ when = {} }) => Object.keys(when)),
   ];
 }
 

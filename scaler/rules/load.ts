@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
+import { getOrCompute } from '../../common/once.js';
 import { workloadKey, type WorkloadKey } from '../core/types.js';
 import { parseDocuments, type Path, type Position, type YamlDocument } from '../../common/yaml/document.js';
 import { schemaFindings, valueAt } from './findings.js';
+import { changedMeanings } from './changes.js';
 import { checkGroup, checkRule, duplicates, knownSignals } from './checks.js';
 import { resolveGroup } from './defaults.js';
 import { readFiles } from './files.js';
@@ -16,6 +18,8 @@ export interface LoadedRules {
   readonly errors: readonly RuleError[];
   /** Likely mistakes in the files without errors; empty unless requested. */
   readonly warnings: readonly RuleError[];
+  /** Fields of the files without errors that mean something else than in the first release; only with warnings. */
+  readonly notes: readonly RuleError[];
 }
 
 /** Workload that a rule names, with the position of the rule. */
@@ -42,7 +46,7 @@ export async function loadRuleFiles(paths: readonly string[], lint?: LintOptions
     const file = resolve(read.file);
     if (files.has(file)) continue;
     if ('text' in read) files.set(file, parseFile(read.file, read.text, lint));
-    else files.set(file, { groups: [], errors: [read], warnings: [], targets: [] });
+    else files.set(file, { groups: [], errors: [read], warnings: [], notes: [], targets: [] });
   }
   const loaded = combine([...files.values()]);
   const shadowed = lint ? shadowedRules(loaded.groups) : [];
@@ -62,6 +66,7 @@ function parseFile(file: string, text: string, lint: LintOptions | undefined): P
     groups: good.flatMap((document) => groupsOf(document, file)),
     errors,
     warnings: good.flatMap((document) => (lint ? warningsOf(document, lint) : [])).sort(byPosition),
+    notes: lint ? notesOf(good).sort(byPosition) : [],
     targets: documents.flatMap((document) => targetsOf(document)),
   };
 }
@@ -76,6 +81,7 @@ function combine(files: readonly ParsedFile[]): LoadedRules {
   return {
     groups: files.flatMap(({ groups }) => groups),
     warnings: files.flatMap(({ warnings }) => warnings),
+    notes: files.flatMap(({ notes }) => notes),
     errors: [...errors, ...shared].sort(
       (a, b) => order.get(a.file)! - order.get(b.file)! || byPosition(a, b),
     ),
@@ -85,7 +91,7 @@ function combine(files: readonly ParsedFile[]): LoadedRules {
 /** Formats an error as `file:line:column: group "g", rule "r": message`. */
 export function formatRuleError(error: RuleError): string {
   const { file, line, column, code, group, rule, message } = error;
-  const severity = code.startsWith('LINT_') ? 'warning: ' : '';
+  const severity = code.startsWith('LINT_') ? 'warning: ' : code.startsWith('NOTE_') ? 'note: ' : '';
   const within = [
     ...(group === undefined ? [] : [`group "${group}"`]),
     ...(rule === undefined ? [] : [`rule "${rule}"`]),
@@ -118,6 +124,17 @@ function duplicateGroups(documents: readonly YamlDocument[]): RuleError[] {
 
 function warningsOf(document: YamlDocument, lint: LintOptions): RuleError[] {
   return lintFile(fileSchema.parse(document.value), lint).map((finding) => toError(finding, document));
+}
+
+/** Says each note once a file, which may have several documents. */
+function notesOf(documents: readonly YamlDocument[]): RuleError[] {
+  const notes = new Map<RuleFinding['code'], RuleError>();
+  for (const document of documents) {
+    for (const finding of changedMeanings(fileSchema.parse(document.value))) {
+      getOrCompute(notes, finding.code, () => toError(finding, document));
+    }
+  }
+  return [...notes.values()];
 }
 
 /** Checks what the schema cannot. */

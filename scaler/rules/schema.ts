@@ -34,8 +34,9 @@ export const decideStepSchema = z.strictObject({
   bound: identifier.meta({
     description: 'Class of the workload when the step matches: disk, cpu, dependency, lock or another name',
   }),
-  when: z.record(z.string(), condition).meta({
-    description: 'Conditions by signal, or by "target" (ratio of demand to target); all of them must hold',
+  when: z.record(z.string(), condition).exactOptional().meta({
+    description:
+      'Conditions by signal, or by "target" (ratio of demand to target); all of them must hold, harmed or not. Default: the step matches while the workload is harmed and bound is the cause',
   }),
   for: duration.exactOptional().meta({
     description: 'Time for which the conditions must hold before the step matches; default 0s',
@@ -43,16 +44,16 @@ export const decideStepSchema = z.strictObject({
   keepFor: duration.exactOptional().meta({
     description: 'Time for which the step still matches after its conditions end; default 0s',
   }),
-  action: z.enum(['scale', 'hold', 'follow']).meta({
+  action: z.enum(['scale', 'hold', 'follow', 'step']).meta({
     description:
-      'scale: size by the target; hold: keep the replicas; follow: scale the bottleneck among the peers',
+      'scale: size by the target; hold: keep the replicas; follow: scale the bottleneck among the peers; step: grow once, by a bounded amount, and go on only where more is answered',
   }),
   maxHops: z
     .int()
     .min(1)
     .max(16)
     .exactOptional()
-    .meta({ description: 'Maximum number of edges to follow; default 4' }),
+    .meta({ description: 'Maximum number of edges to follow; default 8' }),
 });
 
 const policy = z.strictObject({
@@ -101,6 +102,31 @@ export const objectiveSchema = z.strictObject({
     .meta({ description: 'Fraction of the requests that must meet the latency; default 0.99' }),
 });
 
+export const harmSchema = z
+  .strictObject({
+    latency: z
+      .number()
+      .gt(1)
+      .exactOptional()
+      .meta({ description: 'A response takes more than this many times as long as usual; default 2' }),
+    atLeast: duration
+      .exactOptional()
+      .meta({ description: 'It must also take this much longer than usual; default 10ms' }),
+    backlog: duration
+      .exactOptional()
+      .meta({ description: 'Waiting requests would take longer than this to answer; default 2s' }),
+    abandoned: z
+      .number()
+      .gt(0)
+      .lt(1)
+      .exactOptional()
+      .meta({ description: 'Clients give up more than this fraction of the requests; default 0.05' }),
+    rounds: positive
+      .exactOptional()
+      .meta({ description: 'Rounds in a row with a sign of harm before it counts; default 2' }),
+  })
+  .meta({ description: 'Signs by which requests show that the workload is harmed' });
+
 const apiVersion = text
   .exactOptional()
   .meta({ description: 'Default apps/v1; required for kinds other than Deployment and StatefulSet' });
@@ -138,7 +164,8 @@ export const ruleSchema = z.strictObject({
   target: target.exactOptional().meta({ description: 'Default {signal: cpu, averageUtilization: 70}' }),
   objective: objectiveSchema
     .exactOptional()
-    .meta({ description: 'Latency objective of the service; replicas are not added while it is met' }),
+    .meta({ description: 'Latency objective of the service; the workload is harmed while it is missed' }),
+  harm: harmSchema.exactOptional(),
   decide: z
     .array(decideStepSchema)
     .exactOptional()
@@ -178,6 +205,7 @@ export const fileSchema = z.strictObject({ groups: z.array(groupSchema) });
 
 export type RawRule = z.infer<typeof ruleSchema>;
 export type RawObjective = z.infer<typeof objectiveSchema>;
+export type RawHarm = z.infer<typeof harmSchema>;
 export type RawGroup = z.infer<typeof groupSchema>;
 export type RawDecideStep = z.infer<typeof decideStepSchema>;
 export type RawSignal = z.infer<typeof signalSchema>;

@@ -1,4 +1,6 @@
+import type { Windows } from '../core/measures.js';
 import type { Rule, RuleSettings } from '../core/types.js';
+import type { WindowPart } from '../promql/windows.js';
 import type { LabelSelector } from '../../common/label-selector.js';
 import type { Position, YamlError } from '../../common/yaml/document.js';
 import type { Finding, SchemaErrorCode } from './findings.js';
@@ -8,6 +10,15 @@ export interface SignalQuery {
   readonly expr: string;
   /** Age in seconds from which a sample is not acted on. */
   readonly maxAge: number;
+}
+
+/** What to query of the workloads in a window. */
+export interface WindowQueries {
+  /** Length of the window in seconds. */
+  readonly seconds: number;
+  /** Age in seconds from which the window is not acted on. */
+  readonly maxAge: number;
+  readonly parts: Readonly<Record<WindowPart, { readonly expr: string }>>;
 }
 
 /** Workloads that a fleet rule scales. */
@@ -37,20 +48,21 @@ export interface RuleGroup {
   readonly signals: Readonly<Record<string, SignalQuery>>;
   /** Signals with one number per `pod`, queried where the pods are known. */
   readonly podSignals: Readonly<Record<string, SignalQuery>>;
+  readonly windows: Readonly<Record<keyof Windows, WindowQueries>>;
   readonly rules: readonly (WorkloadRule | FleetRule)[];
 }
 
-/** Error or lint warning in a rule file or rule test file. */
+/** Error, lint warning or note in a rule file or rule test file. */
 export interface RuleError extends Position {
   /** Stable across releases. */
-  readonly code: RuleErrorCode | LintCode;
+  readonly code: RuleErrorCode | LintCode | NoteCode;
   readonly group?: string;
   readonly rule?: string;
   /** Describes the error and how to fix it. */
   readonly message: string;
 }
 
-export type RuleFinding = Finding<RuleErrorCode | LintCode>;
+export type RuleFinding = Finding<RuleErrorCode | LintCode | NoteCode>;
 
 export type RuleErrorCode =
   | `RULE_${YamlError['code']}`
@@ -65,6 +77,9 @@ export type RuleErrorCode =
   | 'RULE_PROMQL'
   | 'TEST_UNKNOWN_TARGET'
   | 'TEST_SERIES';
+
+/** Codes of notes on fields that mean something else than in the first release. */
+export type NoteCode = 'NOTE_CPU_TARGET' | 'NOTE_OBJECTIVE' | 'NOTE_WHEN';
 
 /** Codes of warnings about likely mistakes. */
 type LintCode =

@@ -49,7 +49,7 @@ function main(argv: readonly string[]): Promise<number> {
   const rows = [
     {
       what: `find the waiters among ${WORKLOADS} workloads`,
-      ms: cost(() => void walkAll(input.workloads, assessAll(input.workloads, NOW), NOW)),
+      ms: cost(() => void walkAll(input.workloads, assessAll(input.workloads, new Map(), NOW), NOW)),
     },
     {
       what: `a round of ${WORKLOADS} decisions`,

@@ -61,7 +61,7 @@ describe('the built-in signals, in Prometheus', () => {
     );
   });
 
-  it('count CPU used, waited for and throttled as demand, across a restart of the container', async () => {
+  it('count CPU used, not waited for, across a restart of the container', async () => {
     const series = [
       state('a', 'oncpu', '0+3.75x10 0+3.75x30'),
       state('a', 'runqueue', '0+3.75x40'),
@@ -70,25 +70,26 @@ describe('the built-in signals, in Prometheus', () => {
       state('b', 'network', '0+3.75x40'),
     ];
     await evaluate(series, [
-      { signal: 'cpu', at: '10m', samples: web(0.75) },
+      { signal: 'cpu', at: '10m', samples: web(0.25) },
       { signal: 'wait', at: '10m', samples: web(0.25) },
     ]);
   });
 
-  it('return the demand of each pod, and the share for which it gets no CPU', async () => {
+  it('return the CPU that each pod uses, and the share of time in which it gets too little', async () => {
     const series = [
       state('a', 'oncpu', '0+3.75x40'),
       state('a', 'throttled', '0+11.25x40'),
       state('b', 'oncpu', '0+3.75x40'),
-      state('b', 'runqueue', '0x40'),
+      state('b', 'runqueue', '0+3.75x40'),
+      { series: `kernscale_cpu_starved_seconds_total{${WEB}, pod="b"}`, values: '0+1.875x40' },
     ];
     const byPod = (a: number, b: number) => [
       { labels: `{${WEB}, pod="a"}`, value: a },
       { labels: `{${WEB}, pod="b"}`, value: b },
     ];
     const expected = [
-      { signal: 'cpu', at: '10m', samples: byPod(1, 0.25) },
-      { signal: 'starved', at: '10m', samples: byPod(0.75, 0) },
+      { signal: 'cpu', at: '10m', samples: byPod(0.25, 0.25) },
+      { signal: 'starved', at: '10m', samples: byPod(0.75, 0.125) },
     ];
     await evaluate(series, expected, { ...podSignals('1m') });
   });
@@ -134,6 +135,23 @@ describe('the built-in signals, in Prometheus', () => {
       request('b', 'app', '0.25x40'),
     ];
     await evaluate(series, [{ signal: 'request', at: '5m', samples: web(0.2) }]);
+  });
+
+  it('average the CPU limit over pods, without those that have a container without a limit', async () => {
+    const pod = (name: string, limits: Readonly<Record<string, string | undefined>>) =>
+      Object.entries(limits).flatMap(([container, limit]) => {
+        const labels = `${WEB}, pod="${name}", container="${container}"`;
+        const alive = `kernscale_state_seconds_total{${labels}, state="oncpu"}`;
+        const limited = { series: `kernscale_container_cpu_limit_cores{${labels}}`, values: `${limit}x40` };
+        return [{ series: alive, values: '0x40' }, ...(limit === undefined ? [] : [limited])];
+      });
+    // The rest of a pod, under an empty container label, has no limit of its own.
+    const series = [
+      ...pod('a', { app: '1', proxy: '0.5', '': undefined }),
+      ...pod('b', { app: '2', '': undefined }),
+      ...pod('c', { app: undefined, proxy: '0.1' }),
+    ];
+    await evaluate(series, [{ signal: 'limit', at: '5m', samples: web(1.75) }]);
   });
 
   it('sum the wait on each peer', async () => {

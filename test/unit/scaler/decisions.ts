@@ -4,6 +4,7 @@ import { listen, type Listening } from '../../../common/http.js';
 import type { ExplainedDecision } from '../../../scaler/core/decision.js';
 import type { Rule } from '../../../scaler/core/types.js';
 import { toRecord, type DecisionRecord, type DecisionRecords } from '../../../scaler/loop/record.js';
+import { resolveGroup } from '../../../scaler/rules/defaults.js';
 import { createApp } from '../../../scaler/web/app.js';
 import { keyOf } from './core/fixtures.js';
 
@@ -15,7 +16,7 @@ export function recordOf(
   decision: ExplainedDecision,
   outcome: Outcome = 'unchanged',
 ): DecisionRecord {
-  const group = { name: 'shop', file: 'rules.yaml', interval: 10, signals: {}, podSignals: {}, rules: [] };
+  const group = resolveGroup({ name: 'shop', rules: [] }, 'rules.yaml', []);
   return toRecord({ key: keyOf(rule.scale), group, rule }, decision, { outcome });
 }
 

@@ -21,7 +21,7 @@ function leaves(...exprs: string[]): Set<string> {
 
 describe('the evaluator of the past', () => {
   it('fetches each series of a container once, for all signals', () => {
-    const { edges, ...signals } = builtInSignals('1m');
+    const { edges, limit, ...signals } = builtInSignals('1m');
     const alive = `${STATES}{state="oncpu"}`;
     const sources = [...coverRates(leaves(...Object.values(signals), ACTUAL_REPLICAS)).values()].map(
       ({ source }) => source,
@@ -36,6 +36,7 @@ describe('the evaluator of the past', () => {
       ]),
     );
     expect(leaves(edges!)).to.deep.equal(new Set([edges]));
+    expect(leaves(limit!)).to.have.length(1);
   });
 
   it('leaves metrics with many series, and all other forms, to Prometheus', () => {

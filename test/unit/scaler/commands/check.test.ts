@@ -16,7 +16,7 @@ describe('the kernscale command', () => {
 
   it('accepts valid rule files, including the shipped ones, without a warning', async () => {
     const { status, stdout, stderr } = await kernscale('check', 'rules/scaling', 'rules/scaling/examples');
-    expect(stderr).to.equal('');
+    expect(stderr).to.match(/^(\S+: note: .*\n)*$/);
     expect(status).to.equal(0);
     expect(stdout).to.match(/^SUCCESS: \d+ rules? found\n$/);
   });
@@ -43,6 +43,28 @@ describe('the kernscale command', () => {
     });
     expect((await kernscale('check', '--lint-fatal', file)).status).to.equal(3);
     expect((await kernscale('check', '--lint=none', '--lint-fatal', file)).stderr).to.equal('');
+  });
+
+  it('notes once a file where a field means something else than before, and does not fail on it', async () => {
+    const file = join(folder, 'older.yaml');
+    const rule = (name: string): string =>
+      `      - scale: ${name}
+        scaleTargetRef: {kind: Deployment, namespace: shop, name: ${name}}
+        maxReplicas: 2
+        target: {averageUtilization: 70}
+        objective: {latency: 50ms}
+        decide: [{bound: lock, action: hold}, {bound: disk, when: {blockio: {above: 0.4}}, action: hold}]
+`;
+    await writeFile(file, `groups:\n  - name: shop\n    rules:\n${rule('a')}${rule('b')}`);
+    const { status, stdout, stderr } = await kernscale('check', '--lint-fatal', file);
+    expect(stdout).to.equal('SUCCESS: 2 rules found\n');
+    expect(stderr).to.match(
+      /^\S+:7:9: note: group "shop", rule "a": .*\[NOTE_CPU_TARGET\]\n\S+:8:9: note: .*\[NOTE_OBJECTIVE\]\n\S+:9:61: note: .*\[NOTE_WHEN\]\n$/,
+    );
+    expect(status).to.equal(0);
+    expect((await kernscale('check', '--lint=none', file)).stderr).to.equal('');
+    const { notes } = JSON.parse((await kernscale('check', '--json', file)).stdout) as { notes: unknown[] };
+    expect(notes).to.have.length(3);
   });
 
   it('prints one JSON object with --json', async () => {

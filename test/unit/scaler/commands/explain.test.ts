@@ -46,7 +46,7 @@ describe('kernscale explain', () => {
       /^shop\/Deployment\/cart: rule "cart" of group "shop", 1 to 20 replicas, decided /,
     );
     expect(lines[1]).to.match(
-      /^2 → 6 replicas: CPU demand 4 cores; 2 pods × 0\.7-core target = 1\.4 \(2\.9×\): 6 replicas needed$/,
+      /^2 → 6 replicas: CPU demand 4 cores; 2 pods × 0\.7-core target = 1\.4 \(2\.9×\). 6 replicas needed$/,
     );
     expect(stdout).to.match(/^ {2}cpu +4 cores, 0 s old$/m);
     expect(stdout).to.match(/^ {2}cpu +matched: demand 2\.9× target \(limit 1×\) → scale by demand$/m);

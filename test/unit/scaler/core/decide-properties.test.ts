@@ -261,9 +261,9 @@ describe('every decision', () => {
           NOW,
         ).trace;
         expect(noScaleDown).to.have.lengthOf.at.least(1);
-        expect(stages.floor).to.equal(Math.max(stages.objective, replicas));
+        expect(stages.floor).to.equal(Math.max(stages.tolerance, replicas));
         const whole = decide(rule, sampled(values, replicas, NOW), history, NOW).trace;
-        if (whole.noScaleDown.length === 0) expect(whole.stages.floor).to.equal(whole.stages.objective);
+        if (whole.noScaleDown.length === 0) expect(whole.stages.floor).to.equal(whole.stages.tolerance);
       }),
     );
   });

@@ -77,14 +77,14 @@ export const HELD: readonly Case[] = [
     'counts pods without data at their request',
     () => on({ ...pods([0.01, 0.01, 0.01, undefined]), replicas: 3 }, { behavior: AT_ONCE }),
     'none none 3 → 2',
-    'CPU demand 0.23 cores with 1 unmeasured pod at its request; 4 pods × 0.14-core target = 0.56 (0.41×): 2 replicas needed',
+    'CPU demand 0.23 cores with 1 unmeasured pod at its request; 4 pods × 0.14-core target = 0.56 (0.41×). 2 replicas needed',
     'CPU demand is above 0.312 cores or below 0.14 cores',
   ],
   [
     'counts pods without data as idle',
     () => on(pods([0.6, 0.6, undefined])),
     'scaleUpLimit cpu 3 → 7',
-    'CPU demand 1.2 cores with 1 unmeasured pod as idle; 3 pods × 0.14-core target = 0.42 (2.9×): 9 replicas needed, scaleUp policy allows 7 now',
+    'CPU demand 1.2 cores with 1 unmeasured pod as idle; 3 pods × 0.14-core target = 0.42 (2.9×). 9 replicas needed, scaleUp policy allows 7 now',
     'the period of the scaleUp policy ends',
   ],
   [
@@ -254,7 +254,7 @@ export const HELD: readonly Case[] = [
     () =>
       waiting([workload('db', samplesOf({}, { cpu: at(1.2) }))], [edgeTo('db', 2)], { behavior: AT_ONCE }),
     'none dependency 2 → 1',
-    "CPU demand 0.4 cores; 2 pods × 0.7-core target = 1.4 (0.29×): 1 replica needed; its peers' own work accounts for its wait",
+    "CPU demand 0.4 cores; 2 pods × 0.7-core target = 1.4 (0.29×). 1 replica needed; its peers' own work accounts for its wait",
     'CPU demand is above 0.78 cores',
   ],
   [
@@ -267,7 +267,7 @@ export const HELD: readonly Case[] = [
         NOW,
       ),
     'none none 2 → 4',
-    'queue demand 100; 2 pods × 30 target = 60 (1.67×): 4 replicas needed',
+    'queue demand 100; 2 pods × 30 target = 60 (1.67×). 4 replicas needed',
     'queue demand is above 132 or below 90',
   ],
   [
@@ -280,7 +280,7 @@ export const HELD: readonly Case[] = [
         NOW,
       ),
     'none none 2 → 5',
-    'age 25 is 2.5× its target of 10: 5 replicas needed',
+    'age 25 is 2.5× its target of 10. 5 replicas needed',
     'age is above 11 or below 8',
   ],
 ];

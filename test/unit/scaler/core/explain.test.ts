@@ -3,11 +3,17 @@ import fc from 'fast-check';
 import { decide } from '../../../../scaler/core/decide-round.js';
 import type { BindingConstraint, ExplainedDecision } from '../../../../scaler/core/decision.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
+import { BY_DEMAND } from './explain-by-demand.js';
+import { BY_HARM } from './explain-by-harm.js';
 import { HELD } from './explain-held.js';
 import { AT_ONCE, HISTORY, pods, SIZED } from './explain-sized.js';
+
 import { at, NOW, ruleFor } from './fixtures.js';
+import { decisionOf } from './traces.js';
 
 const MOST_CHARACTERS = 160;
+/** With the parts of the demand, the habit, or a sign that is no harm yet. */
+const MOST_WITH_REQUESTS = 230;
 const CASES = [...SIZED, ...HELD];
 
 /** Values of `BindingConstraint` that are not fields of a rule and so must not appear in a sentence. */
@@ -22,7 +28,7 @@ const ENUM_VALUES: readonly BindingConstraint[] = [
 
 /** `4 pods × 0.14-core target = 0.56 (1.8×)`, with the demand before it. */
 const ARITHMETIC =
-  /^(?:p99 .*: )?(?:CPU|queue) demand ([\d.e+-]+)[^;]*; (\d+) pods? × ([\d.e+-]+)(?:-core)? target = ([\d.e+-]+) \(([\d.e+]+)×/;
+  /^(?:p99 .*: |Spends .*\. )?(?:CPU|queue) demand ([\d.e+-]+)[^;]*; (\d+) pods? × ([\d.e+-]+)(?:-core)? target = ([\d.e+-]+) \(([\d.e+]+)×/;
 
 /** True if two numbers agree within the rounding of their terms to three digits. */
 function isAbout(found: number, expected: number, atLeast: number): boolean {
@@ -47,6 +53,7 @@ function checkArithmetic({ reason, trace }: ExplainedDecision): boolean {
     isAbout(demand / product, ratio, ratio < 10 ? 0.06 : 0.6),
     `${demand} / ${product} = ${ratio}`,
   ).to.equal(true);
+  checkOrigin(reason, demand);
   const tolerance = /within the (\d+) % tolerance/.exec(reason);
   if (tolerance && !reason.includes('as HPA counts')) {
     expect(ratio, reason).to.be.within(
@@ -58,13 +65,24 @@ function checkArithmetic({ reason, trace }: ExplainedDecision): boolean {
   if (tolerance && above && !trace.sizing?.pods) {
     expect(demand, trace.wouldChange).to.be.at.most(Number(above[1]) * 1.006);
   }
-  const needed = /: (\d+) replicas? needed/.exec(reason);
+  const needed = /\. (\d+) replicas? needed/.exec(reason);
   if (needed && !reason.includes('as HPA counts') && trace.stages.raw === Number(needed[1])) {
     const slack = 0.1 + (0.015 * demand) / target;
     const pods = demand / target;
     expect(Number(needed[1]), reason).to.be.within(Math.ceil(pods - slack), Math.ceil(pods + slack));
   }
   return true;
+}
+
+/** Checks that the parts of a demand by requests add up to it: requests × CPU time + backlog + beside. */
+function checkOrigin(reason: string, demand: number): void {
+  const load = Number(/([\d.]+) requests\/s/.exec(reason)?.[1]);
+  const cost = Number(/([\d.]+) ms(?: each|[ )])/.exec(reason.replace(/^Spends .*?\. /, ''))?.[1]) / 1000;
+  const extras = [...reason.matchAll(/([\d.]+) (?:for the backlog|beside requests)/g)];
+  const sum = extras.reduce((total, [, cores]) => total + Number(cores), load * cost);
+  if (/ each|requests\/s ×/.test(reason)) {
+    expect(isAbout(sum, demand, 0.0005), `${sum} cores explain ${demand}: ${reason}`).to.equal(true);
+  }
 }
 
 function checkWords({ reason, trace }: ExplainedDecision): void {
@@ -90,6 +108,17 @@ describe('the explanation of a decision', () => {
     });
   }
 
+  for (const [what, made, reason, wouldChange] of [...BY_DEMAND, ...BY_HARM]) {
+    it(`describes a workload that ${what}`, () => {
+      const decision = decisionOf(made);
+      expect(decision.reason).to.equal(reason);
+      expect(decision.trace.wouldChange).to.equal(`Would change when ${wouldChange}`);
+      expect(decision.reason.length).to.be.at.most(MOST_WITH_REQUESTS);
+      checkWords(decision);
+      checkArithmetic(decision);
+    });
+  }
+
   it('is tested for every constraint and every class', () => {
     const constraints: Record<BindingConstraint, true> = {
       none: true,
@@ -100,7 +129,6 @@ describe('the explanation of a decision', () => {
       noScaleDown: true,
       tolerance: true,
       unmeasuredPods: true,
-      objective: true,
       stabilization: true,
       scaleUpLimit: true,
       scaleDownLimit: true,

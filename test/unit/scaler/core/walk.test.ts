@@ -12,7 +12,7 @@ const OVERLOADED = { cpu: at(4.2) };
 /** Walks from `web`, which waits on `edges`. */
 function walkFrom(edges: Samples['edges'], workloads: RoundInput['workloads'], maxHops = 4) {
   const samples = samplesOf({ edges }, WAITS);
-  const dependencies = new Dependencies(workloads, assessAll(workloads, NOW), NOW);
+  const dependencies = new Dependencies(workloads, assessAll(workloads, new Map(), NOW), NOW);
   return walk({ key: keyOf('web'), rule: ruleFor('web'), samples }, dependencies, maxHops);
 }
 
@@ -202,7 +202,7 @@ describe('an explained wait', () => {
 
 describe('the waiters of a round', () => {
   const waitersIn = (workloads: RoundInput['workloads']) =>
-    walkAll(workloads, assessAll(workloads, NOW), NOW).waiters;
+    walkAll(workloads, assessAll(workloads, new Map(), NOW), NOW).waiters;
 
   it('are listed for each workload, at any depth', () => {
     const [web, webEntry] = waiter('web', edgeTo('api', 1));
@@ -247,7 +247,7 @@ describe('the walks of a round, which share their results', () => {
             return [key, { ...found, history, ...(managed && rule ? { rule } : {}) }] as const;
           }),
         );
-        const assessments = assessAll(peers, NOW);
+        const assessments = assessAll(peers, new Map(), NOW);
         for (const [key, walked] of walkAll(peers, assessments, NOW).walks) {
           const { rule, samples } = peers.get(key)!;
           const alone = new Dependencies(peers, assessments, NOW);

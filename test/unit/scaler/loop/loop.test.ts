@@ -13,6 +13,8 @@ import { isGone, readReplicas } from '../../../../scaler/loop/replicas.js';
 import { Ticker } from '../../../../scaler/loop/scaler.js';
 import { parseRules } from '../../../../scaler/rules/load.js';
 import type { RuleGroup } from '../../../../scaler/rules/types.js';
+import { decisionOf, harmOf, healthy, ON_DISK, RULE } from '../core/traces.js';
+import { recordOf } from '../decisions.js';
 
 function groupsOf(text: string): readonly RuleGroup[] {
   const { groups, errors } = parseRules('rules.yaml', text);
@@ -252,6 +254,21 @@ describe('toEvent', () => {
     expect(toEvent(held, up)).to.include({ reason: 'Held' });
     expect(toEvent(held, held)).to.equal(undefined);
     expect(toEvent(record({}), up)).to.equal(undefined);
+  });
+
+  it('reports harm that begins or has another cause, once, and not its end', () => {
+    const harmed = (cause: string) =>
+      recordOf(RULE, decisionOf({ harm: harmOf(cause, ON_DISK), class: 'cpu' }));
+    const well = recordOf(RULE, decisionOf({ harm: healthy(ON_DISK), class: 'cpu' }));
+    expect(toEvent(harmed('disk'), well)).to.deep.equal({
+      type: 'Warning',
+      reason: 'Harmed',
+      message: harmed('disk').reason,
+    });
+    expect(toEvent(harmed('disk'), harmed('disk'))).to.equal(undefined);
+    expect(toEvent(harmed('lock'), harmed('disk'))).to.include({ reason: 'Harmed' });
+    expect(toEvent(well, harmed('disk'))).to.equal(undefined);
+    expect(isChange(well, harmed('disk'))).to.equal(true);
   });
 });
 

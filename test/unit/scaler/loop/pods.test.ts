@@ -45,6 +45,7 @@ describe('podsByWorkload', () => {
         ready: 'False',
         readySince: NOW,
         startedAt: NOW - 10,
+        template: '7d4',
         deleted: true,
         request: 1,
         containers: [{ name: 'app', request: 0.2 }, { name: 'bare' }, { name: 'proxy', request: 0.05 }],
@@ -56,6 +57,30 @@ describe('podsByWorkload', () => {
     const bare = { metadata: { namespace: 'shop', name: 'lone' } };
     const expected = { name: 'lone', phase: 'Unknown', deleted: false, containers: [] };
     expect(podsByWorkload([bare]).get('shop/Pod/lone')).to.deep.equal([expected]);
+  });
+
+  it('leaves out pods that have ended: they carry no load', () => {
+    const ended = ['Succeeded', 'Failed'].map((phase) => ({ ...onTheWire, status: { phase } }));
+    expect(podsByWorkload([...ended, onTheWire]).get(CART)).to.have.length(1);
+    expect(podsByWorkload(ended).get(CART)).to.equal(undefined);
+  });
+});
+
+describe('the template of a workload', () => {
+  function templateOf(...templates: (string | undefined)[]): string | undefined {
+    const pods = templates.map((template, index): Pod => ({
+      ...{ name: `cart-${index}`, phase: 'Running', deleted: false, containers: [] },
+      ...(template !== undefined && { template }),
+    }));
+    const observations = { signals: new Map(), resolve: undefined, replicas: () => 2, pods: () => pods };
+    return samplesByWorkload(observations, [CART]).get(CART)?.template;
+  }
+
+  it('is that of all its pods, and unknown while they run several or one has none', () => {
+    expect(templateOf('7d4', '7d4')).to.equal('7d4');
+    expect(templateOf('7d4', '8f1')).to.equal(undefined);
+    expect(templateOf('7d4', undefined)).to.equal(undefined);
+    expect(templateOf()).to.equal(undefined);
   });
 });
 
@@ -104,6 +129,12 @@ describe('signals by pod', () => {
         ['b', 2],
       ]),
     );
+    expect(found.podSignals?.['cpu']).to.deep.equal(new Map([['a', 0.1]]));
+  });
+
+  it('lack a pod whose value is no quantity, and keep the others', () => {
+    const broken = { a: 0.1, b: NaN, c: Infinity, d: -1, e: 1e306 };
+    const found = assembled({ pods: () => pods, podSignals: table('cpu', broken) }, { a: 1 });
     expect(found.podSignals?.['cpu']).to.deep.equal(new Map([['a', 0.1]]));
   });
 

@@ -160,17 +160,22 @@ describe('querySignals', () => {
     };
     const exprs = (names: Record<string, string>) =>
       Object.fromEntries(Object.entries(names).map(([name, expr]) => [name, { expr }]));
+    const parts = { threads: { expr: 'kernscale_c' }, requests: { expr: 'kernscale_b' } };
+    const window = { seconds: 10, maxAge: 45, parts: { ...parts, calls: { expr: 'kernscale_c' } } };
     const group = {
       signals: exprs({ cpu: 'kernscale_a', blockio: 'kernscale_b', wait: 'kernscale_a' }),
       podSignals: exprs({ cpu: 'kernscale_b' }),
+      windows: { recent: window, settled: window },
     };
-    const { signals, podSignals } = await querySignals(query, group, NOW);
+    const { signals, podSignals, windows } = await querySignals(query, group, NOW);
     expect(queries).to.have.deep.members([
       ['kernscale_a', NOW],
       ['kernscale_b', NOW],
+      ['kernscale_c', NOW],
       [HEARTBEAT, NOW],
     ]);
     expect([...signals.keys()]).to.deep.equal(['cpu', 'blockio', 'wait']);
     expect([...podSignals.keys()]).to.deep.equal(['cpu']);
+    expect([...windows.recent.keys()]).to.deep.equal(['threads', 'requests', 'calls']);
   });
 });

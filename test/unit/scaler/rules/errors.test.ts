@@ -60,6 +60,41 @@ describe('an error in a rule file', () => {
       'RULE_UNKNOWN_SIGNAL 7:39 unknown signal "blckio"; did you mean "blockio"?',
     ],
     [
+      'step without conditions that no cause of harm matches',
+      ruleWith('decide: [{bound: dsk, action: hold}]'),
+      'RULE_MISSING_FIELD 7:26 no cause of harm is named "dsk"; did you mean "disk"?',
+    ],
+    [
+      'step without conditions for a class of its own',
+      ruleWith('decide: [{bound: batches, action: hold}]'),
+      'RULE_MISSING_FIELD 7:26 no cause of harm is named "batches"; causes are cpu, disk, dependency, lock; another class needs conditions in when',
+    ],
+    [
+      'step without an action that exists',
+      ruleWith('decide: [{bound: lock, action: steps}]'),
+      'RULE_WRONG_VALUE 7:40 decide[0].action must be "scale", "hold", "follow" or "step", not "steps"; did you mean "step"?',
+    ],
+    [
+      'harm by a faster response',
+      ruleWith('harm: {latency: 1}'),
+      'RULE_OUT_OF_RANGE 7:25 harm.latency must be above 1, not 1',
+    ],
+    [
+      'share of clients that is none',
+      ruleWith('harm: {abandoned: 5}'),
+      'RULE_OUT_OF_RANGE 7:27 harm.abandoned must be below 1, not 5',
+    ],
+    [
+      'backlog of no time',
+      ruleWith('harm: {backlog: 0s}'),
+      'RULE_OUT_OF_RANGE 7:25 backlog must be longer than 0s',
+    ],
+    [
+      'misspelt threshold of harm',
+      ruleWith('harm: {round: 2}'),
+      'RULE_UNKNOWN_FIELD 7:16 unknown field "round" in harm; did you mean "rounds"?',
+    ],
+    [
       'condition without a limit',
       ruleWith('decide: [{bound: disk, when: {blockio: {}}, action: hold}]'),
       'RULE_MISSING_FIELD 7:48 the condition on blockio needs above, below or both',

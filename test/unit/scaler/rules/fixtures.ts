@@ -35,7 +35,7 @@ export const EVERY_DEFAULT = `groups:
   - name: shop
     interval: 10s
     signals:                       # one PromQL vector per signal for the whole group, never one query per workload
-      cpu:     {expr: …, maxAge: 45s}     # demand in cores per workload: on-CPU + runqueue + throttled
+      cpu:     {expr: …, maxAge: 45s}     # CPU used per workload, in cores
       blockio: {expr: …, maxAge: 45s}     # share of busy thread time (every state but idle and sleep) blocked on a disk
       wait:    {expr: …, maxAge: 45s}     # the same, blocked on a peer
       lock:    {expr: …, maxAge: 45s}
@@ -46,11 +46,12 @@ export const EVERY_DEFAULT = `groups:
         minReplicas: 2
         maxReplicas: 20
         target: {signal: cpu, averageUtilization: 70}   # % of the request, HPA's meaning; or averageValue in cores
-        decide:                    # first match wins; nothing matches: size by target, which may go down
-          - {bound: disk,       when: {blockio: {above: 0.4}}, for: 20s, action: hold}
-          - {bound: cpu,        when: {target: {above: 1.0}},            action: scale}
-          - {bound: dependency, when: {wait: {above: 0.5}},    for: 20s, action: follow, maxHops: 4}
-          - {bound: lock,       when: {lock: {above: 0.5}},    for: 20s, action: hold}
+        harm: {latency: 2, atLeast: 10ms, backlog: 2s, abandoned: 0.05, rounds: 2}     # latency: times the usual
+        decide:                    # what to do about each cause of harm; no harm: size by target, up and down
+          - {bound: disk,       action: hold}
+          - {bound: cpu,        action: scale}
+          - {bound: dependency, action: follow, maxHops: 8}
+          - {bound: lock,       action: step}
         behavior:                  # HPA v2's defaults
           scaleUp:   {stabilizationWindowSeconds: 0, tolerance: 0.1}
           scaleDown: {stabilizationWindowSeconds: 300, tolerance: 0.1}

@@ -15,7 +15,7 @@ describe('a rule file', () => {
       'disk: hold',
       'cpu: scale',
       'dependency: follow',
-      'lock: hold',
+      'lock: step',
     ]);
     expect(rule.behavior?.scaleDown).to.deep.equal({
       stabilizationWindowSeconds: 300,
@@ -63,6 +63,44 @@ describe('a rule file', () => {
     ]);
     expect(rule.objective).to.deep.equal({ latency: 0.05, quantile: 0.99, signal: 'latency_p99' });
     expect(rule.target).to.deep.equal({ signal: 'cpu', averageValue: 0.1 });
+  });
+
+  it('may set some thresholds of harm, and steps for its causes', () => {
+    const rule = ruleOf(
+      ruleWith(
+        'harm: {latency: 3, atLeast: 50ms, rounds: 4}',
+        'decide: [{bound: lock, action: hold}, {bound: cpu, action: step}]',
+      ),
+    );
+    expect(rule.harm).to.deep.equal({ latency: 3, atLeast: 0.05, backlog: 2, abandoned: 0.05, rounds: 4 });
+    const common = { for: 0, keepFor: 0, maxHops: 8 };
+    expect(rule.decide).to.deep.equal([
+      { bound: 'lock', action: 'hold', ...common },
+      { bound: 'cpu', action: 'step', ...common },
+    ]);
+  });
+
+  it('queries what happens in its window, and in half of it, but not less than 10 s', () => {
+    const windowsOf = (window: string): [seconds: number, range: string | undefined][] => {
+      const text = SHORTEST.replace('    rules:', `    window: ${window}\n    rules:`);
+      const { recent, settled } = parseRules('r.yaml', text).groups[0]!.windows;
+      return [recent, settled].map(({ seconds, parts }) => [
+        seconds,
+        /requests_total\[(.*?)\]/.exec(parts.requests.expr)?.[1],
+      ]);
+    };
+    expect(windowsOf('1m')).to.deep.equal([
+      [30, '30000ms'],
+      [60, '1m'],
+    ]);
+    expect(windowsOf('15s')).to.deep.equal([
+      [10, '10000ms'],
+      [15, '15s'],
+    ]);
+    expect(windowsOf('5s')).to.deep.equal([
+      [5, '5s'],
+      [5, '5s'],
+    ]);
   });
 
   it('distinguishes an omitted behavior, which has defaults, from null', () => {

@@ -1,0 +1,103 @@
+import { SATURATED, clientsOf } from './demand.js';
+import type { Profile } from '../harm/profile.js';
+
+/** Seconds for which a pod that gets less than its request counts as what it gets. */
+const CAPACITY_KEPT = 600;
+/** Part of the request under which a pod gets less than it. */
+const LESS = 0.9;
+/** Part of the threads that a pod has carried without harm, for it to be out of threads. */
+const NEARLY_ALL = 0.9;
+/** Time for which a request may hold a thread over the usual, for threads to be what is short. */
+const HELD_AS_USUAL = 1.3;
+/** Seconds between the rounds that tell whether the number of clients is steady, and how much it may change. */
+const CLIENTS_APART = 10;
+const CLIENTS_KEPT = 30;
+const STEADY_WITHIN = 0.2;
+/** Growth of what is answered, or of the CPU used, that shows that a step has helped. */
+const HELPED = 1.1;
+
+/** What sizing remembers of a workload. Plain JSON. */
+export interface SizingMemory {
+  /** Cores that a pod gets at most, measured while its workload was short of CPU. */
+  readonly capacity?: { readonly cores: number; readonly at: number };
+  /** Busy threads of a pod at which it had none left. */
+  readonly saturatedThreads?: number;
+  /** The last step that was a guess, and what pods did before it. */
+  readonly step?: { readonly at: number; readonly answered: number; readonly used: number };
+  /** Numbers of waiting clients, the newest last. */
+  readonly clients: readonly { readonly at: number; readonly number: number }[];
+}
+
+export const NO_MEMORY: SizingMemory = { clients: [] };
+
+/** A round as memory takes it. */
+export interface Remembered {
+  readonly profile: Profile;
+  /** The shorter window. */
+  readonly newest: Profile;
+  readonly isHarmed: boolean;
+  /** Name of the cause if it is the workload's own. */
+  readonly ownCause: string | undefined;
+  readonly isComplete: boolean;
+  /** CPU request of a pod, cores. */
+  readonly request: number | undefined;
+  /** Threads of a pod that have been busy without harm, and the usual time for which a request holds one. */
+  readonly usual: { readonly threads: number; readonly held: number } | undefined;
+}
+
+/** The memory after one more round. */
+export function remember(memory: SizingMemory, round: Remembered, now: number): SizingMemory {
+  const { profile, newest, isHarmed, ownCause, isComplete, request, usual } = round;
+  const { pods, used, starved, outstanding, busy, held } = profile;
+  const each = pods > 0 ? used / pods : 0;
+  const getsLess =
+    isHarmed && ownCause === 'cpu' && starved >= SATURATED && isComplete && each < LESS * (request ?? 0);
+  const lacksThreads =
+    isHarmed &&
+    isComplete &&
+    (ownCause === 'queue' || ownCause === 'other') &&
+    usual !== undefined &&
+    outstanding - busy > pods &&
+    held < HELD_AS_USUAL * usual.held &&
+    busy / pods >= NEARLY_ALL * usual.threads;
+  const { capacity, saturatedThreads, step } = memory;
+  const known = capacity && now - capacity.at < CAPACITY_KEPT ? capacity : undefined;
+  // What a pod once got it can get again: with more pods, each of them uses less.
+  const keptCapacity = getsLess ? { cores: Math.max(each, known?.cores ?? 0), at: now } : known;
+  const threads = lacksThreads ? busy / pods : saturatedThreads;
+  return {
+    clients: [
+      ...memory.clients.filter(({ at }) => now - at <= CLIENTS_KEPT),
+      { at: now, number: clientsOf(newest) },
+    ],
+    ...(keptCapacity && { capacity: keptCapacity }),
+    ...(threads !== undefined && { saturatedThreads: threads }),
+    ...(step && { step }),
+  };
+}
+
+/** Clients that wait for their answers, if there are as many as a while ago; undefined otherwise. */
+export function steadyClients(
+  { clients }: SizingMemory,
+  newest: Profile,
+  now: number,
+): { readonly number: number; readonly thought: Profile['thought'] } | undefined {
+  const number = clientsOf(newest);
+  const earlier = clients.filter(({ at }) => now - at >= CLIENTS_APART);
+  const isSteady = earlier.every((before) => Math.abs(before.number - number) <= STEADY_WITHIN * number);
+  return earlier.length >= 2 && isSteady ? { number, thought: newest.thought } : undefined;
+}
+
+/**
+ * True if a step of a guessed size may be taken: the first, or one after a step that has helped, once its effect is
+ * measured on every pod.
+ */
+export function mayStep({ step }: SizingMemory, profile: Profile, isComplete: boolean, now: number): boolean {
+  if (!isComplete) return false;
+  return !step || now - step.at > CAPACITY_KEPT || hasHelped(step, profile);
+}
+
+/** True if more is answered, or more CPU is used, than before the last step. */
+export function hasHelped(step: NonNullable<SizingMemory['step']>, { answered, used }: Profile): boolean {
+  return answered >= HELPED * step.answered || used >= HELPED * step.used;
+}

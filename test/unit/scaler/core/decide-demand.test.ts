@@ -1,0 +1,95 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { EMPTY_HISTORY } from '../../../../scaler/core/types.js';
+import { Mesh, type Doing } from './mesh.js';
+
+/** Seconds in which what is usual becomes known. */
+const LEARNING = 300;
+
+/** An open load on pods of a limited number of cores: what is beyond these piles up or is given up. */
+function open(arrived: number, cost: number, limit: number): (pods: number) => Doing {
+  return (pods) => {
+    const answered = Math.min(arrived, (pods * limit) / cost);
+    const isFull = answered < arrived;
+    return {
+      arrived,
+      answered,
+      abandoned: arrived - answered,
+      cost,
+      starved: isFull ? 1 : 0.2,
+      waiting: isFull ? pods * 60 : 0,
+    };
+  };
+}
+
+describe('demand', () => {
+  it('orders a surge in one step, whatever waits in the queue', () => {
+    const mesh = new Mesh().add('web', { replicas: 2, request: 0.2, limit: 0.2 });
+    mesh.run(LEARNING, { web: open(10, 0.02, 0.2) });
+    const { web } = mesh.run(10, { web: open(60, 0.02, 0.2) });
+    // 60 requests/s × 20 ms = 1.2 cores; 1.2 ÷ (70 % of 0.2) = 8.6
+    expect(web!.replicas).to.equal(9);
+    expect(web!.trace.demand).to.include({ method: 'law', arrived: 60 });
+  });
+
+  it('needs no second step while the pods ordered start', () => {
+    const mesh = new Mesh().add('web', { replicas: 2, request: 0.2, limit: 0.2 });
+    mesh.run(LEARNING, { web: open(10, 0.02, 0.2) });
+    mesh.run(120, { web: () => ({ ...open(60, 0.02, 0.2)(2), pods: 2 }) });
+    expect(mesh.replicas('web')).to.equal(9);
+  });
+
+  it('is what requests cost, with what each pod uses beside them', () => {
+    const beside = (load: number) => (pods: number): Doing => ({ answered: load, cost: 0.01, beside: pods * 0.05 });
+    const mesh = new Mesh().add('web', { replicas: 4, request: 0.5 });
+    for (const load of [20, 60, 40, 80]) mesh.run(100, { web: beside(load) });
+    const { web } = mesh.run(10, { web: beside(200) });
+    // 200 × 10 ms = 2 cores; each pod has 0.35 − 0.05 for it: 6.7
+    expect(web!.replicas).to.be.within(6, 7);
+  });
+
+  it('follows the requests down as well as up', () => {
+    const mesh = new Mesh().add('web', { replicas: 10, request: 0.2 });
+    mesh.run(LEARNING, { web: open(60, 0.02, 0.2) });
+    mesh.run(900, { web: open(6, 0.02, 0.2) });
+    expect(mesh.replicas('web')).to.equal(1);
+  });
+
+  it('takes one bounded step at a time where only saturation shows', () => {
+    const mesh = new Mesh().add('worker', { replicas: 4, request: 0.2, limit: 0.2, target: { signal: 'cpu', averageUtilization: 100 } });
+    const busy = (pods: number): Doing => ({ answered: 0, cost: 0, beside: pods * 0.2, starved: 1 });
+    const { worker } = mesh.run(10, { worker: busy });
+    expect(worker!.replicas).to.equal(6);
+    expect(worker!.trace.demand!.method).to.equal('step');
+  });
+
+  it('never orders more than a quarter over the need, nor less than it, for any open surge', () => {
+    fc.assert(
+      fc.property(
+        fc.record({
+          before: fc.integer({ min: 5, max: 200 }),
+          factor: fc.double({ min: 1.5, max: 10, noNaN: true }),
+          cost: fc.double({ min: 0.001, max: 0.05, noNaN: true }),
+          limit: fc.constantFrom(1, 2, 4),
+        }),
+        ({ before, factor, cost, limit }) => {
+          const request = 0.25;
+          const start = Math.ceil((before * cost) / (0.7 * request));
+          const mesh = new Mesh().add('web', { replicas: start, request, limit: request * limit, maxReplicas: 1000 });
+          mesh.run(LEARNING, { web: open(before, cost, request * limit) });
+          const { web } = mesh.run(10, { web: open(before * factor, cost, request * limit) });
+          const need = (before * factor * cost) / (0.7 * request);
+          expect(web!.replicas).to.be.within(Math.floor(need / 1.1), Math.ceil(need * 1.15) + 1);
+        },
+      ),
+    );
+  });
+
+  it('is plain JSON between rounds', () => {
+    const mesh = new Mesh().add('web', {});
+    mesh.run(LEARNING, { web: open(10, 0.02, 0.2) });
+    const history = mesh.history('web');
+    expect(JSON.parse(JSON.stringify(history))).to.deep.equal(history);
+    expect(history).to.include.keys(Object.keys(EMPTY_HISTORY));
+  });
+});
