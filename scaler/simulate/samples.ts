@@ -1,4 +1,4 @@
-import type { Calls, Measures, Requests, StateRates, ThreadState, Windows } from '../core/measures.js';
+import type { Calls, Measures, Requests, StateRates, Windows } from '../core/measures.js';
 import {
   workloadKey,
   type Absent,
@@ -18,12 +18,13 @@ import type { Scrapes } from './scrape.js';
 import type { Service } from './service.js';
 import type { World } from './world.js';
 
-/** Windows of a round, seconds. */
-const RECENT = 30;
-export const SETTLED = 60;
+/** Length of the windows of a round, seconds. */
+export type WindowSeconds = Readonly<Record<keyof Windows, number>>;
+
+/** The defaults of rule groups. */
+const WINDOWS: WindowSeconds = { recent: 30, settled: 60 };
 /** Least busy time by which shares are divided, as in the built-in signals. */
 const MIN_BUSY = 0.01;
-const DEMAND: readonly ThreadState[] = ['oncpu', 'runqueue', 'throttled'];
 
 export function keyOf({ namespace, name }: Pick<ServiceModel, 'namespace' | 'name'>): WorkloadKey {
   return workloadKey({ namespace, kind: 'Deployment', name });
@@ -66,8 +67,8 @@ export class Prometheus {
     return sums && { sums, byPod };
   }
 
-  /** @param window of the signals, seconds */
-  samples(service: Service, now: number, quantiles: readonly number[], window = SETTLED): Samples {
+  /** @param quantiles of the latency, for which to add a signal */
+  samples(service: Service, now: number, quantiles: readonly number[], windows = WINDOWS): Samples {
     const { replicas, template, model } = service;
     const pods = service.pods.map((pod) => podObject(pod, model));
     if (this.world.prometheusIsDown) {
@@ -76,6 +77,7 @@ export class Prometheus {
       const signals = Object.fromEntries(names.map((name) => [name, down]));
       return { replicas, template, pods, signals, edges: down, windows: { recent: down, settled: down } };
     }
+    const { settled: window } = windows;
     const settled = this.rates(service, now, window);
     const timestamp = this.#newest(service, now);
     return {
@@ -85,7 +87,10 @@ export class Prometheus {
       signals: this.#signals(service, settled, { now, timestamp, window, quantiles }),
       podSignals: settled && byPod(settled),
       edges: settled ? this.#edges(service, settled, timestamp) : missing(),
-      windows: this.#windows(service, window === SETTLED ? settled : undefined, now),
+      windows: {
+        recent: this.#measures(service, this.rates(service, now, windows.recent), windows.recent, now),
+        settled: this.#measures(service, settled, window, now),
+      },
     };
   }
 
@@ -93,20 +98,13 @@ export class Prometheus {
     return this.world.scraped.get(service)!.pods;
   }
 
-  #windows(service: Service, known: Rates | undefined, now: number): Windows {
-    const over = (window: number, rates: Rates | undefined): Measures | Absent =>
-      rates ? this.#measures(service, rates, window, now) : missing();
-    return {
-      recent: over(RECENT, this.rates(service, now, RECENT)),
-      settled: over(SETTLED, known ?? this.rates(service, now, SETTLED)),
-    };
-  }
-
-  #measures(service: Service, { sums, byPod }: Rates, window: number, now: number): Measures {
+  #measures(service: Service, rates: Rates | undefined, window: number, now: number): Measures | Absent {
+    if (!rates) return missing();
+    const { sums, byPod } = rates;
     return {
       window,
       timestamp: this.#newest(service, now),
-      pods: this.#measured(service, window, now),
+      pods: this.#measured(service, rates, window, now),
       states: statesOf(sums, 0),
       serving: statesOf(sums, at.SERVING),
       starved: sums[at.STARVED]! / byPod.size,
@@ -154,17 +152,16 @@ export class Prometheus {
     return {
       request: known ? reading(request) : missing(),
       ...(limit !== undefined && known && { limit: reading(limit) }),
-      pods: known ? reading(this.#measured(service, window, now)) : missing(),
+      pods: rates ? reading(this.#measured(service, rates, window, now)) : missing(),
       ...(rates ? sharesOf(statesOf(rates.sums, 0), reading) : { cpu: missing() }),
       ...(rates && Object.fromEntries(latencies)),
     };
   }
 
   /** Pods with a scrape before the window. */
-  #measured({ pods, model }: Service, window: number, now: number): number {
+  #measured({ model }: Service, { byPod }: Rates, window: number, now: number): number {
     const scraped = this.#scraped(model.name);
-    const before = now - window;
-    return pods.filter((pod) => (scraped.get(pod)?.firstAt ?? Infinity) <= before).length;
+    return [...byPod.keys()].filter((pod) => scraped.get(pod)!.firstAt <= now - window).length;
   }
 
   #newest({ pods, model }: Service, now: number): number {
@@ -200,16 +197,12 @@ function requestsOf(sums: Float64Array): Requests {
   };
 }
 
-function demandOf(states: StateRates): number {
-  return DEMAND.reduce((sum, state) => sum + (states[state] ?? 0), 0);
-}
-
 function sharesOf(states: StateRates, reading: (value: number) => Reading): Record<string, Reading> {
   const { idle = 0, sleep = 0, disk = 0, network = 0, lock = 0 } = states;
   const total = Object.values(states).reduce((sum, rate) => sum + rate, 0);
   const busy = Math.max(MIN_BUSY, total - idle - sleep);
   return {
-    cpu: reading(demandOf(states)),
+    cpu: reading(states.oncpu ?? 0),
     blockio: reading(disk / busy),
     wait: reading(network / busy),
     lock: reading(lock / busy),
@@ -217,19 +210,13 @@ function sharesOf(states: StateRates, reading: (value: number) => Reading): Reco
 }
 
 function byPod({ byPod }: Rates): Record<string, ReadonlyMap<string, number>> {
-  const values = (value: (states: StateRates) => number): Map<string, number> =>
-    new Map([...byPod].map(([pod, rates]) => [pod.name, value(statesOf(rates, 0))]));
-  return {
-    cpu: values(demandOf),
-    starved: values((states) => {
-      const demand = demandOf(states);
-      return (demand - (states.oncpu ?? 0)) / Math.max(MIN_BUSY, demand);
-    }),
-  };
+  const values = (counter: number): Map<string, number> =>
+    new Map([...byPod].map(([pod, rates]) => [pod.name, rates[counter]!]));
+  return { cpu: values(at.ONCPU), starved: values(at.STARVED) };
 }
 
 function podObject(
-  { name, startedAt, createdAt, ready, readySince }: Pod,
+  { name, startedAt, createdAt, ready, readySince, template }: Pod,
   { request }: ServiceModel,
 ): PodObject {
   return {
@@ -239,6 +226,7 @@ function podObject(
     readySince,
     // Pods of the start have run since long before it.
     ...(startedAt !== undefined && { startedAt: Math.min(startedAt, createdAt) }),
+    template: `v${template}`,
     deleted: false,
     containers: [{ name: 'server', request }],
   };

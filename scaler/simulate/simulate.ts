@@ -8,7 +8,7 @@ import { IDLE, STATES } from './counters.js';
 import type { Pod } from './pod.js';
 import { valueAt, type Profile } from './profile.js';
 import { runWorld } from './run.js';
-import { Prometheus, SETTLED } from './samples.js';
+import { Prometheus } from './samples.js';
 import type { Scenario, Threads } from './scenario.js';
 import { constant } from './scenario-schema.js';
 import type { Service } from './service.js';
@@ -154,7 +154,8 @@ function samplesOf(
 ): Samples {
   const { rule, group } = assignment;
   const quantiles = rule.objective ? [rule.objective.quantile] : [];
-  const samples = prometheus.samples(service, now, quantiles, rule.windows['cpu'] || SETTLED);
+  const windows = { recent: group.windows.recent.seconds, settled: group.windows.settled.seconds };
+  const samples = prometheus.samples(service, now, quantiles, windows);
   const custom = Object.entries(own).map(([name, values]): [string, Reading] => {
     const value = values === 'backlog' ? service.waiting : valueAt(values, now);
     return [name, { value, timestamp: now }];
