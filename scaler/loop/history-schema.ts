@@ -30,7 +30,6 @@ const usual = z.looseObject({
   outside: digest,
   unserved: digest,
   threads: z.number(),
-  unserved: digest,
   line: z.looseObject({ n: z.number(), x: z.number(), y: z.number(), xx: z.number(), xy: z.number() }),
   peers: z.record(z.string(), z.looseObject({ ratio: digest, wait: digest })),
 }) satisfies z.ZodType<Usual>;
