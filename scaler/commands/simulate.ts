@@ -44,7 +44,9 @@ interface Flags {
  * @throws KernscaleError on wrong flags
  */
 export async function simulate(argv: readonly string[]): Promise<number> {
-  const command = flagsOf(commandLine('kernscale simulate', 'Run a rule against a simulated workload'));
+  const command = modelFlags(
+    flagsOf(commandLine('kernscale simulate', 'Run a rule against a simulated workload')),
+  );
   const flags = parseFlags<Flags>(command, argv);
   if (!flags) return 0;
   const files = filesOf(command, "kernscale simulate rules/scaling/default.yaml --load='20 100@5m'");
@@ -96,6 +98,17 @@ function flagsOf(command: Command): Command {
     .addOption(
       flag('--replicas <number>', 'Replicas at the start; default minReplicas', undefined, wholeFrom(0)),
     )
+    .addOption(flag('--seed <number>', 'Seed of the arrivals', 1, wholeFrom(0)))
+    .option(
+      '--signal <name=steps...>',
+      'Values of a custom signal, in steps like the load, or name=backlog for the number of waiting requests',
+    )
+    .option('--json', 'Print one JSON object with every round instead of text');
+}
+
+/** The workload: what a request takes, and what a pod has. */
+function modelFlags(command: Command): Command {
+  return command
     .addOption(flag('--cpu <duration>', 'CPU time per request', 0.02, seconds))
     .addOption(flag('--lock <duration>', 'Part of the CPU time spent under a lock of the pod', 0, seconds))
     .addOption(
@@ -112,13 +125,7 @@ function flagsOf(command: Command): Command {
         threadsOf,
       ),
     )
-    .addOption(flag('--startup <duration>', "Time from a pod's creation until it serves", 20, seconds))
-    .addOption(flag('--seed <number>', 'Seed of the arrivals', 1, wholeFrom(0)))
-    .option(
-      '--signal <name=steps...>',
-      'Values of a custom signal, in steps like the load, or name=backlog for the number of waiting requests',
-    )
-    .option('--json', 'Print one JSON object with every round instead of text');
+    .addOption(flag('--startup <duration>', "Time from a pod's creation until it serves", 20, seconds));
 }
 
 function cores(text: string): number {

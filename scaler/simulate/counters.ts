@@ -113,8 +113,13 @@ export class Counters {
 
   /** Writes all counters as they are now. */
   read(into: Float64Array, now: number): void {
-    const values = this.#values;
+    into.set(this.#values);
+    this.#addLevels(into, 0, LATENCY, now);
+    this.#addLevels(into, PEERS, into.length, now);
+  }
+
+  #addLevels(into: Float64Array, from: number, until: number, now: number): void {
     const levels = this.#levels;
-    for (let index = 0; index < values.length; index++) into[index] = values[index]! + levels[index]! * now;
+    for (let index = from; index < until; index++) into[index]! += levels[index]! * now;
   }
 }

@@ -4,6 +4,8 @@ export interface Actor {
 }
 
 const NOWHERE = -1;
+/** Actors that there is room for at first: few, since a fleet has a calendar for each of its parts. */
+const FIRST_SIZE = 32;
 
 /**
  * The calendar of a simulation: an indexed binary heap of the next time of every actor. Each actor has at most one, so
@@ -16,9 +18,9 @@ export class Events {
   count = 0;
   #actors: (Actor | undefined)[] = [];
   readonly #free: number[] = [];
-  #times = new Float64Array(1024);
-  #places = new Int32Array(1024).fill(NOWHERE);
-  #heap = new Int32Array(1024);
+  #times = new Float64Array(FIRST_SIZE);
+  #places = new Int32Array(FIRST_SIZE).fill(NOWHERE);
+  #heap = new Int32Array(FIRST_SIZE);
   #size = 0;
   /** The actor at the root that is happening now, unless it has a new time. */
   #firing = NOWHERE;

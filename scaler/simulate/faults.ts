@@ -9,7 +9,6 @@ export interface Faulty {
   readonly services: ReadonlyMap<string, Service>;
   readonly outside: ReadonlyMap<string, Outside>;
   readonly nodes: Nodes | undefined;
-  readonly prometheus: { isDown: boolean; lost: number };
 }
 
 /** Begins a fault at its time, and ends it. */
@@ -35,13 +34,11 @@ export class FaultSwitch implements Actor {
 
   #apply(isOn: boolean, now: number): void {
     const { fault, world } = this;
-    const { nodes, prometheus } = world;
+    const { nodes } = world;
     switch (fault.kind) {
       case 'prometheus':
-        prometheus.isDown = isOn;
-        return;
       case 'scrapes':
-        prometheus.lost = isOn ? fault.share : 0;
+        // Scrapes look at the time themselves.
         return;
       case 'neighbours':
         nodes?.crowd(isOn ? fault.cores : 0, now);

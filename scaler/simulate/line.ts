@@ -26,6 +26,8 @@ export class Line implements Caller, Actor {
   /** Those with a time-out, in the order of their deadlines; some have ended since. */
   readonly #deadlines = new Fifo<Request>();
   readonly #pool: Gate<Request>;
+  /** One that has ended, and that no list of deadlines holds. */
+  #spare: Request | undefined;
   #closed = false;
 
   /** @param first the peer's first counter */
@@ -48,7 +50,11 @@ export class Line implements Caller, Actor {
 
   /** @param thought pause of the client since the last response on the connection, seconds */
   ask(origin: Origin, now: number, thought = 0): void {
-    const request = new Request(this, origin, this.target, now, 0, true);
+    const request = this.#spare ?? new Request(this, origin, this.target, now, 0, true);
+    if (this.#spare) {
+      request.reuse(this, origin, now);
+      this.#spare = undefined;
+    }
     request.thought = thought;
     if (this.#pool.take(request)) this.#send(request, now);
     else origin.pooled?.(true, now);
@@ -58,14 +64,16 @@ export class Line implements Caller, Actor {
     if (this.#closed) return;
     this.#end(request, SENT_ANSWERED, now);
     this.counters?.add(this.first + WAITED, now - request.sentAt);
-    this.#done(request, ok, now);
+    const { origin, since, attempt } = request;
+    if (this.model.timeout === undefined && attempt === 0) this.#spare = request;
+    this.#done(origin, ok, since, now);
   }
 
   failed(request: Request, now: number): void {
     if (this.#closed) return;
     this.#end(request, SENT_FAILED, now);
     const { attempt } = request;
-    if (attempt >= this.model.retries) this.#done(request, false, now);
+    if (attempt >= this.model.retries) this.#done(request.origin, false, request.since, now);
     else this.#send(this.#again(request), now, BACKOFF * 2 ** attempt);
   }
 
@@ -83,7 +91,7 @@ export class Line implements Caller, Actor {
         }
         this.#end(request, SENT_ABANDONED, now);
         request.target.left(request, now);
-        if (request.attempt >= retries) this.#done(request, false, now);
+        if (request.attempt >= retries) this.#done(request.origin, false, request.since, now);
         else this.#send(this.#again(request), now);
       }
       this.#deadlines.shift();
@@ -119,7 +127,7 @@ export class Line implements Caller, Actor {
     this.counters?.leave(this.first + SENT_OUTSTANDING, now);
   }
 
-  #done({ origin, since }: Request, ok: boolean, now: number): void {
+  #done(origin: Origin, ok: boolean, since: number, now: number): void {
     const next = this.#pool.release();
     origin.ended(ok, since, now);
     if (next) this.#admit(next, now);

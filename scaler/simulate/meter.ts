@@ -14,7 +14,7 @@ export class Meter implements Actor {
 
   constructor(
     private readonly events: Events,
-    private readonly pods: () => Iterable<Pod>,
+    private readonly pods: ReadonlyMap<Pod, unknown>,
   ) {
     this.#id = events.add(this);
     events.set(this.#id, 0);
@@ -22,9 +22,8 @@ export class Meter implements Actor {
 
   fire(now: number): void {
     this.events.set(this.#id, now + 1);
-    const running = new Set(this.pods());
-    for (const pod of this.#rows.keys()) if (!running.has(pod)) this.#rows.delete(pod);
-    for (const pod of running) {
+    for (const pod of this.#rows.keys()) if (!this.pods.has(pod)) this.#rows.delete(pod);
+    for (const pod of this.pods.keys()) {
       pod.cpu.settle(now);
       let rows = this.#rows.get(pod);
       if (!rows) this.#rows.set(pod, (rows = new Float64Array((LONGEST + 1) * READ.length).fill(NaN)));
@@ -37,8 +36,7 @@ export class Meter implements Actor {
   over(pod: Pod, seconds: number, now: number): PodLoad | undefined {
     const rows = this.#rows.get(pod);
     if (!rows) return undefined;
-    // This second's may be read after the controller has asked.
-    const end = Math.ceil(now) - 1;
+    const end = Math.floor(now);
     const begin = Math.max(end - Math.min(seconds, LONGEST), Math.ceil(pod.startedAt ?? Infinity));
     const from = placeOf(begin);
     const until = placeOf(end);

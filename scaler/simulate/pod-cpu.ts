@@ -30,6 +30,8 @@ export class PodCpu implements Actor {
   #quotaLeft: number;
   #periodEnd: number;
   #throttled = false;
+  #isFiring = false;
+  #isStopped = false;
   #cores: number;
   /** Called when the number of cores that the pod wants changes. */
   onWant: ((now: number) => void) | undefined;
@@ -77,7 +79,7 @@ export class PodCpu implements Actor {
     this.#push(job);
     if (job.serving) this.#serving++;
     this.#throttled = this.#quotaLeft <= NOTHING;
-    this.#changed(now);
+    if (!this.#isFiring) this.#changed(now);
   }
 
   /** Ends all jobs without a result. */
@@ -86,6 +88,7 @@ export class PodCpu implements Actor {
     this.#jobs.length = 0;
     this.#serving = 0;
     this.#throttled = false;
+    this.#isStopped = true;
     this.onWant?.(now);
     this.events.remove(this.#id);
   }
@@ -93,10 +96,12 @@ export class PodCpu implements Actor {
   fire(now: number): void {
     this.settle(now);
     this.#throttled = this.#jobs.length > 0 && this.#quotaLeft <= NOTHING;
-    const done: Job[] = [];
-    while (this.#jobs.length > 0 && this.#jobs[0]!.finish <= this.#virtual + NOTHING) done.push(this.#pop());
+    // What starts meanwhile is planned with the rest.
+    this.#isFiring = true;
+    const jobs = this.#jobs;
+    while (jobs.length > 0 && jobs[0]!.finish <= this.#virtual + NOTHING) this.#pop().computed(now);
+    this.#isFiring = false;
     this.#changed(now);
-    for (const job of done) job.computed(now);
   }
 
   /** Brings the counters up to `now`. */
@@ -148,6 +153,7 @@ export class PodCpu implements Actor {
   }
 
   #changed(now: number): void {
+    if (this.#isStopped) return;
     if (this.#jobs.length === 0) this.#virtual = 0;
     this.onWant?.(now);
     this.#plan(now);

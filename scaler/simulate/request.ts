@@ -75,12 +75,25 @@ export class Request implements Job, Actor, Origin {
    */
   constructor(
     public caller: Caller | undefined,
-    readonly origin: Origin,
+    public origin: Origin,
     readonly target: Target,
-    readonly since: number,
+    public since: number,
     readonly attempt: number,
     readonly counted: boolean,
   ) {}
+
+  /** Makes it another request of the same caller, in the memory that the processor has at hand. */
+  reuse(caller: Caller, origin: Origin, since: number): void {
+    this.caller = caller;
+    this.origin = origin;
+    this.since = since;
+    this.stage = 0;
+    this.cpu = 0;
+    this.call = 0;
+    this.made = 0;
+    this.ok = true;
+    this.overflows = 0;
+  }
 
   get serving(): boolean {
     return this.counted;

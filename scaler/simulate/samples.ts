@@ -1,5 +1,4 @@
-import type { Calls, Measures, Requests, StateRates, ThreadState, Windows } from '../core/measures.js';
-import type { Edge, Samples } from '../core/round.js';
+import type { Calls, Measures, Requests, StateRates, Windows } from '../core/measures.js';
 import {
   workloadKey,
   type Absent,
@@ -13,15 +12,17 @@ import * as at from './counters.js';
 import { quantileOf } from './latency.js';
 import type { Pod } from './pod.js';
 import type { ServiceModel } from './scenario.js';
+import type { Scrapes } from './scrape.js';
 import type { Service } from './service.js';
 import type { World } from './world.js';
 
-/** Windows of a round, seconds. */
-const RECENT = 30;
-export const SETTLED = 60;
+/** Length of the windows of a round, seconds. */
+export type WindowSeconds = Readonly<Record<keyof Windows, number>>;
+
+/** The defaults of rule groups. */
+const WINDOWS: WindowSeconds = { recent: 30, settled: 60 };
 /** Least busy time by which shares are divided, as in the built-in signals. */
 const MIN_BUSY = 0.01;
-const DEMAND: readonly ThreadState[] = ['oncpu', 'runqueue', 'throttled'];
 
 export function keyOf({ namespace, name }: Pick<ServiceModel, 'namespace' | 'name'>): WorkloadKey {
   return workloadKey({ namespace, kind: 'Deployment', name });
@@ -49,13 +50,14 @@ export class Prometheus {
   }
 
   /** Undefined without a pod that has two scrapes in the window. */
-  rates({ pods }: Service, now: number, window: number): Rates | undefined {
+  rates({ pods, model }: Service, now: number, window: number): Rates | undefined {
     const visible = now - this.world.scenario.scrape.lag;
+    const scraped = this.#scraped(model.name);
     const byPod = new Map<Pod, Float64Array>();
     let sums: Float64Array | undefined;
     for (const pod of pods) {
       const rates = new Float64Array(pod.counters.size);
-      if (!this.world.scrapes.get(pod)?.addRates(rates, now, window, visible)) continue;
+      if (!scraped.get(pod)?.addRates(rates, now, window, visible)) continue;
       byPod.set(pod, rates);
       sums ??= new Float64Array(pod.counters.size);
       for (let index = 0; index < sums.length; index++) sums[index]! += rates[index]!;
@@ -63,16 +65,17 @@ export class Prometheus {
     return sums && { sums, byPod };
   }
 
-  /** @param window of the signals, seconds */
-  samples(service: Service, now: number, quantiles: readonly number[], window = SETTLED): Samples {
+  /** @param quantiles of the latency, for which to add a signal */
+  samples(service: Service, now: number, quantiles: readonly number[], windows = WINDOWS): Samples {
     const { replicas, template, model } = service;
     const pods = service.pods.map((pod) => podObject(pod, model));
-    if (this.world.prometheus.isDown) {
+    if (this.world.prometheusIsDown) {
       const down: Absent = { absent: 'error', text: 'Prometheus cannot be reached' };
       const names = ['cpu', 'request', 'pods', ...quantiles.map(latencySignal)];
       const signals = Object.fromEntries(names.map((name) => [name, down]));
       return { replicas, template, pods, signals, edges: down, windows: { recent: down, settled: down } };
     }
+    const { settled: window } = windows;
     const settled = this.rates(service, now, window);
     const timestamp = this.#newest(service, now);
     return {
@@ -82,24 +85,24 @@ export class Prometheus {
       signals: this.#signals(service, settled, { now, timestamp, window, quantiles }),
       podSignals: settled && byPod(settled),
       edges: settled ? this.#edges(service, settled, timestamp) : missing(),
-      windows: this.#windows(service, window === SETTLED ? settled : undefined, now),
+      windows: {
+        recent: this.#measures(service, this.rates(service, now, windows.recent), windows.recent, now),
+        settled: this.#measures(service, settled, window, now),
+      },
     };
   }
 
-  #windows(service: Service, known: Rates | undefined, now: number): Windows {
-    const over = (window: number, rates: Rates | undefined): Measures | Absent =>
-      rates ? this.#measures(service, rates, window, now) : missing();
-    return {
-      recent: over(RECENT, this.rates(service, now, RECENT)),
-      settled: over(SETTLED, known ?? this.rates(service, now, SETTLED)),
-    };
+  #scraped(service: string): ReadonlyMap<Pod, Scrapes> {
+    return this.world.scraped.get(service)!.pods;
   }
 
-  #measures(service: Service, { sums, byPod }: Rates, window: number, now: number): Measures {
+  #measures(service: Service, rates: Rates | undefined, window: number, now: number): Measures | Absent {
+    if (!rates) return missing();
+    const { sums, byPod } = rates;
     return {
       window,
       timestamp: this.#newest(service, now),
-      pods: this.#measured(service, window, now),
+      pods: this.#measured(service, rates, window, now),
       states: statesOf(sums, 0),
       serving: statesOf(sums, at.SERVING),
       starved: sums[at.STARVED]! / byPod.size,
@@ -147,23 +150,24 @@ export class Prometheus {
     return {
       request: known ? reading(request) : missing(),
       ...(limit !== undefined && known && { limit: reading(limit) }),
-      pods: known ? reading(this.#measured(service, window, now)) : missing(),
+      pods: rates ? reading(this.#measured(service, rates, window, now)) : missing(),
       ...(rates ? sharesOf(statesOf(rates.sums, 0), reading) : { cpu: missing() }),
       ...(rates && Object.fromEntries(latencies)),
     };
   }
 
   /** Pods with a scrape before the window. */
-  #measured({ pods }: Service, window: number, now: number): number {
-    const before = now - window;
-    return pods.filter((pod) => (this.world.scrapes.get(pod)?.firstAt ?? Infinity) <= before).length;
+  #measured({ model }: Service, { byPod }: Rates, window: number, now: number): number {
+    const scraped = this.#scraped(model.name);
+    return [...byPod.keys()].filter((pod) => scraped.get(pod)!.firstAt <= now - window).length;
   }
 
-  #newest({ pods }: Service, now: number): number {
+  #newest({ pods, model }: Service, now: number): number {
+    const scraped = this.#scraped(model.name);
     const visible = now - this.world.scenario.scrape.lag;
     let newest = -Infinity;
     for (const pod of pods) {
-      newest = Math.max(newest, this.world.scrapes.get(pod)?.newest(visible) ?? -Infinity);
+      newest = Math.max(newest, scraped.get(pod)?.newest(visible) ?? -Infinity);
     }
     return newest;
   }
@@ -191,16 +195,12 @@ function requestsOf(sums: Float64Array): Requests {
   };
 }
 
-function demandOf(states: StateRates): number {
-  return DEMAND.reduce((sum, state) => sum + (states[state] ?? 0), 0);
-}
-
 function sharesOf(states: StateRates, reading: (value: number) => Reading): Record<string, Reading> {
   const { idle = 0, sleep = 0, disk = 0, network = 0, lock = 0 } = states;
   const total = Object.values(states).reduce((sum, rate) => sum + rate, 0);
   const busy = Math.max(MIN_BUSY, total - idle - sleep);
   return {
-    cpu: reading(demandOf(states)),
+    cpu: reading(states.oncpu ?? 0),
     blockio: reading(disk / busy),
     wait: reading(network / busy),
     lock: reading(lock / busy),
@@ -208,19 +208,13 @@ function sharesOf(states: StateRates, reading: (value: number) => Reading): Reco
 }
 
 function byPod({ byPod }: Rates): Record<string, ReadonlyMap<string, number>> {
-  const values = (value: (states: StateRates) => number): Map<string, number> =>
-    new Map([...byPod].map(([pod, rates]) => [pod.name, value(statesOf(rates, 0))]));
-  return {
-    cpu: values(demandOf),
-    starved: values((states) => {
-      const demand = demandOf(states);
-      return (demand - (states.oncpu ?? 0)) / Math.max(MIN_BUSY, demand);
-    }),
-  };
+  const values = (counter: number): Map<string, number> =>
+    new Map([...byPod].map(([pod, rates]) => [pod.name, rates[counter]!]));
+  return { cpu: values(at.ONCPU), starved: values(at.STARVED) };
 }
 
 function podObject(
-  { name, startedAt, createdAt, ready, readySince }: Pod,
+  { name, startedAt, createdAt, ready, readySince, template }: Pod,
   { request }: ServiceModel,
 ): PodObject {
   return {
@@ -230,6 +224,7 @@ function podObject(
     readySince,
     // Pods of the start have run since long before it.
     ...(startedAt !== undefined && { startedAt: Math.min(startedAt, createdAt) }),
+    template: `v${template}`,
     deleted: false,
     containers: [{ name: 'server', request }],
   };

@@ -16,7 +16,9 @@ export class Scrapes implements Actor {
   readonly #id: number;
   readonly #times = new Float64Array(KEPT).fill(-Infinity);
   readonly #rows: Float64Array[];
-  readonly #usage: { readonly at: number; readonly seconds: number }[] = [];
+  /** Times and CPU seconds in turn. */
+  readonly #usage = new Float64Array(2 * KEPT_USAGE);
+  #sampled = 0;
   #count = 0;
   /** Time of the first scrape, seconds; Infinity before it. */
   firstAt = Infinity;
@@ -27,7 +29,7 @@ export class Scrapes implements Actor {
     private readonly pod: Pod,
     private readonly interval: number,
     random: Random,
-    private readonly isLost: () => boolean,
+    private readonly isLost: (now: number) => boolean,
   ) {
     this.#rows = Array.from({ length: KEPT }, () => new Float64Array(pod.counters.size));
     this.#id = events.add(this);
@@ -37,7 +39,7 @@ export class Scrapes implements Actor {
   fire(now: number): void {
     this.events.set(this.#id, now + this.interval);
     this.#sample(now);
-    if (this.isLost()) return;
+    if (this.isLost(now)) return;
     const place = this.#count++ % KEPT;
     this.#times[place] = now;
     this.pod.read(this.#rows[place]!, now);
@@ -47,8 +49,14 @@ export class Scrapes implements Actor {
   /** The kubelet's sample, which metrics-server reads: none of Prometheus' business. */
   #sample(now: number): void {
     this.pod.cpu.settle(now);
-    this.#usage.push({ at: now, seconds: this.pod.counters.at(ONCPU, now) });
-    if (this.#usage.length > KEPT_USAGE) this.#usage.shift();
+    const place = 2 * (this.#sampled++ % KEPT_USAGE);
+    this.#usage[place] = now;
+    this.#usage[place + 1] = this.pod.counters.at(ONCPU, now);
+  }
+
+  #usageAt(back: number): { at: number; seconds: number } {
+    const place = 2 * ((this.#sampled - back) % KEPT_USAGE);
+    return { at: this.#usage[place]!, seconds: this.#usage[place + 1]! };
   }
 
   close(): void {
@@ -63,12 +71,14 @@ export class Scrapes implements Actor {
 
   /** CPU used between the newest two of the kubelet's samples that are not after `until`. */
   usage(until: number): PodView['usage'] {
-    const index = this.#usage.findLastIndex(({ at }) => at <= until);
-    const last = this.#usage[index];
-    const before = this.#usage[index - 1];
-    if (!last || !before) return undefined;
-    const window = last.at - before.at;
-    return { cores: (last.seconds - before.seconds) / window, timestamp: last.at, window };
+    for (let back = 1; back < Math.min(KEPT_USAGE, this.#sampled); back++) {
+      const last = this.#usageAt(back);
+      if (last.at > until) continue;
+      const before = this.#usageAt(back + 1);
+      const window = last.at - before.at;
+      return { cores: (last.seconds - before.seconds) / window, timestamp: last.at, window };
+    }
+    return undefined;
   }
 
   /**

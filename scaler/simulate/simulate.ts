@@ -9,7 +9,7 @@ import { IDLE, STATES } from './counters.js';
 import type { Pod } from './pod.js';
 import { valueAt, type Profile } from './profile.js';
 import { runWorld } from './run.js';
-import { Prometheus, SETTLED } from './samples.js';
+import { Prometheus } from './samples.js';
 import type { Scenario, Threads } from './scenario.js';
 import { constant } from './scenario-schema.js';
 import type { Service } from './service.js';
@@ -83,7 +83,7 @@ export function simulate(simulation: Simulation): Simulated {
   const service = world.services.get(name)!;
   const ledger = world.ledgers.get(CLIENT)!;
   const prometheus = new Prometheus(world);
-  const stopwatch = new Stopwatch(world, service, ledger);
+  const stopwatch = new Stopwatch(() => world.scraped.get(name)!.pods.keys(), service, ledger);
   const histories = new Histories();
   const rounds: Round[] = [];
   const decide = (_: unknown, now: number): Map<string, number> => {
@@ -155,7 +155,8 @@ function samplesOf(
 ): Samples {
   const { rule, group } = assignment;
   const quantiles = rule.objective ? [rule.objective.quantile] : [];
-  const samples = prometheus.samples(service, now, quantiles, rule.windows['cpu'] || SETTLED);
+  const windows = { recent: group.windows.recent.seconds, settled: group.windows.settled.seconds };
+  const samples = prometheus.samples(service, now, quantiles, windows);
   const custom = Object.entries(own).map(([name, values]): [string, Reading] => {
     const value = values === 'backlog' ? service.waiting : valueAt(values, now);
     return [name, { value, timestamp: now }];
@@ -176,7 +177,7 @@ class Stopwatch {
   #counters = new Map<Pod, Float64Array>();
 
   constructor(
-    private readonly world: World,
+    private readonly pods: () => Iterable<Pod>,
     private readonly service: Service,
     private readonly ledger: Ledger,
   ) {}
@@ -200,7 +201,7 @@ class Stopwatch {
   #states(now: number, elapsed: number): Record<string, number> {
     const sums = new Float64Array(STATES.length);
     const counters = new Map<Pod, Float64Array>();
-    for (const pod of this.world.scrapes.keys()) {
+    for (const pod of this.pods()) {
       const values = new Float64Array(pod.counters.size);
       pod.read(values, now);
       const before = this.#counters.get(pod);

@@ -7,6 +7,7 @@ import { latencyOf } from './latency.js';
 import { Meter } from './meter.js';
 import type { Pod } from './pod.js';
 import { keyOf, Prometheus } from './samples.js';
+import type { Scrapes } from './scrape.js';
 import type { Service } from './service.js';
 import type { World } from './world.js';
 
@@ -24,31 +25,35 @@ export class Observer implements View {
     metersPods: boolean,
   ) {
     const prometheus = new Prometheus(world);
-    const meter = metersPods ? new Meter(world.events, () => world.scrapes.keys()) : undefined;
     this.services = new Map(
       [...world.services].map(([name, service]) => [
         name,
-        new ObservedService(world, service, prometheus, meter),
+        new ObservedService(world, service, prometheus, metersPods),
       ]),
     );
     this.#clients = new Map([...world.ledgers].map(([name, ledger]) => [name, new ClientWatch(ledger)]));
   }
 
   clientLatency(client: string, seconds: number): Latency | undefined {
-    return this.#clients.get(client)?.over(seconds, this.world.events.now);
+    return this.#clients.get(client)?.over(seconds, this.world.now);
   }
 }
 
 class ObservedService implements ServiceView {
   readonly key: WorkloadKey;
+  readonly #scraped: ReadonlyMap<Pod, Scrapes>;
+  readonly #meter: Meter | undefined;
 
   constructor(
     private readonly world: World,
     private readonly service: Service,
     private readonly prometheus: Prometheus,
-    private readonly meter: Meter | undefined,
+    metersPods: boolean,
   ) {
-    this.key = keyOf(service.model);
+    const { model } = service;
+    this.key = keyOf(model);
+    this.#scraped = world.scraped.get(model.name)!.pods;
+    if (metersPods) this.#meter = new Meter(world.calendarOf(model.name), this.#scraped);
   }
 
   get name(): string {
@@ -68,16 +73,18 @@ class ObservedService implements ServiceView {
   }
 
   get pods(): readonly PodView[] {
-    return this.service.pods.map((pod) => new ObservedPod(this.world, pod, this.meter));
+    return this.service.pods.map(
+      (pod) => new ObservedPod(pod, this.#scraped.get(pod), this.#meter, this.world.now),
+    );
   }
 
   samples(quantiles: readonly number[] = []): Samples {
-    return this.prometheus.samples(this.service, this.world.events.now, quantiles);
+    return this.prometheus.samples(this.service, this.world.now, quantiles);
   }
 
   latency(seconds: number): Latency | undefined {
-    const { events, prometheus } = this.world;
-    const rates = prometheus.isDown ? undefined : this.prometheus.rates(this.service, events.now, seconds);
+    const { now, prometheusIsDown } = this.world;
+    const rates = prometheusIsDown ? undefined : this.prometheus.rates(this.service, now, seconds);
     if (!rates) return undefined;
     const { sums } = rates;
     const latency = latencyOf(sums, sums[SERVED]!, sums[ANSWERED]!, LATENCY);
@@ -87,9 +94,10 @@ class ObservedService implements ServiceView {
 
 class ObservedPod implements PodView {
   constructor(
-    private readonly world: World,
     private readonly pod: Pod,
+    private readonly scrapes: Scrapes | undefined,
     private readonly meter: Meter | undefined,
+    private readonly now: number,
   ) {}
 
   get name(): string {
@@ -113,12 +121,12 @@ class ObservedPod implements PodView {
   }
 
   get usage(): PodView['usage'] {
-    const polledAt = Math.floor(this.world.events.now / POLL) * POLL;
-    return this.world.scrapes.get(this.pod)?.usage(polledAt);
+    const polledAt = Math.floor(this.now / POLL) * POLL;
+    return this.scrapes?.usage(polledAt);
   }
 
   over(seconds: number): PodLoad | undefined {
-    return this.meter?.over(this.pod, seconds, this.world.events.now);
+    return this.meter?.over(this.pod, seconds, this.now);
   }
 }
 

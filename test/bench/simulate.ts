@@ -26,7 +26,7 @@ function fleet({ services, hours }: Flags) {
         name,
         replicas: 2,
         request: '100m',
-        limit: '2x',
+        limit: '500m',
         work: { cpu: { mean: '20ms', shape: 'exponential' } },
       })),
       clients: names.map((to) => ({ name: to, to, load: '1' })),

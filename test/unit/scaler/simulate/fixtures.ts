@@ -11,18 +11,22 @@ export interface Written {
   readonly [field: string]: unknown;
 }
 
+/** A scenario as a file has it. */
+export function scenario(value: unknown): Scenario {
+  return scenarioOf(value, (file) => {
+    throw new Error(`${file} is not there`);
+  });
+}
+
 /** One service without a quota, that a client asks; fields as in a file. */
 export function written(service: Written, client: Written, more: Written = {}): Scenario {
-  return scenarioOf(
-    {
-      name: 'test',
-      length: '10m',
-      services: [{ name: 'web', request: '500m', work: { cpu: '10ms' }, ...service }],
-      clients: [{ to: 'web', load: '10', ...client }],
-      ...more,
-    },
-    () => '',
-  );
+  return scenario({
+    name: 'test',
+    length: '10m',
+    services: [{ name: 'web', request: '500m', work: { cpu: '10ms' }, ...service }],
+    clients: [{ to: 'web', load: '10', ...client }],
+    ...more,
+  });
 }
 
 /** Runs a scenario without a controller. */

@@ -7,8 +7,8 @@ interface Bench {
   readonly cpu: PodCpu;
   readonly events: Events;
   readonly ends: number[];
-  start(amount: number): void;
-  counted(): Record<'oncpu' | 'runqueue' | 'throttled' | 'starved', number>;
+  readonly start: (amount: number) => void;
+  readonly counted: () => Record<'oncpu' | 'runqueue' | 'throttled' | 'starved', number>;
 }
 
 function bench(quota: number, cores = 8): Bench {

@@ -13,7 +13,7 @@ function erlangC(arrivals: number, service: number, servers: number): number {
   return service + (waits * service) / (servers - load);
 }
 
-function meanLatency(service: object, client: object, length = '2h'): number {
+function meanLatency(service: object, client: object, length = '1h'): number {
   const { ledger } = ran(written({ cores: 64, ...service }, { ...client }, { length, bucket: '1h' }));
   return ledger.seconds / ledger.answered;
 }
@@ -30,22 +30,22 @@ describe('a simulated queue', function () {
       [4, 170],
     ] as const) {
       const mean = meanLatency({ threads, work: exponential }, { load: String(load) });
-      expect(mean / erlangC(load, 0.02, threads), `${threads} threads`).to.be.closeTo(1, 0.05);
+      expect(mean / erlangC(load, 0.02, threads), `${threads} threads`).to.be.closeTo(1, 0.06);
     }
   });
 
   it('keeps the time of M/G/1 with constant work, and of processor sharing', () => {
     // Pollaczek and Khinchine: half of the wait of M/M/1.
     const constant = meanLatency({ threads: 1, work: { cpu: '20ms' } }, { load: '35' });
-    expect(constant / (0.02 + (0.5 * 0.7 * 0.02) / 0.3)).to.be.closeTo(1, 0.05);
+    expect(constant / (0.02 + (0.5 * 0.7 * 0.02) / 0.3)).to.be.closeTo(1, 0.06);
     // Processor sharing: the mean does not depend on the distribution.
     const shared = meanLatency({ threads: 999, cores: 1, work: { cpu: '20ms' } }, { load: '35' });
-    expect(shared / (0.02 / 0.3)).to.be.closeTo(1, 0.05);
+    expect(shared / (0.02 / 0.3)).to.be.closeTo(1, 0.06);
   });
 
   it('serves one request at a time in an event loop, with others waiting for peers meanwhile', () => {
     const loop = meanLatency({ threads: 'loop', work: exponential }, { load: '35' });
-    expect(loop / erlangC(35, 0.02, 1)).to.be.closeTo(1, 0.05);
+    expect(loop / erlangC(35, 0.02, 1)).to.be.closeTo(1, 0.06);
     const more = { outside: [{ name: 'db', time: '1s' }] };
     const { ledger } = ran(
       written({ threads: 'loop', work: { cpu: '2ms' }, calls: [{ to: 'db' }] }, { load: '50' }, more),
@@ -56,13 +56,13 @@ describe('a simulated queue', function () {
   it('shares one disk among all pods, in turn', () => {
     const disk = { cpu: '0ms', disk: { mean: '20ms', shape: 'exponential' } };
     const mean = meanLatency({ replicas: 3, threads: 999, work: disk }, { load: '35' });
-    expect(mean / erlangC(35, 0.02, 1)).to.be.closeTo(1, 0.05);
+    expect(mean / erlangC(35, 0.02, 1)).to.be.closeTo(1, 0.06);
   });
 
   it('serialises what is done under the lock of a pod', () => {
     const lock = { cpu: '0ms', lock: { mean: '20ms', shape: 'exponential' } };
     const mean = meanLatency({ threads: 999, work: lock }, { load: '35' });
-    expect(mean / erlangC(35, 0.02, 1)).to.be.closeTo(1, 0.05);
+    expect(mean / erlangC(35, 0.02, 1)).to.be.closeTo(1, 0.06);
   });
 
   it('obeys the interactive response time law with users who wait', () => {
