@@ -88,7 +88,7 @@ function isReady(pod: Pod, sample: PodSampleTime, readiness: Readiness): boolean
 }
 
 /** True if the pod became unready later than it started: it was ready in between. */
-function wasReady({ ready, readySince, startedAt }: Pod): boolean {
+export function wasReady({ ready, readySince, startedAt }: Pod): boolean {
   if (ready !== 'False' || readySince === undefined || startedAt === undefined) return false;
   return elapsed(startedAt, readySince) > TIMESTAMP_GRAIN;
 }

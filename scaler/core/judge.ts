@@ -8,10 +8,11 @@ import { signsOf } from './harm/signs.js';
 import { normOf, NOTHING_USUAL, type Norm, type Usual } from './harm/usual.js';
 import { NEW_WATCH, observe, type Watch } from './harm/watch.js';
 import { weighObjective } from './objective.js';
+import { wasReady } from './group-pods.js';
 import { isAbsent, readSignal } from './reading.js';
 import { usableRequest } from './sizing.js';
 import type { Measures } from './measures.js';
-import type { RoundInput, Rule, Samples, WorkloadInput, WorkloadKey } from './types.js';
+import type { Absent, Pod, RoundInput, Rule, Samples, WorkloadInput, WorkloadKey } from './types.js';
 
 /** A peer is followed this far unless a rule says less. */
 const MAX_HOPS = 8;
@@ -37,6 +38,8 @@ export interface Judgement {
   /** The longer window: harm, learning, shrinking; and the shorter one, where it tells more. */
   readonly settled: Profile;
   readonly recent: Profile;
+  /** The shorter window wherever it covers every pod. */
+  readonly newest: Profile;
   readonly usual: Usual;
   readonly norm: Norm | undefined;
   readonly signs: readonly Sign[];
@@ -64,6 +67,7 @@ interface Subject extends Suspect {
   readonly samples: Samples;
   readonly settled: Profile;
   readonly recent: Profile;
+  readonly newest: Profile;
   readonly usual: Usual;
   readonly watch: Watch;
   readonly isComplete: boolean;
@@ -99,12 +103,13 @@ export function judge(
   const protection = protect([...subjects.keys()].filter(isHarmed), callers, subjects);
   const judgements = new Map<WorkloadKey, Judgement>();
   for (const [key, subject] of subjects) {
-    const { settled, recent, usual, norm, isComplete, targetPerPod, limit } = subject;
+    const { settled, recent, newest, usual, norm, isComplete, targetPerPod, limit } = subject;
     const verdict = verdicts.get(key)!;
     judgements.set(key, {
       ...verdict,
       settled,
       recent,
+      newest,
       usual,
       norm,
       watch: watches.get(key)!,
@@ -130,7 +135,8 @@ function subjectOf(
   if (!windows || isAbsent(windows.settled)) return undefined;
   const settled = profileOf(windows.settled);
   if (!settled) return undefined;
-  const recent = recentOf(windows.recent, settled);
+  const newest = newestOf(windows.recent, settled);
+  const recent = differs(newest, settled) ? newest : settled;
   const usual = usualOf(history.usual, samples, history.watch, now);
   const norm = normOf(usual);
   const targetPerPod = rule && targetPerPodOf(rule, samples, now);
@@ -143,6 +149,7 @@ function subjectOf(
     profile: settled,
     settled,
     recent,
+    newest,
     usual,
     norm,
     watch: history.watch ?? NEW_WATCH,
@@ -155,13 +162,17 @@ function subjectOf(
   };
 }
 
-/** The shorter window where it covers every pod and differs from the longer one by more than chance. */
-function recentOf(measures: Measures | { readonly absent: string }, settled: Profile): Profile {
-  if ('absent' in measures || measures.pods < settled.pods) return settled;
-  const recent = profileOf(measures);
-  if (!recent?.enough) return settled;
-  const chance = 2 * Math.sqrt(Math.max(settled.arrived, recent.arrived) / recent.window);
-  return Math.abs(recent.arrived - settled.arrived) > chance ? recent : settled;
+/** The shorter window where it covers every pod and enough answers. */
+function newestOf(measures: Measures | Absent, settled: Profile): Profile {
+  if (isAbsent(measures) || measures.pods < settled.pods) return settled;
+  const newest = profileOf(measures);
+  return newest?.enough ? newest : settled;
+}
+
+/** True if the arrivals of two windows differ by more than chance. */
+function differs(newest: Profile, settled: Profile): boolean {
+  const chance = 2 * Math.sqrt(Math.max(settled.arrived, newest.arrived) / newest.window);
+  return Math.abs(newest.arrived - settled.arrived) > chance;
 }
 
 /** A new pod template starts anew, and so does what has differed for long without hurting otherwise. */
@@ -174,8 +185,8 @@ function usualOf(
   const nothing = { ...NOTHING_USUAL, ...(template !== undefined && { template }) };
   if (!usual) return nothing;
   const isNew = template !== undefined && usual.template !== undefined && template !== usual.template;
-  const differs = watch?.differsSince !== undefined && now - watch.differsSince >= BECOMES_USUAL;
-  return isNew || differs ? nothing : usual;
+  const isNowUsual = watch?.differsSince !== undefined && now - watch.differsSince >= BECOMES_USUAL;
+  return isNew || isNowUsual ? nothing : usual;
 }
 
 function targetPerPodOf(rule: Rule, samples: Samples, now: number): number | undefined {
@@ -206,10 +217,11 @@ function isShortOfCpu(
 /** True unless some pod is younger than the window, or has not started or is not measured yet. */
 function isComplete({ pods, window }: Profile, { pods: known, replicas }: Samples, now: number): boolean {
   if (pods < replicas || !known) return pods >= replicas;
-  return known.every(
-    ({ deleted, readySince }) =>
-      deleted || (readySince !== undefined && now - readySince >= window + SETTLING),
-  );
+  return known.every((pod) => pod.deleted || wasReady(pod) || isReadyFor(pod, window + SETTLING, now));
+}
+
+function isReadyFor({ ready, readySince = Infinity }: Pod, seconds: number, now: number): boolean {
+  return ready === 'True' && now - readySince >= seconds;
 }
 
 /** Finds the cause of the signs; slowness alone, of a workload that is used more than usual, is no harm. */
@@ -291,6 +303,7 @@ function arrivalsThatCount(
   isCalled: boolean,
   quietLoad: number | undefined,
 ): number {
+  // A server that does not notice that clients have gone must serve their retries, too, to recover.
   const askedOnce = arrived - Math.min(retried, abandoned);
   const isForOtherCause = found && !(found.end === 'self' && found.cause.name === 'cpu' && found.path.length === 1);
   if (isCalled || signs.length === 0 || !isForOtherCause || abandoned <= GIVEN_UP * arrived) return askedOnce;

@@ -3,9 +3,11 @@ import { z } from 'zod';
 import { errorCode, errorMessage, KernscaleError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import { EMPTY_HISTORY, type History, type Rule, type WorkloadKey } from '../core/types.js';
+import { historySchema } from './history-schema.js';
 
-/** Version of the file format: a file of another version is not read. */
-const VERSION = 1;
+/** Version of the file format; those of version 1 have no learnt parts. A file of another version is not read. */
+const VERSION = 2;
+const READABLE = [1, VERSION];
 /** A restarted process decides again within this many seconds. */
 const RESTART_SECONDS = 60;
 /** The clock may have been set back by this many seconds since the file was written. */
@@ -56,25 +58,10 @@ export class Histories {
   }
 }
 
-const seconds = z.number();
-const scaleEvents = z.array(z.object({ change: z.int().min(1), at: seconds, outdated: z.boolean() }));
-
-const historySchema = z.object({
-  recommendations: z.array(
-    z.object({ replicas: z.int().min(0), at: seconds, assumed: z.literal(true).exactOptional() }),
-  ),
-  scaleUps: scaleEvents,
-  scaleDowns: scaleEvents,
-  steps: z.record(
-    z.string(),
-    z.object({ since: seconds.exactOptional(), lastMatch: seconds.exactOptional() }),
-  ),
-  dataGap: z.boolean(),
-}) satisfies z.ZodType<History>;
-
 const fileSchema = z.object({
-  version: z.literal(VERSION),
-  savedAt: seconds,
+  version: z.literal(READABLE),
+  /** Seconds since the epoch. */
+  savedAt: z.number(),
   workloads: z.array(
     z.object({
       workload: z.string(),
@@ -160,8 +147,10 @@ export class HistoryFile {
 function parse(text: string): z.infer<typeof fileSchema> {
   const content: unknown = JSON.parse(text);
   const { version } = z.object({ version: z.unknown() }).catch({ version: undefined }).parse(content);
-  if (version !== VERSION)
-    throw unusable(`it has version ${JSON.stringify(version)}; this program reads version ${VERSION}`);
+  if (!READABLE.some((readable) => readable === version))
+    throw unusable(
+      `it has version ${JSON.stringify(version)}; this program reads versions ${READABLE.join(' and ')}`,
+    );
   const parsed = fileSchema.safeParse(content);
   if (parsed.success) return parsed.data;
   const { path, message } = parsed.error.issues[0]!;

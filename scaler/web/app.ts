@@ -9,8 +9,10 @@ import type { Logger } from '../../common/log.js';
 import { packageRoot } from '../../common/main.js';
 import type { Assignment } from '../loop/assignments.js';
 import { detailsOf } from '../core/details.js';
+import { harmState } from '../core/details-requests.js';
 import { OUTCOME_TEXTS, type DecisionRecord, type DecisionRecords } from '../loop/record.js';
 import type { RuleManager } from '../rules/rule-manager.js';
+import { requestBars } from './request-bars.js';
 
 const FOLDER = path.join('scaler', 'web', 'static');
 const TYPES: Readonly<Record<string, string>> = {
@@ -112,9 +114,16 @@ function operationRoutes(router: Router, { registry, unready, ruleManager }: Web
   });
 }
 
-/** A record with the texts that the page shows below its reason, so that the page has no phrases of its own. */
+/** A record with the texts and bars that the page shows beside its reason, so that the page has no phrases of its own. */
 function withTexts(record: DecisionRecord) {
-  return { ...record, outcomeText: OUTCOME_TEXTS[record.outcome], details: detailsOf(record) };
+  const { harm, at } = record.trace;
+  return {
+    ...record,
+    outcomeText: OUTCOME_TEXTS[record.outcome],
+    harmText: harm && `Harm: ${harmState(harm, at)}`,
+    request: requestBars(harm),
+    details: detailsOf(record),
+  };
 }
 
 /** A record without its trace and the fields of its rule. */

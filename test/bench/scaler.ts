@@ -44,6 +44,29 @@ const STATES = {
   sleep: 1,
   idle: 8,
 };
+/** Growth per second of a workload's request counters. */
+const REQUESTS = {
+  kernscale_tcp_requests_total: 50,
+  kernscale_tcp_requests_abandoned_total: 0,
+  kernscale_tcp_requests_dropped_total: 0,
+  kernscale_tcp_answers_in_vain_total: 0,
+  kernscale_tcp_retries_total: 0,
+  kernscale_tcp_outstanding_seconds_total: 2,
+  kernscale_tcp_serve_seconds_count: 50,
+  kernscale_tcp_serve_seconds_sum: 2,
+  kernscale_tcp_think_seconds_count: 10,
+  kernscale_tcp_think_seconds_sum: 5,
+};
+/** The same by peer. */
+const CALLS = {
+  kernscale_tcp_sent_total: 50,
+  kernscale_tcp_sent_abandoned_total: 0,
+  kernscale_tcp_sent_dropped_total: 0,
+  kernscale_tcp_failures_total: 0,
+  kernscale_tcp_sent_outstanding_seconds_total: 0.6,
+  kernscale_tcp_wait_seconds_count: 50,
+  kernscale_tcp_wait_seconds_sum: 0.6,
+};
 const RULES = `groups:
   - name: fleet
     rules:
@@ -71,13 +94,17 @@ function past(): PastSeries[] {
         value: (at) => ((at - START) * threads) / PODS,
       });
       return [
-        ...Object.entries(STATES).map(([state, threads]) =>
+        ...Object.entries(STATES).flatMap(([state, threads]) => [
           counter('kernscale_state_seconds_total', { state }, threads),
-        ),
-        ...Array.from({ length: PEERS }, (_, peer) =>
-          counter('kernscale_tcp_wait_seconds_sum', { peer: addressOf(index * 7 + 1 + peer) }, 0.6),
+          counter('kernscale_serving_seconds_total', { state }, state === 'idle' ? 0 : threads / 2),
+        ]),
+        counter('kernscale_cpu_starved_seconds_total', { container: '' }, 0.1),
+        ...Object.entries(REQUESTS).map(([metric, rate]) => counter(metric, {}, rate)),
+        ...Array.from({ length: PEERS }, (_, peer) => ({ peer: addressOf(index * 7 + 1 + peer) })).flatMap(
+          (labels) => Object.entries(CALLS).map(([metric, rate]) => counter(metric, labels, rate)),
         ),
         { metric: 'kernscale_container_cpu_request_cores', labels, value: () => 0.5 },
+        { metric: 'kernscale_container_cpu_limit_cores', labels, value: () => 1 },
       ];
     });
   });
@@ -159,7 +186,7 @@ class Bench {
       assert.deepEqual(problems, []);
       assert.equal(decisions.length, workloadCount);
       for (const { assignment: assigned, decision } of decisions) {
-        assert.deepEqual(decision.trace.sizing?.pods, { counted: PODS, unready: 0, missing: 0, starved: 0 });
+        assert.equal(decision.trace.demand?.method, 'law');
         histories.set(assigned.key, assigned.rule, decision.historyIfNotApplied);
         records.put(toRecord(assigned, decision, { outcome: 'dry_run' }));
       }
@@ -168,9 +195,9 @@ class Bench {
 
   /** Queries each workload separately. */
   peer(signals: 'all' | 'cpu'): Promise<Cost> {
-    const { signals: sums, podSignals } = this.#group;
-    const needed =
-      signals === 'cpu' ? [sums['cpu']!] : [...Object.values(sums), ...Object.values(podSignals)];
+    const { signals: sums, podSignals, windows } = this.#group;
+    const parts = [sums, podSignals, windows.recent.parts, windows.settled.parts];
+    const needed = signals === 'cpu' ? [sums['cpu']!] : parts.flatMap((queries) => Object.values(queries));
     const expressions = needed.map(({ expr }) => expr);
     if (signals === 'all') expressions.push(...freshnessQueries(expressions[0]!));
     return this.#cost(async () => {

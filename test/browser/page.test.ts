@@ -6,6 +6,7 @@ import { decide } from '../../scaler/core/decide-round.js';
 import { EMPTY_HISTORY } from '../../scaler/core/types.js';
 import { DecisionRecords, type DecisionRecord } from '../../scaler/loop/record.js';
 import { at, ruleFor, samplesOf } from '../unit/scaler/core/fixtures.js';
+import { byHarm, decisionOf, demandOf, harmOf, healthy, ON_DISK, RULE } from '../unit/scaler/core/traces.js';
 import { recordOf, serveDecisions } from '../unit/scaler/decisions.js';
 
 /** Path on Debian, else on Ubuntu. */
@@ -66,13 +67,35 @@ describe("the scaler's page in a browser", function () {
     const text = await row('shop/checkout').innerText();
     expect(text).to.contain(`${decided.currentReplicas} → ${decided.replicas}`);
     expect(text).to.contain(decided.reason);
-    expect(text).to.contain('CPU demand 4.00 cores');
+    expect(text.replaceAll('\u00a0', ' ')).to.contain('CPU demand 4.00 cores');
     await row('shop/checkout').locator('summary').click();
     const details = await row('shop/checkout').locator('details').innerText();
     expect(details).to.contain('cpu: matched: demand 2.9× target (limit 1×) → scale by demand');
     expect(details).to.contain('deciding constraint: demand');
     expect(details).to.contain(decided.trace.wouldChange);
     expect(await page.locator('#status').innerText()).to.equal('1 workload · 1 rule');
+    expect(problems).to.deep.equal([]);
+  });
+
+  it('compares the parts of a request with the usual, and marks harm', async () => {
+    const demand = demandOf(10);
+    const harmed = { demand, harm: harmOf('disk', ON_DISK), ...byHarm('disk', 'hold') };
+    records.put(recordOf(RULE, decisionOf({ ...harmed, bindingConstraint: 'hold' })));
+    await page.goto(server.urls[0]!);
+    await row('shop/web').waitFor();
+    const text = (await row('shop/web').innerText()).replaceAll('\u00a0', ' ');
+    expect(text).to.contain('disk 180 ms (usually 12 ms) · CPU 30 ms (usually 20 ms)');
+    expect(text).to.contain('CPU demand 0.10 cores · 0.73× target');
+    expect(await row('shop/web').locator('.harmed').innerText()).to.equal('Harm: disk, for 40 s');
+    const widths = await row('shop/web')
+      .locator('.bar i')
+      .evaluateAll((parts: { style: { width: string }; className: string }[]) =>
+        parts.map(({ className, style }) => `${className} ${style.width}`),
+      );
+    expect(widths).to.deep.equal(['disk 85.7%', 'cpu 14.3%', 'disk 5.7%', 'cpu 9.5%']);
+    records.put(recordOf(RULE, decisionOf({ demand, harm: healthy(ON_DISK) })));
+    await row('shop/web').locator('.harm', { hasText: 'Harm: none' }).waitFor();
+    expect(await row('shop/web').locator('.harmed').count()).to.equal(0);
     expect(problems).to.deep.equal([]);
   });
 

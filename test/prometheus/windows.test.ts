@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { restoreUsual } from '../../scaler/backtest/restore.js';
+import type { WorkloadKey } from '../../scaler/core/types.js';
 import { isAbsent } from '../../scaler/core/reading.js';
 import type { Measures, Windows } from '../../scaler/core/measures.js';
 import { querySignals } from '../../scaler/loop/signals.js';
@@ -131,6 +133,27 @@ describe('the windows, in Prometheus', function () {
   it('are undefined for exporters of the first release, and for a workload without series', async () => {
     expect(await windows('first')).to.equal(undefined);
     expect(await windows('nobody')).to.equal(undefined);
+  });
+
+  it('can be replayed from the past', async () => {
+    const rounds: ReadonlyMap<WorkloadKey, Windows>[] = [];
+    const failure = await restoreUsual({
+      ...{ groups: [group], resolve: undefined, now: NOW, span: 300 },
+      range: (expr, grid) => client.queryRange(expr, grid),
+      learn: (round) => rounds.push(round),
+    });
+    expect(failure).to.equal(undefined);
+    expect(rounds).to.have.length(5);
+    for (const round of rounds) {
+      expect([...round.keys()].sort()).to.deep.equal(
+        ['cart', 'silent', 'young'].map((name) => `shop/Deployment/${name}`),
+      );
+      const settled = round.get('shop/Deployment/cart')!.settled;
+      expect(isAbsent(settled) ? settled : rounded(settled.requests)).to.include({
+        arrived: 40,
+        answered: 32,
+      });
+    }
   });
 
   it('are absent once their newest scrape is too old', async () => {

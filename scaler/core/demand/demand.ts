@@ -16,7 +16,6 @@ const CLEARED_IN = 120;
 const MOST_FOR_BACKLOG = 0.15;
 /** Of the requests that wait, those of clients that think, for such clients to be what is slowed. */
 const MOSTLY_CLIENTS = 0.6;
-const CLIENTS_STEADY_WITHIN = 0.1;
 const MOST_PER_CLIENT = 8;
 /** Cores that are a rounding error. */
 const NOTHING = 1e-6;
@@ -37,8 +36,8 @@ export interface DemandInput {
   readonly targetPerPod: number | undefined;
   /** Cores that one pod may use at most. */
   readonly limit: number | undefined;
-  /** Numbers of waiting clients in the rounds before, the newest last. */
-  readonly clients: readonly number[];
+  /** Clients that wait for their answers, if their number is steady. */
+  readonly clients: { readonly number: number; readonly thought: Profile['thought'] } | undefined;
   /** False while pods are young or not measured. */
   readonly isComplete: boolean;
 }
@@ -63,8 +62,8 @@ export function clientsOf({ outstanding, thought, arrived }: Profile): number {
  * Queueing Network Models, 1978).
  */
 export function demandOf(input: DemandInput): DemandTrace | undefined {
-  const { profile, norm, load, isPassedDown } = input;
-  const background = backgroundOf(norm?.background, profile);
+  const { profile, norm, load, isPassedDown, isComplete } = input;
+  const background = backgroundOf(norm, profile, isComplete);
   const cost = sizedCost(input, background);
   if (cost === undefined) return undefined;
   const { arrived, answered, abandoned } = profile;
@@ -93,9 +92,9 @@ export function demandOf(input: DemandInput): DemandTrace | undefined {
 
 /**
  * CPU seconds per request: the usual one, moved by what is measured now while nothing distorts it. A saturated
- * workload's is inflated by its overload, unless it exceeds that.
+ * workload's is inflated by its overload, unless it exceeds that; starting pods use CPU for themselves.
  */
-function sizedCost({ profile, norm }: DemandInput, background: number): DemandTrace['cost'] {
+function sizedCost({ profile, norm, isComplete }: DemandInput, background: number): DemandTrace['cost'] {
   const now = costOf(profile, background);
   const usual = norm?.cost;
   if (usual === undefined) return now === undefined || !profile.enough ? undefined : { now, sized: now };
@@ -103,11 +102,11 @@ function sizedCost({ profile, norm }: DemandInput, background: number): DemandTr
   const answers = profile.answered * profile.window;
   const mixed = (answers * now + WEIGHT_OF_USUAL * usual) / (answers + WEIGHT_OF_USUAL);
   const { starved, lost, arrived, answered, used, pods } = profile;
-  if (starved < SATURATED && isBalanced(profile) && lost <= FEW_LOST * arrived) {
+  if (isComplete && starved < SATURATED && isBalanced(profile) && lost <= FEW_LOST * arrived) {
     return { now, usual, sized: mixed };
   }
   const withLost = Math.max(0, used - background * pods) / (answered + lost);
-  const isDearer = starved >= SATURATED && withLost > DEARER * usual;
+  const isDearer = isComplete && starved >= SATURATED && withLost > DEARER * usual;
   return { now, usual, sized: isDearer ? withLost : Math.min(mixed, usual) };
 }
 
@@ -116,17 +115,11 @@ function sizedCost({ profile, norm }: DemandInput, background: number): DemandTr
  * answered, so a saturated server's arrivals do not show their demand.
  */
 function clientFactor({ profile, norm, limit, clients, isHeldUp }: DemandInput, cost: number): number {
-  const { starved, thought, arrived, outstanding } = profile;
+  const { starved, thought, arrived } = profile;
   const share = arrived > 0 ? thought.requests / arrived : 0;
-  if (starved < SATURATED || share < MOSTLY_CLIENTS || isHeldUp || !isBalanced(profile)) return 1;
-  const number = clientsOf(profile);
-  const isSteady =
-    clients.length >= 2 &&
-    clients.every((before) => Math.abs(before - number) <= CLIENTS_STEADY_WITHIN * number);
-  if (!isSteady) return 1;
+  if (!clients || starved < SATURATED || share < MOSTLY_CLIENTS || isHeldUp || !isBalanced(profile)) return 1;
   const fast = norm?.medianLatency ?? (FAST * cost) / Math.min(1, limit ?? 1);
-  const waiting = outstanding * Math.min(1, share);
-  const factor = (waiting + thought.seconds) / (thought.seconds + thought.requests * fast);
+  const factor = clients.number / (clients.thought.seconds + clients.thought.requests * fast);
   return Math.min(MOST_PER_CLIENT, Math.max(1, factor));
 }
 
@@ -144,11 +137,15 @@ function besideOf(serving: number, background: number, { profile, targetPerPod }
   return background * Math.ceil(serving / (targetPerPod - background));
 }
 
-/** What is used is needed, unless it is used for clients that have gone. */
-function leastOf({ profile, isHeldUp }: DemandInput): number {
+/**
+ * What is used is needed, unless it is used for clients that have gone, or for what callers send after an outage, which
+ * their usual calls leave out.
+ */
+function leastOf({ profile, isHeldUp, isPassedDown, isComplete }: DemandInput): number {
+  if (isHeldUp || isPassedDown || !isComplete) return 0;
   const { starved, answered, arrived, lost, used } = profile;
   const isUseful = answered <= 1.05 * arrived && lost <= FEW_LOST * arrived;
-  return starved >= SATURATED && isUseful && !isHeldUp ? used : 0;
+  return starved >= SATURATED && isUseful ? used : 0;
 }
 
 function doubtOf({ profile, norm, isComplete }: DemandInput): string | undefined {

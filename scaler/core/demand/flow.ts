@@ -4,6 +4,8 @@ import type { WorkloadKey } from '../types.js';
 
 /** Calls per request must exceed the usual by this factor, and by chance, before they count as more. */
 const MORE_CALLS = 1.15;
+/** Part of the expected requests that a caller must get for its calls per request to mean anything. */
+const EXPECTED = 0.8;
 /** Share of the arrivals that callers must be short of before others count as callers. */
 export const STRANGERS = 0.15;
 
@@ -77,9 +79,10 @@ export function flow(
     if (!from || from.length === 0 || !norm) return undefined;
     let sum = (hasStrangers ? outsideShare(arrived, from) : norm.outside) * arrived;
     for (const caller of from) {
-      const ratio = callsPerRequest(caller.link, stations.get(caller.key)!);
+      const load = loadOf(caller.key);
+      const ratio = callsPerRequest(caller.link, stations.get(caller.key)!, load);
       if (ratio === undefined) return undefined;
-      sum += loadOf(caller.key) * ratio;
+      sum += load * ratio;
     }
     return sum;
   };
@@ -87,12 +90,18 @@ export function flow(
   return loads;
 }
 
-/** The usual calls per request; those of now only if the caller is well and they exceed the usual beyond chance. */
-function callsPerRequest(link: Link, { profile, norm, hasSigns }: Station): number | undefined {
+/**
+ * The usual calls per request; those of now only if the caller is well, gets the requests that it should expect, and
+ * they exceed the usual beyond chance.
+ */
+function callsPerRequest(link: Link, station: Station, load: number): number | undefined {
+  const { profile, norm, hasSigns } = station;
   const usual = norm?.peer(link.target)?.ratio;
   if (usual === undefined) return undefined;
   const now = ratioOf(link, profile) ?? 0;
   const chance = 2 * Math.sqrt(usual / Math.max(1, profile.arrived * profile.window));
   const isMore = now > MORE_CALLS * usual + chance;
-  return isMore && !hasSigns && link.failed === 0 && link.abandoned === 0 ? now : usual;
+  const isWell = !hasSigns && link.failed === 0 && link.abandoned === 0;
+  const isAsked = profile.enough && profile.arrived > EXPECTED * load;
+  return isMore && isWell && isAsked ? now : usual;
 }

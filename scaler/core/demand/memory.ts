@@ -9,8 +9,10 @@ const LESS = 0.9;
 const NEARLY_ALL = 0.9;
 /** Time for which a request may hold a thread over the usual, for threads to be what is short. */
 const HELD_AS_USUAL = 1.3;
-/** Seconds of rounds that tell whether the number of clients is steady. */
-const CLIENTS_KEPT = 75;
+/** Seconds between the rounds that tell whether the number of clients is steady, and how much it may change. */
+const CLIENTS_APART = 10;
+const CLIENTS_KEPT = 30;
+const STEADY_WITHIN = 0.2;
 /** Growth of what is answered, or of the CPU used, that shows that a step has helped. */
 const HELPED = 1.1;
 
@@ -31,6 +33,8 @@ export const NO_MEMORY: SizingMemory = { clients: [] };
 /** A round as memory takes it. */
 export interface Remembered {
   readonly profile: Profile;
+  /** The shorter window. */
+  readonly newest: Profile;
   readonly isHarmed: boolean;
   /** Name of the cause if it is the workload's own. */
   readonly ownCause: string | undefined;
@@ -43,34 +47,45 @@ export interface Remembered {
 
 /** The memory after one more round. */
 export function remember(memory: SizingMemory, round: Remembered, now: number): SizingMemory {
-  const { profile, isHarmed, ownCause, isComplete, request, usual } = round;
+  const { profile, newest, isHarmed, ownCause, isComplete, request, usual } = round;
   const { pods, used, starved, outstanding, busy, held } = profile;
   const each = pods > 0 ? used / pods : 0;
   const getsLess =
     isHarmed && ownCause === 'cpu' && starved >= SATURATED && isComplete && each < LESS * (request ?? 0);
   const lacksThreads =
     isHarmed &&
+    isComplete &&
     (ownCause === 'queue' || ownCause === 'other') &&
     usual !== undefined &&
     outstanding - busy > pods &&
     held < HELD_AS_USUAL * usual.held &&
     busy / pods >= NEARLY_ALL * usual.threads;
   const { capacity, saturatedThreads, step } = memory;
-  const keptCapacity = getsLess
-    ? { cores: each, at: now }
-    : capacity && now - capacity.at < CAPACITY_KEPT
-      ? capacity
-      : undefined;
+  const known = capacity && now - capacity.at < CAPACITY_KEPT ? capacity : undefined;
+  // What a pod once got it can get again: with more pods, each of them uses less.
+  const keptCapacity = getsLess ? { cores: Math.max(each, known?.cores ?? 0), at: now } : known;
   const threads = lacksThreads ? busy / pods : saturatedThreads;
   return {
     clients: [
       ...memory.clients.filter(({ at }) => now - at <= CLIENTS_KEPT),
-      { at: now, number: clientsOf(profile) },
+      { at: now, number: clientsOf(newest) },
     ],
     ...(keptCapacity && { capacity: keptCapacity }),
     ...(threads !== undefined && { saturatedThreads: threads }),
     ...(step && { step }),
   };
+}
+
+/** Clients that wait for their answers, if there are as many as a while ago; undefined otherwise. */
+export function steadyClients(
+  { clients }: SizingMemory,
+  newest: Profile,
+  now: number,
+): { readonly number: number; readonly thought: Profile['thought'] } | undefined {
+  const number = clientsOf(newest);
+  const earlier = clients.filter(({ at }) => now - at >= CLIENTS_APART);
+  const isSteady = earlier.every((before) => Math.abs(before.number - number) <= STEADY_WITHIN * number);
+  return earlier.length >= 2 && isSteady ? { number, thought: newest.thought } : undefined;
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Sizing } from '../sizing.js';
 import { windowsOf } from '../stabilize.js';
 import type { Absent, Rule, Samples } from '../types.js';
 import { demandOf, type DemandInput } from './demand.js';
-import { mayStep, NO_MEMORY, remember, type SizingMemory } from './memory.js';
+import { mayStep, NO_MEMORY, remember, steadyClients, type SizingMemory } from './memory.js';
 
 /** Most that one step of a guessed size multiplies the replicas by. */
 const STEP = 1.5;
@@ -52,7 +52,7 @@ export function sizeByDemand(
   const usual = norm && { threads: norm.threads, held: norm.held };
   const memory = remember(
     past,
-    { profile: settled, isHarmed, ownCause, isComplete, request, usual },
+    { profile: settled, newest: judgement.newest, isHarmed, ownCause, isComplete, request, usual },
     now,
   );
   const part = memory.capacity && request ? Math.min(1, memory.capacity.cores / request) : 1;
@@ -63,7 +63,7 @@ export function sizeByDemand(
     isHeldUp: (blame?.path.length ?? 0) > 1 && !judgement.isIntended,
     targetPerPod: perPod,
     limit: limit === undefined ? undefined : limit * part,
-    clients: past.clients.map(({ number }) => number),
+    clients: steadyClients(past, judgement.newest, now),
     isComplete,
   };
   const up = demandIn('recent', judgement, input);
@@ -86,7 +86,7 @@ export function sizeByDemand(
       const most = demand.confidence === 'low' ? 2 * current : Infinity;
       return { raw, replicas: Math.min(grown, most), trace: demand, memory };
     }
-    const isShort = judgement.isSaturated && !input.isHeldUp && ownCause !== 'lock' && ownCause !== 'disk';
+    const isShort = judgement.isSaturated && !input.isPassedDown && (ownCause ?? 'cpu') === 'cpu' && !input.isHeldUp;
     if (isShort && mayStep(memory, settled, isComplete, now) && current > 0) {
       const replicas = Math.ceil(current * STEP);
       const step = { at: now, answered: settled.answered, used: settled.used };

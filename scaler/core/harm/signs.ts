@@ -1,7 +1,7 @@
 import type { ObjectiveTrace, Sign } from '../decision.js';
 import type { HarmThresholds } from '../types.js';
 import type { Profile } from './profile.js';
-import { backgroundOf, costOf, ratioOf, type Norm } from './usual.js';
+import { costOf, ratioOf, type Norm } from './usual.js';
 
 /** Requests that must wait or be lost before their share means anything. */
 const LEAST_LOST = 3;
@@ -81,7 +81,7 @@ function failingPeers({ links, window }: Profile, { abandoned: limit }: HarmThre
 function collapse(profile: Profile, norm: Norm | undefined): Sign[] {
   const { enough, answered, window } = profile;
   if (!enough || !norm) return [];
-  const cost = costOf(profile, backgroundOf(norm.background, profile))!;
+  const cost = costOf(profile, norm.background)!;
   if (norm.cost > 0 && cost < COLLAPSED * norm.cost) {
     return [{ kind: 'collapse', value: cost / norm.cost, limit: COLLAPSED }];
   }

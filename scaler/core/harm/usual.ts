@@ -31,6 +31,8 @@ export interface Usual {
   readonly outside: Digest;
   /** Most busy threads of a pod, the mean of its pods. */
   readonly threads: number;
+  /** CPU of a pod's threads that serve nothing, cores. */
+  readonly unserved: Digest;
   /** Sums for the line through CPU used by answers, both per pod. */
   readonly line: {
     readonly n: number;
@@ -59,6 +61,7 @@ export const NOTHING_USUAL: Usual = {
   perPod: EMPTY_DIGEST,
   outside: EMPTY_DIGEST,
   threads: 0,
+  unserved: EMPTY_DIGEST,
   line: { n: 0, x: 0, y: 0, xx: 0, xy: 0 },
   peers: {},
 };
@@ -76,8 +79,8 @@ export interface Norm {
   /** 0..1 */
   readonly outside: number;
   readonly threads: number;
-  /** CPU that each pod uses beside its requests, cores; undefined where the load was too even to tell. */
-  readonly background: number | undefined;
+  /** CPU that each pod uses beside its requests, cores. */
+  readonly background: number;
   readonly peer: (target: string) => { readonly ratio: number; readonly wait: number } | undefined;
 }
 
@@ -105,7 +108,7 @@ function readNorm(usual: Usual): Norm {
     perPod: quantile(usual.perPod, 0.75) ?? 0,
     outside: outside < LEAST_OUTSIDE ? 0 : outside,
     threads: usual.threads,
-    background: interceptOf(usual.line),
+    background: backgroundIn(usual),
     peer: (target) => {
       const peer = Object.hasOwn(usual.peers, target) ? usual.peers[target] : undefined;
       return peer && { ratio: median(peer.ratio), wait: high(peer.wait) };
@@ -114,14 +117,18 @@ function readNorm(usual: Usual): Norm {
 }
 
 /**
- * CPU that a pod uses beside its requests, cores: by the line through its past, else by the threads that serve none.
- *
- * @param fitted see {@link Norm.background}
+ * CPU that a pod uses beside its requests, cores: as usual, or, until that is known, by the threads that serve none. Of
+ * pods that are starting these say nothing.
  */
-export function backgroundOf(fitted: number | undefined, profile: Profile): number {
-  if (fitted !== undefined) return fitted;
-  const { unserved = 0, used, pods } = profile;
-  return pods > 0 && unserved > BACKGROUND_SHARE * used ? unserved / pods : 0;
+export function backgroundOf(norm: Norm | undefined, { unserved = 0, used, pods }: Profile, isComplete: boolean): number {
+  if (norm) return norm.background;
+  return isComplete && pods > 0 && unserved > BACKGROUND_SHARE * used ? unserved / pods : 0;
+}
+
+/** By the line through the past, or, where the load was too even, by the threads that serve nothing. */
+function backgroundIn({ line, unserved }: Usual): number {
+  const usual = quantile(unserved, 0.5) ?? 0;
+  return interceptOf(line) ?? (line.n > 0 && usual > BACKGROUND_SHARE * (line.y / line.n) ? usual : 0);
 }
 
 /** Where the line meets no requests at all; undefined where the load was too even to tell. */
@@ -180,7 +187,7 @@ export function learn(
     at: now,
     latency: add(usual.latency, profile.latency),
     held: add(usual.held, profile.held),
-    cost: add(usual.cost, costOf(profile, backgroundOf(interceptOf(usual.line), profile)) ?? 0),
+    cost: add(usual.cost, costOf(profile, backgroundIn(usual)) ?? 0),
     parts: {
       cpu: add(usual.parts.cpu, parts.cpu),
       disk: add(usual.parts.disk, parts.disk),
@@ -190,6 +197,7 @@ export function learn(
     perPod: add(usual.perPod, answered / pods),
     outside: add(usual.outside, outside),
     threads: Math.max(usual.threads, busy / pods),
+    unserved: add(usual.unserved, (profile.unserved ?? 0) / pods),
     line: drawn(usual.line, answered / pods, used / pods),
     peers,
   };

@@ -1,6 +1,6 @@
 const REFRESH_MS = 2000;
-const PARTS = ['cpu', 'disk', 'wait', 'lock'];
-const SHARES = { disk: 'blockio', wait: 'wait', lock: 'lock' };
+/** Shares of busy thread time, for a workload without requests. */
+const SHARES = { disk: 'blockio', peer: 'wait', lock: 'lock' };
 /** Below this many cores a workload is idle, and shares of its busy time say nothing. */
 const MIN_BUSY_CORES = 0.01;
 const rows = new Map();
@@ -26,24 +26,26 @@ function createRow() {
     rule: element('small'),
     replicas: element('strong'),
     range: element('small'),
-    segments: PARTS.map((part) => element('i', part)),
-    signals: element('span', 'quiet'),
+    bars: element('div', 'bars'),
+    parts: element('span', 'quiet'),
+    demand: element('span', 'quiet'),
     class: element('span', 'class'),
+    harm: element('small', 'harm'),
     reason: element('span'),
     path: element('small'),
     when: element('small'),
     details: element('ul'),
   };
-  const bar = element('div', 'bar', ...row.segments);
-  bar.setAttribute('aria-hidden', 'true');
+  // The text below says the same.
+  row.bars.setAttribute('aria-hidden', 'true');
   name.append(row.name, row.rule);
   row.node = element(
     'tr',
     '',
     name,
     element('td', 'replicas', row.replicas, row.range),
-    element('td', 'threads', bar, row.signals),
-    element('td', '', row.class),
+    element('td', 'time', row.bars, row.parts, row.demand),
+    element('td', '', row.class, row.harm),
     element(
       'td',
       '',
@@ -62,9 +64,11 @@ function updateRow(row, record, now) {
   setText(row.rule, `${record.workloadKind} · rule ${record.group}/${record.scale}`);
   setText(row.replicas, replicasText(record));
   setText(row.range, `${record.minReplicas} to ${record.maxReplicas}`);
-  updateThreads(row, trace.inputs);
+  updateTime(row, record);
   setText(row.class, record.class);
   row.class.dataset.class = record.class;
+  setText(row.harm, record.harmText ?? '');
+  row.harm.classList.toggle('harmed', trace.harm?.harmed === true);
   setText(row.reason, record.reason);
   const path = trace.walk?.path ?? [];
   setText(row.path, path.length > 1 ? `Path: ${path.map(shortName).join(' → ')}` : '');
@@ -73,25 +77,64 @@ function updateRow(row, record, now) {
   updateDetails(row.details, record);
 }
 
-function updateThreads(row, inputs) {
-  const values = Object.fromEntries(inputs.map((input) => [input.signal, input]));
-  const shares = PARTS.map((part) => values[SHARES[part]]?.value ?? 0);
-  const blocked = shares[1] + shares[2] + shares[3];
-  const busy = blocked > 0 || (values.cpu?.value ?? 0) >= MIN_BUSY_CORES;
-  shares[0] = busy ? Math.max(0, 1 - blocked) : 0;
-  row.segments.forEach((segment, index) => {
-    const width = `${(shares[index] * 100).toFixed(1)}%`;
-    if (segment.style.width !== width) segment.style.width = width;
-  });
-  setText(
-    row.signals,
-    [
-      `CPU demand ${valueText(values.cpu, (value) => `${value.toFixed(2)} cores`)}`,
-      `disk ${valueText(values.blockio, percent)}`,
-      `peers ${valueText(values.wait, percent)}`,
-      `lock ${valueText(values.lock, percent)}`,
-    ].join('\u00a0· '),
+function updateTime(row, { request, trace }) {
+  const values = Object.fromEntries(trace.inputs.map((input) => [input.signal, input]));
+  updateBars(row.bars, request?.bars ?? [{ name: '', text: '', segments: threadShares(values) }]);
+  const shares = [
+    `disk ${valueText(values.blockio, percent)}`,
+    `peers ${valueText(values.wait, percent)}`,
+    `lock ${valueText(values.lock, percent)}`,
+  ];
+  setText(row.parts, listText(request?.texts ?? shares));
+  setText(row.demand, demandText(trace, values));
+}
+
+/** Shares of busy thread time of a workload whose requests are not measured. */
+function threadShares(values) {
+  const blocked = Object.entries(SHARES).map(([kind, signal]) => ({
+    kind,
+    share: values[signal]?.value ?? 0,
+  }));
+  const sum = blocked.reduce((total, { share }) => total + share, 0);
+  const busy = sum > 0 || (values.cpu?.value ?? 0) >= MIN_BUSY_CORES;
+  return [{ kind: 'cpu', share: busy ? Math.max(0, 1 - sum) : 0 }, ...blocked];
+}
+
+function demandText({ sizing, demand }, values) {
+  const cores = demand?.cores ?? values.cpu?.value;
+  const text = `CPU demand ${cores === undefined ? '?' : `${cores.toFixed(2)} cores`}`;
+  const { targetPerPod, ratio, signal } = sizing ?? {};
+  if (signal !== 'cpu' || targetPerPod === undefined) return listText([text]);
+  return listText([text, `${ratio.toFixed(2)}× target`]);
+}
+
+/** Breaks lines between the texts only. */
+function listText(texts) {
+  return texts.map((text) => text.replaceAll(' ', '\u00a0')).join('\u00a0· ');
+}
+
+function updateBars(node, bars) {
+  resize(node, bars.length, () =>
+    element('div', 'labelled', element('span'), element('div', 'bar'), element('span')),
   );
+  bars.forEach(({ name, text, segments }, index) => {
+    const [label, bar, length] = node.children[index].children;
+    setText(label, name);
+    setText(length, text);
+    resize(bar, segments.length, () => element('i'));
+    segments.forEach(({ kind, share }, position) => {
+      const segment = bar.children[position];
+      if (segment.className !== kind) segment.className = kind;
+      const width = `${(share * 100).toFixed(1)}%`;
+      if (segment.style.width !== width) segment.style.width = width;
+    });
+  });
+}
+
+/** Gives a node this many children, so that those that stay are not replaced. */
+function resize(node, length, create) {
+  while (node.childElementCount > length) node.lastElementChild.remove();
+  while (node.childElementCount < length) node.append(create());
 }
 
 function updateDetails(list, { trace, details }) {
@@ -102,8 +145,7 @@ function updateDetails(list, { trace, details }) {
     ]),
     { text: trace.wouldChange, isTitle: true },
   ];
-  while (list.childElementCount > lines.length) list.lastElementChild.remove();
-  while (list.childElementCount < lines.length) list.append(element('li'));
+  resize(list, lines.length, () => element('li'));
   lines.forEach(({ text, isTitle = false }, index) => {
     setText(list.children[index], text);
     list.children[index].classList.toggle('title', isTitle);
@@ -160,9 +202,7 @@ function showWorkloads(decisions, now) {
 function showChanges(changes) {
   const list = byId('changes');
   const newest = changes.slice(0, 15);
-  while (list.childElementCount > newest.length) list.lastElementChild.remove();
-  while (list.childElementCount < newest.length)
-    list.append(element('li', '', element('time'), element('span')));
+  resize(list, newest.length, () => element('li', '', element('time'), element('span')));
   newest.forEach((change, index) => {
     const [time, text] = list.children[index].children;
     const at = new Date(change.at * 1000);

@@ -36,7 +36,7 @@ describe('decide', () => {
     const decision = decide(ruleFor('web'), samplesOf({ replicas: 5 }, { cpu: at(7) }), EMPTY_HISTORY, NOW);
     expect(decision).to.include({ replicas: 10, class: 'cpu', action: 'scale' });
     expect(decision.reason).to.equal(
-      'CPU demand 7 cores; 5 pods × 0.7-core target = 3.5 (2×): 10 replicas needed',
+      'CPU demand 7 cores; 5 pods × 0.7-core target = 3.5 (2×). 10 replicas needed',
     );
   });
 
@@ -53,7 +53,7 @@ describe('decide', () => {
     const waiting = decideFor(290, ruleFor('web'), idle);
     expect(waiting.replicas).to.equal(8);
     expect(waiting.reason).to.equal(
-      'Idle (0 cores; target 0.7 per pod): 8 or more replicas were needed in the last 300 s',
+      'Idle (0 cores; target 0.7 per pod). 8 or more replicas were needed in the last 300 s',
     );
     const decision = decideFor(300, ruleFor('web'), idle);
     expect(decision.replicas).to.equal(1);

@@ -112,7 +112,7 @@ describe('sizing by pods', () => {
     const samples = { ...measured(pods, { a: 0, b: 0, c: 0 }), signals: { age: at(25) } };
     const decision = decideOn({ ...samples, replicas: 3 }, { ...rule, decide: [] });
     expect(decision.replicas).to.equal(5);
-    expect(decision.reason).to.equal('age 25 is 2.5× its target of 10: 5 replicas needed');
+    expect(decision.reason).to.equal('age 25 is 2.5× its target of 10. 5 replicas needed');
   });
 });
 

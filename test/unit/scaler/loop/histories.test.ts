@@ -11,6 +11,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import type { Logger } from '../../../../common/log.js';
+import { NO_MEMORY } from '../../../../scaler/core/demand/memory.js';
+import { NOTHING_USUAL } from '../../../../scaler/core/harm/usual.js';
+import { NEW_WATCH } from '../../../../scaler/core/harm/watch.js';
 import type { History, Rule } from '../../../../scaler/core/types.js';
 import { Histories, type Memory, HistoryFile } from '../../../../scaler/loop/histories.js';
 
@@ -78,6 +81,24 @@ describe('HistoryFile', () => {
     expect(readdirSync(directory)).to.deep.equal(['history.json']);
   });
 
+  it('restores what is learnt, with fields that it does not know', async () => {
+    const learnt = { ...HISTORY, usual: NOTHING_USUAL, watch: { ...NEW_WATCH, later: 1 }, memory: NO_MEMORY };
+    await written([{ ...MEMORY, history: learnt }]);
+    expect((await read())[0]!.history).to.deep.equal(learnt);
+  });
+
+  it('leaves out what is learnt if it cannot be read, as a gap in the data, and keeps the rest', async () => {
+    const history = { ...HISTORY, usual: { rounds: 'many' }, watch: NEW_WATCH } as unknown as History;
+    await written([{ ...MEMORY, history }]);
+    expect((await read())[0]!.history).to.deep.equal({ ...HISTORY, watch: NEW_WATCH, dataGap: true });
+    expect(warnings).to.deep.equal([]);
+  });
+
+  it('reads a file of the first release', async () => {
+    writeFileSync(file, (await written()).replace('"version":2', '"version":1'));
+    expect(await read()).to.deep.equal([MEMORY]);
+  });
+
   it('treats only a long pause as an outage', async () => {
     await written();
     const gapAfter = async (seconds: number) => (await read(seconds))[0]!.history.dataGap;
@@ -102,12 +123,12 @@ describe('HistoryFile', () => {
   const BAD: [what: string, text: (good: string) => string, why: RegExp][] = [
     ['an empty file', () => '', /JSON/],
     ['half a file', (good) => good.slice(0, good.length / 2), /JSON/],
-    ['something else', () => '[1, 2]', /version undefined; this program reads version 1/],
-    ['null', () => 'null', /version undefined; this program reads version 1/],
+    ['something else', () => '[1, 2]', /version undefined; this program reads versions 1 and 2/],
+    ['null', () => 'null', /version undefined; this program reads versions 1 and 2/],
     [
       'another version',
-      (good) => good.replace('"version":1', '"version":2'),
-      /version 2; this program reads version 1/,
+      (good) => good.replace('"version":2', '"version":3'),
+      /version 3; this program reads versions 1 and 2/,
     ],
     [
       'invalid replicas',
