@@ -20,7 +20,7 @@ done
 set_up --test
 export PATH=$kubectl_directory:$PATH
 cd "$root"
-((${#suites[@]})) || suites=(lint unit hpa prometheus cluster workloads kernel kernels browser loop)
+((${#suites[@]})) || suites=(lint unit hpa proof prometheus cluster workloads kernel kernels browser loop)
 
 passed=0 failed=0 skipped=0 failures=() left_out=()
 log=$(mktemp)
