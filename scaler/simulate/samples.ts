@@ -1,4 +1,5 @@
 import type { Calls, Measures, Requests, StateRates, Windows } from '../core/measures.js';
+import type { Edge, Samples } from '../core/round.js';
 import {
   workloadKey,
   type Absent,
