@@ -27,9 +27,14 @@ export interface ScalerFlags extends ServiceFlags {
   readonly audit: AuditLogOptions | undefined;
   /** Undefined: the history of workloads is lost on a restart. */
   readonly historyFile: string | undefined;
+  /** Length of the past from which what is usual is restored at the start, seconds; 0: it is not. */
+  readonly restoreRange: number;
 }
 
 const SWITCHES = ['--audit.changes-only', '--config.check', '--dry-run', '--leader-elect'];
+/** Seconds in which enough quiet minutes pass to know what is usual, and the most that is worth its queries. */
+const SHORTEST_RESTORE = 1200;
+const LONGEST_RESTORE = 86_400;
 const POD_NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
 
 /**
@@ -53,6 +58,7 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
     lease: leaseOf(options),
     audit: auditOf(options),
     historyFile: options['history.file'] as string | undefined,
+    restoreRange: restoreRangeOf(options),
   };
 }
 
@@ -81,6 +87,12 @@ function command(version: string): Command {
       '--history.file <file>',
       'Keep the history of decisions in this file across restarts; default: in memory only',
     ),
+    flag(
+      '--restore.range <duration>',
+      'Length of the past that Prometheus is asked for at the start to learn what is usual; 0s: none',
+      3600,
+      seconds,
+    ),
     flag('--audit.log <file>', 'Append every decision as a line of JSON to this file; - is standard output'),
     flag('--audit.changes-only', 'Omit decisions from the audit log that repeat the previous one'),
   ]);
@@ -93,6 +105,12 @@ function leaseOf(options: Record<string, unknown>): ScalerFlags['lease'] {
     throw new KernscaleError('BAD_FLAG', 'outside a pod, --leader-elect needs --leader-elect.namespace');
   }
   return { namespace, name: options['leaderElect.lease'] as string };
+}
+
+function restoreRangeOf(options: Record<string, unknown>): number {
+  const range = options['restore.range'] as number;
+  if (range === 0 || (range >= SHORTEST_RESTORE && range <= LONGEST_RESTORE)) return range;
+  throw new KernscaleError('BAD_FLAG', '--restore.range must be 0s, or between 20m and 24h');
 }
 
 function auditOf(options: Record<string, unknown>): ScalerFlags['audit'] {

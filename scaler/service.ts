@@ -18,7 +18,8 @@ import { ScalerMetrics, registerState } from './loop/metrics.js';
 import { DecisionRecords } from './loop/record.js';
 import type { RuleManager } from './rules/rule-manager.js';
 import { Scaler } from './loop/scaler.js';
-import { PrometheusClient } from './promql/client.js';
+import { restoreAtStart } from './restore.js';
+import { PrometheusClient, type PrometheusOptions } from './promql/client.js';
 import type { RuleGroup } from './rules/types.js';
 import { createApp } from './web/app.js';
 
@@ -26,6 +27,8 @@ import { createApp } from './web/app.js';
 const SYNC_PATIENCE_MS = 3000;
 /** Time for running rounds to end when the service stops. */
 const DRAIN_MS = 500;
+/** Seconds for one query for the past, which is none of the rounds'. */
+const PAST_QUERY_TIMEOUT = 30;
 
 interface ServiceOptions {
   readonly flags: ScalerFlags;
@@ -52,12 +55,7 @@ export class Service {
 
   constructor(private readonly options: ServiceOptions) {
     const { flags, config, log, version, audit } = options;
-    this.#prometheus = new PrometheusClient({
-      ...flags.prometheus,
-      onQuery: (outcome, seconds) => {
-        this.#metrics.queried(outcome, seconds);
-      },
-    });
+    this.#prometheus = this.#newClient(flags.prometheus);
     this.#cluster = new ClusterView(config, log);
     if (flags.historyFile !== undefined) this.#historyFile = new HistoryFile(flags.historyFile, log);
     if (flags.lease) {
@@ -112,6 +110,7 @@ export class Service {
         this.#useRules();
       });
       this.#useRules();
+      void this.#restore();
       log.info({ signal: await stopped }, 'stopping');
       await Promise.race([this.#drain(), sleep(DRAIN_MS, undefined, { ref: false })]);
       await server.close();
@@ -122,12 +121,45 @@ export class Service {
     }
   }
 
+  #newClient(options: PrometheusOptions): PrometheusClient {
+    const onQuery: PrometheusOptions['onQuery'] = (outcome, seconds) => {
+      this.#metrics.queried(outcome, seconds);
+    };
+    return new PrometheusClient({ ...options, onQuery });
+  }
+
   async #remember(): Promise<void> {
     const interval = Math.min(
       LONGEST_INTERVAL,
       ...this.options.ruleManager.groups.map((group) => group.interval),
     );
     this.#histories.restore((await this.#historyFile?.read(clock(), interval)) ?? []);
+  }
+
+  /** Runs beside the rounds, with a client of its own: they do not wait for it, nor for its queries. */
+  async #restore(): Promise<void> {
+    const { flags, ruleManager, log } = this.options;
+    const { prometheus, restoreRange: span } = flags;
+    if (span === 0) return;
+    await this.#cluster.whenSynced();
+    const assigned = assign(ruleManager.groups, this.#cluster.workloads());
+    const client = this.#newClient({ ...prometheus, timeout: PAST_QUERY_TIMEOUT });
+    const stopped = this.#stop.signal;
+    stopped.addEventListener('abort', () => void client.close());
+    const topology = this.#cluster.topology();
+    await restoreAtStart({
+      range: (expr, grid) => client.queryRange(expr, grid),
+      groups: ruleManager.groups,
+      resolve: (peer) => topology.resolve(peer),
+      rules: new Map([...assigned].map(([key, { rule }]) => [key, rule])),
+      histories: this.#histories,
+      now: clock() - prometheus.queryOffset,
+      span,
+      stopped,
+      clock,
+      log,
+    });
+    await client.close();
   }
 
   /** Only the leader writes: the others do not see its changes and would overwrite its history. */

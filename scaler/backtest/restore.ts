@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from 'node:timers/promises';
 import type { Windows } from '../core/measures.js';
 import type { WorkloadKey } from '../core/types.js';
 import type { Resolve } from '../loop/peers.js';
@@ -62,9 +63,13 @@ async function replayChunk(
   { range, resolve, learn }: RestoreOptions,
 ): Promise<QueryFailed | undefined> {
   const exprs = [...WINDOW_PARTS.map((part) => window.parts[part].expr), ...freshnessQueries(HEARTBEAT)];
-  const results = await Promise.all(exprs.map((expr) => range(expr, grid)));
-  const failed = results.find((result) => !result.ok);
-  if (failed) return failed;
+  const results: RangeResult[] = [];
+  // One by one: the rounds of the present query at the same time.
+  for (const expr of exprs) {
+    const result = await range(expr, grid);
+    if (!result.ok) return result;
+    results.push(result);
+  }
   const cursor: Cursor = { index: 0, at: grid.from };
   const columns = results.map((result) => new Column(seriesOf(result), cursor));
   const ages = columns.slice(WINDOW_PARTS.length);
@@ -80,6 +85,7 @@ async function replayChunk(
       if (windows) round.set(workload, windows);
     }
     learn(round, cursor.at);
+    await breathe();
   }
   return undefined;
 }

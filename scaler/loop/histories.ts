@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { errorCode, errorMessage, KernscaleError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import { EMPTY_HISTORY, type History } from '../core/round.js';
+import { normOf, type Usual } from '../core/harm/usual.js';
 import type { Rule, WorkloadKey } from '../core/types.js';
 import { historySchema } from './history-schema.js';
 
@@ -28,6 +29,8 @@ export interface Memory extends Kept {
 /** The history of every workload, across rounds and reloads. */
 export class Histories {
   readonly #kept = new Map<WorkloadKey, Kept>();
+  /** Restored from Prometheus, until the next history of the workload takes it over. */
+  readonly #offered = new Map<WorkloadKey, Usual>();
 
   /**
    * The history to decide with. Timers of decide steps are keyed by their place in the rule, so they start
@@ -35,18 +38,38 @@ export class Histories {
    */
   get(workload: WorkloadKey, rule: Rule | undefined): History {
     const kept = this.#kept.get(workload);
-    if (!kept || !rule) return EMPTY_HISTORY;
+    if (!rule) return EMPTY_HISTORY;
+    if (!kept) return this.#withOffered(workload, EMPTY_HISTORY);
     const same = kept.decide === rule.decide || JSON.stringify(kept.decide) === JSON.stringify(rule.decide);
-    return same ? kept.history : { ...kept.history, steps: {} };
+    return this.#withOffered(workload, same ? kept.history : { ...kept.history, steps: {} });
   }
 
   set(workload: WorkloadKey, { decide }: Rule, history: History): void {
-    this.#kept.set(workload, { decide, history });
+    // A round that began before the offer takes it over, too.
+    this.#kept.set(workload, { decide, history: this.#withOffered(workload, history) });
+    this.#offered.delete(workload);
+  }
+
+  /** True once what is usual for the workload's requests is known. */
+  knowsUsual(workload: WorkloadKey): boolean {
+    return normOf(this.#kept.get(workload)?.history.usual) !== undefined;
+  }
+
+  /** Offers what is usual to the workloads that do not know it when they are next decided on. */
+  offer(usual: ReadonlyMap<WorkloadKey, Usual>): void {
+    for (const [workload, one] of usual) this.#offered.set(workload, one);
+  }
+
+  #withOffered(workload: WorkloadKey, history: History): History {
+    const usual = this.#offered.get(workload);
+    return usual && !normOf(history.usual) ? { ...history, usual } : history;
   }
 
   /** Drops the workloads that `keep` rejects. */
   retain(keep: (workload: WorkloadKey) => boolean): void {
-    for (const workload of this.#kept.keys()) if (!keep(workload)) this.#kept.delete(workload);
+    for (const known of [this.#kept, this.#offered]) {
+      for (const workload of known.keys()) if (!keep(workload)) known.delete(workload);
+    }
   }
 
   memories(): Memory[] {
