@@ -6,6 +6,7 @@ import { ACTUAL_REPLICAS } from '../../../../scaler/backtest/backtest.js';
 import { and } from '../../../../scaler/backtest/evaluator/vectors.js';
 import type { RangeSeries } from '../../../../scaler/promql/range.js';
 import { builtInSignals } from '../../../../scaler/promql/signals.js';
+import { windowExpressions } from '../../../../scaler/promql/windows.js';
 
 const STATES = 'kernscale_state_seconds_total';
 const BUSY = `rate(${STATES}{state!~"idle|sleep"}[1m])`;
@@ -39,6 +40,14 @@ describe('the evaluator of the past', () => {
     expect(leaves(limit!)).to.have.length(1);
   });
 
+  it('leaves of the windows only rates, selectors, native histograms and sums by peer to Prometheus', () => {
+    const left = [...leaves(...Object.values(windowExpressions('1m')))];
+    const few = /^\(?(rate\(|histogram_\w+\(rate\()?kernscale_\w+(\{[^}]*\})?(\[1m\]\)| offset 1m\)|$)/;
+    const byPeer = /^sum by \(namespace, workload, workload_kind, peer\) \(/;
+    expect(left.filter((expr) => !few.test(expr) && !byPeer.test(expr))).to.deep.equal([]);
+    expect(left.filter((expr) => few.test(expr))).not.to.be.empty;
+  });
+
   it('leaves metrics with many series, and all other forms, to Prometheus', () => {
     for (const whole of [
       'sum by (a) (http_requests_total and http_requests_total)',
@@ -60,6 +69,13 @@ describe('the evaluator of the past', () => {
       'sum by (__name__) (a) / sum by (__name__) (b)',
       `sum by ("pod") (${STATES})`,
       `${STATES} and ignoring ("state") ${STATES}`,
+      'sum by (a) (x) != bool 0',
+      'sum by (a) (x) or on (a) sum by (b) (y)',
+      'sum by (a) (x) or y',
+      'label_replace(sum by (a) (x), "a", "one", "", "")',
+      'label_replace(sum without (a) (x), "b", "one", "", "")',
+      'label_replace(sum by (a) (x), "b", "$1", "a", "(.*)")',
+      'sum by (a) (kernscale_tcp_serve_seconds)',
     ]) {
       expect(leaves(whole), whole).to.deep.equal(new Set([whole]));
     }
