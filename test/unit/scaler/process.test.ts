@@ -172,7 +172,7 @@ describe('the process kernscale-scaler', function () {
     const file = path.join(directory, 'history.json');
     writeFileSync(file, '{"version": 1, "workl');
     const { child, ended } = await serve(`--history.file=${file}`);
-    await eventually('a good file', () => readFileSync(file, 'utf8').startsWith('{"version":1,"savedAt":'));
+    await eventually('a good file', () => readFileSync(file, 'utf8').startsWith('{"version":2,"savedAt":'));
     child.kill('SIGTERM');
     const { code, stderr } = await ended;
     expect(code).to.equal(0);
