@@ -11,6 +11,9 @@ export const WORKLOAD_IMAGE = 'kernscale-workloads:dev';
 
 const DIRECTORY = fromRoot('manifests/demo');
 const CHAIN_LOAD = 'loadgen-chain';
+const DISK_LOAD = 'loadgen-disk';
+/** Load generators of `disk` in the second half: more than most disks can serve. */
+const PEAK_OF_DISK = 6;
 /** The default target of a rule: the part of the CPU request that should be used. */
 const TARGET_UTILIZATION = 0.7;
 
@@ -18,6 +21,7 @@ interface Manifest {
   kind: string;
   metadata: { name: string; namespace?: string };
   spec?: {
+    replicas?: number;
     template?: { spec: { containers: { command: string[]; resources: { requests: { cpu: string } } }[] } };
   };
 }
@@ -25,7 +29,8 @@ interface Manifest {
 export interface DemoManifests {
   /** Everything but the load generator of `chain`, as one YAML stream. */
   readonly atStart: string;
-  readonly chainLoad: string;
+  /** The load generator of `chain`, and more of those of `disk`. */
+  readonly peak: string;
 }
 
 /** The demo's manifests, in the order in which `kubectl apply -k manifests/demo` sends them. */
@@ -34,7 +39,12 @@ export function demoManifests(): DemoManifests {
   const isChainLoad = ({ metadata }: Manifest) => metadata.name === CHAIN_LOAD;
   return {
     atStart: toYaml(manifests.filter((manifest) => !isChainLoad(manifest))),
-    chainLoad: toYaml(manifests.filter(isChainLoad)),
+    peak: toYaml([
+      ...manifests.filter(isChainLoad),
+      ...manifests
+        .filter(({ metadata }) => metadata.name === DISK_LOAD)
+        .map((manifest) => ({ ...manifest, spec: { ...manifest.spec, replicas: PEAK_OF_DISK } })),
+    ]),
   };
 }
 
@@ -42,14 +52,14 @@ export function demoManifests(): DemoManifests {
  * The replicas that `cpu` needs, computed from the manifests: requests per second × CPU seconds per request ÷ the part
  * of one pod's CPU request that its rule targets.
  */
-export function cpuTruth(chainFrom: number): CpuTruth {
+export function cpuTruth(peakFrom: number): CpuTruth {
   const manifests = read();
   const perRequest = parseDuration(argument(manifests, 'cpu', 'burn'));
   const perPod = parseQuantity(container(manifests, 'cpu').resources.requests.cpu) * TARGET_UTILIZATION;
   const replicas = (rate: number) => Math.ceil((rate * perRequest) / perPod);
   const own = Number(argument(manifests, 'loadgen-cpu', 'rate'));
   const chain = Number(argument(manifests, CHAIN_LOAD, 'rate'));
-  return { alone: replicas(own), withChain: replicas(own + chain), chainFrom };
+  return { alone: replicas(own), withChain: replicas(own + chain), peakFrom };
 }
 
 interface Kustomization {

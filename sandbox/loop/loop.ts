@@ -31,8 +31,8 @@ export interface Loop {
   observe(workloads: readonly string[]): Promise<Observed>;
   /** Undefined while Prometheus does not respond. */
   threadStates(): Promise<StateShare[] | undefined>;
-  /** Starts the load generator of `chain`. */
-  addChainLoad(): Promise<void>;
+  /** Starts the load generator of `chain`, and more of those of `disk`. */
+  addPeakLoad(): Promise<void>;
   /** Ends every process and removes every file and cgroup. A second call does nothing. */
   stop(): Promise<void>;
 }
@@ -117,7 +117,7 @@ async function startAll(
     programs: started,
     observe: (workloads) => observe(config, urlOf(ports.scaler), NAMESPACE, workloads),
     threadStates: () => threadStates(urlOf(ports.prometheus), NAMESPACE),
-    addChainLoad: () => cluster.apply(demoManifests().chainLoad),
+    addPeakLoad: () => cluster.apply(demoManifests().peak),
   };
 }
 

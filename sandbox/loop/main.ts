@@ -68,11 +68,11 @@ async function run(options: Options, signal: AbortSignal): Promise<number> {
   try {
     loop = await startLoop({ rules: options.rules, signal, notice: view.notice });
     view.addresses(addresses(loop));
-    const { seen, chainFrom } = await watch(loop, view, options.for, signal);
+    const { seen, peakFrom } = await watch(loop, view, options.for, signal);
     if (options.for === undefined) return 0;
     signal.throwIfAborted();
     view.close();
-    const passed = print(checkScenarios(seen, cpuTruth(chainFrom)), options.json ?? false);
+    const passed = print(checkScenarios(seen, cpuTruth(peakFrom)), options.json ?? false);
     return passed && everythingRuns(loop) ? 0 : 1;
   } finally {
     view.close();

@@ -5,16 +5,19 @@ import type { Observation } from './scenarios.js';
 import type { View } from './view.js';
 
 const POLL_MS = 1000;
-/** The load of `chain` starts after this part of a timed run, and after this long in an open-ended one. */
-const CHAIN_LOAD_PART = 1 / 3;
-const CHAIN_LOAD_SECONDS = 40;
+/**
+ * The peak (the load of `chain`, and more of that of `disk`) starts after this part of a timed run, and after this long
+ * in an open-ended one: what is usual is learnt before.
+ */
+const PEAK_PART = 1 / 2;
+const PEAK_SECONDS = 60;
 
 const WORKLOADS = ['cpu', 'disk', 'chain', 'lock', 'idle'] as const;
 
 export interface Watched {
   /** All observations of a timed run; empty for an open-ended one. */
   readonly seen: Observation[];
-  readonly chainFrom: number;
+  readonly peakFrom: number;
 }
 
 /** Observes the loop every second and shows it, until the time is up or the signal aborts. */
@@ -25,17 +28,17 @@ export async function watch(
   signal: AbortSignal,
 ): Promise<Watched> {
   const started = performance.now();
-  const chainFrom = forSeconds === undefined ? CHAIN_LOAD_SECONDS : Math.round(forSeconds * CHAIN_LOAD_PART);
+  const peakFrom = forSeconds === undefined ? PEAK_SECONDS : Math.round(forSeconds * PEAK_PART);
   const seen: Observation[] = [];
-  let chainLoaded = false;
+  let isPeak = false;
   const exited = new Set<string>();
   for (let second = 0; second <= (forSeconds ?? Infinity) && !signal.aborted; second = elapsed(started)) {
-    if (!chainLoaded && second >= chainFrom) {
+    if (!isPeak && second >= peakFrom) {
       view.notice(
-        'Load on "chain" starts now. Every request makes chain call cpu; watch cpu grow, not chain',
+        'Load on "chain" starts now, and more on "disk". Each request makes chain call cpu: watch cpu grow, not chain or disk',
       );
-      await loop.addChainLoad();
-      chainLoaded = true;
+      await loop.addPeakLoad();
+      isPeak = true;
     }
     reportExits(loop, exited, view);
     const observations = await look(loop, view, second);
@@ -43,7 +46,7 @@ export async function watch(
     if (forSeconds !== undefined) seen.push(...observations);
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
-  return { seen, chainFrom };
+  return { seen, peakFrom };
 }
 
 function elapsed(started: number): number {

@@ -1,3 +1,4 @@
+import { getOrCompute } from '../../common/once.js';
 import type { WorkloadId, WorkloadKey } from '../core/types.js';
 import type { Endpoint } from '../kubernetes/topology.js';
 import { keyOfLabels, oldest } from '../promql/freshness.js';
@@ -20,6 +21,7 @@ interface Part {
 /** The series of one expression by workload, read at a cursor. Series without a workload's labels are under ''. */
 export class Column {
   readonly #byWorkload = new Map<WorkloadKey, Part[]>();
+  readonly #measures = new Map<WorkloadKey, ReadonlySet<string>>();
   /** Last result of `get`: all signals of a workload read the age of the same data. */
   #largest: number | undefined;
   #workload: WorkloadKey | undefined;
@@ -41,6 +43,14 @@ export class Column {
   /** Workloads with a value anywhere in the chunk. */
   everyWorkload(): WorkloadKey[] {
     return [...this.#byWorkload.keys()].filter((key) => key !== '');
+  }
+
+  /** Measures of which a workload has a value anywhere in the chunk. */
+  measures(workload: WorkloadKey): ReadonlySet<string> {
+    return getOrCompute(this.#measures, workload, () => {
+      const parts = this.#byWorkload.get(workload) ?? [];
+      return new Set(parts.map(({ sample: { measure = '' } }) => measure));
+    });
   }
 
   /** Workloads with a value at the cursor. */
@@ -91,6 +101,7 @@ export function signalTable(
   return {
     workloads: () => values.workloads(others),
     samples: (workload) => values.samples(workload),
+    measures: (workload) => values.measures(workload),
     scrapedAt: (workload) => oldest(ages, workload, cursor.at),
   };
 }

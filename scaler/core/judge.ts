@@ -99,8 +99,11 @@ export function judge(workloads: RoundInput['workloads'], now: number): Readonly
   const protection = protect(harmed, callers, subjects);
   return mapEach(subjects, (subject, key) => {
     const { settled, recent, newest, usual, norm, isComplete, targetPerPod, limit } = subject;
+    const { signs, blame: found, isIntended } = verdicts.get(key)!;
     return {
-      ...verdicts.get(key)!,
+      signs,
+      blame: found,
+      isIntended,
       settled,
       recent,
       newest,
@@ -182,11 +185,10 @@ function usualOf(
   watch: Watch | undefined,
   now: number,
 ): Usual {
-  const nothing = { ...NOTHING_USUAL, ...(template !== undefined && { template }) };
-  if (!usual) return nothing;
-  const isNew = template !== undefined && usual.template !== undefined && template !== usual.template;
+  const isNew = template !== undefined && usual?.template !== undefined && template !== usual.template;
   const isNowUsual = watch?.differsSince !== undefined && now - watch.differsSince >= BECOMES_USUAL;
-  return isNew || isNowUsual ? nothing : usual;
+  if (usual && !isNew && !isNowUsual) return usual;
+  return { ...NOTHING_USUAL, ...(template !== undefined && { template }) };
 }
 
 function targetPerPodOf(rule: Rule, samples: Samples, now: number): number | undefined {

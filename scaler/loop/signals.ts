@@ -87,6 +87,8 @@ export interface SignalTable {
   readonly samples: (workload: WorkloadKey) => readonly SignalSample[];
   /** Time of a workload's scrape in seconds since the epoch; undefined once it is no longer scraped. */
   readonly scrapedAt: (workload: WorkloadKey) => number | undefined;
+  /** All measures that samples of a workload may be of; a replay knows them without reading the samples. */
+  readonly measures?: ((workload: WorkloadKey) => ReadonlySet<string>) | undefined;
 }
 
 /** Signal name → table. */

@@ -1,4 +1,4 @@
-import { getOrCompute } from '../../common/once.js';
+import { getOrCompute, oncePer } from '../../common/once.js';
 import type { Calls, Measures, Requests, StateRates, ThreadState, Windows } from '../core/measures.js';
 import { actable, isAbsent } from '../core/reading.js';
 import type { Absent, WorkloadKey } from '../core/types.js';
@@ -70,12 +70,18 @@ export function windowsOf(
 
 /** True where a query failed, too: what it would have returned is not known. */
 function mayBeMeasured({ parts }: WindowTable, workload: WorkloadKey): boolean {
-  return [...parts.values()].some(
-    (table) =>
-      table.absent !== undefined ||
-      table.samples(workload).some(({ measure = '' }) => !FIRST_RELEASE.has(measure)),
-  );
+  return [...parts.values()].some((table) => table.absent !== undefined || hasNewMeasure(table, workload));
 }
+
+function hasNewMeasure({ measures, samples }: SignalTable, workload: WorkloadKey): boolean {
+  if (measures && !hasNew(measures(workload))) return false;
+  return samples(workload).some(({ measure = '' }) => !FIRST_RELEASE.has(measure));
+}
+
+/** Looked at once: measures of the past are the same set at every step of a chunk. */
+const hasNew = oncePer((measures: ReadonlySet<string>) =>
+  [...measures].some((measure) => !FIRST_RELEASE.has(measure)),
+);
 
 function measuresOf(
   { seconds, maxAge, parts }: WindowTable,

@@ -6,7 +6,18 @@ import { leavesOf, planOf } from '../../scaler/backtest/evaluator/plan.js';
 import { PrometheusClient } from '../../scaler/promql/client.js';
 import type { Grid, RangeSeries } from '../../scaler/promql/range.js';
 import { builtInSignals, podSignals } from '../../scaler/promql/signals.js';
-import { PastPrometheus, type PastSeries } from './prometheus.js';
+import { windowExpressions } from '../../scaler/promql/windows.js';
+import {
+  BY_PEER,
+  GAUGES,
+  history,
+  LENGTH,
+  REQUESTS,
+  SCRAPE_INTERVAL,
+  START,
+  STATES,
+} from './container-past.js';
+import { PastPrometheus } from './prometheus.js';
 
 /** Set KERNSCALE_SEED to the printed seed to repeat a run. */
 const SEED = Number(process.env['KERNSCALE_SEED'] ?? Date.now() % 2 ** 31);
@@ -16,123 +27,7 @@ const BUDGET_MS = 20_000;
 const MIN_POINTS = 10_000;
 const MIN_EVALUATED_HERE = 30;
 
-/** Start of a block of Prometheus, so that one block is enough. */
-const START = 1_700_006_400;
-const LENGTH = 5400;
-const SCRAPE_INTERVAL = 15;
-
-const STATES = 'kernscale_state_seconds_total';
-const GAUGES = ['kernscale_container_info', 'kernscale_container_cpu_request_cores'];
-const STATE_NAMES = ['oncpu', 'runqueue', 'throttled', 'disk', 'network', 'lock', 'idle', 'sleep'];
-/** A metric with many series per container, which Prometheus sums. */
-const REQUESTS = 'kernscale_tcp_wait_seconds_sum';
 const LABELS = ['namespace', 'workload', 'workload_kind', 'pod', 'container', 'state', '__name__', 'absent'];
-
-interface Span {
-  readonly from: number;
-  readonly to: number;
-}
-
-interface Counter {
-  /** Rates per second, each for `turn` seconds in rotation. */
-  readonly rates: readonly number[];
-  readonly turn: number;
-  /** Seconds after the start at which it restarts from zero. */
-  readonly resets: readonly number[];
-}
-
-interface Container {
-  readonly pod: { readonly namespace: string; readonly workload: string; readonly pod: string };
-  readonly container: string;
-  /** Seconds after the start. */
-  readonly life: Span;
-  /** Periods without a scrape, some shorter and some longer than the look-back. */
-  readonly gaps: readonly Span[];
-  readonly counters: readonly Counter[];
-  readonly gauge: number;
-}
-
-const seconds = fc.integer({ min: 0, max: LENGTH });
-const span = (length: fc.Arbitrary<number>): fc.Arbitrary<Span> =>
-  fc.tuple(seconds, length).map(([from, size]) => ({ from, to: from + size }));
-
-const counter: fc.Arbitrary<Counter> = fc.record({
-  rates: fc.array(
-    fc.oneof(
-      fc.constant(0),
-      fc.integer({ min: 1, max: 8000 }).map((rate) => rate / 1000),
-    ),
-    {
-      minLength: 1,
-      maxLength: 4,
-    },
-  ),
-  turn: fc.integer({ min: 20, max: 900 }),
-  resets: fc.array(seconds, { maxLength: 2 }),
-});
-
-const container: fc.Arbitrary<Container> = fc.record({
-  pod: fc.record({
-    namespace: fc.constantFrom('shop', 'bank'),
-    workload: fc.constantFrom('web', 'cart', 'pay'),
-    pod: fc.constantFrom('a', 'b', 'c'),
-  }),
-  container: fc.constantFrom('main', 'side'),
-  life: fc.oneof(
-    fc.constant({ from: 0, to: LENGTH }),
-    span(fc.integer({ min: SCRAPE_INTERVAL, max: LENGTH })),
-  ),
-  gaps: fc.array(span(fc.integer({ min: SCRAPE_INTERVAL, max: 700 })), { maxLength: 3 }),
-  counters: fc.array(counter, { minLength: STATE_NAMES.length + 1, maxLength: STATE_NAMES.length + 1 }),
-  gauge: fc.oneof(
-    fc.constantFrom(0, 1, 0.5, NaN, Infinity),
-    fc.integer({ min: 0, max: 16_000 }).map((value) => value / 1000),
-  ),
-});
-
-const history = fc
-  .uniqueArray(container, {
-    minLength: 18,
-    maxLength: 24,
-    selector: ({ pod, container: name }) => JSON.stringify([pod, name]),
-  })
-  .map((containers) => containers.flatMap(seriesOf).sort((a, b) => a.metric.localeCompare(b.metric)));
-
-function seriesOf({ pod, container: name, life, gaps, counters, gauge }: Container): PastSeries[] {
-  const labels = { ...pod, workload_kind: 'Deployment', container: name };
-  const scraped =
-    (value: (second: number) => number) =>
-    (at: number): number | undefined => {
-      const second = at - START;
-      const isIn = ({ from, to }: Span): boolean => second >= from && second < to;
-      return isIn(life) && !gaps.some(isIn) ? value(second) : undefined;
-    };
-  return [
-    ...STATE_NAMES.map((state, index) => ({
-      metric: STATES,
-      labels: { ...labels, state },
-      value: scraped(counted(counters[index]!)),
-    })),
-    {
-      metric: REQUESTS,
-      labels: { ...labels, peer: '10.0.0.1:80' },
-      value: scraped(counted(counters.at(-1)!)),
-    },
-    ...GAUGES.map((metric) => ({ metric, labels, value: scraped(() => gauge) })),
-  ];
-}
-
-function counted({ rates, turn, resets }: Counter): (second: number) => number {
-  return (second) => {
-    let total = 0;
-    for (let at = Math.max(0, ...resets.filter((reset) => reset <= second)); at < second;) {
-      const next = Math.min(second, (Math.floor(at / turn) + 1) * turn);
-      total += (next - at) * rates[Math.floor(at / turn) % rates.length]!;
-      at = next;
-    }
-    return total;
-  };
-}
 
 const window = fc.constantFrom('30s', '1m', '1m', '1m', '10m');
 const labelList = fc.subarray(LABELS).map((labels) => labels.join(', '));
@@ -153,12 +48,13 @@ const matchers = fc.oneof(
   ),
 );
 const selector = fc
-  .tuple(fc.constantFrom(STATES, STATES, STATES, ...GAUGES, REQUESTS), matchers)
+  .tuple(fc.constantFrom(STATES, STATES, STATES, ...GAUGES, BY_PEER[0]!, REQUESTS[0]!), matchers)
   .map((parts) => parts.join(''));
 const unnamed = fc
   .tuple(fc.constantFrom('', `__name__="${STATES}",`), fc.constantFrom('state="disk"', 'state=~"disk|lock"'))
   .map(([name, rest]) => `{${name}${rest}}`);
 const bound = fc.constantFrom('0', '0.01', '1', '-1', '1e-3', '010', '0x10', 'Inf', '1.5');
+const number = fc.constantFrom('0', '1', '-0', 'NaN', '0x1', '0.5');
 // topk() of all series, because its choice among equal values differs from query to query.
 const aggregator = fc.constantFrom('sum', 'sum', 'count', 'avg', 'max', 'topk', 'group');
 
@@ -171,7 +67,7 @@ const modifier = fc
 
 /** Expressions within the evaluator's subset and near its edges. */
 const { expression } = fc.letrec<
-  Record<'vector' | 'aggregate' | 'quotient' | 'clamped' | 'expression', string>
+  Record<'vector' | 'aggregate' | 'quotient' | 'clamped' | 'row' | 'union' | 'expression', string>
 >((tie) => ({
   vector: fc.oneof(
     { maxDepth: 3, depthIdentifier: 'promql' },
@@ -207,7 +103,26 @@ const { expression } = fc.letrec<
       );
       return `${over!} / ${least === null ? under! : `clamp_min(${under!}, ${least})`}`;
     }),
-  expression: fc.oneof(tie('quotient'), tie('clamped'), tie('aggregate'), tie('vector')),
+  /** Operations near those of the windows' expressions. */
+  row: fc
+    .tuple(tie('aggregate'), number, fc.constantFrom('state', 'measure', 'absent', '__name__'), fc.nat(6))
+    .map(([of, value, label, form]) => {
+      if (form === 0) return of;
+      if (form === 1) return `${of} != ${value}`;
+      if (form === 2) return `${value} * ${of}`;
+      if (form === 3) return `${of} != bool ${value}`;
+      return `label_replace(${of}, "${label}", "one", "", "${form === 4 ? '.*' : ''}")`;
+    }),
+  union: fc
+    .tuple(fc.oneof(tie('row'), tie('vector')), fc.constantFrom('or', 'or', 'or on (workload)'), tie('row'))
+    .chain(([left, operator, right]) =>
+      fc.constantFrom(
+        `${left} ${operator} ${right}`,
+        `label_replace(${left} ${operator} ${right}, "measure", "one", "", "")`,
+        `sum by (workload, state) ((${left}) ${operator} ${right}) != 0`,
+      ),
+    ),
+  expression: fc.oneof(tie('quotient'), tie('clamped'), tie('aggregate'), tie('vector'), tie('union')),
 }));
 
 const grid: fc.Arbitrary<Grid> = fc.record({
@@ -217,6 +132,7 @@ const grid: fc.Arbitrary<Grid> = fc.record({
 });
 
 const BUILT_IN = ['1m', '10m'].flatMap((range) => [
+  ...Object.values(windowExpressions(range)),
   ...Object.values(builtInSignals(range, [0.99])),
   ...Object.values(podSignals(range)),
 ]);

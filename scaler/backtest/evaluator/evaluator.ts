@@ -5,16 +5,19 @@
  * step, matching all labels each time. For a backtest, it is several times faster to fetch the series once and to
  * combine them here, whole series at a time. `plan.ts` decides what is combined here:
  *
- * | expression                                  | evaluated here if                                               |
- * |---------------------------------------------|-----------------------------------------------------------------|
- * | `A / B`                                     | `A` and `B` are aggregations or `clamp_min` of one, no modifier |
- * | `clamp_min(A, number)`                      | `A` is an aggregation                                           |
- * | `sum\|count\|avg by (…) (V)`                | all metrics in `V` have few series per container                |
- * | `V and W`, `V and ignoring (…) W`           | all metrics in `V` and `W` have few series per container        |
- * | `rate(m{…}[…])` beside a wider `rate(m[…])` | the matchers are plain words: the wider one is fetched once     |
+ * | expression                                  | evaluated here if                                           |
+ * |---------------------------------------------|-------------------------------------------------------------|
+ * | `A / B`, `A or B`                           | `A` and `B` have no metric names; no modifier               |
+ * | `A != number`, `number * A`                 | `A` has no metric names                                     |
+ * | `clamp_min(A, number)`                      | `A` has no metric names                                     |
+ * | `label_replace(A, "label", "value", "", "")`| `A` has neither metric names nor the label, as written      |
+ * | `sum\|count\|avg by (…) (V)`                | all metrics in `V` have few series per container            |
+ * | `V and W`, `V and ignoring (…) W`           | all metrics in `V` and `W` have few series per container    |
+ * | `rate(m{…}[…])` beside a wider `rate(m[…])` | the matchers are plain words: the wider one is fetched once |
  *
- * Metrics with few series per container are `kernscale_state_seconds_total` and `kernscale_container_*`. Prometheus
- * evaluates everything else, native histograms included, and the leaves of the expressions above.
+ * Aggregations have no metric names, nor do rates of metrics with few series per container and what is made of them.
+ * Those metrics are what `FEW_PER_CONTAINER` in plan.ts lists. Prometheus evaluates everything else, native histograms
+ * included, and the leaves of the expressions above.
  * test/prometheus/evaluator.test.ts compares this evaluator with Prometheus on random expressions and series.
  */
 import { KernscaleError } from '../../../common/errors.js';

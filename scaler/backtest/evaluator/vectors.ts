@@ -43,7 +43,36 @@ export function and(left: Vector, right: Vector, ignoring: readonly string[]): V
   });
 }
 
-/** `dividend / divisor` of aggregates, which have neither a metric name nor two series with equal labels. */
+/** `left or right` of vectors without metric names, in which no two series have equal labels. */
+export function or(left: Vector, right: Vector): Vector {
+  const rows = new Map(left.map((series) => [keyOf(series.labels), series]));
+  for (const series of right) {
+    const key = keyOf(series.labels);
+    const first = rows.get(key);
+    rows.set(key, first ? either(first, series) : series);
+  }
+  return [...rows.values()];
+}
+
+/** `vector != number`. */
+export function unequal(vector: Vector, number: number): Vector {
+  return vector.map(({ labels, values, present }) => {
+    const kept = present.map((here, index) => (values[index] === number ? 0 : here));
+    return { labels, values, present: kept };
+  });
+}
+
+/** `factor * vector` of a vector without metric names. */
+export function scale(vector: Vector, factor: number): Vector {
+  return vector.map((series) => ({ ...series, values: series.values.map((value) => factor * value) }));
+}
+
+/** A vector with one more label. */
+export function labelled(vector: Vector, name: string, value: string): Vector {
+  return vector.map((series) => ({ ...series, labels: { ...series.labels, [name]: value } }));
+}
+
+/** `dividend / divisor` of vectors without metric names, in which no two series have equal labels. */
 export function divide(dividend: Vector, divisor: Vector): Vector {
   const divisors = new Map(divisor.map((series) => [keyOf(series.labels), series]));
   return dividend.flatMap(({ labels, values, present }) => {
@@ -54,12 +83,20 @@ export function divide(dividend: Vector, divisor: Vector): Vector {
   });
 }
 
-/** `clamp_min()` of an aggregate. */
+/** `clamp_min()` of a vector without metric names. */
 export function clampMin(vector: Vector, least: number): Vector {
   return vector.map((series) => ({
     ...series,
     values: series.values.map((value) => Math.max(value, least)),
   }));
+}
+
+function either(first: RangeSeries, second: RangeSeries): RangeSeries {
+  return {
+    labels: first.labels,
+    values: first.values.map((value, index) => (first.present[index] === 1 ? value : second.values[index]!)),
+    present: first.present.map((here, index) => here | second.present[index]!),
+  };
 }
 
 function both(one: Uint8Array, other: Uint8Array): Uint8Array {

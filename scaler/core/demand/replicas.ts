@@ -68,7 +68,7 @@ export function sizeByDemand(
     ...up,
     ...(sized.step && { method: 'step' as const }),
     ...(part < 1 && { perPod: memory.capacity!.cores }),
-    ...(threads && { threads }),
+    ...(threads && threads.replicas > Math.ceil(need.lowest / perPod - ROUNDING) && { threads }),
   };
   const ratio = up.cores / (need.current * perPod);
   return {

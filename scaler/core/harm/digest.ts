@@ -32,16 +32,19 @@ export function addValue(digest: Digest, value: number, now: number): Digest {
 
 /** The value below which a fraction of the weight lies; undefined for an empty digest. */
 export function quantile({ buckets }: Digest, fraction: number): number | undefined {
-  const sorted = Object.values(buckets)
-    .map(([weight, sum]) => ({ value: sum / weight, weight }))
-    .sort((a, b) => a.value - b.value);
-  const total = sorted.reduce((sum, { weight }) => sum + weight, 0);
+  const sorted = Object.values(buckets).sort((a, b) => meanOf(a) - meanOf(b));
+  let total = 0;
+  for (const [weight] of sorted) total += weight;
   let below = 0;
-  for (const { value, weight } of sorted) {
-    below += weight;
-    if (below >= fraction * total) return value;
+  for (const bucket of sorted) {
+    below += bucket[0];
+    if (below >= fraction * total) return meanOf(bucket);
   }
   return undefined;
+}
+
+function meanOf([weight, sum]: readonly [weight: number, sum: number]): number {
+  return sum / weight;
 }
 
 function isEmpty({ buckets }: Digest): boolean {

@@ -1,3 +1,4 @@
+import { getOrCompute } from '../../../common/once.js';
 import { addValue, EMPTY_DIGEST, quantile, type Digest } from './digest.js';
 import type { Link, OwnPart, Profile } from './profile.js';
 
@@ -81,7 +82,13 @@ export interface Norm {
   readonly threads: number;
   /** CPU that each pod uses beside its requests, cores. */
   readonly background: number;
-  readonly peer: (target: string) => { readonly ratio: number; readonly wait: number } | undefined;
+  readonly peer: (target: string) => PeerNorm | undefined;
+}
+
+/** Calls per request, and seconds per call that harm is held against. */
+interface PeerNorm {
+  readonly ratio: number;
+  readonly wait: number;
 }
 
 const norms = new WeakMap<Usual, Norm>();
@@ -99,6 +106,7 @@ function readNorm(usual: Usual): Norm {
   const median = (digest: Digest): number => quantile(digest, 0.5) ?? 0;
   const { cpu, disk, lock, other } = usual.parts;
   const outside = median(usual.outside);
+  const peers = new Map<string, PeerNorm | undefined>();
   return {
     latency: high(usual.latency),
     medianLatency: median(usual.latency),
@@ -109,11 +117,14 @@ function readNorm(usual: Usual): Norm {
     outside: outside < LEAST_OUTSIDE ? 0 : outside,
     threads: usual.threads,
     background: backgroundIn(usual),
-    peer: (target) => {
-      const peer = Object.hasOwn(usual.peers, target) ? usual.peers[target] : undefined;
-      return peer && { ratio: median(peer.ratio), wait: high(peer.wait) };
-    },
+    // A round asks for the same peer several times.
+    peer: (target) => getOrCompute(peers, target, () => readPeer(usual, target)),
   };
+}
+
+function readPeer({ peers }: Usual, target: string): PeerNorm | undefined {
+  const peer = Object.hasOwn(peers, target) ? peers[target] : undefined;
+  return peer && { ratio: quantile(peer.ratio, 0.5) ?? 0, wait: quantile(peer.wait, HIGH) ?? 0 };
 }
 
 /**

@@ -12,7 +12,12 @@ describe('the YAML of a rule file', () => {
     const second = SHORTEST.replaceAll('shop', 'other');
     const { groups } = parseRules('r.yaml', `---\n${SHORTEST}---\n# nothing\n---\n${second}`);
     expect(groups.map(({ name }) => name)).to.deep.equal(['shop', 'other']);
-    expect(parseRules('r.yaml', '# nothing\n')).to.deep.equal({ groups: [], errors: [], warnings: [] });
+    expect(parseRules('r.yaml', '# nothing\n')).to.deep.equal({
+      groups: [],
+      errors: [],
+      warnings: [],
+      notes: [],
+    });
   });
 
   it('may use anchors and merge keys, with errors at the anchor', () => {

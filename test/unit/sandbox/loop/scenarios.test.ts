@@ -5,7 +5,7 @@ import {
   type Observation,
 } from '../../../../sandbox/loop/scenarios.js';
 
-const TRUTH = { alone: 2, withChain: 4, chainFrom: 40 };
+const TRUTH = { alone: 2, withChain: 4, peakFrom: 40 };
 
 function decision(name: string, action: string, path: string[] = []): ObservedDecision {
   return { class: name, action, reason: '', path };
@@ -43,7 +43,7 @@ describe('results of a timed run', () => {
     expect(results.map(({ workload, seconds }) => [workload, seconds])).to.deep.equal([
       ['cpu', 60],
       ['disk', 0],
-      ['chain', 0],
+      ['chain', 60],
       ['lock', 0],
       ['idle', 60],
     ]);
@@ -56,7 +56,7 @@ describe('results of a timed run', () => {
     ['cpu ignored its own load', { cpu: [[1, 1, 4, 4], RIGHT['cpu']![1]] }, ['cpu']],
     ['cpu did not grow with its caller', { cpu: [[4, 4, 4, 4], RIGHT['cpu']![1]] }, ['cpu', 'chain']],
     ['disk was scaled', { disk: [[1, 2, 2, 2], RIGHT['disk']![1]] }, ['disk']],
-    ['disk was held for another reason', { disk: [[1, 1, 1, 1], decision('unknown', 'hold')] }, ['disk']],
+    ['disk was held for another reason', { disk: [[1, 1, 1, 1], decision('lock', 'hold')] }, ['disk']],
     ['the waiter was scaled', { chain: [[1, 1, 2, 2], RIGHT['chain']![1]] }, ['chain']],
     [
       'the walk went elsewhere',

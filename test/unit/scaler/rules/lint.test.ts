@@ -90,6 +90,7 @@ describe('the known metrics', () => {
       ...readdirSync(fromRoot('exporter'), { recursive: true }).map((name) => `exporter/${String(name)}`),
       'common/process-metrics.ts',
       'scaler/loop/metrics.ts',
+      'scaler/loop/rule-metrics.ts',
     ].filter((name) => name.endsWith('.ts'));
     const registered = sources.flatMap(
       (name) => readFileSync(fromRoot(name), 'utf8').match(/(?<=')kernscale_\w+(?=')/g) ?? [],
