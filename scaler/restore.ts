@@ -7,7 +7,7 @@ import type { Histories } from './loop/histories.js';
 import { failed } from './promql/response.js';
 
 /** Seconds after which no further query is sent: what is learnt until then must do. */
-const TIME_LIMIT = 120;
+const TIME_LIMIT = 300;
 /** Seconds between two lines of progress in the log. */
 const PROGRESS = 10;
 

@@ -61,9 +61,10 @@ export function windowsOf(
   resolve: Resolve | undefined,
 ): Windows | undefined {
   if (!mayBeMeasured(recent, workload) && !mayBeMeasured(settled, workload)) return undefined;
+  const measures = measuresOf(settled, workload, resolve, now);
   return {
-    recent: measuresOf(recent, workload, resolve, now),
-    settled: measuresOf(settled, workload, resolve, now),
+    recent: recent === settled ? measures : measuresOf(recent, workload, resolve, now),
+    settled: measures,
   };
 }
 
