@@ -252,7 +252,9 @@ static __always_inline void server_sent(struct connection *connection, struct so
 					struct payload *payload)
 {
 	struct exchange *exchange = &connection->exchange;
-	bool known = view->first_sent > exchange->last && view->first_sent > exchange->responded;
+	/* `first_sent` is of all that is not acknowledged yet: of the response, if nothing else was sent since the request. */
+	bool known = view->first_sent > exchange->last && view->first_sent > exchange->responded &&
+		     !(exchange->flags & EXCHANGE_ASIDE);
 
 	if (ahead(view->copied_seq, exchange->received) > 0)
 		account_unseen_input(exchange, view, view->now);

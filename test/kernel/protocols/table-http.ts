@@ -50,6 +50,11 @@ const HTTP1: readonly Row[] = [
     client: http('each', 'n=60', 'tls=1.2'),
   },
   {
+    protocol: 'TLS 1.3, a connection a request',
+    server: http('serve', MS, 'tls=1.3'),
+    client: http('each', 'n=60', 'tls=1.3'),
+  },
+  {
     protocol: 'TLS 1.3 through nginx',
     upstream: http('serve', MS),
     server: server('nginx', 'tls=1'),
@@ -75,13 +80,11 @@ function plainHttp2(runtime: string, program: typeof node2): readonly Row[] {
       protocol: `${protocol}, idle after one`,
       server: program('serve', MS),
       client: program('idle'),
-      untimedServer: true,
     },
     {
       protocol: `${protocol}, idle after one of 200 KB`,
       server: program('serve', MS, 'bytes=200000'),
       client: program('idle'),
-      untimedServer: true,
     },
     {
       protocol: `${protocol}, 200 KB each 300 ms`,
@@ -101,6 +104,27 @@ const tlsHttp2 = (of: string, server: Program, client: Program, more: Partial<Ro
   known: 'time',
   ...more,
 });
+
+/** One at a time: every request is told. */
+function tlsHttp2Idle(runtime: string, program: typeof node2): readonly Row[] {
+  const large = 'bytes=200000';
+  const known: Partial<Row> = { known: 'all', clean: true };
+  return [
+    tlsHttp2(`${runtime}, idle after one`, program('serve', MS, TLS), program('idle', TLS), known),
+    tlsHttp2(
+      `${runtime}, idle after one of 200 KB`,
+      program('serve', MS, large, TLS),
+      program('idle', TLS),
+      known,
+    ),
+    tlsHttp2(
+      `${runtime}, 200 KB each 300 ms`,
+      program('serve', 'ms=50', large, TLS),
+      program('every', 'n=8', 'every=300', TLS),
+      known,
+    ),
+  ];
+}
 
 const HTTP2: readonly Row[] = [
   ...plainHttp2('Node', node2),
@@ -126,6 +150,10 @@ const HTTP2: readonly Row[] = [
   tlsHttp2('Node, 32 at once', node2('serve', 'ms=30', TLS), node2('fan', 'n=960', 'in=32', TLS), {
     clean: true,
   }),
+  ...tlsHttp2Idle('Node', node2),
+  ...tlsHttp2Idle('Go', go2),
+  tlsHttp2('Node, PINGs', node2('serve', MS, TLS), node2('ping', 'n=4', TLS), { known: 'all', clean: true }),
+  tlsHttp2('Go, 10 at once', go2('serve', MS, TLS), go2('fan', 'n=500', 'in=10', TLS), { clean: true }),
   {
     protocol: 'HTTP/2 of Node, 66 at once',
     server: node2('serve', 'ms=100'),
