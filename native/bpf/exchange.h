@@ -70,6 +70,12 @@ static __always_inline bool is_framed(struct exchange *exchange)
 	       exchange->protocol == PROTOCOL_KAFKA;
 }
 
+/* What has arrived may be several responses, of which each call that reads shows some. */
+static __always_inline bool has_pipelined(struct exchange *exchange)
+{
+	return exchange->protocol == PROTOCOL_HTTP1 && exchange->contents.nr_pipelined;
+}
+
 /* Protocols told by the first byte of each message: the rest of a message tells nothing. */
 static __always_inline bool is_by_message(struct exchange *exchange)
 {
@@ -192,7 +198,7 @@ static __always_inline void account_input(struct connection *connection, struct 
 	if (read)
 		verdict = judge_span(connection, payload, &span);
 	end = received_bytes_end(exchange, view);
-	if (is_framed(exchange) || (verdict == VERDICT_NOTHING && !is_by_message(exchange)))
+	if (is_framed(exchange) || has_pipelined(exchange) || (verdict == VERDICT_NOTHING && !is_by_message(exchange)))
 		end = span.to;
 	apply_input(exchange, view, verdict, at, end);
 }

@@ -8,6 +8,8 @@ const grpc = (...args: (string | number)[]): Program => ['grpc.mjs', ...args];
 const server = (...args: (string | number)[]): Program => ['server.mjs', ...args];
 
 const MS = 'ms=12';
+/** The client sleeps for 3 ms after each request. */
+const betweenGaps = ({ n, due }: Truth): [number, number] => [due - 0.004 * n, due];
 /** Where all of a request was sent, only the end of the body tells: its client waits from the first piece on. */
 const fromFirstPiece = ({ sum, wall }: Truth): [number, number] => [sum, wall];
 /** A long poll is a wait for work or for a slow peer: which, cannot be seen. */
@@ -22,6 +24,12 @@ const HTTP1: readonly Row[] = [
   { protocol: 'HTTP/1.1 POST of Python', server: http('serve', MS), client: raw('post', 'n=60', 'think=20') },
   { protocol: 'HTTP/1.1 chunked', server: http('serve', MS, 'chunks=4'), client: http('get', 'n=30') },
   { protocol: 'HTTP/1.1 100-continue', server: http('serve', MS), client: raw('expect', 'n=100') },
+  {
+    protocol: 'HTTP/1.1 pipelined, 3 ms apart',
+    server: http('serve', MS),
+    client: raw('pipelined', 'n=100', 'in=2', 'gap=3'),
+    network: betweenGaps,
+  },
   {
     protocol: 'HTTP/1.1 upload in pieces',
     server: http('serve', MS),

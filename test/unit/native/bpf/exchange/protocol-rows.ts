@@ -42,6 +42,18 @@ export const protocols: Row[] = [
     ['request', 'response 11.0', 'request', 'response 12.0'],
   ],
   [
+    'HTTP/1: responses to pipelined requests that are read in one call',
+    'client',
+    [
+      `send 0 18 ${GET}`,
+      `send 3 18 ${GET}`,
+      `receive 11 ${String(19 + 6 + 19)} ${OK}xxxxxx${OK}`,
+      `send 20 18 ${GET}`,
+      `receive 31 50 ${OK}`,
+    ],
+    ['request', 'request', 'response 11.0', 'response 8.0', 'request', 'response 11.0'],
+  ],
+  [
     'HTTP/1: 100 is no response',
     'client',
     [`send 0 50 POST / HTTP/1.1`, `receive 5 25 ${CONTINUE}`, 'send 6 50 body', `receive 16 50 ${OK}`],
