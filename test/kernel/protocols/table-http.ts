@@ -129,7 +129,7 @@ function tlsHttp2Idle(runtime: string, program: typeof node2): readonly Row[] {
       `${runtime}, 200 KB each 300 ms`,
       program('serve', 'ms=50', large, TLS),
       program('every', 'n=8', 'every=300', TLS),
-      known,
+      { ...known, login: 1 }, // a response that a busy machine holds up in its middle may count as two
     ),
   ];
 }
