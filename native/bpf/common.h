@@ -69,10 +69,14 @@ static __always_inline void count_drop(enum drop cause)
 	__sync_fetch_and_add(&drops[cause], 1);
 }
 
+static __always_inline __u32 shard_index(__u32 slot, __u32 cpu)
+{
+	return slot * shards + (shards_shared ? cpu & (shards - 1) : cpu);
+}
+
 static __always_inline struct shard *find_shard(__u32 slot, __u32 cpu)
 {
-	__u32 number = shards_shared ? cpu & (shards - 1) : cpu;
-	__u32 index = slot * shards + number;
+	__u32 index = shard_index(slot, cpu);
 
 	return bpf_map_lookup_elem(&counters, &index);
 }

@@ -70,6 +70,12 @@ static __always_inline bool is_framed(struct exchange *exchange)
 	       exchange->protocol == PROTOCOL_KAFKA;
 }
 
+/* What has arrived may be several responses, of which each call that reads shows some. */
+static __always_inline bool has_pipelined(struct exchange *exchange)
+{
+	return exchange->protocol == PROTOCOL_HTTP1 && exchange->contents.nr_pipelined;
+}
+
 /* Protocols told by the first byte of each message: the rest of a message tells nothing. */
 static __always_inline bool is_by_message(struct exchange *exchange)
 {
@@ -192,7 +198,7 @@ static __always_inline void account_input(struct connection *connection, struct 
 	if (read)
 		verdict = judge_span(connection, payload, &span);
 	end = received_bytes_end(exchange, view);
-	if (is_framed(exchange) || (verdict == VERDICT_NOTHING && !is_by_message(exchange)))
+	if (is_framed(exchange) || has_pipelined(exchange) || (verdict == VERDICT_NOTHING && !is_by_message(exchange)))
 		end = span.to;
 	apply_input(exchange, view, verdict, at, end);
 }
@@ -252,7 +258,9 @@ static __always_inline void server_sent(struct connection *connection, struct so
 					struct payload *payload)
 {
 	struct exchange *exchange = &connection->exchange;
-	bool known = view->first_sent > exchange->last && view->first_sent > exchange->responded;
+	/* `first_sent` is of all that is not acknowledged yet: of the response, if nothing else was sent since the request. */
+	bool known = view->first_sent > exchange->last && view->first_sent > exchange->responded &&
+		     !(exchange->flags & EXCHANGE_ASIDE);
 
 	if (ahead(view->copied_seq, exchange->received) > 0)
 		account_unseen_input(exchange, view, view->now);

@@ -38,6 +38,8 @@ enum exchange_flag {
 	EXCHANGE_HELD = 256,       /* of this turn: what came may be the response, or a ticket of TLS */
 	EXCHANGE_WORK = 512,       /* the client waits for work */
 	EXCHANGE_MULTIPLEX = 1024, /* each turn may hold several requests, which cannot be read */
+	EXCHANGE_PERHAPS = 2048,   /* the client's last message may be a request: a response tells */
+	EXCHANGE_ASIDE = 4096,     /* the server has sent what is no response since the last request */
 };
 
 enum exchange_end {
@@ -118,7 +120,7 @@ struct exchange {
 	__u8 responds;            /* how surely requests get responses: 255 at first, below ONE_WAY they do not */
 	__u8 pieces;              /* of this turn's request, told apart by pauses */
 	__u8 protocol;            /* enum protocol */
-	__u8 step;                /* of the protocol's own */
+	__u16 step;               /* of the protocol's own */
 	__u32 sent;               /* write_seq up to which all is accounted for */
 	__u32 received;           /* rcv_nxt up to which all is accounted for */
 	__u32 read;               /* copied_seq up to which the contents were shown */
@@ -156,6 +158,7 @@ enum verdict {
 	VERDICT_ANOTHER, /* a request behind an outstanding one; a response behind another */
 	VERDICT_WORK,    /* a request to wait for work */
 	VERDICT_HOLD,    /* a response or a ticket of TLS */
+	VERDICT_PERHAPS, /* a request, if a response follows */
 };
 
 /* Bytes of one direction, from sequence number `from` to `to`. */
@@ -172,8 +175,9 @@ struct message {
 	struct payload *payload;
 	const struct span *span;
 	__u32 stream;  /* HTTP/2: of the frame at hand */
-	__u32 records; /* TLS: how many may be part of a turn, and their lengths */
-	__u32 shortest, longest;
+	__u16 records; /* TLS: how many may be part of a turn, and their lengths */
+	__u16 shortest, longest;
+	bool perhaps; /* TLS: one of the others may be a request */
 };
 
 enum exchange_counter {

@@ -7,31 +7,13 @@
 #define KERNSCALE_FIRST_BYTES_H
 
 #include "brokers.h"
+#include "http1.h"
 #include "http2.h"
 #include "tls.h"
 
 #define HEAD_BYTES 8
 /* Messages that are looked into for a protocol. */
 #define MAX_TRIES 8
-
-static __always_inline bool is_method(__u32 word)
-{
-	switch (word) {
-	case WORD4('G', 'E', 'T', ' '):
-	case WORD4('P', 'O', 'S', 'T'):
-	case WORD4('P', 'U', 'T', ' '):
-	case WORD4('H', 'E', 'A', 'D'):
-	case WORD4('D', 'E', 'L', 'E'):
-	case WORD4('P', 'A', 'T', 'C'):
-	case WORD4('O', 'P', 'T', 'I'):
-	case WORD4('C', 'O', 'N', 'N'):
-	case WORD4('T', 'R', 'A', 'C'):
-	case WORD4('P', 'R', 'O', 'P'):
-	case WORD4('R', 'E', 'P', 'O'):
-		return true;
-	}
-	return false;
-}
 
 /* A method and a space or path: "CONNECT" is NATS' as well, whose server greets. */
 static __always_inline enum protocol protocol_of(struct exchange *exchange, const __u8 *head)
@@ -152,41 +134,6 @@ static __always_inline void classify_greeting(struct message *message)
 	if (header[3] == FRAME_SETTINGS && is_usual_frame(header, 0))
 		begin_http2(exchange, exchange->contents.readers[REQUESTS].next + HTTP2_PREFACE_BYTES,
 			    message->span->from);
-}
-
-/* A method begins a request; anything else is the rest of one. */
-static __always_inline __u32 judge_http1_request(struct message *message)
-{
-	struct exchange *exchange = message->exchange;
-	__u32 word;
-
-	if (!peek_word(message, 0, &word))
-		return VERDICT_TURN;
-	if (exchange->turn != TURN_REQUESTED)
-		return is_method(word) ? VERDICT_TURN : VERDICT_NOTHING;
-	return is_method(word) && message->span->from != exchange->start ? VERDICT_ANOTHER : VERDICT_TURN;
-}
-
-#define HTTP1_CONTINUE_BYTES 25 /* "HTTP/1.1 100 Continue" and two line ends */
-
-/* 1xx is no response, but 101 ends the turn and begins WebSocket. */
-static __always_inline __u32 judge_http1_response(struct message *message)
-{
-	struct exchange *exchange = message->exchange;
-	__u32 word, status;
-
-	if (!peek_word(message, 0, &word))
-		return VERDICT_TURN;
-	if (word != WORD4('H', 'T', 'T', 'P'))
-		return exchange->turn == TURN_REQUESTED && exchange->contents.nr_pipelined ? VERDICT_NOTHING :
-											     VERDICT_TURN;
-	if (peek_word(message, 9, &status) && status >> 24 == '1') {
-		if (status >> 8 == (WORD4('1', '0', '1', ' ') >> 8))
-			exchange->protocol = PROTOCOL_WEBSOCKET;
-		else if (!peek_word(message, HTTP1_CONTINUE_BYTES, &word) || word != WORD4('H', 'T', 'T', 'P'))
-			return VERDICT_NOTHING;
-	}
-	return exchange->turn == TURN_RESPONDED ? VERDICT_ANOTHER : VERDICT_TURN;
 }
 
 static __always_inline __u32 judge_websocket(__u8 byte)

@@ -18,7 +18,7 @@ static __always_inline struct reader *reader_of(struct message *message)
 	return &message->exchange->contents.readers[message->span->side & 1];
 }
 
-/* A header of which earlier messages showed the beginning, or of which this one shows no more. */
+/* A header of which earlier messages showed the beginning, or this one shows no more, or whose bytes lie apart. */
 static __noinline bool gather_header(struct message *message, struct reader *reader, __u32 size)
 {
 	__u8 byte;
@@ -42,8 +42,9 @@ static __always_inline bool read_header(struct message *message, struct reader *
 		return false;
 	if (reader->have || ahead(message->span->to, reader->next + size) < 0)
 		return gather_header(message, reader, size);
-	if (sink_peek(message->payload, reader->next, reader->header, size))
+	if (sink_peek(message->payload, reader->next, reader->header, size) || gather_header(message, reader, size))
 		return true;
+	reader->have = 0;
 	reader->in_step = false;
 	return false;
 }

@@ -22,8 +22,7 @@ struct {
 
 static __always_inline struct starvation *find_starvation(struct thread *thread, __u32 cpu)
 {
-	__u32 number = shards_shared ? cpu & (shards - 1) : cpu;
-	__u32 index = thread->pod * shards + number;
+	__u32 index = shard_index(thread->pod, cpu);
 
 	return starvation_counted && thread->pod ? bpf_map_lookup_elem(&starvation, &index) : NULL;
 }

@@ -80,7 +80,8 @@ static long survey_connection(__u32 position, struct survey *survey)
 		return 0;
 	if (connection->listening)
 		survey_listener(connection);
-	else if (!sends_shown || (connection->exchange.role == ROLE_SERVER && !connection->outstanding))
+	else if (!sends_shown || connection->exchange.flags & EXCHANGE_HELD ||
+		 (connection->exchange.role == ROLE_SERVER && !connection->outstanding))
 		survey_unread(connection, survey->now);
 	if (connection->outstanding)
 		survey_outstanding(connection, survey->now);

@@ -7,37 +7,17 @@
 #define KERNSCALE_TLS_H
 
 #include "frames.h"
+#include "tls_lengths.h"
 
 #define TLS_HEADER_BYTES 5
 #define TLS_HANDSHAKE 0x16
 #define TLS_DATA 0x17
-
-enum tls_step {
-	TLS_13 = 1,         /* the server sent encrypted records before the client did */
-	TLS_READY = 2,      /* the handshake is over */
-	TLS_FIRST_TURN = 4, /* tickets may come in place of the response */
-	TLS_CLIENTS = 8, /* the client sent encrypted records, none of which was seen to be its last of the handshake */
-	TLS_HELLO = 16,  /* the client's hello was looked into */
-	TLS_OFFERS_H2 = 32, /* in its ALPN */
-	TLS_STARTED = 64,   /* the client has sent data */
-};
 
 /* Record types 20 (change cipher spec) to 23 (data), versions 3.1 to 3.4, 1 to 2^14 bytes and what encryption adds. */
 static __always_inline bool is_record(const __u8 *header)
 {
 	return header[0] >= 0x14 && header[0] <= TLS_DATA && header[1] == 3 && header[2] && header[2] <= 4 &&
 	       header[3] <= 0x48 && (header[3] || header[4]);
-}
-
-/* The client's Finished: 4 bytes and a hash of 32 or 48, its type and tag: the last record of its handshake. */
-static __always_inline bool is_finished(__u32 bytes)
-{
-	return bytes == 4 + 32 + 17 || bytes == 4 + 48 + 17;
-}
-
-static __always_inline bool is_alert(struct exchange *exchange, __u32 bytes)
-{
-	return exchange->step & TLS_13 && bytes == 2 + 17;
 }
 
 /* Whether an encrypted record may be part of a turn. */
@@ -56,65 +36,6 @@ static __always_inline bool carries_data(struct exchange *exchange, __u32 side, 
 	}
 	exchange->step |= is_finished(bytes) ? TLS_READY | TLS_FIRST_TURN : TLS_CLIENTS;
 	return false;
-}
-
-/* Plain bytes of a record: without its type and tag, or before 1.3 without nonce and tag (AES-GCM). */
-static __always_inline __u32 plain_bytes(struct exchange *exchange, __u32 bytes)
-{
-	return bytes - (exchange->step & TLS_13 ? 17 : 24);
-}
-
-/* Answer of the other side's SETTINGS, alone or with a WINDOW_UPDATE: what every connection of HTTP/2 sends. */
-static __always_inline bool acknowledges_settings(__u32 plain)
-{
-	return plain == 9 || plain == 9 + 13;
-}
-
-/* Preface and SETTINGS of up to 9 values, perhaps a WINDOW_UPDATE. */
-static __always_inline bool is_preface(__u32 plain)
-{
-	return plain <= 88 && plain >= 24 + 9 && ((plain - 33) % 6 == 0 || (plain >= 46 && (plain - 46) % 6 == 0));
-}
-
-/* The server's SETTINGS, which may come after the first request. */
-static __always_inline bool is_settings(__u32 plain)
-{
-	return plain <= 9 + 9 * 6 && plain >= 9 && (plain - 9) % 6 == 0;
-}
-
-#define WINDOW_BYTES 4096 /* of a response, after which Go updates its window; others need more */
-#define WINDOW_US 5000
-
-/*
- * WINDOW_UPDATEs of stream and connection, while a long response comes or just has come. A request of 13 bytes, all of it
- * indexed, looks the same.
- */
-static __always_inline bool updates_window(struct message *message, __u32 plain)
-{
-	struct exchange *exchange = message->exchange;
-	struct contents *contents = &exchange->contents;
-
-	return plain % 13 == 0 && plain <= 8 * 13 &&
-	       ahead(contents->readers[RESPONSES].next, contents->asked) >= WINDOW_BYTES &&
-	       (plain != 13 || elapsed_us(exchange->responded, message->span->at) < WINDOW_US);
-}
-
-/* HTTP/2 in TLS, by the lengths of records: those that carry neither a request nor a response. */
-static __always_inline bool is_control(struct message *message, __u32 plain)
-{
-	struct exchange *exchange = message->exchange;
-	bool started = exchange->step & TLS_STARTED;
-
-	if (acknowledges_settings(plain))
-		exchange->flags |= EXCHANGE_MULTIPLEX;
-	if (message->span->side == RESPONSES)
-		return exchange->flags & EXCHANGE_MULTIPLEX ?
-			       plain == 9 || plain == 13 || plain == 17 || plain == 22 || plain == 26 :
-			       is_settings(plain);
-	exchange->step |= TLS_STARTED;
-	if (!started)
-		return is_preface(plain);
-	return exchange->flags & EXCHANGE_MULTIPLEX && (plain == 9 || plain == 17 || updates_window(message, plain));
 }
 
 static long next_record(__u32 index, struct message *message)
@@ -158,15 +79,16 @@ static __always_inline bool may_be_ticket(struct message *message)
 	return message->records == 1 && message->shortest >= 150 && message->longest <= 350;
 }
 
-static __always_inline __u32 judge_first_response(struct message *message)
+/* `first`: tickets may come in place of the response. */
+static __always_inline __u32 judge_response(struct message *message, bool first)
 {
 	struct exchange *exchange = message->exchange;
 
 	if (exchange->turn == TURN_IDLE) {
 		exchange->step &= ~TLS_FIRST_TURN;
-		return VERDICT_NOTHING;
+		return exchange->flags & EXCHANGE_PERHAPS && !first ? VERDICT_TURN : VERDICT_NOTHING;
 	}
-	if (exchange->turn != TURN_REQUESTED || !(exchange->step & TLS_FIRST_TURN))
+	if (exchange->turn != TURN_REQUESTED || !first)
 		return VERDICT_TURN;
 	if (are_tickets(message)) {
 		exchange->step &= ~TLS_FIRST_TURN;
@@ -226,6 +148,7 @@ static __always_inline void read_hello(struct message *message)
 
 static __noinline __u32 judge_tls(struct message *message)
 {
+	bool first = message->exchange->step & TLS_FIRST_TURN;
 	struct reader *reader = reader_of(message);
 
 	if (!follows(message, reader)) {
@@ -238,14 +161,15 @@ static __noinline __u32 judge_tls(struct message *message)
 		read_hello(message);
 	message->records = 0;
 	message->longest = 0;
+	message->perhaps = false;
 	sink_repeat(MAX_FRAMES, next_record, message);
 	if (!reader->in_step)
 		return message->exchange->step & TLS_READY ? VERDICT_TURN : VERDICT_NOTHING;
 	if (!message->records)
-		return VERDICT_NOTHING;
+		return message->perhaps ? VERDICT_PERHAPS : VERDICT_NOTHING;
 	if (message->span->side == REQUESTS)
 		message->exchange->contents.asked = message->exchange->contents.readers[RESPONSES].next;
-	return message->span->side == RESPONSES ? judge_first_response(message) : VERDICT_TURN;
+	return message->span->side == RESPONSES ? judge_response(message, first) : VERDICT_TURN;
 }
 
 /* `type`: of the first record that was seen. */

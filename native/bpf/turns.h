@@ -86,7 +86,8 @@ static __always_inline void begin_request(struct exchange *exchange, __u64 at, _
 	pause = elapsed_us(exchange->responded, at);
 	if (exchange->responded)
 		sink_think(exchange, pause);
-	exchange->flags &= ~(EXCHANGE_OVERLAPPED | EXCHANGE_CONTINUED | EXCHANGE_QUIET | EXCHANGE_WORK);
+	exchange->flags &= ~(EXCHANGE_OVERLAPPED | EXCHANGE_CONTINUED | EXCHANGE_QUIET | EXCHANGE_WORK |
+			     EXCHANGE_PERHAPS | EXCHANGE_ASIDE);
 	if (pause > 100000 && pause > 4ULL * exchange->usual)
 		exchange->flags |= EXCHANGE_QUIET;
 	exchange->turn = TURN_REQUESTED;

@@ -3,6 +3,7 @@
 #ifndef KERNSCALE_VERDICTS_H
 #define KERNSCALE_VERDICTS_H
 
+#include "tls_lengths.h"
 #include "turns.h"
 
 /*
@@ -103,6 +104,21 @@ static __always_inline void receive_work(struct exchange *exchange, __u64 at)
 	close_turn(exchange, at);
 }
 
+/*
+ * What came tells that the client's last message was a request; or it is the rest of the response before it, which comes
+ * sooner than a response does.
+ */
+static __always_inline void confirm_request(struct exchange *exchange, __u64 at)
+{
+	__u32 soon = exchange->usual / 2 > APART_US ? exchange->usual / 2 : APART_US;
+
+	exchange->flags &= ~EXCHANGE_PERHAPS;
+	if (exchange->turn != TURN_IDLE && elapsed_us(exchange->last, at) < soon)
+		return;
+	exchange->step &= ~TLS_LONGER;
+	begin_request(exchange, exchange->last, exchange->start);
+}
+
 /* Another response of a turn: to a request that was sent behind the first one, at once (HTTP/1 pipelining). */
 static __always_inline void respond_again(struct exchange *exchange, __u64 at)
 {
@@ -132,6 +148,13 @@ static __always_inline void apply_request(struct exchange *exchange, enum verdic
 		}
 		settle_requests(exchange, EXCHANGE_VOID, at);
 		break;
+	case VERDICT_PERHAPS:
+		if (exchange->turn == TURN_REQUESTED)
+			return;
+		exchange->flags |= EXCHANGE_PERHAPS;
+		exchange->start = start;
+		exchange->last = at;
+		return;
 	case VERDICT_WORK:
 		if (exchange->turn == TURN_REQUESTED)
 			break;
@@ -149,8 +172,12 @@ static __always_inline bool apply_response(struct exchange *exchange, enum verdi
 {
 	bool answered;
 
-	if (verdict == VERDICT_NOTHING)
+	if (verdict == VERDICT_NOTHING) {
+		exchange->flags |= EXCHANGE_ASIDE;
 		return false;
+	}
+	if (exchange->flags & EXCHANGE_PERHAPS)
+		confirm_request(exchange, at);
 	if (exchange->flags & EXCHANGE_WORK) {
 		receive_work(exchange, at);
 		return false;

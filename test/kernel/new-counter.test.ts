@@ -1,24 +1,11 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { eventually } from '../eventually.js';
-import { findCgroupMount } from '../../exporter/cgroups/mount.js';
 import { fromRoot } from '../../sandbox/paths.js';
-
-import { ExporterProcess, stop } from './exporter-process.js';
-import { requireKernel } from './harness.js';
+import { ExporterProcess } from './exporter-process.js';
+import { requireKernel, Sandbox, type Group } from './harness.js';
 
 /** Everything that is edited by hand for a new counter of each container: lines that go before a line. */
 const EDITS: Readonly<Record<string, readonly [before: string, inserted: string]>> = {
@@ -95,31 +82,26 @@ function changedFiles(directory: string): string[] {
 
 describe('a new counter of each container', function () {
   this.timeout(180_000);
-  let directory: string;
-  let unit: string;
-  let children: ChildProcess[];
+  let sandbox: Sandbox | undefined;
+  let unit: Group;
+  let exporter: ExporterProcess | undefined;
 
   before(function () {
     requireKernel(() => {
       this.skip();
     });
-    children = [];
-    directory = mkdtempSync(path.join(tmpdir(), 'kernscale-counter-'));
-    const root = path.join(findCgroupMount('/proc').mountPoint, `kernscale-test-${process.pid}`);
-    unit = path.join(root, 'system.slice', 'counter.service');
-    mkdirSync(unit, { recursive: true });
+    sandbox = new Sandbox();
+    sandbox.group(undefined, 'system.slice');
+    unit = sandbox.group(undefined, 'system.slice/counter.service');
   });
 
   after(async () => {
-    for (const child of children) await stop(child, 'SIGKILL');
-    rmSync(directory, { recursive: true });
-    await eventually('the cgroups are gone', () => {
-      for (const cgroup of [unit, path.dirname(unit), path.dirname(path.dirname(unit))]) rmdirSync(cgroup);
-      return true;
-    });
+    await exporter?.stop('SIGKILL');
+    await sandbox?.dispose();
   });
 
   it('takes the kernel side and one descriptor', async () => {
+    const directory = sandbox!.scratch;
     copySources(directory);
     for (const [file, [before, inserted]] of Object.entries(EDITS)) {
       const [start, ...rest] = readFileSync(path.join(directory, file), 'utf8').split(before);
@@ -144,10 +126,9 @@ describe('a new counter of each container', function () {
     const known = readFileSync(path.join(directory, 'scaler/promql/known-metrics.ts'), 'utf8');
     expect(known).to.include("'kernscale_cpu_samples_taken_total'");
 
-    children.push(spawn('/bin/sh', ['-c', `echo $$ > ${unit}/cgroup.procs; while :; do :; done`]));
+    await unit.run('/bin/sh', ['-c', 'echo ready 0; while :; do :; done']);
     const program = [process.execPath, '--import', 'tsx', path.join(directory, 'exporter/main.ts')];
-    const exporter = new ExporterProcess(['--source', 'host'], [], program);
-    children.push(exporter.child);
+    exporter = new ExporterProcess(['--source', 'host'], [], program);
     const url = await exporter.url();
     await eventually('it counts', async () => {
       const text = await (await fetch(`${url}/metrics`)).text();

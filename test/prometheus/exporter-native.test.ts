@@ -31,7 +31,8 @@ const MEASURES = {
 };
 const WAIT_SECONDS = 0.05;
 const WAITS_PER_SECOND = 10;
-const WINDOW_SECONDS = 3;
+const WINDOW_SECONDS = 5;
+const JOBS = 4;
 const KERNEL_HISTOGRAMS = `(${DESCRIPTORS.filter(({ type }) => type === 'histogram')
   .map(({ name }) => name)
   .join('|')})`;
@@ -63,7 +64,7 @@ class WaitingProbes extends HandMadeProbes {
 }
 
 describe('Prometheus with native histograms', function () {
-  this.timeout(30_000);
+  this.timeout(90_000);
   const directory = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
   const log = pino({ level: 'silent' });
   const api = new LoopbackApi();
@@ -71,6 +72,8 @@ describe('Prometheus with native histograms', function () {
   const servers: Server[] = [];
   let pods: Watched<KnownPod>;
   let exporter: Exporter;
+  /** End of a window in which no scrape has failed, in seconds since the epoch: later ones may. */
+  let at: number;
 
   before(async () => {
     const container = path.join(directory, 'cgroup', 'kubepods', `pod${UID}`, ID);
@@ -112,9 +115,17 @@ describe('Prometheus with native histograms', function () {
       ],
       '--enable-feature=native-histograms',
     );
-    const old = `kernscale_container_info offset ${WINDOW_SECONDS + 1}s`;
-    await eventually('a window of scrapes', async () => (await prometheus.query(old)).length > 0, 20_000);
+    at = await eventually('a window of scrapes of every job', windowOfScrapes, 60_000);
   });
+
+  /** Returns the present time if it ends a window of which every job has all scrapes. */
+  async function windowOfScrapes(): Promise<number | undefined> {
+    const now = Date.now() / 1000;
+    const samples = `scrape_samples_post_metric_relabeling[${WINDOW_SECONDS}s]`; // 0 where a scrape has failed
+    const isFull = `count_over_time(${samples}) >= ${WINDOW_SECONDS} and min_over_time(${samples}) > 0`;
+    const full = await prometheus.query(isFull, now);
+    return full.length === JOBS ? now : undefined;
+  }
 
   after(async () => {
     await prometheus.stop();
@@ -143,16 +154,17 @@ describe('Prometheus with native histograms', function () {
     return {
       job_name,
       static_configs: [{ targets: [target] }],
-      relabel_configs: ['job', 'instance'].map((target_label) => ({ target_label, replacement: workload })),
       metric_relabel_configs: [
         { action: 'keep', source_labels: ['__name__'], regex: names },
-        { target_label: 'workload', replacement: workload },
+        ...['job', 'instance', 'workload'].map((target_label) => ({ target_label, replacement: workload })),
       ],
     };
   }
 
+  const query = (expression: string) => prometheus.query(expression, at);
+
   async function one(expression: string): Promise<number> {
-    const samples = await prometheus.query(expression);
+    const samples = await query(expression);
     expect(samples, expression).to.have.length(1);
     return samples[0]![1];
   }
@@ -165,7 +177,7 @@ describe('Prometheus with native histograms', function () {
       histograms,
     );
     expect(await series(`job="native",__name__=~"${KERNEL_HISTOGRAMS}"`)).to.equal(histograms);
-    expect(await prometheus.query(`{job="native",__name__=~"${KERNEL_HISTOGRAMS}_.*"}`)).to.deep.equal([]);
+    expect(await query(`{job="native",__name__=~"${KERNEL_HISTOGRAMS}_.*"}`)).to.deep.equal([]);
   });
 
   it('keeps every other metric as with classic histograms', async () => {
@@ -193,7 +205,7 @@ describe('Prometheus with native histograms', function () {
 
   it('evaluates the built-in signal for waits once, with either kind of histogram or both', async () => {
     const { edges } = builtInSignals(`${WINDOW_SECONDS}s`);
-    const waits = (await prometheus.query(edges!)).map(([{ workload }, value]) => [workload, value] as const);
+    const waits = (await query(edges!)).map(([{ workload }, value]) => [workload, value] as const);
     expect(waits.map(([workload]) => workload)).to.have.members(['native', 'classic', 'both']);
     for (const [workload, value] of waits) {
       expect(value, workload).to.be.closeTo(WAITS_PER_SECOND * WAIT_SECONDS, 0.1);

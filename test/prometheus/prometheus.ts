@@ -131,18 +131,20 @@ function* openMetrics({ from, to, scrapeInterval, series }: Past): Iterable<stri
   }
 }
 
-/** A Prometheus that scrapes every 250 ms. */
+/** A Prometheus that scrapes once a second. A scrape may take as long: a loaded machine needs a part of it. */
 export class ScrapingPrometheus extends TemporaryPrometheus {
   async start(scrape_configs: readonly object[], ...flags: readonly string[]): Promise<void> {
-    await this.launch(
-      { global: { scrape_interval: '250ms', scrape_timeout: '200ms' }, scrape_configs },
-      flags,
-    );
+    await this.launch({ global: { scrape_interval: '1s', scrape_timeout: '1s' }, scrape_configs }, flags);
   }
 
-  /** Returns the samples of an instant vector; none while Prometheus does not respond. */
-  async query(expression: string): Promise<(readonly [labels: Labels, value: number])[]> {
-    const parameters = new URLSearchParams({ query: expression }).toString();
+  /**
+   * Returns the samples of an instant vector; none while Prometheus does not respond.
+   *
+   * @param at seconds since the epoch; now by default
+   */
+  async query(expression: string, at?: number): Promise<(readonly [labels: Labels, value: number])[]> {
+    const time = at === undefined ? {} : { time: String(at) };
+    const parameters = new URLSearchParams({ query: expression, ...time }).toString();
     const response = await fetch(`${this.url}/api/v1/query?${parameters}`).catch(() => undefined);
     if (response?.status !== 200) return [];
     const { data } = (await response.json()) as {

@@ -74,8 +74,7 @@ export class Verdict {
     );
     if ((this.row.known ?? 'all') === 'all') {
       this.#within(`${name}: requests`, seen.count - inVain, this.#count(truth.n));
-      const untimed = name === 'server' && this.row.untimedServer === true;
-      if (truth.abandoned === 0 && !untimed) this.#times(name, seen, truth);
+      if (truth.abandoned === 0) this.#times(name, seen, truth);
       this.#integral(name, side, names.outstandingSeconds, seen);
     } else this.#marked(name, seen, overlapped);
     this.#law(name, side, names, inVain);

@@ -35,8 +35,6 @@ export interface Row {
   readonly known?: 'all' | 'bounds' | 'time';
   /** Least and most seconds of the client's threads in `network`; by default as long as a request is outstanding. */
   readonly network?: (truth: Truth) => readonly [least: number, most: number];
-  /** The server's times are not checked: it may take the first response of a connection for another. */
-  readonly untimedServer?: boolean;
   /** Messages that could be requests when a read-out counted them, and turned out to be none: they count as dropped. */
   readonly withdrawn?: number;
   /** Answers that take far longer than is usual; none by default. */

@@ -8,6 +8,8 @@ const grpc = (...args: (string | number)[]): Program => ['grpc.mjs', ...args];
 const server = (...args: (string | number)[]): Program => ['server.mjs', ...args];
 
 const MS = 'ms=12';
+/** The client sleeps for 3 ms after each request. */
+const betweenGaps = ({ n, due }: Truth): [number, number] => [due - 0.004 * n, due];
 /** Where all of a request was sent, only the end of the body tells: its client waits from the first piece on. */
 const fromFirstPiece = ({ sum, wall }: Truth): [number, number] => [sum, wall];
 /** A long poll is a wait for work or for a slow peer: which, cannot be seen. */
@@ -22,6 +24,12 @@ const HTTP1: readonly Row[] = [
   { protocol: 'HTTP/1.1 POST of Python', server: http('serve', MS), client: raw('post', 'n=60', 'think=20') },
   { protocol: 'HTTP/1.1 chunked', server: http('serve', MS, 'chunks=4'), client: http('get', 'n=30') },
   { protocol: 'HTTP/1.1 100-continue', server: http('serve', MS), client: raw('expect', 'n=100') },
+  {
+    protocol: 'HTTP/1.1 pipelined, 3 ms apart',
+    server: http('serve', MS),
+    client: raw('pipelined', 'n=100', 'in=2', 'gap=3'),
+    network: betweenGaps,
+  },
   {
     protocol: 'HTTP/1.1 upload in pieces',
     server: http('serve', MS),
@@ -50,6 +58,11 @@ const HTTP1: readonly Row[] = [
     client: http('each', 'n=60', 'tls=1.2'),
   },
   {
+    protocol: 'TLS 1.3, a connection a request',
+    server: http('serve', MS, 'tls=1.3'),
+    client: http('each', 'n=60', 'tls=1.3'),
+  },
+  {
     protocol: 'TLS 1.3 through nginx',
     upstream: http('serve', MS),
     server: server('nginx', 'tls=1'),
@@ -75,13 +88,11 @@ function plainHttp2(runtime: string, program: typeof node2): readonly Row[] {
       protocol: `${protocol}, idle after one`,
       server: program('serve', MS),
       client: program('idle'),
-      untimedServer: true,
     },
     {
       protocol: `${protocol}, idle after one of 200 KB`,
       server: program('serve', MS, 'bytes=200000'),
       client: program('idle'),
-      untimedServer: true,
     },
     {
       protocol: `${protocol}, 200 KB each 300 ms`,
@@ -101,6 +112,27 @@ const tlsHttp2 = (of: string, server: Program, client: Program, more: Partial<Ro
   known: 'time',
   ...more,
 });
+
+/** One at a time: every request is told. */
+function tlsHttp2Idle(runtime: string, program: typeof node2): readonly Row[] {
+  const large = 'bytes=200000';
+  const known: Partial<Row> = { known: 'all', clean: true };
+  return [
+    tlsHttp2(`${runtime}, idle after one`, program('serve', MS, TLS), program('idle', TLS), known),
+    tlsHttp2(
+      `${runtime}, idle after one of 200 KB`,
+      program('serve', MS, large, TLS),
+      program('idle', TLS),
+      known,
+    ),
+    tlsHttp2(
+      `${runtime}, 200 KB each 300 ms`,
+      program('serve', 'ms=50', large, TLS),
+      program('every', 'n=8', 'every=300', TLS),
+      { ...known, login: 1 }, // a response that a busy machine holds up in its middle may count as two
+    ),
+  ];
+}
 
 const HTTP2: readonly Row[] = [
   ...plainHttp2('Node', node2),
@@ -126,6 +158,10 @@ const HTTP2: readonly Row[] = [
   tlsHttp2('Node, 32 at once', node2('serve', 'ms=30', TLS), node2('fan', 'n=960', 'in=32', TLS), {
     clean: true,
   }),
+  ...tlsHttp2Idle('Node', node2),
+  ...tlsHttp2Idle('Go', go2),
+  tlsHttp2('Node, PINGs', node2('serve', MS, TLS), node2('ping', 'n=4', TLS), { known: 'all', clean: true }),
+  tlsHttp2('Go, 10 at once', go2('serve', MS, TLS), go2('fan', 'n=500', 'in=10', TLS), { clean: true }),
   {
     protocol: 'HTTP/2 of Node, 66 at once',
     server: node2('serve', 'ms=100'),

@@ -123,6 +123,12 @@ const OTHERS: readonly Row[] = [
   { protocol: 'Redis publish and subscribe', server: server('redis'), client: caches('subscribe', 'n=50') },
   { protocol: 'memcached', server: server('memcached'), client: caches('memcached', 'n=2000') },
   {
+    protocol: 'MQTT QoS 0',
+    server: server('mosquitto'),
+    client: messaging('qos0', 'n=60', 'think=50'),
+    login: 1,
+  },
+  {
     protocol: 'MQTT QoS 1',
     server: server('mosquitto'),
     client: messaging('qos1', 'n=60', 'think=20'),

@@ -11,9 +11,11 @@ const HEADERS = 1;
 const RST_STREAM = 3;
 const WINDOW_UPDATE = 8;
 
+const byte = (value: number): string => String.raw`\x` + value.toString(16).padStart(2, '0');
+
 /** A record's header, with as many bytes after it as it says. */
 const record = (type: string, bytes: number, body = 'z'.repeat(bytes)): string =>
-  String.raw`\x${type}\x03\x03\x00\x${bytes.toString(16).padStart(2, '0')}` + body;
+  String.raw`\x${type}\x03\x03` + byte(bytes >> 8) + byte(bytes & 0xff) + body;
 
 /** A client's hello of 70 bytes: no session, one cipher suite, and ALPN, which offers h2. */
 const HELLO_OF_H2 =
@@ -38,6 +40,18 @@ export const protocols: Row[] = [
     'server',
     [`receive 0 36 ${GET}${GET}`, `send 11 50 ${OK}`, `send 12 50 ${OK}`],
     ['request', 'response 11.0', 'request', 'response 12.0'],
+  ],
+  [
+    'HTTP/1: responses to pipelined requests that are read in one call',
+    'client',
+    [
+      `send 0 18 ${GET}`,
+      `send 3 18 ${GET}`,
+      `receive 11 ${String(19 + 6 + 19)} ${OK}xxxxxx${OK}`,
+      `send 20 18 ${GET}`,
+      `receive 31 50 ${OK}`,
+    ],
+    ['request', 'request', 'response 11.0', 'response 8.0', 'request', 'response 11.0'],
   ],
   [
     'HTTP/1: 100 is no response',
@@ -195,6 +209,64 @@ export const protocols: Row[] = [
       'receive 101 39 ' + record('17', 34),
     ],
     ['request', 'response 10.0 several'],
+  ],
+  [
+    'HTTP/2 in TLS: a request in the record of the preface shows by its response',
+    'client',
+    [
+      'send 0 75 ' + record('16', 70, HELLO_OF_H2),
+      'receive 1 40 ' + record('17', 35),
+      `send 2 138 ${record('17', 53)}${record('17', 75)}`,
+      `receive 3 293 ${record('17', 126)}${record('17', 126)}${record('17', 26)}`,
+      'send 3 31 ' + record('17', 26),
+      'receive 12 85 ' + record('17', 80),
+    ],
+    ['request', 'response 10.0 several'],
+  ],
+  [
+    'HTTP/2 in TLS: updates of the window during and after a long response are nothing',
+    'client',
+    [
+      'send 0 75 ' + record('16', 70, HELLO_OF_H2),
+      'receive 1 40 ' + record('17', 35),
+      `send 2 114 ${record('17', 53)}${record('17', 50)}`,
+      'receive 3 31 ' + record('17', 26),
+      'send 4 31 ' + record('17', 26),
+      'send 10 65 ' + record('17', 60),
+      'receive 60 5005 ' + record('17', 5000, ''),
+      'send 70 35 ' + record('17', 30),
+      'receive 71 5005 ' + record('17', 5000, ''),
+      'send 90 35 ' + record('17', 30),
+      'send 500 35 ' + record('17', 30),
+      'receive 550 5005 ' + record('17', 5000, ''),
+    ],
+    ['request', 'response 50.0 several', 'think 429.0', 'request', 'response 50.0 several'],
+  ],
+  [
+    'HTTP/2 in TLS: where requests are longer, the shortest record is none without a response',
+    'client',
+    [
+      'send 0 75 ' + record('16', 70, HELLO_OF_H2),
+      'receive 1 40 ' + record('17', 35),
+      `send 2 114 ${record('17', 53)}${record('17', 50)}`,
+      'receive 3 31 ' + record('17', 26),
+      'send 4 31 ' + record('17', 26),
+      'send 10 65 ' + record('17', 60),
+      'receive 20 85 ' + record('17', 80),
+      'send 30 37 ' + record('17', 32),
+      'receive 40 85 ' + record('17', 80),
+      'send 41 35 ' + record('17', 30),
+      'send 90 35 ' + record('17', 30),
+      'receive 100 85 ' + record('17', 80),
+    ],
+    [
+      'request',
+      'response 10.0 several',
+      'request',
+      'response 10.0 several',
+      'request',
+      'response 10.0 several',
+    ],
   ],
   [
     'WebSocket: a ping is nothing',
