@@ -44,12 +44,12 @@ describe('scaler with a real Prometheus', function () {
 
   before(async () => {
     const { workloads } = harness.metrics;
-    workloads.set('busy', { pods: 2, request: 0.2, states: { oncpu: 0.4, throttled: 0.25, idle: 4 } });
-    workloads.set('careful', { pods: 2, request: 0.2, states: { oncpu: 0.4, throttled: 0.25, idle: 4 } });
+    workloads.set('busy', { pods: 2, request: 0.2, states: { oncpu: 0.65, idle: 4 } });
+    workloads.set('careful', { pods: 2, request: 0.2, states: { oncpu: 0.65, idle: 4 } });
     workloads.set('calm', { pods: 4, request: 0.2, states: { oncpu: 0.01, idle: 8 } });
     workloads.set('slow', { pods: 3, request: 0.2, states: { oncpu: 2.9, idle: 8 } });
     await harness.start(shop({ busy: 2, calm: 4, unseen: 3, careful: 2, slow: 3 }));
-    scaler = await harness.startScaler('scaler', RULES);
+    scaler = await harness.startScaler('scaler', RULES, '--restore.range=0s');
   });
 
   after(() => harness.stop());
@@ -113,9 +113,10 @@ describe('scaler with a real Prometheus', function () {
     const rounds = of(/kernscale_rule_group_duration_seconds_count\{group="shop"\} (\d+)/);
     const longRounds = of(/kernscale_rule_group_duration_seconds_count\{group="long"\} (\d+)/);
     const queries = of(/kernscale_promql_queries_total\{outcome="success"\} (\d+)/);
-    // Seven built-in signals, two of them also by pod, and one query for the age of all.
-    const perRound = 7 + 2 + 1;
-    const perLongRound = 7 + 1;
+    // Eight built-in signals, two of them also by pod, three for the window, and one for the age of all.
+    // The shorter window is the same in groups of such short ones.
+    const perRound = 8 + 2 + 3 + 1;
+    const perLongRound = 8 + 3 + 1;
     const counted = perRound * rounds + perLongRound * longRounds;
     expect(queries).to.be.within(counted, counted + perRound + perLongRound);
   });

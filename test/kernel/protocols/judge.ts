@@ -137,7 +137,9 @@ export class Verdict {
       const gone = names.abandoned.map((each) => grown(side, each, end)).reduce((sum, each) => sum + each);
       const outstanding = grown(side, names.outstanding, end);
       this.#note(`${name}, ${end}`, asked, answered, gone, outstanding);
-      if (side[end].value(names.asked) === undefined) this.faults.push(`${name}: ${names.asked} is absent`);
+      // A container that was asked nothing has no series.
+      if (side[end].value(names.asked) === undefined && truth.n + answered > 0)
+        this.faults.push(`${name}: ${names.asked} is absent`);
       this.#within(`${name}: growth of outstanding (${end})`, outstanding, [
         asked - answered - gone,
         asked - answered - gone,

@@ -22,7 +22,10 @@ function record(records: DecisionRecords, rule: Rule, samples: Samples): void {
 /** The scaler's HTTP surface over decisions of the real core. */
 async function serve(problems: readonly string[]): Promise<Listening> {
   const records = new DecisionRecords();
-  const wait = { ...ruleFor('web').decide.find(({ bound }) => bound === 'dependency')!, when: { wait: { above: 0.5 } } };
+  const wait = {
+    ...ruleFor('web').decide.find(({ bound }) => bound === 'dependency')!,
+    when: { wait: { above: 0.5 } },
+  };
   record(records, ruleFor('cart', { dryRun: true }), CPU_BOUND);
   record(records, ruleFor('web', { decide: [wait] }), WAITING);
   return serveDecisions(records, 2, problems);
