@@ -26,6 +26,8 @@ const FAST = 1.5;
 export interface DemandInput {
   readonly profile: Profile;
   readonly norm: Norm | undefined;
+  /** CPU seconds per request before the norm is known, if there were quiet rounds; see `firstCostOf`. */
+  readonly firstCost: number | undefined;
   /** Requests per second to size for. */
   readonly load: number;
   /** True if the load came down from its callers. */
@@ -94,20 +96,28 @@ export function demandOf(input: DemandInput): DemandTrace | undefined {
  * CPU seconds per request: the usual one, moved by what is measured now while nothing distorts it. A saturated
  * workload's is inflated by its overload, unless it exceeds that; starting pods use CPU for themselves.
  */
-function sizedCost({ profile, norm, isComplete }: DemandInput, background: number): DemandTrace['cost'] {
+function sizedCost(
+  { profile, norm, firstCost, isComplete }: DemandInput,
+  background: number,
+): DemandTrace['cost'] {
   const now = costOf(profile, background);
-  const usual = norm?.cost;
+  const usual = norm?.cost ?? firstCost;
   if (usual === undefined) return now === undefined || !profile.enough ? undefined : { now, sized: now };
   if (now === undefined || !profile.enough) return { now: now ?? usual, usual, sized: usual };
   const answers = profile.answered * profile.window;
   const mixed = (answers * now + WEIGHT_OF_USUAL * usual) / (answers + WEIGHT_OF_USUAL);
-  const { starved, lost, arrived, answered, used, pods } = profile;
+  const { starved, lost, arrived } = profile;
   if (isComplete && starved < SATURATED && isBalanced(profile) && lost <= FEW_LOST * arrived) {
     return { now, usual, sized: mixed };
   }
-  const withLost = Math.max(0, used - background * pods) / (answered + lost);
-  const isDearer = isComplete && starved >= SATURATED && withLost > DEARER * usual;
-  return { now, usual, sized: isDearer ? withLost : Math.min(mixed, usual) };
+  const least = leastCost(profile, background);
+  const isDearer = isComplete && starved >= SATURATED && least > DEARER * usual;
+  return { now, usual, sized: isDearer ? least : Math.min(mixed, usual) };
+}
+
+/** CPU seconds per request if those that are given up, or still hold a thread, have used as much as those answered. */
+function leastCost({ answered, lost, used, pods, busy, window }: Profile, background: number): number {
+  return Math.max(0, used - background * pods) / (answered + lost + busy / window);
 }
 
 /**

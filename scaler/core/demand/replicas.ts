@@ -1,5 +1,6 @@
 import type { DemandTrace } from './demand-trace.js';
 import type { Blame } from '../harm/blame.js';
+import { firstCostOf } from '../harm/usual.js';
 import type { Judgement } from '../judge.js';
 import { isAbsent } from '../reading.js';
 import { toleranceOf, type Tolerance } from '../replica-calculator.js';
@@ -51,6 +52,7 @@ export function sizeByDemand(
   const perPod = targetPerPod * part;
   const input = {
     norm: judgement.norm,
+    firstCost: firstCostOf(judgement.usual),
     isPassedDown: judgement.isPassedDown,
     isHeldUp: isHeldUp(judgement),
     targetPerPod: perPod,

@@ -101,6 +101,15 @@ export function normOf(usual: Usual | undefined): Norm | undefined {
   return norm;
 }
 
+/**
+ * CPU seconds per request in the quiet rounds so far, before they are enough to know what is usual; undefined without
+ * any. A first overload inflates what a request seems to cost without bound: it uses CPU for requests that it does not
+ * answer yet.
+ */
+export function firstCostOf({ cost }: Usual): number | undefined {
+  return quantile(cost, 0.5);
+}
+
 function readNorm(usual: Usual): Norm {
   const high = (digest: Digest): number => quantile(digest, HIGH) ?? 0;
   const median = (digest: Digest): number => quantile(digest, 0.5) ?? 0;

@@ -32,6 +32,16 @@ describe('demand', () => {
     expect(web!.trace.demand).to.include({ method: 'law', arrived: 60 });
   });
 
+  it('is not what requests seem to cost in an overload that comes before their usual is known', () => {
+    const mesh = new Mesh().add('web', { replicas: 2, request: 0.2, limit: 0.2 });
+    mesh.run(60, { web: open(10, 0.02, 0.2) });
+    // All of the CPU goes to requests that are not answered yet: 0.4 cores for 4 answers a second.
+    const { web } = mesh.run(10, {
+      web: { arrived: 60, answered: 4, cost: 0.1, starved: 1, waiting: 1500, outstanding: 2000 },
+    });
+    expect(web!.replicas).to.be.at.most(10);
+  });
+
   it('needs no second step while the pods ordered start', () => {
     const mesh = new Mesh().add('web', { replicas: 2, request: 0.2, limit: 0.2 });
     mesh.run(LEARNING, { web: open(10, 0.02, 0.2) });
