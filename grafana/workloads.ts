@@ -85,15 +85,19 @@ function addCause(dashboard: DashboardBuilder): void {
     .withPanel(
       lines(
         {
-          title: 'CPU demand and request',
+          title: 'CPU used, wanted and requested',
           description:
-            'Cores that a workload demands (on a CPU, waiting for one, or throttled) and cores that its pods request.',
+            'Cores that a workload uses, threads that want a CPU (those that use one included), and cores that its pods request.',
           unit: 'short',
         },
         [
           {
+            expr: `sum by (workload) (rate(kernscale_state_seconds_total{${SELECTED}, state="oncpu"}[$__rate_interval]))`,
+            legend: '{{workload}} used',
+          },
+          {
             expr: `sum by (workload) (rate(kernscale_state_seconds_total{${SELECTED}, state=~"oncpu|runqueue|throttled"}[$__rate_interval]))`,
-            legend: '{{workload}} demand',
+            legend: '{{workload}} wanted',
           },
           {
             expr: `sum by (workload) (kernscale_container_cpu_request_cores{${SELECTED}})`,

@@ -68,7 +68,7 @@ export interface HarmThresholds {
   readonly backlog: number;
   /** Clients give up more than this share of the requests, 0..1. */
   readonly abandoned: number;
-  /** Rounds in a row with a sign that make harm, and without one that end it. */
+  /** Rounds in a row with a sign that make harm; two without one end it. */
   readonly rounds: number;
 }
 
