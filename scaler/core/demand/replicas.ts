@@ -17,6 +17,8 @@ const STEP = 1.5;
 const ROOM_FOR_THREADS = 0.7;
 /** Threads of a pod that shrinking may bring into use, over those that have been without harm. */
 const UNTRIED_THREADS = 1.5;
+/** Part of the target by which pods may exceed it: half of the tolerance, so that chance does not order a pod more. */
+const SLACK = 0.05;
 /** Sums of decimal fractions must not tip a ceiling. */
 const ROUNDING = 1e-9;
 
@@ -141,8 +143,9 @@ interface Sized {
   readonly step?: NonNullable<SizingMemory['step']>;
 }
 
-function podsFor(cores: number, { threads, perPod }: Need): number {
-  return Math.max(threads?.replicas ?? 0, Math.ceil(cores / perPod - ROUNDING));
+function podsFor(cores: number, { demand, threads, perPod }: Need): number {
+  const slack = demand.method === 'usage' ? 0 : SLACK;
+  return Math.max(threads?.replicas ?? 0, Math.ceil(cores / (perPod * (1 + slack)) - ROUNDING));
 }
 
 /** Growth by demand, or by threads; undefined if neither calls for it. */
