@@ -51,7 +51,8 @@ export function perform(task: Task): Result {
 
 function ordersOf(task: Task, { run, outcome, decided }: Played): OrderLine[] {
   const reasons = new Map(decided.map(({ service, at, decision }) => [`${service} ${at}`, decision.reason]));
-  return outcome.orders.map(({ at, service, from, to }) => {
+  const scoredOrders = outcome.orders.filter(({ at }) => at < outcome.length);
+  return scoredOrders.map(({ at, service, from, to }) => {
     const scored = run.services.get(service)!;
     return {
       task: nameOf(task),
