@@ -5,6 +5,8 @@ import type { Profile } from '../harm/profile.js';
 const CAPACITY_KEPT = 600;
 /** Part of the request under which a pod gets less than it. */
 const LESS = 0.9;
+/** Busy threads of a pod, the mean over a window, under which not even its first one was short. */
+const ONE_THREAD = 0.7;
 /** Part of the threads that a pod has carried without harm, for it to be out of threads. */
 const NEARLY_ALL = 0.9;
 /** Time for which a request may hold a thread over the usual, for threads to be what is short. */
@@ -58,6 +60,7 @@ export function remember(memory: SizingMemory, round: Remembered, now: number): 
     (ownCause === 'queue' || ownCause === 'other') &&
     usual !== undefined &&
     outstanding - busy > pods &&
+    busy >= pods * ONE_THREAD &&
     held < HELD_AS_USUAL * usual.held &&
     busy / pods >= NEARLY_ALL * usual.threads;
   const { capacity, saturatedThreads, step } = memory;

@@ -64,8 +64,10 @@ export function causeOf(profile: Profile, norm: Norm | undefined, isShort: boole
   const greatest = parts.find(({ name }) => name !== 'queue')!;
   const excess = excessOf(greatest);
   const explains = excess >= Math.max(EXPLAINS.seconds, EXPLAINS.share * (norm?.latency ?? 0));
-  const part =
-    explains || profile.parts.queue <= excess ? greatest : parts.find(({ name }) => name === 'queue')!;
+  const { queue } = profile.parts;
+  // What fails fast has no excess anywhere.
+  if (excess <= 0 && queue <= 0) return { name: 'other', excess: 0 };
+  const part = explains || queue <= excess ? greatest : parts.find(({ name }) => name === 'queue')!;
   if ((part.name === 'queue' || part.name === 'other') && isShort) return { name: 'cpu', excess };
   const link = links.find(({ target }) => part.isPeer && target === part.name);
   return { name: part.name, excess: excessOf(part), ...(link && { link, how: 'slow' }) };
