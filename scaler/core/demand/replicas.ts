@@ -75,11 +75,9 @@ export function sizeByDemand(
     ...(threads && threads.replicas > Math.ceil(need.lowest / perPod - ROUNDING) && { threads }),
   };
   const ratio = up.cores / (need.current * perPod);
+  const trace = { signal: 'cpu', demand: up.cores, targetPerPod: perPod, ratio, replicas: sized.replicas };
   return {
-    sizing: {
-      raw: sized.raw,
-      trace: { signal: 'cpu', demand: up.cores, targetPerPod: perPod, ratio, replicas: sized.replicas },
-    },
+    sizing: { raw: sized.raw, trace },
     demand,
     memory: sized.step ? { ...memory, step: sized.step } : memory,
     noScaleDown: doubts(rule, judgement, demand, now),
