@@ -77,7 +77,9 @@ export function flow(
   const passedDown = (key: WorkloadKey, { norm, arrived, hasStrangers }: Station): number | undefined => {
     const from = callers.get(key)?.filter((caller) => stations.has(caller.key));
     if (!from || from.length === 0 || !norm) return undefined;
-    let sum = (hasStrangers ? outsideShare(arrived, from) : norm.outside) * arrived;
+    // A caller that is new was outside while the usual was learnt.
+    const outside = outsideShare(arrived, from);
+    let sum = (hasStrangers ? outside : Math.min(norm.outside, outside)) * arrived;
     for (const caller of from) {
       const load = loadOf(caller.key);
       const ratio = callsPerRequest(caller.link, stations.get(caller.key)!, load);

@@ -156,6 +156,16 @@ describe('flow', () => {
     );
   });
 
+  it('counts the requests of a new caller once', () => {
+    const mesh = new Mesh().add('cpu', { replicas: 2, request: 0.2 }).add('chain', {});
+    const cpu: Doing = { answered: 40, cost: 0.005 };
+    mesh.run(LEARNING, { cpu });
+    const chain: Doing = { answered: 60, cost: 0.0003, calls: [{ to: 'cpu', wait: 0.005 }] };
+    mesh.run(LEARNING, { cpu: { ...cpu, answered: 100 }, chain });
+    // 100 requests/s × 5 ms = 0.5 cores; ÷ (70 % of 0.2) = 3.6
+    expect(mesh.replicas('cpu')).to.equal(4);
+  });
+
   it('keeps what is below an outage in the middle as it was', () => {
     const mesh = new Mesh()
       .add('a', { replicas: 4 })
