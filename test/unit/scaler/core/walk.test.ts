@@ -251,7 +251,8 @@ describe('the walks of a round, which share their results', () => {
         for (const [key, walked] of walkAll(peers, assessments, NOW).walks) {
           const { rule, samples } = peers.get(key)!;
           const alone = new Dependencies(peers, assessments, NOW);
-          expect(walk({ key, rule: rule!, samples }, alone, 4)).to.deep.equal(walked);
+          const { maxHops } = rule!.decide.find(({ action }) => action === 'follow')!;
+          expect(walk({ key, rule: rule!, samples }, alone, maxHops)).to.deep.equal(walked);
         }
       }),
     );
