@@ -1,7 +1,7 @@
 import type { Sign } from './decision.js';
 import { callersOf, flow, outsideShare, STRANGERS, type Callers, type Station } from './demand/flow.js';
 import { isBalanced, SATURATED } from './demand/demand.js';
-import { blame, type Blame, type Suspect } from './harm/blame.js';
+import { blame, ownCauseOf, type Blame, type Suspect } from './harm/blame.js';
 import { profileOf, type Profile } from './harm/profile.js';
 import { protect } from './harm/protect.js';
 import { signsOf } from './harm/signs.js';
@@ -65,7 +65,6 @@ export interface Judgement {
 interface Subject extends Suspect {
   readonly key: WorkloadKey;
   readonly rule: Rule | undefined;
-  readonly samples: Samples;
   readonly settled: Profile;
   readonly recent: Profile;
   readonly newest: Profile;
@@ -148,7 +147,6 @@ function subjectOf(
   return {
     key,
     rule,
-    samples,
     profile: settled,
     settled,
     recent,
@@ -158,7 +156,6 @@ function subjectOf(
     watch: history.watch ?? NEW_WATCH,
     signs: rule ? signsOf(settled, norm, rule.harm, weighObjective(rule, samples, now)) : [],
     isShort,
-    isManaged: rule !== undefined,
     isComplete: isComplete(settled, samples, now),
     targetPerPod,
     limit,
@@ -307,8 +304,7 @@ function arrivalsThatCount(
 ): number {
   // A server that does not notice that clients have gone must serve their retries, too, to recover.
   const askedOnce = arrived - Math.min(retried, abandoned);
-  const isForOtherCause =
-    found && !(found.end === 'self' && found.cause.name === 'cpu' && found.path.length === 1);
+  const isForOtherCause = found && ownCauseOf(found) !== 'cpu';
   if (isCalled || signs.length === 0 || !isForOtherCause || abandoned <= GIVEN_UP * arrived) return askedOnce;
   return Math.min(askedOnce, quietLoad === undefined ? askedOnce : MOST_RETRIED * quietLoad);
 }

@@ -1,5 +1,5 @@
 import type { DemandTrace } from './demand-trace.js';
-import type { Blame } from '../harm/blame.js';
+import { ownCauseOf } from '../harm/blame.js';
 import { firstCostOf } from '../harm/usual.js';
 import type { Judgement } from '../judge.js';
 import { isAbsent } from '../reading.js';
@@ -111,10 +111,6 @@ function requestOf({ signals }: Samples): number | undefined {
 function partOfRequest(samples: Samples, { capacity }: SizingMemory): number {
   const request = requestOf(samples);
   return capacity && request ? Math.min(1, capacity.cores / request) : 1;
-}
-
-function ownCauseOf({ end, path, cause }: Blame): string | undefined {
-  return end === 'self' && path.length === 1 ? cause.name : undefined;
 }
 
 /** True if the workload waits for a peer that is slower than usual. */

@@ -16,8 +16,6 @@ export interface Suspect {
   readonly norm: Norm | undefined;
   readonly signs: readonly Sign[];
   readonly isShort: boolean;
-  /** False for a workload that no rule scales. */
-  readonly isManaged: boolean;
 }
 
 /** Where a walk ends: in a workload's own resource, at a peer that cannot be scaled, or between the two. */
@@ -66,6 +64,11 @@ export function blame(key: WorkloadKey, suspects: ReadonlyMap<WorkloadKey, Suspe
       return ended('hops', `is slow, and the walk ends after ${count(maxHops, 'hop')} (maxHops)`);
     at = known;
   }
+}
+
+/** The cause if it is the harmed workload's own; undefined where it lies with a peer. */
+export function ownCauseOf({ end, path, cause }: Blame): string | undefined {
+  return end === 'self' && path.length === 1 ? cause.name : undefined;
 }
 
 function outside(to: Peer, how: string): [End, string] {

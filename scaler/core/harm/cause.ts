@@ -73,8 +73,8 @@ export function causeOf(profile: Profile, norm: Norm | undefined, isShort: boole
   return { name: part.name, excess: excessOf(part), ...(link && { link, how: 'slow' }) };
 }
 
-export function isSilent({ sent, answered, outstanding }: Link): boolean {
-  return answered === 0 && outstanding > LEAST_WAITING && sent >= 0;
+function isSilent({ answered, outstanding }: Link): boolean {
+  return answered === 0 && outstanding > LEAST_WAITING;
 }
 
 /** True if calls take longer than usual; undefined where the usual is not known. */

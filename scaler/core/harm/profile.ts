@@ -13,7 +13,6 @@ export interface Link extends Omit<Calls, 'peer'> {
 /** Where the time of a workload's requests goes in one window; per request in seconds, rates per second. */
 export interface Profile {
   readonly window: number;
-  readonly timestamp: number;
   readonly pods: number;
   /** True if the answers are enough to speak of a usual request. */
   readonly enough: boolean;
@@ -48,14 +47,13 @@ export type OwnPart = 'cpu' | 'disk' | 'lock' | 'other' | 'queue';
 
 /** Reads a window as requests; undefined where requests are not measured. */
 export function profileOf(measures: Measures): Profile | undefined {
-  const { requests, states, serving, window, timestamp, pods } = measures;
+  const { requests, states, serving, window, pods } = measures;
   if (!requests) return undefined;
   const { arrived, answered, abandoned, dropped, retried, outstanding, thought } = requests;
   const per = Math.max(answered, arrived / 2);
   const used = states.oncpu ?? 0;
   return {
     window,
-    timestamp,
     pods,
     enough: answered * window >= ENOUGH,
     arrived,
