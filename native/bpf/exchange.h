@@ -219,7 +219,7 @@ static __always_inline void account_next(struct exchange *exchange, struct socke
 	    exchange->turn == TURN_REQUESTED)
 		return;
 	exchange->received = end;
-	on_request_bytes(exchange, exchange->responded, view->copied_seq, ahead(end, view->copied_seq));
+	on_request_bytes(exchange, exchange->responded, exchange->read, ahead(end, exchange->read));
 	exchange->flags |= EXCHANGE_OVERLAPPED;
 }
 
@@ -227,8 +227,9 @@ static __always_inline void account_unseen_sending(struct exchange *exchange, st
 {
 	if (is_push(exchange, view))
 		exchange->sent = sent_bytes_end(exchange, view);
-	else if (account_unseen_output(exchange, view, sending_time(view)) && exchange->role == ROLE_SERVER)
-		account_next(exchange, view);
+	else if (account_unseen_output(exchange, view, sending_time(view)) && exchange->role == ROLE_SERVER &&
+		 ahead(exchange->received, exchange->read) > 0)
+		account_next(exchange, view); /* it had arrived before the response */
 }
 
 /* A connection is established, or found after it was: `halfway`, and nothing is known of what went before. */

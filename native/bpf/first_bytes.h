@@ -116,7 +116,9 @@ static __noinline void classify(struct message *message)
 	}
 	exchange->protocol = protocol_of(exchange, head);
 	if (exchange->protocol == PROTOCOL_HTTP2)
-		begin_http2(exchange, origin + HTTP2_PREFACE_BYTES, exchange->contents.readers[RESPONSES].next);
+		/* What the server has sent before this is whole frames, whether a hook showed them or not. */
+		begin_http2(exchange, origin + HTTP2_PREFACE_BYTES,
+			    exchange->role == ROLE_SERVER ? exchange->sent : exchange->read);
 	else if (exchange->protocol == PROTOCOL_KAFKA)
 		begin_kafka(reader);
 }

@@ -3,8 +3,9 @@
  *
  *   client | server            opens the connection as seen from this end
  *   send MS BYTES [TEXT]       a call that sends, whose bytes begin with the text
+ *   unseen MS BYTES [TEXT]     the same, but the kernel skips the hook
  *   receive MS BYTES [TEXT]    bytes arrive and are read at once
- *   arrive MS BYTES            bytes arrive
+ *   arrive MS BYTES [TEXT]     bytes arrive
  *   read MS BYTES              bytes that have arrived are read
  *   survey MS
  *   state MS NUMBER [closed] [failed]   a change of the socket's state
@@ -62,12 +63,13 @@ static void run(struct socket *socket, __u64 time, enum event_type type, __u32 n
 	run_event(&event);
 }
 
-static void send_bytes(__u64 time, __u32 n, const char *text)
+static void send_bytes(__u64 time, __u32 n, const char *text, bool seen)
 {
 	put_text(here.bytes + here.written, text);
 	run(&here, time, WRITE, n, 0);
 	run(&here, time, ACKNOWLEDGE, n, time);
-	run(&here, time, SENT, n, 0);
+	if (seen)
+		run(&here, time, SENT, n, 0);
 }
 
 static void receive(__u64 time, __u32 n, const char *text)
@@ -85,8 +87,8 @@ static void change(__u64 time, __u32 state, const char *flags)
 
 static void act(const char *verb, __u64 time, __u32 n, const char *text)
 {
-	if (!strcmp(verb, "send"))
-		send_bytes(time, n, text);
+	if (!strcmp(verb, "send") || !strcmp(verb, "unseen"))
+		send_bytes(time, n, text, verb[0] == 's');
 	if (!strcmp(verb, "receive") || !strcmp(verb, "arrive"))
 		receive(time, n, text);
 	if (!strcmp(verb, "receive") || !strcmp(verb, "read"))

@@ -157,15 +157,24 @@ static void check_end(struct socket *socket, __u64 wall)
 }
 
 /*
- * Wrong observations that an oddity may cost. One odd message costs one, and a push that is taken for the response may leave
- * the response as another. A hook that is lost costs the messages before and after it, of TLS also its place in the
- * handshake, and of HTTP/2 all that is open until a message begins with a header again.
+ * Wrong observations that an oddity may cost. One odd message costs one; a push of HTTP/1 that is taken for the response may
+ * leave the response as another. A hook that is lost costs one; of TLS also its place in the handshake, and of HTTP/2 all
+ * that is open until a message begins with a header again.
  */
 static long allowed(enum traffic traffic, enum oddity oddity)
 {
-	static const long by_lost_hook[] = { [TURNS] = 2, [HTTP1] = 3, [HTTP2] = PER_CONNECTION, [TLS] = 4 };
+	static const long by_lost_hook[] = { [TURNS] = 1, [HTTP1] = 1, [HTTP2] = PER_CONNECTION, [TLS] = 4 };
 
-	return oddity == CLEAN ? 0 : oddity == HOOK_LOST ? by_lost_hook[traffic] : oddity == PUSH ? 2 : 1;
+	switch (oddity) {
+	case CLEAN:
+		return 0;
+	case HOOK_LOST:
+		return by_lost_hook[traffic];
+	case PUSH:
+		return traffic == HTTP1 ? 2 : 1;
+	default:
+		return 1;
+	}
 }
 
 static void check_observations(struct socket *socket, const __u32 *waits, enum traffic traffic, enum oddity oddity)

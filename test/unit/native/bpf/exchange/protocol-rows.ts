@@ -54,6 +54,21 @@ export const protocols: Row[] = [
     ['request', 'request', 'response 11.0', 'response 8.0', 'request', 'response 11.0'],
   ],
   [
+    'HTTP/1: a request that is read in parts after an unseen response is one',
+    'server',
+    [
+      `receive 0 18 ${GET}`,
+      `unseen 10 50 ${OK}`,
+      `arrive 20 18 ${GET}`,
+      'read 20 4',
+      'read 20 14',
+      `send 25 50 ${OK}`,
+      `receive 30 18 ${GET}`,
+      `send 35 50 ${OK}`,
+    ],
+    ['request', 'response 10.0', 'request', 'response 5.0', 'request', 'response 5.0'],
+  ],
+  [
     'HTTP/1: 100 is no response',
     'client',
     [`send 0 50 POST / HTTP/1.1`, `receive 5 25 ${CONTINUE}`, 'send 6 50 body', `receive 16 50 ${OK}`],
@@ -64,6 +79,19 @@ export const protocols: Row[] = [
     'client',
     [`send 0 50 POST / HTTP/1.1`, 'send 15 50 body', 'send 30 50 body', `receive 40 50 ${OK}`],
     ['request', 'response 10.0'],
+  ],
+  [
+    'HTTP/2: the server says SETTINGS before it reads the preface',
+    'server',
+    [
+      'arrive 0 33 ' + PREFACE,
+      'survey 1',
+      `send 2 9 ${SETTINGS}`,
+      'read 3 33',
+      `receive 10 13 ${frame(HEADERS, 1)}`,
+      `send 20 13 ${frame(HEADERS, 1)}`,
+    ],
+    ['request', 'void', 'request', 'response 10.0'],
   ],
   [
     'HTTP/2: streams are answered in any order',
