@@ -7,6 +7,7 @@ import { PrometheusClient } from '../../scaler/promql/client.js';
 import type { Grid, RangeSeries } from '../../scaler/promql/range.js';
 import { builtInSignals, podSignals } from '../../scaler/promql/signals.js';
 import { windowExpressions } from '../../scaler/promql/windows.js';
+import { SEED } from '../seed.js';
 import {
   BY_PEER,
   GAUGES,
@@ -19,8 +20,6 @@ import {
 } from './container-past.js';
 import { PastPrometheus } from './prometheus.js';
 
-/** Set KERNSCALE_SEED to the printed seed to repeat a run. */
-const SEED = Number(process.env['KERNSCALE_SEED'] ?? Date.now() % 2 ** 31);
 /** Expressions that are compared at most, and the time after which a minimum of comparisons is enough. */
 const RUNS = 400;
 const BUDGET_MS = 20_000;
