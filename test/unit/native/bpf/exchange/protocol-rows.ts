@@ -58,15 +58,13 @@ export const protocols: Row[] = [
     'server',
     [
       `receive 0 18 ${GET}`,
-      `unseen 10 50 ${OK}`,
+      `unseen 1 50 ${OK}`,
       `arrive 20 18 ${GET}`,
       'read 20 4',
       'read 20 14',
       `send 25 50 ${OK}`,
-      `receive 30 18 ${GET}`,
-      `send 35 50 ${OK}`,
     ],
-    ['request', 'response 10.0', 'request', 'response 5.0', 'request', 'response 5.0'],
+    ['request', 'response 1.0', 'request', 'response 5.0'],
   ],
   [
     'HTTP/1: 100 is no response',
