@@ -54,7 +54,9 @@ export function harmText(decision: Unexplained, harm: HarmTrace): string {
   const sign = signs.find(({ kind, peer }) => peer === cause && UNANSWERED.includes(kind));
   if (sign) return `${becauseText(signs, signText(sign))}${since}`;
   const why = CAUSES[cause] ?? `because of ${peerText(decision, cause)}`;
-  return `${headline(signs)} ${why}${figuresText(harm)}${since}`;
+  // What only fails fast takes less than usual: its time does not show why.
+  const figures = signs.every(({ kind }) => kind === 'collapse') ? '' : figuresText(harm);
+  return `${headline(signs)} ${why}${figures}${since}`;
 }
 
 /** A peer that does not answer, and what it leads to where that is not the same. */

@@ -45,7 +45,7 @@ export function blame(key: WorkloadKey, suspects: ReadonlyMap<WorkloadKey, Suspe
   const cleared: Candidate[] = [];
   let at = suspects.get(key)!;
   for (;;) {
-    const cause = causeOf(at.profile, at.norm, at.isShort);
+    const cause = failingPeer(at, suspects) ?? causeOf(at.profile, at.norm, at.isShort);
     cleared.push(...clearedPeers(at, cause, path));
     const { link } = cause;
     const ended = (end: End, why: string): Blame => ({ path, end, cause, why, cleared });
@@ -56,7 +56,7 @@ export function blame(key: WorkloadKey, suspects: ReadonlyMap<WorkloadKey, Suspe
       return ended('refuses', 'refuses connections or ends them without a response');
     const known = suspects.get(link.target);
     if (!known) return ended(...outside(link.to, describeLink(link, at)));
-    if (isWell(known, link)) {
+    if (cause.how !== 'fails' && isWell(known, link)) {
       const why = `is at its usual pace, so the time is lost on the way to it: connections or network`;
       return ended('edge', why);
     }
@@ -64,6 +64,26 @@ export function blame(key: WorkloadKey, suspects: ReadonlyMap<WorkloadKey, Suspe
       return ended('hops', `is slow, and the walk ends after ${count(maxHops, 'hop')} (maxHops)`);
     at = known;
   }
+}
+
+/**
+ * What only fails fast has no excess: the cause is a peer that fails, too, or one above it. An error that a caller passes
+ * on may cost that caller too much of the usual to be a sign of its own.
+ */
+function failingPeer(
+  { profile, signs }: Suspect,
+  suspects: ReadonlyMap<WorkloadKey, Suspect>,
+): Cause | undefined {
+  if (signs.some(({ kind }) => kind !== 'collapse')) return undefined;
+  const seen = new Set<WorkloadKey>();
+  const fails = ({ target }: Link): boolean => {
+    const peer = suspects.get(target);
+    if (!peer || seen.has(target)) return false;
+    seen.add(target);
+    return peer.signs.some(({ kind }) => kind === 'peerFails') || peer.profile.links.some(fails);
+  };
+  const link = profile.links.find(fails);
+  return link && { name: link.target, excess: 0, link, how: 'fails' };
 }
 
 /** The cause if it is the harmed workload's own; undefined where it lies with a peer. */

@@ -18,7 +18,7 @@ export interface Cause {
   /** Set if the cause is a peer. */
   readonly link?: Link;
   /** How a peer is the cause. */
-  readonly how?: 'refuses' | 'silent' | 'slow';
+  readonly how?: 'refuses' | 'silent' | 'slow' | 'fails';
 }
 
 /**

@@ -89,6 +89,21 @@ describe('harm', () => {
     }
   });
 
+  it('of a caller that only fails fast is blamed on what refuses far below it', () => {
+    const mesh = new Mesh();
+    for (const name of ['gateway', 'orders', 'stock']) mesh.add(name, { replicas: 2 });
+    const usual = (to: string): Doing => ({ answered: 20, cost: 0.005, calls: [{ to, wait: 0.03 }] });
+    mesh.run(LEARNING, { gateway: usual('orders'), orders: usual('stock'), stock: usual(DATABASE) });
+    const refused = { to: DATABASE, wait: 0, answered: 0, failed: 20, outstanding: 0 };
+    const { gateway: caller } = mesh.run(30, {
+      gateway: { answered: 20, cost: 0.002, calls: [{ to: 'orders', wait: 0.005 }] },
+      orders: { answered: 20, cost: 0.003, calls: [{ to: 'stock', wait: 0.002 }] }, // too much of 5 ms for a sign
+      stock: { answered: 20, cost: 0.001, calls: [refused] },
+    });
+    expect(caller!.trace.harm!.signs).to.have.length(1);
+    expect(caller!.trace.walk!.bottleneck).to.include({ peer: DATABASE, class: 'refuses' });
+  });
+
   it('lets a waiter grow for more requests, by its own CPU alone', () => {
     const mesh = new Mesh()
       .add('gateway', { replicas: 1, request: 0.2 })
