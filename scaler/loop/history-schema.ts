@@ -48,7 +48,9 @@ const watch = z.looseObject({
 const memory = z.looseObject({
   capacity: z.looseObject({ cores: z.number(), at: seconds }).exactOptional(),
   saturatedThreads: z.number().exactOptional(),
-  step: z.looseObject({ at: seconds, answered: z.number(), used: z.number() }).exactOptional(),
+  step: z
+    .looseObject({ at: seconds, answered: z.number(), used: z.number(), perPod: z.number().exactOptional() })
+    .exactOptional(),
   clients: z.array(z.looseObject({ at: seconds, number: z.number() })),
 }) satisfies z.ZodType<SizingMemory>;
 

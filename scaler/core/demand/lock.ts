@@ -1,6 +1,6 @@
 import type { Judgement } from '../judge.js';
 import type { Sizing } from '../sizing.js';
-import { mayStep, NO_MEMORY, type SizingMemory } from './memory.js';
+import { keptStep, mayStep, NO_MEMORY, type SizingMemory } from './memory.js';
 
 /** Part of the requests that a pod answers at most, that it should be asked for. */
 const ROOM = 0.7;
@@ -18,8 +18,10 @@ export function stepForLock(
   now: number,
 ): { readonly sizing: Sizing; readonly memory: SizingMemory } {
   const { answered, used, pods } = settled;
-  const perPod = pods > 0 ? ROOM * (answered / pods) : 0;
-  const needed = perPod > 0 ? Math.ceil(load.recent / perPod) : replicas;
+  const perPod = pods > 0 ? answered / pods : 0;
+  // Pods that no longer wait for the lock answer what arrives, which is less than they could.
+  const most = Math.max(perPod, keptStep(memory, now)?.perPod ?? 0);
+  const needed = most > 0 ? Math.ceil(load.recent / (ROOM * most)) : replicas;
   const isDue = needed > replicas && mayStep(memory, settled, isComplete, now);
   const stepped = isDue ? Math.min(MOST * replicas, needed) : replicas;
   const trace = {
@@ -31,6 +33,6 @@ export function stepForLock(
   };
   return {
     sizing: { raw: stepped, trace },
-    memory: isDue ? { ...memory, step: { at: now, answered, used } } : memory,
+    memory: isDue ? { ...memory, step: { at: now, answered, used, perPod } } : memory,
   };
 }

@@ -25,9 +25,17 @@ export interface SizingMemory {
   /** Busy threads of a pod at which it had none left. */
   readonly saturatedThreads?: number;
   /** The last step that was a guess, and what pods did before it. */
-  readonly step?: { readonly at: number; readonly answered: number; readonly used: number };
+  readonly step?: Step;
   /** Numbers of waiting clients, the newest last. */
   readonly clients: readonly { readonly at: number; readonly number: number }[];
+}
+
+interface Step {
+  readonly at: number;
+  readonly answered: number;
+  readonly used: number;
+  /** Requests per second that a pod answered, where a lock was why it answered no more. */
+  readonly perPod?: number;
 }
 
 export const NO_MEMORY: SizingMemory = { clients: [] };
@@ -95,12 +103,18 @@ export function steadyClients(
  * True if a step of a guessed size may be taken: the first, or one after a step that has helped, once its effect is
  * measured on every pod.
  */
-export function mayStep({ step }: SizingMemory, profile: Profile, isComplete: boolean, now: number): boolean {
+export function mayStep(memory: SizingMemory, profile: Profile, isComplete: boolean, now: number): boolean {
   if (!isComplete) return false;
-  return !step || now - step.at > CAPACITY_KEPT || hasHelped(step, profile);
+  const step = keptStep(memory, now);
+  return !step || hasHelped(step, profile);
+}
+
+/** The last step, unless it is so old that what it taught may no longer hold. */
+export function keptStep({ step }: SizingMemory, now: number): Step | undefined {
+  return step && now - step.at <= CAPACITY_KEPT ? step : undefined;
 }
 
 /** True if more is answered, or more CPU is used, than before the last step. */
-export function hasHelped(step: NonNullable<SizingMemory['step']>, { answered, used }: Profile): boolean {
+export function hasHelped(step: Step, { answered, used }: Profile): boolean {
   return answered >= HELPED * step.answered || used >= HELPED * step.used;
 }

@@ -130,6 +130,16 @@ describe('harm', () => {
     expect(mesh.replicas('web')).to.equal(8);
   });
 
+  it('by a lock that the step has relieved takes no other while the rest of the queue is worked off', () => {
+    const mesh = new Mesh().add('web', { replicas: 4, request: 1 });
+    mesh.run(LEARNING, { web: { answered: 40, cost: 0.002, lock: 0.01 } });
+    mesh.run(60, { web: { answered: 40, arrived: 50, cost: 0.002, lock: 2, latency: 2.5 } });
+    // 50 requests/s ÷ (70 % of 10 that a pod answered) = 7.1
+    expect(mesh.replicas('web')).to.equal(8);
+    mesh.run(60, { web: { answered: 50, arrived: 50, cost: 0.002, lock: 1, latency: 1.5 } });
+    expect(mesh.replicas('web')).to.equal(8);
+  });
+
   it('of one workload protects what it calls, and its callers, from shrinking', () => {
     const mesh = shop();
     mesh.run(LEARNING, { gateway, orders });
