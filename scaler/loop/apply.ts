@@ -1,7 +1,7 @@
 import { errorMessage, KernscaleError } from '../../common/errors.js';
 import { count } from '../core/format.js';
 import type { Decision, ExplainedDecision } from '../core/decision.js';
-import type { Rule } from '../core/types.js';
+import type { Rule, ScaleTargetRef } from '../core/types.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
 import type { Assignment } from './assignments.js';
 import { toRecord, type Applied, type DecisionRecord } from './record.js';
@@ -46,11 +46,31 @@ export async function apply(
       const message = `another client set ${count(found.replicas, 'replica')} concurrently`;
       return { outcome: 'conflict', error: { code: 'REPLICAS_CHANGED', message } };
     }
-    await scales.set(rule.scaleTargetRef, replicas, found.resourceVersion);
+    await write(scales, rule.scaleTargetRef, replicas, found.resourceVersion);
     return { outcome: 'applied' };
   } catch (error) {
     const code = error instanceof KernscaleError ? error.code : 'INTERNAL';
     const outcome = code === 'API_CONFLICT' ? 'conflict' : 'failed';
     return { outcome, error: { code, message: errorMessage(error) } };
+  }
+}
+
+const UNANSWERED = new Set(['API_TIMEOUT', 'API_UNREACHABLE']);
+
+/** Sets the replicas. A write without a response may have been carried out: what is read then tells. */
+async function write(
+  scales: ApplySources['scales'],
+  target: ScaleTargetRef,
+  replicas: number,
+  resourceVersion: string,
+): Promise<void> {
+  try {
+    await scales.set(target, replicas, resourceVersion);
+  } catch (error) {
+    if (!(error instanceof KernscaleError) || !UNANSWERED.has(error.code)) throw error;
+    const now = await scales.get(target).catch((unread: unknown) => {
+      throw new KernscaleError(error.code, `${error.message}; whether it was done: ${errorMessage(unread)}`);
+    });
+    if (now.replicas !== replicas) throw error;
   }
 }

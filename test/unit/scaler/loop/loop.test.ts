@@ -6,7 +6,6 @@ import type { ExplainedDecision } from '../../../../scaler/core/decision.js';
 import { EMPTY_HISTORY } from '../../../../scaler/core/round.js';
 import type { Rule } from '../../../../scaler/core/types.js';
 import type { WatchedWorkload } from '../../../../scaler/kubernetes/cluster.js';
-import { apply } from '../../../../scaler/loop/apply.js';
 import { assign } from '../../../../scaler/loop/assignments.js';
 import { Histories } from '../../../../scaler/loop/histories.js';
 import { toEvent, DecisionRecords, isChange, type DecisionRecord } from '../../../../scaler/loop/record.js';
@@ -137,61 +136,6 @@ describe('readReplicas', () => {
       );
     expect(isGone(await read(false))).to.equal(false);
     expect(isGone(await read(true))).to.equal(true);
-  });
-});
-
-describe('apply', () => {
-  const rule = groupsOf(`groups:
-  - name: g
-    rules: [{scale: cart, scaleTargetRef: {kind: Deployment, namespace: shop, name: cart}, maxReplicas: 9}]
-`)[0]!.rules[0] as Rule;
-  const decision = { replicas: 5, trace: { currentReplicas: 2 } } as ExplainedDecision;
-  const scalesAt = (replicas: number, set: () => Promise<never> | undefined = () => undefined) => {
-    const written: [number, string][] = [];
-    return {
-      written,
-      get: () => Promise.resolve({ replicas, resourceVersion: '42', uid: 'u' }),
-      set: async (_target: unknown, wanted: number, version: string) => {
-        await set();
-        written.push([wanted, version]);
-        return { replicas: wanted, resourceVersion: '43', uid: 'u' };
-      },
-    };
-  };
-
-  it('writes with the resource version that it read', async () => {
-    const scales = scalesAt(2);
-    expect(await apply(scales, rule, decision, true)).to.deep.equal({ outcome: 'applied' });
-    expect(scales.written).to.deep.equal([[5, '42']]);
-  });
-
-  it('yields to a client that set other replicas since the decision', async () => {
-    const scales = scalesAt(3);
-    expect(await apply(scales, rule, decision, true)).to.have.property('outcome', 'conflict');
-    expect(scales.written).to.deep.equal([]);
-  });
-
-  it('writes nothing without a change, in a dry run, and while another scaler leads', async () => {
-    const scales = scalesAt(2);
-    const same = { ...decision, replicas: 2 };
-    expect(await apply(scales, rule, same, true)).to.deep.equal({ outcome: 'unchanged' });
-    expect(await apply(scales, { ...rule, dryRun: true }, decision, true)).to.deep.equal({
-      outcome: 'dry_run',
-    });
-    expect(await apply(scales, rule, decision, false)).to.deep.equal({ outcome: 'not_leader' });
-    expect(scales.written).to.deep.equal([]);
-  });
-
-  it('distinguishes a conflict from a failure', async () => {
-    const failing = (code: string) => scalesAt(2, () => Promise.reject(new KernscaleError(code, 'no')));
-    expect(await apply(failing('API_CONFLICT'), rule, decision, true)).to.have.property(
-      'outcome',
-      'conflict',
-    );
-    expect(await apply(failing('API_FORBIDDEN'), rule, decision, true)).to.deep.equal({
-      outcome: 'failed',
-      error: { code: 'API_FORBIDDEN', message: 'no' },
-    });
   });
 });
 
