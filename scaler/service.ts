@@ -44,7 +44,7 @@ export class Service {
   readonly #stop = new AbortController();
   readonly #records = new DecisionRecords();
   readonly #clock: ServerClock;
-  readonly #histories = new Histories(() => this.#clock.offset());
+  readonly #histories: Histories;
   readonly #metrics = new ScalerMetrics();
   readonly #prometheus: PrometheusClient;
   readonly #cluster: ClusterView;
@@ -60,6 +60,7 @@ export class Service {
   constructor(private readonly options: ServiceOptions) {
     const { flags, config, log, version, audit } = options;
     this.#clock = new ServerClock(log);
+    this.#histories = new Histories(this.#clock);
     this.#prometheus = this.#newClient(flags.prometheus);
     this.#cluster = new ClusterView(config, log);
     if (flags.historyFile !== undefined) this.#historyFile = new HistoryFile(flags.historyFile, log);

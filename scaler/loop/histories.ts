@@ -28,6 +28,17 @@ interface Kept extends Omit<Memory, 'workload'> {
   readonly offset: number;
 }
 
+/** The clock that rounds go by. */
+interface RoundsClock {
+  /** Seconds by which it is ahead of the monotonic one; constant unless the clock is set. */
+  offset(): number;
+  /** True while data may be of the past. */
+  repeats(): boolean;
+}
+
+/** Of rounds whose times are written, as those of a test or of the past. */
+const WRITTEN: RoundsClock = { offset: () => 0, repeats: () => false };
+
 /**
  * The history of every workload, across rounds and reloads. Its times are moved where the clock was set, so that ages are
  * those of monotonic time.
@@ -37,8 +48,7 @@ export class Histories {
   /** Restored from Prometheus, until the next history of the workload takes it over. */
   readonly #offered = new Map<WorkloadKey, Usual>();
 
-  /** @param offset seconds by which the rounds' clock is ahead of the monotonic one; constant unless the clock is set */
-  constructor(private readonly offset: () => number = () => 0) {}
+  constructor(private readonly clock: RoundsClock = WRITTEN) {}
 
   /**
    * The history to decide with. Timers of decide steps are keyed by their place in the rule, so they start
@@ -49,12 +59,13 @@ export class Histories {
     const kept = this.#current(workload);
     if (!kept) return this.#withOffered(workload, EMPTY_HISTORY);
     const same = kept.decide === rule.decide || JSON.stringify(kept.decide) === JSON.stringify(rule.decide);
-    return this.#withOffered(workload, same ? kept.history : { ...kept.history, steps: {} });
+    const history = same ? kept.history : { ...kept.history, steps: {} };
+    return this.#withOffered(workload, this.clock.repeats() ? { ...history, dataGap: true } : history);
   }
 
   set(workload: WorkloadKey, { decide }: Rule, history: History): void {
     // A round that began before the offer takes it over, too.
-    const offset = this.offset();
+    const offset = this.clock.offset();
     this.#kept.set(workload, { decide, history: this.#withOffered(workload, history), offset });
     this.#offered.delete(workload);
   }
@@ -66,7 +77,7 @@ export class Histories {
   #current(workload: WorkloadKey): Kept | undefined {
     const kept = this.#kept.get(workload);
     if (!kept) return undefined;
-    const offset = this.offset();
+    const offset = this.clock.offset();
     const by = offset - kept.offset;
     if (Math.abs(by) <= CLOCK_TOLERANCE) return kept;
     const history = rebase(kept.history, by);
@@ -106,7 +117,7 @@ export class Histories {
 
   /** @param memories result of `memories` before a restart */
   restore(memories: readonly Memory[]): void {
-    const offset = this.offset();
+    const offset = this.clock.offset();
     for (const { workload, ...kept } of memories) this.#kept.set(workload, { ...kept, offset });
   }
 }

@@ -24,6 +24,8 @@ export class ServerClock {
   /** Bounds of Prometheus' clock minus the monotonic one, seconds. */
   #low = -Infinity;
   #high = Infinity;
+  /** The latest time that its answers told. */
+  #latest = -Infinity;
   #isNamed = false;
 
   constructor(
@@ -51,13 +53,14 @@ export class ServerClock {
     return this.#high === Infinity ? undefined : this.#ownOffset() - this.offset();
   }
 
+  /** True while it passes times for the second time: Prometheus may return what it recorded at the first. */
+  repeats(): boolean {
+    return this.#latest - this.now() > CLOCK_TOLERANCE;
+  }
+
   problems(): string[] {
-    const skew = this.skew();
-    if (skew === undefined || Math.abs(skew) <= CLOCK_TOLERANCE) return [];
-    const side = skew < 0 ? 'behind' : 'ahead of';
-    return [
-      `The clock of this machine is ${Math.round(Math.abs(skew))} s ${side} Prometheus', by which rounds go; synchronize the clocks.`,
-    ];
+    const repeating = `Prometheus' clock was set back: for ${Math.round(this.#latest - this.now())} s more its data may be of the past, and replicas do not go down; if that data is deleted, restart the scaler.`;
+    return [...this.#skewProblem(), ...(this.repeats() ? [repeating] : [])];
   }
 
   /** Takes the time from the headers of an answer that was just received. @param sentAt in `ticks` */
@@ -75,6 +78,7 @@ export class ServerClock {
     const isContradiction = low > this.#high || high < this.#low;
     this.#low = isContradiction ? low : Math.max(low, this.#low);
     this.#high = isContradiction ? high : Math.min(high, this.#high);
+    this.#latest = Math.max(this.#latest, this.now());
     if (isKnown) this.#nameStep(this.offset() - before);
     this.#nameSkew();
   }
@@ -88,8 +92,17 @@ export class ServerClock {
     );
   }
 
+  #skewProblem(): string[] {
+    const skew = this.skew();
+    if (skew === undefined || Math.abs(skew) <= CLOCK_TOLERANCE) return [];
+    const side = skew < 0 ? 'behind' : 'ahead of';
+    return [
+      `The clock of this machine is ${Math.round(Math.abs(skew))} s ${side} Prometheus', by which rounds go; synchronize the clocks.`,
+    ];
+  }
+
   #nameSkew(): void {
-    const [problem] = this.problems();
+    const [problem] = this.#skewProblem();
     if (problem !== undefined && !this.#isNamed)
       this.log.warn({ code: 'CLOCK_SKEW', seconds: this.skew() }, problem);
     if (problem === undefined && this.#isNamed) this.log.info("this machine's clock is Prometheus' again");

@@ -40,7 +40,7 @@ function rounds(...steps: readonly number[]): fc.Arbitrary<Round[]> {
 function run(rule: Rule, inputs: readonly Round[]): readonly ExplainedDecision[] {
   let offset = NOW;
   let replicas = rule.minReplicas;
-  const histories = new Histories(() => offset);
+  const histories = new Histories({ offset: () => offset, repeats: () => false });
   return inputs.map(({ signals: values, step }, index) => {
     offset += step;
     const now = offset + INTERVAL * index;

@@ -195,7 +195,7 @@ describe('Histories', () => {
 
   it('keep their ages where the clock is set, and count time that is skipped as a gap in the data', () => {
     let offset = 0;
-    const histories = new Histories(() => offset);
+    const histories = new Histories({ offset: () => offset, repeats: () => false });
     const { workload } = MEMORY;
     histories.set(workload, rule, HISTORY);
     const read = () => histories.get(workload, rule);
@@ -207,5 +207,16 @@ describe('Histories', () => {
     expect(read()).to.deep.equal({ ...rebase(HISTORY, 3600), dataGap: true });
     offset = 0;
     expect(histories.memories()).to.deep.equal([{ ...MEMORY, history: { ...HISTORY, dataGap: true } }]);
+  });
+
+  it('have a gap in the data in every round while the data may be of the past', () => {
+    let repeats = true;
+    const histories = new Histories({ offset: () => 0, repeats: () => repeats });
+    const { workload } = MEMORY;
+    histories.set(workload, rule, HISTORY);
+    const read = () => histories.get(workload, rule);
+    expect(read()).to.deep.equal({ ...HISTORY, dataGap: true });
+    repeats = false;
+    expect(read()).to.equal(HISTORY);
   });
 });

@@ -90,6 +90,24 @@ describe("Prometheus' clock", () => {
     expect(machines.lines[0]!.text).to.match(/set 3(599|600) s back/);
   });
 
+  it('passes times again after it was set back, until it has caught up', () => {
+    const machines = new Machines();
+    machines.answers();
+    machines.server = 3600;
+    machines.answers();
+    expect(machines.clock.repeats()).to.equal(false);
+    machines.server = 0;
+    machines.answers();
+    machines.ticks += 3000;
+    expect(machines.clock.repeats()).to.equal(true);
+    expect(machines.clock.problems().join()).to.match(
+      /^Prometheus' clock was set back: for 5\d\d s more its data may be of the past/,
+    );
+    machines.ticks += 600;
+    expect(machines.clock.repeats()).to.equal(false);
+    expect(machines.clock.problems()).to.deep.equal([]);
+  });
+
   it('is followed within a tenth of a second whatever the clocks do and answers take', () => {
     const step = fc.record({
       own: fc.constantFrom(-3600, -60, 0, 60, 3600),
