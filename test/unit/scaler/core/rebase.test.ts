@@ -48,6 +48,21 @@ describe('a clock that was set back', () => {
     const after = NOW - HOUR + 60;
     expect(decide(rule, sampledAt(after, 9, 0, 4), rebased, after).replicas).to.equal(6);
   });
+
+  it('changes nothing of what is known of requests', () => {
+    const quiet = { answered: 40, cost: 0.01, disk: 0.005 };
+    const slow = { ...quiet, disk: 0.2 };
+    const [steady, stepped] = [0, -HOUR].map((step) => {
+      const mesh = new Mesh().add('orders');
+      mesh.run(400, { orders: quiet });
+      mesh.now += step;
+      const { trace, ...decision } = mesh.run(30, { orders: slow })['orders']!;
+      const { harmed, cause, latency, signs } = trace.harm!;
+      return { class: decision.class, replicas: decision.replicas, harmed, cause, latency, signs };
+    });
+    expect(steady).to.include({ harmed: true, cause: 'disk', class: 'disk' });
+    expect(stepped).to.deep.equal(steady);
+  });
 });
 
 describe('rebase', () => {
