@@ -20,6 +20,7 @@ import type { RuleManager } from './rules/rule-manager.js';
 import { Scaler } from './loop/scaler.js';
 import { restoreAtStart } from './restore.js';
 import { PrometheusClient, type PrometheusOptions } from './promql/client.js';
+import { ServerClock } from './promql/server-clock.js';
 import type { RuleGroup } from './rules/types.js';
 import { createApp } from './web/app.js';
 
@@ -42,7 +43,8 @@ interface ServiceOptions {
 export class Service {
   readonly #stop = new AbortController();
   readonly #records = new DecisionRecords();
-  readonly #histories = new Histories();
+  readonly #clock: ServerClock;
+  readonly #histories: Histories;
   readonly #metrics = new ScalerMetrics();
   readonly #prometheus: PrometheusClient;
   readonly #cluster: ClusterView;
@@ -50,11 +52,15 @@ export class Service {
   /** Undefined: no leader election, this process always scales. */
   readonly #election: LeaderElection | undefined;
   readonly #leads = (): boolean => this.#election?.leads ?? true;
+  /** Prometheus' time, seconds since the epoch. */
+  readonly #now = (): number => this.#clock.now();
   /** Undefined: the history is lost on a restart. */
   readonly #historyFile: HistoryFile | undefined;
 
   constructor(private readonly options: ServiceOptions) {
     const { flags, config, log, version, audit } = options;
+    this.#clock = new ServerClock(log);
+    this.#histories = new Histories(this.#clock);
     this.#prometheus = this.#newClient(flags.prometheus);
     this.#cluster = new ClusterView(config, log);
     if (flags.historyFile !== undefined) this.#historyFile = new HistoryFile(flags.historyFile, log);
@@ -76,7 +82,7 @@ export class Service {
       histories: this.#histories,
       records: this.#records,
       metrics: this.#metrics,
-      clock,
+      clock: this.#now,
       queryOffset: flags.prometheus.queryOffset,
       leads: this.#leads,
       ...(audit && { audit }),
@@ -88,6 +94,7 @@ export class Service {
       topology: () => this.#cluster.topology(),
       watchRestarts: () => this.#cluster.restarts,
       leads: this.#leads,
+      clockSkew: () => this.#clock.skew(),
       version,
     });
   }
@@ -99,13 +106,13 @@ export class Service {
       const web = openWebConfig(flags.webConfigFile, log);
       const server = await listen(this.#app(), flags.listenAddresses, web);
       log.info({ version, urls: server.urls, prometheus: flags.prometheus.url }, 'serving');
-      await this.#remember();
       this.#election?.start();
-      await Promise.race([
+      const isSynced = Promise.race([
         this.#cluster.whenSynced(),
         sleep(SYNC_PATIENCE_MS, undefined, { ref: false }),
-        stopped,
       ]);
+      await Promise.race([Promise.all([isSynced, this.#learnTime()]), stopped]);
+      await this.#remember();
       ruleManager.onLoad(() => {
         this.#useRules();
       });
@@ -125,7 +132,12 @@ export class Service {
     const onQuery: PrometheusOptions['onQuery'] = (outcome, seconds) => {
       this.#metrics.queried(outcome, seconds);
     };
-    return new PrometheusClient({ ...options, onQuery });
+    return new PrometheusClient({ ...options, onQuery, clock: this.#clock });
+  }
+
+  /** Asks Prometheus for anything, so that the history and the first rounds are by its clock already; never throws. */
+  async #learnTime(): Promise<void> {
+    await this.#prometheus.query('vector(0)', this.#now());
   }
 
   async #remember(): Promise<void> {
@@ -133,7 +145,7 @@ export class Service {
       LONGEST_INTERVAL,
       ...this.options.ruleManager.groups.map((group) => group.interval),
     );
-    this.#histories.restore((await this.#historyFile?.read(clock(), interval)) ?? []);
+    this.#histories.restore((await this.#historyFile?.read(this.#now(), interval)) ?? []);
   }
 
   /** Runs beside the rounds, with a client of its own: they do not wait for it, nor for its queries. */
@@ -153,10 +165,10 @@ export class Service {
       resolve: (peer) => topology.resolve(peer),
       rules: new Map([...assigned].map(([key, { rule }]) => [key, rule])),
       histories: this.#histories,
-      now: clock() - prometheus.queryOffset,
+      now: this.#now() - prometheus.queryOffset,
       span,
       stopped,
-      clock,
+      clock: () => this.#clock.ticks(),
       log,
     });
     await client.close();
@@ -164,7 +176,7 @@ export class Service {
 
   /** Only the leader writes: the others do not see its changes and would overwrite its history. */
   async #keep(): Promise<void> {
-    if (this.#leads()) await this.#historyFile?.write(() => this.#histories.memories(), clock);
+    if (this.#leads()) await this.#historyFile?.write(() => this.#histories.memories(), this.#now);
   }
 
   async #drain(): Promise<void> {
@@ -179,7 +191,8 @@ export class Service {
       ruleManager,
       assignments: () => assign(ruleManager.groups, this.#cluster.workloads()),
       registry: this.#metrics.registry,
-      problems: () => [...ruleManager.errors, ...this.#scaler.problems()],
+      problems: () => [...ruleManager.errors, ...this.#clock.problems(), ...this.#scaler.problems()],
+      clock: this.#now,
       leads: this.#leads,
       unready: () => (this.#cluster.synced ? undefined : 'Waiting for the Kubernetes API.'),
       log,
@@ -194,11 +207,6 @@ export class Service {
     if (errors.length === 0) log.info({ groups: groups.length, rules }, 'rules loaded');
     this.#scaler.use(flags.dryRun ? groups.map(asDryRun) : groups);
   }
-}
-
-/** Seconds since the epoch. */
-function clock(): number {
-  return Date.now() / 1000;
 }
 
 function asDryRun(group: RuleGroup): RuleGroup {

@@ -5,7 +5,8 @@ import type { Decision, ExplainedDecision } from './decision.js';
 import { Dependencies } from './dependencies.js';
 import { explain } from './explain.js';
 import { judge, type Judgement } from './judge.js';
-import type { History, RoundInput, Samples } from './round.js';
+import { notAfter } from './rebase.js';
+import type { History, RoundInput, Samples, WorkloadInput } from './round.js';
 import { workloadKey, type Rule, type WorkloadKey } from './types.js';
 import { walk, type Walk } from './walk.js';
 
@@ -19,9 +20,10 @@ import { walk, type Walk } from './walk.js';
  * @param now seconds since the epoch
  */
 export function decideRound(
-  { workloads, targets }: RoundInput,
+  { workloads: given, targets }: RoundInput,
   now: number,
 ): ReadonlyMap<WorkloadKey, Decision> {
+  const workloads = withPast(given, now);
   const judgements = judge(workloads, now);
   const assessments = assessAll(workloads, judgements, now);
   const { walks, waiters } = walkAll(workloads, assessments, now);
@@ -40,6 +42,16 @@ export function decideRound(
     decisions.set(key, conclude(workload, now));
   }
   return decisions;
+}
+
+/** The workloads with histories that end by now, whatever was done to the clock: no stage below meets the future. */
+function withPast(workloads: RoundInput['workloads'], now: number): RoundInput['workloads'] {
+  const rebased = new Map<WorkloadKey, WorkloadInput>();
+  for (const [key, input] of workloads) {
+    const history = notAfter(input.history, now);
+    if (history !== input.history) rebased.set(key, { ...input, history });
+  }
+  return rebased.size > 0 ? new Map([...workloads, ...rebased]) : workloads;
 }
 
 /** Puts a decision into words. A replay of the past makes millions of decisions and reads the words of few. */

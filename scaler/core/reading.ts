@@ -1,9 +1,6 @@
-import { elapsed } from './time.js';
+import { CLOCK_TOLERANCE, elapsed } from './time.js';
 import type { Samples } from './round.js';
 import type { Absent, Reading, RuleSettings } from './types.js';
-
-/** Sample timestamps may lie this many seconds in the future: clocks of machines differ. */
-const CLOCK_SKEW = 5;
 
 export function isAbsent(reading: object): reading is Absent {
   return 'absent' in reading;
@@ -30,7 +27,7 @@ export function actable(reading: Reading, maxAge: number, now: number): Reading 
   if (!(age <= maxAge)) {
     return { absent: 'stale', text: `last sample is ${age} s old, limit ${maxAge} s` };
   }
-  if (age < -CLOCK_SKEW) {
+  if (age < -CLOCK_TOLERANCE) {
     return { absent: 'stale', text: `last sample is ${-age} s in the future; compare the clocks` };
   }
   return reading;

@@ -5,3 +5,6 @@
 export function elapsed(at: number, now: number): number {
   return Math.round((now - at) * 1000) / 1000;
 }
+
+/** Clocks of machines differ by up to this many seconds without being named. */
+export const CLOCK_TOLERANCE = 5;

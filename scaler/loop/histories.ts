@@ -4,6 +4,8 @@ import { errorCode, errorMessage, KernscaleError } from '../../common/errors.js'
 import type { Logger } from '../../common/log.js';
 import { EMPTY_HISTORY, type History } from '../core/round.js';
 import { normOf, type Usual } from '../core/harm/usual.js';
+import { rebase } from '../core/rebase.js';
+import { CLOCK_TOLERANCE } from '../core/time.js';
 import type { Rule, WorkloadKey } from '../core/types.js';
 import { historySchema } from './history-schema.js';
 
@@ -12,42 +14,76 @@ const VERSION = 2;
 const READABLE = [1, VERSION];
 /** A restarted process decides again within this many seconds. */
 const RESTART_SECONDS = 60;
-/** The clock may have been set back by this many seconds since the file was written. */
-const CLOCK_SKEW = 5;
 
-interface Kept {
+/** The state of one workload; plain JSON. */
+export interface Memory {
+  readonly workload: WorkloadKey;
   /** The steps that the timers of the history belong to. */
   readonly decide: Rule['decide'];
   readonly history: History;
 }
 
-/** The state of one workload; plain JSON. */
-export interface Memory extends Kept {
-  readonly workload: WorkloadKey;
+interface Kept extends Omit<Memory, 'workload'> {
+  /** The clock that the history's times are by: seconds by which it was ahead of the monotonic one. */
+  readonly offset: number;
 }
 
-/** The history of every workload, across rounds and reloads. */
+/** The clock that rounds go by. */
+interface RoundsClock {
+  /** Seconds by which it is ahead of the monotonic one; constant unless the clock is set. */
+  offset(): number;
+  /** True while data may be of the past. */
+  repeats(): boolean;
+}
+
+/** Of rounds whose times are written, as those of a test or of the past. */
+const WRITTEN: RoundsClock = { offset: () => 0, repeats: () => false };
+
+/**
+ * The history of every workload, across rounds and reloads. Its times are moved where the clock was set, so that ages are
+ * those of monotonic time.
+ */
 export class Histories {
   readonly #kept = new Map<WorkloadKey, Kept>();
   /** Restored from Prometheus, until the next history of the workload takes it over. */
   readonly #offered = new Map<WorkloadKey, Usual>();
+
+  constructor(private readonly clock: RoundsClock = WRITTEN) {}
 
   /**
    * The history to decide with. Timers of decide steps are keyed by their place in the rule, so they start
    * again once the rule's steps are edited; recommendations and scale events of the workload stay valid.
    */
   get(workload: WorkloadKey, rule: Rule | undefined): History {
-    const kept = this.#kept.get(workload);
     if (!rule) return EMPTY_HISTORY;
+    const kept = this.#current(workload);
     if (!kept) return this.#withOffered(workload, EMPTY_HISTORY);
     const same = kept.decide === rule.decide || JSON.stringify(kept.decide) === JSON.stringify(rule.decide);
-    return this.#withOffered(workload, same ? kept.history : { ...kept.history, steps: {} });
+    const history = same ? kept.history : { ...kept.history, steps: {} };
+    return this.#withOffered(workload, this.clock.repeats() ? { ...history, dataGap: true } : history);
   }
 
   set(workload: WorkloadKey, { decide }: Rule, history: History): void {
     // A round that began before the offer takes it over, too.
-    this.#kept.set(workload, { decide, history: this.#withOffered(workload, history) });
+    const offset = this.clock.offset();
+    this.#kept.set(workload, { decide, history: this.#withOffered(workload, history), offset });
     this.#offered.delete(workload);
+  }
+
+  /**
+   * What is kept of a workload, by the clock as it is now. A clock set forward is a gap in the data: a machine that was
+   * suspended looks the same.
+   */
+  #current(workload: WorkloadKey): Kept | undefined {
+    const kept = this.#kept.get(workload);
+    if (!kept) return undefined;
+    const offset = this.clock.offset();
+    const by = offset - kept.offset;
+    if (Math.abs(by) <= CLOCK_TOLERANCE) return kept;
+    const history = rebase(kept.history, by);
+    const current = { ...kept, offset, history: by > 0 ? { ...history, dataGap: true } : history };
+    this.#kept.set(workload, current);
+    return current;
   }
 
   /** True once what is usual for the workload's requests is known. */
@@ -73,12 +109,16 @@ export class Histories {
   }
 
   memories(): Memory[] {
-    return [...this.#kept].map(([workload, kept]) => ({ workload, ...kept }));
+    return [...this.#kept.keys()].map((workload) => {
+      const { decide, history } = this.#current(workload)!;
+      return { workload, decide, history };
+    });
   }
 
   /** @param memories result of `memories` before a restart */
   restore(memories: readonly Memory[]): void {
-    for (const { workload, ...kept } of memories) this.#kept.set(workload, kept);
+    const offset = this.clock.offset();
+    for (const { workload, ...kept } of memories) this.#kept.set(workload, { ...kept, offset });
   }
 }
 
@@ -118,7 +158,7 @@ export class HistoryFile {
     try {
       const text = await readFile(this.file, 'utf8');
       const { savedAt, workloads } = parse(text);
-      if (savedAt > now + CLOCK_SKEW)
+      if (savedAt > now + CLOCK_TOLERANCE)
         throw unusable(`it was written ${Math.round(savedAt - now)} s in the future; compare the clocks`);
       const pause = Math.max(0, now - savedAt);
       const isOutage = pause > RESTART_SECONDS + interval;

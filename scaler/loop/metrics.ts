@@ -129,6 +129,8 @@ export interface StateSources {
   readonly topology: () => Topology;
   readonly watchRestarts: () => number;
   readonly leads: () => boolean;
+  /** Seconds; undefined while it is not known. */
+  readonly clockSkew: () => number | undefined;
   readonly version: string;
 }
 
@@ -151,6 +153,16 @@ export function registerState(registry: Registry, sources: StateSources): void {
     [],
     (g) => {
       g.set(sources.leads() ? 1 : 0);
+    },
+  );
+  gauge(
+    registry,
+    'kernscale_prometheus_clock_skew_seconds',
+    "Seconds by which the clock of the scaler's machine is ahead of Prometheus'; no series until Prometheus answers.",
+    [],
+    (g) => {
+      const skew = sources.clockSkew();
+      if (skew !== undefined) g.set(skew);
     },
   );
   registerBuildInfo(registry, 'kernscale-scaler', sources.version);

@@ -1,5 +1,6 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import { errorCode, errorMessage, KernscaleError } from '../../common/errors.js';
+import { CLOCK_TOLERANCE } from '../core/time.js';
 import { Connection, MAX_RESPONSE_MIB, type HttpResponse } from './connection.js';
 import type { HttpConfig } from './http-config.js';
 import { LOOK_BACK, parseRangeResponse, parseSampleTimes, type Grid, type RangeResult } from './range.js';
@@ -11,9 +12,11 @@ import {
   type QueryFailed,
   type QueryResult,
 } from './response.js';
+import type { ServerClock } from './server-clock.js';
 
 /** Prometheus runs 20 queries at once by default; most of them are left to people. */
 const MAX_CONCURRENT_QUERIES = 8;
+const MISTIMED = "Prometheus' clock turned out to differ from the one that timed the query";
 const TIMEOUTS = new Set(['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ABORT_ERR']);
 
 export interface PrometheusOptions {
@@ -26,6 +29,8 @@ export interface PrometheusOptions {
   readonly parameters?: readonly (readonly [name: string, value: string])[];
   /** Called after every query with its outcome (`success` or the failure) and its duration in seconds. */
   readonly onQuery?: (outcome: string, seconds: number) => void;
+  /** Learns Prometheus' time from the answers. Queries timed by it fail where an answer shows that it was wrong. */
+  readonly clock?: ServerClock;
 }
 
 /** Client of Prometheus' HTTP API with kept-alive connections and a bounded number of concurrent queries. */
@@ -93,16 +98,23 @@ export class PrometheusClient {
     form: Readonly<Record<string, string>> | undefined,
     parse: (status: number, body: string) => T,
   ): Promise<T | QueryFailed> {
-    const { timeout, parameters = [], onQuery } = this.#options;
+    const { timeout, parameters = [], onQuery, clock } = this.#options;
+    const timedBy = clock?.offset() ?? 0;
     const url = new URL(path, this.#endpoint);
     for (const [name, value] of parameters) url.searchParams.append(name, value);
     const body =
       form && new URLSearchParams({ ...form, timeout: `${Math.ceil(timeout * 1000)}ms` }).toString();
     return this.#limit(async () => {
       const started = performance.now();
+      const sentAt = clock?.ticks() ?? 0;
       const result = await this.#connection
         .send(url, body)
-        .then((response) => unreadable(response) ?? parse(response.status, response.body))
+        .then((response) => {
+          const parsed = unreadable(response) ?? parse(response.status, response.body);
+          if (!parsed.ok || !clock) return parsed;
+          clock.observe(response.headers, sentAt);
+          return Math.abs(clock.offset() - timedBy) > CLOCK_TOLERANCE ? failed('clock', MISTIMED) : parsed;
+        })
         .catch((error: unknown) => transportFailure(error, this.#endpoint.host, timeout));
       onQuery?.(result.ok ? 'success' : result.failure, (performance.now() - started) / 1000);
       return result;

@@ -20,6 +20,7 @@ const VALUES = [
   'kernscale_probe_drops_total',
   'kernscale_probe_run_seconds_total',
   'kernscale_probe_runs_total',
+  'kernscale_prometheus_clock_skew_seconds',
   'kernscale_promql_queries_total',
   'kernscale_rule_class',
   'kernscale_rule_current_replicas',

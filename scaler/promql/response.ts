@@ -27,6 +27,8 @@ export const QUERY_FAILURES = [
   'wrong_type',
   /** Native histograms where numbers are expected. */
   'histogram',
+  /** Evaluated at a time that is not now by Prometheus' clock. */
+  'clock',
 ] as const;
 export type QueryFailure = (typeof QUERY_FAILURES)[number];
 

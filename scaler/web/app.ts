@@ -34,6 +34,8 @@ interface WebSources {
   readonly ruleManager: Pick<RuleManager, 'groups' | 'ruleCount' | 'errors' | 'reload'>;
   readonly assignments: () => ReadonlyMap<string, Assignment>;
   readonly registry: Registry;
+  /** Seconds since the epoch, by the clock of the records. */
+  readonly clock: () => number;
   /** Current problems, as sentences for people. */
   readonly problems: () => readonly string[];
   readonly leads: () => boolean;
@@ -64,11 +66,14 @@ async function secure(context: Context, next: Next): Promise<void> {
   await next();
 }
 
-function apiRoutes(router: Router, { records, ruleManager, assignments, problems, leads }: WebSources): void {
+function apiRoutes(
+  router: Router,
+  { records, ruleManager, assignments, clock, problems, leads }: WebSources,
+): void {
   router.get('/api/v1/decisions', (context) => {
     context.set('Cache-Control', 'no-store');
     context.body = {
-      now: Date.now() / 1000,
+      now: clock(),
       status: { leader: leads(), rules: ruleManager.ruleCount, problems: problems() },
       decisions: records.list().map(withTexts),
       changes: records.changes().map(summary),

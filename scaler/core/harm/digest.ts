@@ -47,7 +47,7 @@ function meanOf([weight, sum]: readonly [weight: number, sum: number]): number {
   return sum / weight;
 }
 
-function isEmpty({ buckets }: Digest): boolean {
+export function isEmpty({ buckets }: Digest): boolean {
   for (const _ in buckets) return false;
   return true;
 }

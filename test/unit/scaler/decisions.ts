@@ -31,6 +31,7 @@ export function serveDecisions(
     ruleManager: { groups: [], ruleCount, errors: [], reload: () => Promise.resolve(true) },
     assignments: () => new Map(),
     registry: new Registry(),
+    clock: () => Date.now() / 1000,
     problems: () => problems,
     leads: () => true,
     unready: () => undefined,

@@ -10,6 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -190,6 +191,51 @@ describe('the process kernscale-scaler', function () {
     };
     await eventually('a round', async () => (await rounds()) > 0, 10_000);
     expect(existsSync(file)).to.equal(false);
+  });
+
+  it("goes by Prometheus' clock, and names a skew", async () => {
+    const ahead = 60;
+    const now = (): number => Date.now() / 1000 + ahead;
+    const asked: number[] = [];
+    const prometheus = createHttpServer((request, response) => {
+      let form = '';
+      request.on('data', (chunk: Buffer) => (form += chunk.toString()));
+      request.on('end', () => {
+        if (!form.includes('vector')) asked.push(now() - Number(new URLSearchParams(form).get('time')));
+        response.setHeader('date', new Date(now() * 1000).toUTCString());
+        response.end('{"status":"success","data":{"resultType":"vector","result":[]}}');
+      });
+    });
+    prometheus.listen(0, '127.0.0.1');
+    await once(prometheus, 'listening');
+    const file = path.join(directory, 'history.json');
+    writeFileSync(file, JSON.stringify({ version: 2, savedAt: now(), workloads: [] }));
+    try {
+      const { port } = prometheus.address() as AddressInfo;
+      const { child, ended, url } = await serve(
+        `--prometheus.url=http://127.0.0.1:${port}`,
+        `--history.file=${file}`,
+        '--prometheus.query-offset=0s',
+        '--restore.range=0s',
+      );
+      await eventually('a round', () => asked.length > 0, 20_000);
+      // By the machine's own clock they would be 60 s old.
+      for (const age of asked) expect(age).to.be.within(-5, 30);
+      const { status } = (await (await fetch(`${url}/api/v1/decisions`)).json()) as {
+        status: { problems: string[] };
+      };
+      expect(status.problems.join(' ')).to.match(
+        /The clock of this machine is (59|60|61) s behind Prometheus'/,
+      );
+      const text = await (await fetch(`${url}/metrics`)).text();
+      expect(text).to.match(/^kernscale_prometheus_clock_skew_seconds -(59|6[01])/m);
+      child.kill('SIGTERM');
+      const { stderr } = await ended;
+      expect(stderr).to.include('"code":"CLOCK_SKEW"').and.to.include('restored the histories');
+    } finally {
+      prometheus.closeAllConnections();
+      prometheus.close();
+    }
   });
 
   it('exits within a second of SIGTERM', async () => {

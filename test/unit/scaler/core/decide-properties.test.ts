@@ -2,47 +2,11 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { decide } from '../../../../scaler/core/decide-round.js';
 import type { ExplainedDecision } from '../../../../scaler/core/decision.js';
-import { EMPTY_HISTORY, type History, type Samples } from '../../../../scaler/core/round.js';
+import { EMPTY_HISTORY, type History } from '../../../../scaler/core/round.js';
 import type { Reading, Rule } from '../../../../scaler/core/types.js';
-import { fillBehavior } from '../../../../scaler/rules/defaults.js';
-import { at, decideAmong, edgeTo, NOW, ruleFor, samplesOf, waiter } from './fixtures.js';
+import { amount, rounds, rules, sampled, signals, type Signals } from './arbitraries.js';
+import { at, decideAmong, edgeTo, NOW, waiter } from './fixtures.js';
 
-const window = fc.constantFrom(0, 5, 15, 60, 300);
-const policies = fc.array(
-  fc.record({
-    type: fc.constantFrom('Pods' as const, 'Percent' as const),
-    value: fc.integer({ min: 1, max: 200 }),
-    periodSeconds: fc.constantFrom(5, 15, 60),
-  }),
-  { minLength: 1, maxLength: 3 },
-);
-const scalingRules = fc.record({
-  stabilizationWindowSeconds: window,
-  selectPolicy: fc.constantFrom('Max' as const, 'Min' as const, 'Disabled' as const),
-  policies,
-  tolerance: fc.constantFrom(0, 0.05, 0.1, 0.5),
-});
-const rules: fc.Arbitrary<Rule> = fc
-  .record({
-    min: fc.integer({ min: 1, max: 10 }),
-    room: fc.integer({ min: 0, max: 30 }),
-    up: scalingRules,
-    down: scalingRules,
-  })
-  .map(({ min, room, up, down }) =>
-    ruleFor('web', {
-      minReplicas: min,
-      maxReplicas: min + room,
-      behavior: fillBehavior({ scaleUp: up, scaleDown: down }),
-    }),
-  );
-const amount = fc.double({ min: 0, max: 50, noNaN: true });
-const share = fc.double({ min: 0, max: 1, noNaN: true });
-const signals = fc.record({ cpu: amount, blockio: share, wait: share, lock: share });
-const rounds = fc.array(fc.record({ signals, replicas: fc.option(fc.integer({ min: 1, max: 50 })) }), {
-  minLength: 1,
-  maxLength: 12,
-});
 const absence: fc.Arbitrary<Reading> = fc.oneof(
   fc.constantFrom('missing', 'stale', 'partial', 'nan', 'error').map((absent) => ({
     absent: absent as 'missing',
@@ -51,24 +15,6 @@ const absence: fc.Arbitrary<Reading> = fc.oneof(
   fc.constantFrom(NaN, Infinity, -1).map((value) => at(value)),
   fc.constant(at(0, NOW - 3600)),
 );
-
-type Signals = Record<'cpu' | 'blockio' | 'wait' | 'lock', number>;
-
-function sampled(
-  values: Signals,
-  replicas: number,
-  now: number,
-  changes: Record<string, Reading> = {},
-): Samples {
-  const readings = Object.entries({ ...values, request: 1, pods: replicas }).map(([name, value]) => [
-    name,
-    at(value, now),
-  ]);
-  return samplesOf(
-    { replicas },
-    { ...(Object.fromEntries(readings) as Record<string, Reading>), ...changes },
-  );
-}
 
 interface Run {
   readonly decisions: readonly ExplainedDecision[];

@@ -14,6 +14,7 @@ import type { Logger } from '../../../../common/log.js';
 import { NO_MEMORY } from '../../../../scaler/core/demand/memory.js';
 import { NOTHING_USUAL } from '../../../../scaler/core/harm/usual.js';
 import { NEW_WATCH } from '../../../../scaler/core/harm/watch.js';
+import { rebase } from '../../../../scaler/core/rebase.js';
 import type { History } from '../../../../scaler/core/round.js';
 import type { Rule } from '../../../../scaler/core/types.js';
 import { Histories, type Memory, HistoryFile } from '../../../../scaler/loop/histories.js';
@@ -186,5 +187,36 @@ describe('HistoryFile', () => {
     expect(writes).to.equal(2);
     expect((await read())[0]!.workload).to.equal('2');
     expect(existsSync(`${file}.tmp`)).to.equal(false);
+  });
+});
+
+describe('Histories', () => {
+  const rule = { decide: DECIDE } as unknown as Rule;
+
+  it('keep their ages where the clock is set, and count time that is skipped as a gap in the data', () => {
+    let offset = 0;
+    const histories = new Histories({ offset: () => offset, repeats: () => false });
+    const { workload } = MEMORY;
+    histories.set(workload, rule, HISTORY);
+    const read = () => histories.get(workload, rule);
+    offset = 4;
+    expect(read()).to.equal(HISTORY);
+    offset = -3600;
+    expect(read()).to.deep.equal(rebase(HISTORY, -3600));
+    offset = 3600;
+    expect(read()).to.deep.equal({ ...rebase(HISTORY, 3600), dataGap: true });
+    offset = 0;
+    expect(histories.memories()).to.deep.equal([{ ...MEMORY, history: { ...HISTORY, dataGap: true } }]);
+  });
+
+  it('have a gap in the data in every round while the data may be of the past', () => {
+    let repeats = true;
+    const histories = new Histories({ offset: () => 0, repeats: () => repeats });
+    const { workload } = MEMORY;
+    histories.set(workload, rule, HISTORY);
+    const read = () => histories.get(workload, rule);
+    expect(read()).to.deep.equal({ ...HISTORY, dataGap: true });
+    repeats = false;
+    expect(read()).to.equal(HISTORY);
   });
 });

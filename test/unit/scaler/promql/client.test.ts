@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
+import { pino } from 'pino';
 import { PrometheusClient, type PrometheusOptions } from '../../../../scaler/promql/client.js';
+import { ServerClock } from '../../../../scaler/promql/server-clock.js';
 
 const EMPTY = '{"status":"success","data":{"resultType":"vector","result":[]}}';
 
@@ -98,6 +100,22 @@ describe('PrometheusClient', () => {
       ok: false,
       failure: 'unauthorized',
     });
+  });
+
+  it("learns Prometheus' clock, and fails what was timed by another one", async () => {
+    const behind = 60;
+    handler = (_request, response) => {
+      response.setHeader('date', new Date(Date.now() + behind * 1000).toUTCString());
+      response.end(EMPTY);
+    };
+    const clock = new ServerClock(pino({ level: 'silent' }));
+    const outcomes: string[] = [];
+    const timed = client({ clock, onQuery: (outcome) => outcomes.push(outcome) });
+    const first = await Promise.all([timed.query('up', clock.now()), timed.query('down', clock.now())]);
+    for (const result of first) expect(result).to.include({ ok: false, failure: 'clock' });
+    expect(clock.skew()).to.be.closeTo(-behind, 1.5);
+    expect(await timed.query('up', clock.now())).to.include({ ok: true });
+    expect(outcomes).to.deep.equal(['clock', 'clock', 'success']);
   });
 
   it('fails after its timeout', async () => {
