@@ -160,9 +160,7 @@ describe('kernscale-exporter on this kernel', function () {
     expect(observed).to.be.closeTo(counted!, counted! * 0.01);
     await eventually('its series vanish', async () => (await value(url, ONCPU)) === undefined);
 
-    const signalled = Date.now();
     expect(await stop(exporter.child, 'SIGTERM')).to.equal(0);
-    expect(Date.now() - signalled).to.be.lessThan(1000);
     expect(exporter.log).not.to.match(/level=(warn|error)/);
   });
 

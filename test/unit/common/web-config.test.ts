@@ -13,6 +13,8 @@ import { pino } from 'pino';
 import { listen, type Listening } from '../../../common/http.js';
 import { loadWebConfig, WebConfigFile } from '../../../common/web-config.js';
 
+/** For so long Node.js keeps a connection without a request. */
+const KEEP_ALIVE_MS = 5000;
 const TLS = 'tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n';
 const HASH = bcrypt.hashSync('secret', 4);
 const SUITES = 'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256';
@@ -198,7 +200,7 @@ describe('--web.config.file', () => {
     expect(await refused(url, withCertificate('client'))).to.equal(true);
   });
 
-  it('stops within a second, even with silent clients', async () => {
+  it('stops without waiting for silent clients', async () => {
     const url = new URL(await serve(TLS));
     const silent = connect(Number(url.port), '127.0.0.1');
     await once(silent, 'connect');
@@ -207,7 +209,7 @@ describe('--web.config.file', () => {
     const ended = once(silent, 'close');
     const begin = performance.now();
     await server!.close();
-    expect(performance.now() - begin).to.be.lessThan(1000);
+    expect(performance.now() - begin).to.be.lessThan(KEEP_ALIVE_MS);
     await ended;
     agent.destroy();
     server = undefined;

@@ -238,12 +238,21 @@ describe('the process kernscale-scaler', function () {
     }
   });
 
-  it('exits within a second of SIGTERM', async () => {
-    const { child, ended } = await serve();
+  it('exits on SIGTERM, without waiting for queries that hang', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const connected = once(silent, 'connection');
+    const { child, ended } = await serve(
+      `--prometheus.url=http://127.0.0.1:${port}`,
+      '--prometheus.timeout=60s',
+    );
+    await connected;
     const begun = performance.now();
     child.kill('SIGTERM');
     expect((await ended).code).to.equal(0);
-    expect(performance.now() - begun).to.be.below(1000);
+    expect(performance.now() - begun).to.be.below(30_000);
+    silent.close();
   });
 
   it('serves the page with a policy that blocks foreign content', async () => {
