@@ -79,10 +79,12 @@ describe('components of the manifests', function () {
   });
 
   it('web-config: exporter and scaler use the file of the secret, and kubelet probes pass without a password', async () => {
+    const base = await containers(BASE);
     const manifests = await overlays.render(`${BASE}components: [../../components/web-config]\n`);
     const templates = podTemplates(manifests);
     expect(templates.map(({ name }) => name)).to.have.members(['kernscale-exporter', 'kernscale-scaler']);
     for (const {
+      name,
       containers: [container],
       volumes,
     } of templates) {
@@ -91,8 +93,15 @@ describe('components of the manifests', function () {
       expect(mounts)
         .to.have.members(volumes.map(({ name }) => name))
         .and.to.include('web-config');
-      expect(container!.livenessProbe).to.have.all.keys('tcpSocket', 'initialDelaySeconds');
-      expect(container!.readinessProbe).to.have.all.keys('tcpSocket');
+      const { startupProbe, livenessProbe, readinessProbe } = container!;
+      const before = base[name === 'kernscale-exporter' ? 'exporter' : 'scaler'];
+      for (const [probe, { httpGet, ...times }] of [
+        [startupProbe!, before.startupProbe!],
+        [livenessProbe!, before.livenessProbe!],
+        [readinessProbe!, before.readinessProbe!],
+      ] as const) {
+        expect(probe).to.deep.equal({ tcpSocket: { port: httpGet!.port }, ...times });
+      }
     }
   });
 

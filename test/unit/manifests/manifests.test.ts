@@ -121,10 +121,10 @@ describe('manifests', function () {
         expect(ports.some((port) => port.name === target || port.containerPort === target)).to.be.true;
       }
       for (const { containers, volumes } of templates) {
-        for (const { ports, livenessProbe, readinessProbe, volumeMounts } of containers) {
+        for (const { ports, startupProbe, livenessProbe, readinessProbe, volumeMounts } of containers) {
           const declared = (ports ?? []).flatMap(({ name, containerPort }) => [name, containerPort]);
-          for (const probe of [livenessProbe, readinessProbe]) {
-            if (probe) expect(declared).to.include(probe.httpGet.port);
+          for (const probe of [startupProbe, livenessProbe, readinessProbe]) {
+            if (probe) expect(declared).to.include(probe.httpGet!.port);
           }
           const mounted = (volumeMounts ?? []).map(({ name }) => name);
           expect(mounted).to.have.members(volumes.map(({ name }) => name));

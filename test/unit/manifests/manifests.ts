@@ -38,10 +38,19 @@ export interface Container {
   args?: string[];
   ports?: { name: string; containerPort: number }[];
   resources: { requests: Labels; limits: Labels };
-  livenessProbe?: { httpGet: { port: string | number } };
-  readinessProbe?: { httpGet: { port: string | number } };
+  startupProbe?: Probe;
+  livenessProbe?: Probe;
+  readinessProbe?: Probe;
   volumeMounts?: { name: string; mountPath: string }[];
   securityContext?: object;
+}
+
+export interface Probe {
+  httpGet?: { path: string; port: string | number };
+  tcpSocket?: { port: string | number };
+  timeoutSeconds?: number;
+  periodSeconds?: number;
+  failureThreshold?: number;
 }
 
 interface Volume {
