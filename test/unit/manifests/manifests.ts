@@ -12,6 +12,7 @@ export interface Manifest {
   metadata: { name: string; namespace?: string };
   data?: Labels;
   spec?: {
+    replicas?: number;
     selector?: Record<string, string>;
     ports?: { port: number; targetPort: string | number }[];
     template?: { metadata: { labels: Labels; annotations?: Labels }; spec: PodSpec };
@@ -89,12 +90,15 @@ export function isOfKind(kind: string | RegExp): (manifest: Manifest) => boolean
   return (manifest) => (typeof kind === 'string' ? manifest.kind === kind : kind.test(manifest.kind));
 }
 
-/** The pod templates of workloads, by the workload's name. */
+/** The pod templates of workloads, by the workload's name; a DaemonSet has one pod, for one node. */
 export function podTemplates(manifests: readonly Manifest[]) {
   return manifests.flatMap(({ metadata, spec }) => {
     if (!spec?.template) return [];
     const { labels, annotations } = spec.template.metadata;
-    return [{ name: metadata.name, labels, annotations, volumes: [] as Volume[], ...spec.template.spec }];
+    const { replicas = 1 } = spec;
+    return [
+      { name: metadata.name, replicas, labels, annotations, volumes: [] as Volume[], ...spec.template.spec },
+    ];
   });
 }
 
