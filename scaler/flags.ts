@@ -18,6 +18,8 @@ import { prometheusFlags, prometheusOptions } from './promql/flags.js';
 
 export interface ScalerFlags extends ServiceFlags {
   readonly rules: readonly string[];
+  /** Takes rule files that are empty or cut off, compared with their last good versions. */
+  readonly allowTruncated: boolean;
   readonly prometheus: PrometheusOptions & {
     /** Seconds. */
     readonly queryOffset: number;
@@ -31,7 +33,13 @@ export interface ScalerFlags extends ServiceFlags {
   readonly restoreRange: number;
 }
 
-const SWITCHES = ['--audit.changes-only', '--config.check', '--dry-run', '--leader-elect'];
+const SWITCHES = [
+  '--audit.changes-only',
+  '--config.check',
+  '--dry-run',
+  '--leader-elect',
+  '--rules.allow-truncated',
+];
 /** Seconds in which enough quiet minutes pass to know what is usual, and the most that is worth its queries. */
 const SHORTEST_RESTORE = 1200;
 const LONGEST_RESTORE = 86_400;
@@ -50,6 +58,7 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
   return {
     ...serviceFlags(options),
     rules: options['rules'] as string[],
+    allowTruncated: options['rules.allowTruncated'] === true,
     prometheus: {
       ...prometheusOptions(options)!,
       queryOffset: options['prometheus.queryOffset'] as number,
@@ -67,6 +76,10 @@ function command(version: string): Command {
     "Chooses replica counts from what each workload's threads are waiting for, and applies them.";
   return serviceCommand(['kernscale-scaler', description, version], ':5001', [
     flag('--rules <path...>', 'Rule file, folder or pattern; repeatable', ['rules/scaling/*.yaml']),
+    flag(
+      '--rules.allow-truncated',
+      'Reload a rule file that has lost all of its rules or its end; default: keep the last good rules',
+    ),
     flag('--config.check', 'Check the rule files and exit'),
     flag('--dry-run', 'Decide and report, but change no replicas'),
     flag(

@@ -179,7 +179,7 @@ export class Service {
       ruleManager,
       assignments: () => assign(ruleManager.groups, this.#cluster.workloads()),
       registry: this.#metrics.registry,
-      problems: () => [...ruleManager.errors, ...this.#scaler.problems()],
+      problems: () => [...ruleManager.problems, ...this.#scaler.problems()],
       leads: this.#leads,
       unready: () => (this.#cluster.synced ? undefined : 'Waiting for the Kubernetes API.'),
       log,
@@ -191,7 +191,8 @@ export class Service {
     const { groups, errors, ruleCount: rules } = ruleManager;
     this.#metrics.reloaded(errors.length === 0, Date.now() / 1000);
     for (const error of errors) log.error({ error }, 'invalid rules, keeping the previous ones');
-    if (errors.length === 0) log.info({ groups: groups.length, rules }, 'rules loaded');
+    if (errors.length === 0)
+      log[rules === 0 ? 'warn' : 'info']({ groups: groups.length, rules }, 'rules loaded');
     this.#scaler.use(flags.dryRun ? groups.map(asDryRun) : groups);
   }
 }
