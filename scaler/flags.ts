@@ -17,6 +17,8 @@ import type { AuditLogOptions } from './loop/audit-log.js';
 import { prometheusFlags, prometheusOptions } from './promql/flags.js';
 
 export interface ScalerFlags extends ServiceFlags {
+  /** URL at which browsers reach the scaler, if that is not one of its own addresses. */
+  readonly externalUrl: URL | undefined;
   readonly rules: readonly string[];
   /** Takes rule files that are empty or cut off, compared with their last good versions. */
   readonly allowTruncated: boolean;
@@ -57,6 +59,7 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
   if (!options) return undefined;
   return {
     ...serviceFlags(options),
+    externalUrl: options['web.externalUrl'] as URL | undefined,
     rules: options['rules'] as string[],
     allowTruncated: options['rules.allowTruncated'] === true,
     prometheus: {
@@ -75,6 +78,12 @@ function command(version: string): Command {
   const description =
     "Chooses replica counts from what each workload's threads are waiting for, and applies them.";
   return serviceCommand(['kernscale-scaler', description, version], ':5001', [
+    flag(
+      '--web.external-url <url>',
+      'URL at which browsers reach the scaler through a proxy or by a name of public DNS',
+      undefined,
+      httpUrl,
+    ),
     flag('--rules <path...>', 'Rule file, folder or pattern; repeatable', ['rules/scaling/*.yaml']),
     flag(
       '--rules.allow-truncated',
@@ -109,6 +118,12 @@ function command(version: string): Command {
     flag('--audit.log <file>', 'Append every decision as a line of JSON to this file; - is standard output'),
     flag('--audit.changes-only', 'Omit decisions from the audit log that repeat the previous one'),
   ]);
+}
+
+function httpUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && /^https?:$/.test(url.protocol)) return url;
+  throw new KernscaleError('BAD_FLAG', `"${text}" is not a URL; write it like https://kernscale.example.com`);
 }
 
 function leaseOf(options: Record<string, unknown>): ScalerFlags['lease'] {

@@ -173,7 +173,7 @@ export class Service {
   }
 
   #app() {
-    const { ruleManager, log } = this.options;
+    const { flags, ruleManager, log } = this.options;
     return createApp({
       records: this.#records,
       ruleManager,
@@ -182,6 +182,7 @@ export class Service {
       problems: () => [...ruleManager.problems, ...this.#scaler.problems()],
       leads: this.#leads,
       unready: () => (this.#cluster.synced ? undefined : 'Waiting for the Kubernetes API.'),
+      externalUrl: flags.externalUrl,
       log,
     });
   }
