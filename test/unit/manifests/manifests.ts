@@ -9,7 +9,7 @@ export const ROOT = new URL('../../..', import.meta.url).pathname.replace(/\/$/,
 export interface Manifest {
   apiVersion: string;
   kind: string;
-  metadata: { name: string; namespace?: string };
+  metadata: { name: string; namespace?: string; annotations?: Labels };
   data?: Labels;
   spec?: {
     replicas?: number;
