@@ -7,7 +7,7 @@ import type { RuleError, RuleFile, RuleGroup } from './types.js';
  * Interval at which the files are looked at. Unlike inotify, a look notices that a folder, or a link on the way to it, leads
  * elsewhere now, and works on network file systems.
  */
-const POLL_MS = 500;
+const POLL_MS = 1000;
 
 const NO_RULES = 'The rule files have no rules: nothing is scaled.';
 
