@@ -1,8 +1,9 @@
 # Two images:
 #   docker build -t kernscale:dev .                                  exporter, scaler and the kernscale command
 #   docker build -t kernscale-workloads:dev --target workloads .     the demo's servers and load generator
+# manifests/README.md has the commands of other tools.
 # Same base for build and run: the addon links the libbpf of its distribution.
-ARG NODE_IMAGE=node:20.20.2-bookworm-slim
+ARG NODE_IMAGE=docker.io/library/node:20.20.2-bookworm-slim
 
 FROM ${NODE_IMAGE} AS workloads-build
 RUN apt-get update \

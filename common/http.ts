@@ -24,7 +24,7 @@ const DRAIN_MS = 500;
 const GONE_CLIENT = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']);
 
 export interface Listening {
-  /** One base URL per listen address, with the bound port. */
+  /** One base URL per listen address, with the bound port; the host `*` is all addresses, as `ss` writes them. */
   urls: string[];
   /** Stops accepting, closes idle connections, and aborts running requests after half a second. */
   close(): Promise<void>;
@@ -143,7 +143,7 @@ function listenError(address: string, cause: Error): KernscaleError {
 
 function urlOf(server: Server, scheme: string): string {
   const { address, family, port } = server.address() as AddressInfo;
-  if (address === '::' || address === '0.0.0.0') return `${scheme}://127.0.0.1:${port}`;
+  if (address === '::') return `${scheme}://*:${port}`;
   return family === 'IPv6' ? `${scheme}://[${address}]:${port}` : `${scheme}://${address}:${port}`;
 }
 

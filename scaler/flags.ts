@@ -17,7 +17,11 @@ import type { AuditLogOptions } from './loop/audit-log.js';
 import { prometheusFlags, prometheusOptions } from './promql/flags.js';
 
 export interface ScalerFlags extends ServiceFlags {
+  /** URL at which browsers reach the scaler, if that is not one of its own addresses. */
+  readonly externalUrl: URL | undefined;
   readonly rules: readonly string[];
+  /** Takes rule files that are empty or cut off, compared with their last good versions. */
+  readonly allowTruncated: boolean;
   readonly prometheus: PrometheusOptions & {
     /** Seconds. */
     readonly queryOffset: number;
@@ -31,7 +35,13 @@ export interface ScalerFlags extends ServiceFlags {
   readonly restoreRange: number;
 }
 
-const SWITCHES = ['--audit.changes-only', '--config.check', '--dry-run', '--leader-elect'];
+const SWITCHES = [
+  '--audit.changes-only',
+  '--config.check',
+  '--dry-run',
+  '--leader-elect',
+  '--rules.allow-truncated',
+];
 /** Seconds in which enough quiet minutes pass to know what is usual, and the most that is worth its queries. */
 const SHORTEST_RESTORE = 1200;
 const LONGEST_RESTORE = 86_400;
@@ -49,7 +59,9 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
   if (!options) return undefined;
   return {
     ...serviceFlags(options),
+    externalUrl: options['web.externalUrl'] as URL | undefined,
     rules: options['rules'] as string[],
+    allowTruncated: options['rules.allowTruncated'] === true,
     prometheus: {
       ...prometheusOptions(options)!,
       queryOffset: options['prometheus.queryOffset'] as number,
@@ -66,7 +78,17 @@ function command(version: string): Command {
   const description =
     "Chooses replica counts from what each workload's threads are waiting for, and applies them.";
   return serviceCommand(['kernscale-scaler', description, version], ':5001', [
+    flag(
+      '--web.external-url <url>',
+      'URL at which browsers reach the scaler through a proxy or by a name of public DNS',
+      undefined,
+      httpUrl,
+    ),
     flag('--rules <path...>', 'Rule file, folder or pattern; repeatable', ['rules/scaling/*.yaml']),
+    flag(
+      '--rules.allow-truncated',
+      'Reload a rule file that has lost all of its rules or its end; default: keep the last good rules',
+    ),
     flag('--config.check', 'Check the rule files and exit'),
     flag('--dry-run', 'Decide and report, but change no replicas'),
     flag(
@@ -96,6 +118,12 @@ function command(version: string): Command {
     flag('--audit.log <file>', 'Append every decision as a line of JSON to this file; - is standard output'),
     flag('--audit.changes-only', 'Omit decisions from the audit log that repeat the previous one'),
   ]);
+}
+
+function httpUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && /^https?:$/.test(url.protocol)) return url;
+  throw new KernscaleError('BAD_FLAG', `"${text}" is not a URL; write it like https://kernscale.example.com`);
 }
 
 function leaseOf(options: Record<string, unknown>): ScalerFlags['lease'] {

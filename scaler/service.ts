@@ -185,16 +185,17 @@ export class Service {
   }
 
   #app() {
-    const { ruleManager, log } = this.options;
+    const { flags, ruleManager, log } = this.options;
     return createApp({
       records: this.#records,
       ruleManager,
       assignments: () => assign(ruleManager.groups, this.#cluster.workloads()),
       registry: this.#metrics.registry,
-      problems: () => [...ruleManager.errors, ...this.#clock.problems(), ...this.#scaler.problems()],
+      problems: () => [...ruleManager.problems, ...this.#clock.problems(), ...this.#scaler.problems()],
       clock: this.#now,
       leads: this.#leads,
       unready: () => (this.#cluster.synced ? undefined : 'Waiting for the Kubernetes API.'),
+      externalUrl: flags.externalUrl,
       log,
     });
   }
@@ -204,7 +205,8 @@ export class Service {
     const { groups, errors, ruleCount: rules } = ruleManager;
     this.#metrics.reloaded(errors.length === 0, Date.now() / 1000);
     for (const error of errors) log.error({ error }, 'invalid rules, keeping the previous ones');
-    if (errors.length === 0) log.info({ groups: groups.length, rules }, 'rules loaded');
+    if (errors.length === 0)
+      log[rules === 0 ? 'warn' : 'info']({ groups: groups.length, rules }, 'rules loaded');
     this.#scaler.use(flags.dryRun ? groups.map(asDryRun) : groups);
   }
 }

@@ -33,7 +33,7 @@ export async function fetchDecisions(address: string): Promise<ScalerDecisions> 
   if (status !== 200) {
     throw new KernscaleError(
       'SCALER_ANSWER',
-      `the scaler at ${url.origin} responded with HTTP status ${status}`,
+      `the scaler at ${url.origin} responded with HTTP status ${status}${refusalOf(status, body)}`,
     );
   }
   const response = responseSchema.safeParse(parseJson(body));
@@ -42,6 +42,12 @@ export async function fetchDecisions(address: string): Promise<ScalerDecisions> 
     'SCALER_ANSWER',
     `the response from ${url.origin} is not from a scaler of this version`,
   );
+}
+
+/** A scaler says why it refuses a request; any other 403 may be a page. */
+function refusalOf(status: number, body: string): string {
+  const reason = status === 403 ? /^(.*) \[\w+_REFUSED\]\n$/.exec(body)?.[1] : undefined;
+  return reason === undefined ? '' : `: ${reason}`;
 }
 
 function parseAddress(address: string): { url: URL; headers: Record<string, string> } {

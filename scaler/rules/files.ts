@@ -59,6 +59,26 @@ async function readText(file: string): Promise<string> {
   }
 }
 
+/** Describes the state of the files that paths name, without reading them: it differs once one of them has changed. */
+export async function stateOf(paths: readonly string[]): Promise<string> {
+  const found: string[] = [];
+  for (const path of paths) {
+    try {
+      for (const file of await expandPaths(path)) found.push(`${file} ${await identityOf(file)}`);
+    } catch (error) {
+      found.push(`${path} ${errorMessage(error)}`);
+    }
+  }
+  return found.join('\n');
+}
+
+/** Follows links, so that it changes with what they lead to. */
+async function identityOf(file: string): Promise<string> {
+  if (file === STANDARD_INPUT) return '';
+  const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
+  return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+}
+
 /**
  * Lists the files that a path names, sorted.
  *
@@ -70,11 +90,6 @@ async function expandPaths(path: string): Promise<string[]> {
   if (/[*?]/.test(pattern)) return filesIn(dirname(path), wildcard(pattern), path);
   if ((await stat(path)).isDirectory()) return filesIn(path, /^[^.].*\.ya?ml$/, path);
   return [path];
-}
-
-/** Returns true if a path can name a file of this name in its folder. */
-export function mayName(path: string, name: string): boolean {
-  return wildcard(basename(path)).test(name) || /\.ya?ml$/.test(name);
 }
 
 async function filesIn(folder: string, pattern: RegExp, path: string): Promise<string[]> {

@@ -9,7 +9,7 @@ import { resolveGroup } from './defaults.js';
 import { readFiles } from './files.js';
 import { lintFile, shadowedRules, type LintOptions } from './lint.js';
 import { fileSchema, ruleSchema } from './schema.js';
-import type { RuleError, RuleFinding, RuleGroup } from './types.js';
+import type { RuleError, RuleFile, RuleFinding, RuleGroup } from './types.js';
 
 export interface LoadedRules {
   /** Groups of the files without errors. */
@@ -20,6 +20,8 @@ export interface LoadedRules {
   readonly warnings: readonly RuleError[];
   /** Fields of the files without errors that mean something else than in the first release; only with warnings. */
   readonly notes: readonly RuleError[];
+  /** Every file that could be read. */
+  readonly files: readonly RuleFile[];
 }
 
 /** Workload that a rule names, with the position of the rule. */
@@ -46,7 +48,7 @@ export async function loadRuleFiles(paths: readonly string[], lint?: LintOptions
     const file = resolve(read.file);
     if (files.has(file)) continue;
     if ('text' in read) files.set(file, parseFile(read.file, read.text, lint));
-    else files.set(file, { groups: [], errors: [read], warnings: [], notes: [], targets: [] });
+    else files.set(file, { groups: [], errors: [read], warnings: [], notes: [], files: [], targets: [] });
   }
   const loaded = combine([...files.values()]);
   const shadowed = lint ? shadowedRules(loaded.groups) : [];
@@ -62,11 +64,13 @@ function parseFile(file: string, text: string, lint: LintOptions | undefined): P
   const documents = parseDocuments(file, text).filter((document) => !document.empty);
   const errors = [...documents.flatMap((document) => errorsOf(document)), ...duplicateGroups(documents)];
   const good = errors.length === 0 ? documents : [];
+  const groups = good.flatMap((document) => groupsOf(document, file));
   return {
-    groups: good.flatMap((document) => groupsOf(document, file)),
+    groups,
     errors,
     warnings: good.flatMap((document) => (lint ? warningsOf(document, lint) : [])).sort(byPosition),
     notes: lint ? notesOf(good).sort(byPosition) : [],
+    files: [{ file, text, rules: groups.flatMap(({ rules }) => rules).length }],
     targets: documents.flatMap((document) => targetsOf(document)),
   };
 }
@@ -82,6 +86,7 @@ function combine(files: readonly ParsedFile[]): LoadedRules {
     groups: files.flatMap(({ groups }) => groups),
     warnings: files.flatMap(({ warnings }) => warnings),
     notes: files.flatMap(({ notes }) => notes),
+    files: files.flatMap((file) => file.files),
     errors: [...errors, ...shared].sort(
       (a, b) => order.get(a.file)! - order.get(b.file)! || byPosition(a, b),
     ),

@@ -1,27 +1,38 @@
-import { statSync, watch, type FSWatcher } from 'node:fs';
-import { dirname } from 'node:path';
-import { errorMessage } from '../../common/errors.js';
-import type { Logger } from '../../common/log.js';
-import { mayName } from './files.js';
-import { formatRuleError, loadRuleFiles } from './load.js';
-import type { RuleGroup } from './types.js';
+import { stateOf } from './files.js';
+import { formatRuleError, loadRuleFiles, type LoadedRules } from './load.js';
+import { truncatedFiles } from './truncated.js';
+import type { RuleError, RuleFile, RuleGroup } from './types.js';
 
-/** Editors, and the symlink swap of a ConfigMap, touch a folder several times for one change. */
-const DEBOUNCE_MS = 250;
+/**
+ * Interval at which the files are looked at. Unlike inotify, a look notices that a folder, or a link on the way to it, leads
+ * elsewhere now, and works on network file systems.
+ */
+const POLL_MS = 1000;
+
+const NO_RULES = 'The rule files have no rules: nothing is scaled.';
+
+export interface RuleManagerOptions {
+  /** Takes files that are empty or cut off, compared with their last good versions. */
+  readonly allowTruncated?: boolean;
+  readonly pollMs?: number;
+}
 
 /** Loads, watches and reloads rule files. Files with errors leave the last good rules in force. */
 export class RuleManager {
   #groups: readonly RuleGroup[] = [];
+  #files: readonly RuleFile[] = [];
   #errors: readonly string[] = [];
-  #watchers: FSWatcher[] = [];
-  #debounce: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #reloading = Promise.resolve(true);
   #listener: (() => void) | undefined;
+  /** State of the files at the last look, and when they were last loaded. */
+  #seen: string | undefined;
+  #loaded: string | undefined;
 
   /** @param paths as `loadRuleFiles` takes them */
   constructor(
     private readonly paths: readonly string[],
-    private readonly log: Logger,
+    private readonly options: RuleManagerOptions = {},
   ) {}
 
   /** Sets the listener to call after every attempt to load. */
@@ -42,56 +53,55 @@ export class RuleManager {
     return this.#errors;
   }
 
+  /** What keeps workloads from being scaled as the files say. */
+  get problems(): readonly string[] {
+    return this.ruleCount === 0 ? [...this.#errors, NO_RULES] : this.#errors;
+  }
+
   /** Reloads the files, one attempt at a time. Resolves to true if they have no errors. */
   reload(): Promise<boolean> {
     return (this.#reloading = this.#reloading.then(() => this.#load()));
   }
 
-  /** Starts to reload when a rule file changes. */
+  /** Starts to reload when what the paths name changes. */
   watch(): void {
-    for (const path of this.paths) {
-      try {
-        const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ? path : dirname(path);
-        const watcher = watch(folder, { persistent: false }, (_event, name) => {
-          if (name === null || isRuleFile(path, name)) this.#scheduleReload();
-        });
-        watcher.on('error', (error) => {
-          this.#warnUnwatched(path, error);
-        });
-        this.#watchers.push(watcher);
-      } catch (error) {
-        this.#warnUnwatched(path, error);
-      }
-    }
-  }
-
-  #warnUnwatched(path: string, error: unknown): void {
-    this.log.warn(
-      { path, error: errorMessage(error) },
-      'cannot watch this path; reload after changes with POST /-/reload',
-    );
+    this.#timer = setTimeout(() => {
+      void this.#look().finally(() => {
+        if (this.#timer) this.watch();
+      });
+    }, this.options.pollMs ?? POLL_MS);
+    this.#timer.unref();
   }
 
   close(): void {
-    clearTimeout(this.#debounce);
-    for (const watcher of this.#watchers.splice(0)) watcher.close();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
-  #scheduleReload(): void {
-    clearTimeout(this.#debounce);
-    this.#debounce = setTimeout(() => void this.reload(), DEBOUNCE_MS);
+  /** Reloads files that differ from those loaded, once two looks have found the same: their writer has finished. */
+  async #look(): Promise<void> {
+    const state = await stateOf(this.paths);
+    const isSettled = state === this.#seen;
+    this.#seen = state;
+    if (isSettled && state !== this.#loaded) await this.reload();
   }
 
   async #load(): Promise<boolean> {
-    const { groups, errors } = await loadRuleFiles(this.paths);
+    // Before the files are read: what changes meanwhile is another state.
+    this.#loaded = await stateOf(this.paths);
+    const loaded = await loadRuleFiles(this.paths);
+    const errors = this.#errorsOf(loaded);
     this.#errors = errors.map(formatRuleError);
-    if (errors.length === 0) this.#groups = groups;
+    if (errors.length === 0) {
+      this.#groups = loaded.groups;
+      this.#files = loaded.files;
+    }
     this.#listener?.();
     return errors.length === 0;
   }
-}
 
-/** `..data` is the symlink that a ConfigMap update replaces. */
-function isRuleFile(path: string, name: string): boolean {
-  return name === '..data' || mayName(path, name);
+  #errorsOf({ errors, files }: LoadedRules): readonly RuleError[] {
+    if (errors.length > 0 || this.options.allowTruncated) return errors;
+    return truncatedFiles(this.#files, files);
+  }
 }

@@ -52,6 +52,14 @@ export interface RuleGroup {
   readonly rules: readonly (WorkloadRule | FleetRule)[];
 }
 
+/** A rule file as it was read. */
+export interface RuleFile {
+  readonly file: string;
+  readonly text: string;
+  /** Number of its rules; 0 if it has errors. */
+  readonly rules: number;
+}
+
 /** Error, lint warning or note in a rule file or rule test file. */
 export interface RuleError extends Position {
   /** Stable across releases. */
@@ -69,6 +77,7 @@ export type RuleErrorCode =
   | SchemaErrorCode
   | 'RULE_FILE_UNREADABLE'
   | 'RULE_FILE_TOO_LARGE'
+  | 'RULE_FILE_TRUNCATED'
   | 'RULE_WRONG_FILE'
   | 'RULE_CONFLICT'
   | 'RULE_UNKNOWN_SIGNAL'

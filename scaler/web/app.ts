@@ -12,6 +12,7 @@ import { detailsOf } from '../core/details.js';
 import { harmState } from '../core/details-requests.js';
 import { OUTCOME_TEXTS, type DecisionRecord, type DecisionRecords } from '../loop/record.js';
 import type { RuleManager } from '../rules/rule-manager.js';
+import { refusal } from './cross-site.js';
 import { requestBars } from './request-bars.js';
 
 const FOLDER = path.join('scaler', 'web', 'static');
@@ -41,6 +42,8 @@ interface WebSources {
   readonly leads: () => boolean;
   /** Reason why the service is not ready, if it is not. */
   readonly unready: () => string | undefined;
+  /** URL at which browsers reach the service, if that is not one of its own addresses. */
+  readonly externalUrl?: URL | undefined;
   readonly log: Logger;
 }
 
@@ -57,13 +60,29 @@ export function createApp(sources: WebSources): Koa {
   }
   const app = new Koa();
   reportErrors(app, sources.log);
-  app.use(secure).use(router.routes()).use(router.allowedMethods());
+  app
+    .use(secure)
+    .use(refuseOtherSites(sources.externalUrl))
+    .use(router.routes())
+    .use(router.allowedMethods());
   return app;
 }
 
 async function secure(context: Context, next: Next): Promise<void> {
   context.set(SECURITY_HEADERS);
   await next();
+}
+
+function refuseOtherSites(externalUrl: URL | undefined) {
+  return async (context: Context, next: Next): Promise<void> => {
+    const refused = refusal(context, externalUrl);
+    if (!refused) {
+      await next();
+      return;
+    }
+    context.status = 403;
+    context.body = `${refused.message} [${refused.code}]\n`;
+  };
 }
 
 function apiRoutes(

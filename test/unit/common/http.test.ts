@@ -61,6 +61,20 @@ describe('the HTTP server', function () {
     expect(received).to.match(/^HTTP\/1\.1 431 /);
   });
 
+  const LISTENS: [on: string, address: string, url: RegExp][] = [
+    // Without IPv6, all addresses are those of IPv4.
+    ['all addresses', ':0', /^http:\/\/(\*|0\.0\.0\.0):\d+$/],
+    ['all addresses of IPv4', '0.0.0.0:0', /^http:\/\/0\.0\.0\.0:\d+$/],
+    ['one address', '127.0.0.1:0', /^http:\/\/127\.0\.0\.1:\d+$/],
+  ];
+  for (const [on, address, url] of LISTENS) {
+    it(`says that it listens on ${on}, given ${address}`, async () => {
+      const listening = await listen(new Koa(), [address]);
+      await listening.close();
+      expect(listening.urls[0]).to.match(url);
+    });
+  }
+
   const WRONG = ['5000', 'localhost', ':70000', '[::1', 'a:b:1'];
   for (const address of WRONG) {
     it(`refuses to listen on ${address}`, async () => {

@@ -201,6 +201,18 @@ describe('the exporter over HTTP', () => {
     expect((await get('/-/ready')).status).to.equal(200);
   });
 
+  it('says that it is healthy without asking anything: its event loop turns', async () => {
+    const refuse = (): never => {
+      throw new Error('it was asked');
+    };
+    const untouchable = new Proxy({}, { get: refuse });
+    const app = createApp(untouchable as never, untouchable as never, '', pino({ level: 'silent' }));
+    await server.close();
+    server = await listen(app, ['127.0.0.1:0']);
+    expect((await get('/-/ready')).status).to.equal(500);
+    expect((await get('/-/healthy')).status).to.equal(200);
+  });
+
   it('is not ready before', () => {
     const waiting = watchResource<Pod, KnownPod>({
       config: loadKubeConfig(path.join(directory, 'kubeconfig')),

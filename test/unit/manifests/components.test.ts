@@ -11,6 +11,7 @@ import {
   stringArguments,
   validate,
   type Container,
+  type Manifest,
 } from './manifests.js';
 
 /** An overlay next to the others, as a reader of manifests/README.md writes it. */
@@ -47,6 +48,14 @@ interface PodMonitorSpec {
   podMetricsEndpoints: { port: string; path: string; honorLabels: boolean }[];
 }
 
+function monitorSelector({ spec }: Manifest): Record<string, string> {
+  return (spec as unknown as PodMonitorSpec).selector.matchLabels;
+}
+
+function selects(selector: Record<string, string>, labels: Record<string, string>): boolean {
+  return Object.entries(selector).every(([key, value]) => labels[key] === value);
+}
+
 const BASE = 'kind: Kustomization\nresources: [../../base]\n';
 
 describe('components of the manifests', function () {
@@ -79,10 +88,12 @@ describe('components of the manifests', function () {
   });
 
   it('web-config: exporter and scaler use the file of the secret, and kubelet probes pass without a password', async () => {
+    const base = await containers(BASE);
     const manifests = await overlays.render(`${BASE}components: [../../components/web-config]\n`);
     const templates = podTemplates(manifests);
     expect(templates.map(({ name }) => name)).to.have.members(['kernscale-exporter', 'kernscale-scaler']);
     for (const {
+      name,
       containers: [container],
       volumes,
     } of templates) {
@@ -91,8 +102,15 @@ describe('components of the manifests', function () {
       expect(mounts)
         .to.have.members(volumes.map(({ name }) => name))
         .and.to.include('web-config');
-      expect(container!.livenessProbe).to.have.all.keys('tcpSocket', 'initialDelaySeconds');
-      expect(container!.readinessProbe).to.have.all.keys('tcpSocket');
+      const { startupProbe, livenessProbe, readinessProbe } = container!;
+      const before = base[name === 'kernscale-exporter' ? 'exporter' : 'scaler'];
+      for (const [probe, { httpGet, ...times }] of [
+        [startupProbe!, before.startupProbe!],
+        [livenessProbe!, before.livenessProbe!],
+        [readinessProbe!, before.readinessProbe!],
+      ] as const) {
+        expect(probe).to.deep.equal({ tcpSocket: { port: httpGet!.port }, ...times });
+      }
     }
   });
 
@@ -101,15 +119,45 @@ describe('components of the manifests', function () {
     const monitors = manifests
       .filter(isOfKind('PodMonitor'))
       .map(({ spec }) => spec as unknown as PodMonitorSpec);
-    for (const { name, labels, containers } of podTemplates(manifests)) {
-      const [monitor, another] = monitors.filter(({ selector }) =>
-        Object.entries(selector.matchLabels).every(([key, value]) => labels[key] === value),
-      );
-      expect(another, name).to.equal(undefined);
+    for (const { labels, containers } of podTemplates(manifests)) {
+      const monitor = monitors.find(({ selector }) => selects(selector.matchLabels, labels));
       const [endpoint] = monitor!.podMetricsEndpoints;
       expect(endpoint).to.include({ honorLabels: true, path: '/metrics' });
       expect(containers[0]!.ports!.map((port) => port.name)).to.include(endpoint!.port);
     }
+  });
+
+  const SCRAPED: [by: string, kustomization: string][] = [
+    ['annotations', BASE],
+    ['PodMonitors', `${BASE}components: [../../components/prometheus-operator]\n`],
+    ['the Prometheus of the manifests', `${BASE}components: [../../components/prometheus]\n`],
+    ['the Prometheus of overlays/k3s', 'kind: Kustomization\nresources: [../k3s]\n'],
+  ];
+  for (const [by, kustomization] of SCRAPED) {
+    it(`exporter and scaler are scraped once, by ${by}: a second job would double every sum`, async () => {
+      const manifests = await overlays.render(kustomization);
+      const monitors = manifests.filter(isOfKind(/Monitor$/));
+      const annotated = manifests.filter(
+        ({ kind, metadata }) =>
+          kind === 'Service' && metadata.annotations?.['prometheus.io/scrape'] === 'true',
+      );
+      for (const { name, labels, annotations = {} } of podTemplates(manifests)) {
+        if (!name.startsWith('kernscale-')) continue;
+        const scrapers = [
+          ...(annotations['prometheus.io/scrape'] === 'true' ? ['annotations'] : []),
+          ...monitors.filter((monitor) => selects(monitorSelector(monitor), labels)),
+          ...annotated.filter(({ spec }) => selects(spec!.selector!, labels)),
+        ];
+        expect(scrapers, name).to.have.length(1);
+      }
+    });
+  }
+
+  it('the Prometheus of the manifests has one job, which takes the port that annotations name', async () => {
+    const text = await readFile(`${ROOT}/manifests/components/prometheus/prometheus.yml`, 'utf8');
+    const { scrape_configs: jobs } = parse(text) as { scrape_configs: { relabel_configs: object[] }[] };
+    expect(jobs).to.have.length(1);
+    expect(jobs[0]!.relabel_configs[1]).to.deep.include({ action: 'keepequal' });
   });
 
   it('every overlay of manifests/README.md renders', async () => {

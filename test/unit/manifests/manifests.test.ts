@@ -20,6 +20,7 @@ import {
   type Manifest,
 } from './manifests.js';
 import { build, finish, launch } from '../../workloads/processes.js';
+import { refusal } from '../../../scaler/web/cross-site.js';
 import { PROMTOOL } from '../../../sandbox/paths.js';
 
 const run = promisify(execFile);
@@ -121,10 +122,10 @@ describe('manifests', function () {
         expect(ports.some((port) => port.name === target || port.containerPort === target)).to.be.true;
       }
       for (const { containers, volumes } of templates) {
-        for (const { ports, livenessProbe, readinessProbe, volumeMounts } of containers) {
+        for (const { ports, startupProbe, livenessProbe, readinessProbe, volumeMounts } of containers) {
           const declared = (ports ?? []).flatMap(({ name, containerPort }) => [name, containerPort]);
-          for (const probe of [livenessProbe, readinessProbe]) {
-            if (probe) expect(declared).to.include(probe.httpGet.port);
+          for (const probe of [startupProbe, livenessProbe, readinessProbe]) {
+            if (probe) expect(declared).to.include(probe.httpGet!.port);
           }
           const mounted = (volumeMounts ?? []).map(({ name }) => name);
           expect(mounted).to.have.members(volumes.map(({ name }) => name));
@@ -160,6 +161,19 @@ describe('manifests', function () {
       }
     });
   }
+
+  it('the scaler answers by every name of its Service', () => {
+    const { containers } = podTemplates(installed).find(({ name }) => name === 'kernscale-scaler')!;
+    const flag = stringArguments(containers[0]!).find((word) => word.startsWith('--web.external-url='))!;
+    const externalUrl = new URL(flag.replace(/^.*?=/, ''));
+    const { name, namespace } = installed.find(
+      ({ kind, metadata }) => kind === 'Service' && metadata.name === 'kernscale-scaler',
+    )!.metadata;
+    for (const suffix of ['', `.${namespace}`, `.${namespace}.svc`, `.${namespace}.svc.cluster.local`]) {
+      const headers = { host: `${name}${suffix}:5001` };
+      expect(refusal({ method: 'GET', path: '/', headers }, externalUrl), suffix).to.equal(undefined);
+    }
+  });
 
   it('the exporter has only two capabilities', () => {
     const { containers } = podTemplates(installed).find(({ name }) => name === 'kernscale-exporter')!;

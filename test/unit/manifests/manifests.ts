@@ -9,9 +9,10 @@ export const ROOT = new URL('../../..', import.meta.url).pathname.replace(/\/$/,
 export interface Manifest {
   apiVersion: string;
   kind: string;
-  metadata: { name: string; namespace?: string };
+  metadata: { name: string; namespace?: string; annotations?: Labels };
   data?: Labels;
   spec?: {
+    replicas?: number;
     selector?: Record<string, string>;
     ports?: { port: number; targetPort: string | number }[];
     template?: { metadata: { labels: Labels; annotations?: Labels }; spec: PodSpec };
@@ -38,10 +39,19 @@ export interface Container {
   args?: string[];
   ports?: { name: string; containerPort: number }[];
   resources: { requests: Labels; limits: Labels };
-  livenessProbe?: { httpGet: { port: string | number } };
-  readinessProbe?: { httpGet: { port: string | number } };
+  startupProbe?: Probe;
+  livenessProbe?: Probe;
+  readinessProbe?: Probe;
   volumeMounts?: { name: string; mountPath: string }[];
   securityContext?: object;
+}
+
+export interface Probe {
+  httpGet?: { path: string; port: string | number };
+  tcpSocket?: { port: string | number };
+  timeoutSeconds?: number;
+  periodSeconds?: number;
+  failureThreshold?: number;
 }
 
 interface Volume {
@@ -80,12 +90,15 @@ export function isOfKind(kind: string | RegExp): (manifest: Manifest) => boolean
   return (manifest) => (typeof kind === 'string' ? manifest.kind === kind : kind.test(manifest.kind));
 }
 
-/** The pod templates of workloads, by the workload's name. */
+/** The pod templates of workloads, by the workload's name; a DaemonSet has one pod, for one node. */
 export function podTemplates(manifests: readonly Manifest[]) {
   return manifests.flatMap(({ metadata, spec }) => {
     if (!spec?.template) return [];
     const { labels, annotations } = spec.template.metadata;
-    return [{ name: metadata.name, labels, annotations, volumes: [] as Volume[], ...spec.template.spec }];
+    const { replicas = 1 } = spec;
+    return [
+      { name: metadata.name, replicas, labels, annotations, volumes: [] as Volume[], ...spec.template.spec },
+    ];
   });
 }
 

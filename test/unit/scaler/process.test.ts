@@ -291,6 +291,20 @@ describe('the process kernscale-scaler', function () {
       await eventually('the new rules', async () => (await groups(url))[0] === 'edited');
     });
 
+    it('not when the file is empty, and says so', async () => {
+      const { url, child, ended } = await serve();
+      writeFileSync(rulesFile, '');
+      const listed = async () =>
+        (await (await fetch(`${url}/api/v1/decisions`)).json()) as { status: { problems: string[] } };
+      const lost = 'the file has lost its only rule';
+      await eventually('the problem', async () => (await listed()).status.problems.join().includes(lost));
+      expect(await groups(url)).to.deep.equal(['shop']);
+      const text = await (await fetch(`${url}/metrics`)).text();
+      expect(text).to.match(/kernscale_config_last_reload_successful 0/);
+      child.kill('SIGTERM');
+      expect((await ended).stderr).to.match(new RegExp(`"level":"error".*${lost}`));
+    });
+
     it('when a file changes that matches a pattern', async () => {
       const file = path.join(directory, 'shop.rules');
       writeFileSync(file, rules('shop'));

@@ -40,7 +40,7 @@ describe('continuous integration', () => {
 
   it('uses the Node.js of the image', () => {
     const version = read('.nvmrc').trim();
-    expect(read('Dockerfile')).to.contain(`NODE_IMAGE=node:${version}.`);
+    expect(read('Dockerfile')).to.contain(`NODE_IMAGE=docker.io/library/node:${version}.`);
     expect(read('.devcontainer/devcontainer.json')).to.contain(`javascript-node:${version.split('.')[0]!}-`);
   });
 });

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import type { Listening } from '../../../../common/http.js';
 import { type Samples, EMPTY_HISTORY } from '../../../../scaler/core/round.js';
@@ -84,6 +87,18 @@ describe('kernscale explain', () => {
     expect(stderr).to.equal(
       'kernscale: no rule has decided on "shop/crat"; did you mean "shop/cart"? [TARGET_UNKNOWN]\n',
     );
+  });
+
+  it('says why a scaler refuses to answer', async () => {
+    const refusing = createServer((_, response) => {
+      response.writeHead(403).end('no answer by the name "evil.com" [HOST_REFUSED]\n');
+    }).listen(0, '127.0.0.1');
+    await once(refusing, 'listening');
+    const { port } = refusing.address() as AddressInfo;
+    const { status, stderr } = await kernscale('explain', `--scaler.url=http://127.0.0.1:${port}`, 'cart');
+    refusing.close();
+    expect(status).to.equal(1);
+    expect(stderr).to.match(/HTTP status 403: no answer by the name "evil\.com" \[SCALER_ANSWER\]\n$/);
   });
 
   it('reports a scaler that it cannot reach in one sentence', async () => {

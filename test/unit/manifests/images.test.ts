@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { expect } from 'chai';
+import { podTemplates, render, ROOT } from './manifests.js';
+
+/** What builds an image under the name that a kubelet looks for; buildah would put `localhost/` before a short name. */
+const BUILDERS: Record<string, (image: string) => RegExp> = {
+  docker: (image) => new RegExp(`^docker build -t ${image}\\b`, 'm'),
+  nerdctl: (image) => new RegExp(`^sudo nerdctl .*--namespace=k8s\\.io build -t ${image}\\b`, 'm'),
+  buildah: (image) => new RegExp(`^buildah build -t docker\\.io/library/${image}\\b`, 'm'),
+};
+
+describe('images that nobody has published', function () {
+  this.timeout(60_000);
+  let images: string[];
+  let readme: string;
+
+  before(async () => {
+    const rendered = await Promise.all(['manifests/overlays/k3s', 'manifests/demo'].map(render));
+    const used = podTemplates(rendered.flat()).flatMap(({ containers }) =>
+      containers.map(({ image }) => image),
+    );
+    images = [...new Set(used)].filter((image) => image.startsWith('kernscale'));
+    readme = await readFile(`${ROOT}/manifests/README.md`, 'utf8');
+  });
+
+  for (const [tool, command] of Object.entries(BUILDERS)) {
+    it(`manifests/README.md builds them with ${tool}, tagged as the manifests name them`, () => {
+      expect(images).to.have.members(['kernscale:dev', 'kernscale-workloads:dev']);
+      for (const image of images) expect(readme).to.match(command(image));
+    });
+  }
+
+  it('every image that the Dockerfile begins with has a registry, which buildah does not guess', async () => {
+    const dockerfile = await readFile(`${ROOT}/Dockerfile`, 'utf8');
+    const bases = [...dockerfile.matchAll(/^(?:FROM|ARG \w+_IMAGE=)\s*(\S+)/gm)].map(([, image]) => image!);
+    const named = bases.filter((image) => image !== 'scratch' && !image.startsWith('$'));
+    expect(named).not.to.be.empty;
+    for (const image of named) expect(image).to.match(/^[\w-]+\.[\w.-]+\//);
+  });
+});

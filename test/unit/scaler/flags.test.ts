@@ -1,0 +1,21 @@
+import { expect } from 'chai';
+import { parseScalerFlags } from '../../../scaler/flags.js';
+
+describe('the scaler’s flags', () => {
+  const parse = (...argv: string[]) => parseScalerFlags(argv, '1.2.3')!;
+
+  it('have an external URL, which none is by default', () => {
+    expect(parse().externalUrl).to.equal(undefined);
+    expect(parse('--web.external-url=https://a.example.com/x').externalUrl!.host).to.equal('a.example.com');
+    for (const wrong of ['a.example.com', 'ftp://a.example.com', 'a:5001', '']) {
+      expect(() => parse(`--web.external-url=${wrong}`), wrong)
+        .to.throw(/is not a URL; write it like https:/)
+        .with.property('code', 'BAD_FLAG');
+    }
+  });
+
+  it('keep the last good rules of an emptied file by default', () => {
+    expect(parse().allowTruncated).to.equal(false);
+    expect(parse('--rules.allow-truncated').allowTruncated).to.equal(true);
+  });
+});
