@@ -21,6 +21,7 @@ describe("the scaler's HTTP surface", () => {
       ruleManager: UNTOUCHABLE as never,
       registry: UNTOUCHABLE as never,
       assignments: refuse,
+      clock: refuse,
       problems: refuse,
       leads: refuse,
       unready: refuse,
