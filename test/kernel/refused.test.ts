@@ -17,7 +17,7 @@ const NAMERS = ['name_address', 'list_names'];
 
 for (const object of ['kernscale', 'profile']) {
   describe(`a program of ${object}.bpf.c that the kernel refuses`, function () {
-    this.timeout(240_000);
+    this.timeout(600_000);
     let loading: readonly Outcome[];
     let attaching: readonly Outcome[];
 
