@@ -25,3 +25,11 @@ export function parseQuantity(quantity: string | number): number {
   const power = DECIMAL.indexOf(suffix) - 3;
   return power < 0 ? Number(digits) / 1000 ** -power : Number(digits) * 1000 ** power;
 }
+
+/** Most that can be added up exactly in thousandths, as Kubernetes counts. */
+export const MOST_COUNTABLE = Math.floor(Number.MAX_SAFE_INTEGER / 1000);
+
+/** True for a quantity that can be counted in thousandths: not NaN, not negative, not more than `MOST_COUNTABLE`. */
+export function isCountable(quantity: number): boolean {
+  return quantity >= 0 && quantity <= MOST_COUNTABLE;
+}

@@ -95,6 +95,7 @@ export class Service {
       watchRestarts: () => this.#cluster.restarts,
       leads: this.#leads,
       clockSkew: () => this.#clock.skew(),
+      problems: () => this.#problems(),
       version,
     });
   }
@@ -191,13 +192,30 @@ export class Service {
       ruleManager,
       assignments: () => assign(ruleManager.groups, this.#cluster.workloads()),
       registry: this.#metrics.registry,
-      problems: () => [...ruleManager.problems, ...this.#clock.problems(), ...this.#scaler.problems()],
+      problems: () => this.#problems(),
       clock: this.#now,
       leads: this.#leads,
-      unready: () => (this.#cluster.synced ? undefined : 'Waiting for the Kubernetes API.'),
+      unready: () => this.#unready(),
       externalUrl: flags.externalUrl,
       log,
     });
+  }
+
+  /** Current problems, as sentences for people. */
+  #problems(): string[] {
+    const single = [this.#election?.problem(), this.#historyFile?.problem()];
+    return [
+      ...this.options.ruleManager.problems,
+      ...this.#clock.problems(),
+      ...this.#cluster.problems(),
+      ...single.filter((problem) => problem !== undefined),
+      ...this.#scaler.problems(),
+    ];
+  }
+
+  #unready(): string | undefined {
+    if (!this.#cluster.synced) return 'Waiting for the Kubernetes API.';
+    return this.#election?.unready() ?? this.#scaler.unready();
   }
 
   #useRules(): void {

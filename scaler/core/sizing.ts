@@ -1,5 +1,5 @@
 import { calculatePodRequests, groupPods, type PodGroups } from './group-pods.js';
-import { milli } from './int.js';
+import { fitsMilli, milli } from './int.js';
 import { isAbsent } from './reading.js';
 import {
   getExternalMetricReplicas,
@@ -20,6 +20,8 @@ import type { Absent, Measured, PerPodTarget, Pod, Reading, Rule } from './types
 const STARVED = 'starved';
 /** Above this share a pod counts as starved. */
 const STARVED_SHARE = 0.25;
+
+const UNCOUNTABLE: Absent = { absent: 'nan', text: 'demand exceeds what Kubernetes can count' };
 
 export interface Sizing {
   readonly trace: SizingTrace;
@@ -42,6 +44,7 @@ export function size(
   now: number,
 ): Sizing | Absent {
   if (isAbsent(demand)) return demand;
+  if (!fitsMilli(demand.value)) return UNCOUNTABLE;
   const { target } = rule;
   if ('value' in target) return sizeToValue(rule, target.value, samples, demand);
   const usage = samples.podSignals?.[target.signal];
@@ -56,7 +59,9 @@ export function size(
 
 /** The CPU request where a percentage of it can be computed, or its absence. */
 export function usableRequest(request: Reading): Reading {
-  if (isAbsent(request) || milli(request.value) > 0n) return request;
+  if (isAbsent(request)) return request;
+  if (!fitsMilli(request.value)) return { absent: 'nan', text: `value is ${request.value}` };
+  if (milli(request.value) > 0n) return request;
   return { absent: 'missing', text: 'the pods request no CPU; set a request or use averageValue' };
 }
 
@@ -141,7 +146,7 @@ function sizeByPods(
   const loads = { usage, requests };
   const sizing = getResourceReplicas(milliTarget(target), tolerance, samples.replicas, groups, loads);
   if (!sizing) return unusable('the pods request no CPU');
-  if (sizing.overflowed) return { absent: 'nan', text: 'demand exceeds what Kubernetes can count' };
+  if (sizing.overflowed) return UNCOUNTABLE;
   const { raw, ratio, kept, assumed } = sizing;
   // HPA multiplies by the number of ready pods: while a rollout has more of them than replicas, a load below the
   // target would scale up.

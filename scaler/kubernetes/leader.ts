@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CustomObjectsApi, type KubeConfig } from '@kubernetes/client-node';
+import { untilAborted } from '../../common/deadline.js';
 import { errorMessage } from '../../common/errors.js';
+import { Fields } from '../../common/fields.js';
 import type { Logger } from '../../common/log.js';
 import { apiConfiguration, apiError } from './client.js';
 
@@ -14,6 +16,8 @@ export interface ElectionTimes {
 }
 
 const CLIENT_GO_TIMES: ElectionTimes = { leaseDuration: 15, renewDeadline: 10, retryPeriod: 2 };
+/** Without a lease for this many renew deadlines, a minute by default, the scaler is not ready. */
+const UNREADY_DEADLINES = 6;
 /** client-go's JitterFactor: attempts are delayed by up to this share of the period. */
 const JITTER = 0.2;
 
@@ -29,17 +33,18 @@ interface ElectionOptions {
   readonly times?: ElectionTimes;
 }
 
+/** What is read of a Lease. */
 interface Lease {
-  readonly metadata: { readonly resourceVersion?: string };
-  readonly spec?: LeaseSpec;
+  readonly resourceVersion: string;
+  readonly spec: LeaseSpec;
 }
 
 interface LeaseSpec {
-  readonly holderIdentity?: string;
-  readonly leaseDurationSeconds?: number;
-  readonly acquireTime?: string;
-  readonly renewTime?: string;
-  readonly leaseTransitions?: number;
+  readonly holderIdentity: string;
+  readonly leaseDurationSeconds?: number | undefined;
+  readonly acquireTime?: string | undefined;
+  readonly renewTime?: string | undefined;
+  readonly leaseTransitions: number;
 }
 
 /**
@@ -59,6 +64,8 @@ export class LeaderElection {
   #renewedAt: number | undefined;
   #seen: { version: string; at: number } | undefined;
   #state = '';
+  /** Time at which the lease was last read or renewed, or the election began. */
+  #heardAt = seconds();
 
   constructor(options: ElectionOptions) {
     this.#options = options;
@@ -71,7 +78,26 @@ export class LeaderElection {
     return this.#renewedAt !== undefined && seconds() - this.#renewedAt < this.#times.renewDeadline;
   }
 
+  /** A sentence, if it is not known who leads: nobody scales then. */
+  problem(): string | undefined {
+    const since = this.#silence();
+    if (since < this.#times.renewDeadline) return undefined;
+    const { namespace, name } = this.#options;
+    const reason = this.#state === '' ? '' : `, last: ${this.#state}`;
+    return `The lease ${namespace}/${name} has not been read for ${Math.round(since)} s, so no replicas are changed${reason}.`;
+  }
+
+  /** The problem, once it lasts too long. */
+  unready(): string | undefined {
+    return this.#silence() < UNREADY_DEADLINES * this.#times.renewDeadline ? undefined : this.problem();
+  }
+
+  #silence(): number {
+    return seconds() - this.#heardAt;
+  }
+
   start(): void {
+    this.#heardAt = seconds();
     this.#running = this.#run();
   }
 
@@ -91,7 +117,9 @@ export class LeaderElection {
     while (!signal.aborted) {
       const begun = seconds();
       try {
-        const holder = await this.#acquireOrRenew();
+        const deadline = AbortSignal.timeout(2 * this.#times.renewDeadline * 1000);
+        const holder = await untilAborted(deadline, this.#acquireOrRenew());
+        this.#heardAt = seconds();
         this.#renewedAt = holder === this.#options.identity ? begun : undefined;
         this.#report(this.leads ? 'leading' : `standing by, ${holder} leads`);
       } catch (error) {
@@ -113,27 +141,26 @@ export class LeaderElection {
       renewTime: now,
     };
     if (!lease) {
-      return this.#write({}, { ...mine, acquireTime: now, leaseTransitions: 0 });
+      return this.#write(undefined, { ...mine, acquireTime: now, leaseTransitions: 0 });
     }
-    const { holderIdentity: holder, acquireTime, leaseTransitions = 0 } = lease.spec ?? {};
+    const { holderIdentity: holder, acquireTime, leaseTransitions } = lease.spec;
     if (holder && holder !== identity && !this.#hasExpired(lease)) return holder;
     const renewed = holder === identity && acquireTime !== undefined;
-    return this.#write(lease.metadata, {
+    return this.#write(lease.resourceVersion, {
       ...mine,
       acquireTime: renewed ? acquireTime : now,
       leaseTransitions: renewed ? leaseTransitions : leaseTransitions + 1,
     });
   }
 
-  #hasExpired({ metadata, spec }: Lease): boolean {
-    const version = metadata.resourceVersion ?? '';
+  #hasExpired({ resourceVersion: version, spec }: Lease): boolean {
     if (this.#seen?.version !== version) this.#seen = { version, at: seconds() };
-    return seconds() - this.#seen.at > (spec?.leaseDurationSeconds ?? this.#times.leaseDuration);
+    return seconds() - this.#seen.at > (spec.leaseDurationSeconds ?? this.#times.leaseDuration);
   }
 
   async #read(): Promise<Lease | undefined> {
     try {
-      return (await this.#api.getNamespacedCustomObject(this.#lease())) as Lease;
+      return readLease(await this.#api.getNamespacedCustomObject(this.#lease()));
     } catch (error) {
       const typed = apiError('cannot read the lease', error);
       if (typed.code === 'API_NOT_FOUND') return undefined;
@@ -142,16 +169,16 @@ export class LeaderElection {
   }
 
   /** @returns the identity of this process, or `another replica` on a conflict */
-  async #write(metadata: object, spec: LeaseSpec): Promise<string> {
+  async #write(resourceVersion: string | undefined, spec: LeaseSpec): Promise<string> {
     const { namespace, name, identity } = this.#options;
     const body = {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
-      metadata: { ...metadata, namespace, name },
+      metadata: { ...(resourceVersion !== undefined && { resourceVersion }), namespace, name },
       spec,
     };
     try {
-      if ('resourceVersion' in metadata) {
+      if (resourceVersion !== undefined) {
         await this.#api.replaceNamespacedCustomObject({ ...this.#lease(), body });
       } else {
         await this.#api.createNamespacedCustomObject({ ...this.#lease(), body });
@@ -166,8 +193,8 @@ export class LeaderElection {
 
   async #release(): Promise<void> {
     const lease = await this.#read();
-    if (lease?.spec?.holderIdentity !== this.#options.identity) return;
-    await this.#write(lease.metadata, { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 });
+    if (lease?.spec.holderIdentity !== this.#options.identity) return;
+    await this.#write(lease.resourceVersion, { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 });
   }
 
   #lease() {
@@ -179,6 +206,22 @@ export class LeaderElection {
     if (state !== this.#state) this.#options.log.info({ lease: this.#options.name }, state);
     this.#state = state;
   }
+}
+
+/** @throws KernscaleError `OBJECT_UNREADABLE` if it has no version, which a write must be bound to */
+function readLease(response: unknown): Lease {
+  const lease = Fields.of(response);
+  const spec = lease.fields('spec');
+  return {
+    resourceVersion: lease.fields('metadata').required('resourceVersion'),
+    spec: {
+      holderIdentity: spec.string('holderIdentity') ?? '',
+      leaseDurationSeconds: spec.count('leaseDurationSeconds'),
+      acquireTime: spec.string('acquireTime'),
+      renewTime: spec.string('renewTime'),
+      leaseTransitions: spec.count('leaseTransitions') ?? 0,
+    },
+  };
 }
 
 function seconds(): number {

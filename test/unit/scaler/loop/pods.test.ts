@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import type { V1Pod } from '@kubernetes/client-node';
+import { Fields } from '../../../../common/fields.js';
 import { podsByWorkload } from '../../../../scaler/kubernetes/cluster.js';
+import { readPod } from '../../../../scaler/kubernetes/objects.js';
 import { samplesByWorkload, type Observations } from '../../../../scaler/loop/round-input.js';
 import { tabulate } from '../../../../scaler/loop/signals.js';
 import type { Pod } from '../../../../scaler/core/types.js';
@@ -34,11 +35,13 @@ const onTheWire = {
       { type: 'Ready', status: 'False', lastTransitionTime: '2023-11-14T22:13:20Z' },
     ],
   },
-} as unknown as V1Pod;
+};
+
+const byWorkload = (...pods: object[]) => podsByWorkload(pods.map((pod) => readPod(Fields.of(pod))));
 
 describe('podsByWorkload', () => {
   it('reads the fields that sizing needs, with sidecars among the containers', () => {
-    expect(podsByWorkload([onTheWire]).get(CART)).to.deep.equal([
+    expect(byWorkload(onTheWire).get(CART)).to.deep.equal([
       {
         name: 'cart-7d4-x',
         phase: 'Running',
@@ -56,13 +59,13 @@ describe('podsByWorkload', () => {
   it('accepts a pod without a status', () => {
     const bare = { metadata: { namespace: 'shop', name: 'lone' } };
     const expected = { name: 'lone', phase: 'Unknown', deleted: false, containers: [] };
-    expect(podsByWorkload([bare]).get('shop/Pod/lone')).to.deep.equal([expected]);
+    expect(byWorkload(bare).get('shop/Pod/lone')).to.deep.equal([expected]);
   });
 
   it('leaves out pods that have ended: they carry no load', () => {
     const ended = ['Succeeded', 'Failed'].map((phase) => ({ ...onTheWire, status: { phase } }));
-    expect(podsByWorkload([...ended, onTheWire]).get(CART)).to.have.length(1);
-    expect(podsByWorkload(ended).get(CART)).to.equal(undefined);
+    expect(byWorkload(...ended, onTheWire).get(CART)).to.have.length(1);
+    expect(byWorkload(...ended).get(CART)).to.equal(undefined);
   });
 });
 
@@ -137,6 +140,14 @@ describe('signals by pod', () => {
     const found = assembled({ pods: () => pods, podSignals: table('cpu', broken) }, { a: 1 });
     expect(found.podSignals?.['cpu']).to.deep.equal(new Map([['a', 0.1]]));
   });
+
+  for (const value of [NaN, Infinity, -Infinity, -3, 1e306]) {
+    it(`have no sum, with the pod that is the reason, where one is ${value}`, () => {
+      const found = assembled({}, { a: 5, b: value });
+      const text = `value of pod b is ${value}`;
+      expect(found.signals['queue']).to.deep.equal({ absent: 'nan', text });
+    });
+  }
 
   it('are only summed if the pods are unknown', () => {
     const found = assembled({}, { a: 1, b: 2 });
