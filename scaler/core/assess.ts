@@ -5,8 +5,8 @@ import { sizeByDemand, type DemandSizing } from './demand/replicas.js';
 import { stepsInForce } from './harm/steps.js';
 import type { Judgement } from './judge.js';
 import { weighObjective } from './objective.js';
-import { isAbsent, readSignal } from './reading.js';
-import { absentPodSignals, size, usableRequest, type Sizing } from './sizing.js';
+import { isAbsent, readSignal, readSumOfPods } from './reading.js';
+import { absentPodSignals, isSizedByPods, size, usableRequest, type Sizing } from './sizing.js';
 import { elapsed } from './time.js';
 import type { History, Samples } from './round.js';
 import { TARGET, type Absent, type DecideStep, type Reading, type Rule } from './types.js';
@@ -45,7 +45,7 @@ export function assess(
   const read = reader(rule, samples, now);
   // A workload at zero replicas has no ratio; it is not scaled either.
   const scaled = samples.replicas > 0 ? samples : { ...samples, replicas: 1 };
-  const demand = read(rule.target.signal);
+  const demand = demandOf(rule, samples, read, now);
   const byUsage = size(rule, scaled, demand, read(REQUEST), now);
   const sized =
     judgement && rule.target.signal === 'cpu' && !isAbsent(demand)
@@ -65,7 +65,9 @@ export function assess(
   const pods = Object.hasOwn(samples.signals, PODS) ? read(PODS) : undefined;
   const absentByPod = isAbsent(demand) || byDemand ? [] : absentPodSignals(rule, samples);
   const inputs = [
-    ...signalsOf(rule, steps, pods !== undefined).map((signal) => inputTrace(signal, read(signal), now)),
+    ...signalsOf(rule, steps, pods !== undefined).map((name) =>
+      inputTrace(name, name === rule.target.signal ? demand : read(name), now),
+    ),
     ...absentByPod.map(({ signal, absence }) => inputTrace(signal, absence, now)),
     ...absentWindows(samples),
   ];
@@ -78,6 +80,11 @@ export function assess(
     measuredPods: pods === undefined || isAbsent(pods) ? undefined : pods.value,
     classification,
   };
+}
+
+function demandOf(rule: Rule, samples: Samples, read: (signal: string) => Reading, now: number): Reading {
+  const { signal } = rule.target;
+  return isSizedByPods(rule, samples) ? readSumOfPods(samples, signal, rule, now) : read(signal);
 }
 
 /** The class of what harms a workload; more demand than its pods should carry needs no harm. */

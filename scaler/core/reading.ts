@@ -6,8 +6,20 @@ export function isAbsent(reading: object): reading is Absent {
   return 'absent' in reading;
 }
 
-/** Reads a signal; one that is too old, from the future or not a quantity is absent. */
+/** Reads a signal; one that is too old, from the future, not a quantity or lacks pods is absent. */
 export function readSignal(
+  samples: Samples,
+  signal: string,
+  rule: Pick<RuleSettings, 'maxAge'>,
+  now: number,
+): Reading {
+  const reading = readSumOfPods(samples, signal, rule, now);
+  if (isAbsent(reading) || reading.lacking === undefined) return reading;
+  return { absent: 'nan', text: reading.lacking };
+}
+
+/** Reads a signal as `readSignal`, also where its sum lacks pods. */
+export function readSumOfPods(
   samples: Samples,
   signal: string,
   rule: Pick<RuleSettings, 'maxAge'>,

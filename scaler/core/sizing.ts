@@ -57,6 +57,12 @@ export function size(
     : sizeToRequest(rule, target.averageUtilization, samples.replicas, demand, request);
 }
 
+/** True where the samples of each pod are what counts, not their sum. */
+export function isSizedByPods({ target }: Pick<Rule, 'target'>, { pods, podSignals }: Samples): boolean {
+  const usage = podSignals?.[target.signal];
+  return !('value' in target) && pods !== undefined && usage !== undefined && !isAbsent(usage);
+}
+
 /** The CPU request where a percentage of it can be computed, or its absence. */
 export function usableRequest(request: Reading): Reading {
   if (isAbsent(request)) return request;

@@ -168,6 +168,8 @@ export interface Measured {
   readonly value: number;
   /** Time of the sample in Prometheus. */
   readonly timestamp: number;
+  /** Where it is the sum over pods: why it lacks the values of some, a clause. Only sizing by pod allows for that. */
+  readonly lacking?: string;
 }
 
 /**

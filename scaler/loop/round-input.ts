@@ -97,9 +97,10 @@ function reading(table: SignalTable, workload: WorkloadKey): Reading {
     };
   }
   const odd = samples.find(({ value }) => !isCountable(value));
-  if (odd) return { absent: 'nan', text: `value of pod ${odd.pod} is ${odd.value}` };
-  const total = samples.reduce((sum, { value }) => sum + value, 0);
-  return measured(total, table.scrapedAt(workload));
+  const usable = odd ? samples.filter(({ value }) => isCountable(value)) : samples;
+  const total = usable.reduce((sum, { value }) => sum + value, 0);
+  const sum = measured(total, table.scrapedAt(workload));
+  return odd ? { ...sum, lacking: `value of pod ${odd.pod} is ${odd.value}` } : sum;
 }
 
 function noSeries({ unnamed = 0 }: SignalTable): Absent {

@@ -3,7 +3,18 @@ import { decide } from '../../../../scaler/core/decide-round.js';
 import { EMPTY_HISTORY, type History, type Samples } from '../../../../scaler/core/round.js';
 import type { Reading, Rule } from '../../../../scaler/core/types.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
-import { at, decideAmong, edgeTo, keyOf, NOW, ruleFor, samplesOf, waiter, workload } from './fixtures.js';
+import {
+  at,
+  decideAmong,
+  edgeTo,
+  keyOf,
+  NOW,
+  pod,
+  ruleFor,
+  samplesOf,
+  waiter,
+  workload,
+} from './fixtures.js';
 
 const immediately = fillBehavior({ scaleDown: { stabilizationWindowSeconds: 0 } });
 
@@ -212,6 +223,38 @@ describe('decide', () => {
         }
       });
     }
+
+    describe('where a sum lacks the value of a pod', () => {
+      const lacking = { value: 28, timestamp: NOW, lacking: 'value of pod c is NaN' };
+      const pods = ['a', 'b', 'c'].map((name) => pod(name));
+      const podSignals = {
+        queue: new Map([
+          ['a', 14],
+          ['b', 14],
+        ]),
+      };
+      const target = { signal: 'queue', averageValue: 5 };
+      const of = (changes: Partial<Samples>, of: Rule['target'] = target, value = lacking) =>
+        decide(
+          ruleFor('web', { target: of, decide: [] }),
+          samplesOf({ replicas: 3, ...changes }, { queue: value }),
+          EMPTY_HISTORY,
+          NOW,
+        );
+
+      it('sizes by the others, as HPA does where a sample is missing', () => {
+        const { replicas, trace } = of({ pods, podSignals });
+        expect(replicas).to.equal(6);
+        expect(trace.sizing?.pods).to.include({ counted: 2, missing: 1 });
+      });
+
+      it('holds where the sum is what counts', () => {
+        for (const decision of [of({}), of({ pods, podSignals }, { signal: 'queue', value: 5 })]) {
+          expect(decision.replicas).to.equal(3);
+          expect(decision.trace.inputs[0]).to.include({ absent: 'nan', text: 'value of pod c is NaN' });
+        }
+      });
+    });
 
     it('moves into minReplicas and maxReplicas whatever is measured', () => {
       const nothing = { cpu: { absent: 'missing', text: 'no series' } } as const;

@@ -142,10 +142,10 @@ describe('signals by pod', () => {
   });
 
   for (const value of [NaN, Infinity, -Infinity, -3, 1e306]) {
-    it(`have no sum, with the pod that is the reason, where one is ${value}`, () => {
+    it(`have a sum that lacks a pod whose value is ${value}, with the reason`, () => {
       const found = assembled({}, { a: 5, b: value });
-      const text = `value of pod b is ${value}`;
-      expect(found.signals['queue']).to.deep.equal({ absent: 'nan', text });
+      const lacking = `value of pod b is ${value}`;
+      expect(found.signals['queue']).to.deep.equal({ value: 5, timestamp: NOW, lacking });
     });
   }
 
