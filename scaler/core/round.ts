@@ -74,6 +74,8 @@ export interface History {
   readonly usual?: Usual;
   readonly watch?: Watch;
   readonly memory?: SizingMemory;
+  /** Time since which its controller has created fewer pods than replicas. */
+  readonly fewerPodsSince?: number;
 }
 
 export const EMPTY_HISTORY: History = {

@@ -1,4 +1,5 @@
 import { calculatePodRequests, groupPods, type PodGroups } from './group-pods.js';
+import { idlePods } from './idle-pods.js';
 import { milli } from './int.js';
 import { isAbsent } from './reading.js';
 import {
@@ -174,18 +175,19 @@ export function absentPodSignals(
 
 function groupsOf(
   { signal, ...target }: PerPodTarget,
-  { podSignals }: Samples,
+  samples: Samples,
   window: number,
   { pods, usage, timestamp }: MeasuredPods,
   now: number,
 ): PodGroups {
   const sample = { timestamp, window };
-  const shares = podSignals?.[STARVED] ?? new Map<string, number>();
+  const shares = samples.podSignals?.[STARVED] ?? new Map<string, number>();
   const starved = isAbsent(shares) ? [] : [...shares].filter(([, share]) => share > STARVED_SHARE);
   return groupPods(pods, new Map([...usage.keys()].map((name) => [name, sample])), {
     now,
     isCpu: signal === 'cpu' || 'averageUtilization' in target,
     starved: new Set(starved.map(([name]) => name)),
+    idle: idlePods(samples, now),
   });
 }
 

@@ -2,6 +2,7 @@ import type {
   KubeConfig,
   KubernetesObject,
   V1Container,
+  V1ContainerStatus,
   V1Deployment,
   V1EndpointSlice,
   V1Pod,
@@ -133,6 +134,8 @@ function toPod({ metadata, spec, status }: V1Pod): Pod {
   const condition = status?.conditions?.find(({ type }) => type === 'Ready');
   const readySince = seconds(condition?.lastTransitionTime);
   const startedAt = seconds(status?.startTime);
+  const createdAt = seconds(metadata?.creationTimestamp);
+  const crashedAt = lastCrash(status?.containerStatuses ?? []);
   const request = cpuRequest(spec);
   const labels = metadata?.labels ?? {};
   const template = TEMPLATE_LABELS.map((name) => labels[name]).find((hash) => hash !== undefined);
@@ -144,11 +147,22 @@ function toPod({ metadata, spec, status }: V1Pod): Pod {
     ...(condition && { ready: condition.status }),
     ...(readySince !== undefined && { readySince }),
     ...(startedAt !== undefined && { startedAt }),
+    ...(createdAt !== undefined && { createdAt }),
+    ...(crashedAt !== undefined && { crashedAt }),
     ...(template !== undefined && { template }),
     deleted: metadata?.deletionTimestamp !== undefined,
     ...(request !== undefined && { request }),
     containers: [...(spec?.containers ?? []), ...sidecars].map(toContainer),
   };
+}
+
+/** Time at which a container last ended, of those that the kubelet starts again. */
+function lastCrash(containers: readonly V1ContainerStatus[]): number | undefined {
+  const ends = containers
+    .flatMap(({ state, lastState }) => [state?.terminated, lastState?.terminated])
+    .map((terminated) => seconds(terminated?.finishedAt))
+    .filter((end) => end !== undefined);
+  return ends.length === 0 ? undefined : Math.max(...ends);
 }
 
 function toContainer(container: V1Container): PodContainer {
