@@ -5,7 +5,7 @@ import { stepForLock } from './demand/lock.js';
 import { count, nameOf, objectiveText } from './format.js';
 import { harmTrace, walkOf } from './harm/trace.js';
 import { learnt } from './harm/learning.js';
-import { fewerPodsSince, replicasAtWork } from './idle-pods.js';
+import { fewerPodsSince } from './idle-pods.js';
 import { recommend, recordScaling, resume } from './history.js';
 import type { Judgement } from './judge.js';
 import { isAbsent } from './reading.js';
@@ -43,8 +43,7 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
   const { states } = assessment.classification;
   const hasGap = assessment.missing.length > 0;
   const history = resume(workload.history, states, rule.behavior, hasGap, samples.replicas, now);
-  const atWork = replicasAtWork(samples, workload.history, now);
-  const noScaleDown = reasonsAgainstScalingDown(workload, atWork);
+  const noScaleDown = reasonsAgainstScalingDown(workload);
   const stepped = stepOf(workload, now);
   const outcome = runStages(workload, stepped?.sizing ?? assessment.sizing, history, noScaleDown, now);
   const replicas = outcome.stages.clamped;
@@ -54,7 +53,10 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
     replicas,
     class: workloadClass,
     action,
-    trace: { ...traceOf(workload, noScaleDown, outcome, now), ...idleTrace(samples.replicas - atWork) },
+    trace: {
+      ...traceOf(workload, noScaleDown, outcome, now),
+      ...idleTrace(samples.replicas - assessment.atWork),
+    },
     history: { ...recordScaling(outcome.history, rule.behavior, samples.replicas, replicas, now), ...kept },
     historyIfNotApplied: { ...outcome.history, ...kept },
   };
@@ -65,16 +67,19 @@ function keep(
   { samples, assessment, judgement, history }: AssessedWorkload,
   stepped: History['memory'],
   now: number,
-): Pick<History, 'usual' | 'watch' | 'memory' | 'fewerPodsSince'> {
+): Pick<History, 'usual' | 'watch' | 'memory' | 'fewerPodsSince' | 'unseenSince'> {
   const memory = stepped ?? assessment.byDemand?.memory ?? history.memory;
   const usual = judgement ? learnt(judgement, samples, now) : history.usual;
   const watch = judgement?.watch ?? history.watch;
   const fewer = fewerPodsSince(samples, history, now);
+  const { measuredPods = Infinity, atWork } = assessment;
+  const isUncovered = samples.pods !== undefined && measuredPods < atWork;
   return {
     ...(usual && { usual }),
     ...(watch && { watch }),
     ...(memory && { memory }),
     ...(fewer !== undefined && { fewerPodsSince: fewer }),
+    ...(isUncovered && { unseenSince: history.unseenSince ?? now }),
   };
 }
 
@@ -84,20 +89,17 @@ function stepOf({ samples, assessment, judgement, history }: AssessedWorkload, n
   return stepForLock(samples.replicas, judgement, assessment.byDemand?.memory ?? history.memory, now);
 }
 
-/** @param atWork number of replicas that may carry load */
-function reasonsAgainstScalingDown(
-  { assessment, judgement, samples, waiters }: AssessedWorkload,
-  atWork: number,
-): string[] {
-  const { measuredPods, sizing, objective, byDemand } = assessment;
+function reasonsAgainstScalingDown({ assessment, judgement, samples, waiters }: AssessedWorkload): string[] {
+  const { measuredPods, sizing, objective, byDemand, unseen } = assessment;
+  const needed = assessment.atWork - unseen;
   const reasons = missingInputs(assessment);
   if (reasons.length === 0 && isAbsent(sizing)) reasons.push(sizing.text);
-  if (measuredPods !== undefined && measuredPods < atWork) {
-    reasons.push(withoutData(atWork - measuredPods, samples.replicas, 'no data yet'));
+  if (measuredPods !== undefined && measuredPods < needed) {
+    reasons.push(withoutData(needed - measuredPods, samples.replicas, 'no data yet'));
   }
   const { counted = Infinity } = isAbsent(sizing) ? {} : (sizing.trace.pods ?? {});
-  if (counted < Math.min(atWork, measuredPods ?? Infinity)) {
-    reasons.push(withoutData(atWork - counted, samples.replicas, 'no usable data yet'));
+  if (counted < Math.min(needed, measuredPods ?? Infinity)) {
+    reasons.push(withoutData(needed - counted, samples.replicas, 'no usable data yet'));
   }
   if (objective?.kept === false) reasons.push(objectiveText(objective));
   reasons.push(...(byDemand?.noScaleDown ?? []), ...(judgement?.protectedBy ?? []));

@@ -54,6 +54,14 @@ export function replicasAtWork(
   return Math.min(replicas, expected - idlePods(samples, now).size);
 }
 
+/**
+ * True once some pods that may carry load have not been measured for so long that nothing is about to measure them: no
+ * exporter sees them. They count at their whole request from then on, as in HPA, instead of holding the replicas.
+ */
+export function isUnseen({ unseenSince = Infinity }: Pick<History, 'unseenSince'>, now: number): boolean {
+  return now - unseenSince > STARTING;
+}
+
 /** Time since which there have been fewer pods than replicas; undefined while there are enough. */
 export function fewerPodsSince(
   { pods, replicas }: Samples,

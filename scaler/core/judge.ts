@@ -7,7 +7,7 @@ import { protect } from './harm/protect.js';
 import { signsOf } from './harm/signs.js';
 import { normOf, NOTHING_USUAL, type Norm, type Usual } from './harm/usual.js';
 import { NEW_WATCH, observe, type Watch } from './harm/watch.js';
-import { idlePods, replicasAtWork } from './idle-pods.js';
+import { idlePods, isUnseen, replicasAtWork } from './idle-pods.js';
 import { weighObjective } from './objective.js';
 import { wasReady } from './group-pods.js';
 import { isAbsent, readSignal } from './reading.js';
@@ -222,7 +222,7 @@ function isComplete(
   now: number,
 ): boolean {
   const { pods: known } = samples;
-  const isCovered = pods >= replicasAtWork(samples, history, now);
+  const isCovered = pods >= replicasAtWork(samples, history, now) || isUnseen(history, now);
   if (!isCovered || !known) return isCovered;
   const idle = idlePods(samples, now);
   return known.every(

@@ -76,6 +76,8 @@ export interface History {
   readonly memory?: SizingMemory;
   /** Time since which its controller has created fewer pods than replicas. */
   readonly fewerPodsSince?: number;
+  /** Time since which some of the pods that may carry load have had no data. */
+  readonly unseenSince?: number;
 }
 
 export const EMPTY_HISTORY: History = {

@@ -34,6 +34,7 @@ const HISTORY: History = {
   steps: { '0:disk': { since: NOW - 30, lastMatch: NOW - 10.5 }, '1:lock': {} },
   dataGap: false,
   fewerPodsSince: NOW - 400,
+  unseenSince: NOW - 500,
 };
 const MEMORY: Memory = { workload: 'shop/Deployment/cart', decide: DECIDE, history: HISTORY };
 

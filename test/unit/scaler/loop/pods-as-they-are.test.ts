@@ -100,10 +100,15 @@ function vector(
   return { result: { ok: true, samples }, freshness: [{ ok: true, samples: [scraped] }] };
 }
 
-/** Replicas after a full stabilization window of rounds and a minute, each on the same pods. */
-function settle(objects: readonly V1Pod[], cpu: Readonly<Record<string, number>>, replicas: number): number {
+/** Replicas after a full stabilization window of rounds and a minute, or as many seconds, each on the same pods. */
+function settle(
+  objects: readonly V1Pod[],
+  cpu: Readonly<Record<string, number>>,
+  replicas: number,
+  seconds = 390,
+): number {
   let history: History = EMPTY_HISTORY;
-  for (let age = 0; age <= 390; age += 15) {
+  for (let age = 0; age <= seconds; age += 15) {
     const decision = round(objects, cpu, replicas, history, NOW + age);
     if (decision.replicas !== replicas) return decision.replicas;
     history = decision.history;
@@ -192,5 +197,28 @@ describe('pods that run and are not measured', () => {
     const calm = running(...Array<number>(9).fill(0.1 * REQUEST));
     const decision = round([...calm.pods, ...numbered(1)], calm.cpu, 10);
     expect(decision.trace.noScaleDown).to.deep.equal(['1 of 10 pods has no data yet']);
+  });
+
+  it('count as busy with all of their request once they have not been measured for 15 minutes', () => {
+    const calm = running(...Array<number>(9).fill(0.1 * REQUEST));
+    const objects = [...calm.pods, ...numbered(1)];
+    expect(settle(objects, calm.cpu, 10, 890)).to.equal(10);
+    // (9 × 10 % + 100 %) ÷ 70 % = 2.7
+    expect(settle(objects, calm.cpu, 10, 1300)).to.equal(3);
+  });
+
+  it('stay while all of their request is more than the others leave', () => {
+    const calm = running(...Array<number>(3).fill(0.1 * REQUEST));
+    expect(settle([...calm.pods, ...numbered(7)], calm.cpu, 10, 1300)).to.equal(10);
+  });
+
+  it('hold again for 15 minutes once they have been measured', () => {
+    const calm = running(...Array<number>(9).fill(0.1 * REQUEST));
+    const unseen = round([...calm.pods, ...numbered(1)], calm.cpu, 10);
+    expect(unseen.history.unseenSince).to.equal(NOW);
+    const whole = running(...Array<number>(10).fill(0.1 * REQUEST));
+    expect(round(whole.pods, whole.cpu, 10, unseen.history, NOW + 15).history.unseenSince).to.equal(
+      undefined,
+    );
   });
 });
