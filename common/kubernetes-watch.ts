@@ -1,19 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, KernscaleError } from './errors.js';
+import { Fields } from './fields.js';
 import type { ApiAccess } from './kubernetes-access.js';
 import { ApiStatusError, openRequest, readLines, readText } from './kubernetes-request.js';
 import type { Logger } from './log.js';
 
-/** Metadata that every Kubernetes object has, in client-node's models and on the wire. */
-interface Resource {
-  readonly metadata?: {
-    readonly namespace?: string;
-    readonly name?: string;
-    readonly resourceVersion?: string;
-  };
-}
+/** Problems of single objects that are named; the others are counted. */
+const MAX_NAMED = 5;
 
-interface WatchOptions {
+interface WatchOptions<K> {
   config: ApiAccess;
   /** Path of the collection: `/api/v1/pods`, `/apis/apps/v1/namespaces/shop/deployments`. */
   path: string;
@@ -22,11 +17,11 @@ interface WatchOptions {
   log: Logger;
   /** Bounds of the jittered exponential back-off; default 0.5 and 30 seconds. */
   retrySeconds?: { min: number; max: number };
-}
-
-interface Keep<T, K> {
-  /** Selects the part of each object to keep; all of it by default. */
-  keep?: (object: T) => K;
+  /**
+   * Reads the part of each object to keep. An object for which it throws is left out and named, and so is each value
+   * that `Fields` leaves out: neither may cost more than itself.
+   */
+  keep: (object: Fields) => K;
 }
 
 /** A local copy of a Kubernetes collection, kept current by a watch. */
@@ -36,8 +31,10 @@ export interface Watched<T> {
   readonly hasSynced: boolean;
   /** Watch requests that ended or failed and were restarted. */
   readonly restarts: number;
-  /** Last known objects, also while the API is down. Timestamps are strings, as on the wire. */
+  /** Last known objects, also while the API is down. */
   list(): readonly T[];
+  /** One sentence for each cause for which `list` is not what the cluster holds. */
+  problems(): string[];
   /** Calls `listener` after every change; a full list counts as one. */
   onChange(listener: () => void): void;
   stop(): void;
@@ -47,13 +44,8 @@ export interface Watched<T> {
  * Lists a collection and follows it by a watch. While the API is down, the last known objects stay; requests are retried
  * with a jittered back-off, and only changes of state are logged.
  */
-export function watchResource<T extends Resource, K = T>(options: WatchOptions & Keep<T, K>): Watched<K> {
-  return new ResourceWatch<T, K>(options);
-}
-
-interface WatchEvent<T> {
-  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
-  object: T & { code?: number; message?: string };
+export function watchResource<K>(options: WatchOptions<K>): Watched<K> {
+  return new ResourceWatch<K>(options);
 }
 
 /** Longest watch, in seconds; half of it is random, so that nodes do not reconnect at the same time. */
@@ -66,28 +58,42 @@ const TOO_LARGE = 504;
 /** Statuses for which a retry may succeed: invalid token, no permission yet, time-out, too many requests. */
 const TRANSIENT = new Set([401, 403, 408, 429]);
 
-class ResourceWatch<T extends Resource, K> implements Watched<K> {
+class ResourceWatch<K> implements Watched<K> {
   readonly synced: Promise<void>;
   hasSynced = false;
   restarts = 0;
   #lists = 0;
   #resolveSynced!: () => void;
   #objects = new Map<string, K>();
+  /** What could not be read of single objects. */
+  #faults = new Map<string, string>();
   #version: string | undefined;
   #failures = 0;
-  #down = false;
+  /** Reason why the collection cannot be watched. */
+  #down: string | undefined;
   readonly #listeners: (() => void)[] = [];
   readonly #abort = new AbortController();
-  readonly #keep: (object: T) => K;
 
-  constructor(private readonly options: WatchOptions & Keep<T, K>) {
-    this.#keep = options.keep ?? ((object) => object as unknown as K);
+  constructor(private readonly options: WatchOptions<K>) {
     this.synced = new Promise((resolve) => (this.#resolveSynced = resolve));
     void this.#run();
   }
 
   list(): readonly K[] {
     return [...this.#objects.values()];
+  }
+
+  problems(): string[] {
+    const { path } = this.options;
+    const named = [...this.#faults.values()].slice(0, MAX_NAMED);
+    const more = this.#faults.size - named.length;
+    return [
+      ...(this.#down === undefined
+        ? []
+        : [`Cannot watch ${path}, the last known objects are used: ${this.#down}`]),
+      ...named,
+      ...(more > 0 ? [`${more} more objects of ${path} cannot be read in full`] : []),
+    ];
   }
 
   onChange(listener: () => void): void {
@@ -121,9 +127,13 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
     // Version 0 is served from the API server's cache, which after a 410 may be as old as our version.
     const resourceVersion = this.#lists === 0 ? '0' : undefined;
     const response = await this.#open({ resourceVersion }, GRACE_SECONDS);
-    const list = JSON.parse(await readText(response)) as Resource & { items: T[] };
-    this.#objects = new Map(list.items.map((object) => [keyOf(object), this.#keep(object)]));
-    this.#version = list.metadata?.resourceVersion ?? '';
+    const list = Fields.of(JSON.parse(await readText(response)));
+    const version = list.fields('metadata').string('resourceVersion') ?? '';
+    const items = list.items('items');
+    this.#objects = new Map();
+    this.#faults = new Map();
+    for (const item of items) this.#read(item);
+    this.#version = version;
     this.#lists++;
     this.#isBack();
     this.hasSynced = true;
@@ -145,7 +155,7 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
       this.#progress();
     }, ACCEPTED_MS);
     try {
-      for await (const line of readLines(response)) this.#apply(JSON.parse(line) as WatchEvent<T>);
+      for await (const line of readLines(response)) this.#apply(this.#event(line));
     } catch (error) {
       if (error instanceof ApiStatusError) throw error;
       throw new KernscaleError('WATCH_BROKEN', `the watch of ${this.options.path} broke`, { cause: error });
@@ -165,16 +175,64 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
     });
   }
 
-  #apply({ type, object }: WatchEvent<T>): void {
-    if (type === 'ERROR') {
-      throw new ApiStatusError(object.code ?? 0, object.message ?? 'the watch was rejected');
+  #event(line: string): Fields {
+    try {
+      return Fields.of(JSON.parse(line));
+    } catch (error) {
+      // The server would send it again after this version.
+      this.#version = undefined;
+      throw error;
     }
-    this.#version = object.metadata?.resourceVersion;
+  }
+
+  #apply(event: Fields): void {
+    const type = event.string('type');
+    const object = event.fields('object');
+    if (type === 'ERROR') {
+      throw new ApiStatusError(
+        object.count('code') ?? 0,
+        object.string('message') ?? 'the watch was rejected',
+      );
+    }
+    // Without a version, the next watch begins with a list.
+    this.#version = object.fields('metadata').string('resourceVersion');
     this.#progress();
     if (type === 'BOOKMARK') return;
-    if (type === 'DELETED') this.#objects.delete(keyOf(object));
-    else this.#objects.set(keyOf(object), this.#keep(object));
+    if (type === 'DELETED') this.#forget(keyOf(object));
+    else this.#read(event.value('object'));
     this.#notify();
+  }
+
+  #read(object: unknown): void {
+    const faults: string[] = [];
+    let key = '/';
+    try {
+      const fields = Fields.of(object, faults);
+      key = keyOf(Fields.of(object));
+      this.#objects.set(key, this.options.keep(fields));
+    } catch (error) {
+      this.#objects.delete(key);
+      faults.unshift(errorMessage(error));
+    }
+    this.#name(key, faults);
+  }
+
+  #forget(key: string): void {
+    this.#objects.delete(key);
+    this.#faults.delete(key);
+  }
+
+  #name(key: string, faults: readonly string[]): void {
+    const { log, path } = this.options;
+    const [first] = faults;
+    if (first === undefined) {
+      this.#faults.delete(key);
+      return;
+    }
+    const problem = `${path.slice(path.lastIndexOf('/') + 1)} ${key} cannot be read in full: ${first}`;
+    const isNews = this.#faults.get(key) !== problem && this.#faults.size < MAX_NAMED;
+    this.#faults.set(key, problem);
+    if (isNews) log.warn({ path, object: key, faults }, 'an object cannot be read in full');
   }
 
   #notify(): void {
@@ -188,8 +246,8 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
   }
 
   #isBack(): void {
-    if (!this.#down) return;
-    this.#down = false;
+    if (this.#down === undefined) return;
+    this.#down = undefined;
     this.options.log.info({ path: this.options.path }, 'the Kubernetes API is back');
   }
 
@@ -201,12 +259,11 @@ class ResourceWatch<T extends Resource, K> implements Watched<K> {
     } else if (error instanceof KernscaleError && error.code === 'WATCH_BROKEN') {
       // Often just a load balancer that closes an old connection; in an outage, the next request fails, too.
       log.debug({ path, error: errorMessage(error) }, 'watch broken, resuming');
-    } else if (!this.#down) {
-      this.#down = true;
-      log.warn(
-        { path, error: errorMessage(error) },
-        'cannot watch, keeping the last known objects and retrying',
-      );
+    } else {
+      const isNews = this.#down === undefined;
+      this.#down = errorMessage(error);
+      if (isNews)
+        log.warn({ path, error: this.#down }, 'cannot watch, keeping the last known objects and retrying');
     }
   }
 
@@ -222,6 +279,7 @@ function isRefused(status: number): boolean {
   return status === TOO_LARGE || (status >= 400 && status < 500 && !TRANSIENT.has(status));
 }
 
-function keyOf({ metadata }: Resource): string {
-  return `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`;
+function keyOf(object: Fields): string {
+  const metadata = object.fields('metadata');
+  return `${metadata.string('namespace') ?? ''}/${metadata.string('name') ?? ''}`;
 }

@@ -25,3 +25,11 @@ export function parseQuantity(quantity: string | number): number {
   const power = DECIMAL.indexOf(suffix) - 3;
   return power < 0 ? Number(digits) / 1000 ** -power : Number(digits) * 1000 ** power;
 }
+
+/**
+ * True for a quantity that can be added up exactly in thousandths, as Kubernetes counts: it is neither negative nor
+ * above 9,007 billion.
+ */
+export function isCountable(quantity: number): boolean {
+  return quantity >= 0 && quantity * 1000 <= Number.MAX_SAFE_INTEGER;
+}

@@ -1,3 +1,5 @@
+import type { Fields } from './fields.js';
+
 /** The top-level controller that owns a pod. */
 export interface Workload {
   readonly namespace: string;
@@ -5,24 +7,8 @@ export interface Workload {
   readonly name: string;
 }
 
-/** The part of a pod that identifies its owner, as on the wire or in client-node's model. */
-export interface OwnedPod {
-  readonly metadata?: {
-    readonly namespace?: string;
-    readonly name?: string;
-    readonly creationTimestamp?: string | Date;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly ownerReferences?: readonly OwnerReference[];
-  };
-}
-
-export interface OwnerReference {
-  readonly kind: string;
-  readonly name: string;
-  readonly controller?: boolean;
-}
-
 type Named = Pick<Workload, 'kind' | 'name'>;
+type Labels = Readonly<Record<string, string>>;
 
 const MINUTES_PER_YEAR = 365 * 24 * 60;
 
@@ -30,21 +16,25 @@ const MINUTES_PER_YEAR = 365 * 24 * 60;
  * Finds a pod's top-level owner without requests to the API server: the name of a ReplicaSet contains that of its
  * Deployment or Argo Rollout, and the name of a Job that of its CronJob.
  */
-export function workloadOf({ metadata = {} }: OwnedPod): Workload {
-  const { namespace = '', name = '', ownerReferences } = metadata;
-  const owner = ownerReferences?.find(({ controller }) => controller === true);
+export function workloadOf(pod: Fields): Workload {
+  const metadata = pod.fields('metadata');
+  const namespace = metadata.string('namespace') ?? '';
+  const owner = metadata.list('ownerReferences').find((reference) => reference.boolean('controller'));
+  const [kind, name] = [owner?.string('kind'), owner?.string('name')];
   // The mirror of a static pod is controlled by its node, which is no workload.
-  if (!owner || owner.kind === 'Node') return { namespace, kind: 'Pod', name };
-  return { namespace, ...topOwner(owner, metadata) };
+  if (kind === undefined || name === undefined || kind === 'Node') {
+    return { namespace, kind: 'Pod', name: metadata.string('name') ?? '' };
+  }
+  return { namespace, ...topOwner({ kind, name }, metadata) };
 }
 
-function topOwner(owner: OwnerReference, metadata: NonNullable<OwnedPod['metadata']>): Named {
-  if (owner.kind === 'ReplicaSet') return replicaSetOwner(owner, metadata.labels ?? {});
-  if (owner.kind === 'Job') return jobOwner(owner, metadata.creationTimestamp);
-  return { kind: owner.kind, name: owner.name };
+function topOwner(owner: Named, metadata: Fields): Named {
+  if (owner.kind === 'ReplicaSet') return replicaSetOwner(owner, metadata.texts('labels'));
+  if (owner.kind === 'Job') return jobOwner(owner, metadata.time('creationTimestamp'));
+  return owner;
 }
 
-function replicaSetOwner({ name, kind }: OwnerReference, labels: Readonly<Record<string, string>>): Named {
+function replicaSetOwner({ name, kind }: Named, labels: Labels): Named {
   const hashes = [
     [labels['pod-template-hash'], 'Deployment'],
     [labels['rollouts-pod-template-hash'], 'Rollout'],
@@ -61,10 +51,9 @@ function replicaSetOwner({ name, kind }: OwnerReference, labels: Readonly<Record
  * A CronJob names its Job `<name>-<minutes since 1970>` (pkg/controller/cronjob, `getJobName`). A name given by a person,
  * such as `backup-20240101`, looks alike, so the minutes must be plausible for the age of the pod.
  */
-function jobOwner({ name, kind }: OwnerReference, created: string | Date | undefined): Named {
+function jobOwner({ name, kind }: Named, created = NaN): Named {
   const match = /^(.+)-(\d{8})$/.exec(name);
-  const createdMinutes = created === undefined ? NaN : new Date(created).getTime() / 60_000;
-  const age = createdMinutes - Number(match?.[2]);
+  const age = created / 60 - Number(match?.[2]);
   const plausible = age >= -1 && age < MINUTES_PER_YEAR;
   return match && plausible ? { name: match[1]!, kind: 'CronJob' } : { name, kind };
 }

@@ -179,7 +179,7 @@ export class Service {
       ruleManager,
       assignments: () => assign(ruleManager.groups, this.#cluster.workloads()),
       registry: this.#metrics.registry,
-      problems: () => [...ruleManager.errors, ...this.#scaler.problems()],
+      problems: () => [...ruleManager.errors, ...this.#cluster.problems(), ...this.#scaler.problems()],
       leads: this.#leads,
       unready: () => (this.#cluster.synced ? undefined : 'Waiting for the Kubernetes API.'),
       log,

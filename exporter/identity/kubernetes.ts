@@ -2,7 +2,7 @@ import type { ApiAccess } from '../../common/kubernetes-access.js';
 import { watchResource, type Watched } from '../../common/kubernetes-watch.js';
 import type { Logger } from '../../common/log.js';
 import { parseCgroupPath, parsePodPath, type ParsePath } from '../cgroups/path.js';
-import { indexPods, knownPod, type KnownPod, type Pod } from './pods.js';
+import { indexPods, knownPod, type KnownPod } from './pods.js';
 import type { PodIdentity, Source } from './source.js';
 
 /**
@@ -11,7 +11,7 @@ import type { PodIdentity, Source } from './source.js';
  */
 export function watchPods(config: ApiAccess, nodeName: string, log: Logger): Watched<KnownPod> {
   const fieldSelector = `spec.nodeName=${nodeName}`;
-  const pods = watchResource<Pod, KnownPod>({
+  const pods = watchResource({
     config,
     path: '/api/v1/pods',
     fieldSelector,

@@ -1,45 +1,6 @@
-import { parseQuantity } from '../../common/quantity.js';
-import { workloadOf, type OwnedPod } from '../../common/workload.js';
+import type { Fields } from '../../common/fields.js';
+import { workloadOf } from '../../common/workload.js';
 import type { ContainerIdentity, PodIdentity } from './source.js';
-
-/** The part of a pod that the exporter reads, as it is on the wire: timestamps are strings, unlike in client-node. */
-export interface Pod {
-  readonly metadata: NonNullable<OwnedPod['metadata']> & {
-    readonly uid?: string;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
-  readonly spec?: {
-    /** Pod-level resources (Kubernetes 1.34 and newer). */
-    readonly resources?: Resources;
-    readonly containers?: readonly Container[];
-    readonly initContainers?: readonly Container[];
-    readonly ephemeralContainers?: readonly Container[];
-  };
-  readonly status?: {
-    readonly containerStatuses?: readonly ContainerStatus[];
-    readonly initContainerStatuses?: readonly ContainerStatus[];
-    readonly ephemeralContainerStatuses?: readonly ContainerStatus[];
-  };
-}
-
-interface Container {
-  readonly name: string;
-  readonly image?: string;
-  readonly resources?: Resources;
-  /** `Always` for an init container that is a sidecar. */
-  readonly restartPolicy?: string;
-}
-
-interface Resources {
-  readonly requests?: Readonly<Record<string, string>>;
-  readonly limits?: Readonly<Record<string, string>>;
-}
-
-interface ContainerStatus {
-  readonly name: string;
-  readonly containerID?: string;
-  readonly lastState?: { readonly terminated?: { readonly containerID?: string } };
-}
 
 const REST_OF_POD = {
   container: '',
@@ -59,11 +20,11 @@ export interface KnownPod {
   readonly identity: PodIdentity;
 }
 
-export function knownPod(pod: Pod): KnownPod {
-  const { annotations, uid, namespace = '' } = pod.metadata;
+export function knownPod(pod: Fields): KnownPod {
+  const metadata = pod.fields('metadata');
   return {
-    key: annotations?.['kubernetes.io/config.mirror'] ?? uid,
-    identity: { namespace, containers: containersOf(pod) },
+    key: metadata.texts('annotations')['kubernetes.io/config.mirror'] ?? metadata.string('uid'),
+    identity: { namespace: metadata.string('namespace') ?? '', containers: containersOf(pod) },
   };
 }
 
@@ -72,26 +33,24 @@ export function indexPods(pods: readonly KnownPod[]): Map<string, PodIdentity> {
   return new Map(pods.flatMap(({ key, identity }) => (key === undefined ? [] : [[key, identity]])));
 }
 
-function containersOf(pod: Pod): Map<string, ContainerIdentity> {
-  const { spec, status } = pod;
-  const { containers: main = [], initContainers = [], ephemeralContainers = [] } = spec ?? {};
-  const specs = new Map(
-    [...main, ...initContainers, ...ephemeralContainers].map((container) => [container.name, container]),
-  );
+function containersOf(pod: Fields): Map<string, ContainerIdentity> {
+  const spec = pod.fields('spec');
+  const lists = ['containers', 'initContainers', 'ephemeralContainers'].flatMap((name) => spec.list(name));
+  const specs = new Map(lists.map((container) => [container.string('name') ?? '', container]));
   const workload = workloadOf(pod);
   const ofPod = {
-    namespace: pod.metadata.namespace ?? '',
-    pod: pod.metadata.name ?? '',
+    namespace: workload.namespace,
+    pod: pod.fields('metadata').string('name') ?? '',
     workload: workload.name,
     workloadKind: workload.kind,
   };
   const rest = { ...ofPod, ...REST_OF_POD, cpuRequest: requestBeyondContainers(spec) };
   const containers = new Map<string, ContainerIdentity>([['', rest]]);
-  for (const { name, containerId } of containerInstances(status)) {
+  for (const { name, containerId } of containerInstances(pod.fields('status'))) {
     containers.set(containerId.slice(containerId.lastIndexOf('/') + 1), {
       ...ofPod,
       container: name,
-      image: specs.get(name)?.image ?? '',
+      image: specs.get(name)?.string('image') ?? '',
       containerId,
       ...cpuResources(specs.get(name)),
     });
@@ -99,40 +58,35 @@ function containersOf(pod: Pod): Map<string, ContainerIdentity> {
   return containers;
 }
 
+const STATUSES = ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'];
+
 /** Returns the running instance of every container and, after a restart, the one before it. */
-function containerInstances(status: Pod['status']): { name: string; containerId: string }[] {
-  const {
-    containerStatuses = [],
-    initContainerStatuses = [],
-    ephemeralContainerStatuses = [],
-  } = status ?? {};
-  const statuses = [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses];
-  return statuses.flatMap(({ name, containerID, lastState }) =>
-    [containerID, lastState?.terminated?.containerID].flatMap((containerId) =>
-      containerId ? [{ name, containerId }] : [],
-    ),
-  );
+function containerInstances(status: Fields): { name: string; containerId: string }[] {
+  return STATUSES.flatMap((name) => status.list(name)).flatMap((one) => {
+    const name = one.string('name') ?? '';
+    const ids = [one, one.fields('lastState').fields('terminated')].map((it) => it.string('containerID'));
+    return ids.flatMap((containerId) => (containerId ? [{ name, containerId }] : []));
+  });
 }
 
 /** Finest unit of a quantity. */
 const NANO = 1e9;
 
 /** Returns what a pod requests beyond its containers, so that the sum is what the pod as a whole requests. */
-function requestBeyondContainers(spec: Pod['spec']): number | undefined {
-  const whole = cores(spec?.resources?.requests?.['cpu']);
+function requestBeyondContainers(spec: Fields): number | undefined {
+  const whole = spec.fields('resources').fields('requests').quantity('cpu');
   if (whole === undefined) return undefined;
-  const sidecars = (spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
-  const own = [...(spec?.containers ?? []), ...sidecars].map((one) => cpuResources(one).cpuRequest ?? 0);
+  const sidecars = spec.list('initContainers').filter((one) => one.string('restartPolicy') === 'Always');
+  const own = [...spec.list('containers'), ...sidecars].map((one) => cpuResources(one).cpuRequest ?? 0);
   const beyond = whole - own.reduce((sum, request) => sum + request, 0);
   return Math.max(0, Math.round(beyond * NANO) / NANO);
 }
 
-function cpuResources(container: Container | undefined) {
-  const cpuLimit = cores(container?.resources?.limits?.['cpu']);
+function cpuResources(container: Fields | undefined) {
+  const resources = container?.fields('resources');
+  const cpuLimit = resources?.fields('limits').quantity('cpu');
+  const requests = resources?.fields('requests');
   // The API server sets an absent request to the limit; a static pod's manifest may lack it.
-  return { cpuRequest: cores(container?.resources?.requests?.['cpu']) ?? cpuLimit, cpuLimit };
-}
-
-function cores(quantity: string | undefined): number | undefined {
-  return quantity === undefined ? undefined : parseQuantity(quantity);
+  const cpuRequest = requests?.value('cpu') === undefined ? cpuLimit : requests.quantity('cpu');
+  return { cpuRequest, cpuLimit };
 }

@@ -103,7 +103,8 @@ export interface RequestFault {
 }
 
 /**
- * CPU requests by pod in thousandths of a core. A single unknown one makes a percentage of all meaningless.
+ * CPU requests by pod in thousandths of a core. A single one that is not set makes a percentage of all meaningless. Pods
+ * whose request cannot be read are left out: the utilization of the others stands for theirs.
  *
  * Source: calculatePodRequests, kubernetes/pkg/controller/podautoscaler.
  *
@@ -115,9 +116,13 @@ export function calculatePodRequests(
 ): ReadonlyMap<string, bigint> | RequestFault {
   const requests = new Map<string, bigint>();
   for (const pod of pods) {
+    if (pod.requestUnreadable) continue;
     const request = requestOf(pod, container);
     if (typeof request === 'object') return request;
     requests.set(pod.name, request);
+  }
+  if (requests.size === 0 && pods.length > 0) {
+    return { fault: 'missingRequest', text: 'the CPU request of no pod can be read' };
   }
   return requests;
 }

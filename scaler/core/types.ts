@@ -155,6 +155,8 @@ export interface Pod {
   readonly deleted: boolean;
   /** CPU request at pod level, which takes precedence over the containers' requests. */
   readonly request?: number;
+  /** True if a CPU request of it is no quantity: how much it requests is not known. */
+  readonly requestUnreadable?: true;
   /** Containers that run beside each other: sidecars included, other init containers not. */
   readonly containers: readonly PodContainer[];
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CustomObjectsApi, type KubeConfig } from '@kubernetes/client-node';
 import { errorMessage } from '../../common/errors.js';
+import { Fields } from '../../common/fields.js';
 import type { Logger } from '../../common/log.js';
 import { apiConfiguration, apiError } from './client.js';
 
@@ -29,17 +30,18 @@ interface ElectionOptions {
   readonly times?: ElectionTimes;
 }
 
+/** What is read of a Lease. */
 interface Lease {
-  readonly metadata: { readonly resourceVersion?: string };
-  readonly spec?: LeaseSpec;
+  readonly resourceVersion: string;
+  readonly spec: LeaseSpec;
 }
 
 interface LeaseSpec {
-  readonly holderIdentity?: string;
-  readonly leaseDurationSeconds?: number;
-  readonly acquireTime?: string;
-  readonly renewTime?: string;
-  readonly leaseTransitions?: number;
+  readonly holderIdentity: string;
+  readonly leaseDurationSeconds?: number | undefined;
+  readonly acquireTime?: string | undefined;
+  readonly renewTime?: string | undefined;
+  readonly leaseTransitions: number;
 }
 
 /**
@@ -113,27 +115,26 @@ export class LeaderElection {
       renewTime: now,
     };
     if (!lease) {
-      return this.#write({}, { ...mine, acquireTime: now, leaseTransitions: 0 });
+      return this.#write(undefined, { ...mine, acquireTime: now, leaseTransitions: 0 });
     }
-    const { holderIdentity: holder, acquireTime, leaseTransitions = 0 } = lease.spec ?? {};
+    const { holderIdentity: holder, acquireTime, leaseTransitions } = lease.spec;
     if (holder && holder !== identity && !this.#hasExpired(lease)) return holder;
     const renewed = holder === identity && acquireTime !== undefined;
-    return this.#write(lease.metadata, {
+    return this.#write(lease.resourceVersion, {
       ...mine,
       acquireTime: renewed ? acquireTime : now,
       leaseTransitions: renewed ? leaseTransitions : leaseTransitions + 1,
     });
   }
 
-  #hasExpired({ metadata, spec }: Lease): boolean {
-    const version = metadata.resourceVersion ?? '';
+  #hasExpired({ resourceVersion: version, spec }: Lease): boolean {
     if (this.#seen?.version !== version) this.#seen = { version, at: seconds() };
-    return seconds() - this.#seen.at > (spec?.leaseDurationSeconds ?? this.#times.leaseDuration);
+    return seconds() - this.#seen.at > (spec.leaseDurationSeconds ?? this.#times.leaseDuration);
   }
 
   async #read(): Promise<Lease | undefined> {
     try {
-      return (await this.#api.getNamespacedCustomObject(this.#lease())) as Lease;
+      return readLease(await this.#api.getNamespacedCustomObject(this.#lease()));
     } catch (error) {
       const typed = apiError('cannot read the lease', error);
       if (typed.code === 'API_NOT_FOUND') return undefined;
@@ -142,16 +143,16 @@ export class LeaderElection {
   }
 
   /** @returns the identity of this process, or `another replica` on a conflict */
-  async #write(metadata: object, spec: LeaseSpec): Promise<string> {
+  async #write(resourceVersion: string | undefined, spec: LeaseSpec): Promise<string> {
     const { namespace, name, identity } = this.#options;
     const body = {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
-      metadata: { ...metadata, namespace, name },
+      metadata: { ...(resourceVersion !== undefined && { resourceVersion }), namespace, name },
       spec,
     };
     try {
-      if ('resourceVersion' in metadata) {
+      if (resourceVersion !== undefined) {
         await this.#api.replaceNamespacedCustomObject({ ...this.#lease(), body });
       } else {
         await this.#api.createNamespacedCustomObject({ ...this.#lease(), body });
@@ -166,8 +167,8 @@ export class LeaderElection {
 
   async #release(): Promise<void> {
     const lease = await this.#read();
-    if (lease?.spec?.holderIdentity !== this.#options.identity) return;
-    await this.#write(lease.metadata, { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 });
+    if (lease?.spec.holderIdentity !== this.#options.identity) return;
+    await this.#write(lease.resourceVersion, { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 });
   }
 
   #lease() {
@@ -179,6 +180,22 @@ export class LeaderElection {
     if (state !== this.#state) this.#options.log.info({ lease: this.#options.name }, state);
     this.#state = state;
   }
+}
+
+/** @throws KernscaleError `OBJECT_UNREADABLE` if it has no version, which a write must be bound to */
+function readLease(response: unknown): Lease {
+  const lease = Fields.of(response);
+  const spec = lease.fields('spec');
+  return {
+    resourceVersion: lease.fields('metadata').required('resourceVersion'),
+    spec: {
+      holderIdentity: spec.string('holderIdentity') ?? '',
+      leaseDurationSeconds: spec.count('leaseDurationSeconds'),
+      acquireTime: spec.string('acquireTime'),
+      renewTime: spec.string('renewTime'),
+      leaseTransitions: spec.count('leaseTransitions') ?? 0,
+    },
+  };
 }
 
 function seconds(): number {

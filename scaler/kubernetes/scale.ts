@@ -1,5 +1,6 @@
-import { CustomObjectsApi, type KubeConfig, type V1Scale } from '@kubernetes/client-node';
+import { CustomObjectsApi, type KubeConfig } from '@kubernetes/client-node';
 import { KernscaleError } from '../../common/errors.js';
+import { Fields } from '../../common/fields.js';
 import type { ScaleTargetRef } from '../core/types.js';
 import { apiConfiguration, apiError } from './client.js';
 
@@ -29,7 +30,7 @@ export class ScaleClient {
   async get(target: ScaleTargetRef): Promise<Scale> {
     return this.#call(`cannot read the scale of ${describe(target)}`, async () => {
       const scale: unknown = await this.#api.getNamespacedCustomObjectScale(await this.#resource(target));
-      return readScale(scale as V1Scale);
+      return readScale(scale);
     });
   }
 
@@ -42,7 +43,7 @@ export class ScaleClient {
       const resource = await this.#resource(target);
       const body = { metadata: { resourceVersion }, spec: { replicas } };
       const scale: unknown = await this.#api.patchNamespacedCustomObjectScale({ ...resource, body });
-      return readScale(scale as V1Scale);
+      return readScale(scale);
     });
   }
 
@@ -64,9 +65,12 @@ export class ScaleClient {
     const known = this.#plurals.get(key);
     if (known) return known;
     const [group = '', version = ''] = apiVersion.split('/');
-    const { resources } = await this.#api.getAPIResources({ group, version });
-    const plural = resources.find((r) => r.kind === kind && !r.name.includes('/'))?.name;
-    if (plural === undefined || !resources.some((r) => r.name === `${plural}/scale`)) {
+    const resources = Fields.of(await this.#api.getAPIResources({ group, version })).list('resources');
+    const names = resources.map((resource) => resource.string('name') ?? '');
+    const plural = names.find(
+      (name, index) => !name.includes('/') && resources[index]!.string('kind') === kind,
+    );
+    if (plural === undefined || !names.includes(`${plural}/scale`)) {
       throw new KernscaleError('SCALE_UNSUPPORTED', `${apiVersion} ${kind} has no scale subresource`);
     }
     this.#plurals.set(key, plural);
@@ -74,13 +78,20 @@ export class ScaleClient {
   }
 }
 
-function readScale(scale: V1Scale): Scale {
-  const resourceVersion = scale.metadata?.resourceVersion;
-  if (resourceVersion === undefined) {
-    throw new KernscaleError('SCALE_UNSUPPORTED', 'the response is not a Scale with a resourceVersion');
-  }
+/** @throws KernscaleError `SCALE_UNSUPPORTED` if it is no Scale */
+export function readScale(response: unknown): Scale {
+  const scale = Fields.of(response);
+  const [metadata, spec] = [scale.fields('metadata'), scale.fields('spec')];
+  const resourceVersion = metadata.string('resourceVersion');
   // Kubernetes omits spec.replicas on the wire if it is zero.
-  return { replicas: scale.spec?.replicas ?? 0, resourceVersion, uid: scale.metadata?.uid ?? '' };
+  const replicas = spec.value('replicas') === undefined ? 0 : spec.count('replicas');
+  if (resourceVersion === undefined || replicas === undefined) {
+    throw new KernscaleError(
+      'SCALE_UNSUPPORTED',
+      'the response is not a Scale with a resourceVersion and a number of replicas',
+    );
+  }
+  return { replicas, resourceVersion, uid: metadata.string('uid') ?? '' };
 }
 
 function describe({ kind, namespace, name }: ScaleTargetRef): string {

@@ -1,14 +1,11 @@
-import type { V1EndpointSlice, V1Pod, V1Service } from '@kubernetes/client-node';
+import { getOrCompute } from '../../common/once.js';
 import { workloadKey, type WorkloadId } from '../core/types.js';
-import { workloadOf } from '../../common/workload.js';
-
-const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
-const FINISHED = new Set(['Succeeded', 'Failed']);
+import type { KnownPod, KnownService, KnownSlice } from './objects.js';
 
 export interface TopologyObjects {
-  readonly pods: readonly V1Pod[];
-  readonly services: readonly V1Service[];
-  readonly endpointSlices: readonly V1EndpointSlice[];
+  readonly pods: readonly KnownPod[];
+  readonly services: readonly KnownService[];
+  readonly endpointSlices: readonly KnownSlice[];
 }
 
 export interface Endpoint {
@@ -46,68 +43,40 @@ export class Topology {
   }
 }
 
-/** Pods by the host part of their address, without those of the host network, which share the IP of their node. */
-function podsByIp(pods: readonly V1Pod[]): Map<string, WorkloadId> {
-  const byIp = new Map<string, WorkloadId>();
-  for (const pod of pods) {
-    if (pod.spec?.hostNetwork || FINISHED.has(pod.status?.phase ?? '')) continue;
-    const workload = workloadOf(pod);
-    const ips = pod.status?.podIPs?.map(({ ip }) => ip) ?? [pod.status?.podIP ?? ''];
-    for (const ip of ips) if (ip) byIp.set(host(ip), workload);
-  }
-  return byIp;
+/** Pods by the host part of their address. */
+function podsByIp(pods: readonly KnownPod[]): Map<string, WorkloadId> {
+  const running = pods.filter(({ ended }) => !ended);
+  return new Map(running.flatMap(({ ips, workload }) => ips.map((ip) => [host(ip), workload] as const)));
 }
 
 function endpointsByAddress(
   { pods, services, endpointSlices }: TopologyObjects,
   podsByIp: ReadonlyMap<string, WorkloadId>,
 ): Map<string, Endpoint> {
-  const podsByName = new Map(pods.map((pod) => [nameOf(pod), workloadOf(pod)]));
+  const podsByName = new Map(pods.map(({ id, workload }) => [id, workload]));
   const byAddress = new Map<string, Endpoint>();
   const byService = new Map<string, Map<string, WorkloadId>>();
-  for (const slice of endpointSlices) {
-    const service = `${slice.metadata?.namespace ?? ''}/${slice.metadata?.labels?.[SERVICE_NAME_LABEL] ?? ''}`;
-    const workloads = byService.get(service) ?? new Map<string, WorkloadId>();
-    byService.set(service, workloads);
-    for (const { addresses, targetRef } of slice.endpoints) {
-      const named = targetRef?.kind === 'Pod' ? `${targetRef.namespace ?? ''}/${targetRef.name ?? ''}` : '';
-      const workload = podsByName.get(named) ?? podsByIp.get(host(addresses[0] ?? ''));
+  for (const { service, ports, endpoints } of endpointSlices) {
+    const workloads = getOrCompute(byService, service, () => new Map<string, WorkloadId>());
+    for (const { ips, pod = '' } of endpoints) {
+      const workload = podsByName.get(pod) ?? podsByIp.get(host(ips[0] ?? ''));
       if (workload) workloads.set(workloadKey(workload), workload);
-      for (const address of socketAddresses(addresses, slice.ports ?? [])) {
+      for (const address of socketAddresses(ips, ports)) {
         byAddress.set(address, { service, workloads: workload ? [workload] : [] });
       }
     }
   }
-  for (const service of services) {
-    const name = nameOf(service);
-    const workloads = [...(byService.get(name)?.values() ?? [])];
-    for (const address of socketAddresses(serviceIps(service), service.spec?.ports ?? [])) {
-      byAddress.set(address, { service: name, workloads });
-    }
+  for (const { id, ips, ports } of services) {
+    const workloads = [...(byService.get(id)?.values() ?? [])];
+    for (const address of socketAddresses(ips, ports)) byAddress.set(address, { service: id, workloads });
   }
   return byAddress;
 }
 
-function serviceIps({ spec, status }: V1Service): string[] {
-  const cluster = spec?.clusterIPs ?? (spec?.clusterIP ? [spec.clusterIP] : []);
-  const balancers = status?.loadBalancer?.ingress?.map(({ ip }) => ip ?? '') ?? [];
-  return [...cluster, ...(spec?.externalIPs ?? []), ...balancers].filter((ip) => ip && ip !== 'None');
-}
-
-function* socketAddresses(
-  ips: readonly string[],
-  ports: readonly { port?: number; protocol?: string }[],
-): Iterable<string> {
-  for (const { port, protocol } of ports) {
-    if (port === undefined || (protocol ?? 'TCP') !== 'TCP') continue;
-    for (const ip of ips) yield `${host(ip)}:${port}`;
-  }
+function* socketAddresses(ips: readonly string[], ports: readonly number[]): Iterable<string> {
+  for (const port of ports) for (const ip of ips) yield `${host(ip)}:${port}`;
 }
 
 function host(ip: string): string {
   return ip.includes(':') ? `[${ip}]` : ip;
-}
-
-function nameOf({ metadata }: V1Pod | V1Service): string {
-  return `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`;
 }

@@ -1,6 +1,6 @@
 import { selects } from '../../common/label-selector.js';
 import { workloadKey, type Rule, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
-import type { WatchedWorkload } from '../kubernetes/cluster.js';
+import type { WatchedWorkload } from '../kubernetes/objects.js';
 import type { RuleGroup, WorkloadMatch } from '../rules/types.js';
 
 /** A workload and the one rule that scales it. */

@@ -27,16 +27,20 @@ export async function readReplicas(
   scales: Pick<ScaleClient, 'get'>,
   targets: readonly ScaleTargetRef[],
 ): Promise<Replicas> {
-  const known = new Map<WorkloadKey, KnownReplicas>(
-    cluster.workloads().map((workload) => [workloadKey(workload.ref), workload]),
-  );
+  const known = new Map<WorkloadKey, KnownReplicas>();
+  const unreadable = new Set<WorkloadKey>();
+  for (const { ref, replicas, uid } of cluster.workloads()) {
+    if (replicas === undefined) unreadable.add(workloadKey(ref));
+    else known.set(workloadKey(ref), { replicas, uid });
+  }
   const unknown = new Map<WorkloadKey, KernscaleError>();
   const limit = pLimit(MAX_CONCURRENT_READS);
   const read = async (target: ScaleTargetRef): Promise<void> => {
     const key = workloadKey(target);
     if (known.has(key)) return;
     if (WATCHED_KINDS.has(`${target.apiVersion}/${target.kind}`)) {
-      unknown.set(key, cluster.synced ? notFound(key) : notYetKnown(key));
+      if (unreadable.has(key)) unknown.set(key, notReadable(key));
+      else unknown.set(key, cluster.synced ? notFound(key) : notYetKnown(key));
       return;
     }
     try {
@@ -59,6 +63,10 @@ export function isGone(error: KernscaleError | undefined): boolean {
 
 function notFound(key: WorkloadKey): KernscaleError {
   return new KernscaleError('TARGET_NOT_FOUND', `${key} does not exist`);
+}
+
+function notReadable(key: WorkloadKey): KernscaleError {
+  return new KernscaleError('TARGET_UNREADABLE', `${key} has no number of replicas in spec.replicas`);
 }
 
 function notYetKnown(key: WorkloadKey): KernscaleError {

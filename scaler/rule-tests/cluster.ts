@@ -1,15 +1,17 @@
 import { parseKey, workloadKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
-import type { WatchedWorkload } from '../kubernetes/cluster.js';
+import type { WatchedWorkload } from '../kubernetes/objects.js';
 import type { Scale, ScaleClient } from '../kubernetes/scale.js';
 import { KernscaleError } from '../../common/errors.js';
 import type { RoundSources } from '../loop/round.js';
 import type { RawTest } from './schema.js';
 
+type TestWorkload = WatchedWorkload & { readonly replicas: number };
+
 /** Stand-in for the cluster, with the workloads of a test. A workload that is scaled has its new replicas in the next round. */
 export class TestCluster {
   readonly view: RoundSources['cluster'];
   readonly scales: Pick<ScaleClient, 'get' | 'set'>;
-  readonly #workloads = new Map<WorkloadKey, WatchedWorkload>();
+  readonly #workloads = new Map<WorkloadKey, TestWorkload>();
 
   constructor(workloads: RawTest['workloads']) {
     const byAddress = new Map<string, ScaleTargetRef>();
@@ -42,7 +44,7 @@ export class TestCluster {
     };
   }
 
-  #find(target: ScaleTargetRef): WatchedWorkload {
+  #find(target: ScaleTargetRef): TestWorkload {
     const key = workloadKey(target);
     const workload = this.#workloads.get(key);
     if (workload) return workload;
@@ -50,6 +52,6 @@ export class TestCluster {
   }
 }
 
-function scaleOf({ replicas, uid }: WatchedWorkload): Scale {
+function scaleOf({ replicas, uid }: TestWorkload): Scale {
   return { replicas, uid, resourceVersion: '' };
 }

@@ -12,7 +12,7 @@ import { loadKubeConfig } from '../../common/kubeconfig.js';
 import { watchResource, type Watched } from '../../common/kubernetes-watch.js';
 import { Exporter } from '../../exporter/exporter.js';
 import { KubernetesSource } from '../../exporter/identity/kubernetes.js';
-import { knownPod, type KnownPod, type Pod } from '../../exporter/identity/pods.js';
+import { knownPod, type KnownPod } from '../../exporter/identity/pods.js';
 import { DESCRIPTORS } from '../../exporter/series/descriptors.js';
 import { createApp } from '../../exporter/web.js';
 import { builtInSignals } from '../../scaler/promql/signals.js';
@@ -85,7 +85,7 @@ describe('Prometheus with native histograms', function () {
     });
     await api.start();
     writeFileSync(path.join(directory, 'kubeconfig'), api.kubeconfig());
-    pods = watchResource<Pod, KnownPod>({
+    pods = watchResource({
       config: loadKubeConfig(path.join(directory, 'kubeconfig')),
       path: '/api/v1/pods',
       keep: knownPod,

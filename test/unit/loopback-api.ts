@@ -23,6 +23,8 @@ export class LoopbackApi {
   failWith: number | undefined;
   /** Status of every response to a watch while it is set. */
   refuseWatchesWith: number | undefined;
+  /** Body of every list while it is set. */
+  listBody: string | undefined;
   /** Sends no response while set. */
   silent = false;
   #server: Server | undefined;
@@ -137,7 +139,8 @@ export class LoopbackApi {
       this.#watch(url, response);
     } else {
       const metadata = { resourceVersion: String(this.#version) };
-      response.end(JSON.stringify({ kind: 'List', metadata, items: [...this.#objects.values()] }));
+      const list = { kind: 'List', metadata, items: [...this.#objects.values()] };
+      response.end(this.listBody ?? JSON.stringify(list));
     }
   }
 

@@ -1,11 +1,18 @@
 import { expect } from 'chai';
-import { workloadOf, type OwnedPod as Pod, type OwnerReference } from '../../../common/workload.js';
+import { Fields } from '../../../common/fields.js';
+import { workloadOf } from '../../../common/workload.js';
 
 const created = new Date('2026-03-01T12:00:10Z');
 const minutes = Math.floor(created.getTime() / 60_000);
 
-function pod(owner?: Partial<OwnerReference>, labels: Record<string, string> = {}): Pod {
-  const reference = { kind: '', name: '', controller: true, ...owner };
+interface OwnerReference {
+  kind: string;
+  name: string;
+  controller?: boolean;
+}
+
+function pod(owner?: OwnerReference, labels: Record<string, string> = {}): object {
+  const reference = { controller: true, ...owner };
   return {
     metadata: {
       namespace: 'shop',
@@ -17,7 +24,7 @@ function pod(owner?: Partial<OwnerReference>, labels: Record<string, string> = {
   };
 }
 
-const CASES: [what: string, pod: Pod, name: string, kind: string][] = [
+const CASES: [what: string, pod: object, name: string, kind: string][] = [
   [
     'a Deployment, through its ReplicaSet',
     pod({ kind: 'ReplicaSet', name: 'web-6d4cf56db6' }, { 'pod-template-hash': '6d4cf56db6' }),
@@ -57,7 +64,7 @@ const CASES: [what: string, pod: Pod, name: string, kind: string][] = [
 describe('workloadOf', () => {
   for (const [what, input, name, kind] of CASES) {
     it(`names ${what}`, () => {
-      expect(workloadOf(input)).to.deep.equal({ namespace: 'shop', name, kind });
+      expect(workloadOf(Fields.of(input))).to.deep.equal({ namespace: 'shop', name, kind });
     });
   }
 });

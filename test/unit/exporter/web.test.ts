@@ -13,7 +13,7 @@ import { loadKubeConfig } from '../../../common/kubeconfig.js';
 import { watchResource, type Watched } from '../../../common/kubernetes-watch.js';
 import { Exporter } from '../../../exporter/exporter.js';
 import { KubernetesSource } from '../../../exporter/identity/kubernetes.js';
-import { knownPod, type KnownPod, type Pod } from '../../../exporter/identity/pods.js';
+import { knownPod, type KnownPod } from '../../../exporter/identity/pods.js';
 import { createApp } from '../../../exporter/web.js';
 import { LoopbackApi } from '../loopback-api.js';
 import { asText, readDelimited } from './exposition/protobuf-reader.js';
@@ -53,7 +53,7 @@ describe('the exporter over HTTP', () => {
     logged = [];
     const log = pino({ level: 'warn' }, { write: (line) => logged.push(line) });
     probes = new HandMadeProbes();
-    pods = watchResource<Pod, KnownPod>({
+    pods = watchResource({
       config: loadKubeConfig(path.join(directory, 'kubeconfig')),
       path: '/api/v1/pods',
       keep: knownPod,
@@ -202,7 +202,7 @@ describe('the exporter over HTTP', () => {
   });
 
   it('is not ready before', () => {
-    const waiting = watchResource<Pod, KnownPod>({
+    const waiting = watchResource({
       config: loadKubeConfig(path.join(directory, 'kubeconfig')),
       path: '/api/v1/pods',
       keep: knownPod,

@@ -1,5 +1,8 @@
 import { expect } from 'chai';
-import { indexPods, knownPod, type Pod } from '../../../../exporter/identity/pods.js';
+import { Fields } from '../../../../common/fields.js';
+import { indexPods, knownPod } from '../../../../exporter/identity/pods.js';
+
+const index = (...pods: object[]) => indexPods(pods.map((pod) => knownPod(Fields.of(pod))));
 
 const status = (name: string, containerID: string, before?: string) => ({
   name,
@@ -7,7 +10,7 @@ const status = (name: string, containerID: string, before?: string) => ({
   ...(before && { lastState: { terminated: { containerID: before } } }),
 });
 
-const POD: Pod = {
+const POD = {
   metadata: { namespace: 'shop', name: 'db-0', uid: 'uid-1' },
   spec: {
     initContainers: [{ name: 'init', image: 'busybox' }],
@@ -29,7 +32,7 @@ const POD: Pod = {
 };
 
 describe('indexPods', () => {
-  const containers = indexPods([POD].map(knownPod)).get('uid-1')!.containers;
+  const containers = index(POD).get('uid-1')!.containers;
 
   it('knows every kind of container by its id, and the instance before a restart', () => {
     const names = [...containers].map(([id, { container }]) => [id, container]);
@@ -61,8 +64,8 @@ describe('indexPods', () => {
 
   it('knows a static pod by the hash of its manifest', () => {
     const annotations = { 'kubernetes.io/config.hash': 'hash', 'kubernetes.io/config.mirror': 'hash' };
-    const index = indexPods([{ ...POD, metadata: { ...POD.metadata, annotations } }].map(knownPod));
-    expect([...index.keys()]).to.deep.equal(['hash']);
+    const pods = index({ ...POD, metadata: { ...POD.metadata, annotations } });
+    expect([...pods.keys()]).to.deep.equal(['hash']);
   });
 
   it('knows a pod by its uid although its template was copied from a static pod, or names another', () => {
@@ -70,8 +73,8 @@ describe('indexPods', () => {
       'kubernetes.io/config.hash': 'uid-of-another',
       'kubernetes.io/config.source': 'file',
     };
-    const index = indexPods([{ ...POD, metadata: { ...POD.metadata, annotations } }].map(knownPod));
-    expect([...index.keys()]).to.deep.equal(['uid-1']);
+    const pods = index({ ...POD, metadata: { ...POD.metadata, annotations } });
+    expect([...pods.keys()]).to.deep.equal(['uid-1']);
   });
 
   it('gives the rest of a pod what the pod requests as a whole and no container for itself', () => {
@@ -84,7 +87,7 @@ describe('indexPods', () => {
           { name: 'init', resources: { requests: { cpu: '4' } } },
         ],
       };
-      return indexPods([{ ...POD, spec }].map(knownPod))
+      return index({ ...POD, spec })
         .get('uid-1')!
         .containers.get('')!.cpuRequest;
     };
@@ -104,7 +107,7 @@ describe('indexPods', () => {
       workloadKind: 'Pod',
       isRestOfPod: true,
     });
-    const index = indexPods([{ metadata: {} }, { metadata: { uid: 'x' } }].map(knownPod));
-    expect([...index.get('x')!.containers.keys()]).to.deep.equal(['']);
+    const pods = index({ metadata: {} }, { metadata: { uid: 'x' } });
+    expect([...pods.get('x')!.containers.keys()]).to.deep.equal(['']);
   });
 });

@@ -1,8 +1,9 @@
-import type { V1Pod } from '@kubernetes/client-node';
 import { expect } from 'chai';
+import { Fields } from '../../../../common/fields.js';
 import { workloadKey } from '../../../../scaler/core/types.js';
 import { workloadOf } from '../../../../common/workload.js';
-import { Topology, type TopologyObjects } from '../../../../scaler/kubernetes/topology.js';
+import { readPod, readService, readSlice } from '../../../../scaler/kubernetes/objects.js';
+import { Topology } from '../../../../scaler/kubernetes/topology.js';
 
 const HASH = '6d4cf56db6';
 
@@ -53,7 +54,7 @@ function resolve(topology: Topology, peer: string): string[] | undefined {
 }
 
 describe('Topology', () => {
-  const objects: unknown = {
+  const objects = {
     pods: [
       pod('cpu-1', '10.1.0.1'),
       pod('cpu-2', '10.1.0.2'),
@@ -87,7 +88,13 @@ describe('Topology', () => {
       slice('public', [['192.168.0.5', 'agent']]),
     ],
   };
-  const topology = new Topology(objects as TopologyObjects);
+  const read = <K>(wire: readonly object[], one: (object: Fields) => K): K[] =>
+    wire.map((object) => one(Fields.of(object)));
+  const topology = new Topology({
+    pods: read(objects.pods, readPod),
+    services: read(objects.services, readService),
+    endpointSlices: read(objects.endpointSlices, readSlice),
+  });
 
   const cases: [what: string, peer: string, expected: string[] | undefined][] = [
     ['a ClusterIP to the workload behind it', '10.96.0.10:80', ['shop/Deployment/cpu']],
@@ -124,8 +131,7 @@ describe('Topology', () => {
 
 describe('workloadOf', () => {
   const of = (owner: PodOptions['owner'] & object, labels?: Record<string, string>): string => {
-    const made: unknown = pod('p', '10.0.0.1', { owner, ...(labels && { labels }) });
-    return workloadKey(workloadOf(made as V1Pod));
+    return workloadKey(workloadOf(Fields.of(pod('p', '10.0.0.1', { owner, ...(labels && { labels }) }))));
   };
 
   it('resolves a ReplicaSet to its owner', () => {

@@ -5,12 +5,11 @@ import { KernscaleError } from '../../../../common/errors.js';
 import type { ExplainedDecision } from '../../../../scaler/core/decision.js';
 import { EMPTY_HISTORY } from '../../../../scaler/core/round.js';
 import type { Rule } from '../../../../scaler/core/types.js';
-import type { WatchedWorkload } from '../../../../scaler/kubernetes/cluster.js';
+import type { WatchedWorkload } from '../../../../scaler/kubernetes/objects.js';
 import { apply } from '../../../../scaler/loop/apply.js';
 import { assign } from '../../../../scaler/loop/assignments.js';
 import { Histories } from '../../../../scaler/loop/histories.js';
 import { toEvent, DecisionRecords, isChange, type DecisionRecord } from '../../../../scaler/loop/record.js';
-import { isGone, readReplicas } from '../../../../scaler/loop/replicas.js';
 import { Ticker } from '../../../../scaler/loop/scaler.js';
 import { parseRules } from '../../../../scaler/rules/load.js';
 import type { RuleGroup } from '../../../../scaler/rules/types.js';
@@ -105,38 +104,6 @@ describe('assignment', () => {
 
   it('assigns a named workload even while it does not exist', () => {
     expect(owners([])).to.deep.equal({ 'shop/Deployment/cart': 'cart' });
-  });
-});
-
-describe('readReplicas', () => {
-  const rollout = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', namespace: 'shop', name: 'r' };
-  const requested: string[] = [];
-  const scales = {
-    get: (target: { name: string }) => {
-      requested.push(target.name);
-      if (target.name === 'gone') return Promise.reject(new KernscaleError('API_NOT_FOUND', 'gone'));
-      return Promise.resolve({ replicas: 7, uid: 'u', resourceVersion: '1' });
-    },
-  };
-
-  it('requests the scale of kinds that are not watched only', async () => {
-    const cluster = { synced: true, workloads: () => [deployment('cart')] };
-    const missing = { ...rollout, name: 'gone' };
-    const found = await readReplicas(cluster, scales, [deployment('cart').ref, rollout, missing]);
-    expect(requested).to.deep.equal(['r', 'gone']);
-    expect(found.known.get('shop/Deployment/cart')?.replicas).to.equal(2);
-    expect(found.known.get('shop/Rollout/r')?.replicas).to.equal(7);
-    expect(isGone(found.unknown.get('shop/Rollout/gone'))).to.equal(true);
-  });
-
-  it('does not report a workload as gone before the cluster is known', async () => {
-    const ref = deployment('late').ref;
-    const read = async (synced: boolean) =>
-      (await readReplicas({ synced, workloads: () => [] }, scales, [ref])).unknown.get(
-        'shop/Deployment/late',
-      );
-    expect(isGone(await read(false))).to.equal(false);
-    expect(isGone(await read(true))).to.equal(true);
   });
 });
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import type { V1Pod } from '@kubernetes/client-node';
+import { Fields } from '../../../../common/fields.js';
 import { podsByWorkload } from '../../../../scaler/kubernetes/cluster.js';
+import { readPod } from '../../../../scaler/kubernetes/objects.js';
 import { samplesByWorkload } from '../../../../scaler/loop/round-input.js';
 import { tabulate, type SignalResult } from '../../../../scaler/loop/signals.js';
 import { decide } from '../../../../scaler/core/decide-round.js';
@@ -20,7 +21,7 @@ function time(secondsAgo: number): string {
 }
 
 /** A pod of `shop/cart` that was created an hour ago and is ready, as a watch delivers it. */
-function wirePod(name: string, status: object = {}, metadata: object = {}): V1Pod {
+function wirePod(name: string, status: object = {}, metadata: object = {}): object {
   return {
     metadata: {
       ...{ name, namespace: 'shop', labels: { 'pod-template-hash': '7d4' } },
@@ -30,20 +31,20 @@ function wirePod(name: string, status: object = {}, metadata: object = {}): V1Po
     },
     spec: { containers: [{ name: 'app', resources: { requests: { cpu: '200m' } } }] },
     status: { phase: 'Running', startTime: time(HOUR), conditions: [readiness('True', HOUR - 5)], ...status },
-  } as unknown as V1Pod;
+  };
 }
 
 function readiness(status: string, secondsAgo: number): object {
   return { type: 'Ready', status, lastTransitionTime: time(secondsAgo) };
 }
 
-function numbered(count: number, status?: object, metadata?: object): V1Pod[] {
+function numbered(count: number, status?: object, metadata?: object): object[] {
   return Array.from({ length: count }, (_, index) => wirePod(`other-${index}`, status, metadata));
 }
 
 /** Pods `run-0`, `run-1` …, and the CPU that each uses. */
 function running(...cpu: number[]): {
-  readonly pods: V1Pod[];
+  readonly pods: object[];
   readonly cpu: Readonly<Record<string, number>>;
 } {
   const pods = cpu.map((_, index) => wirePod(`run-${index}`));
@@ -51,7 +52,7 @@ function running(...cpu: number[]): {
 }
 
 function round(
-  objects: readonly V1Pod[],
+  objects: readonly object[],
   cpu: Readonly<Record<string, number>>,
   replicas: number,
   history: History = EMPTY_HISTORY,
@@ -60,7 +61,7 @@ function round(
   const total = Object.values(cpu).reduce((sum, cores) => sum + cores, 0);
   const one = (value: number) => vector([{ labels: LABELS, value }], now);
   const byPod = Object.entries(cpu).map(([pod, value]) => ({ labels: { ...LABELS, pod }, value }));
-  const pods = podsByWorkload(objects);
+  const pods = podsByWorkload(objects.map((object) => readPod(Fields.of(object))));
   const observations = {
     signals: tabulate(
       new Map([
@@ -102,7 +103,7 @@ function vector(
 
 /** Replicas after a full stabilization window of rounds and a minute, or as many seconds, each on the same pods. */
 function settle(
-  objects: readonly V1Pod[],
+  objects: readonly object[],
   cpu: Readonly<Record<string, number>>,
   replicas: number,
   seconds = 390,
@@ -133,7 +134,7 @@ const crashed = (secondsAgo: number, state: object) => ({
 
 describe('pods that have not run for long', () => {
   const calm = running(...Array<number>(3).fill(0.1 * REQUEST));
-  const rows: Record<string, V1Pod[]> = {
+  const rows: Record<string, object[]> = {
     'are unschedulable': numbered(7, { phase: 'Pending', startTime: undefined, conditions: [] }),
     'cannot pull their image': numbered(7, {
       ...{ phase: 'Pending', conditions: [readiness('False', HOUR)] },

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import type { V1Pod } from '@kubernetes/client-node';
+import { Fields } from '../../../../common/fields.js';
 import { podsByWorkload } from '../../../../scaler/kubernetes/cluster.js';
+import { readPod } from '../../../../scaler/kubernetes/objects.js';
 import { samplesByWorkload, type Observations } from '../../../../scaler/loop/round-input.js';
 import { tabulate } from '../../../../scaler/loop/signals.js';
 import type { Pod } from '../../../../scaler/core/types.js';
@@ -34,11 +35,13 @@ const onTheWire = {
       { type: 'Ready', status: 'False', lastTransitionTime: '2023-11-14T22:13:20Z' },
     ],
   },
-} as unknown as V1Pod;
+};
+
+const byWorkload = (...pods: object[]) => podsByWorkload(pods.map((pod) => readPod(Fields.of(pod))));
 
 describe('podsByWorkload', () => {
   it('reads the fields that sizing needs, with sidecars among the containers', () => {
-    expect(podsByWorkload([onTheWire]).get(CART)).to.deep.equal([
+    expect(byWorkload(onTheWire).get(CART)).to.deep.equal([
       {
         name: 'cart-7d4-x',
         phase: 'Running',
@@ -56,13 +59,13 @@ describe('podsByWorkload', () => {
   it('accepts a pod without a status', () => {
     const bare = { metadata: { namespace: 'shop', name: 'lone' } };
     const expected = { name: 'lone', phase: 'Unknown', deleted: false, containers: [] };
-    expect(podsByWorkload([bare]).get('shop/Pod/lone')).to.deep.equal([expected]);
+    expect(byWorkload(bare).get('shop/Pod/lone')).to.deep.equal([expected]);
   });
 
   it('leaves out pods that have ended: they carry no load', () => {
     const ended = ['Succeeded', 'Failed'].map((phase) => ({ ...onTheWire, status: { phase } }));
-    expect(podsByWorkload([...ended, onTheWire]).get(CART)).to.have.length(1);
-    expect(podsByWorkload(ended).get(CART)).to.equal(undefined);
+    expect(byWorkload(...ended, onTheWire).get(CART)).to.have.length(1);
+    expect(byWorkload(...ended).get(CART)).to.equal(undefined);
   });
 });
 

@@ -1,0 +1,124 @@
+import { expect } from 'chai';
+import { Fields } from '../../../../common/fields.js';
+import { calculatePodRequests } from '../../../../scaler/core/group-pods.js';
+import { readPod, readService, readSlice, readWorkload } from '../../../../scaler/kubernetes/objects.js';
+import { readScale } from '../../../../scaler/kubernetes/scale.js';
+import { Topology } from '../../../../scaler/kubernetes/topology.js';
+
+const METADATA = { namespace: 'shop', name: 'web-1' };
+
+/** Reads an object, with what could not be read of it. */
+function read<K>(reader: (object: Fields) => K, object: unknown): { kept: K; faults: string[] } {
+  const faults: string[] = [];
+  return { kept: reader(Fields.of(object, faults)), faults };
+}
+
+describe('objects of the Kubernetes API', () => {
+  it('are a Service without endpoints where the lists of its EndpointSlice are null', () => {
+    const { kept, faults } = read(readSlice, {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: {
+        name: 'web-x1',
+        namespace: 'shop',
+        uid: '1',
+        labels: { 'kubernetes.io/service-name': 'web' },
+      },
+      addressType: 'IPv4',
+      endpoints: null,
+      ports: null,
+    });
+    expect(kept).to.deep.equal({ service: 'shop/web', ports: [], endpoints: [] });
+    expect(faults).to.deep.equal([]);
+    const service = {
+      metadata: { namespace: 'shop', name: 'web' },
+      spec: { clusterIP: '10.0.0.1', ports: [{ port: 80 }] },
+    };
+    const topology = new Topology({
+      pods: [],
+      services: [read(readService, service).kept],
+      endpointSlices: [kept],
+    });
+    expect(topology.resolve('10.0.0.1:80')).to.deep.equal({ service: 'shop/web', workloads: [] });
+  });
+
+  it('may have null for every field that is optional', () => {
+    const nothing = { metadata: METADATA, spec: null, status: null };
+    const pod = { name: 'web-1', phase: 'Unknown', deleted: false, containers: [] };
+    expect(read(readPod, nothing)).to.deep.equal({
+      kept: {
+        id: 'shop/web-1',
+        workload: { namespace: 'shop', kind: 'Pod', name: 'web-1' },
+        ips: [],
+        ended: false,
+        pod,
+      },
+      faults: [],
+    });
+    expect(read(readService, nothing).kept).to.deep.equal({ id: 'shop/web-1', ips: [], ports: [] });
+    expect(read((object) => readWorkload('Deployment', object), nothing).kept.replicas).to.equal(1);
+  });
+
+  it('lose a value of another type only, which is named', () => {
+    const { kept, faults } = read(readPod, {
+      metadata: { ...METADATA, labels: { 'pod-template-hash': 7, app: 'web' }, ownerReferences: 'none' },
+      spec: { hostNetwork: 'no', initContainers: {}, containers: [null, { name: 'app' }] },
+      status: { phase: 'Running', startTime: 'soon', conditions: [{ type: 'Ready', status: 'True' }] },
+    });
+    expect(kept.pod).to.deep.equal({
+      ...{ name: 'web-1', phase: 'Running', ready: 'True', deleted: false, requestUnreadable: true },
+      containers: [{ name: 'app' }],
+    });
+    expect(new Set(faults)).to.deep.equal(
+      new Set([
+        'spec.hostNetwork is not true or false',
+        'metadata.ownerReferences is not a list',
+        'status.startTime is not a time',
+        'metadata.labels.pod-template-hash is not text',
+        'spec.initContainers is not a list',
+        'spec.containers[0] is not an object',
+      ]),
+    );
+  });
+
+  for (const object of [null, 7, 'pod', [], {}, { metadata: null }, { metadata: { name: '' } }]) {
+    it(`are left out where they have no name: ${JSON.stringify(object)}`, () => {
+      expect(() => read(readPod, object))
+        .to.throw()
+        .with.property('code', 'OBJECT_UNREADABLE');
+    });
+  }
+
+  for (const replicas of [-1, 1.5, '2', 1e306, {}]) {
+    it(`have no number of replicas in ${JSON.stringify(replicas)}`, () => {
+      const object = { metadata: { ...METADATA, resourceVersion: '1' }, spec: { replicas } };
+      const { kept, faults } = read((fields) => readWorkload('Deployment', fields), object);
+      expect(kept.replicas).to.equal(undefined);
+      expect(faults).to.deep.equal(['spec.replicas is not a whole number from 0 on']);
+      expect(() => readScale(object))
+        .to.throw()
+        .with.property('code', 'SCALE_UNSUPPORTED');
+    });
+  }
+});
+
+describe('a CPU request that is no quantity', () => {
+  const podOf = (name: string, cpu: unknown) => {
+    const spec = { containers: [{ name: 'app', resources: { requests: { cpu } } }] };
+    return read(readPod, { metadata: { ...METADATA, name }, spec });
+  };
+
+  for (const cpu of ['NaN', 'Infinity', '-1', '1e306', '9e99Ei', 'four', {}, true]) {
+    it(`costs the request of that pod: ${JSON.stringify(cpu)}`, () => {
+      const { kept, faults } = podOf('odd', cpu);
+      expect(faults).to.deep.equal(['spec.containers[0].resources.requests.cpu is not a quantity']);
+      const requests = calculatePodRequests([podOf('sound', '500m').kept.pod, kept.pod]);
+      expect(requests).to.deep.equal(new Map([['sound', 500n]]));
+    });
+  }
+
+  it('is no request of zero', () => {
+    const fault = { fault: 'missingRequest', text: 'the CPU request of no pod can be read' };
+    expect(calculatePodRequests([podOf('odd', 'four').kept.pod])).to.deep.equal(fault);
+  });
+});
