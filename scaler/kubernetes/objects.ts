@@ -1,3 +1,4 @@
+import { containerStatuses, cpuInForce, podCpuInForce } from '../../common/cpu-in-force.js';
 import type { Fields } from '../../common/fields.js';
 import { workloadOf } from '../../common/workload.js';
 import type { Pod, PodContainer, ScaleTargetRef, WorkloadId } from '../core/types.js';
@@ -79,8 +80,9 @@ function podFor(object: Fields): Pod {
   // An init container with restartPolicy Always is a sidecar: it runs beside the others.
   const sidecars = spec.list('initContainers').filter((one) => one.string('restartPolicy') === 'Always');
   const faults = object.faultCount;
-  const request = cpuRequest(spec);
-  const containers = [...spec.list('containers'), ...sidecars].map(readContainer);
+  const { request } = podCpuInForce(object);
+  const statuses = containerStatuses(object);
+  const containers = [...spec.list('containers'), ...sidecars].map((one) => readContainer(one, statuses));
   return {
     name: metadata.required('name'),
     phase: status.string('phase') ?? 'Unknown',
@@ -104,13 +106,10 @@ function lastCrash(containers: readonly Fields[]): number | undefined {
   return ends.length === 0 ? undefined : Math.max(...ends);
 }
 
-function readContainer(container: Fields): PodContainer {
-  const request = cpuRequest(container);
-  return { name: container.string('name') ?? '', ...(request !== undefined && { request }) };
-}
-
-function cpuRequest(spec: Fields): number | undefined {
-  return spec.fields('resources').fields('requests').quantity('cpu');
+function readContainer(container: Fields, statuses: ReadonlyMap<string, Fields>): PodContainer {
+  const name = container.string('name') ?? '';
+  const { request } = cpuInForce(container, statuses.get(name));
+  return { name, ...(request !== undefined && { request }) };
 }
 
 /** @throws KernscaleError `OBJECT_UNREADABLE` without a name */
