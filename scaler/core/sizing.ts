@@ -1,3 +1,4 @@
+import { own } from '../../common/own.js';
 import { calculatePodRequests, groupPods, type PodGroups } from './group-pods.js';
 import { idlePods } from './idle-pods.js';
 import { milli } from './int.js';
@@ -45,7 +46,7 @@ export function size(
   if (isAbsent(demand)) return demand;
   const { target } = rule;
   if ('value' in target) return sizeToValue(rule, target.value, samples, demand);
-  const usage = samples.podSignals?.[target.signal];
+  const usage = own(samples.podSignals ?? {}, target.signal);
   const { pods } = samples;
   if (usage && !isAbsent(usage) && pods) {
     return sizeByPods({ ...rule, target }, samples, { usage, pods, timestamp: demand.timestamp }, now);
@@ -132,7 +133,7 @@ function sizeByPods(
   const { pods } = measured;
   const requests = 'averageUtilization' in target ? calculatePodRequests(pods) : new Map<string, bigint>();
   if ('fault' in requests) return unusable(requests.text);
-  const groups = groupsOf(target, samples, rule.windows[target.signal] ?? 0, measured, now);
+  const groups = groupsOf(target, samples, own(rule.windows, target.signal) ?? 0, measured, now);
   const usage = removeMetricsForPods(inMilli(measured.usage), groups);
   if (usage.size === 0) {
     const text = pods.length === 0 ? 'no pods yet' : `no pod of ${pods.length} is ready and measured yet`;
@@ -168,7 +169,7 @@ export function absentPodSignals(
   if (!podSignals || 'value' in target) return [];
   const needed = target.signal === 'cpu' ? [target.signal, STARVED] : [target.signal];
   return needed.flatMap((signal) => {
-    const absence = podSignals[signal];
+    const absence = own(podSignals, signal);
     return absence && isAbsent(absence) ? [{ signal: `${signal} by pod`, absence }] : [];
   });
 }
