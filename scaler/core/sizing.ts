@@ -4,6 +4,7 @@ import { idlePods } from './idle-pods.js';
 import { milli } from './int.js';
 import { isAbsent } from './reading.js';
 import {
+  along,
   getExternalMetricReplicas,
   getExternalPerPodMetricReplicas,
   getResourceReplicas,
@@ -102,7 +103,14 @@ function sizeToValue(rule: Rule, targetValue: number, samples: Samples, demand: 
     counted,
   );
   if (!sizing) return { absent: 'missing', text: 'no pods yet' };
-  return sizingOf(rule, demand.value, { targetValue }, sizing);
+  return sizingOf(rule, demand.value, { targetValue }, sizeAlong(sizing, replicas));
+}
+
+function sizeAlong(
+  { raw, ratio, replicas }: Pick<TotalSizing, 'raw' | 'ratio' | 'replicas'>,
+  current: number,
+) {
+  return { raw: along(raw, ratio, current), ratio, replicas: along(replicas, ratio, current) };
 }
 
 /** The sizing of a workload as a whole. */
@@ -144,10 +152,8 @@ function sizeByPods(
   const sizing = getResourceReplicas(milliTarget(target), tolerance, samples.replicas, groups, loads);
   if (!sizing) return unusable('the pods request no CPU');
   if (sizing.overflowed) return { absent: 'nan', text: 'demand exceeds what Kubernetes can count' };
-  const { raw, ratio, kept, assumed } = sizing;
-  // HPA multiplies by the number of ready pods: while a rollout has more of them than replicas, a load below the
-  // target would scale up.
-  const replicas = ratio < 1 ? Math.min(sizing.replicas, samples.replicas) : sizing.replicas;
+  const { kept, assumed } = sizing;
+  const { raw, ratio, replicas } = sizeAlong(sizing, samples.replicas);
   const trace = {
     signal: target.signal,
     demand: total(usage),

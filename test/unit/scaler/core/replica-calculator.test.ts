@@ -115,6 +115,32 @@ describe('sizing by pods', () => {
     expect(decision.replicas).to.equal(5);
     expect(decision.reason).to.equal('age 25 is 2.5× its target of 10. 5 replicas needed');
   });
+
+  it('never goes against a target value while few pods are ready, or more than replicas', () => {
+    const rule = { ...RULE, target: { signal: 'age', value: 10 }, decide: [] };
+    const decisionAt = (age: number, ready: number, all: number) => {
+      const pods = Array.from({ length: all }, (_, i) =>
+        pod(`p${i}`, { ready: i < ready ? 'True' : 'False' }),
+      );
+      return decideOn({ ...samplesOf({ replicas: 10 }, { age: at(age) }), pods }, rule);
+    };
+    const over = decisionAt(20, 4, 10);
+    expect(over.replicas, 'twice its target').to.equal(10);
+    expect(over.reason).to.equal('age 20 is 2× its target of 10. 10 replicas still needed');
+    expect(decisionAt(20, 8, 10).replicas, 'twice its target, most are ready').to.equal(16);
+    expect(decisionAt(8, 14, 14).replicas, 'below its target, in a roll-out').to.equal(10);
+  });
+
+  it('never scales down above the target while a quota refuses pods', () => {
+    const pods = [pod('a'), pod('b'), pod('c')];
+    const history = { ...EMPTY_HISTORY, fewerPodsSince: NOW - 3600 };
+    const samples = { ...measured(pods, { a: 0.24, b: 0.24, c: 0.24 }), replicas: 10 };
+    const decision = decide(RULE, samples, history, NOW);
+    expect(decision.replicas).to.equal(10);
+    expect(decision.reason).to.equal(
+      'CPU demand 0.72 cores; 3 pods × 0.14-core target = 0.42 (1.71×). 10 replicas still needed',
+    );
+  });
 });
 
 describe('a pod that is unready for lack of CPU', () => {
