@@ -139,9 +139,12 @@ function sizeByPods(
 ): Sizing | Absent {
   const { target } = rule;
   const { pods } = measured;
-  const requests = 'averageUtilization' in target ? calculatePodRequests(pods) : new Map<string, bigint>();
-  if ('fault' in requests) return unusable(requests.text);
   const groups = groupsOf(target, samples, own(rule.windows, target.signal) ?? 0, measured, now);
+  // HPA asks for the requests of pods that are going, too, and does nothing while one of them has none.
+  const ignored = new Set(groups.ignoredPods);
+  const staying = pods.filter(({ name }) => !ignored.has(name));
+  const requests = 'averageUtilization' in target ? calculatePodRequests(staying) : new Map<string, bigint>();
+  if ('fault' in requests) return unusable(requests.text);
   const usage = removeMetricsForPods(inMilli(measured.usage), groups);
   if (usage.size === 0) {
     const text = pods.length === 0 ? 'no pods yet' : `no pod of ${pods.length} is ready and measured yet`;

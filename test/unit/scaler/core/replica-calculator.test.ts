@@ -81,6 +81,16 @@ describe('sizing by pods', () => {
     expect(decideOn(measured([pod('a'), whole], { a: 0.28, b: 0.56 })).replicas).to.equal(4);
   });
 
+  it('asks no CPU request of a pod that is being deleted, as the last one of an old template is in a roll-out', () => {
+    const bare = [{ name: 'app' }];
+    const going = pod('old', { deleted: true, containers: bare });
+    const decision = decideOn({ ...measured([pod('a'), going], { a: 0.28, old: 0.1 }), replicas: 1 });
+    expect(decision.replicas).to.equal(2);
+    expect(decision.trace.sizing?.targetPerPod).to.be.closeTo(0.14, 1e-9);
+    const staying = decideOn(measured([pod('a'), pod('old', { containers: bare })], { a: 0.28, old: 0.1 }));
+    expect(staying.reason).to.contain('Container app of pod old requests no CPU');
+  });
+
   it('holds if a number exceeds the range of Kubernetes', () => {
     const decision = decideOn(measured([pod('a')], { a: 1e9 }));
     expect(decision.replicas).to.equal(1);
