@@ -33,7 +33,7 @@ export interface Watched<T> {
   readonly restarts: number;
   /** Last known objects, also while the API is down. */
   list(): readonly T[];
-  /** One sentence for each cause for which `list` is not what the cluster holds. */
+  /** One clause for each cause for which `list` is not what the cluster holds. */
   problems(): string[];
   /** Calls `listener` after every change; a full list counts as one. */
   onChange(listener: () => void): void;

@@ -26,10 +26,10 @@ export function parseQuantity(quantity: string | number): number {
   return power < 0 ? Number(digits) / 1000 ** -power : Number(digits) * 1000 ** power;
 }
 
-/**
- * True for a quantity that can be added up exactly in thousandths, as Kubernetes counts: it is neither negative nor
- * above 9,007 billion.
- */
+/** Most that can be added up exactly in thousandths, as Kubernetes counts. */
+export const MOST_COUNTABLE = Math.floor(Number.MAX_SAFE_INTEGER / 1000);
+
+/** True for a quantity that can be counted in thousandths: not NaN, not negative, not more than `MOST_COUNTABLE`. */
 export function isCountable(quantity: number): boolean {
-  return quantity >= 0 && quantity * 1000 <= Number.MAX_SAFE_INTEGER;
+  return quantity >= 0 && quantity <= MOST_COUNTABLE;
 }

@@ -88,6 +88,7 @@ export class Service {
       topology: () => this.#cluster.topology(),
       watchRestarts: () => this.#cluster.restarts,
       leads: this.#leads,
+      problems: () => this.#problems(),
       version,
     });
   }
@@ -179,11 +180,27 @@ export class Service {
       ruleManager,
       assignments: () => assign(ruleManager.groups, this.#cluster.workloads()),
       registry: this.#metrics.registry,
-      problems: () => [...ruleManager.errors, ...this.#cluster.problems(), ...this.#scaler.problems()],
+      problems: () => this.#problems(),
       leads: this.#leads,
-      unready: () => (this.#cluster.synced ? undefined : 'Waiting for the Kubernetes API.'),
+      unready: () => this.#unready(),
       log,
     });
+  }
+
+  /** Current problems, as sentences for people. */
+  #problems(): string[] {
+    const single = [this.#election?.problem(), this.#historyFile?.problem()];
+    return [
+      ...this.options.ruleManager.errors,
+      ...this.#cluster.problems(),
+      ...single.filter((problem) => problem !== undefined),
+      ...this.#scaler.problems(),
+    ];
+  }
+
+  #unready(): string | undefined {
+    if (!this.#cluster.synced) return 'Waiting for the Kubernetes API.';
+    return this.#election?.unready() ?? this.#scaler.unready();
   }
 
   #useRules(): void {

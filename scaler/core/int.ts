@@ -3,7 +3,13 @@
  * sums of bytes in thousandths exceed the exact range of a double, and divisions truncate.
  */
 export const INT32_MAX = 2_147_483_647;
+const INT64_MAX = 2 ** 63 - 1;
 const INT32_MIN = -2_147_483_648;
+
+/** True for an amount whose thousandths fit an int64; false for NaN. */
+export function fitsMilli(value: number): boolean {
+  return Math.abs(value * 1000) <= INT64_MAX;
+}
 
 /** Converts to thousandths: rounding errors of floating-point sums must not tip a ceiling. */
 export function milli(value: number): bigint {

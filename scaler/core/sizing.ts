@@ -1,7 +1,7 @@
 import { own } from '../../common/own.js';
 import { calculatePodRequests, groupPods, type PodGroups } from './group-pods.js';
 import { idlePods } from './idle-pods.js';
-import { milli } from './int.js';
+import { fitsMilli, milli } from './int.js';
 import { isAbsent } from './reading.js';
 import {
   along,
@@ -24,6 +24,8 @@ const STARVED = 'starved';
 /** Above this share a pod counts as starved. */
 const STARVED_SHARE = 0.25;
 
+const UNCOUNTABLE: Absent = { absent: 'nan', text: 'demand exceeds what Kubernetes can count' };
+
 export interface Sizing {
   readonly trace: SizingTrace;
   /** Replicas that demand calls for, before any tolerance or limit. */
@@ -45,6 +47,7 @@ export function size(
   now: number,
 ): Sizing | Absent {
   if (isAbsent(demand)) return demand;
+  if (!fitsMilli(demand.value)) return UNCOUNTABLE;
   const { target } = rule;
   if ('value' in target) return sizeToValue(rule, target.value, samples, demand);
   const usage = own(samples.podSignals ?? {}, target.signal);
@@ -59,7 +62,9 @@ export function size(
 
 /** The CPU request where a percentage of it can be computed, or its absence. */
 export function usableRequest(request: Reading): Reading {
-  if (isAbsent(request) || milli(request.value) > 0n) return request;
+  if (isAbsent(request)) return request;
+  if (!fitsMilli(request.value)) return { absent: 'nan', text: `value is ${request.value}` };
+  if (milli(request.value) > 0n) return request;
   return { absent: 'missing', text: 'the pods request no CPU; set a request or use averageValue' };
 }
 
@@ -154,7 +159,7 @@ function sizeByPods(
   const loads = { usage, requests };
   const sizing = getResourceReplicas(milliTarget(target), tolerance, samples.replicas, groups, loads);
   if (!sizing) return unusable('the pods request no CPU');
-  if (sizing.overflowed) return { absent: 'nan', text: 'demand exceeds what Kubernetes can count' };
+  if (sizing.overflowed) return UNCOUNTABLE;
   const { kept, assumed } = sizing;
   const { raw, ratio, replicas } = sizeAlong(sizing, samples.replicas);
   const trace = {

@@ -64,7 +64,7 @@ export function apiError(action: string, error: unknown): KernscaleError {
     const message = messageOfStatus(body) ?? `the Kubernetes API responded with HTTP status ${status}`;
     return new KernscaleError(CODES[status] ?? 'API_REFUSED', `${action}: ${message}`);
   }
-  if (error instanceof Error && error.name === 'AbortError') {
+  if (error instanceof Error && ['AbortError', 'TimeoutError'].includes(error.name)) {
     return new KernscaleError('API_TIMEOUT', `${action}: the Kubernetes API did not respond in time`);
   }
   return new KernscaleError('API_UNREACHABLE', `${action}: cannot reach the Kubernetes API`, {

@@ -61,7 +61,7 @@ export class ClusterView {
 
   /** One sentence for each cause for which this is not what the cluster holds. */
   problems(): string[] {
-    return this.#all().flatMap((source) => source.problems());
+    return this.#all().flatMap((source) => source.problems().map((problem) => `${problem}.`));
   }
 
   topology(): Topology {

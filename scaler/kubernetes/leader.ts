@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CustomObjectsApi, type KubeConfig } from '@kubernetes/client-node';
+import { untilAborted } from '../../common/deadline.js';
 import { errorMessage } from '../../common/errors.js';
 import { Fields } from '../../common/fields.js';
 import type { Logger } from '../../common/log.js';
@@ -15,6 +16,8 @@ export interface ElectionTimes {
 }
 
 const CLIENT_GO_TIMES: ElectionTimes = { leaseDuration: 15, renewDeadline: 10, retryPeriod: 2 };
+/** Without a lease for this many renew deadlines, a minute by default, the scaler is not ready. */
+const UNREADY_DEADLINES = 6;
 /** client-go's JitterFactor: attempts are delayed by up to this share of the period. */
 const JITTER = 0.2;
 
@@ -61,6 +64,8 @@ export class LeaderElection {
   #renewedAt: number | undefined;
   #seen: { version: string; at: number } | undefined;
   #state = '';
+  /** Time at which the lease was last read or renewed, or the election began. */
+  #heardAt = seconds();
 
   constructor(options: ElectionOptions) {
     this.#options = options;
@@ -73,7 +78,26 @@ export class LeaderElection {
     return this.#renewedAt !== undefined && seconds() - this.#renewedAt < this.#times.renewDeadline;
   }
 
+  /** A sentence, if it is not known who leads: nobody scales then. */
+  problem(): string | undefined {
+    const since = this.#silence();
+    if (since < this.#times.renewDeadline) return undefined;
+    const { namespace, name } = this.#options;
+    const reason = this.#state === '' ? '' : `, last: ${this.#state}`;
+    return `The lease ${namespace}/${name} has not been read for ${Math.round(since)} s, so no replicas are changed${reason}.`;
+  }
+
+  /** The problem, once it lasts too long. */
+  unready(): string | undefined {
+    return this.#silence() < UNREADY_DEADLINES * this.#times.renewDeadline ? undefined : this.problem();
+  }
+
+  #silence(): number {
+    return seconds() - this.#heardAt;
+  }
+
   start(): void {
+    this.#heardAt = seconds();
     this.#running = this.#run();
   }
 
@@ -93,7 +117,9 @@ export class LeaderElection {
     while (!signal.aborted) {
       const begun = seconds();
       try {
-        const holder = await this.#acquireOrRenew();
+        const deadline = AbortSignal.timeout(2 * this.#times.renewDeadline * 1000);
+        const holder = await untilAborted(deadline, this.#acquireOrRenew());
+        this.#heardAt = seconds();
         this.#renewedAt = holder === this.#options.identity ? begun : undefined;
         this.#report(this.leads ? 'leading' : `standing by, ${holder} leads`);
       } catch (error) {

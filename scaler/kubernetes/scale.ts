@@ -1,8 +1,12 @@
 import { CustomObjectsApi, type KubeConfig } from '@kubernetes/client-node';
+import { untilAborted } from '../../common/deadline.js';
 import { KernscaleError } from '../../common/errors.js';
 import { Fields } from '../../common/fields.js';
 import type { ScaleTargetRef } from '../core/types.js';
 import { apiConfiguration, apiError } from './client.js';
+
+/** Seconds for what a call needs, credentials included, which the time-out of a request does not cover. */
+const CALL_SECONDS = 15;
 
 export interface Scale {
   /** `spec.replicas`. */
@@ -49,7 +53,7 @@ export class ScaleClient {
 
   async #call<T>(action: string, run: () => Promise<T>): Promise<T> {
     try {
-      return await run();
+      return await untilAborted(AbortSignal.timeout(CALL_SECONDS * 1000), run());
     } catch (error) {
       throw apiError(action, error);
     }

@@ -1,5 +1,6 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { untilAborted } from '../../common/deadline.js';
 import { errorCode, errorMessage, KernscaleError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import { EMPTY_HISTORY, type History } from '../core/round.js';
@@ -14,6 +15,9 @@ const READABLE = [1, VERSION];
 const RESTART_SECONDS = 60;
 /** The clock may have been set back by this many seconds since the file was written. */
 const CLOCK_SKEW = 5;
+
+const READ_SECONDS = 10;
+const WRITE_SECONDS = 2;
 
 interface Kept {
   /** The steps that the timers of the history belong to. */
@@ -99,11 +103,20 @@ const fileSchema = z.object({
 export class HistoryFile {
   #writing: Promise<void> = Promise.resolve();
   #waiting: Promise<void> | undefined;
-  #failing = false;
+  /** True while a write has taken longer than anyone waits for it. */
+  #hangs = false;
+  /** Reason why the file is not written. */
+  #failure: string | undefined;
 
+  /**
+   * @param patience seconds that a round waits for a write
+   * @param startPatience seconds that the start waits for the file
+   */
   constructor(
     private readonly file: string,
     private readonly log: Logger,
+    private readonly patience = WRITE_SECONDS,
+    private readonly startPatience = READ_SECONDS,
   ) {}
 
   /**
@@ -116,7 +129,10 @@ export class HistoryFile {
    */
   async read(now: number, interval: number): Promise<readonly Memory[]> {
     try {
-      const text = await readFile(this.file, 'utf8');
+      const text = await untilAborted(
+        AbortSignal.timeout(this.startPatience * 1000),
+        readFile(this.file, 'utf8'),
+      );
       const { savedAt, workloads } = parse(text);
       if (savedAt > now + CLOCK_SKEW)
         throw unusable(`it was written ${Math.round(savedAt - now)} s in the future; compare the clocks`);
@@ -139,15 +155,29 @@ export class HistoryFile {
   }
 
   /**
-   * Replaces the file atomically. One write runs at a time: calls meanwhile share the next one.
+   * Replaces the file atomically. One write runs at a time: calls meanwhile share the next one. A round does not wait for
+   * a disk that hangs: after its patience the write goes on by itself, and later calls return at once until it has ended.
    */
-  write(memories: () => readonly Memory[], now: () => number): Promise<void> {
-    return (this.#waiting ??= this.#writing.then(() => {
+  async write(memories: () => readonly Memory[], now: () => number): Promise<void> {
+    const write = (this.#waiting ??= this.#writing.then(() => {
       this.#waiting = undefined;
       return (this.#writing = this.#replace(
         JSON.stringify({ version: VERSION, savedAt: now(), workloads: memories() }),
       ));
     }));
+    if (this.#hangs) return;
+    try {
+      await untilAborted(AbortSignal.timeout(this.patience * 1000), write);
+    } catch {
+      this.#hangs = true;
+      this.#fail(new Error(`no write has ended within ${this.patience} s`));
+    }
+  }
+
+  /** A sentence, while the file is not written. */
+  problem(): string | undefined {
+    if (this.#failure === undefined) return undefined;
+    return `The history file ${this.file} is not written, a restart will lose what is newer: ${this.#failure}.`;
   }
 
   async #replace(text: string): Promise<void> {
@@ -155,12 +185,17 @@ export class HistoryFile {
     try {
       await writeFile(written, text, { flush: true });
       await rename(written, this.file);
-      this.#failing = false;
+      this.#failure = undefined;
     } catch (error) {
-      if (!this.#failing)
-        this.#warn('HISTORY_UNWRITABLE', error, 'a restart will start with empty histories');
-      this.#failing = true;
+      this.#fail(error);
     }
+    this.#hangs = false;
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure === undefined)
+      this.#warn('HISTORY_UNWRITABLE', error, 'a restart will start with empty histories');
+    this.#failure = errorMessage(error);
   }
 
   #warn(code: string, error: unknown, consequence: string): void {

@@ -39,6 +39,16 @@ export class ScalerMetrics {
     'Rounds skipped because the previous one was still running.',
     ['group'],
   );
+  readonly #failedRounds = this.#counter(
+    'kernscale_rule_group_failed_rounds_total',
+    'Rounds that ended with an error.',
+    ['group'],
+  );
+  readonly #lastRound = this.#gauge(
+    'kernscale_rule_group_last_success_timestamp_seconds',
+    'Time at which the last round without an error ended.',
+    ['group'],
+  );
   readonly #queries = this.#counter(
     'kernscale_promql_queries_total',
     'Queries by outcome; every outcome but success is a missing value, never a zero.',
@@ -96,6 +106,15 @@ export class ScalerMetrics {
     this.#missedRounds.inc({ group });
   }
 
+  roundFailed(group: string): void {
+    this.#failedRounds.inc({ group });
+  }
+
+  /** @param at seconds since the epoch */
+  roundSucceeded(group: string, at: number): void {
+    this.#lastRound.set({ group }, at);
+  }
+
   queried(outcome: string, seconds: number): void {
     this.#queries.inc({ outcome });
     this.#querySeconds.observe(seconds);
@@ -129,6 +148,7 @@ export interface StateSources {
   readonly topology: () => Topology;
   readonly watchRestarts: () => number;
   readonly leads: () => boolean;
+  readonly problems: () => readonly string[];
   readonly version: string;
 }
 
@@ -153,6 +173,9 @@ export function registerState(registry: Registry, sources: StateSources): void {
       g.set(sources.leads() ? 1 : 0);
     },
   );
+  gauge(registry, 'kernscale_problems', 'Problems that the page and the API name.', [], (g) => {
+    g.set(sources.problems().length);
+  });
   registerBuildInfo(registry, 'kernscale-scaler', sources.version);
   new Counter({
     name: 'kernscale_watch_restarts_total',

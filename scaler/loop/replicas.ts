@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import { untilAborted } from '../../common/deadline.js';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
 import { workloadKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import type { ClusterView } from '../kubernetes/cluster.js';
@@ -6,6 +7,8 @@ import type { ScaleClient } from '../kubernetes/scale.js';
 
 /** Requests to the API server at once. */
 const MAX_CONCURRENT_READS = 8;
+/** Seconds for all of them: a kind whose requests hang must not hold up the others. */
+const READ_SECONDS = 5;
 const WATCHED_KINDS = new Set(['apps/v1/Deployment', 'apps/v1/StatefulSet']);
 
 interface KnownReplicas {
@@ -21,11 +24,16 @@ export interface Replicas {
   readonly unknown: ReadonlyMap<WorkloadKey, KernscaleError>;
 }
 
-/** Reads the replicas of all watched workloads, and queries those of targets of other kinds. */
+/**
+ * Reads the replicas of all watched workloads, and queries those of targets of other kinds.
+ *
+ * @param patience seconds after which those that are not in are unknown
+ */
 export async function readReplicas(
   cluster: Pick<ClusterView, 'workloads' | 'synced'>,
   scales: Pick<ScaleClient, 'get'>,
   targets: readonly ScaleTargetRef[],
+  patience = READ_SECONDS,
 ): Promise<Replicas> {
   const known = new Map<WorkloadKey, KnownReplicas>();
   const unreadable = new Set<WorkloadKey>();
@@ -35,6 +43,7 @@ export async function readReplicas(
   }
   const unknown = new Map<WorkloadKey, KernscaleError>();
   const limit = pLimit(MAX_CONCURRENT_READS);
+  const deadline = AbortSignal.timeout(patience * 1000);
   const read = async (target: ScaleTargetRef): Promise<void> => {
     const key = workloadKey(target);
     if (known.has(key)) return;
@@ -44,16 +53,26 @@ export async function readReplicas(
       return;
     }
     try {
-      known.set(key, await scales.get(target));
+      if (deadline.aborted) throw late(key, patience);
+      known.set(key, await untilAborted(deadline, scales.get(target)));
     } catch (error) {
-      unknown.set(
-        key,
-        error instanceof KernscaleError ? error : new KernscaleError('INTERNAL', errorMessage(error)),
-      );
+      unknown.set(key, reasonOf(error, deadline.aborted ? late(key, patience) : undefined));
     }
   };
   await Promise.all(targets.map((target) => limit(read, target)));
   return { known, unknown };
+}
+
+function reasonOf(error: unknown, late: KernscaleError | undefined): KernscaleError {
+  if (error instanceof KernscaleError) return error;
+  return late ?? new KernscaleError('INTERNAL', errorMessage(error));
+}
+
+function late(key: WorkloadKey, patience: number): KernscaleError {
+  return new KernscaleError(
+    'API_TIMEOUT',
+    `the replicas of ${key} are not known: the Kubernetes API did not respond within ${patience} s`,
+  );
 }
 
 /** True if the workload does not exist, rather than being unavailable now. */

@@ -1,3 +1,4 @@
+import { isCountable } from '../../common/quantity.js';
 import type { Edge, PodReadings, RoundInput, Samples, WorkloadInput } from '../core/round.js';
 import type { Absent, Pod, Reading, WorkloadKey } from '../core/types.js';
 import type { Assignment } from './assignments.js';
@@ -95,6 +96,8 @@ function reading(table: SignalTable, workload: WorkloadKey): Reading {
       text: 'several series; aggregate them in the expression or keep the label pod',
     };
   }
+  const odd = samples.find(({ value }) => !isCountable(value));
+  if (odd) return { absent: 'nan', text: `value of pod ${odd.pod} is ${odd.value}` };
   const total = samples.reduce((sum, { value }) => sum + value, 0);
   return measured(total, table.scrapedAt(workload));
 }
@@ -132,12 +135,10 @@ function templateOf([first, ...others]: readonly Pod[]): string | undefined {
 function valuesByPod(table: SignalTable, workload: WorkloadKey): ReadonlyMap<string, number> | undefined {
   const samples = table.samples(workload);
   if (!isByPod(samples)) return undefined;
-  return new Map(samples.filter(({ value }) => isUsable(value)).map(({ pod = '', value }) => [pod, value]));
-}
-
-/** False for a value that is no quantity, or is too large to count in thousandths as Kubernetes does: its pod has none. */
-function isUsable(value: number): boolean {
-  return value >= 0 && value * 1000 <= Number.MAX_SAFE_INTEGER;
+  // A pod whose value is no quantity has none.
+  return new Map(
+    samples.filter(({ value }) => isCountable(value)).map(({ pod = '', value }) => [pod, value]),
+  );
 }
 
 /** True if every sample is of another pod. */

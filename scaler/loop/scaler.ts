@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { errorMessage } from '../../common/errors.js';
+import { errorMessage, KernscaleError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
 import type { EventWriter } from '../kubernetes/events.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
@@ -10,9 +10,12 @@ import { assign } from './assignments.js';
 import type { ScalerMetrics } from './metrics.js';
 import { isChange, toEvent, type DecisionRecord } from './record.js';
 import { runRound, type Decided, type RoundSources } from './round.js';
+import { RoundHealth } from './round-health.js';
 
 /** Scale requests to the API server at once. */
 const MAX_CONCURRENT_SCALES = 8;
+/** Seconds for the scale requests of a round; what has not begun by then is left to the next round. */
+const SCALES_SECONDS = 10;
 
 export interface ScalerOptions extends RoundSources {
   readonly scales: Pick<ScaleClient, 'get' | 'set'>;
@@ -29,6 +32,7 @@ export interface ScalerOptions extends RoundSources {
 interface RunningGroup {
   readonly ticker: Ticker;
   readonly name: string;
+  readonly health: RoundHealth;
   interval: number;
   problems: readonly string[];
 }
@@ -56,11 +60,20 @@ export class Scaler {
     }
   }
 
-  /** One sentence for each problem that hides data from a group. */
+  /** One sentence for each problem that hides data from a group, or keeps its rounds from ending. */
   problems(): string[] {
-    return [...this.#running.values()].flatMap(({ name, problems }) =>
-      problems.map((problem) => `Group "${name}": ${problem}.`),
+    return [...this.#running.values()].flatMap(({ name, problems, health }) =>
+      [...health.problems(), ...problems].map((problem) => `Group "${name}": ${problem}.`),
     );
+  }
+
+  /** A sentence, if a group has had no successful round for too long. */
+  unready(): string | undefined {
+    for (const { name, health, interval } of this.#running.values()) {
+      const reason = health.unready(interval);
+      if (reason !== undefined) return `Group "${name}": ${reason}.`;
+    }
+    return undefined;
   }
 
   /** Resolves once the running rounds have ended. */
@@ -71,39 +84,65 @@ export class Scaler {
   #newGroup(group: RuleGroup): RunningGroup {
     const key = keyOf(group);
     const { name } = group;
+    const health = new RoundHealth(monotonic);
     const ticker = new Ticker(
       () => this.#round(key),
       () => {
         this.options.metrics.roundMissed(name);
+        if (health.late()) this.options.log.warn({ group: name }, 'the round is late');
       },
     );
-    const running = { ticker, name, interval: 0, problems: [] };
+    const running = { ticker, name, health, interval: 0, problems: [] };
     this.#running.set(key, running);
     return running;
   }
 
   /** A defect in one round must not end the others, so nothing is thrown from here. */
   async #round(key: string): Promise<void> {
-    const { cluster, metrics, log } = this.options;
+    const { metrics, log } = this.options;
     const group = this.#groups.find((candidate) => keyOf(candidate) === key);
-    if (!group) return;
-    const started = performance.now();
+    const health = this.#running.get(key)?.health;
+    if (!group || !health) return;
+    const started = monotonic();
+    health.begin();
     try {
-      const assignments = assign(this.#groups, cluster.workloads());
-      const result = await runRound(group, assignments, this.options);
-      await Promise.all(result.decisions.map((decided) => this.#limit(() => this.#act(decided))));
-      this.#forget((key) => assignments.has(key) && !result.gone.has(key));
-      this.#report(key, result.problems);
-      await this.options.keep?.();
+      await this.#roundOf(group);
+      health.end();
+      metrics.roundSucceeded(group.name, Date.now() / 1000);
     } catch (error) {
-      log.error({ group: group.name, error: errorMessage(error) }, 'the round failed');
+      const failure = errorMessage(error);
+      health.end(failure);
+      metrics.roundFailed(group.name);
+      log.error({ group: group.name, error: failure }, 'the round failed');
     }
-    metrics.roundEnded(group.name, (performance.now() - started) / 1000);
+    metrics.roundEnded(group.name, monotonic() - started);
   }
 
-  async #act({ assignment, uid, decision }: Decided): Promise<void> {
+  async #roundOf(group: RuleGroup): Promise<void> {
+    const { cluster } = this.options;
+    const assignments = assign(this.#groups, cluster.workloads());
+    const result = await runRound(group, assignments, this.options);
+    const deadline = AbortSignal.timeout(SCALES_SECONDS * 1000);
+    const acts = result.decisions.map((decided) => this.#limit(() => this.#act(decided, deadline)));
+    const failed = (await Promise.allSettled(acts)).find((act) => act.status === 'rejected');
+    this.#forget((key) => assignments.has(key) && !result.gone.has(key));
+    this.#report(keyOf(group), result.problems);
+    await this.options.keep?.();
+    if (failed) throw failed.reason;
+  }
+
+  async #act(decided: Decided, deadline: AbortSignal): Promise<void> {
+    try {
+      await this.#scaleAndRecord(decided, deadline);
+    } catch (cause) {
+      throw new KernscaleError('INTERNAL', `cannot act on ${decided.assignment.key}`, { cause });
+    }
+  }
+
+  async #scaleAndRecord({ assignment, uid, decision }: Decided, deadline: AbortSignal): Promise<void> {
     const { metrics, leads, audit } = this.options;
-    const { record, previous } = await applyAndRecord(assignment, decision, this.options, leads());
+    const sources = { ...this.options, scales: begunBefore(deadline, this.options.scales) };
+    const { record, previous } = await applyAndRecord(assignment, decision, sources, leads());
     metrics.decided(record);
     audit?.write(record, previous);
     if (isChange(record, previous)) this.#log(record);
@@ -150,6 +189,22 @@ export class Scaler {
     }
     running.problems = problems;
   }
+}
+
+/** A scale client that begins nothing after the deadline; what has begun ends by its own time-out. */
+function begunBefore(deadline: AbortSignal, scales: ScalerOptions['scales']): ScalerOptions['scales'] {
+  return {
+    get: async (target) => {
+      if (!deadline.aborted) return scales.get(target);
+      const message = `the scale requests of the round took more than ${SCALES_SECONDS} s; the next round decides again`;
+      throw new KernscaleError('ROUND_LATE', message);
+    },
+    set: (target, replicas, version) => scales.set(target, replicas, version),
+  };
+}
+
+function monotonic(): number {
+  return performance.now() / 1000;
 }
 
 /** Group names are unique in a file only, as in Prometheus. */

@@ -1,4 +1,4 @@
-import { getOrCompute } from '../../common/once.js';
+import { getOrCompute, oncePer } from '../../common/once.js';
 import type { Absent, WorkloadKey } from '../core/types.js';
 import type { QueryResult } from '../promql/response.js';
 import { freshness, freshnessQueries, keyOfLabels, missingSource } from '../promql/freshness.js';
@@ -50,7 +50,7 @@ export async function querySignals(
     const names = Object.keys(expressions) as Name[];
     const entries = names.map(async (name): Promise<[Name, SignalResult]> => {
       const { expr } = expressions[name];
-      const [result, ...ages] = await Promise.all([once(expr), ...freshnessQueries(expr).map(once)]);
+      const [result, ...ages] = await Promise.all([once(expr), ...agesOf(expressions[name]).map(once)]);
       return [name, { expr, result, freshness: ages }];
     });
     return new Map(await Promise.all(entries));
@@ -64,6 +64,9 @@ export async function querySignals(
   ]);
   return { signals, podSignals, windows: { recent, settled }, evaluatedAt: time };
 }
+
+/** Parsed once for the signal of a rule file, not in every round. */
+const agesOf = oncePer(({ expr }: { readonly expr: string }) => freshnessQueries(expr));
 
 /** One value of a signal. */
 export interface SignalSample {

@@ -1,4 +1,5 @@
 import { own } from '../../common/own.js';
+import { isCountable } from '../../common/quantity.js';
 import { getOrCompute, oncePer } from '../../common/once.js';
 import type { Calls, Measures, Requests, StateRates, ThreadState, Windows } from '../core/measures.js';
 import { actable, isAbsent } from '../core/reading.js';
@@ -107,11 +108,11 @@ function measuresOf(
   return {
     window: seconds,
     timestamp,
-    pods: isQuantity(pods) ? pods : 0,
+    pods: isCountable(pods) ? pods : 0,
     states,
     serving: serving && !isAbsent(serving) ? serving : undefined,
     // Its rate is extrapolated to the ends of the window.
-    starved: isQuantity(starved) ? Math.min(1, starved) : undefined,
+    starved: isCountable(starved) ? Math.min(1, starved) : undefined,
     requests,
     calls: callsOf(rows('calls'), resolve),
   };
@@ -122,7 +123,7 @@ function statesOf(rows: readonly SignalSample[], wanted: string): StateRates | A
   const rates: Partial<Record<ThreadState, number>> = {};
   for (const { measure, state = '', value } of rows) {
     if (measure !== wanted) continue;
-    if (!isQuantity(value)) return { absent: 'nan', text: `time in state ${state} is ${value}` };
+    if (!isCountable(value)) return { absent: 'nan', text: `time in state ${state} is ${value}` };
     const name = own(STATES, state) ?? 'other';
     rates[name] = (rates[name] ?? 0) + value;
   }
@@ -135,7 +136,7 @@ function requestsOf(rows: readonly SignalSample[], seconds: number): Requests | 
   const { arrived } = values;
   if (arrived === undefined) return undefined;
   if (Number.isNaN(arrived)) return { absent: 'missing', text: `no rate of its requests over ${seconds} s` };
-  const broken = rows.find(({ value }) => !isQuantity(value));
+  const broken = rows.find(({ value }) => !isCountable(value));
   if (broken) return { absent: 'nan', text: `requests ${broken.measure} are ${broken.value}` };
   const { answered = 0, abandoned = 0, dropped = 0, inVain = 0, retried = 0 } = values;
   const { outstanding = 0, served = 0, thoughts = 0, thought = 0 } = values;
@@ -149,7 +150,7 @@ function requestsOf(rows: readonly SignalSample[], seconds: number): Requests | 
 function callsOf(rows: readonly SignalSample[], resolve: Resolve | undefined): Calls[] {
   const byPeer = new Map<string, SignalSample[]>();
   for (const row of rows) getOrCompute(byPeer, row.peer, () => []).push(row);
-  const sound = [...byPeer].filter(([, values]) => values.every(({ value }) => isQuantity(value)));
+  const sound = [...byPeer].filter(([, values]) => values.every(({ value }) => isCountable(value)));
   return sound.map(([peer, own]) => {
     const { sent = 0, answered = 0, waited = 0, outstanding = 0 } = valuesOf(own);
     const { abandoned = 0, ended = 0, refused = 0 } = valuesOf(own);
@@ -161,8 +162,4 @@ function callsOf(rows: readonly SignalSample[], resolve: Resolve | undefined): C
 /** Values by measure; rows of zeros are left out by the queries. */
 function valuesOf(rows: readonly SignalSample[]): Readonly<Partial<Record<string, number>>> {
   return Object.fromEntries(rows.map(({ measure = '', value }) => [measure, value]));
-}
-
-function isQuantity(value: number): boolean {
-  return Number.isFinite(value) && value >= 0;
 }

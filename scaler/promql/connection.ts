@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request, type Dispatcher } from 'undici';
+import { untilAborted } from '../../common/deadline.js';
 import { errorCode, KernscaleError } from '../../common/errors.js';
 import { VERSIONS as TLS_VERSIONS } from '../../common/web-config-schema.js';
 import type { HttpConfig } from './http-config.js';
@@ -10,6 +11,9 @@ const ATTEMPTS = 4;
 const FIRST_BACKOFF_MS = 100;
 /** Statuses of a proxy without a backend, and of a server that limits the request rate. */
 const TEMPORARY = new Set([429, 502, 503, 504]);
+/** Names and values of headers (RFC 9110). */
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** Errors of a connection that breaks, for example a kept-alive one that the server closes just as it is reused. */
 const BROKEN_CONNECTION = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
@@ -57,6 +61,15 @@ export class Connection {
   async send(url: URL, form: string | undefined): Promise<HttpResponse> {
     const end = performance.now() + this.timeout * 1000;
     const deadline = AbortSignal.timeout(this.timeout * 1000);
+    return untilAborted(deadline, this.#untilFinal(url, form, end, deadline));
+  }
+
+  async #untilFinal(
+    url: URL,
+    form: string | undefined,
+    end: number,
+    deadline: AbortSignal,
+  ): Promise<HttpResponse> {
     for (let attempt = 1; ; attempt++) {
       const response = await this.#attempt(url, form, deadline).catch((error: unknown) => {
         if (attempt === ATTEMPTS || !BROKEN_CONNECTION.has(errorCode(error) ?? '')) throw error;
@@ -121,11 +134,15 @@ export class Connection {
     const own = await Promise.all(
       Object.entries(this.config.http_headers ?? {}).map(
         async ([name, { values = [], files = [] }]): Promise<[string, string[]]> => {
-          return [name.toLowerCase(), [...values, ...(await Promise.all(files.map(readSecret)))]];
+          return [name, [...values, ...(await Promise.all(files.map(readSecret)))]];
         },
       ),
     );
-    return { ...(authorization !== undefined && { authorization }), ...Object.fromEntries(own) };
+    const headers = Object.fromEntries(own.map(([name, values]) => [name.toLowerCase(), values]));
+    for (const [name, values] of own) checkHeader(name, values, this.config.http_headers?.[name]?.files);
+    if (authorization === undefined) return headers;
+    checkHeader('authorization', [authorization], [this.config.authorization?.credentials_file ?? '']);
+    return { authorization, ...headers };
   }
 
   async #authorization(): Promise<string | undefined> {
@@ -142,6 +159,21 @@ export class Connection {
 /** An error of Prometheus itself is final, for example that the query took too long. */
 function isTemporary({ status, body }: HttpResponse): boolean {
   return TEMPORARY.has(status) && (status === 429 || !body.includes('"errorType"'));
+}
+
+/**
+ * undici loses the connection of a request with such a header, so that later requests wait for ever.
+ *
+ * @param files that its values may come from
+ * @throws KernscaleError `PROMETHEUS_SECRET`
+ */
+function checkHeader(name: string, values: readonly string[], files: readonly string[] = []): void {
+  if (TOKEN.test(name) && values.every((value) => FIELD_VALUE.test(value))) return;
+  const source = files.filter((file) => file !== '').join(', ') || 'the configuration';
+  throw new KernscaleError(
+    'PROMETHEUS_SECRET',
+    `the header ${name} has a character that no header may hold; repair ${source}`,
+  );
 }
 
 async function readIfNamed(file: string | undefined): Promise<string | undefined> {

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { parseDuration } from '../../common/duration.js';
-import { parseQuantity } from '../../common/quantity.js';
+import { isCountable, MOST_COUNTABLE, parseQuantity } from '../../common/quantity.js';
 import { LONGEST_INTERVAL } from '../core/history.js';
 import { checkPromql } from '../promql/check.js';
 import { builtInSignals } from '../promql/signals.js';
@@ -203,10 +203,17 @@ function checkTarget({ target }: Partial<RawRule>, path: Path, known: readonly s
     findings.push(problem('RULE_CONFLICT', path, message));
   }
   for (const [field, amount] of Object.entries({ averageValue, value })) {
-    if (amount === undefined || Math.round(1000 * parseQuantity(amount)) > 0) continue;
-    findings.push(problem('RULE_OUT_OF_RANGE', [...path, field], `${field} must be at least 0.001`));
+    const range = amount === undefined ? undefined : outOfRange(amount);
+    if (range) findings.push(problem('RULE_OUT_OF_RANGE', [...path, field], `${field} must be ${range}`));
   }
   return findings;
+}
+
+/** What a target must be, if it is not: it is counted in thousandths. */
+function outOfRange(amount: string | number): string | undefined {
+  const value = parseQuantity(amount);
+  if (Math.round(1000 * value) < 1) return 'at least 0.001';
+  return isCountable(value) ? undefined : `at most ${MOST_COUNTABLE}, not ${amount}`;
 }
 
 function checkObjective({ objective }: Partial<RawRule>, path: Path): RuleFinding[] {

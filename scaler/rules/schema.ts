@@ -14,7 +14,7 @@ const QUANTITY = /^(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[numkMGTPE]|[KMGTPE]i)?$/;
 
 const nameError = 'a name of letters, digits and underscores';
 const durationError = 'a duration such as 90s, 5m or 1h30m';
-const quantityError = 'a number or a quantity such as 500m';
+const quantityError = 'a number from 0 on or a quantity such as 500m';
 
 export const text = z.string().min(1);
 export const duration = z.string({ error: durationError }).regex(DURATION, durationError);

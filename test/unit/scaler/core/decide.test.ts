@@ -197,6 +197,22 @@ describe('decide', () => {
       expect(decision.trace.bindingConstraint).to.equal('scalingDisabled');
     });
 
+    const targets: Rule['target'][] = [
+      { signal: 'cpu', averageUtilization: 70 },
+      { signal: 'cpu', averageValue: 0.5 },
+      { signal: 'cpu', value: 4 },
+    ];
+    for (const target of targets) {
+      it(`holds where ${Object.keys(target)[1]} meets more than Kubernetes can count`, () => {
+        for (const signals of [{ cpu: at(1e306) }, { request: at(1e306) }, { cpu: at(1e16) }]) {
+          if (signals.request && !('averageUtilization' in target)) continue;
+          const decision = decide(ruleFor('web', { target }), samplesOf({}, signals), EMPTY_HISTORY, NOW);
+          expect(decision.replicas).to.equal(2);
+          expect(decision.trace.bindingConstraint).to.equal('noData');
+        }
+      });
+    }
+
     it('moves into minReplicas and maxReplicas whatever is measured', () => {
       const nothing = { cpu: { absent: 'missing', text: 'no series' } } as const;
       const rule = ruleFor('web', { minReplicas: 3, maxReplicas: 5 });

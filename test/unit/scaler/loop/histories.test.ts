@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -7,9 +8,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
+import { eventually } from '../../../eventually.js';
 import type { Logger } from '../../../../common/log.js';
 import { NO_MEMORY } from '../../../../scaler/core/demand/memory.js';
 import { NOTHING_USUAL } from '../../../../scaler/core/harm/usual.js';
@@ -159,6 +162,42 @@ describe('HistoryFile', () => {
     expect(await read(-4)).to.have.length(1);
     expect(await read(-60)).to.deep.equal([]);
     expect(warnings[0]!.error).to.include('compare the clocks');
+  });
+
+  describe('on a disk that hangs', () => {
+    const hang = (name: string) => {
+      execFileSync('mkfifo', [path.join(directory, name)]);
+    };
+    /** Ends what waits for the other end of the pipe. */
+    const release = async (name: string) => (await open(path.join(directory, name), 'r+')).close();
+
+    it('keeps no round waiting, is a problem, and goes on once it can be written', async () => {
+      const hanging = new HistoryFile(file, log, 0.05);
+      const write = () =>
+        hanging.write(
+          () => [MEMORY],
+          () => NOW,
+        );
+      hang('history.json.tmp');
+      await write();
+      expect(hanging.problem()).to.match(/is not written, .*: no write has ended within 0\.05 s\.$/);
+      expect(warnings.map(({ code }) => code)).to.deep.equal(['HISTORY_UNWRITABLE']);
+      for (let round = 0; round < 100; round++) await write();
+      await release('history.json.tmp');
+      rmSync(path.join(directory, 'history.json.tmp'), { force: true });
+      await eventually('written again', async () => {
+        await write();
+        return hanging.problem() === undefined;
+      });
+      expect(await read()).to.deep.equal([MEMORY]);
+    });
+
+    it('starts empty, with a warning', async () => {
+      hang('history.json');
+      expect(await new HistoryFile(file, log, 0.05, 0.05).read(NOW, INTERVAL)).to.deep.equal([]);
+      expect(warnings.map(({ code }) => code)).to.deep.equal(['HISTORY_UNREADABLE']);
+      await release('history.json');
+    });
   });
 
   it('warns once about a file that is a folder, and once about one that cannot be written', async () => {

@@ -197,6 +197,14 @@ describe('signals by pod', () => {
     expect(found.podSignals?.['cpu']).to.deep.equal(new Map([['a', 0.1]]));
   });
 
+  for (const value of [NaN, Infinity, -Infinity, -3, 1e306]) {
+    it(`have no sum, with the pod that is the reason, where one is ${value}`, () => {
+      const found = assembled({}, { a: 5, b: value });
+      const text = `value of pod b is ${value}`;
+      expect(found.signals['queue']).to.deep.equal({ absent: 'nan', text });
+    });
+  }
+
   it('are only summed if the pods are unknown', () => {
     const found = assembled({}, { a: 1, b: 2 });
     expect(found.signals['queue']).to.include({ value: 3 });

@@ -45,4 +45,22 @@ describe('readReplicas', () => {
     expect(isGone(await read(false))).to.equal(false);
     expect(isGone(await read(true))).to.equal(true);
   });
+
+  it('does not wait for a kind whose requests hang', async () => {
+    const hanging = {
+      get: (target: { name: string }) => (target.name === 'r' ? scales.get(target) : never()),
+    };
+    const targets = Array.from({ length: 20 }, (_, index) => ({ ...rollout, name: `hangs-${index}` }));
+    const cluster = { synced: true, workloads: () => [deployment('cart')] };
+    const found = await readReplicas(cluster, hanging, [rollout, ...targets], 0.05);
+    expect([...found.known.keys()]).to.deep.equal(['shop/Deployment/cart', 'shop/Rollout/r']);
+    const errors = [...found.unknown.values()];
+    expect(errors).to.have.length(20);
+    for (const error of errors) expect(error.code).to.equal('API_TIMEOUT');
+    expect(isGone(errors[0])).to.equal(false);
+  });
 });
+
+function never(): Promise<never> {
+  return new Promise(() => undefined);
+}

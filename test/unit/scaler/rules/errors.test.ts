@@ -105,6 +105,26 @@ describe('an error in a rule file', () => {
       'RULE_CONFLICT 7:48 no value is above 0.4 and below 0.4; above must be less than below',
     ],
     [
+      'target above what can be counted',
+      ruleWith('target: {averageValue: 1e306}'),
+      'RULE_OUT_OF_RANGE 7:32 averageValue must be at most 9007199254740, not 1e+306',
+    ],
+    [
+      'target of a suffix above what can be counted',
+      ruleWith('target: {signal: wait, value: 9E}'),
+      'RULE_OUT_OF_RANGE 7:39 value must be at most 9007199254740, not 9E',
+    ],
+    [
+      'negative target',
+      ruleWith('target: {averageValue: -5}'),
+      'RULE_OUT_OF_RANGE 7:32 target.averageValue must be at least 0, not -5',
+    ],
+    [
+      'infinite target',
+      ruleWith('target: {signal: wait, value: .inf}'),
+      'RULE_WRONG_VALUE 7:39 target.value must be a number from 0 on or a quantity such as 500m, not Infinity',
+    ],
+    [
       'percentage of the CPU request for another signal',
       ruleWith('target: {signal: wait, averageUtilization: 70}'),
       'RULE_CONFLICT 7:17 target on "wait" needs averageValue or value; averageUtilization, a percentage of the CPU request, applies only to cpu',
@@ -163,14 +183,14 @@ describe('an error in a rule file', () => {
     [
       'invalid quantity',
       ruleWith('target: {averageValue: 5x}', 'behavior: {scaleUp: {tolerance: -1}}', 'labels: {a: 1}'),
-      'RULE_WRONG_VALUE 7:32 target.averageValue must be a number or a quantity such as 500m, not "5x"',
+      'RULE_WRONG_VALUE 7:32 target.averageValue must be a number from 0 on or a quantity such as 500m, not "5x"',
       'RULE_OUT_OF_RANGE 8:41 behavior.scaleUp.tolerance must be at least 0, not -1',
       'RULE_WRONG_TYPE 9:21 labels.a must be a string, not 1',
     ],
     [
       'quantity of another type',
       ruleWith('target: {averageValue: [5]}'),
-      'RULE_WRONG_VALUE 7:32 target.averageValue must be a number or a quantity such as 500m, not a list',
+      'RULE_WRONG_VALUE 7:32 target.averageValue must be a number from 0 on or a quantity such as 500m, not a list',
     ],
     [
       'invalid name of a signal',

@@ -1,0 +1,169 @@
+import { expect } from 'chai';
+import { pino } from 'pino';
+import { eventually } from '../../../eventually.js';
+import { KernscaleError } from '../../../../common/errors.js';
+import type { WatchedWorkload } from '../../../../scaler/kubernetes/objects.js';
+import { Histories } from '../../../../scaler/loop/histories.js';
+import { ScalerMetrics } from '../../../../scaler/loop/metrics.js';
+import { DecisionRecords } from '../../../../scaler/loop/record.js';
+import { RoundHealth } from '../../../../scaler/loop/round-health.js';
+import { Scaler, type ScalerOptions } from '../../../../scaler/loop/scaler.js';
+import { parseRules } from '../../../../scaler/rules/load.js';
+
+const RULES = `groups:
+  - name: shop
+    interval: 1s
+    rules:
+      - {scale: all, match: {kind: Deployment}, minReplicas: 3, maxReplicas: 9}
+`;
+
+function deployment(name: string): WatchedWorkload {
+  const ref = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name };
+  return { ref, uid: name, labels: {}, replicas: 2 };
+}
+
+describe('RoundHealth', () => {
+  let now: number;
+  let health: RoundHealth;
+
+  beforeEach(() => {
+    now = 1000;
+    health = new RoundHealth(() => now);
+  });
+
+  it('names a round that failed, until one succeeds', () => {
+    health.begin();
+    health.end('out of luck');
+    expect(health.problems()).to.deep.equal(['the round failed: out of luck']);
+    health.begin();
+    expect(health.problems(), 'while the next one runs').to.have.length(1);
+    health.end();
+    expect(health.problems()).to.deep.equal([]);
+  });
+
+  it('names a round that is late, while it runs', () => {
+    health.begin();
+    now += 25;
+    expect(health.problems()).to.deep.equal([]);
+    expect([health.late(), health.late()], 'news once').to.deep.equal([true, false]);
+    expect(health.problems()).to.deep.equal(['a round has been running for 25 s']);
+    health.end();
+    expect(health.problems()).to.deep.equal([]);
+  });
+
+  it('is unready a minute after the last success, or three intervals, whether rounds fail, hang or never begin', () => {
+    now += 60;
+    expect(health.unready(10)).to.equal(undefined);
+    now += 1;
+    expect(health.unready(10)).to.equal('no round has succeeded for 61 s');
+    expect(health.unready(60)).to.equal(undefined);
+    health.begin();
+    health.end('out of luck');
+    expect(health.unready(10)).to.equal('no round has succeeded for 61 s, the round failed: out of luck');
+    health.begin();
+    health.end();
+    expect(health.unready(10)).to.equal(undefined);
+  });
+});
+
+describe('rounds', () => {
+  let scaler: Scaler;
+  let metrics: ScalerMetrics;
+  let logged: string[];
+
+  function run(changes: Partial<ScalerOptions>): void {
+    metrics = new ScalerMetrics();
+    logged = [];
+    scaler = new Scaler({
+      query: () => Promise.resolve({ ok: true, samples: [] }),
+      cluster: { synced: true, workloads: () => [], topology: () => ({ resolve: () => undefined }) },
+      scales: {
+        get: () => Promise.resolve({ replicas: 2, uid: 'u', resourceVersion: '1' }),
+        set: () => Promise.resolve({ replicas: 3, uid: 'u', resourceVersion: '2' }),
+      },
+      events: { write: () => Promise.resolve() },
+      histories: new Histories(),
+      records: new DecisionRecords(),
+      metrics,
+      clock: () => 1_700_000_000,
+      queryOffset: 0,
+      leads: () => true,
+      log: pino(
+        { level: 'warn' },
+        { write: (line) => logged.push((JSON.parse(line) as { msg: string }).msg) },
+      ),
+      ...changes,
+    });
+    scaler.use(parseRules('r.yaml', RULES).groups);
+  }
+
+  afterEach(async () => {
+    await scaler.stop();
+  });
+
+  const valueOf = async (metric: string): Promise<number | undefined> => {
+    const { values } = await metrics.registry.getSingleMetric(metric)!.get();
+    return values[0]?.value;
+  };
+
+  it('that fail are a problem, a metric and a log line, until one succeeds', async () => {
+    let broken = true;
+    const workloads = (): WatchedWorkload[] => {
+      if (broken) throw new Error('out of luck');
+      return [];
+    };
+    run({ cluster: { synced: true, workloads, topology: () => ({ resolve: () => undefined }) } });
+    await eventually('a problem', () => scaler.problems().length > 0);
+    expect(scaler.problems()).to.deep.equal(['Group "shop": the round failed: out of luck.']);
+    expect(await valueOf('kernscale_rule_group_failed_rounds_total')).to.be.at.least(1);
+    expect(await valueOf('kernscale_rule_group_last_success_timestamp_seconds')).to.equal(undefined);
+    expect(logged).to.include('the round failed');
+    broken = false;
+    await eventually('no problem', () => scaler.problems().length === 0);
+    expect(await valueOf('kernscale_rule_group_last_success_timestamp_seconds')).to.be.above(1e9);
+  });
+
+  it('that hang are a problem, a metric and a log line once', async () => {
+    let release = (): void => undefined;
+    const hung = new Promise<void>((resolve) => (release = resolve));
+    run({ keep: () => hung });
+    await eventually('late', () => scaler.problems().length > 0);
+    expect(scaler.problems()[0]).to.match(/^Group "shop": a round has been running for \d s\.$/);
+    await eventually('missed twice', async () => {
+      const missed = await valueOf('kernscale_rule_group_missed_rounds_total');
+      return (missed ?? 0) >= 2;
+    });
+    expect(logged).to.deep.equal(['the round is late']);
+    release();
+    await eventually('no problem', () => scaler.problems().length === 0);
+  });
+
+  it('act on every other workload where acting on one fails', async () => {
+    const records = new DecisionRecords();
+    const put = records.put.bind(records);
+    records.put = (record) => {
+      if (record.workload === 'odd') throw new Error('out of luck');
+      return put(record);
+    };
+    const workloads = () => ['a', 'odd', 'z'].map(deployment);
+    run({ cluster: { synced: true, workloads, topology: () => ({ resolve: () => undefined }) }, records });
+    await eventually('a problem', () => scaler.problems().length > 0);
+    expect(scaler.problems()[0]).to.include('cannot act on shop/Deployment/odd: out of luck');
+    const done = records.list().map(({ workload, outcome }) => `${workload} ${outcome}`);
+    expect(done).to.deep.equal(['a applied', 'z applied']);
+  });
+
+  it('leave to the next round what an API that fails has not scaled', async () => {
+    const records = new DecisionRecords();
+    const get = () => Promise.reject(new KernscaleError('API_TIMEOUT', 'no response'));
+    const scales = { get, set: () => Promise.reject(new Error('not reached')) };
+    const workloads = () => [deployment('a')];
+    run({
+      cluster: { synced: true, workloads, topology: () => ({ resolve: () => undefined }) },
+      records,
+      scales,
+    });
+    await eventually('a record', () => records.list().length === 1);
+    expect(records.list()[0]).to.include({ outcome: 'failed', replicas: 3 });
+  });
+});
