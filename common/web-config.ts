@@ -185,7 +185,9 @@ function secureContext(tls: TlsServerConfig, ca: Pem | undefined, source: Source
 }
 
 function openSslCiphers(suites: TlsServerConfig['cipher_suites']): string {
-  const upTo12 = suites.flatMap((suite) => (suite in CIPHERS ? CIPHERS[suite as keyof typeof CIPHERS] : []));
+  const upTo12 = suites.flatMap((suite) =>
+    Object.hasOwn(CIPHERS, suite) ? CIPHERS[suite as keyof typeof CIPHERS] : [],
+  );
   return [...TLS13_CIPHERS, ...upTo12].join(':');
 }
 

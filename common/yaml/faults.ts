@@ -7,8 +7,8 @@ export interface YamlFault {
 }
 
 /**
- * Finds what the parser accepts, or reports without a position: duplicate keys, unknown anchors, anchors that contain
- * themselves, and merge keys without a mapping to merge.
+ * Finds what the parser accepts, or reports without a position: duplicate keys, keys that objects cannot have, unknown
+ * anchors, anchors that contain themselves, and merge keys without a mapping to merge.
  *
  * @param lineOf returns the line of a node
  */
@@ -34,17 +34,18 @@ export function findFaults(document: Document, lineOf: (node: Node) => number): 
     },
     Value: (_, node) => {
       if (node.anchor !== undefined) anchors.set(node.anchor, node);
-      if (isMap(node)) faults.push(...duplicateKeys(node, lineOf));
+      if (isMap(node)) faults.push(...wrongKeys(node, lineOf));
     },
   });
   return faults;
 }
 
-function duplicateKeys({ items }: YAMLMap, lineOf: (node: Node) => number): YamlFault[] {
+function wrongKeys({ items }: YAMLMap, lineOf: (node: Node) => number): YamlFault[] {
   const first = new Map<string, Node>();
   return items.flatMap(({ key }) => {
     if (!isScalar(key) || isMergeKey(key)) return [];
     const name = String(key.value);
+    if (name === '__proto__') return [fault(key, `"${name}" cannot be a key; use another name`)];
     const earlier = first.get(name);
     if (!earlier) {
       first.set(name, key);

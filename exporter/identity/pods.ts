@@ -1,3 +1,4 @@
+import { containerStatuses, cpuInForce, podCpuInForce } from '../../common/cpu-in-force.js';
 import type { Fields } from '../../common/fields.js';
 import { workloadOf } from '../../common/workload.js';
 import type { ContainerIdentity, PodIdentity } from './source.js';
@@ -44,26 +45,24 @@ function containersOf(pod: Fields): Map<string, ContainerIdentity> {
     workload: workload.name,
     workloadKind: workload.kind,
   };
-  const rest = { ...ofPod, ...REST_OF_POD, cpuRequest: requestBeyondContainers(spec) };
+  const rest = { ...ofPod, ...REST_OF_POD, cpuRequest: requestBeyondContainers(pod) };
+  const statuses = containerStatuses(pod);
   const containers = new Map<string, ContainerIdentity>([['', rest]]);
-  for (const { name, containerId } of containerInstances(pod.fields('status'))) {
+  for (const { name, containerId } of containerInstances(statuses)) {
     containers.set(containerId.slice(containerId.lastIndexOf('/') + 1), {
       ...ofPod,
       container: name,
       image: specs.get(name)?.string('image') ?? '',
       containerId,
-      ...cpuResources(specs.get(name)),
+      ...cpuResources(specs.get(name), statuses.get(name)),
     });
   }
   return containers;
 }
 
-const STATUSES = ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'];
-
 /** Returns the running instance of every container and, after a restart, the one before it. */
-function containerInstances(status: Fields): { name: string; containerId: string }[] {
-  return STATUSES.flatMap((name) => status.list(name)).flatMap((one) => {
-    const name = one.string('name') ?? '';
+function containerInstances(statuses: ReadonlyMap<string, Fields>): { name: string; containerId: string }[] {
+  return [...statuses].flatMap(([name, one]) => {
     const ids = [one, one.fields('lastState').fields('terminated')].map((it) => it.string('containerID'));
     return ids.flatMap((containerId) => (containerId ? [{ name, containerId }] : []));
   });
@@ -73,20 +72,21 @@ function containerInstances(status: Fields): { name: string; containerId: string
 const NANO = 1e9;
 
 /** Returns what a pod requests beyond its containers, so that the sum is what the pod as a whole requests. */
-function requestBeyondContainers(spec: Fields): number | undefined {
-  const whole = spec.fields('resources').fields('requests').quantity('cpu');
+function requestBeyondContainers(pod: Fields): number | undefined {
+  const { request: whole } = podCpuInForce(pod);
   if (whole === undefined) return undefined;
+  const [spec, statuses] = [pod.fields('spec'), containerStatuses(pod)];
   const sidecars = spec.list('initContainers').filter((one) => one.string('restartPolicy') === 'Always');
-  const own = [...spec.list('containers'), ...sidecars].map((one) => cpuResources(one).cpuRequest ?? 0);
-  const beyond = whole - own.reduce((sum, request) => sum + request, 0);
+  const own = [...spec.list('containers'), ...sidecars].map((one) =>
+    cpuResources(one, statuses.get(one.string('name') ?? '')),
+  );
+  const beyond = whole - own.reduce((sum, { cpuRequest = 0 }) => sum + cpuRequest, 0);
   return Math.max(0, Math.round(beyond * NANO) / NANO);
 }
 
-function cpuResources(container: Fields | undefined) {
-  const resources = container?.fields('resources');
-  const cpuLimit = resources?.fields('limits').quantity('cpu');
-  const requests = resources?.fields('requests');
+function cpuResources(container: Fields | undefined, status: Fields | undefined) {
+  if (!container) return { cpuRequest: undefined, cpuLimit: undefined };
+  const { request, isRequested, limit } = cpuInForce(container, status);
   // The API server sets an absent request to the limit; a static pod's manifest may lack it.
-  const cpuRequest = requests?.value('cpu') === undefined ? cpuLimit : requests.quantity('cpu');
-  return { cpuRequest, cpuLimit };
+  return { cpuRequest: isRequested ? request : limit, cpuLimit: limit };
 }

@@ -179,7 +179,7 @@ function customSignals(
     ...(rule.objective ? [latencySignal(rule.objective.quantile)] : []),
   ];
   const needed = Object.keys(group.signals).filter(
-    (signal) => !modelled.includes(signal) && !signals[signal],
+    (signal) => !modelled.includes(signal) && !Object.hasOwn(signals, signal),
   );
   if (needed.length > 0) {
     throw badFlag(

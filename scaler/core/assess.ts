@@ -1,8 +1,9 @@
 import { oncePer } from '../../common/once.js';
 import { classify, type Classification } from './classify.js';
 import type { InputTrace, ObjectiveTrace } from './decision.js';
-import { sizeByDemand, type DemandSizing } from './demand/replicas.js';
+import { fromUsage, sizeByDemand, type DemandSizing } from './demand/replicas.js';
 import { stepsInForce } from './harm/steps.js';
+import { isUnseen, replicasAtWork } from './idle-pods.js';
 import type { Judgement } from './judge.js';
 import { weighObjective } from './objective.js';
 import { isAbsent, readSignal, readSumOfPods } from './reading.js';
@@ -27,6 +28,10 @@ export interface Assessment {
   readonly objective: ObjectiveTrace | undefined;
   /** Number of pods that the demand is measured on, if known. */
   readonly measuredPods: number | undefined;
+  /** Number of replicas that may carry load. */
+  readonly atWork: number;
+  /** Number of those that no exporter sees: they count at their whole request. */
+  readonly unseen: number;
   readonly classification: Classification;
 }
 
@@ -38,20 +43,21 @@ export interface Assessment {
 export function assess(
   rule: Rule,
   samples: Samples,
-  history: Pick<History, 'steps' | 'memory'>,
+  history: Pick<History, 'steps' | 'memory' | 'scaleUps' | 'fewerPodsSince' | 'unseenSince'>,
   judgement: Judgement | undefined,
   now: number,
 ): Assessment {
   const read = reader(rule, samples, now);
+  const demand = demandOf(rule, samples, read, now);
   // A workload at zero replicas has no ratio; it is not scaled either.
   const scaled = samples.replicas > 0 ? samples : { ...samples, replicas: 1 };
-  const demand = demandOf(rule, samples, read, now);
   const byUsage = size(rule, scaled, demand, read(REQUEST), now);
   const sized =
     judgement && rule.target.signal === 'cpu' && !isAbsent(demand)
       ? sizeByDemand(rule, scaled, judgement, history.memory, byUsage, now)
       : undefined;
-  const byDemand = sized && !isAbsent(sized) ? sized : undefined;
+  const unseen = isUnseen(history, now) ? missingPods(byUsage) : 0;
+  const byDemand = sized && !isAbsent(sized) ? withUnseen(sized, unseen, byUsage) : undefined;
   const sizing = byDemand?.sizing ?? byUsage;
   const ratio: Reading = isAbsent(sizing) ? sizing : { value: sizing.trace.ratio, timestamp: now };
   const steps = stepsInForce(rule, samples);
@@ -63,12 +69,10 @@ export function assess(
     now,
   );
   const pods = Object.hasOwn(samples.signals, PODS) ? read(PODS) : undefined;
-  const absentByPod = isAbsent(demand) || byDemand ? [] : absentPodSignals(rule, samples);
+  const readInput = (name: string): Reading => (name === rule.target.signal ? demand : read(name));
   const inputs = [
-    ...signalsOf(rule, steps, pods !== undefined).map((name) =>
-      inputTrace(name, name === rule.target.signal ? demand : read(name), now),
-    ),
-    ...absentByPod.map(({ signal, absence }) => inputTrace(signal, absence, now)),
+    ...signalsOf(rule, steps, pods !== undefined).map((name) => inputTrace(name, readInput(name), now)),
+    ...(isAbsent(demand) || byDemand ? [] : absentByPod(rule, samples, now)),
     ...absentWindows(samples),
   ];
   return {
@@ -78,6 +82,8 @@ export function assess(
     byDemand,
     objective: weighObjective(rule, samples, now),
     measuredPods: pods === undefined || isAbsent(pods) ? undefined : pods.value,
+    atWork: replicasAtWork(samples, history, now),
+    unseen,
     classification,
   };
 }
@@ -85,6 +91,19 @@ export function assess(
 function demandOf(rule: Rule, samples: Samples, read: (signal: string) => Reading, now: number): Reading {
   const { signal } = rule.target;
   return isSizedByPods(rule, samples) ? readSumOfPods(samples, signal, rule, now) : read(signal);
+}
+
+function missingPods(sizing: Sizing | Absent): number {
+  return isAbsent(sizing) ? 0 : (sizing.trace.pods?.missing ?? 0);
+}
+
+/** Requests of pods that no exporter sees are not counted, so the size by usage, with their whole request, is the least. */
+function withUnseen(byDemand: DemandSizing, unseen: number, byUsage: Sizing | Absent): DemandSizing {
+  if (unseen === 0 || isAbsent(byUsage) || byUsage.trace.replicas <= byDemand.sizing.trace.replicas) {
+    return byDemand;
+  }
+  const { memory, noScaleDown } = byDemand;
+  return { ...fromUsage(byUsage, memory), noScaleDown };
 }
 
 /** The class of what harms a workload; more demand than its pods should carry needs no harm. */
@@ -120,6 +139,10 @@ const neededBy = oncePer((steps: readonly DecideStep[]) => {
   signals.delete(TARGET);
   return [...signals];
 });
+
+function absentByPod(rule: Rule, samples: Samples, now: number): InputTrace[] {
+  return absentPodSignals(rule, samples).map(({ signal, absence }) => inputTrace(signal, absence, now));
+}
 
 function absentWindows({ windows }: Samples): InputTrace[] {
   if (!windows || !isAbsent(windows.settled)) return [];

@@ -5,6 +5,7 @@ import { stepForLock } from './demand/lock.js';
 import { count, nameOf, objectiveText } from './format.js';
 import { harmTrace, walkOf } from './harm/trace.js';
 import { learnt } from './harm/learning.js';
+import { fewerPodsSince } from './idle-pods.js';
 import { recommend, recordScaling, resume } from './history.js';
 import type { Judgement } from './judge.js';
 import { isAbsent } from './reading.js';
@@ -52,22 +53,34 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
     replicas,
     class: workloadClass,
     action,
-    trace: traceOf(workload, noScaleDown, outcome, now),
+    trace: {
+      ...traceOf(workload, noScaleDown, outcome, now),
+      ...idleTrace(samples.replicas - assessment.atWork),
+    },
     history: { ...recordScaling(outcome.history, rule.behavior, samples.replicas, replicas, now), ...kept },
     historyIfNotApplied: { ...outcome.history, ...kept },
   };
 }
 
-/** What the next round needs to know of the workload's requests. */
+/** What the next round needs to know of the workload's requests and pods. */
 function keep(
   { samples, assessment, judgement, history }: AssessedWorkload,
   stepped: History['memory'],
   now: number,
-): Pick<History, 'usual' | 'watch' | 'memory'> {
+): Pick<History, 'usual' | 'watch' | 'memory' | 'fewerPodsSince' | 'unseenSince'> {
   const memory = stepped ?? assessment.byDemand?.memory ?? history.memory;
   const usual = judgement ? learnt(judgement, samples, now) : history.usual;
   const watch = judgement?.watch ?? history.watch;
-  return { ...(usual && { usual }), ...(watch && { watch }), ...(memory && { memory }) };
+  const fewer = fewerPodsSince(samples, history, now);
+  const { measuredPods = Infinity, atWork } = assessment;
+  const isUncovered = samples.pods !== undefined && measuredPods < atWork;
+  return {
+    ...(usual && { usual }),
+    ...(watch && { watch }),
+    ...(memory && { memory }),
+    ...(fewer !== undefined && { fewerPodsSince: fewer }),
+    ...(isUncovered && { unseenSince: history.unseenSince ?? now }),
+  };
 }
 
 /** A bounded step for a workload that a lock in each of its pods harms. */
@@ -77,15 +90,16 @@ function stepOf({ samples, assessment, judgement, history }: AssessedWorkload, n
 }
 
 function reasonsAgainstScalingDown({ assessment, judgement, samples, waiters }: AssessedWorkload): string[] {
-  const { measuredPods, sizing, objective, byDemand } = assessment;
+  const { measuredPods, sizing, objective, byDemand, unseen } = assessment;
+  const needed = assessment.atWork - unseen;
   const reasons = missingInputs(assessment);
   if (reasons.length === 0 && isAbsent(sizing)) reasons.push(sizing.text);
-  if (measuredPods !== undefined && measuredPods < samples.replicas) {
-    reasons.push(withoutData(samples.replicas - measuredPods, samples.replicas, 'no data yet'));
+  if (measuredPods !== undefined && measuredPods < needed) {
+    reasons.push(withoutData(needed - measuredPods, samples.replicas, 'no data yet'));
   }
   const { counted = Infinity } = isAbsent(sizing) ? {} : (sizing.trace.pods ?? {});
-  if (counted < Math.min(samples.replicas, measuredPods ?? Infinity)) {
-    reasons.push(withoutData(samples.replicas - counted, samples.replicas, 'no usable data yet'));
+  if (counted < Math.min(needed, measuredPods ?? Infinity)) {
+    reasons.push(withoutData(needed - counted, samples.replicas, 'no usable data yet'));
   }
   if (objective?.kept === false) reasons.push(objectiveText(objective));
   reasons.push(...(byDemand?.noScaleDown ?? []), ...(judgement?.protectedBy ?? []));
@@ -236,6 +250,10 @@ function traceOf(
     stages,
     bindingConstraint,
   };
+}
+
+function idleTrace(idlePods: number): Pick<Decision['trace'], 'idlePods'> {
+  return idlePods > 0 ? { idlePods } : {};
 }
 
 function walkTrace({ path, bottleneck, confidence, explained, rejected }: Walk) {

@@ -42,6 +42,8 @@ export interface Trace {
   /** Undefined where no requests are measured. */
   readonly harm?: HarmTrace | undefined;
   readonly objective?: ObjectiveTrace | undefined;
+  /** Replicas whose pods do not run, and count as idle; undefined without any. */
+  readonly idlePods?: number;
   /** Reasons why this round must not scale down, one clause each; empty when it may. */
   readonly noScaleDown: readonly string[];
   readonly stages: StagesTrace;

@@ -60,7 +60,7 @@ export function replicasText(current: number, replicas: number): string {
 
 /** Returns inputs, demand, harm, class, walk and stages of a decision, in the order in which it is made. */
 export function detailsOf({ class: workloadClass, trace }: Pick<Decision, 'class' | 'trace'>): Section[] {
-  const { inputs, demand, harm, steps, walk, bindingConstraint, noScaleDown } = trace;
+  const { inputs, demand, harm, steps, walk, bindingConstraint, idlePods, noScaleDown } = trace;
   return [
     { title: 'Measured', rows: inputRows(inputs) },
     ...(demand ? [{ title: 'Demand', rows: demandRows(demand) }] : []),
@@ -83,6 +83,9 @@ export function detailsOf({ class: workloadClass, trace }: Pick<Decision, 'class
       title: 'Replicas',
       rows: [
         { name: 'current', text: `${trace.currentReplicas}` },
+        ...(idlePods
+          ? [{ name: 'do not run', text: `${count(idlePods, 'pod')}, idle when scaling down` }]
+          : []),
         ...(HELD.has(bindingConstraint) ? [] : stageRows(trace.currentReplicas, trace.stages)),
         { name: 'deciding constraint', text: CONSTRAINTS[bindingConstraint], tone: 'good' },
         ...noScaleDown.map((text): Row => ({ name: 'no scale-down', text })),

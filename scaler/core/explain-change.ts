@@ -46,14 +46,14 @@ function limitEnd({ behavior }: Rule, direction: 'scaleUp' | 'scaleDown'): strin
 
 /** Conditions under which replicas may go down again. */
 function completeText(rule: Rule, decision: Unexplained): string {
-  const { inputs, sizing, objective, harm, currentReplicas, noScaleDown } = decision;
+  const { inputs, sizing, objective, harm, currentReplicas, idlePods = 0, noScaleDown } = decision;
   const absent = inputs.filter(({ value }) => value === undefined).map(({ signal }) => signal);
   const pods = inputs.find(({ signal }) => signal === 'pods')?.value ?? Infinity;
   const counted = Math.min(pods, sizing?.pods?.counted ?? Infinity);
   const conditions = [
     ...(absent.length > 3 ? ['all signals have data'] : []),
     ...(absent.length > 0 && absent.length <= 3 ? [`there is data for ${absent.join(', ')}`] : []),
-    ...(counted < currentReplicas ? ['every pod is ready and measured'] : []),
+    ...(counted < currentReplicas - idlePods ? ['every pod is ready and measured'] : []),
     ...(objective?.kept === false ? [`latency is within ${milliseconds(objective.latency)}`] : []),
     ...(harm && harm.protectedBy.length > 0
       ? [`no harm has shown for the ${windowsOf(rule.behavior).down} s window`]

@@ -1,6 +1,6 @@
 import type { DemandTrace, SizingTrace, Unexplained } from './decision.js';
 import { amount, count, demandName, milliseconds, rate, round, times } from './format.js';
-import { toleranceOf, withinTolerance } from './replica-calculator.js';
+import { along, toleranceOf, withinTolerance } from './replica-calculator.js';
 import type { Rule } from './types.js';
 
 /** Arrivals and answers that differ by less are the same to a reader: the noise of a window. */
@@ -26,7 +26,7 @@ export function loadText(
   // HPA cuts utilization to whole percent and averages to thousandths, which now and then makes a difference.
   const differs =
     !estimate &&
-    ((!kept && Math.ceil(exact * number - 1e-9) !== stages.raw) ||
+    ((!kept && along(Math.ceil(exact * number - 1e-9), exact, currentReplicas) !== stages.raw) ||
       (bindingConstraint === 'tolerance' && !withinTolerance(exact, toleranceOf(rule.behavior))));
   const ratioText = times(exact) + (differs ? `, ${times(ratio)} as HPA counts` : '');
   const filled = assumed ? ` with ${unmeasuredText(rule, sizing!)}` : '';

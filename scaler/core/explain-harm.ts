@@ -1,3 +1,4 @@
+import { own } from '../../common/own.js';
 import type { HarmTrace, Sign, SignKind, StepTrace, Unexplained } from './decision.js';
 import {
   capitalize,
@@ -53,7 +54,7 @@ export function harmText(decision: Unexplained, harm: HarmTrace): string {
   }
   const sign = signs.find(({ kind, peer }) => peer === cause && UNANSWERED.includes(kind));
   if (sign) return `${becauseText(signs, signText(sign))}${since}`;
-  const why = CAUSES[cause] ?? `because of ${peerText(decision, cause)}`;
+  const why = own(CAUSES, cause) ?? `because of ${peerText(decision, cause)}`;
   // What only fails fast takes less than usual: its time does not show why.
   const figures = signs.every(({ kind }) => kind === 'collapse') ? '' : figuresText(harm);
   return `${headline(signs)} ${why}${figures}${since}`;
@@ -121,7 +122,7 @@ export function habitText({ harm }: Unexplained): string {
 export function holdText(rule: Rule, decision: Unexplained): string {
   const step = stepOf(decision);
   const { harm } = decision;
-  const futile = FUTILITY[decision.class] ?? '';
+  const futile = own(FUTILITY, decision.class) ?? '';
   if (harm && isByHarm(step)) return `${harmText(decision, harm)}${futile || '. Nothing is scaled'}`;
   const evidence = step?.evidence.map(conditionText).join(' and ') ?? '';
   const text =

@@ -1,3 +1,4 @@
+import { own } from '../../common/own.js';
 import type { HarmTrace, Part, Sign } from './decision.js';
 import { duration, milliseconds, nameOf, percent, round, times } from './format.js';
 
@@ -12,7 +13,7 @@ const PARTS: Readonly<Record<string, string>> = {
 
 /** Name of a part of a request, or of the cause of harm, for people. */
 export function partName(name: Part['name']): string {
-  return PARTS[name] ?? nameOf(name);
+  return own(PARTS, name) ?? nameOf(name);
 }
 
 /** A time and the usual one: `180 ms (15× the usual 12 ms)`. */

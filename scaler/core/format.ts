@@ -1,3 +1,4 @@
+import { own } from '../../common/own.js';
 import type { ConditionTrace, ObjectiveTrace } from './decision.js';
 import { parseKey, TARGET, type WorkloadKey } from './types.js';
 
@@ -62,7 +63,7 @@ export function demandName(signal: string): string {
 
 /** A value of a signal in its unit. */
 export function amount(signal: string, value: number): string {
-  if (signal in SHARES) return percent(value);
+  if (Object.hasOwn(SHARES, signal)) return percent(value);
   if (signal === TARGET) return times(value);
   if (signal !== 'cpu' && signal !== 'request') return String(round(value));
   return count(round(value), 'core');
@@ -71,7 +72,9 @@ export function amount(signal: string, value: number): string {
 /** Measured value of a condition, without the name of a share that the class already implies. */
 export function evidenceText(condition: ConditionTrace): string {
   const { signal, value } = condition;
-  return signal in SHARES && value !== undefined ? `${percent(value)} of busy time` : measuredText(condition);
+  return Object.hasOwn(SHARES, signal) && value !== undefined
+    ? `${percent(value)} of busy time`
+    : measuredText(condition);
 }
 
 /** A condition of a decide step and what is measured: `74 % of busy time blocked on disk (limit 40 %)`. */
@@ -86,7 +89,7 @@ export function conditionText(condition: ConditionTrace): string {
 
 /** Signal of a condition and its value. */
 function measuredText({ signal, value, above }: ConditionTrace): string {
-  const share = SHARES[signal];
+  const share = own(SHARES, signal);
   const name = signal === TARGET ? 'demand' : signal === 'cpu' ? 'CPU demand' : signal;
   if (value === undefined) return `${share ? `time ${share}` : name} unknown`;
   if (!share) return `${name} ${amount(signal, value)}${signal === TARGET ? ' target' : ''}`;
@@ -97,7 +100,7 @@ function measuredText({ signal, value, above }: ConditionTrace): string {
 
 /** Condition under which this one no longer holds: `at most 40 % of busy time is spent blocked on disk`. */
 export function untilText({ signal, above, below }: ConditionTrace): string {
-  const share = SHARES[signal];
+  const share = own(SHARES, signal);
   const [limit, less] = above === undefined ? [below ?? 0, false] : [above, true];
   const at = `${less ? 'at most' : 'at least'} ${amount(signal, limit)}`;
   if (share) return `${at} of busy time is spent ${share}`;

@@ -21,6 +21,8 @@ export interface Readiness {
   readonly isCpu: boolean;
   /** Pods that the kernel measures as starved of CPU. */
   readonly starved?: ReadonlySet<string>;
+  /** Pods that cannot carry load, see `idlePods`: without a sample they are unready. */
+  readonly idle?: ReadonlySet<string>;
   readonly initializationPeriod?: number;
   readonly initialReadinessDelay?: number;
 }
@@ -41,8 +43,9 @@ export interface PodGroups {
 type PodGroup = 'ready' | 'unready' | 'missing' | 'ignored' | 'starved';
 
 /**
- * Groups pods as HPA does, with one exception: a pod that was ready, and no longer is because it is starved of CPU,
- * counts as ready. It fails its probe for lack of replicas, so leaving out its demand would keep it that way.
+ * Groups pods as HPA does, with two exceptions. A pod that was ready, and no longer is because it is starved of CPU,
+ * counts as ready: it fails its probe for lack of replicas, so leaving out its demand would keep it that way. A pod that
+ * crashes in a loop or is on a lost node counts as unready, as one that never started: HPA assumes that it is busy.
  *
  * Source: groupPods, kubernetes/pkg/controller/podautoscaler.
  */
@@ -71,7 +74,7 @@ export function groupPods(
 function groupOf(pod: Pod, sample: PodSampleTime | undefined, readiness: Readiness): PodGroup {
   if (pod.deleted || pod.phase === 'Failed') return 'ignored';
   if (pod.phase === 'Pending') return 'unready';
-  if (!sample) return 'missing';
+  if (!sample) return readiness.idle?.has(pod.name) ? 'unready' : 'missing';
   if (!readiness.isCpu || isReady(pod, sample, readiness)) return 'ready';
   return readiness.starved?.has(pod.name) && wasReady(pod) ? 'starved' : 'unready';
 }

@@ -7,6 +7,7 @@ import { protect } from './harm/protect.js';
 import { signsOf } from './harm/signs.js';
 import { normOf, NOTHING_USUAL, type Norm, type Usual } from './harm/usual.js';
 import { NEW_WATCH, observe, type Watch } from './harm/watch.js';
+import { idlePods, isUnseen, replicasAtWork } from './idle-pods.js';
 import { weighObjective } from './objective.js';
 import { wasReady } from './group-pods.js';
 import { isAbsent, readSignal } from './reading.js';
@@ -156,7 +157,7 @@ function subjectOf(
     watch: history.watch ?? NEW_WATCH,
     signs: rule ? signsOf(settled, norm, rule.harm, weighObjective(rule, samples, now)) : [],
     isShort,
-    isComplete: isComplete(settled, samples, now),
+    isComplete: isComplete(settled, samples, history, now),
     targetPerPod,
     limit,
   };
@@ -213,10 +214,20 @@ function isShortOfCpu(
   return targetPerPod !== undefined && arrived * cost > OVER_TARGET * targetPerPod * pods;
 }
 
-/** True unless some pod is younger than the window, or has not started or is not measured yet. */
-function isComplete({ pods, window }: Profile, { pods: known, replicas }: Samples, now: number): boolean {
-  if (pods < replicas || !known) return pods >= replicas;
-  return known.every((pod) => pod.deleted || wasReady(pod) || isReadyFor(pod, window + SETTLING, now));
+/** True unless some pod that may carry load is younger than the window, or has not started or is not measured yet. */
+function isComplete(
+  { pods, window }: Profile,
+  samples: Samples,
+  history: WorkloadInput['history'],
+  now: number,
+): boolean {
+  const { pods: known } = samples;
+  const isCovered = pods >= replicasAtWork(samples, history, now) || isUnseen(history, now);
+  if (!isCovered || !known) return isCovered;
+  const idle = idlePods(samples, now);
+  return known.every(
+    (pod) => pod.deleted || idle.has(pod.name) || wasReady(pod) || isReadyFor(pod, window + SETTLING, now),
+  );
 }
 
 function isReadyFor({ ready, readySince = Infinity }: Pod, seconds: number, now: number): boolean {

@@ -1,3 +1,4 @@
+import { own } from '../../common/own.js';
 import { CLOCK_TOLERANCE, elapsed } from './time.js';
 import type { Samples } from './round.js';
 import type { Absent, Reading, RuleSettings } from './types.js';
@@ -25,9 +26,9 @@ export function readSumOfPods(
   rule: Pick<RuleSettings, 'maxAge'>,
   now: number,
 ): Reading {
-  const reading = Object.hasOwn(samples.signals, signal) ? samples.signals[signal] : undefined;
+  const reading = own(samples.signals, signal);
   if (reading === undefined) return { absent: 'missing', text: 'not queried' };
-  return actable(reading, rule.maxAge[signal] ?? Infinity, now);
+  return actable(reading, own(rule.maxAge, signal) ?? Infinity, now);
 }
 
 /** Returns the reading, or the reason why it must not be acted on. Signals are quantities, so none is negative. */

@@ -12,6 +12,7 @@ import type { History } from './round.js';
  */
 export function rebase(history: History, by: number): History {
   const { recommendations, scaleUps, scaleDowns, steps, dataGap, usual, watch, memory } = history;
+  const { fewerPodsSince, unseenSince } = history;
   const moved = <T extends { readonly at: number }>(entry: T): T => ({ ...entry, at: entry.at + by });
   return {
     recommendations: recommendations.map(moved),
@@ -24,6 +25,7 @@ export function rebase(history: History, by: number): History {
     ...(usual && { usual: movedUsual(usual, by) }),
     ...(watch && { watch: movedWatch(watch, by) }),
     ...(memory && { memory: movedMemory(memory, by) }),
+    ...movedTimes({ fewerPodsSince, unseenSince }, by),
   };
 }
 
@@ -38,7 +40,9 @@ export function notAfter(history: History, now: number): History {
 
 // Without intermediate objects: a replay of the past asks this a million times.
 
-function newestIn({ recommendations, scaleUps, scaleDowns, steps, usual, watch, memory }: History): number {
+function newestIn(history: History): number {
+  const { recommendations, scaleUps, scaleDowns, steps, usual, watch, memory } = history;
+  const { fewerPodsSince, unseenSince } = history;
   let newest = Math.max(newestOf(recommendations), newestOf(scaleUps), newestOf(scaleDowns));
   for (const key in steps)
     newest = Math.max(newest, steps[key]!.since ?? newest, steps[key]!.lastMatch ?? newest);
@@ -51,7 +55,7 @@ function newestIn({ recommendations, scaleUps, scaleDowns, steps, usual, watch, 
     const { capacity, step, clients } = memory;
     newest = Math.max(newest, newestOf(clients), capacity?.at ?? newest, step?.at ?? newest);
   }
-  return Math.max(newest, usual?.at ?? newest);
+  return Math.max(newest, usual?.at ?? newest, fewerPodsSince ?? newest, unseenSince ?? newest);
 }
 
 function newestOf(entries: readonly { readonly at: number }[]): number {

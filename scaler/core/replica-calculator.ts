@@ -28,6 +28,15 @@ export function saturate(replicas: number): number {
   return Math.min(replicas, INT32_MAX);
 }
 
+/**
+ * Limits replicas to what goes along with the ratio. HPA multiplies the ratio by the number of ready pods: above the target
+ * it would remove replicas while few of their pods are ready, and below it would add some while a roll-out has more pods
+ * than replicas.
+ */
+export function along(replicas: number, ratio: number, current: number): number {
+  return ratio < 1 ? Math.min(replicas, current) : Math.max(replicas, current);
+}
+
 /** Load that one pod should carry: percent of its request, or thousandths of the signal's unit. */
 export type PodTarget = { readonly averageUtilization: number } | { readonly averageMilli: bigint };
 

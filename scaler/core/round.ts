@@ -74,6 +74,10 @@ export interface History {
   readonly usual?: Usual;
   readonly watch?: Watch;
   readonly memory?: SizingMemory;
+  /** Time since which its controller has created fewer pods than replicas. */
+  readonly fewerPodsSince?: number;
+  /** Time since which some of the pods that may carry load have had no data. */
+  readonly unseenSince?: number;
 }
 
 export const EMPTY_HISTORY: History = {

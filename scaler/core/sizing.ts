@@ -1,7 +1,10 @@
+import { own } from '../../common/own.js';
 import { calculatePodRequests, groupPods, type PodGroups } from './group-pods.js';
+import { idlePods } from './idle-pods.js';
 import { fitsMilli, milli } from './int.js';
 import { isAbsent } from './reading.js';
 import {
+  along,
   getExternalMetricReplicas,
   getExternalPerPodMetricReplicas,
   getResourceReplicas,
@@ -47,7 +50,7 @@ export function size(
   if (!fitsMilli(demand.value)) return UNCOUNTABLE;
   const { target } = rule;
   if ('value' in target) return sizeToValue(rule, target.value, samples, demand);
-  const usage = samples.podSignals?.[target.signal];
+  const usage = own(samples.podSignals ?? {}, target.signal);
   const { pods } = samples;
   if (usage && !isAbsent(usage) && pods) {
     return sizeByPods({ ...rule, target }, samples, { usage, pods, timestamp: demand.timestamp }, now);
@@ -111,7 +114,14 @@ function sizeToValue(rule: Rule, targetValue: number, samples: Samples, demand: 
     counted,
   );
   if (!sizing) return { absent: 'missing', text: 'no pods yet' };
-  return sizingOf(rule, demand.value, { targetValue }, sizing);
+  return sizingOf(rule, demand.value, { targetValue }, sizeAlong(sizing, replicas));
+}
+
+function sizeAlong(
+  { raw, ratio, replicas }: Pick<TotalSizing, 'raw' | 'ratio' | 'replicas'>,
+  current: number,
+) {
+  return { raw: along(raw, ratio, current), ratio, replicas: along(replicas, ratio, current) };
 }
 
 /** The sizing of a workload as a whole. */
@@ -140,9 +150,12 @@ function sizeByPods(
 ): Sizing | Absent {
   const { target } = rule;
   const { pods } = measured;
-  const requests = 'averageUtilization' in target ? calculatePodRequests(pods) : new Map<string, bigint>();
+  const groups = groupsOf(target, samples, own(rule.windows, target.signal) ?? 0, measured, now);
+  // HPA asks for the requests of pods that are going, too, and does nothing while one of them has none.
+  const ignored = new Set(groups.ignoredPods);
+  const staying = pods.filter(({ name }) => !ignored.has(name));
+  const requests = 'averageUtilization' in target ? calculatePodRequests(staying) : new Map<string, bigint>();
   if ('fault' in requests) return unusable(requests.text);
-  const groups = groupsOf(target, samples, rule.windows[target.signal] ?? 0, measured, now);
   const usage = removeMetricsForPods(inMilli(measured.usage), groups);
   if (usage.size === 0) {
     const text = pods.length === 0 ? 'no pods yet' : `no pod of ${pods.length} is ready and measured yet`;
@@ -153,10 +166,8 @@ function sizeByPods(
   const sizing = getResourceReplicas(milliTarget(target), tolerance, samples.replicas, groups, loads);
   if (!sizing) return unusable('the pods request no CPU');
   if (sizing.overflowed) return UNCOUNTABLE;
-  const { raw, ratio, kept, assumed } = sizing;
-  // HPA multiplies by the number of ready pods: while a rollout has more of them than replicas, a load below the
-  // target would scale up.
-  const replicas = ratio < 1 ? Math.min(sizing.replicas, samples.replicas) : sizing.replicas;
+  const { kept, assumed } = sizing;
+  const { raw, ratio, replicas } = sizeAlong(sizing, samples.replicas);
   const trace = {
     signal: target.signal,
     demand: total(usage),
@@ -178,25 +189,26 @@ export function absentPodSignals(
   if (!podSignals || 'value' in target) return [];
   const needed = target.signal === 'cpu' ? [target.signal, STARVED] : [target.signal];
   return needed.flatMap((signal) => {
-    const absence = podSignals[signal];
+    const absence = own(podSignals, signal);
     return absence && isAbsent(absence) ? [{ signal: `${signal} by pod`, absence }] : [];
   });
 }
 
 function groupsOf(
   { signal, ...target }: PerPodTarget,
-  { podSignals }: Samples,
+  samples: Samples,
   window: number,
   { pods, usage, timestamp }: MeasuredPods,
   now: number,
 ): PodGroups {
   const sample = { timestamp, window };
-  const shares = podSignals?.[STARVED] ?? new Map<string, number>();
+  const shares = samples.podSignals?.[STARVED] ?? new Map<string, number>();
   const starved = isAbsent(shares) ? [] : [...shares].filter(([, share]) => share > STARVED_SHARE);
   return groupPods(pods, new Map([...usage.keys()].map((name) => [name, sample])), {
     now,
     isCpu: signal === 'cpu' || 'averageUtilization' in target,
     starved: new Set(starved.map(([name]) => name)),
+    idle: idlePods(samples, now),
   });
 }
 

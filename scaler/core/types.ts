@@ -146,6 +146,9 @@ export interface Pod {
   readonly readySince?: number;
   /** `status.startTime`. */
   readonly startedAt?: number;
+  readonly createdAt?: number;
+  /** Last end of a container that was, or will be, started again. */
+  readonly crashedAt?: number;
   /** Identity of the pod template that it runs; undefined for a pod of no controller. */
   readonly template?: string;
   /** True once a deletion timestamp is set. */

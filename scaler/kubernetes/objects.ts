@@ -1,3 +1,4 @@
+import { containerStatuses, cpuInForce, podCpuInForce } from '../../common/cpu-in-force.js';
 import type { Fields } from '../../common/fields.js';
 import { workloadOf } from '../../common/workload.js';
 import type { Pod, PodContainer, ScaleTargetRef, WorkloadId } from '../core/types.js';
@@ -72,20 +73,24 @@ function podFor(object: Fields): Pod {
   ];
   const condition = status.list('conditions').find((one) => one.string('type') === 'Ready');
   const [ready, readySince] = [condition?.string('status'), condition?.time('lastTransitionTime')];
-  const startedAt = status.time('startTime');
+  const [createdAt, startedAt] = [metadata.time('creationTimestamp'), status.time('startTime')];
+  const crashedAt = lastCrash(status.list('containerStatuses'));
   const labels = metadata.texts('labels');
   const template = TEMPLATE_LABELS.map((name) => labels[name]).find((hash) => hash !== undefined);
   // An init container with restartPolicy Always is a sidecar: it runs beside the others.
   const sidecars = spec.list('initContainers').filter((one) => one.string('restartPolicy') === 'Always');
   const faults = object.faultCount;
-  const request = cpuRequest(spec);
-  const containers = [...spec.list('containers'), ...sidecars].map(readContainer);
+  const { request } = podCpuInForce(object);
+  const statuses = containerStatuses(object);
+  const containers = [...spec.list('containers'), ...sidecars].map((one) => readContainer(one, statuses));
   return {
     name: metadata.required('name'),
     phase: status.string('phase') ?? 'Unknown',
     ...(ready !== undefined && { ready }),
     ...(readySince !== undefined && { readySince }),
+    ...(createdAt !== undefined && { createdAt }),
     ...(startedAt !== undefined && { startedAt }),
+    ...(crashedAt !== undefined && { crashedAt }),
     ...(template !== undefined && { template }),
     deleted: metadata.value('deletionTimestamp') !== undefined,
     ...(request !== undefined && { request }),
@@ -94,13 +99,17 @@ function podFor(object: Fields): Pod {
   };
 }
 
-function readContainer(container: Fields): PodContainer {
-  const request = cpuRequest(container);
-  return { name: container.string('name') ?? '', ...(request !== undefined && { request }) };
+/** Time at which a container last ended, of those that the kubelet starts again. */
+function lastCrash(containers: readonly Fields[]): number | undefined {
+  const states = containers.flatMap((one) => [one.fields('state'), one.fields('lastState')]);
+  const ends = states.flatMap((state) => state.fields('terminated').time('finishedAt') ?? []);
+  return ends.length === 0 ? undefined : Math.max(...ends);
 }
 
-function cpuRequest(spec: Fields): number | undefined {
-  return spec.fields('resources').fields('requests').quantity('cpu');
+function readContainer(container: Fields, statuses: ReadonlyMap<string, Fields>): PodContainer {
+  const name = container.string('name') ?? '';
+  const { request } = cpuInForce(container, statuses.get(name));
+  return { name, ...(request !== undefined && { request }) };
 }
 
 /** @throws KernscaleError `OBJECT_UNREADABLE` without a name */

@@ -68,6 +68,8 @@ const decided = z.object({
     z.object({ since: seconds.exactOptional(), lastMatch: seconds.exactOptional() }),
   ),
   dataGap: z.boolean(),
+  fewerPodsSince: seconds.exactOptional(),
+  unseenSince: seconds.exactOptional(),
 });
 
 /** A learnt part that cannot be read is left out, and is a gap in the data: replicas go down only after a full window. */
@@ -76,10 +78,12 @@ export const historySchema: z.ZodType<History> = decided.loose().transform((hist
     part in history ? [{ part, read: schema.safeParse(history[part]) }] : [],
   );
   const known = learnt.flatMap(({ part, read }) => (read.success ? [[part, read.data]] : []));
-  const { recommendations, scaleUps, scaleDowns, steps, dataGap } = history;
+  const { recommendations, scaleUps, scaleDowns, steps, dataGap, fewerPodsSince, unseenSince } = history;
   return {
     ...{ recommendations, scaleUps, scaleDowns, steps },
     dataGap: dataGap || known.length < learnt.length,
+    ...(fewerPodsSince !== undefined && { fewerPodsSince }),
+    ...(unseenSince !== undefined && { unseenSince }),
     ...(Object.fromEntries(known) as Pick<History, keyof typeof LEARNT>),
   };
 });

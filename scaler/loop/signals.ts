@@ -1,7 +1,7 @@
 import { getOrCompute, oncePer } from '../../common/once.js';
 import type { Absent, WorkloadKey } from '../core/types.js';
 import type { QueryResult } from '../promql/response.js';
-import { freshness, freshnessQueries, keyOfLabels } from '../promql/freshness.js';
+import { freshness, freshnessQueries, keyOfLabels, missingSource } from '../promql/freshness.js';
 import type { WindowPart } from '../promql/windows.js';
 import type { RuleGroup } from '../rules/types.js';
 
@@ -12,6 +12,8 @@ type Expressions = Readonly<Record<string, { readonly expr: string }>>;
 
 /** Results of one signal's queries in one round. */
 export interface SignalResult {
+  /** The signal's expression; undefined where its parts are not told apart. */
+  readonly expr?: string;
   readonly result: QueryResult;
   /** Results of the `freshnessQueries` of the signal's expression. */
   readonly freshness: readonly QueryResult[];
@@ -49,7 +51,7 @@ export async function querySignals(
     const entries = names.map(async (name): Promise<[Name, SignalResult]> => {
       const { expr } = expressions[name];
       const [result, ...ages] = await Promise.all([once(expr), ...agesOf(expressions[name]).map(once)]);
-      return [name, { result, freshness: ages }];
+      return [name, { expr, result, freshness: ages }];
     });
     return new Map(await Promise.all(entries));
   };
@@ -110,13 +112,18 @@ export function tabulate<Name extends string>(
   return new Map([...results].map(([signal, result]) => [signal, tabulateOne(result, evaluatedAt)]));
 }
 
-function tabulateOne({ result, freshness: ages }: SignalResult, evaluatedAt: number): SignalTable {
+function tabulateOne({ expr, result, freshness: ages }: SignalResult, evaluatedAt: number): SignalTable {
   const failed = [result, ...ages].find(({ ok }) => !ok);
   if (failed && !failed.ok) {
     return absentTable({
       absent: failed.failure === 'partial' ? 'partial' : 'error',
       text: failed.message,
     });
+  }
+  const missing = expr === undefined ? undefined : missingSource(expr, ages.map(samplesOf));
+  if (missing !== undefined) {
+    const text = `its part ${missing} has no data, so its value is not whole`;
+    return absentTable({ absent: 'missing', text });
   }
   const scraped = freshness(ages.map(samplesOf), evaluatedAt);
   const byWorkload = new Map<WorkloadKey, SignalSample[]>();

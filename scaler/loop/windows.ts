@@ -1,3 +1,4 @@
+import { own } from '../../common/own.js';
 import { isCountable } from '../../common/quantity.js';
 import { getOrCompute, oncePer } from '../../common/once.js';
 import type { Calls, Measures, Requests, StateRates, ThreadState, Windows } from '../core/measures.js';
@@ -123,7 +124,7 @@ function statesOf(rows: readonly SignalSample[], wanted: string): StateRates | A
   for (const { measure, state = '', value } of rows) {
     if (measure !== wanted) continue;
     if (!isCountable(value)) return { absent: 'nan', text: `time in state ${state} is ${value}` };
-    const name = STATES[state] ?? 'other';
+    const name = own(STATES, state) ?? 'other';
     rates[name] = (rates[name] ?? 0) + value;
   }
   return 'oncpu' in rates ? rates : undefined;

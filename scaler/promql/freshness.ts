@@ -1,5 +1,6 @@
 import { parser } from '@prometheus-io/lezer-promql';
 import { workloadKey, type WorkloadKey } from '../core/types.js';
+import { missingSelector } from './needs.js';
 import type { VectorSample } from './response.js';
 
 /** Every tracked container has this series in every scrape, so its age is the age of all the exporter's data. */
@@ -21,11 +22,28 @@ export function freshnessQueries(expr: string): string[] {
 
 /** Selectors of the series whose newest samples date the data behind an expression. */
 export function freshnessSelectors(expr: string): string[] {
-  return [
-    ...new Set(
-      selectorsOf(expr).map((selector) => (selector.startsWith('kernscale') ? HEARTBEAT : selector)),
-    ),
-  ];
+  return [...new Set(selectorsOf(expr).map(datedBy))];
+}
+
+/**
+ * The first selector that an expression needs and that has no data, see `missingSelector`.
+ *
+ * @param results of the `freshnessQueries` of the expression
+ */
+export function missingSource(
+  expr: string,
+  results: readonly (readonly VectorSample[])[],
+): string | undefined {
+  // The data of one source dates the expression.
+  if (results.length < 2) return undefined;
+  const selectors = freshnessSelectors(expr);
+  const hasData = (selector: string): boolean =>
+    (results[selectors.indexOf(datedBy(selector))] ?? []).length > 0;
+  return missingSelector(expr, hasData);
+}
+
+function datedBy(selector: string): string {
+  return selector.startsWith('kernscale') ? HEARTBEAT : selector;
 }
 
 /** The text of every vector selector, without range, `offset` and `@`. */

@@ -1,3 +1,4 @@
+import { own } from '../../common/own.js';
 import { parseDuration } from '../../common/duration.js';
 import { parseQuantity } from '../../common/quantity.js';
 import { DEFAULT_TOLERANCE } from '../core/replica-calculator.js';
@@ -130,9 +131,9 @@ function fillScalingRules(
 function fillSignals(group: RawGroup, objectives: readonly Objective[]): Record<string, SignalQuery> {
   const quantiles = objectives.map(({ quantile }) => quantile);
   const builtIn = builtInSignals(group.window ?? DEFAULT_WINDOW, quantiles);
-  const own = group.signals ?? {};
-  return mapValues({ ...builtIn, ...own }, (_, name) => {
-    const { expr = builtIn[name] ?? '', maxAge } = own[name] ?? {};
+  const given = group.signals ?? {};
+  return mapValues({ ...builtIn, ...given }, (_, name) => {
+    const { expr = own(builtIn, name) ?? '', maxAge } = own(given, name) ?? {};
     return { expr, maxAge: maxAge === undefined ? DEFAULT_MAX_AGE : parseDuration(maxAge) };
   });
 }

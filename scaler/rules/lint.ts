@@ -1,5 +1,6 @@
 import { parseDuration } from '../../common/duration.js';
 import { EXPORTED, RECORDED } from '../promql/known-metrics.js';
+import { defaultsIn } from '../promql/needs.js';
 import { builtInSignals } from '../promql/signals.js';
 import { labelsOf, metricsOf, rangeSeconds, ratesOf } from '../promql/syntax.js';
 import type { LabelSelector } from '../../common/label-selector.js';
@@ -30,6 +31,7 @@ export function lintFile(
 }
 
 function lintGroup(group: RawGroup, path: Path, options: LintOptions): RuleFinding[] {
+  const sizing = new Set(group.rules.map(({ target }) => fillTarget(target).signal));
   const used = new Set([...IMPLICIT, ...group.rules.flatMap(signalsOf)]);
   const window = { text: group.window ?? '', path: [...path, 'window'], offset: undefined };
   return [
@@ -39,6 +41,7 @@ function lintGroup(group: RawGroup, path: Path, options: LintOptions): RuleFindi
       return [
         ...(used.has(name) ? [] : [unused(name, at)]),
         ...(expr === undefined ? [] : lintExpression(name, expr, [...at, 'expr'], options)),
+        ...(expr !== undefined && sizing.has(name) ? lintDefaults(name, expr, [...at, 'expr']) : []),
         ...(maxAge === undefined ? [] : lintMaxAge(maxAge, [...at, 'maxAge'], options)),
       ];
     }),
@@ -65,6 +68,17 @@ function lintExpression(name: string, expr: string, path: Path, options: LintOpt
     findings.push({ code: 'LINT_NO_WORKLOAD', path, message });
   }
   return findings;
+}
+
+/** Finds values that stand for missing data in a signal that replicas are computed from. */
+function lintDefaults(name: string, expr: string, path: Path): RuleFinding[] {
+  return defaultsIn(expr).map(({ text, offset }): RuleFinding => {
+    const what = text.startsWith('absent')
+      ? `"${text}" has a value only while its data is missing, and reads as load`
+      : `"or ${text}" reads as no load while its data is missing, and replicas go down`;
+    const message = `signal "${name}": ${what}; without it, missing data holds them`;
+    return { code: 'LINT_DEFAULT_VALUE', path, offset, message };
+  });
 }
 
 /** Says why a metric is probably misspelt; undefined if it is not. */

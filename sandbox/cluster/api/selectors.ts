@@ -1,3 +1,4 @@
+import { own } from '../../../common/own.js';
 import type { LabelSelector } from '../../../common/label-selector.js';
 import type { KubeObject } from '../objects/meta.js';
 import { ApiError } from './status.js';
@@ -90,16 +91,16 @@ function parseRequirement(text: string): Requirement {
   const set = SET.exec(text);
   if (set) {
     const values = set[3]!.split(',').map((value) => value.trim());
-    return (labels) => isListed(labels[set[1]!], values) === (set[2] === 'in');
+    return (labels) => isListed(own(labels, set[1]!), values) === (set[2] === 'in');
   }
   const equality = EQUALITY.exec(text);
   if (equality) {
     const [, key, operator, value] = equality;
-    return (labels) => (labels[key!] === value) === (operator !== '!=');
+    return (labels) => (own(labels, key!) === value) === (operator !== '!=');
   }
   const existence = EXISTENCE.exec(text);
   if (!existence) throw new ApiError(400, `unable to parse requirement: "${text}"`);
-  return (labels) => (labels[existence[2]!] !== undefined) === (existence[1] === '');
+  return (labels) => (own(labels, existence[2]!) !== undefined) === (existence[1] === '');
 }
 
 function isListed(value: string | undefined, values: readonly string[]): boolean {

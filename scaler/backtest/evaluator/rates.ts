@@ -1,3 +1,4 @@
+import { own } from '../../../common/own.js';
 import { parser } from '@prometheus-io/lezer-promql';
 import type { Vector } from './vectors.js';
 
@@ -43,7 +44,7 @@ export function coverRates(exprs: Iterable<string>): ReadonlyMap<string, Cover> 
 
 function filter(series: Vector, { matchers }: Rate): Vector {
   return series.filter(({ labels }) =>
-    matchers.every((matcher) => accepts(matcher, labels[matcher.label] ?? '')),
+    matchers.every((matcher) => accepts(matcher, own(labels, matcher.label) ?? '')),
   );
 }
 

@@ -181,7 +181,8 @@ function demandIn(
   return demandOf({ ...input, profile: judgement[window], load: judgement.load[window] });
 }
 
-function fromUsage(sizing: Sizing, memory: SizingMemory): DemandSizing {
+/** A workload's size by the CPU that it uses. */
+export function fromUsage(sizing: Sizing, memory: SizingMemory): DemandSizing {
   return { sizing, demand: usage(sizing.trace.demand), memory, noScaleDown: [] };
 }
 

@@ -1,3 +1,4 @@
+import { own } from '../../../common/own.js';
 import { getOrCompute } from '../../../common/once.js';
 import { addValue, EMPTY_DIGEST, quantile, type Digest } from './digest.js';
 import type { Link, OwnPart, Profile } from './profile.js';
@@ -132,7 +133,7 @@ function readNorm(usual: Usual): Norm {
 }
 
 function readPeer({ peers }: Usual, target: string): PeerNorm | undefined {
-  const peer = Object.hasOwn(peers, target) ? peers[target] : undefined;
+  const peer = own(peers, target);
   return peer && { ratio: quantile(peer.ratio, 0.5) ?? 0, wait: quantile(peer.wait, HIGH) ?? 0 };
 }
 
@@ -198,7 +199,7 @@ export function learn(
   const { pods, answered, used, busy, parts } = profile;
   const peers: Record<string, UsualPeer> = { ...usual.peers };
   for (const link of profile.links) {
-    const { ratio, wait } = peers[link.target] ?? { ratio: EMPTY_DIGEST, wait: EMPTY_DIGEST };
+    const { ratio, wait } = own(peers, link.target) ?? { ratio: EMPTY_DIGEST, wait: EMPTY_DIGEST };
     const isCalled = link.answered > 0;
     peers[link.target] = {
       ratio: add(ratio, ratioOf(link, profile) ?? 0),

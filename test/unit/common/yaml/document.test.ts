@@ -84,6 +84,11 @@ describe('the YAML of a rule file', () => {
       '2:9 << must merge a mapping or a list of mappings',
       '2:17 << must merge a mapping or a list of mappings',
     ],
+    [
+      'has a key that would replace what every mapping inherits',
+      'groups: []\nlabels:\n  __proto__: {a: b}\n',
+      '3:3 "__proto__" cannot be a key; use another name',
+    ],
     ['has a tab for indentation', 'groups:\n\t- name: shop\n', '2:1 Tabs are not allowed as indentation'],
     [
       'does not end',

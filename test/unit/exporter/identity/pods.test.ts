@@ -62,6 +62,24 @@ describe('indexPods', () => {
     expect(containers.get('cc')).to.include({ cpuRequest: undefined, cpuLimit: undefined });
   });
 
+  it('takes CPU from the status of a container that is resized in place', () => {
+    const cpu = (request: string, limit: string) => ({ requests: { cpu: request }, limits: { cpu: limit } });
+    const resized = {
+      ...POD,
+      spec: {
+        resources: { requests: { cpu: '8' } },
+        containers: [{ name: 'db', resources: cpu('4', '5') }],
+      },
+      status: {
+        resources: { requests: { cpu: '3' } },
+        containerStatuses: [{ ...status('db', 'containerd://aa'), resources: cpu('1', '2') }],
+      },
+    };
+    const known = index(resized).get('uid-1')!.containers;
+    expect(known.get('aa')).to.include({ cpuRequest: 1, cpuLimit: 2 });
+    expect(known.get('')).to.include({ cpuRequest: 2 });
+  });
+
   it('knows a static pod by the hash of its manifest', () => {
     const annotations = { 'kubernetes.io/config.hash': 'hash', 'kubernetes.io/config.mirror': 'hash' };
     const pods = index({ ...POD, metadata: { ...POD.metadata, annotations } });

@@ -89,6 +89,8 @@ describe('rebase', () => {
         capacity: { cores: 1, at: NOW },
         step: { at: NOW, answered: 1, used: 1 },
       },
+      fewerPodsSince: NOW,
+      unseenSince: NOW,
     };
   }
 

@@ -81,6 +81,16 @@ describe('sizing by pods', () => {
     expect(decideOn(measured([pod('a'), whole], { a: 0.28, b: 0.56 })).replicas).to.equal(4);
   });
 
+  it('asks no CPU request of a pod that is being deleted, as the last one of an old template is in a roll-out', () => {
+    const bare = [{ name: 'app' }];
+    const going = pod('old', { deleted: true, containers: bare });
+    const decision = decideOn({ ...measured([pod('a'), going], { a: 0.28, old: 0.1 }), replicas: 1 });
+    expect(decision.replicas).to.equal(2);
+    expect(decision.trace.sizing?.targetPerPod).to.be.closeTo(0.14, 1e-9);
+    const staying = decideOn(measured([pod('a'), pod('old', { containers: bare })], { a: 0.28, old: 0.1 }));
+    expect(staying.reason).to.contain('Container app of pod old requests no CPU');
+  });
+
   it('holds if a number exceeds the range of Kubernetes', () => {
     const decision = decideOn(measured([pod('a')], { a: 1e9 }));
     expect(decision.replicas).to.equal(1);
@@ -114,6 +124,32 @@ describe('sizing by pods', () => {
     const decision = decideOn({ ...samples, replicas: 3 }, { ...rule, decide: [] });
     expect(decision.replicas).to.equal(5);
     expect(decision.reason).to.equal('age 25 is 2.5× its target of 10. 5 replicas needed');
+  });
+
+  it('never goes against a target value while few pods are ready, or more than replicas', () => {
+    const rule = { ...RULE, target: { signal: 'age', value: 10 }, decide: [] };
+    const decisionAt = (age: number, ready: number, all: number) => {
+      const pods = Array.from({ length: all }, (_, i) =>
+        pod(`p${i}`, { ready: i < ready ? 'True' : 'False' }),
+      );
+      return decideOn({ ...samplesOf({ replicas: 10 }, { age: at(age) }), pods }, rule);
+    };
+    const over = decisionAt(20, 4, 10);
+    expect(over.replicas, 'twice its target').to.equal(10);
+    expect(over.reason).to.equal('age 20 is 2× its target of 10. 10 replicas still needed');
+    expect(decisionAt(20, 8, 10).replicas, 'twice its target, most are ready').to.equal(16);
+    expect(decisionAt(8, 14, 14).replicas, 'below its target, in a roll-out').to.equal(10);
+  });
+
+  it('never scales down above the target while a quota refuses pods', () => {
+    const pods = [pod('a'), pod('b'), pod('c')];
+    const history = { ...EMPTY_HISTORY, fewerPodsSince: NOW - 3600 };
+    const samples = { ...measured(pods, { a: 0.24, b: 0.24, c: 0.24 }), replicas: 10 };
+    const decision = decide(RULE, samples, history, NOW);
+    expect(decision.replicas).to.equal(10);
+    expect(decision.reason).to.equal(
+      'CPU demand 0.72 cores; 3 pods × 0.14-core target = 0.42 (1.71×). 10 replicas still needed',
+    );
   });
 });
 

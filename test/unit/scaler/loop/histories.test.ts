@@ -37,6 +37,8 @@ const HISTORY: History = {
   scaleDowns: [{ change: 1, at: NOW - 50, outdated: false }],
   steps: { '0:disk': { since: NOW - 30, lastMatch: NOW - 10.5 }, '1:lock': {} },
   dataGap: false,
+  fewerPodsSince: NOW - 400,
+  unseenSince: NOW - 500,
 };
 const MEMORY: Memory = { workload: 'shop/Deployment/cart', decide: DECIDE, history: HISTORY };
 

@@ -69,6 +69,62 @@ describe('podsByWorkload', () => {
   });
 });
 
+describe('a pod that is resized in place', () => {
+  const requested = (spec: object, status: object) => {
+    const object = { metadata: { namespace: 'shop', name: 'lone' }, spec, status };
+    return readPod(Fields.of(object)).pod;
+  };
+  const cpu = (amount: string) => ({ requests: { cpu: amount } });
+  const main = { name: 'main', resources: cpu('4') };
+
+  it('requests what is in force, not what its spec asks for', () => {
+    const rows = [
+      [{ resources: cpu('1'), allocatedResources: { cpu: '1' } }, 1, 'infeasible'],
+      [{ resources: cpu('1'), allocatedResources: { cpu: '4' } }, 1, 'in progress'],
+      [{ resources: cpu('4'), allocatedResources: { cpu: '4' } }, 4, 'done'],
+      [{ allocatedResources: { cpu: '2' } }, 2, 'allocated, not running'],
+      [{ resources: {} }, 4, 'a kubelet without the feature'],
+      [{}, 4, 'no status'],
+    ] as const;
+    for (const [status, request, what] of rows) {
+      const containerStatuses = [
+        { name: 'other', resources: cpu('9') },
+        { name: 'main', ...status },
+      ];
+      const pod = requested({ containers: [main] }, { containerStatuses });
+      expect(pod.containers, what).to.deep.equal([{ name: 'main', request }]);
+    }
+  });
+
+  it('does so in its sidecars, and as a whole', () => {
+    const spec = {
+      containers: [],
+      initContainers: [{ ...main, restartPolicy: 'Always' }],
+      resources: cpu('6'),
+    };
+    const initContainerStatuses = [{ name: 'main', resources: cpu('1') }];
+    const pod = requested(spec, {
+      initContainerStatuses,
+      resources: cpu('5'),
+      allocatedResources: { cpu: '6' },
+    });
+    expect(pod).to.deep.include({ request: 5, containers: [{ name: 'main', request: 1 }] });
+  });
+
+  it('requests nothing as a whole where only the kubelet adds up its containers', () => {
+    const pod = requested({ containers: [main] }, { allocatedResources: { cpu: '4' } });
+    expect(pod).not.to.have.property('request');
+  });
+
+  it('has no known request if what is in force cannot be read', () => {
+    const pod = requested(
+      { containers: [main] },
+      { containerStatuses: [{ name: 'main', resources: cpu('much') }] },
+    );
+    expect(pod).to.deep.include({ requestUnreadable: true, containers: [{ name: 'main' }] });
+  });
+});
+
 describe('the template of a workload', () => {
   function templateOf(...templates: (string | undefined)[]): string | undefined {
     const pods = templates.map((template, index): Pod => ({

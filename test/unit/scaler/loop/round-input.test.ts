@@ -132,6 +132,51 @@ describe('samplesByWorkload', () => {
   });
 });
 
+describe('an expression of several sources', () => {
+  /** Reads a signal that has a value, while the sources named in it have data or not. */
+  async function readingOf(expr: string, ...down: string[]) {
+    const query = (queried: string): Promise<QueryResult> => {
+      const isAge = queried.includes('timestamp(');
+      const isDown = down.some((source) => queried.includes(`(${source})`));
+      const age = isDown ? vector() : vector([{ job: 'rabbit' }, NOW - 7]);
+      return Promise.resolve(isAge ? age : vector([cart, 1]));
+    };
+    const part = { threads: { expr: 'x' }, requests: { expr: 'x' }, calls: { expr: 'x' } };
+    const window = { seconds: 60, maxAge: 45, parts: part };
+    const group = {
+      signals: { queue: { expr } },
+      podSignals: {},
+      windows: { recent: window, settled: window },
+    };
+    const { signals } = await querySignals(query, group, NOW);
+    const observations = { signals: tabulate(signals, NOW), resolve: undefined, replicas: () => 3 };
+    return samplesByWorkload(observations, [CART]).get(CART)!.signals['queue'];
+  }
+
+  const whole = { value: 1, timestamp: NOW - 7 };
+
+  it('has no value while one of them is down, whatever stands in its place', async () => {
+    for (const expr of [
+      '(sum(qa) or vector(0)) + (sum(qb) or vector(0))',
+      '(sum(qb) or on () vector(0)) + (sum(qa) or absent(qa) * 0)',
+      'max(qb) + on () group_left () (vector(0) or qa)',
+    ]) {
+      expect(await readingOf(expr), expr).to.deep.equal(whole);
+      expect(await readingOf(expr, 'qa'), expr).to.deep.equal({
+        absent: 'missing',
+        text: 'its part qa has no data, so its value is not whole',
+      });
+    }
+  });
+
+  it('needs one of several alternatives, and nothing that it only takes away', async () => {
+    for (const expr of ['qa or qb', 'qb unless qa', 'sum(qb) or sum(qa) * 0', 'qb * 2 or (qa - 1)']) {
+      expect(await readingOf(expr, 'qa'), expr).to.deep.equal(whole);
+    }
+    expect(await readingOf('(qa or qb) + qc', 'qa', 'qb')).to.deep.include({ absent: 'missing' });
+  });
+});
+
 describe('freshnessQueries', () => {
   it('returns one query for all metrics of the exporter, whatever their matchers and ranges', () => {
     const expr =

@@ -50,6 +50,39 @@ describe('lint of rule files', () => {
     expect(warn('{ expr: a, maxAge: 20s }')[0]).to.contain('[LINT_SHORT_MAX_AGE]');
   });
 
+  it('finds values in place of missing data, at their position', () => {
+    const by = 'by (namespace, workload, workload_kind)';
+    const why =
+      'reads as no load while its data is missing, and replicas go down; without it, missing data holds them [LINT_DEFAULT_VALUE]';
+    expect(warn(`{ expr: 'sum ${by} (a) or vector(0)' }`)).to.deep.equal([
+      `r.yaml:4:72: warning: group "g": signal "own": "or vector(0)" ${why}`,
+    ]);
+    expect(warn(`{ expr: '(a or vector(0)) + (b or on () (vector(1) * 2))' }`)).to.deep.equal([
+      `r.yaml:4:27: warning: group "g": signal "own": "or vector(0)" ${why}`,
+      `r.yaml:4:52: warning: group "g": signal "own": "or (vector(1) * 2)" ${why}`,
+    ]);
+    expect(warn(`{ expr: 'a or (0 * b)' }`)).to.deep.equal([
+      `r.yaml:4:26: warning: group "g": signal "own": "or (0 * b)" ${why}`,
+    ]);
+    for (const expr of ['absent(a) * 0', 'a or absent_over_time(a[5m])']) {
+      expect(warn(`{ expr: '${expr}' }`)[0], expr).to.match(/: "absent\w*\(.*\)" has a value only while/);
+    }
+  });
+
+  it('leaves alternatives alone, and values in place of data that nothing is sized by', () => {
+    expect(warn(`{ expr: 'a or b or label_replace(c, "x", "y", "", "")' }`)).to.deep.equal([]);
+    const text = `groups:
+  - name: g
+    signals: { gate: { expr: a or vector(0) } }
+    rules:
+      - scale: web
+        match: { kind: Deployment }
+        maxReplicas: 2
+        decide: [{ bound: gate, when: { gate: { above: 1 } }, action: hold }]
+`;
+    expect(parseRules('r.yaml', text, { scrapeInterval: 15 }).warnings).to.deep.equal([]);
+  });
+
   it('finds signals that belong to no workload', () => {
     for (const expr of ['sum(a)', 'sum by (workload) (a)', 'max(a) by (namespace, workload)']) {
       expect(warn(`{ expr: '${expr}' }`)[0], expr).to.contain('[LINT_NO_WORKLOAD]');
