@@ -61,13 +61,6 @@ export function assess(
   const sizing = byDemand?.sizing ?? byUsage;
   const ratio: Reading = isAbsent(sizing) ? sizing : { value: sizing.trace.ratio, timestamp: now };
   const steps = stepsInForce(rule, samples);
-  const classification = classify(
-    steps,
-    (signal) => (signal === TARGET ? ratio : read(signal)),
-    harmedBy(rule, judgement, ratio),
-    history.steps,
-    now,
-  );
   const pods = Object.hasOwn(samples.signals, PODS) ? read(PODS) : undefined;
   const readInput = (name: string): Reading => (name === rule.target.signal ? demand : read(name));
   const inputs = [
@@ -84,7 +77,13 @@ export function assess(
     measuredPods: pods === undefined || isAbsent(pods) ? undefined : pods.value,
     atWork: replicasAtWork(samples, history, now),
     unseen,
-    classification,
+    classification: classify(
+      steps,
+      (signal) => (signal === TARGET ? ratio : read(signal)),
+      harmedBy(rule, judgement, ratio),
+      history.steps,
+      now,
+    ),
   };
 }
 
