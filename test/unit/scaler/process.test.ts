@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import bcrypt from 'bcryptjs';
@@ -91,6 +91,12 @@ describe('the process kernscale-scaler', function () {
     return { ...launched, url };
   }
 
+  async function addressOf(server: Server): Promise<string> {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
   async function groups(url: string): Promise<string[]> {
     const listed = (await (await fetch(`${url}/api/v1/rules`)).json()) as { groups: { name: string }[] };
     return listed.groups.map(({ name }) => name);
@@ -141,11 +147,8 @@ describe('the process kernscale-scaler', function () {
 
   it('reports a busy port', async () => {
     const server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    const { code, stderr } = await launch(`--web.listen-address=127.0.0.1:${port}`, '--log.level=error')
-      .ended;
+    const address = await addressOf(server);
+    const { code, stderr } = await launch(`--web.listen-address=${address}`, '--log.level=error').ended;
     server.close();
     expect(code).to.equal(1);
     expect(stderr).to.match(/^kernscale-scaler: another process is listening on .*\[PORT_BUSY\]\n$/);
@@ -206,14 +209,12 @@ describe('the process kernscale-scaler', function () {
         response.end('{"status":"success","data":{"resultType":"vector","result":[]}}');
       });
     });
-    prometheus.listen(0, '127.0.0.1');
-    await once(prometheus, 'listening');
+    const address = await addressOf(prometheus);
     const file = path.join(directory, 'history.json');
     writeFileSync(file, JSON.stringify({ version: 2, savedAt: now(), workloads: [] }));
     try {
-      const { port } = prometheus.address() as AddressInfo;
       const { child, ended, url } = await serve(
-        `--prometheus.url=http://127.0.0.1:${port}`,
+        `--prometheus.url=http://${address}`,
         `--history.file=${file}`,
         '--prometheus.query-offset=0s',
         '--restore.range=0s',
@@ -224,11 +225,11 @@ describe('the process kernscale-scaler', function () {
       const { status } = (await (await fetch(`${url}/api/v1/decisions`)).json()) as {
         status: { problems: string[] };
       };
-      expect(status.problems.join(' ')).to.match(
-        /The clock of this machine is (59|60|61) s behind Prometheus'/,
+      expect(status.problems.join()).to.match(
+        /clock of this machine is (5[5-9]|6[0-5]) s behind Prometheus'/,
       );
       const text = await (await fetch(`${url}/metrics`)).text();
-      expect(text).to.match(/^kernscale_prometheus_clock_skew_seconds -(59|6[01])/m);
+      expect(text).to.match(/^kernscale_prometheus_clock_skew_seconds -(5[5-9]|6[0-5])/m);
       child.kill('SIGTERM');
       const { stderr } = await ended;
       expect(stderr).to.include('"code":"CLOCK_SKEW"').and.to.include('restored the histories');
@@ -239,19 +240,13 @@ describe('the process kernscale-scaler', function () {
   });
 
   it('exits on SIGTERM, without waiting for queries that hang', async () => {
-    const silent = createServer().listen(0, '127.0.0.1');
-    await once(silent, 'listening');
-    const { port } = silent.address() as AddressInfo;
+    const silent = createServer();
     const connected = once(silent, 'connection');
-    const { child, ended } = await serve(
-      `--prometheus.url=http://127.0.0.1:${port}`,
-      '--prometheus.timeout=60s',
-    );
+    const flags = [`--prometheus.url=http://${await addressOf(silent)}`, '--prometheus.timeout=1h'];
+    const { child, ended } = await serve(...flags);
     await connected;
-    const begun = performance.now();
     child.kill('SIGTERM');
     expect((await ended).code).to.equal(0);
-    expect(performance.now() - begun).to.be.below(30_000);
     silent.close();
   });
 

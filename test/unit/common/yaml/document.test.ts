@@ -12,7 +12,7 @@ describe('the YAML of a rule file', () => {
     const second = SHORTEST.replaceAll('shop', 'other');
     const { groups } = parseRules('r.yaml', `---\n${SHORTEST}---\n# nothing\n---\n${second}`);
     expect(groups.map(({ name }) => name)).to.deep.equal(['shop', 'other']);
-    expect(parseRules('r.yaml', '# nothing\n')).to.deep.equal({
+    expect(parseRules('r.yaml', '# nothing\n')).to.deep.include({
       groups: [],
       errors: [],
       warnings: [],
