@@ -2,7 +2,7 @@ import { getOrCompute } from '../../common/once.js';
 import type { WorkloadId, WorkloadKey } from '../core/types.js';
 import type { Endpoint } from '../kubernetes/topology.js';
 import { keyOfLabels, oldest } from '../promql/freshness.js';
-import { partOf, type SignalSample, type SignalTable } from '../loop/signals.js';
+import { partOf, STALE, type SignalSample, type SignalTable } from '../loop/signals.js';
 import type { RangeSeries } from '../promql/range.js';
 
 /** Step of a chunk at which its columns are read. */
@@ -102,7 +102,7 @@ export function signalTable(
     workloads: () => values.workloads(others),
     samples: (workload) => values.samples(workload),
     measures: (workload) => values.measures(workload),
-    scrapedAt: (workload) => oldest(ages, workload, cursor.at),
+    scrapedAt: (workload) => oldest(ages, workload, cursor.at) ?? STALE,
   };
 }
 

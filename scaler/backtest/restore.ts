@@ -4,7 +4,7 @@ import type { WorkloadKey } from '../core/types.js';
 import type { Resolve } from '../loop/peers.js';
 import type { SignalTable } from '../loop/signals.js';
 import { windowsOf } from '../loop/windows.js';
-import { freshnessQueries, HEARTBEAT } from '../promql/freshness.js';
+import { ageQuery, HEARTBEAT } from '../promql/freshness.js';
 import type { Grid, RangeResult, RangeSeries } from '../promql/range.js';
 import type { QueryFailed } from '../promql/response.js';
 import { WINDOW_PARTS, type WindowPart } from '../promql/windows.js';
@@ -62,7 +62,7 @@ async function replayChunk(
   grid: Grid,
   { range, resolve, learn }: RestoreOptions,
 ): Promise<QueryFailed | undefined> {
-  const exprs = [...WINDOW_PARTS.map((part) => window.parts[part].expr), ...freshnessQueries(HEARTBEAT)];
+  const exprs = [...WINDOW_PARTS.map((part) => window.parts[part].expr), ageQuery(HEARTBEAT)];
   const results: RangeResult[] = [];
   // One by one: the rounds of the present query at the same time.
   for (const expr of exprs) {

@@ -148,11 +148,8 @@ function isByPod(samples: readonly SignalSample[]): boolean {
   return samples.length > 0 && !names.has(undefined) && names.size === samples.length;
 }
 
-function measured(value: number, scrapedAt: number | undefined): Reading {
-  if (scrapedAt === undefined) {
-    return { absent: 'stale', text: 'scrapes have stopped' };
-  }
-  return { value, timestamp: scrapedAt };
+function measured(value: number, scrapedAt: number | Absent): Reading {
+  return typeof scrapedAt === 'number' ? { value, timestamp: scrapedAt } : scrapedAt;
 }
 
 function edgesOf(
@@ -162,9 +159,7 @@ function edgesOf(
 ): readonly Edge[] | Absent {
   if (table.absent) return table.absent;
   const scrapedAt = table.scrapedAt(workload);
-  if (scrapedAt === undefined) {
-    return { absent: 'stale', text: 'scrapes have stopped' };
-  }
+  if (typeof scrapedAt !== 'number') return scrapedAt;
   return table
     .samples(workload)
     .map(({ peer, value }) => ({ peer, to: peerOf(peer, resolve), wait: measured(value, scrapedAt) }));

@@ -90,8 +90,8 @@ export interface SignalTable {
   /** Workloads that have a value. */
   readonly workloads: () => Iterable<WorkloadKey>;
   readonly samples: (workload: WorkloadKey) => readonly SignalSample[];
-  /** Time of a workload's scrape in seconds since the epoch; undefined once it is no longer scraped. */
-  readonly scrapedAt: (workload: WorkloadKey) => number | undefined;
+  /** Time of a workload's scrape in seconds since the epoch, or why its data counts for nothing. */
+  readonly scrapedAt: (workload: WorkloadKey) => number | Absent;
   /** All measures that samples of a workload may be of; a replay knows them without reading the samples. */
   readonly measures?: ((workload: WorkloadKey) => ReadonlySet<string>) | undefined;
 }
@@ -99,9 +99,11 @@ export interface SignalTable {
 /** Signal name → table. */
 export type SignalTables = ReadonlyMap<string, SignalTable>;
 
+export const STALE: Absent = { absent: 'stale', text: 'scrapes have stopped' };
+
 /** A signal without values. */
 export function absentTable(absent: Absent): SignalTable {
-  return { absent, workloads: () => [], samples: () => [], scrapedAt: () => undefined };
+  return { absent, workloads: () => [], samples: () => [], scrapedAt: () => absent };
 }
 
 /** Groups the results of queries by workload. */
@@ -140,8 +142,15 @@ function tabulateOne({ expr, result, freshness: ages }: SignalResult, evaluatedA
     unnamed,
     workloads: () => byWorkload.keys(),
     samples: (workload) => byWorkload.get(workload) ?? [],
-    scrapedAt: (workload) => scraped.of(workload),
+    scrapedAt: (workload) => repeatedly(scraped.repeated(workload)) ?? scraped.of(workload) ?? STALE,
   };
+}
+
+/** Sums would count each container as often as it has series. */
+function repeatedly(series: number | undefined): Absent | undefined {
+  if (series === undefined) return undefined;
+  const text = `${series} series for each container: scraped by several jobs, or of several Prometheus servers or clusters`;
+  return { absent: 'error', text };
 }
 
 /** What a series measures within its workload. */

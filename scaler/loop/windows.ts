@@ -8,6 +8,7 @@ import type { WindowPart } from '../promql/windows.js';
 import type { RuleGroup } from '../rules/types.js';
 import { peerOf, type Resolve } from './peers.js';
 import {
+  STALE,
   tabulate,
   type QueryResults,
   type SignalSample,
@@ -93,8 +94,8 @@ function measuresOf(
 ): Measures | Absent {
   for (const { absent } of parts.values()) if (absent) return absent;
   const rows = (part: WindowPart): readonly SignalSample[] => parts.get(part)?.samples(workload) ?? [];
-  const timestamp = parts.get('threads')?.scrapedAt(workload);
-  if (timestamp === undefined) return { absent: 'stale', text: 'scrapes have stopped' };
+  const timestamp = parts.get('threads')?.scrapedAt(workload) ?? STALE;
+  if (typeof timestamp !== 'number') return timestamp;
   const age = actable({ value: 0, timestamp }, maxAge, now);
   if (isAbsent(age)) return age;
   const threads = rows('threads');

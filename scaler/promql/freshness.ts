@@ -2,12 +2,16 @@ import { parser } from '@prometheus-io/lezer-promql';
 import { workloadKey, type WorkloadKey } from '../core/types.js';
 import { missingSelector } from './needs.js';
 import type { VectorSample } from './response.js';
+import { POD, WORKLOAD } from './signals.js';
 
 /** Every tracked container has this series in every scrape, so its age is the age of all the exporter's data. */
 export const HEARTBEAT = 'kernscale_state_seconds_total{state="oncpu"}';
 
+/** Marks the rows of a freshness query that tell of repeated series. */
+const REPEATED = 'repeated';
+
 /**
- * Queries for the age of the data behind an expression.
+ * Queries for the age of the data behind an expression, and for series that the exporter's data has repeatedly.
  *
  * An instant query stamps its result with the evaluation time, and `rate()` returns values from a range long after
  * the last scrape; only `timestamp()` of a raw series is the time of its scrape. All metrics of the exporter share one
@@ -15,9 +19,23 @@ export const HEARTBEAT = 'kernscale_state_seconds_total{state="oncpu"}';
  * as its evaluation.
  */
 export function freshnessQueries(expr: string): string[] {
-  return freshnessSelectors(expr).map(
-    (selector) => `max by (namespace, workload, workload_kind) (timestamp(${selector}))`,
+  return freshnessSelectors(expr).map((selector) =>
+    selector === HEARTBEAT ? `${ageQuery(HEARTBEAT)} or ${repeatedSeries()}` : ageQuery(selector),
   );
+}
+
+/** Query for the time of the newest sample of each workload. */
+export function ageQuery(selector: string): string {
+  return `max by (${WORKLOAD}) (timestamp(${selector}))`;
+}
+
+/**
+ * The number of series per container, where there is more than one whose time grows. Those of a pod that has moved to
+ * another node both do for two minutes.
+ */
+function repeatedSeries(): string {
+  const perContainer = `count by (${POD}, container) (rate(${HEARTBEAT}[2m]) > 0 and ${HEARTBEAT}) > 1`;
+  return `label_replace(max by (${WORKLOAD}) (${perContainer}), "measure", "${REPEATED}", "", "")`;
 }
 
 /** Selectors of the series whose newest samples date the data behind an expression. */
@@ -61,6 +79,8 @@ function selectorsOf(expr: string): string[] {
 export interface Freshness {
   /** Undefined without a scrape within Prometheus' look-back, or once the target is gone. */
   of(workload: WorkloadKey): number | undefined;
+  /** Number of series per container; undefined while it is one. */
+  repeated(workload: WorkloadKey): number | undefined;
 }
 
 /**
@@ -70,9 +90,11 @@ export interface Freshness {
  * @param evaluatedAt time of an expression without selectors
  */
 export function freshness(results: readonly (readonly VectorSample[])[], evaluatedAt: number): Freshness {
-  const parts = results.map(newestByWorkload);
+  const ages = results.map((samples) => newestByWorkload(samples.filter((sample) => !isRepeated(sample))));
+  const repeated = newestByWorkload(results.flat().filter(isRepeated));
   return {
-    of: (workload) => oldest(parts, workload, evaluatedAt),
+    of: (workload) => oldest(ages, workload, evaluatedAt),
+    repeated: (workload) => repeated.get(workload),
   };
 }
 
@@ -89,6 +111,10 @@ export function oldest(
     if (at !== undefined) scraped = scraped === undefined ? at : Math.min(scraped, at);
   }
   return scraped;
+}
+
+function isRepeated({ labels }: VectorSample): boolean {
+  return labels['measure'] === REPEATED;
 }
 
 function newestByWorkload(samples: readonly VectorSample[]): Map<WorkloadKey, number> {

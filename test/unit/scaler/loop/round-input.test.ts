@@ -53,6 +53,11 @@ describe('samplesByWorkload', () => {
 
   const absences: [what: string, results: [QueryResult, ...QueryResult[]], absent: string][] = [
     ['no series for the workload', [vector(), fresh], 'missing'],
+    [
+      'two series per container',
+      [vector([cart, 1]), vector([cart, NOW - 7], [{ ...cart, measure: 'repeated' }, 2])],
+      'error',
+    ],
     ['a value without a scrape behind it', [vector([cart, 0.5]), vector()], 'stale'],
     ['two series for one workload', [vector([cart, 1], [{ ...cart, pod: 'a' }, 2]), fresh], 'error'],
     ['warnings', [{ ok: false, failure: 'partial', message: 'w' }, fresh], 'partial'],
