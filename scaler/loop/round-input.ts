@@ -1,6 +1,7 @@
+import { oncePer } from '../../common/once.js';
 import { isCountable } from '../../common/quantity.js';
 import type { Edge, PodReadings, RoundInput, Samples, WorkloadInput } from '../core/round.js';
-import type { Absent, Pod, Reading, WorkloadKey } from '../core/types.js';
+import { parseKey, type Absent, type Pod, type Reading, type WorkloadKey } from '../core/types.js';
 import type { Assignment } from './assignments.js';
 import type { Histories } from './histories.js';
 import { peerOf, type Resolve } from './peers.js';
@@ -88,7 +89,7 @@ function reading(table: SignalTable, workload: WorkloadKey): Reading {
   if (table.absent) return table.absent;
   const samples = table.samples(workload);
   const [only] = samples;
-  if (!only) return noSeries(table);
+  if (!only) return noSeries(table, workload);
   if (samples.length === 1) return measured(only.value, table.scrapedAt(workload));
   if (!isByPod(samples)) {
     return {
@@ -103,9 +104,26 @@ function reading(table: SignalTable, workload: WorkloadKey): Reading {
   return odd ? { ...sum, lacking: `value of pod ${odd.pod} is ${odd.value}` } : sum;
 }
 
-function noSeries({ unnamed = 0 }: SignalTable): Absent {
-  const lacking = `; ${unnamed} returned without namespace, workload or workload_kind`;
-  return { absent: 'missing', text: `no series${unnamed > 0 ? lacking : ''}` };
+function noSeries(table: SignalTable, workload: WorkloadKey): Absent {
+  const { unnamed = 0 } = table;
+  const lacking = unnamed > 0 ? `; ${unnamed} returned without namespace, workload or workload_kind` : '';
+  const elsewhere = namespaceOf(table).get(nameOf(workload));
+  // Prometheus renames labels that the target has, too: the series are then by the exporter's namespace.
+  const renamed =
+    elsewhere === undefined
+      ? ''
+      : `, but some in namespace ${elsewhere}; if that is the exporter's, its scrape job needs honor_labels: true`;
+  return { absent: 'missing', text: `no series${renamed}${lacking}` };
+}
+
+/** One namespace of the workloads of each kind and name that have a value. */
+const namespaceOf = oncePer((table: SignalTable) => {
+  const keys = [...table.workloads()];
+  return new Map(keys.map((key) => [nameOf(key), parseKey(key)?.namespace]));
+});
+
+function nameOf(workload: WorkloadKey): string {
+  return workload.slice(workload.indexOf('/') + 1);
 }
 
 /** The pods of a workload, and its signals by pod. */
@@ -121,7 +139,7 @@ function podsOf(
     if (values) readings[signal] = values;
   }
   for (const [signal, table] of podSignals) {
-    readings[signal] = valuesByPod(table, workload) ?? table.absent ?? noSeries(table);
+    readings[signal] = valuesByPod(table, workload) ?? table.absent ?? noSeries(table, workload);
   }
   const own = pods(workload);
   const template = templateOf(own);

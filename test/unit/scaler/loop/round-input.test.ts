@@ -78,6 +78,14 @@ describe('samplesByWorkload', () => {
     });
   });
 
+  it('names honor_labels where a result has the workload in another namespace only', () => {
+    const renamed = vector([{ ...cart, namespace: 'monitoring', exported_namespace: 'shop' }, 9]);
+    expect(assembled({ cpu: [renamed, fresh] }).signals['cpu']).to.deep.equal({
+      absent: 'missing',
+      text: "no series, but some in namespace monitoring; if that is the exporter's, its scrape job needs honor_labels: true",
+    });
+  });
+
   it('includes workloads that only a result names, and ignores series that name none', () => {
     const other = { ...cart, workload: 'db' };
     const signals = tables({ cpu: [vector([other, 1], [{ job: 'x' }, 5]), vector()] });
