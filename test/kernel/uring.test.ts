@@ -27,8 +27,8 @@ describe('threads that use io_uring', () => {
     await group.run('uring', ['worker', `${kernel.sandbox.scratch}/worker`]);
     const { states, wall } = await measure(kernel.probes, group, () => sleep(2_000));
     const { oncpu, runqueue, disk } = states;
-    // The process waits all the time, and so does the thread that writes for it.
-    expect(disk + runqueue + oncpu, describeStates(states)).to.be.at.least(1.9 * wall);
+    // The process waits all the time, and so does the thread that writes for it, but for the moments between two writes.
+    expect(disk + runqueue + oncpu, describeStates(states)).to.be.at.least(1.5 * wall);
     expect(disk, describeStates(states)).to.be.at.least(wall);
   });
 
