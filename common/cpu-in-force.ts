@@ -38,6 +38,13 @@ export function podCpuInForce(pod: Fields): Cpu {
   return cpuInForce(spec, isRequested ? pod.fields('status') : undefined);
 }
 
+/** Containers that run beside each other: an init container with restartPolicy Always is a sidecar. */
+export function containersBeside(pod: Fields): Fields[] {
+  const spec = pod.fields('spec');
+  const sidecars = spec.list('initContainers').filter((one) => one.string('restartPolicy') === 'Always');
+  return [...spec.list('containers'), ...sidecars];
+}
+
 /** Statuses of a pod's containers, of every kind, by name. */
 export function containerStatuses(pod: Fields): ReadonlyMap<string, Fields> {
   const lists = STATUSES.flatMap((name) => pod.fields('status').list(name));

@@ -1,4 +1,4 @@
-import { containerStatuses, cpuInForce, podCpuInForce } from '../../common/cpu-in-force.js';
+import { containersBeside, containerStatuses, cpuInForce, podCpuInForce } from '../../common/cpu-in-force.js';
 import type { Fields } from '../../common/fields.js';
 import { workloadOf } from '../../common/workload.js';
 import type { ContainerIdentity, PodIdentity } from './source.js';
@@ -75,11 +75,8 @@ const NANO = 1e9;
 function requestBeyondContainers(pod: Fields): number | undefined {
   const { request: whole } = podCpuInForce(pod);
   if (whole === undefined) return undefined;
-  const [spec, statuses] = [pod.fields('spec'), containerStatuses(pod)];
-  const sidecars = spec.list('initContainers').filter((one) => one.string('restartPolicy') === 'Always');
-  const own = [...spec.list('containers'), ...sidecars].map((one) =>
-    cpuResources(one, statuses.get(one.string('name') ?? '')),
-  );
+  const statuses = containerStatuses(pod);
+  const own = containersBeside(pod).map((one) => cpuResources(one, statuses.get(one.string('name') ?? '')));
   const beyond = whole - own.reduce((sum, { cpuRequest = 0 }) => sum + cpuRequest, 0);
   return Math.max(0, Math.round(beyond * NANO) / NANO);
 }

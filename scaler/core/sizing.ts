@@ -50,10 +50,9 @@ export function size(
   if (!fitsMilli(demand.value)) return UNCOUNTABLE;
   const { target } = rule;
   if ('value' in target) return sizeToValue(rule, target.value, samples, demand);
-  const usage = own(samples.podSignals ?? {}, target.signal);
-  const { pods } = samples;
-  if (usage && !isAbsent(usage) && pods) {
-    return sizeByPods({ ...rule, target }, samples, { usage, pods, timestamp: demand.timestamp }, now);
+  const byPod = measuredPods(rule, samples);
+  if (byPod) {
+    return sizeByPods({ ...rule, target }, samples, { ...byPod, timestamp: demand.timestamp }, now);
   }
   return 'averageValue' in target
     ? sizeToAverage(rule, target.averageValue, samples.replicas, demand)
@@ -61,9 +60,14 @@ export function size(
 }
 
 /** True where the samples of each pod are what counts, not their sum. */
-export function isSizedByPods({ target }: Pick<Rule, 'target'>, { pods, podSignals }: Samples): boolean {
-  const usage = podSignals?.[target.signal];
-  return !('value' in target) && pods !== undefined && usage !== undefined && !isAbsent(usage);
+export function isSizedByPods(rule: Pick<Rule, 'target'>, samples: Samples): boolean {
+  return !('value' in rule.target) && measuredPods(rule, samples) !== undefined;
+}
+
+/** The pods and what each of them uses; undefined where either is not known. */
+function measuredPods({ target }: Pick<Rule, 'target'>, { pods, podSignals = {} }: Samples) {
+  const usage = own(podSignals, target.signal);
+  return pods && usage && !isAbsent(usage) ? { pods, usage } : undefined;
 }
 
 /** The CPU request where a percentage of it can be computed, or its absence. */

@@ -1,4 +1,4 @@
-import { containerStatuses, cpuInForce, podCpuInForce } from '../../common/cpu-in-force.js';
+import { containersBeside, containerStatuses, cpuInForce, podCpuInForce } from '../../common/cpu-in-force.js';
 import type { Fields } from '../../common/fields.js';
 import { workloadOf } from '../../common/workload.js';
 import type { Pod, PodContainer, ScaleTargetRef, WorkloadId } from '../core/types.js';
@@ -66,23 +66,17 @@ export function readPod(object: Fields): KnownPod {
 }
 
 function podFor(object: Fields): Pod {
-  const [metadata, spec, status] = [
-    object.fields('metadata'),
-    object.fields('spec'),
-    object.fields('status'),
-  ];
+  const [metadata, status] = [object.fields('metadata'), object.fields('status')];
   const condition = status.list('conditions').find((one) => one.string('type') === 'Ready');
   const [ready, readySince] = [condition?.string('status'), condition?.time('lastTransitionTime')];
   const [createdAt, startedAt] = [metadata.time('creationTimestamp'), status.time('startTime')];
   const crashedAt = lastCrash(status.list('containerStatuses'));
   const labels = metadata.texts('labels');
   const template = TEMPLATE_LABELS.map((name) => labels[name]).find((hash) => hash !== undefined);
-  // An init container with restartPolicy Always is a sidecar: it runs beside the others.
-  const sidecars = spec.list('initContainers').filter((one) => one.string('restartPolicy') === 'Always');
   const faults = object.faultCount;
   const { request } = podCpuInForce(object);
   const statuses = containerStatuses(object);
-  const containers = [...spec.list('containers'), ...sidecars].map((one) => readContainer(one, statuses));
+  const containers = containersBeside(object).map((one) => readContainer(one, statuses));
   return {
     name: metadata.required('name'),
     phase: status.string('phase') ?? 'Unknown',

@@ -107,7 +107,7 @@ function reading(table: SignalTable, workload: WorkloadKey): Reading {
 function noSeries(table: SignalTable, workload: WorkloadKey): Absent {
   const { unnamed = 0 } = table;
   const lacking = unnamed > 0 ? `; ${unnamed} returned without namespace, workload or workload_kind` : '';
-  const elsewhere = namespaceOf(table).get(nameOf(workload));
+  const elsewhere = namespaces(table).get(kindAndName(workload));
   // Prometheus renames labels that the target has, too: the series are then by the exporter's namespace.
   const renamed =
     elsewhere === undefined
@@ -117,12 +117,12 @@ function noSeries(table: SignalTable, workload: WorkloadKey): Absent {
 }
 
 /** One namespace of the workloads of each kind and name that have a value. */
-const namespaceOf = oncePer((table: SignalTable) => {
+const namespaces = oncePer((table: SignalTable) => {
   const keys = [...table.workloads()];
-  return new Map(keys.map((key) => [nameOf(key), parseKey(key)?.namespace]));
+  return new Map(keys.map((key) => [kindAndName(key), parseKey(key)?.namespace]));
 });
 
-function nameOf(workload: WorkloadKey): string {
+function kindAndName(workload: WorkloadKey): string {
   return workload.slice(workload.indexOf('/') + 1);
 }
 

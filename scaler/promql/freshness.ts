@@ -1,4 +1,5 @@
 import { parser } from '@prometheus-io/lezer-promql';
+import { oncePer } from '../../common/once.js';
 import { workloadKey, type WorkloadKey } from '../core/types.js';
 import { missingSelector } from './needs.js';
 import type { VectorSample } from './response.js';
@@ -90,11 +91,11 @@ export interface Freshness {
  * @param evaluatedAt time of an expression without selectors
  */
 export function freshness(results: readonly (readonly VectorSample[])[], evaluatedAt: number): Freshness {
-  const ages = results.map((samples) => newestByWorkload(samples.filter((sample) => !isRepeated(sample))));
-  const repeated = newestByWorkload(results.flat().filter(isRepeated));
+  const read = results.map(byWorkload);
+  const ages = read.map(({ newest }) => newest);
   return {
     of: (workload) => oldest(ages, workload, evaluatedAt),
-    repeated: (workload) => repeated.get(workload),
+    repeated: (workload) => read.find(({ repeated }) => repeated.has(workload))?.repeated.get(workload),
   };
 }
 
@@ -112,6 +113,12 @@ export function oldest(
   }
   return scraped;
 }
+
+/** Read once, because all signals of the exporter share one result. */
+const byWorkload = oncePer((samples: readonly VectorSample[]) => ({
+  newest: newestByWorkload(samples.filter((sample) => !isRepeated(sample))),
+  repeated: newestByWorkload(samples.filter(isRepeated)),
+}));
 
 function isRepeated({ labels }: VectorSample): boolean {
   return labels['measure'] === REPEATED;
