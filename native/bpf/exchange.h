@@ -176,6 +176,15 @@ static __always_inline void account_unseen_input(struct exchange *exchange, stru
 		apply_input(exchange, view, VERDICT_TURN, at, received_bytes_end(exchange, view));
 }
 
+/* A request that was counted when it arrived, and says now that it is read that it waits for work. */
+static __always_inline void take_back_work(struct exchange *exchange, __u32 verdict, struct span *span)
+{
+	if (verdict != VERDICT_WORK || exchange->turn != TURN_REQUESTED || exchange->start != span->from)
+		return;
+	settle_request(exchange, EXCHANGE_VOID, span->at);
+	exchange->received = span->from;
+}
+
 /* Bytes that this side has read. */
 static __always_inline void account_input(struct connection *connection, struct socket_view *view,
 					  struct payload *payload, __u64 at)
@@ -197,6 +206,7 @@ static __always_inline void account_input(struct connection *connection, struct 
 		return;
 	if (read)
 		verdict = judge_span(connection, payload, &span);
+	take_back_work(exchange, verdict, &span);
 	end = received_bytes_end(exchange, view);
 	if (is_framed(exchange) || has_pipelined(exchange) || (verdict == VERDICT_NOTHING && !is_by_message(exchange)))
 		end = span.to;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { fromRoot } from '../../../../sandbox/paths.js';
 import { SEED } from '../../../seed.js';
+import { brokers } from './exchange/broker-rows.js';
 import { protocols } from './exchange/protocol-rows.js';
 import { ends, turns } from './exchange/turn-rows.js';
 
@@ -52,7 +53,7 @@ describe('model of exchanges', function () {
       .trim()
       .split('\n');
 
-  for (const [subject, rows] of Object.entries({ turns, ends, protocols })) {
+  for (const [subject, rows] of Object.entries({ turns, ends, protocols, brokers })) {
     describe(subject, () => {
       for (const [title, end, events, expected] of rows) {
         it(title, () => {
