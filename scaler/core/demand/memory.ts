@@ -1,4 +1,5 @@
 import { SATURATED, clientsOf } from './demand.js';
+import type { DemandTrace } from './demand-trace.js';
 import type { Profile } from '../harm/profile.js';
 
 /** Seconds for which a pod that gets less than its request counts as what it gets. */
@@ -24,6 +25,8 @@ export interface SizingMemory {
   readonly capacity?: { readonly cores: number; readonly at: number };
   /** Busy threads of a pod at which it had none left. */
   readonly saturatedThreads?: number;
+  /** CPU seconds per request that pods have shown to be dearer than usual, until they show something else. */
+  readonly dearer?: { readonly cost: number; readonly at: number };
   /** The last step that was a guess, and what pods did before it. */
   readonly step?: Step;
   /** Numbers of waiting clients, the newest last. */
@@ -71,7 +74,7 @@ export function remember(memory: SizingMemory, round: Remembered, now: number): 
     busy >= pods * ONE_THREAD &&
     held < HELD_AS_USUAL * usual.held &&
     busy / pods >= NEARLY_ALL * usual.threads;
-  const { capacity, saturatedThreads, step } = memory;
+  const { capacity, saturatedThreads, step, dearer } = memory;
   const known = capacity && now - capacity.at < CAPACITY_KEPT ? capacity : undefined;
   // What a pod once got it can get again: with more pods, each of them uses less.
   const keptCapacity = getsLess ? { cores: Math.max(each, known?.cores ?? 0), at: now } : known;
@@ -83,8 +86,17 @@ export function remember(memory: SizingMemory, round: Remembered, now: number): 
     ],
     ...(keptCapacity && { capacity: keptCapacity }),
     ...(threads !== undefined && { saturatedThreads: threads }),
+    ...(dearer && now - dearer.at < CAPACITY_KEPT && { dearer }),
     ...(step && { step }),
   };
+}
+
+/** The memory after the cost of a request was looked at: what pods do not tell stays as it was. */
+export function rememberCost(memory: SizingMemory, cost: DemandTrace['cost'], now: number): SizingMemory {
+  const { dearer, ...others } = memory;
+  const told = cost?.isDearer ? { cost: cost.sized, at: now } : undefined;
+  const known = cost?.isDearer === undefined ? dearer : told;
+  return { ...others, ...(known && { dearer: known }) };
 }
 
 /** Clients that wait for their answers, if there are as many as a while ago; undefined otherwise. */

@@ -9,7 +9,7 @@ import { windowsOf } from '../stabilize.js';
 import type { Samples } from '../round.js';
 import type { Absent, Rule } from '../types.js';
 import { demandOf, type DemandInput } from './demand.js';
-import { mayStep, NO_MEMORY, remember, steadyClients, type SizingMemory } from './memory.js';
+import { mayStep, NO_MEMORY, remember, rememberCost, steadyClients, type SizingMemory } from './memory.js';
 
 /** Most that one step of a guessed size multiplies the replicas by. */
 const STEP = 1.5;
@@ -55,6 +55,7 @@ export function sizeByDemand(
   const input = {
     norm: judgement.norm,
     firstCost: firstCostOf(judgement.usual),
+    dearer: memory.dearer?.cost,
     isPassedDown: judgement.isPassedDown,
     isHeldUp: isHeldUp(judgement),
     targetPerPod: perPod,
@@ -79,7 +80,7 @@ export function sizeByDemand(
   return {
     sizing: { raw: sized.raw, trace },
     demand,
-    memory: sized.step ? { ...memory, step: sized.step } : memory,
+    memory: rememberCost(sized.step ? { ...memory, step: sized.step } : memory, up.cost, now),
     noScaleDown: doubts(rule, judgement, demand, now),
   };
 }
@@ -176,9 +177,10 @@ function shrunk(need: Need, { down }: Tolerance): Sized {
 function demandIn(
   window: 'settled' | 'recent',
   judgement: Judgement,
-  input: Omit<DemandInput, 'profile' | 'load'>,
+  input: Omit<DemandInput, 'profile' | 'load' | 'waiting'>,
 ): DemandTrace | undefined {
-  return demandOf({ ...input, profile: judgement[window], load: judgement.load[window] });
+  const { [window]: profile, load, waiting } = judgement;
+  return demandOf({ ...input, profile, load: load[window], waiting: waiting[window] });
 }
 
 /** A workload's size by the CPU that it uses. */
