@@ -44,6 +44,8 @@ export interface Trace {
   readonly objective?: ObjectiveTrace | undefined;
   /** Replicas whose pods do not run, and count as idle; undefined without any. */
   readonly idlePods?: number;
+  /** Which pods cannot be seen into, and why, a clause; undefined without any. */
+  readonly opaque?: string;
   /** Reasons why this round must not scale down, one clause each; empty when it may. */
   readonly noScaleDown: readonly string[];
   readonly stages: StagesTrace;

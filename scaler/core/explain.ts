@@ -17,7 +17,7 @@ export interface Explanation {
 /** Puts a decision into words: the terminal, the page, `explain`, Events and the audit log all show these. */
 export function explain(rule: Rule, decision: Unexplained): Explanation {
   return {
-    reason: reasonOf(rule, decision),
+    reason: reasonOf(rule, decision) + (decision.opaque ? `; ${decision.opaque}` : ''),
     wouldChange: `Would change when ${changeOf(rule, decision)}`,
   };
 }
