@@ -8,7 +8,7 @@ import { learnt } from './harm/learning.js';
 import { fewerPodsSince } from './idle-pods.js';
 import { recommend, recordScaling, resume } from './history.js';
 import type { Judgement } from './judge.js';
-import { opaqueText } from './opaque.js';
+import { opaqueTrace } from './opaque.js';
 import { isAbsent } from './reading.js';
 import type { Sizing } from './sizing.js';
 import type { History, Samples } from './round.js';
@@ -50,7 +50,7 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
   const replicas = outcome.stages.clamped;
   const { class: workloadClass, action } = classOf(workload);
   const kept = keep(workload, stepped?.memory, now);
-  const opaque = opaqueText(samples);
+  const opaque = opaqueTrace(samples);
   return {
     replicas,
     class: workloadClass,

@@ -1,3 +1,4 @@
+import type { OpaqueTrace } from './decision.js';
 import { count } from './format.js';
 import type { Measures, OpaquePod } from './measures.js';
 import { isAbsent } from './reading.js';
@@ -48,8 +49,8 @@ export function isInvisible(signal: string, samples: Samples): boolean {
   return OF_THREADS.has(signal) && opaque.length > 0 && opaque.length >= pods;
 }
 
-/** `cannot see into 3 of 8 pods: node pi-2 has no BTF`; undefined where all pods are seen into. */
-export function opaqueText(samples: Samples): string | undefined {
+/** Which pods cannot be seen into; undefined where all are. */
+export function opaqueTrace(samples: Samples): OpaqueTrace | undefined {
   const { pods: measured = 0, opaque = [] } = partlyOpaque(samples) ?? {};
   if (opaque.length === 0) return undefined;
   const nodes = new Map(samples.pods?.map(({ name, node }) => [name, node]));
@@ -58,8 +59,12 @@ export function opaqueText(samples: Samples): string | undefined {
     const names = opaque.filter((one) => one.reason === reason).map(({ pod }) => nodes.get(pod));
     return reasonText(reason, [...new Set(names.filter((name) => name !== undefined))].sort());
   });
-  const of = count(Math.max(measured, opaque.length), 'pod');
-  return `cannot see into ${opaque.length} of ${of}: ${why.join('; ')}`;
+  return { pods: opaque.length, of: Math.max(measured, opaque.length), why: why.join('; ') };
+}
+
+/** `cannot see into 3 of 8 pods: node pi-2 has no BTF`. */
+export function opaqueText({ pods, of, why }: OpaqueTrace): string {
+  return `cannot see into ${pods} of ${count(of, 'pod')}: ${why}`;
 }
 
 function reasonText(reason: OpaquePod['reason'], nodes: readonly string[]): string {

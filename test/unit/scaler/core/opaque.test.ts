@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { decide } from '../../../../scaler/core/decide-round.js';
 import type { Measures, OpaquePod } from '../../../../scaler/core/measures.js';
-import { measuresOfAll, opaqueText } from '../../../../scaler/core/opaque.js';
+import { measuresOfAll, opaqueText, opaqueTrace } from '../../../../scaler/core/opaque.js';
 import { EMPTY_HISTORY, type History, type Samples } from '../../../../scaler/core/round.js';
 import type { Reading, Rule } from '../../../../scaler/core/types.js';
 import { at, NOW, pod, ruleFor } from './fixtures.js';
@@ -99,7 +99,7 @@ describe('a workload that cannot be seen into', () => {
       expect(next(history, 1, NOW + 60).trace.noScaleDown).to.deep.equal([
         'its pods wait for a CPU 100 % of the time',
       ]);
-      expect(trace.opaque).to.include('4 of 4 pods');
+      expect(trace.opaque).to.include({ pods: 4, of: 4 });
     });
   });
 });
@@ -138,11 +138,13 @@ describe('the measures of all pods', () => {
 });
 
 describe('the sentence about pods that cannot be seen into', () => {
-  const text = (all: readonly OpaquePod[], nodes: readonly string[]) =>
-    opaqueText({
+  const text = (all: readonly OpaquePod[], nodes: readonly string[]) => {
+    const trace = opaqueTrace({
       ...samplesOf(measures({ pods: 8, opaque: all })),
       pods: nodes.map((node, index) => pod(`p${index}`, { node })),
     });
+    return trace && opaqueText(trace);
+  };
 
   it('names pods, nodes and reasons', () => {
     expect(text(opaque(3), ['pi-2', 'pi-2', 'pi-2'])).to.equal(
