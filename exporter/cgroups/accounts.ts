@@ -27,6 +27,8 @@ export class CgroupAccounts {
   readonly programs = [];
   readonly blockIoAttribution = undefined;
   readonly #accounts = new Map<bigint, Account>();
+  /** Those of pods, by uid. */
+  readonly #pods = new Map<string, Account>();
   #slots = 0;
 
   /** @param mountPoint of cgroup2 */
@@ -35,29 +37,33 @@ export class CgroupAccounts {
   track(cgroupId: bigint, cgroup: MeasuredCgroup): number {
     const known = this.#accounts.get(cgroupId);
     if (known) return known.slot;
-    const slot = ++this.#slots;
-    this.#accounts.set(cgroupId, { slot, cgroup, seconds: 0, goneSeconds: 0 });
-    return slot;
+    const account = { slot: ++this.#slots, cgroup, seconds: 0, goneSeconds: 0 };
+    this.#accounts.set(cgroupId, account);
+    if (cgroup.isPod) this.#pods.set(cgroup.podUid, account);
+    return account.slot;
   }
 
   untrack(cgroupId: bigint): void {
     const account = this.#accounts.get(cgroupId);
+    if (!account) return;
     this.#accounts.delete(cgroupId);
-    const pod = account && this.#podOf(account);
-    if (pod) pod.goneSeconds += account.seconds;
+    const { podUid, isPod } = account.cgroup;
+    const pod = this.#pods.get(podUid);
+    if (isPod) this.#pods.delete(podUid);
+    else if (pod) pod.goneSeconds += account.seconds;
   }
 
   read(): Snapshot {
-    const billed = new Map<Account, number>();
+    const billed = new Map<string, number>();
     const accounts = [...this.#accounts.values()];
     for (const account of accounts) {
-      if (account.cgroup.isPod) continue;
+      const { podUid, isPod } = account.cgroup;
+      if (isPod) continue;
       bill(account, this.#used(account) ?? 0);
-      const pod = this.#podOf(account);
-      if (pod) billed.set(pod, (billed.get(pod) ?? 0) + account.seconds);
+      billed.set(podUid, (billed.get(podUid) ?? 0) + account.seconds);
     }
-    for (const pod of accounts) {
-      if (pod.cgroup.isPod) bill(pod, (this.#used(pod) ?? 0) - (billed.get(pod) ?? 0) - pod.goneSeconds);
+    for (const [podUid, pod] of this.#pods) {
+      bill(pod, (this.#used(pod) ?? 0) - (billed.get(podUid) ?? 0) - pod.goneSeconds);
     }
     return { containers: accounts.map(countersOf), drops: {}, flushSeconds: 0 };
   }
@@ -74,11 +80,6 @@ export class CgroupAccounts {
   /** No program reports. */
   followCgroups(): void {
     return;
-  }
-
-  #podOf({ cgroup: { podUid, isPod } }: Account): Account | undefined {
-    if (isPod) return undefined;
-    return [...this.#accounts.values()].find(({ cgroup }) => cgroup.isPod && cgroup.podUid === podUid);
   }
 
   /** CPU seconds of the cgroup and everything below it; undefined once it is gone. */
