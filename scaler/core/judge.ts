@@ -21,7 +21,7 @@ import { wasReady } from './group-pods.js';
 import { isAbsent, readSignal } from './reading.js';
 import { usableRequest } from './sizing.js';
 import type { Measures } from './measures.js';
-import type { RoundInput, Samples, WorkloadInput } from './round.js';
+import type { History, RoundInput, Samples, WorkloadInput } from './round.js';
 import type { Absent, Pod, Rule, WorkloadKey } from './types.js';
 
 /** A peer is followed this far unless a rule says less. */
@@ -224,10 +224,10 @@ function isShortOfCpu(
 }
 
 /** True unless some pod that may carry load is younger than the window, or has not started or is not measured yet. */
-function isComplete(
-  { pods, window }: Profile,
+export function isComplete(
+  { pods, window }: Pick<Measures, 'pods' | 'window'>,
   samples: Samples,
-  history: WorkloadInput['history'],
+  history: Pick<History, 'scaleUps' | 'fewerPodsSince' | 'unseenSince'>,
   now: number,
 ): boolean {
   const { pods: known } = samples;

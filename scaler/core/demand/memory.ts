@@ -33,6 +33,9 @@ export interface SizingMemory {
   readonly clients: readonly { readonly at: number; readonly number: number }[];
 }
 
+/** What shows whether a step has helped. */
+type Throughput = Pick<Profile, 'answered' | 'used'>;
+
 interface Step {
   readonly at: number;
   readonly answered: number;
@@ -115,7 +118,12 @@ export function steadyClients(
  * True if a step of a guessed size may be taken: the first, or one after a step that has helped, once its effect is
  * measured on every pod.
  */
-export function mayStep(memory: SizingMemory, profile: Profile, isComplete: boolean, now: number): boolean {
+export function mayStep(
+  memory: SizingMemory,
+  profile: Throughput,
+  isComplete: boolean,
+  now: number,
+): boolean {
   if (!isComplete) return false;
   const step = keptStep(memory, now);
   return !step || hasHelped(step, profile);
@@ -127,6 +135,6 @@ export function keptStep({ step }: SizingMemory, now: number): Step | undefined 
 }
 
 /** True if more is answered, or more CPU is used, than before the last step. */
-export function hasHelped(step: Step, { answered, used }: Profile): boolean {
-  return answered >= HELPED * step.answered || used >= HELPED * step.used;
+export function hasHelped(step: Step, { answered, used }: Throughput): boolean {
+  return (answered > 0 && answered >= HELPED * step.answered) || used >= HELPED * step.used;
 }

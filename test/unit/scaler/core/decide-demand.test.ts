@@ -126,6 +126,12 @@ describe('demand', () => {
     expect(worker!.trace.demand!.method).to.equal('step');
   });
 
+  it('takes no second step after one that has not helped', () => {
+    const mesh = new Mesh().add('worker', { replicas: 4, request: 0.2, limit: 0.2 });
+    mesh.run(300, { worker: { answered: 0, cost: 0, beside: 0.3, starved: 1 } });
+    expect(mesh.replicas('worker')).to.equal(6);
+  });
+
   it('never orders more than a quarter over the need, nor less than it, for any open surge', () => {
     fc.assert(
       fc.property(
