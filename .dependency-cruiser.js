@@ -21,7 +21,14 @@ export default {
     importsOnly('grafana'),
     importsOnly('exporter', 'native', 'common'),
     importsOnly('scaler', 'common'),
-    importsOnly('sandbox', 'common'),
+    importsOnly('sandbox', 'common', 'scaler'),
+    {
+      name: 'sandbox-runs-the-scaler',
+      severity: 'error',
+      comment: "the scaler runs as a process here; only the model of HPA shares the core's arithmetic",
+      from: { path: '^sandbox/', pathNot: '^sandbox/hpa/' },
+      to: { path: '^scaler/' },
+    },
     {
       name: 'no-circles',
       severity: 'error',

@@ -5,6 +5,7 @@ import { KernscaleError } from '../../common/errors.js';
 import { loadKubeConfig } from '../../common/kubeconfig.js';
 import { startCluster } from '../cluster/index.js';
 import { fromRoot, PROMETHEUS } from '../paths.js';
+import { measure, type Measured } from '../hpa/measure.js';
 import { demoManifests, WORKLOAD_IMAGE } from './demo.js';
 import { observe, threadStates, type Observed, type StateShare } from './observe.js';
 import { reservePort } from './ports.js';
@@ -31,6 +32,8 @@ export interface Loop {
   observe(workloads: readonly string[]): Promise<Observed>;
   /** Undefined while Prometheus does not respond. */
   threadStates(): Promise<StateShare[] | undefined>;
+  /** What HPAs would read now; undefined while Prometheus does not respond. */
+  measure(): Promise<Measured | undefined>;
   /** Starts the load generator of `chain`, and more of those of `disk`. */
   addPeakLoad(): Promise<void>;
   /** Ends every process and removes every file and cgroup. A second call does nothing. */
@@ -117,6 +120,7 @@ async function startAll(
     programs: started,
     observe: (workloads) => observe(config, urlOf(ports.scaler), NAMESPACE, workloads),
     threadStates: () => threadStates(urlOf(ports.prometheus), NAMESPACE),
+    measure: () => measure(config, urlOf(ports.prometheus), NAMESPACE),
     addPeakLoad: () => cluster.apply(demoManifests().peak),
   };
 }

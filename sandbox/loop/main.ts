@@ -3,13 +3,14 @@ import { spawnSync } from 'node:child_process';
 import { KernscaleError } from '../../common/errors.js';
 import { commandLine, flag, parseFlags, seconds } from '../../common/flags.js';
 import { runMain, terminationSignal } from '../../common/main.js';
+import { describe, HEADING } from '../hpa/shadow.js';
 import { fromRoot } from '../paths.js';
 import { cpuTruth } from './demo.js';
 import { NAMESPACE, preflight, startLoop, type Loop } from './loop.js';
 import { urlOf } from './programs.js';
 import { checkScenarios, type ScenarioResult } from './scenarios.js';
 import { lineView, terminalView } from './view.js';
-import { watch } from './watch.js';
+import { watch, type Shadows } from './watch.js';
 
 interface Options {
   for?: number;
@@ -68,11 +69,14 @@ async function run(options: Options, signal: AbortSignal): Promise<number> {
   try {
     loop = await startLoop({ rules: options.rules, signal, notice: view.notice });
     view.addresses(addresses(loop));
-    const { seen, peakFrom } = await watch(loop, view, options.for, signal);
-    if (options.for === undefined) return 0;
-    signal.throwIfAborted();
+    const { seen, peakFrom, shadows } = await watch(loop, view, options.for, signal);
     view.close();
-    const passed = print(checkScenarios(seen, cpuTruth(peakFrom)), options.json ?? false);
+    if (options.for === undefined) {
+      printHpa(shadows, process.stdout);
+      return 0;
+    }
+    signal.throwIfAborted();
+    const passed = print(checkScenarios(seen, cpuTruth(peakFrom)), shadows, options.json ?? false);
     return passed && everythingRuns(loop) ? 0 : 1;
   } finally {
     view.close();
@@ -98,15 +102,25 @@ function everythingRuns(loop: Loop): boolean {
 }
 
 /** @returns true if every workload was scaled as expected */
-function print(results: readonly ScenarioResult[], json: boolean): boolean {
+function print(results: readonly ScenarioResult[], shadows: Shadows, json: boolean): boolean {
+  const output = json ? process.stderr : process.stdout;
   for (const { workload, expected, actual, ok, seconds: at } of results) {
     const line = `${ok ? 'ok  ' : 'FAIL'}  ${workload.padEnd(5)}  expected: ${expected}; observed: ${actual}`;
-    (json ? process.stderr : process.stdout).write(
-      ok ? `${line}; as expected from ${at} s on\n` : `${line}\n`,
-    );
+    output.write(ok ? `${line}; as expected from ${at} s on\n` : `${line}\n`);
   }
-  if (json) process.stdout.write(`${JSON.stringify({ scenarios: results })}\n`);
+  printHpa(shadows, output);
+  const hpa = [...shadows].map(([workload, shadow]) => ({
+    workload,
+    most: shadow?.most,
+    last: shadow?.last,
+  }));
+  if (json) process.stdout.write(`${JSON.stringify({ scenarios: results, hpa })}\n`);
   return results.every(({ ok }) => ok);
+}
+
+function printHpa(shadows: Shadows, output: NodeJS.WritableStream): void {
+  const lines = [...shadows].map(([workload, shadow]) => describe(workload, shadow));
+  for (const line of [...HEADING, ...lines]) output.write(`${line}\n`);
 }
 
 await runMain('npm start', main);

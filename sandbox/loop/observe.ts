@@ -1,13 +1,16 @@
 import { AppsV1Api, type KubeConfig } from '@kubernetes/client-node';
+import type { Range } from '../hpa/hpa.js';
 import type { ObservedDecision } from './scenarios.js';
 
 const TIMEOUT_MS = 2000;
 
-interface ObservedWorkload {
+export interface ObservedWorkload {
   readonly workload: string;
   readonly replicas: number;
   readonly readyReplicas: number;
   readonly decision: ObservedDecision | undefined;
+  /** The rule's limits; undefined before the first decision. */
+  readonly range: Range | undefined;
 }
 
 export interface Observed {
@@ -22,6 +25,8 @@ interface DecisionRecord {
   class: string;
   action: string;
   reason: string;
+  minReplicas: number;
+  maxReplicas: number;
   trace?: { walk?: { path: string[] } };
 }
 
@@ -46,6 +51,7 @@ export async function observe(
       replicas: deployment?.spec?.replicas ?? 0,
       readyReplicas: deployment?.status?.readyReplicas ?? 0,
       decision: decision && observed(decision),
+      range: decision && { minReplicas: decision.minReplicas, maxReplicas: decision.maxReplicas },
     };
   });
   return { workloads, scalerResponds: body !== undefined };
@@ -63,22 +69,28 @@ export interface StateShare {
   readonly threads: number;
 }
 
-interface VectorSample {
-  metric: Record<string, string>;
-  value: [number, string];
+export interface VectorSample {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly value: readonly [timestamp: number, value: string];
 }
 
 /** Threads per state of each workload of a namespace; undefined while Prometheus does not respond. */
 export async function threadStates(url: string, namespace: string): Promise<StateShare[] | undefined> {
   const query = `sum by (workload, state) (rate(kernscale_state_seconds_total{namespace="${namespace}"}[10s]))`;
-  const body = await fetchJson<{ data?: { result: VectorSample[] } }>(
-    `${url}/api/v1/query?${new URLSearchParams({ query }).toString()}`,
-  );
-  return body?.data?.result.map(({ metric, value }) => ({
+  const vector = await instantVector(url, query);
+  return vector?.map(({ metric, value }) => ({
     workload: metric['workload'] ?? '',
     state: metric['state'] ?? '',
     threads: Number(value[1]),
   }));
+}
+
+/** The response to a query now; undefined while Prometheus does not respond. */
+export async function instantVector(url: string, query: string): Promise<VectorSample[] | undefined> {
+  const body = await fetchJson<{ data?: { result: VectorSample[] } }>(
+    `${url}/api/v1/query?${new URLSearchParams({ query }).toString()}`,
+  );
+  return body?.data?.result;
 }
 
 /** Undefined without a response: the view reports that and shows the rest. */

@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage } from '../../common/errors.js';
-import type { Loop } from './loop.js';
+import { SYNC } from '../hpa/hpa.js';
+import { sceneOf } from '../hpa/measure.js';
+import { ask, type Shadow } from '../hpa/shadow.js';
+import { NAMESPACE, type Loop } from './loop.js';
+import type { ObservedWorkload } from './observe.js';
 import type { Observation } from './scenarios.js';
 import type { View } from './view.js';
 
@@ -14,10 +18,14 @@ const PEAK_SECONDS = 60;
 
 const WORKLOADS = ['cpu', 'disk', 'chain', 'lock', 'idle'] as const;
 
+/** What an HPA would do with each workload; undefined while it has no CPU metrics. */
+export type Shadows = ReadonlyMap<string, Shadow | undefined>;
+
 export interface Watched {
   /** All observations of a timed run; empty for an open-ended one. */
   readonly seen: Observation[];
   readonly peakFrom: number;
+  readonly shadows: Shadows;
 }
 
 /** Observes the loop every second and shows it, until the time is up or the signal aborts. */
@@ -30,6 +38,8 @@ export async function watch(
   const started = performance.now();
   const peakFrom = forSeconds === undefined ? PEAK_SECONDS : Math.round(forSeconds * PEAK_PART);
   const seen: Observation[] = [];
+  let shadows: Shadows = new Map(WORKLOADS.map((workload) => [workload, undefined]));
+  let nextSync = 0;
   let isPeak = false;
   const exited = new Set<string>();
   for (let second = 0; second <= (forSeconds ?? Infinity) && !signal.aborted; second = elapsed(started)) {
@@ -41,28 +51,54 @@ export async function watch(
       isPeak = true;
     }
     reportExits(loop, exited, view);
-    const observations = await look(loop, view, second);
+    const rows = await look(loop, view, second);
     // An open-ended run has no results, and may go on for days.
-    if (forSeconds !== undefined) seen.push(...observations);
+    if (forSeconds !== undefined) seen.push(...rows.map((row) => observation(row, second)));
+    if (second >= nextSync) {
+      shadows = await askAll(loop, shadows, rows, second);
+      nextSync += SYNC;
+    }
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
-  return { seen, peakFrom };
+  return { seen, peakFrom, shadows };
 }
 
 function elapsed(started: number): number {
   return Math.round((performance.now() - started) / 1000);
 }
 
-async function look(loop: Loop, view: View, second: number): Promise<Observation[]> {
+async function look(loop: Loop, view: View, second: number): Promise<readonly ObservedWorkload[]> {
   try {
     const [observed, states] = await Promise.all([loop.observe(WORKLOADS), loop.threadStates()]);
     const { workloads: rows, scalerResponds } = observed;
     view.show({ elapsedSeconds: second, rows, states, scalerResponds });
-    return rows.map(({ workload, replicas, decision }) => ({ second, workload, replicas, decision }));
+    return rows;
   } catch (error) {
     view.notice(`Cannot read the stand-in cluster: ${errorMessage(error)}`);
     return [];
   }
+}
+
+function observation({ workload, replicas, decision }: ObservedWorkload, second: number): Observation {
+  return { second, workload, replicas, decision };
+}
+
+/** One sync of the HPA of each workload. */
+async function askAll(
+  loop: Loop,
+  before: Shadows,
+  rows: readonly ObservedWorkload[],
+  second: number,
+): Promise<Shadows> {
+  const measured = await loop.measure();
+  if (!measured) return before;
+  const shadows = new Map(before);
+  for (const { workload, replicas, range } of rows) {
+    if (!range) continue;
+    const scene = sceneOf(measured, NAMESPACE, workload, replicas);
+    shadows.set(workload, ask(before.get(workload), range, scene, second));
+  }
+  return shadows;
 }
 
 /** The run continues without a program that has exited: the others must cope. */

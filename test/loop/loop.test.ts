@@ -11,6 +11,7 @@ import { census, leftSince } from './census.js';
 import { dashboardQueries } from './dashboards.js';
 import { fromRoot } from '../../sandbox/paths.js';
 import { preflight } from '../../sandbox/loop/loop.js';
+import type { Wish } from '../../sandbox/hpa/shadow.js';
 import type { ScenarioResult } from '../../sandbox/loop/scenarios.js';
 
 /** `npm start`, without the setup, as a child process. */
@@ -90,8 +91,9 @@ describe('the whole loop on this machine', function () {
     await sleep(40_000);
     expect(await emptyPanels(child), 'panels without data').to.deep.equal([]);
     const status = await child.ended;
-    const { scenarios } = JSON.parse(child.stdout().trimEnd().split('\n').at(-1)!) as {
+    const { scenarios, hpa } = JSON.parse(child.stdout().trimEnd().split('\n').at(-1)!) as {
       scenarios: ScenarioResult[];
+      hpa: { workload: string; most: Wish; last: Wish }[];
     };
     expect(scenarios.map(({ workload }) => workload)).to.deep.equal(['cpu', 'disk', 'chain', 'lock', 'idle']);
     expect(
@@ -99,6 +101,14 @@ describe('the whole loop on this machine', function () {
       child.stderr(),
     ).to.deep.equal([]);
     expect(status).to.equal(0);
+    expect(hpaLines(child.stderr()).map(hpaSum)).to.deep.equal(scenarios.map(({ workload }) => workload));
+    // CPU is not what they lack, so an HPA has nothing to say about them.
+    const waiters = hpa.filter(({ workload }) => ['chain', 'disk', 'lock'].includes(workload));
+    expect(waiters.map(({ most, last }) => [most.wanted, last.wanted])).to.deep.equal([
+      [1, 1],
+      [1, 1],
+      [1, 1],
+    ]);
   });
 
   it('scales nothing once Prometheus is killed, reports why, and survives the death of the others', async () => {
@@ -137,6 +147,9 @@ describe('the whole loop on this machine', function () {
       await child.see(new RegExp(`the ${name} exited \\(SIGKILL\\)`));
     }
     expect(child.stderr()).not.to.contain('Cannot read the stand-in cluster');
+    child.process.kill('SIGINT');
+    expect(await child.ended).to.equal(0);
+    expect(hpaLines(child.stdout())).to.have.length(5);
   });
 
   it('leaves nothing behind after SIGTERM during start-up', async () => {
@@ -222,6 +235,21 @@ describe('the whole loop on this machine', function () {
     }
   });
 });
+
+function hpaLines(output: string): string[] {
+  return output.split('\n').filter((line) => line.startsWith('HPA would have: '));
+}
+
+/** Holds the sum of a line on HPA against its result. @returns its workload */
+function hpaSum(line: string): string {
+  const sum = /: (\w+) +\d+ → \d+ \((\d+) × (\d+)\/80 = ([\d.]+)[:)].*, most \d+ \(\d+ s(, held)?\)$/.exec(
+    line,
+  );
+  const [, workload, pods, cpu, result] = sum ?? [];
+  expect(Number(result), line).to.be.closeTo((Number(pods) * Number(cpu)) / 80, 0.006);
+  expect(line.length, line).to.be.at.most(80);
+  return workload!;
+}
 
 async function emptyPanels(child: LoopChild): Promise<string[]> {
   const url = (await child.see(/Prometheus +(\S+)\//))[1]!;

@@ -1,10 +1,11 @@
+import type { Range } from '../../sandbox/hpa/hpa.js';
 import type { Controller, View as SimulatedView } from '../../scaler/simulate/controller.js';
 import type { Scenario, ServiceModel } from '../../scaler/simulate/scenario.js';
 import { concurrency } from './rivals/concurrency.js';
 import { hpa, hpaOnPsi } from './rivals/hpa.js';
 import { latency } from './rivals/latency.js';
 import { requests } from './rivals/requests.js';
-import type { Range, Rival } from './rivals/rival.js';
+import type { Rival } from './rivals/rival.js';
 import { needsOf, TARGET } from './truth.js';
 
 /** Every controller's range of replicas. */

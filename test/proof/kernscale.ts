@@ -9,7 +9,7 @@ import type { RuleGroup } from '../../scaler/rules/types.js';
 import type { Controller } from '../../scaler/simulate/controller.js';
 import type { Scenario } from '../../scaler/simulate/scenario.js';
 import { kernscaleController } from '../../scaler/simulate/kernscale-controller.js';
-import type { Range } from './rivals/rival.js';
+import type { Range } from '../../sandbox/hpa/hpa.js';
 
 const SHIPPED = join(packageRoot(), 'rules/scaling/default.yaml');
 

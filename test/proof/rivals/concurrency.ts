@@ -1,4 +1,5 @@
-import type { Range, Rival } from './rival.js';
+import type { Range } from '../../../sandbox/hpa/hpa.js';
+import type { Rival } from './rival.js';
 import { sumOver } from './view.js';
 
 /** Knative's defaults; times in seconds. */

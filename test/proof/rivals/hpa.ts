@@ -1,13 +1,9 @@
-import { calculatePodRequests, groupPods } from '../../../scaler/core/group-pods.js';
+import { size, SYNC, sync, type Range, type Sample } from '../../../sandbox/hpa/hpa.js';
 import { milli } from '../../../scaler/core/int.js';
-import {
-  getResourceReplicas,
-  removeMetricsForPods,
-  type PodTarget,
-} from '../../../scaler/core/replica-calculator.js';
+import type { PodTarget } from '../../../scaler/core/replica-calculator.js';
 import { EMPTY_HISTORY, type History } from '../../../scaler/core/round.js';
 import type { Pod } from '../../../scaler/core/types.js';
-import { SYNC, sync, TOLERANCE, type Range, type Rival } from './rival.js';
+import type { Rival } from './rival.js';
 import type { PodView, View } from './view.js';
 
 /** Percent of the CPU request. */
@@ -19,12 +15,6 @@ const CPU_TARGET: PodTarget = { averageUtilization: 70 };
 const PSI_TARGET: PodTarget = { averageMilli: 300n };
 /** Window of the rate of PSI, seconds. */
 const PSI_WINDOW = 60;
-
-interface Sample {
-  readonly timestamp: number;
-  readonly window: number;
-  readonly milli: bigint;
-}
 
 /** HPA v2 on CPU, at 70 % of the requests, from metrics-server. */
 export function hpa(range: Range): Rival<History> {
@@ -55,29 +45,14 @@ function rival(
       const sample = sampleOf(pod, view.now);
       if (sample) samples.set(pod.name, sample);
     }
-    return size(view, target, samples, isCpu);
+    const pods = view.pods.map((pod) => toPod(pod, view.request));
+    return size({ ...view, pods, samples }, target, isCpu)?.replicas;
   };
   return {
     interval: SYNC,
     start: EMPTY_HISTORY,
     decide: (view, state) => sync(range, view, desired(view), state),
   };
-}
-
-/** Undefined where HPA finds no metrics to act on. */
-function size(
-  { now, replicas, request, pods: views }: View,
-  target: PodTarget,
-  samples: ReadonlyMap<string, Sample>,
-  isCpu: boolean,
-): number | undefined {
-  const pods = views.map((view) => toPod(view, request));
-  const groups = groupPods(pods, samples, { now, isCpu });
-  const measured = new Map([...samples].map(([name, sample]) => [name, sample.milli]));
-  const usage = removeMetricsForPods(measured, groups);
-  const requests = calculatePodRequests(pods);
-  if (usage.size === 0 || 'fault' in requests) return undefined;
-  return getResourceReplicas(target, TOLERANCE, replicas, groups, { usage, requests })?.replicas;
 }
 
 function toPod({ name, startedAt, ready, readySince }: PodView, request: number): Pod {

@@ -1,5 +1,6 @@
+import { SYNC, sync, type Range } from '../../../sandbox/hpa/hpa.js';
 import { EMPTY_HISTORY, type History } from '../../../scaler/core/round.js';
-import { SYNC, sync, type Range, type Rival } from './rival.js';
+import type { Rival } from './rival.js';
 import type { View } from './view.js';
 
 /** Window of the latency, seconds. */

@@ -1,7 +1,8 @@
+import { SYNC, sync, TOLERANCE, type Range } from '../../../sandbox/hpa/hpa.js';
 import { milli } from '../../../scaler/core/int.js';
 import { getExternalPerPodMetricReplicas } from '../../../scaler/core/replica-calculator.js';
 import { EMPTY_HISTORY, type History } from '../../../scaler/core/round.js';
-import { SYNC, sync, TOLERANCE, type Range, type Rival } from './rival.js';
+import type { Rival } from './rival.js';
 import { sumOver } from './view.js';
 
 /** Window of the rate, seconds. */
