@@ -3,6 +3,7 @@ import { boundsText } from './explain-demand.js';
 import { isByHarm, keepFor, stepOf } from './explain-harm.js';
 import { capitalize, count, demandName, milliseconds, rate, untilText } from './format.js';
 import { signEnd } from './format-harm.js';
+import { yieldEnd } from './explain-yield.js';
 import { windowsOf } from './stabilize.js';
 import type { Rule } from './types.js';
 
@@ -12,6 +13,10 @@ export function changeOf(rule: Rule, decision: Unexplained): string {
   switch (bindingConstraint) {
     case 'scalingDisabled':
       return 'replicas are set above 0 by hand';
+    case 'otherAutoscaler':
+    case 'paused':
+    case 'otherWriter':
+      return `${yieldEnd(decision.yields!)}. ${demandAlone(rule, decision)}`;
     case 'noData':
     case 'noScaleDown':
       return completeText(rule, decision);

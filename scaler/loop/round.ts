@@ -20,6 +20,8 @@ export interface RoundSources {
     topology(): Pick<Topology, 'resolve'>;
     /** Absent where pods are not known: in rule tests. */
     pods?: ClusterView['pods'];
+    /** Absent where those of others are not known: in rule tests. */
+    autoscalers?: ClusterView['autoscalers'];
   };
   readonly scales: Pick<ScaleClient, 'get'>;
   readonly histories: Histories;
@@ -73,6 +75,8 @@ export async function runRound(
     windows: windowTables(group, results, now),
     resolve: topology && ((peer: string) => topology.resolve(peer)),
     replicas: (key: WorkloadKey) => replicas.known.get(key)?.replicas ?? lastKnown.get(key),
+    writer: (key: WorkloadKey) => replicas.known.get(key)?.writer,
+    autoscalers: cluster.autoscalers?.(),
     pods: pods && ((key: WorkloadKey) => pods.get(key) ?? []),
   };
   const targets = own.map(({ key }) => key).filter((key) => replicas.known.has(key));
@@ -83,7 +87,10 @@ export async function runRound(
     return { assignment, uid, decision: explained(assignment.rule, decision) };
   });
   const gone = [...replicas.unknown].filter(([, error]) => isGone(error)).map(([key]) => key);
-  return { decisions, problems: problemsOf(results, replicas), gone: new Set(gone) };
+  const unfollowed = own.flatMap(({ key, rule }) =>
+    (rule.restrictions?.faults ?? []).map((fault) => `${key}: ${fault}`),
+  );
+  return { decisions, problems: [...problemsOf(results, replicas), ...unfollowed], gone: new Set(gone) };
 }
 
 /** One sentence for each cause of failed queries, and for each target whose replicas are not known. */
