@@ -15,9 +15,6 @@ export function percent(share: number): string {
   return `${Number((share * 100).toFixed(digits))} %`;
 }
 
-/** RFC 3339. */
-export const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
-
 /** A time in seconds since the epoch, as RFC 3339 in whole seconds. */
 export function timeText(seconds: number): string {
   return `${new Date(Math.ceil(seconds) * 1000).toISOString().slice(0, -5)}Z`;

@@ -1,4 +1,3 @@
-import { TIME } from './format.js';
 import type { Restrictions, Rule } from './types.js';
 
 /** Prefix of the annotations by which a workload restricts its rule. */
@@ -10,6 +9,8 @@ export const BOUNDS = {
   maxReplicas: `${ANNOTATIONS}max-replicas`,
 } as const;
 const KNOWN: ReadonlySet<string> = new Set([PAUSED, PAUSED_UNTIL, ...Object.values(BOUNDS)]);
+/** RFC 3339: `Date.parse` takes more, such as a time in the zone of this machine. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 /** Characters of a reason that are kept. */
 const MAX_REASON = 200;
 

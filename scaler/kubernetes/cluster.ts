@@ -59,8 +59,7 @@ export class ClusterView {
    * refused: rules go on then, and `problems` says so.
    */
   get synced(): boolean {
-    const { hasSynced, isRefused } = this.#autoscalers;
-    return (hasSynced || isRefused) && this.#needed().every((source) => source.hasSynced);
+    return this.#knowsAutoscalers && this.#needed().every(({ hasSynced }) => hasSynced);
   }
 
   async whenSynced(): Promise<void> {
@@ -100,13 +99,18 @@ export class ClusterView {
     return (this.#workloads ??= [...this.#deployments.list(), ...this.#statefulSets.list()]);
   }
 
-  /** Names of the autoscalers of others, by the workload that they scale. */
-  autoscalers(): ReadonlyMap<WorkloadKey, readonly string[]> {
+  /** Names of the autoscalers of others, by the workload that they scale; undefined while they are not known. */
+  autoscalers(): ReadonlyMap<WorkloadKey, readonly string[]> | undefined {
+    if (!this.#knowsAutoscalers) return undefined;
     return (this.#autoscalersByWorkload ??= autoscalersByWorkload(this.#autoscalers.list()));
   }
 
   stop(): void {
     for (const source of this.#all()) source.stop();
+  }
+
+  get #knowsAutoscalers(): boolean {
+    return this.#autoscalers.hasSynced || this.#autoscalers.isRefused;
   }
 
   #all(): readonly Watched<unknown>[] {

@@ -23,7 +23,6 @@ export interface Observations {
   /** Returns `spec.replicas`, where known. */
   readonly replicas: (workload: WorkloadKey) => number | undefined;
   readonly writer?: (workload: WorkloadKey) => Writer | undefined;
-  /** Undefined while the autoscalers of the cluster are not known. */
   readonly autoscalers?: ReadonlyMap<WorkloadKey, readonly string[]> | undefined;
   /** Undefined while the pods of the cluster are not known. */
   readonly pods?: ((workload: WorkloadKey) => readonly Pod[]) | undefined;

@@ -67,9 +67,9 @@ describe('the scaler and others who scale', function () {
     await cluster.stop();
   });
 
-  async function run(): Promise<void> {
+  async function run(whenSynced = true): Promise<void> {
     view = new ClusterView(config, log, FIELD_MANAGER);
-    await view.whenSynced();
+    if (whenSynced) await view.whenSynced();
     records = new DecisionRecords();
     metrics = new ScalerMetrics();
     scaler = new Scaler({
@@ -174,6 +174,19 @@ describe('the scaler and others who scale', function () {
     await cluster.apply(autoscaler('web', 'web'));
     await reason('web', /scales it/);
     expect(view.problems()).to.deep.equal([]);
+  });
+
+  it('does nothing until it knows whether an autoscaler scales the workload', async () => {
+    cluster.faults.reject({ code: 500, method: 'GET', path: /horizontalpodautoscalers/ });
+    await cluster.apply(shop({ web: 2, free: 2 }) + '---\n' + autoscaler('web', 'web'));
+    await run(false);
+    await scaled('free', 2);
+    await eventually('a problem', () => scaler.problems().join().includes('nothing is decided until'));
+    expect([records.list(), replicasOf('free')]).to.deep.equal([[], 2]);
+    cluster.faults.clear();
+    await scaled('free', 3);
+    await reason('web', /scales it/);
+    expect(replicasOf('web')).to.equal(2);
   });
 
   it('lets a change by kubectl be for 10 minutes, and one that comes again for 20', async () => {
