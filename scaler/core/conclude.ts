@@ -156,8 +156,9 @@ function runStages(
 ): Outcome {
   const { rule, samples, assessment, walk } = workload;
   const current = samples.replicas;
-  if (current === 0) return { stages: allAt(0), bindingConstraint: 'scalingDisabled', history };
-  if (yields && !rule.dryRun) return hold(workload, yields.to, history, now);
+  const leftTo = rule.dryRun ? undefined : yields?.to;
+  if (current === 0) return { stages: allAt(0), bindingConstraint: leftTo ?? 'scalingDisabled', history };
+  if (leftTo) return hold(workload, leftTo, history, now);
   const inRange = outOfRange(rule, current);
   if (inRange !== undefined) {
     const bindingConstraint = inRange < current ? 'maxReplicas' : 'minReplicas';

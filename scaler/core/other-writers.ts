@@ -1,7 +1,7 @@
 import { elapsed } from './time.js';
 
 /** Seconds for which replicas stay as another writer has set them. */
-export const HOLD = 600;
+const HOLD = 600;
 /** The longest hold, seconds: each change of what Kernscale wrote after a hold doubles the next one. */
 const LONGEST_HOLD = 4 * 3600;
 /** Seconds after which a change no longer lengthens the next hold. */

@@ -215,6 +215,23 @@ describe('the scaler and others who scale', function () {
     await scaled('web', 3);
   });
 
+  it('lets the change of a Kernscale with another lease be', async () => {
+    await cluster.apply(shop({ web: 2 }));
+    await run();
+    await scaled('web', 3);
+    const other = fieldManagerOf({ namespace: 'staging', name: 'kernscale-scaler' });
+    const scales = new ScaleClient(config, abort.signal, other);
+    const ref = { apiVersion: 'apps/v1', kind: 'StatefulSet', namespace: 'shop', name: 'web' };
+    // Controllers write the status of the object at any time.
+    await eventually('no conflict', async () => {
+      const { resourceVersion } = await scales.get(ref);
+      return scales.set(ref, 2, resourceVersion).catch(() => undefined);
+    });
+    expect(await reason('web', /stay until/)).to.match(
+      /^kernscale-scaler\/staging\/kernscale-scaler changed 3 replicas to 2/,
+    );
+  });
+
   it('does not take the replicas of a roll-out for a wish', async () => {
     await cluster.apply(shop({ web: 2 }));
     await run();

@@ -12,6 +12,13 @@ export const LEFT_TO_OTHERS: readonly Case[] = [
     'HorizontalPodAutoscaler shop/web is gone. CPU demand alone calls for 4 replicas',
   ],
   [
+    'is at zero, as KEDA has it without load',
+    () => on({ ...small(0, 0), autoscalers: ['ScaledObject shop/web'] }),
+    'otherAutoscaler none 0 → 0',
+    'ScaledObject shop/web scales it, so this rule does not',
+    'ScaledObject shop/web is gone. CPU demand alone would not change the replica count',
+  ],
+  [
     'decides a dry run beside another autoscaler, and says so',
     () => on({ ...small(2, 0.5), autoscalers: ['HorizontalPodAutoscaler shop/web'] }, { dryRun: true }),
     'none cpu 2 → 4',
