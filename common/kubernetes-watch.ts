@@ -29,6 +29,10 @@ export interface Watched<T> {
   /** Resolves once the first list is in; stays pending if stopped before. */
   readonly synced: Promise<void>;
   readonly hasSynced: boolean;
+  /** Resolves once a request is refused: the right to list is missing (403), or the API server has no such kind (404). */
+  readonly refused: Promise<void>;
+  /** True from then on until a request succeeds. */
+  readonly isRefused: boolean;
   /** Watch requests that ended or failed and were restarted. */
   readonly restarts: number;
   /** Last known objects, also while the API is down. */
@@ -58,12 +62,18 @@ const TOO_LARGE = 504;
 /** Statuses for which a retry may succeed: invalid token, no permission yet, time-out, too many requests. */
 const TRANSIENT = new Set([401, 403, 408, 429]);
 
+/** No right to the collection, no such collection. */
+const REFUSALS = new Set([403, 404]);
+
 class ResourceWatch<K> implements Watched<K> {
   readonly synced: Promise<void>;
   hasSynced = false;
+  readonly refused: Promise<void>;
+  isRefused = false;
   restarts = 0;
   #lists = 0;
   #resolveSynced!: () => void;
+  #resolveRefused!: () => void;
   #objects = new Map<string, K>();
   /** What could not be read of single objects. */
   #faults = new Map<string, string>();
@@ -76,6 +86,7 @@ class ResourceWatch<K> implements Watched<K> {
 
   constructor(private readonly options: WatchOptions<K>) {
     this.synced = new Promise((resolve) => (this.#resolveSynced = resolve));
+    this.refused = new Promise((resolve) => (this.#resolveRefused = resolve));
     void this.#run();
   }
 
@@ -246,6 +257,7 @@ class ResourceWatch<K> implements Watched<K> {
   }
 
   #isBack(): void {
+    this.isRefused = false;
     if (this.#down === undefined) return;
     this.#down = undefined;
     this.options.log.info({ path: this.options.path }, 'the Kubernetes API is back');
@@ -254,6 +266,10 @@ class ResourceWatch<K> implements Watched<K> {
   #failed(error: unknown): void {
     const { log, path } = this.options;
     this.#failures++;
+    if (error instanceof ApiStatusError && REFUSALS.has(error.status)) {
+      this.isRefused = true;
+      this.#resolveRefused();
+    }
     if (error instanceof ApiStatusError && this.#version !== undefined && isRefused(error.status)) {
       this.#version = undefined;
     } else if (error instanceof KernscaleError && error.code === 'WATCH_BROKEN') {

@@ -10,7 +10,7 @@ import type { ScalerFlags } from './flags.js';
 import { ClusterView } from './kubernetes/cluster.js';
 import { EventWriter } from './kubernetes/events.js';
 import { LeaderElection } from './kubernetes/leader.js';
-import { ScaleClient } from './kubernetes/scale.js';
+import { fieldManagerOf, ScaleClient } from './kubernetes/scale.js';
 import type { AuditLog } from './loop/audit-log.js';
 import { assign } from './loop/assignments.js';
 import { Histories, HistoryFile } from './loop/histories.js';
@@ -62,7 +62,8 @@ export class Service {
     this.#clock = new ServerClock(log);
     this.#histories = new Histories(this.#clock);
     this.#prometheus = this.#newClient(flags.prometheus);
-    this.#cluster = new ClusterView(config, log);
+    const fieldManager = fieldManagerOf(flags.lease);
+    this.#cluster = new ClusterView(config, log, fieldManager);
     if (flags.historyFile !== undefined) this.#historyFile = new HistoryFile(flags.historyFile, log);
     if (flags.lease) {
       const identity = `${hostname()}_${randomUUID()}`;
@@ -77,7 +78,7 @@ export class Service {
     this.#scaler = new Scaler({
       query: (expr, time) => this.#prometheus.query(expr, time),
       cluster: this.#cluster,
-      scales: new ScaleClient(config, this.#stop.signal),
+      scales: new ScaleClient(config, this.#stop.signal, fieldManager),
       events: new EventWriter(config, this.#stop.signal),
       histories: this.#histories,
       records: this.#records,

@@ -1,6 +1,6 @@
 import type { Assessment } from './assess.js';
 import { normalize, outOfRange } from './behavior.js';
-import type { BindingConstraint, Decision, StagesTrace } from './decision.js';
+import type { BindingConstraint, Decision, StagesTrace, Yield } from './decision.js';
 import { stepForLock } from './demand/lock.js';
 import { count, nameOf, objectiveText } from './format.js';
 import { harmTrace, walkOf } from './harm/trace.js';
@@ -9,11 +9,13 @@ import { fewerPodsSince } from './idle-pods.js';
 import { recommend, recordScaling, resume } from './history.js';
 import type { Judgement } from './judge.js';
 import { opaqueTrace } from './opaque.js';
+import { leave, observeWriter, type ReplicasLeft } from './other-writers.js';
 import { isAbsent } from './reading.js';
 import type { Sizing } from './sizing.js';
 import type { History, Samples } from './round.js';
 import { workloadKey, type Absent, type Rule, type WorkloadKey, type StepAction } from './types.js';
 import type { Walk } from './walk.js';
+import { yieldOf } from './yield.js';
 
 /** One workload of a round, once every workload is assessed and every walk is done. */
 export interface AssessedWorkload {
@@ -46,7 +48,9 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
   const history = resume(workload.history, states, rule.behavior, hasGap, samples.replicas, now);
   const noScaleDown = reasonsAgainstScalingDown(workload);
   const stepped = stepOf(workload, now);
-  const outcome = runStages(workload, stepped?.sizing ?? assessment.sizing, history, noScaleDown, now);
+  const { left, yields } = othersOf(workload, now);
+  const sizing = stepped?.sizing ?? assessment.sizing;
+  const outcome = runStages(workload, sizing, yields, history, noScaleDown, now);
   const replicas = outcome.stages.clamped;
   const { class: workloadClass, action } = classOf(workload);
   const kept = keep(workload, stepped?.memory, now);
@@ -59,10 +63,27 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
       ...traceOf(workload, noScaleDown, outcome, now),
       ...idleTrace(samples.replicas - assessment.atWork),
       ...(opaque && { opaque }),
+      ...(rule.restrictions && { restrictions: rule.restrictions }),
+      ...(yields && { yields }),
     },
-    history: { ...recordScaling(outcome.history, rule.behavior, samples.replicas, replicas, now), ...kept },
-    historyIfNotApplied: { ...outcome.history, ...kept },
+    history: {
+      ...recordScaling(outcome.history, rule.behavior, samples.replicas, replicas, now),
+      ...kept,
+      ...(left && { replicasLeft: replicas === samples.replicas ? left : leave(left, replicas) }),
+    },
+    historyIfNotApplied: { ...outcome.history, ...kept, ...(left && { replicasLeft: left }) },
   };
+}
+
+/** What others have done to the replicas. Who changes those of a dry run, or of a workload left to others, is no news. */
+function othersOf(
+  { rule, samples, history }: AssessedWorkload,
+  now: number,
+): { readonly left: ReplicasLeft | undefined; readonly yields: Yield | undefined } {
+  const isLeft = yieldOf(rule, samples, undefined, now) !== undefined;
+  const accepts = rule.dryRun || isLeft;
+  const left = observeWriter(history.replicasLeft, samples.writer, samples.replicas, accepts, now);
+  return { left, yields: yieldOf(rule, samples, left, now) };
 }
 
 /** What the next round needs to know of the workload's requests and pods. */
@@ -131,13 +152,16 @@ function isOutage(absent: Absent['absent'] | undefined): boolean {
 function runStages(
   workload: AssessedWorkload,
   sizing: Sizing | Absent,
+  yields: Yield | undefined,
   history: History,
   noScaleDown: readonly string[],
   now: number,
 ): Outcome {
   const { rule, samples, assessment, walk } = workload;
   const current = samples.replicas;
-  if (current === 0) return { stages: allAt(0), bindingConstraint: 'scalingDisabled', history };
+  const leftTo = rule.dryRun ? undefined : yields?.to;
+  if (current === 0) return { stages: allAt(0), bindingConstraint: leftTo ?? 'scalingDisabled', history };
+  if (leftTo) return hold(workload, leftTo, history, now);
   const inRange = outOfRange(rule, current);
   if (inRange !== undefined) {
     const bindingConstraint = inRange < current ? 'maxReplicas' : 'minReplicas';
@@ -155,7 +179,7 @@ function runStages(
 /** A hold recommends the current replicas: they go down only a full window after it. */
 function hold(
   { rule, samples }: AssessedWorkload,
-  bindingConstraint: 'hold' | 'dependency',
+  bindingConstraint: 'hold' | 'dependency' | Yield['to'],
   history: History,
   now: number,
 ): Outcome {

@@ -1,6 +1,6 @@
 import type { DemandTrace } from './demand/demand-trace.js';
 import type { History } from './round.js';
-import type { Absent, Condition, Objective, StepAction, WorkloadKey } from './types.js';
+import type { Absent, Condition, Objective, Restrictions, StepAction, WorkloadKey } from './types.js';
 
 export type { DemandTrace };
 
@@ -48,6 +48,10 @@ export interface Trace {
   readonly opaque?: OpaqueTrace;
   /** Reasons why this round must not scale down, one clause each; empty when it may. */
   readonly noScaleDown: readonly string[];
+  /** What the annotations of the workload ask for. */
+  readonly restrictions?: Restrictions;
+  /** Whom the rule leaves the replicas to. A dry run is decided all the same. */
+  readonly yields?: Yield;
   readonly stages: StagesTrace;
   readonly bindingConstraint: BindingConstraint;
   /** A sentence that names the change that would lead to another decision. */
@@ -61,6 +65,17 @@ export interface OpaqueTrace {
   readonly of: number;
   /** Clauses that name nodes and reasons. */
   readonly why: string;
+}
+
+/** The replicas are another's for now. */
+export interface Yield {
+  readonly to: 'otherAutoscaler' | 'paused' | 'otherWriter';
+  /** Names of the autoscalers; reason of the pause; field manager of the writer. */
+  readonly by: string;
+  /** Replicas before the writer's change. */
+  readonly from?: number;
+  /** Seconds since the epoch; undefined without a known end. */
+  readonly until?: number;
 }
 
 export interface InputTrace {
@@ -207,6 +222,7 @@ export interface StagesTrace {
 export type BindingConstraint =
   | 'none'
   | 'scalingDisabled'
+  | Yield['to']
   | 'noData'
   | 'hold'
   | 'dependency'

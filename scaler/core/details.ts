@@ -8,7 +8,8 @@ import type {
   StagesTrace,
   StepTrace,
 } from './decision.js';
-import type { StepAction } from './types.js';
+import { BOUNDS } from './restrictions.js';
+import type { Restrictions, StepAction } from './types.js';
 
 const STAGES: readonly [keyof StagesTrace, string][] = [
   ['raw', 'demand ÷ target'],
@@ -22,6 +23,9 @@ const STAGES: readonly [keyof StagesTrace, string][] = [
 const CONSTRAINTS: Record<BindingConstraint, string> = {
   none: 'demand',
   scalingDisabled: 'scaling is off at 0 replicas',
+  otherAutoscaler: 'another autoscaler',
+  paused: 'paused by annotation',
+  otherWriter: 'changed by another writer',
   noData: 'missing data',
   hold: 'hold (more replicas would not help)',
   dependency: 'hold (waiting on a peer)',
@@ -36,7 +40,15 @@ const CONSTRAINTS: Record<BindingConstraint, string> = {
 };
 
 /** Constraints that skip all stages. */
-const HELD: ReadonlySet<BindingConstraint> = new Set(['scalingDisabled', 'noData', 'hold', 'dependency']);
+const HELD: ReadonlySet<BindingConstraint> = new Set([
+  'scalingDisabled',
+  'otherAutoscaler',
+  'paused',
+  'otherWriter',
+  'noData',
+  'hold',
+  'dependency',
+]);
 
 const OUTCOMES: Record<StepTrace['outcome'], string> = {
   matched: 'matched',
@@ -88,6 +100,7 @@ export function detailsOf({ class: workloadClass, trace }: Pick<Decision, 'class
           : []),
         ...(HELD.has(bindingConstraint) ? [] : stageRows(trace.currentReplicas, trace.stages)),
         { name: 'deciding constraint', text: CONSTRAINTS[bindingConstraint], tone: 'good' },
+        ...restrictionRows(trace.restrictions),
         ...noScaleDown.map((text): Row => ({ name: 'no scale-down', text })),
       ],
     },
@@ -111,6 +124,16 @@ function inputRows(inputs: readonly InputTrace[]): Row[] {
       return { name: 'no data', text: `${names} (${cause})`, tone: 'bad' };
     }),
   ];
+}
+
+/** The bounds that annotations narrow, and the annotations that cannot be followed. */
+function restrictionRows(restrictions: Restrictions | undefined): Row[] {
+  if (!restrictions) return [];
+  const bounds = (['minReplicas', 'maxReplicas'] as const).flatMap((bound): Row[] => {
+    const value = restrictions[bound];
+    return value === undefined ? [] : [{ name: bound, text: `${value}, by the annotation ${BOUNDS[bound]}` }];
+  });
+  return [...bounds, ...restrictions.faults.map((text): Row => ({ name: 'ignored', text, tone: 'bad' }))];
 }
 
 function stepRow({ class: name, action, outcome, evidence, heldSeconds }: StepTrace): Row {

@@ -3,6 +3,7 @@ import { boundsText } from './explain-demand.js';
 import { isByHarm, keepFor, stepOf } from './explain-harm.js';
 import { capitalize, count, demandName, milliseconds, rate, untilText } from './format.js';
 import { signEnd } from './format-harm.js';
+import { boundName, yieldEnd } from './explain-yield.js';
 import { windowsOf } from './stabilize.js';
 import type { Rule } from './types.js';
 
@@ -12,6 +13,10 @@ export function changeOf(rule: Rule, decision: Unexplained): string {
   switch (bindingConstraint) {
     case 'scalingDisabled':
       return 'replicas are set above 0 by hand';
+    case 'otherAutoscaler':
+    case 'paused':
+    case 'otherWriter':
+      return `${yieldEnd(decision.yields!)}. ${demandAlone(rule, decision)}`;
     case 'noData':
     case 'noScaleDown':
       return completeText(rule, decision);
@@ -79,16 +84,14 @@ function endOf(rule: Rule, decision: Unexplained): string {
 }
 
 /** Decision by demand alone. */
-function demandAlone(
-  { minReplicas, maxReplicas, target }: Rule,
-  { sizing, currentReplicas }: Unexplained,
-): string {
+function demandAlone(rule: Rule, { sizing, currentReplicas }: Unexplained): string {
+  const { minReplicas, maxReplicas, target } = rule;
   const name = demandName(target.signal);
   if (!sizing) return `${capitalize(name)} is unknown`;
   const { replicas } = sizing;
   if (replicas === currentReplicas) return `${capitalize(name)} alone would not change the replica count`;
   const limit =
-    (replicas > maxReplicas && ` (maxReplicas is ${maxReplicas})`) ||
-    (replicas < minReplicas && ` (minReplicas is ${minReplicas})`);
+    (replicas > maxReplicas && ` (${boundName(rule, 'maxReplicas')} is ${maxReplicas})`) ||
+    (replicas < minReplicas && ` (${boundName(rule, 'minReplicas')} is ${minReplicas})`);
   return `${capitalize(name)} alone calls for ${count(replicas, 'replica')}${limit || ''}`;
 }

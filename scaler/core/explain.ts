@@ -7,6 +7,7 @@ import { opaqueText } from './opaque.js';
 import { toleranceOf } from './replica-calculator.js';
 import { windowsOf } from './stabilize.js';
 import type { SizingTrace } from './decision.js';
+import { boundName, dryRunText, yieldText } from './explain-yield.js';
 import type { Rule } from './types.js';
 
 export interface Explanation {
@@ -18,9 +19,13 @@ export interface Explanation {
 /** Puts a decision into words: the terminal, the page, `explain`, Events and the audit log all show these. */
 export function explain(rule: Rule, decision: Unexplained): Explanation {
   return {
-    reason: reasonOf(rule, decision) + (decision.opaque ? `; ${opaqueText(decision.opaque)}` : ''),
+    reason: reasonOf(rule, decision) + blindText(decision) + dryRunText(rule, decision),
     wouldChange: `Would change when ${changeOf(rule, decision)}`,
   };
+}
+
+function blindText({ opaque }: Unexplained): string {
+  return opaque ? `; ${opaqueText(opaque)}` : '';
 }
 
 function reasonOf(rule: Rule, decision: Unexplained): string {
@@ -28,6 +33,11 @@ function reasonOf(rule: Rule, decision: Unexplained): string {
   switch (decision.bindingConstraint) {
     case 'scalingDisabled':
       return 'At 0 replicas scaling is off; set replicas by hand to turn it on';
+    case 'otherAutoscaler':
+      return `${yieldText(decision.yields!, decision.currentReplicas)}, so this rule does not`;
+    case 'paused':
+    case 'otherWriter':
+      return yieldText(decision.yields!, decision.currentReplicas);
     case 'noData':
       return `${capitalize(first(decision.noScaleDown))}. Holding; nothing is scaled on missing data`;
     case 'hold':
@@ -47,8 +57,8 @@ function sizedText(rule: Rule, decision: Unexplained): string {
   const { clamped, rateLimited, stabilized } = stages;
   if (!sizing || (clamped !== currentReplicas && stages.raw === currentReplicas)) {
     return clamped > currentReplicas
-      ? `Below minReplicas (${rule.minReplicas})`
-      : `Above maxReplicas (${rule.maxReplicas})`;
+      ? `Below ${boundName(rule, 'minReplicas')} (${rule.minReplicas})`
+      : `Above ${boundName(rule, 'maxReplicas')} (${rule.maxReplicas})`;
   }
   const load = threadsText(decision) ?? loadText(rule, decision);
   switch (decision.bindingConstraint) {
@@ -63,9 +73,9 @@ function sizedText(rule: Rule, decision: Unexplained): string {
     case 'scaleDownLimit':
       return `${load}. ${needed(stabilized)}, ${policyText(rule, 'scaleDown', rateLimited)}`;
     case 'minReplicas':
-      return `${load}. ${isIdle(sizing) ? `At minReplicas (${clamped})` : `${needed(rateLimited)}, minReplicas is ${clamped}`}`;
+      return `${load}. ${isIdle(sizing) ? `At ${boundName(rule, 'minReplicas')} (${clamped})` : `${needed(rateLimited)}, ${boundName(rule, 'minReplicas')} is ${clamped}`}`;
     case 'maxReplicas':
-      return `${load}. ${needed(rateLimited)}, maxReplicas is ${rule.maxReplicas}`;
+      return `${load}. ${needed(rateLimited)}, ${boundName(rule, 'maxReplicas')} is ${rule.maxReplicas}`;
     default:
       return `${load}. ${count(clamped, 'replica')} ${clamped === currentReplicas ? 'still ' : ''}needed`;
   }

@@ -2,6 +2,7 @@ import type { SizingMemory } from './demand/memory.js';
 import { isEmpty, type Digest } from './harm/digest.js';
 import type { Usual } from './harm/usual.js';
 import type { Watch } from './harm/watch.js';
+import type { ReplicasLeft } from './other-writers.js';
 import type { History } from './round.js';
 
 /**
@@ -12,7 +13,7 @@ import type { History } from './round.js';
  */
 export function rebase(history: History, by: number): History {
   const { recommendations, scaleUps, scaleDowns, steps, dataGap, usual, watch, memory } = history;
-  const { fewerPodsSince, unseenSince } = history;
+  const { fewerPodsSince, unseenSince, replicasLeft } = history;
   const moved = <T extends { readonly at: number }>(entry: T): T => ({ ...entry, at: entry.at + by });
   return {
     recommendations: recommendations.map(moved),
@@ -26,6 +27,7 @@ export function rebase(history: History, by: number): History {
     ...(watch && { watch: movedWatch(watch, by) }),
     ...(memory && { memory: movedMemory(memory, by) }),
     ...movedTimes({ fewerPodsSince, unseenSince }, by),
+    ...(replicasLeft && { replicasLeft: movedChange(replicasLeft, by) }),
   };
 }
 
@@ -42,7 +44,7 @@ export function notAfter(history: History, now: number): History {
 
 function newestIn(history: History): number {
   const { recommendations, scaleUps, scaleDowns, steps, usual, watch, memory } = history;
-  const { fewerPodsSince, unseenSince } = history;
+  const { fewerPodsSince, unseenSince, replicasLeft } = history;
   let newest = Math.max(newestOf(recommendations), newestOf(scaleUps), newestOf(scaleDowns));
   for (const key in steps)
     newest = Math.max(newest, steps[key]!.since ?? newest, steps[key]!.lastMatch ?? newest);
@@ -55,6 +57,7 @@ function newestIn(history: History): number {
     const { capacity, step, clients } = memory;
     newest = Math.max(newest, newestOf(clients), capacity?.at ?? newest, step?.at ?? newest);
   }
+  newest = Math.max(newest, replicasLeft?.change?.at ?? newest);
   return Math.max(newest, usual?.at ?? newest, fewerPodsSince ?? newest, unseenSince ?? newest);
 }
 
@@ -76,6 +79,10 @@ function movedTimes(times: Readonly<Record<string, number | undefined>>, by: num
     time === undefined ? [] : [[name, time + by] as const],
   );
   return Object.fromEntries(known);
+}
+
+function movedChange({ change, ...left }: ReplicasLeft, by: number): ReplicasLeft {
+  return { ...left, ...(change && { change: { ...change, at: change.at + by } }) };
 }
 
 function movedMemory(memory: SizingMemory, by: number): SizingMemory {

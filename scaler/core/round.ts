@@ -2,6 +2,7 @@ import type { SizingMemory } from './demand/memory.js';
 import type { Usual } from './harm/usual.js';
 import type { Watch } from './harm/watch.js';
 import type { Windows } from './measures.js';
+import type { ReplicasLeft, Writer } from './other-writers.js';
 import type { Absent, Peer, Pod, Reading, Rule, WorkloadKey } from './types.js';
 
 export interface Edge {
@@ -37,6 +38,10 @@ export interface Samples {
    * run, and where it is not known.
    */
   readonly template?: string | undefined;
+  /** Autoscalers of others that scale the workload, as people name them. */
+  readonly autoscalers?: readonly string[];
+  /** Who last wrote the replicas; undefined where it is not known. */
+  readonly writer?: Writer;
 }
 
 export interface Recommendation {
@@ -78,6 +83,7 @@ export interface History {
   readonly fewerPodsSince?: number;
   /** Time since which some of the pods that may carry load have had no data. */
   readonly unseenSince?: number;
+  readonly replicasLeft?: ReplicasLeft;
 }
 
 export const EMPTY_HISTORY: History = {

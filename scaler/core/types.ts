@@ -131,9 +131,21 @@ export interface RuleSettings {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** A rule for one workload, every default filled in. */
+/** What the annotations of a workload restrict its rule by. */
+export interface Restrictions {
+  /** `reason` is empty where none is given; without `until` (seconds since the epoch) it has no end. */
+  readonly pause?: { readonly reason: string; readonly until?: number } | undefined;
+  /** In place of the rule's. */
+  readonly minReplicas?: number;
+  readonly maxReplicas?: number;
+  /** A clause for each annotation that cannot be followed. */
+  readonly faults: readonly string[];
+}
+
+/** A rule for one workload, every default filled in; its bounds are those in force. */
 export interface Rule extends RuleSettings {
   readonly scaleTargetRef: ScaleTargetRef;
+  readonly restrictions?: Restrictions;
 }
 
 /** The parts of a Pod object that sizing needs. */

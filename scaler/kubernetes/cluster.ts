@@ -5,37 +5,46 @@ import type { Logger } from '../../common/log.js';
 import { getOrCompute } from '../../common/once.js';
 import { workloadKey, type Pod, type WorkloadKey } from '../core/types.js';
 import {
+  readAutoscaler,
   readPod,
   readService,
   readSlice,
   readWorkload,
+  type KnownAutoscaler,
   type KnownPod,
   type KnownService,
   type KnownSlice,
   type WatchedWorkload,
 } from './objects.js';
+import { fieldManagerOf } from './scale.js';
 import { Topology } from './topology.js';
 
-/** A live, read-only view of the cluster, kept by five watches for any number of rules. */
+/** A live, read-only view of the cluster, kept by six watches for any number of rules. */
 export class ClusterView {
   readonly #pods: Watched<KnownPod>;
   readonly #services: Watched<KnownService>;
   readonly #endpointSlices: Watched<KnownSlice>;
   readonly #deployments: Watched<WatchedWorkload>;
   readonly #statefulSets: Watched<WatchedWorkload>;
+  readonly #autoscalers: Watched<KnownAutoscaler>;
   #topology: Topology | undefined;
   #workloads: readonly WatchedWorkload[] | undefined;
   #podsByWorkload: ReadonlyMap<WorkloadKey, readonly Pod[]> | undefined;
 
-  constructor(config: KubeConfig, log: Logger) {
+  #autoscalersByWorkload: ReadonlyMap<WorkloadKey, readonly string[]> | undefined;
+
+  /** @param fieldManager Kernscale's own */
+  constructor(config: KubeConfig, log: Logger, fieldManager = fieldManagerOf(undefined)) {
     const watch = <K>(path: string, keep: (object: Fields) => K): Watched<K> =>
       watchResource({ config, path, keep, log });
-    const workload = (kind: string) => (object: Fields) => readWorkload(kind, object);
+    const workload = (kind: string) => (object: Fields) => readWorkload(kind, object, fieldManager);
     this.#pods = watch('/api/v1/pods', readPod);
     this.#services = watch('/api/v1/services', readService);
     this.#endpointSlices = watch('/apis/discovery.k8s.io/v1/endpointslices', readSlice);
     this.#deployments = watch('/apis/apps/v1/deployments', workload('Deployment'));
     this.#statefulSets = watch('/apis/apps/v1/statefulsets', workload('StatefulSet'));
+    this.#autoscalers = watch('/apis/autoscaling/v2/horizontalpodautoscalers', readAutoscaler);
+    this.#autoscalers.onChange(() => (this.#autoscalersByWorkload = undefined));
     for (const source of [this.#pods, this.#services, this.#endpointSlices]) {
       source.onChange(() => (this.#topology = undefined));
     }
@@ -45,13 +54,17 @@ export class ClusterView {
     }
   }
 
-  /** True once all first lists are in; until then an unknown address or workload means nothing. */
+  /**
+   * True once all first lists are in; until then an unknown address or workload means nothing. Only autoscalers may be
+   * refused: rules go on then, and `problems` says so.
+   */
   get synced(): boolean {
-    return this.#all().every(({ hasSynced }) => hasSynced);
+    return this.#knowsAutoscalers && this.#needed().every(({ hasSynced }) => hasSynced);
   }
 
   async whenSynced(): Promise<void> {
-    await Promise.all(this.#all().map(({ synced }) => synced));
+    const autoscalers = Promise.race([this.#autoscalers.synced, this.#autoscalers.refused]);
+    await Promise.all([autoscalers, ...this.#needed().map(({ synced }) => synced)]);
   }
 
   /** Restarted watch requests, over all collections. */
@@ -61,7 +74,11 @@ export class ClusterView {
 
   /** One sentence for each cause for which this is not what the cluster holds. */
   problems(): string[] {
-    return this.#all().flatMap((source) => source.problems().map((problem) => `${problem}.`));
+    const unseen = this.#autoscalers.isRefused ? '; rules do not see who else scales their workloads' : '';
+    return [
+      ...this.#needed().flatMap((source) => source.problems().map((problem) => `${problem}.`)),
+      ...this.#autoscalers.problems().map((problem) => `${problem}${unseen}.`),
+    ];
   }
 
   topology(): Topology {
@@ -82,11 +99,25 @@ export class ClusterView {
     return (this.#workloads ??= [...this.#deployments.list(), ...this.#statefulSets.list()]);
   }
 
+  /** Names of the autoscalers of others, by the workload that they scale; undefined while they are not known. */
+  autoscalers(): ReadonlyMap<WorkloadKey, readonly string[]> | undefined {
+    if (!this.#knowsAutoscalers) return undefined;
+    return (this.#autoscalersByWorkload ??= autoscalersByWorkload(this.#autoscalers.list()));
+  }
+
   stop(): void {
     for (const source of this.#all()) source.stop();
   }
 
+  get #knowsAutoscalers(): boolean {
+    return this.#autoscalers.hasSynced || this.#autoscalers.isRefused;
+  }
+
   #all(): readonly Watched<unknown>[] {
+    return [...this.#needed(), this.#autoscalers];
+  }
+
+  #needed(): readonly Watched<unknown>[] {
     return [this.#pods, this.#services, this.#endpointSlices, this.#deployments, this.#statefulSets];
   }
 }
@@ -97,5 +128,13 @@ export function podsByWorkload(pods: readonly KnownPod[]): ReadonlyMap<WorkloadK
   for (const { ended, workload, pod } of pods) {
     if (!ended) getOrCompute(byWorkload, workloadKey(workload), () => []).push(pod);
   }
+  return byWorkload;
+}
+
+function autoscalersByWorkload(
+  known: readonly KnownAutoscaler[],
+): ReadonlyMap<WorkloadKey, readonly string[]> {
+  const byWorkload = new Map<WorkloadKey, string[]>();
+  for (const { target, name } of known) getOrCompute(byWorkload, workloadKey(target), () => []).push(name);
   return byWorkload;
 }

@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto';
 import { containersBeside, containerStatuses, cpuInForce, podCpuInForce } from '../../common/cpu-in-force.js';
 import type { Fields } from '../../common/fields.js';
 import { workloadOf } from '../../common/workload.js';
+import type { Writer } from '../core/other-writers.js';
+import { ANNOTATIONS } from '../core/restrictions.js';
 import type { Pod, PodContainer, ScaleTargetRef, WorkloadId } from '../core/types.js';
 
 /** The part of a Pod that is kept. */
@@ -42,8 +45,20 @@ export interface WatchedWorkload {
   readonly ref: ScaleTargetRef;
   readonly uid: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Those for Kernscale; undefined without any. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** `spec.replicas`; undefined where it is not a number of replicas. */
   readonly replicas: number | undefined;
+  /** Who wrote them last; undefined where the API server does not tell. */
+  readonly writer?: Writer;
+}
+
+/** The part of a HorizontalPodAutoscaler that is kept. */
+export interface KnownAutoscaler {
+  /** The workload that it scales. */
+  readonly target: WorkloadId;
+  /** `HorizontalPodAutoscaler shop/web`, with the object that made it: a ScaledObject of KEDA. */
+  readonly name: string;
 }
 
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
@@ -139,17 +154,65 @@ function tcpPorts(object: Fields): number[] {
 /**
  * Reads a Deployment or StatefulSet.
  *
+ * @param fieldManager Kernscale's own
  * @throws KernscaleError `OBJECT_UNREADABLE` without a name
  */
-export function readWorkload(kind: string, object: Fields): WatchedWorkload {
+export function readWorkload(kind: string, object: Fields, fieldManager: string): WatchedWorkload {
   const [metadata, spec] = [object.fields('metadata'), object.fields('spec')];
   const name = metadata.required('name');
+  const annotations = Object.entries(metadata.texts('annotations')).filter(([key]) =>
+    key.startsWith(ANNOTATIONS),
+  );
+  const writer = writerOf(object, fieldManager);
   return {
     ref: { apiVersion: 'apps/v1', kind, namespace: metadata.string('namespace') ?? '', name },
     uid: metadata.string('uid') ?? '',
     labels: metadata.texts('labels'),
+    ...(annotations.length > 0 && { annotations: Object.fromEntries(annotations) }),
     // An absent one is 1, the default of the API server.
     replicas: spec.value('replicas') === undefined ? 1 : spec.count('replicas'),
+    ...(writer && { writer }),
+  };
+}
+
+/**
+ * The field manager that owns `spec.replicas`, itself or through the scale subresource. Whoever changes them becomes the
+ * only owner; who applies the number that they have owns them, too, so Kernscale's own write stands while it is an owner.
+ */
+function writerOf(object: Fields, fieldManager: string): Writer | undefined {
+  const metadata = object.fields('metadata');
+  const owners = metadata
+    .list('managedFields')
+    .filter((entry) => entry.fields('fieldsV1').fields('f:spec').value('f:replicas') !== undefined)
+    // API servers give no time to a write through the scale subresource; who applies its number does so later.
+    .map((entry) => ({ manager: entry.string('manager') ?? '', at: entry.time('time') ?? 0 }))
+    .sort((a, b) => b.at - a.at);
+  const owner = owners.find(({ manager }) => manager === fieldManager) ?? owners[0];
+  const generation = metadata.count('generation');
+  if (!owner || generation === undefined) return undefined;
+  const template = JSON.stringify(object.fields('spec').value('template')) as string | undefined;
+  const digest = createHash('sha1')
+    .update(template ?? '')
+    .digest('base64');
+  return {
+    ...(owner.manager !== fieldManager && { manager: owner.manager }),
+    generation,
+    template: `${metadata.string('uid') ?? ''} ${digest}`,
+  };
+}
+
+/** @throws KernscaleError `OBJECT_UNREADABLE` without a name */
+export function readAutoscaler(object: Fields): KnownAutoscaler {
+  const namespace = object.fields('metadata').string('namespace') ?? '';
+  const target = object.fields('spec').fields('scaleTargetRef');
+  const maker = object
+    .fields('metadata')
+    .list('ownerReferences')
+    .find((owner) => owner.boolean('controller') ?? false);
+  const own = `HorizontalPodAutoscaler ${idOf(object)}`;
+  return {
+    target: { namespace, kind: target.string('kind') ?? '', name: target.string('name') ?? '' },
+    name: maker ? `${maker.string('kind') ?? ''} ${namespace}/${maker.string('name') ?? ''} (${own})` : own,
   };
 }
 

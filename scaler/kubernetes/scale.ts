@@ -8,6 +8,20 @@ import { apiConfiguration, apiError } from './client.js';
 /** Seconds for what a call needs, credentials included, which the time-out of a request does not cover. */
 const CALL_SECONDS = 15;
 
+/** An API server takes no longer name of a field manager. */
+const MAX_MANAGER_LENGTH = 128;
+
+/**
+ * Name by which the API server records Kernscale's writes: replicas of one scaler share it, and scalers with other leases
+ * are told apart.
+ */
+export function fieldManagerOf(
+  lease: { readonly namespace: string; readonly name: string } | undefined,
+): string {
+  const name = lease ? `kernscale-scaler/${lease.namespace}/${lease.name}` : 'kernscale-scaler';
+  return name.slice(0, MAX_MANAGER_LENGTH);
+}
+
 export interface Scale {
   /** `spec.replicas`. */
   readonly replicas: number;
@@ -27,7 +41,11 @@ export class ScaleClient {
   /** Plural resource names by `apiVersion/kind`, as the API server reports them. */
   readonly #plurals = new Map<string, string>();
 
-  constructor(config: KubeConfig, stop: AbortSignal) {
+  constructor(
+    config: KubeConfig,
+    stop: AbortSignal,
+    private readonly fieldManager = fieldManagerOf(undefined),
+  ) {
     this.#api = new CustomObjectsApi(apiConfiguration(config, stop));
   }
 
@@ -46,7 +64,11 @@ export class ScaleClient {
     return this.#call(`cannot scale ${describe(target)}`, async () => {
       const resource = await this.#resource(target);
       const body = { metadata: { resourceVersion }, spec: { replicas } };
-      const scale: unknown = await this.#api.patchNamespacedCustomObjectScale({ ...resource, body });
+      const scale: unknown = await this.#api.patchNamespacedCustomObjectScale({
+        ...resource,
+        body,
+        fieldManager: this.fieldManager,
+      });
       return readScale(scale);
     });
   }

@@ -1,4 +1,5 @@
 import { selects } from '../../common/label-selector.js';
+import { restrict } from '../core/restrictions.js';
 import { workloadKey, type Rule, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import type { WatchedWorkload } from '../kubernetes/objects.js';
 import type { RuleGroup, WorkloadMatch } from '../rules/types.js';
@@ -12,7 +13,8 @@ export interface Assignment {
 
 /**
  * Assigns every workload to at most one rule: to the rule that names it, else to the first fleet rule that it matches,
- * in the order of the files. Two rules that scale one workload would fight.
+ * in the order of the files. Two rules that scale one workload would fight. The annotations of the workload restrict the
+ * rule.
  */
 export function assign(
   groups: readonly RuleGroup[],
@@ -33,6 +35,11 @@ export function assign(
         if (matches(rule.match, ref, labels)) add(group, { ...rule, scaleTargetRef: ref });
       }
     }
+  }
+  for (const { ref, annotations } of workloads) {
+    const key = workloadKey(ref);
+    const assignment = annotations && assignments.get(key);
+    if (assignment) assignments.set(key, { ...assignment, rule: restrict(assignment.rule, annotations) });
   }
   return assignments;
 }

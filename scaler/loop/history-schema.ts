@@ -3,6 +3,7 @@ import type { SizingMemory } from '../core/demand/memory.js';
 import type { Digest } from '../core/harm/digest.js';
 import type { Usual } from '../core/harm/usual.js';
 import type { Watch } from '../core/harm/watch.js';
+import type { ReplicasLeft } from '../core/other-writers.js';
 import type { History } from '../core/round.js';
 
 /**
@@ -54,8 +55,25 @@ const memory = z.looseObject({
   clients: z.array(z.looseObject({ at: seconds, number: z.number() })),
 }) satisfies z.ZodType<SizingMemory>;
 
+const replicasLeft = z.looseObject({
+  replicas: z.int().min(0),
+  generation: z.int(),
+  template: z.string(),
+  change: z
+    .looseObject({
+      manager: z.string(),
+      from: z.int().min(0),
+      at: seconds,
+      hold: z.number(),
+      answered: z.literal(true).exactOptional(),
+    })
+    .exactOptional(),
+}) satisfies z.ZodType<ReplicasLeft>;
+
 /** Parts that the decision core learns anew where a file has none that can be read. */
-const LEARNT = { usual, watch, memory } satisfies { readonly [Part in keyof History]?: z.ZodType };
+const LEARNT = { usual, watch, memory, replicasLeft } satisfies {
+  readonly [Part in keyof History]?: z.ZodType;
+};
 
 const decided = z.object({
   recommendations: z.array(

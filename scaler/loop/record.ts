@@ -100,8 +100,9 @@ export function recommended({ group, rule }: Assignment, decision: ExplainedDeci
 }
 
 /**
- * The Kubernetes Event of a record: replicas changed, could not be changed, another class now holds the workload,
- * harm began or has another cause, or pods cannot be seen into for another reason. Undefined without news.
+ * The Kubernetes Event of a record: replicas changed, could not be changed, are left to another or no more, another class
+ * now holds the workload, harm began or has another cause, or pods cannot be seen into for another reason. Undefined
+ * without news.
  */
 export function toEvent(
   record: DecisionRecord,
@@ -121,6 +122,7 @@ export function toEvent(
       message: `${change}: ${error?.message ?? 'the write failed'}`,
     };
   }
+  if (yieldChanged(record, previous)) return yieldEvent(record);
   const heldAnew = record.action !== 'scale' && previous !== undefined && record.class !== previous.class;
   if (heldAnew) return { type: 'Normal', reason: 'Held', message: record.reason };
   if (harmChanged(record, previous) && record.trace.harm?.harmed) {
@@ -180,8 +182,27 @@ export function isChange(record: DecisionRecord, previous: DecisionRecord | unde
     record.class !== previous.class ||
     record.outcome !== previous.outcome ||
     record.replicas !== previous.replicas ||
+    yieldChanged(record, previous) ||
     harmChanged(record, previous)
   );
+}
+
+/** True if the replicas are left to another than before, or to none any more. */
+function yieldChanged(record: DecisionRecord, previous: DecisionRecord | undefined): boolean {
+  const [now, before] = [record.trace.yields, previous?.trace.yields];
+  return now?.to !== before?.to || now?.by !== before?.by || now?.until !== before?.until;
+}
+
+const YIELD_REASONS = {
+  otherAutoscaler: 'OtherAutoscaler',
+  paused: 'Paused',
+  otherWriter: 'ReplicasChanged',
+} as const;
+
+function yieldEvent({ reason, trace: { yields } }: DecisionRecord): ReturnType<typeof toEvent> {
+  if (!yields) return { type: 'Normal', reason: 'Resumed', message: reason };
+  const type = yields.to === 'paused' ? 'Normal' : 'Warning';
+  return { type, reason: YIELD_REASONS[yields.to], message: reason };
 }
 
 /** True if harm began, ended or has another cause. */

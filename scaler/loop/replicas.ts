@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { untilAborted } from '../../common/deadline.js';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
+import type { Writer } from '../core/other-writers.js';
 import { workloadKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import type { ClusterView } from '../kubernetes/cluster.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
@@ -16,6 +17,8 @@ interface KnownReplicas {
   readonly replicas: number;
   /** UID of the workload's object. */
   readonly uid: string;
+  /** Who wrote them last; undefined where it is not known. */
+  readonly writer?: Writer;
 }
 
 export interface Replicas {
@@ -37,9 +40,9 @@ export async function readReplicas(
 ): Promise<Replicas> {
   const known = new Map<WorkloadKey, KnownReplicas>();
   const unreadable = new Set<WorkloadKey>();
-  for (const { ref, replicas, uid } of cluster.workloads()) {
+  for (const { ref, replicas, uid, writer } of cluster.workloads()) {
     if (replicas === undefined) unreadable.add(workloadKey(ref));
-    else known.set(workloadKey(ref), { replicas, uid });
+    else known.set(workloadKey(ref), { replicas, uid, ...(writer && { writer }) });
   }
   const unknown = new Map<WorkloadKey, KernscaleError>();
   const limit = pLimit(MAX_CONCURRENT_READS);

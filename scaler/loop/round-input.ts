@@ -1,5 +1,6 @@
 import { oncePer } from '../../common/once.js';
 import { isCountable } from '../../common/quantity.js';
+import type { Writer } from '../core/other-writers.js';
 import type { Edge, PodReadings, RoundInput, Samples, WorkloadInput } from '../core/round.js';
 import { parseKey, type Absent, type Pod, type Reading, type WorkloadKey } from '../core/types.js';
 import type { Assignment } from './assignments.js';
@@ -21,6 +22,8 @@ export interface Observations {
   readonly resolve: Resolve | undefined;
   /** Returns `spec.replicas`, where known. */
   readonly replicas: (workload: WorkloadKey) => number | undefined;
+  readonly writer?: (workload: WorkloadKey) => Writer | undefined;
+  readonly autoscalers?: ReadonlyMap<WorkloadKey, readonly string[]> | undefined;
   /** Undefined while the pods of the cluster are not known. */
   readonly pods?: ((workload: WorkloadKey) => readonly Pod[]) | undefined;
 }
@@ -66,6 +69,7 @@ export function samplesByWorkload(
       signals: readings(tables, workload),
       ...podsOf(workload, tables, observations),
       ...windowsIn(observations, workload),
+      ...othersIn(observations, workload),
       edges: edges
         ? edgesOf(edges, workload, observations)
         : { absent: 'missing', text: 'the group has no signal edges' },
@@ -77,6 +81,14 @@ export function samplesByWorkload(
 function windowsIn({ windows, resolve }: Observations, workload: WorkloadKey): Pick<Samples, 'windows'> {
   const found = windows && windowsOf(windows, workload, resolve);
   return found ? { windows: found } : {};
+}
+
+function othersIn(
+  { writer, autoscalers }: Observations,
+  workload: WorkloadKey,
+): Pick<Samples, 'writer' | 'autoscalers'> {
+  const [by, found] = [writer?.(workload), autoscalers?.get(workload)];
+  return { ...(by && { writer: by }), ...(found && { autoscalers: found }) };
 }
 
 function readings(tables: SignalTables, workload: WorkloadKey): Record<string, Reading> {

@@ -20,6 +20,8 @@ export interface RoundSources {
     topology(): Pick<Topology, 'resolve'>;
     /** Absent where pods are not known: in rule tests. */
     pods?: ClusterView['pods'];
+    /** Those of others; absent where there are none: in rule tests. Nothing is decided while they are not known. */
+    autoscalers?: ClusterView['autoscalers'];
   };
   readonly scales: Pick<ScaleClient, 'get'>;
   readonly histories: Histories;
@@ -46,6 +48,9 @@ export interface RoundResult {
   readonly gone: ReadonlySet<WorkloadKey>;
 }
 
+const NO_AUTOSCALERS =
+  'nothing is decided until the HorizontalPodAutoscalers are known: the Kubernetes API has not listed them so far';
+
 /** Runs one round of a group: queries everything once, then decides on each of its workloads; changes nothing. */
 export async function runRound(
   group: RuleGroup,
@@ -63,8 +68,8 @@ export async function runRound(
       own.map(({ rule }) => rule.scaleTargetRef),
     ),
   ]);
-  const topology = cluster.synced ? cluster.topology() : undefined;
-  const pods = cluster.synced ? cluster.pods?.() : undefined;
+  const [topology, pods] = cluster.synced ? [cluster.topology(), cluster.pods?.()] : [];
+  const autoscalers = cluster.autoscalers ? cluster.autoscalers() : new Map<WorkloadKey, string[]>();
   const lastKnown = new Map(records.list().map((record) => [record.trace.workload, record.currentReplicas]));
   const now = clock();
   const observations = {
@@ -73,9 +78,11 @@ export async function runRound(
     windows: windowTables(group, results, now),
     resolve: topology && ((peer: string) => topology.resolve(peer)),
     replicas: (key: WorkloadKey) => replicas.known.get(key)?.replicas ?? lastKnown.get(key),
+    writer: (key: WorkloadKey) => replicas.known.get(key)?.writer,
+    autoscalers,
     pods: pods && ((key: WorkloadKey) => pods.get(key) ?? []),
   };
-  const targets = own.map(({ key }) => key).filter((key) => replicas.known.has(key));
+  const targets = autoscalers ? own.map(({ key }) => key).filter((key) => replicas.known.has(key)) : [];
   const decided = decideRound(roundInput(observations, assignments, histories, targets), now);
   const decisions = [...decided].map(([key, decision]) => {
     const assignment = assignments.get(key)!;
@@ -83,7 +90,17 @@ export async function runRound(
     return { assignment, uid, decision: explained(assignment.rule, decision) };
   });
   const gone = [...replicas.unknown].filter(([, error]) => isGone(error)).map(([key]) => key);
-  return { decisions, problems: problemsOf(results, replicas), gone: new Set(gone) };
+  const problems = [
+    ...problemsOf(results, replicas),
+    ...(autoscalers ? [] : [NO_AUTOSCALERS]),
+    ...own.flatMap(faultsOf),
+  ];
+  return { decisions, problems, gone: new Set(gone) };
+}
+
+/** The annotations of a workload that cannot be followed. */
+function faultsOf({ key, rule }: Assignment): string[] {
+  return (rule.restrictions?.faults ?? []).map((fault) => `${key}: ${fault}`);
 }
 
 /** One sentence for each cause of failed queries, and for each target whose replicas are not known. */

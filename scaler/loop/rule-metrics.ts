@@ -88,6 +88,12 @@ const REPLICAS: readonly RuleGauge<string>[] = [
     ['class'],
     (record) => ({ class: record.class }),
   ),
+  info(
+    'kernscale_rule_yields',
+    'the replicas are left to another: reason is otherAutoscaler, paused or otherWriter, by names who.',
+    ['reason', 'by'],
+    ({ trace: { yields } }) => yields && { reason: yields.to, by: yields.to === 'paused' ? '' : yields.by },
+  ),
 ];
 
 const DEMAND: readonly RuleGauge<string>[] = [

@@ -48,6 +48,7 @@ const VALUES = [
   'kernscale_rule_request_usual_seconds',
   'kernscale_rule_signal_demand',
   'kernscale_rule_signal_target',
+  'kernscale_rule_yields',
   'kernscale_scale_total',
   'kernscale_serving_seconds_total',
   'kernscale_state_seconds_total',

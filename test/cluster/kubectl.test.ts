@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { eventually } from '../eventually.js';
 import { deployment, kubectl, kubectlInBackground, service, useCluster, type Ran } from './harness.js';
+import type { ManagedFields } from '../../sandbox/cluster/objects/meta.js';
 
 describe('stand-in cluster: kubectl', () => {
   const cluster = useCluster();
@@ -93,6 +94,48 @@ describe('stand-in cluster: kubectl', () => {
     const applied = await apply(deployment('ssa', { replicas: 0 }), '--server-side');
     expect(applied.stdout).to.equal('deployment.apps/ssa serverside-applied\n');
     expect((await run('delete', 'deploy', 'ssa', '-n', 'shop')).code).to.equal(0);
+  });
+
+  it('tells who set spec.replicas, in managedFields, as a real API server does', async () => {
+    const owners = async (): Promise<string[]> => {
+      const { stdout } = await run(
+        'get',
+        'deploy',
+        'owned',
+        '-n',
+        'shop',
+        '-o=json',
+        '--show-managed-fields',
+      );
+      const { metadata } = JSON.parse(stdout) as { metadata: { managedFields: ManagedFields[] } };
+      const owning = metadata.managedFields.filter(({ fieldsV1 }) => {
+        return (
+          (fieldsV1 as { 'f:spec'?: object })['f:spec'] && 'f:replicas' in (fieldsV1['f:spec'] as object)
+        );
+      });
+      return owning.map(({ manager, operation, subresource = '', time = 'never' }) =>
+        [manager, operation, subresource, time === 'never' ? time : 'timed'].join(' '),
+      );
+    };
+    const scale = (replicas: number): Promise<Ran> =>
+      run('scale', 'deploy/owned', '-n', 'shop', `--replicas=${replicas}`);
+    await apply(deployment('owned', { replicas: 0 }));
+    expect(await owners()).to.deep.equal(['kubectl-client-side-apply Update  timed']);
+    await scale(0);
+    expect(await owners(), 'nothing changed').to.deep.equal(['kubectl-client-side-apply Update  timed']);
+    await scale(1);
+    expect(await owners()).to.deep.equal(['kubectl Update scale never']);
+    const same = await apply(
+      deployment('owned'),
+      '--server-side',
+      '--field-manager=argocd',
+      '--force-conflicts',
+    );
+    expect(same.code, same.stderr).to.equal(0);
+    expect(await owners()).to.have.members(['kubectl Update scale never', 'argocd Apply  timed']);
+    await run('patch', 'deploy', 'owned', '-n', 'shop', '--type=merge', '-p={"spec":{"replicas":0}}');
+    expect(await owners()).to.deep.equal(['kubectl-patch Update  timed']);
+    await run('delete', 'deploy', 'owned', '-n', 'shop');
   });
 
   it('reports errors of a manifest', async () => {

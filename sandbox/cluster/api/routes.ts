@@ -7,6 +7,7 @@ import type { KubeObject } from '../objects/meta.js';
 import type { Pod } from '../objects/pod.js';
 import { readBody, type Body, isObject, type Json } from './body.js';
 import type { ListWatch } from './list-watch.js';
+import type { FieldManager } from './managed-fields.js';
 import { APPLY, AppliedConfigurations, patchDocument } from './patch.js';
 import type { ResourcePath } from '../resources.js';
 import { negotiate, render } from './render.js';
@@ -89,7 +90,7 @@ export class Routes {
     return this.#reply(
       exchange,
       201,
-      this.writer.create(exchange.path, required(content), isDryRun(exchange)),
+      this.writer.create(exchange.path, required(content), isDryRun(exchange), managerOf(exchange)),
     );
   }
 
@@ -114,8 +115,8 @@ export class Routes {
     const { resource } = path.definition;
     const existing = this.writer.store.get(resource, path.namespace, path.name!);
     const object = existing
-      ? this.#write(exchange, this.#applied.merge(existing, manager, configuration))
-      : this.writer.create(path, configuration, isDryRun(exchange));
+      ? this.#write(exchange, this.#applied.merge(existing, manager, configuration), configuration)
+      : this.writer.create(path, configuration, isDryRun(exchange), managerOf(exchange, configuration));
     if (!isDryRun(exchange)) this.#applied.remember(object, manager, configuration);
     return this.#reply(exchange, existing ? 200 : 201, object);
   }
@@ -147,16 +148,29 @@ export class Routes {
     return { code: 200, body: list };
   }
 
-  #write(exchange: Exchange, document: Json): KubeObject {
+  /** @param configuration what is applied, of an apply patch */
+  #write(exchange: Exchange, document: Json, configuration?: Json): KubeObject {
     const { path } = exchange;
-    if (path.subresource === 'scale') return writeScale(this.writer, path, document, isDryRun(exchange));
-    return this.writer.update(path, document, isDryRun(exchange));
+    const by = managerOf(exchange, configuration);
+    if (path.subresource === 'scale') return writeScale(this.writer, path, document, isDryRun(exchange), by);
+    return this.writer.update(path, document, isDryRun(exchange), by);
   }
 
   #reply({ path, query, request }: Exchange, code: number, object: KubeObject): Reply {
     if (path.subresource === 'scale') return { code, body: scaleOf(object) };
     return { code, body: render(object, negotiate(request.headers.accept, query), path.definition) };
   }
+}
+
+/** Who writes: by the query or, as real API servers have it, the first part of the User-Agent. */
+function managerOf({ path, query, request }: Exchange, configuration?: Json): FieldManager {
+  const { subresource } = path;
+  return {
+    name: query.get('fieldManager') ?? (request.headers['user-agent'] ?? 'unknown').split('/')[0]!,
+    operation: configuration === undefined ? 'Update' : 'Apply',
+    ...(subresource !== undefined && { subresource }),
+    ...(isObject(configuration) && { configuration }),
+  };
 }
 
 function isDryRun({ query }: Exchange): boolean {

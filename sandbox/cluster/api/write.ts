@@ -7,6 +7,7 @@ import { targetOf, type Store } from '../store.js';
 import { admit, checkUpdate, initialStatus, type Incoming } from './admission.js';
 import { type Json, isObject, type JsonObject } from './body.js';
 import type { ResourcePath } from '../resources.js';
+import { managedFields, type FieldManager } from './managed-fields.js';
 import { ApiError, conflict, notFound, invalid } from './status.js';
 import type { Deployment, ReplicaSet, StatefulSet } from '../objects/apps.js';
 import { formatSelector } from './selectors.js';
@@ -21,13 +22,19 @@ export class Writer {
   ) {}
 
   /** @throws ApiError 400, 403, 404 (no such namespace), 409 AlreadyExists, 422 */
-  create({ definition, namespace }: ResourcePath, input: Json, dryRun: boolean): KubeObject {
+  create(
+    { definition, namespace }: ResourcePath,
+    input: Json,
+    dryRun: boolean,
+    by: FieldManager,
+  ): KubeObject {
     const { resource } = definition;
     this.#checkNamespace(namespace);
     const object = admit(definition, input, namespace);
     const status = initialStatus(resource, object);
     if (status !== undefined) object.status = status;
     if (resource === 'services') this.#allocate(object as Service);
+    object.metadata.managedFields = managedFields(undefined, object, by);
     return dryRun ? object : this.store.create(resource, object);
   }
 
@@ -36,7 +43,7 @@ export class Writer {
    *
    * @throws ApiError 400, 404, 409 Conflict, 422
    */
-  update(path: ResourcePath, input: Json, dryRun: boolean): KubeObject {
+  update(path: ResourcePath, input: Json, dryRun: boolean, by: FieldManager): KubeObject {
     const previous = this.find(path);
     const given = admit(path.definition, input, path.namespace);
     if (given.metadata.name !== path.name) {
@@ -47,7 +54,7 @@ export class Writer {
     }
     checkPreconditions(path, given.metadata, previous);
     const next =
-      path.subresource === 'status' ? withStatus(previous, given) : withoutStatus(path, previous, given);
+      path.subresource === 'status' ? withStatus(previous, given) : withoutStatus(path, previous, given, by);
     return dryRun ? next : this.store.update(path.definition.resource, next);
   }
 
@@ -107,7 +114,7 @@ function withStatus(previous: Stored, given: Incoming): Stored {
   return { ...previous, status: given.status };
 }
 
-function withoutStatus(path: ResourcePath, previous: Stored, given: Incoming): Stored {
+function withoutStatus(path: ResourcePath, previous: Stored, given: Incoming, by: FieldManager): Stored {
   const { uid, creationTimestamp, resourceVersion, generation } = previous.metadata;
   const { deletionTimestamp, deletionGracePeriodSeconds } = previous.metadata;
   const metadata = {
@@ -123,6 +130,7 @@ function withoutStatus(path: ResourcePath, previous: Stored, given: Incoming): S
   if (path.definition.subresources.includes('status')) next.status = previous.status;
   if (path.definition.resource === 'services') keepAddress(previous as Service, next as Service);
   checkUpdate(path.definition, previous, next);
+  next.metadata.managedFields = managedFields(previous, next, by);
   return next;
 }
 
@@ -148,7 +156,13 @@ export function scaleOf(object: KubeObject): JsonObject {
 }
 
 /** Sets the replicas of a Scale. @throws ApiError 409 Conflict, 422 */
-export function writeScale(writer: Writer, path: ResourcePath, input: Json, dryRun: boolean): KubeObject {
+export function writeScale(
+  writer: Writer,
+  path: ResourcePath,
+  input: Json,
+  dryRun: boolean,
+  by: FieldManager,
+): KubeObject {
   const previous = writer.find(path);
   const [spec, metadata] = isObject(input) ? [input['spec'], input['metadata']] : [];
   const replicas = isObject(spec) ? (spec['replicas'] ?? 0) : 0;
@@ -163,5 +177,5 @@ export function writeScale(writer: Writer, path: ResourcePath, input: Json, dryR
   if (typeof wanted === 'string' && wanted !== '') next.metadata.resourceVersion = wanted;
   next.spec.replicas = replicas;
   const whole = { definition: path.definition, namespace: path.namespace!, name: path.name! };
-  return writer.update(whole, next as unknown as Json, dryRun);
+  return writer.update(whole, next as unknown as Json, dryRun, by);
 }

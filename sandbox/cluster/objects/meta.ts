@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { createHash, randomInt } from 'node:crypto';
+import type { JsonObject } from '../api/body.js';
 
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -39,6 +40,17 @@ export interface OwnerReference {
   blockOwnerDeletion?: boolean;
 }
 
+/** metav1.ManagedFieldsEntry: the fields that one manager set last. */
+export interface ManagedFields {
+  manager: string;
+  operation: 'Apply' | 'Update';
+  apiVersion: string;
+  time?: string;
+  fieldsType: 'FieldsV1';
+  fieldsV1: JsonObject;
+  subresource?: string;
+}
+
 /** metav1.ObjectMeta as stored, with the fields that the server sets. Times are RFC 3339, in UTC. */
 interface ObjectMeta {
   name: string;
@@ -52,6 +64,7 @@ interface ObjectMeta {
   annotations?: Record<string, string>;
   ownerReferences?: OwnerReference[];
   finalizers?: string[];
+  managedFields?: ManagedFields[];
   deletionTimestamp?: string;
   deletionGracePeriodSeconds?: number;
 }

@@ -263,6 +263,21 @@ describe('a watched resource', () => {
     });
   }
 
+  for (const status of [403, 404]) {
+    it(`says that its list is refused with ${status}, until it succeeds`, async () => {
+      api.failWith = status;
+      watch();
+      await watched.refused;
+      expect([watched.isRefused, watched.hasSynced]).to.deep.equal([true, false]);
+      api.failWith = 500;
+      await eventually('another failure', () => /500|injected/.test(watched.problems().join()));
+      expect(watched.isRefused, 'an outage is no answer').to.equal(true);
+      api.failWith = undefined;
+      await watched.synced;
+      expect(watched.isRefused).to.equal(false);
+    });
+  }
+
   it('survives a malformed watch line', async () => {
     watch();
     await eventually('watching', () => api.watching === 1);

@@ -48,10 +48,20 @@ export interface Objects {
 
 /** The objects of one workload of two pods. */
 export function objectsOf(name: string, subnet: number): { readonly [K in keyof Objects]: Wire[] } {
-  const metadata = { namespace: 'shop', name, uid: name, resourceVersion: '7', labels: { app: name } };
+  const metadata = {
+    namespace: 'shop',
+    name,
+    uid: name,
+    resourceVersion: '7',
+    generation: 3,
+    labels: { app: name },
+  };
+  const managedFields = [
+    { manager: 'kubectl', time: SINCE, fieldsV1: { 'f:spec': { 'f:replicas': {} } }, subresource: 'scale' },
+  ];
   const ips = [1, 2].map((index) => `10.1.${subnet}.${index}`);
   return {
-    deployments: [{ metadata, spec: { replicas: 2 } }],
+    deployments: [{ metadata: { ...metadata, managedFields }, spec: { replicas: 2 } }],
     services: [
       {
         metadata,
@@ -174,7 +184,7 @@ function readAll<K>(objects: readonly unknown[], reader: (object: Fields) => K):
 export async function round(objects: Objects, bodyOf: (expr: string) => string): Promise<RoundResult> {
   readAll(objects.pods, knownPod);
   const pods = readAll(objects.pods, readPod);
-  const workloads = readAll(objects.deployments, (object) => readWorkload('Deployment', object));
+  const workloads = readAll(objects.deployments, (object) => readWorkload('Deployment', object, 'kernscale'));
   const topology = new Topology({
     pods,
     services: readAll(objects.services, readService),

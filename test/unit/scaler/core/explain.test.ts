@@ -6,6 +6,7 @@ import { fillBehavior } from '../../../../scaler/rules/defaults.js';
 import { BY_DEMAND } from './explain-by-demand.js';
 import { BY_HARM } from './explain-by-harm.js';
 import { HELD } from './explain-held.js';
+import { LEFT_TO_OTHERS } from './explain-yield.js';
 import { AT_ONCE, HISTORY, pods, SIZED } from './explain-sized.js';
 
 import { at, NOW, ruleFor } from './fixtures.js';
@@ -14,7 +15,7 @@ import { decisionOf } from './traces.js';
 const MOST_CHARACTERS = 160;
 /** With the parts of the demand, the habit, or a sign that is no harm yet. */
 const MOST_WITH_REQUESTS = 230;
-const CASES = [...SIZED, ...HELD];
+const CASES = [...SIZED, ...HELD, ...LEFT_TO_OTHERS];
 
 /** Values of `BindingConstraint` that are not fields of a rule and so must not appear in a sentence. */
 const ENUM_VALUES: readonly BindingConstraint[] = [
@@ -123,6 +124,9 @@ describe('the explanation of a decision', () => {
     const constraints: Record<BindingConstraint, true> = {
       none: true,
       scalingDisabled: true,
+      otherAutoscaler: true,
+      paused: true,
+      otherWriter: true,
       noData: true,
       hold: true,
       dependency: true,

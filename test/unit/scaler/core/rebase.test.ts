@@ -91,6 +91,10 @@ describe('rebase', () => {
       },
       fewerPodsSince: NOW,
       unseenSince: NOW,
+      replicasLeft: {
+        ...{ replicas: 2, generation: 3, template: 't' },
+        change: { manager: 'kubectl', from: 3, at: NOW, hold: 600 },
+      },
     };
   }
 

@@ -1,10 +1,18 @@
 import { expect } from 'chai';
 import { Fields } from '../../../../common/fields.js';
 import { calculatePodRequests } from '../../../../scaler/core/group-pods.js';
-import { readPod, readService, readSlice, readWorkload } from '../../../../scaler/kubernetes/objects.js';
+import {
+  readAutoscaler,
+  readPod,
+  readService,
+  readSlice,
+  readWorkload,
+} from '../../../../scaler/kubernetes/objects.js';
 import { readScale } from '../../../../scaler/kubernetes/scale.js';
 import { Topology } from '../../../../scaler/kubernetes/topology.js';
 
+/** Kernscale's field manager. */
+const OWN = 'kernscale-scaler';
 const METADATA = { namespace: 'shop', name: 'web-1' };
 
 /** Reads an object, with what could not be read of it. */
@@ -60,7 +68,7 @@ describe('objects of the Kubernetes API', () => {
       faults: [],
     });
     expect(read(readService, nothing).kept).to.deep.equal({ id: 'shop/web-1', ips: [], ports: [] });
-    expect(read((object) => readWorkload('Deployment', object), nothing).kept.replicas).to.equal(1);
+    expect(read((object) => readWorkload('Deployment', object, OWN), nothing).kept.replicas).to.equal(1);
   });
 
   it('lose a value of another type only, which is named', () => {
@@ -96,7 +104,7 @@ describe('objects of the Kubernetes API', () => {
   for (const replicas of [-1, 1.5, '2', 1e306, {}]) {
     it(`have no number of replicas in ${JSON.stringify(replicas)}`, () => {
       const object = { metadata: { ...METADATA, resourceVersion: '1' }, spec: { replicas } };
-      const { kept, faults } = read((fields) => readWorkload('Deployment', fields), object);
+      const { kept, faults } = read((fields) => readWorkload('Deployment', fields, OWN), object);
       expect(kept.replicas).to.equal(undefined);
       expect(faults).to.deep.equal(['spec.replicas is not a whole number from 0 on']);
       expect(() => readScale(object))
@@ -124,5 +132,74 @@ describe('a CPU request that is no quantity', () => {
   it('is no request of zero', () => {
     const fault = { fault: 'missingRequest', text: 'the CPU request of no pod can be read' };
     expect(calculatePodRequests([podOf('odd', 'four').kept.pod])).to.deep.equal(fault);
+  });
+});
+
+describe('who wrote spec.replicas', () => {
+  const REPLICAS = { 'f:spec': { 'f:replicas': {} } };
+  const entry = (manager: string, at: string, changes: object = {}) => ({
+    ...{
+      manager,
+      operation: 'Update',
+      apiVersion: 'apps/v1',
+      time: `2026-12-01T${at}Z`,
+      fieldsType: 'FieldsV1',
+    },
+    ...{ fieldsV1: REPLICAS, ...changes },
+  });
+  const writerOf = (managedFields: unknown, image = 'app:1', generation: unknown = 3) => {
+    const spec = { replicas: 2, template: { spec: { containers: [{ name: 'app', image }] } } };
+    const object = { metadata: { ...METADATA, uid: 'u', generation, managedFields }, spec };
+    return read((fields) => readWorkload('Deployment', fields, OWN), object).kept.writer;
+  };
+  const applied = entry('argocd-controller', '10:00:00', { operation: 'Apply' });
+  const scaled = entry('kubectl', '', { time: undefined, subresource: 'scale' });
+  const own = entry(OWN, '', { time: undefined, subresource: 'scale' });
+  const image = { fieldsV1: { 'f:spec': { 'f:template': {} } } };
+
+  for (const [name, fields, manager] of [
+    ['the manager that created it', [entry('kubectl-create', '08:00:00')], 'kubectl-create'],
+    ['whoever applied the same number later', [scaled, applied], 'argocd-controller'],
+    ['of those that own other fields none', [applied, entry('helm', '12:00:00', image)], 'argocd-controller'],
+    [
+      'nobody where a status has a field of that name',
+      [entry('x', '12:00:00', { fieldsV1: { 'f:status': { 'f:replicas': {} } } })],
+      'nobody',
+    ],
+    ['Kernscale, whoever applied the same number', [own, applied], 'Kernscale'],
+    ['nobody where the field is absent', undefined, 'nobody'],
+    ['nobody where nothing can be read', [null, { manager: 7, fieldsV1: 'none' }, 'odd'], 'nobody'],
+  ] as const) {
+    it(`is ${name}`, () => {
+      const writer = writerOf(fields);
+      expect(writer ? (writer.manager ?? 'Kernscale') : 'nobody').to.equal(manager);
+    });
+  }
+
+  it('is told with the generation and the pod template', () => {
+    const first = writerOf([scaled]);
+    expect(first?.generation).to.equal(3);
+    expect(writerOf([scaled])?.template).to.equal(first?.template);
+    expect(writerOf([scaled], 'app:2')?.template).not.to.equal(first?.template);
+    expect(writerOf([scaled], 'app:1', null)).to.equal(undefined);
+  });
+});
+
+describe('a HorizontalPodAutoscaler', () => {
+  const spec = { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, maxReplicas: 5 };
+  const target = { namespace: 'shop', kind: 'Deployment', name: 'web' };
+
+  it('is named with its target', () => {
+    const { kept } = read(readAutoscaler, { metadata: { ...METADATA, name: 'web' }, spec });
+    expect(kept).to.deep.equal({ target, name: 'HorizontalPodAutoscaler shop/web' });
+  });
+
+  it('of KEDA is named by its ScaledObject', () => {
+    const ownerReferences = [
+      { apiVersion: 'keda.sh/v1alpha1', kind: 'ScaledObject', name: 'web', controller: true },
+    ];
+    const metadata = { ...METADATA, name: 'keda-hpa-web', ownerReferences };
+    const name = 'ScaledObject shop/web (HorizontalPodAutoscaler shop/keda-hpa-web)';
+    expect(read(readAutoscaler, { metadata, spec }).kept).to.deep.equal({ target, name });
   });
 });

@@ -89,7 +89,12 @@ describe('HistoryFile', () => {
   });
 
   it('restores what is learnt, with fields that it does not know', async () => {
-    const learnt = { ...HISTORY, usual: NOTHING_USUAL, watch: { ...NEW_WATCH, later: 1 }, memory: NO_MEMORY };
+    const change = { manager: 'kubectl', from: 3, at: NOW - 60, hold: 600, answered: true as const };
+    const learnt = {
+      ...HISTORY,
+      ...{ usual: NOTHING_USUAL, watch: { ...NEW_WATCH, later: 1 }, memory: NO_MEMORY },
+      replicasLeft: { replicas: 2, generation: 3, template: 't', change },
+    };
     await written([{ ...MEMORY, history: learnt }]);
     expect((await read())[0]!.history).to.deep.equal(learnt);
   });

@@ -180,6 +180,26 @@ describe('toEvent', () => {
     });
   });
 
+  it('reports once to whom the replicas are left, from the first round on, and that they are its own again', () => {
+    const left = (to: 'otherAutoscaler' | 'paused' | 'otherWriter', by: string) =>
+      recordOf(RULE, decisionOf({ bindingConstraint: to, yields: { to, by } }));
+    const hpa = left('otherAutoscaler', 'HorizontalPodAutoscaler shop/web');
+    expect(toEvent(hpa, undefined)).to.deep.equal({
+      type: 'Warning',
+      reason: 'OtherAutoscaler',
+      message: hpa.reason,
+    });
+    expect(toEvent(hpa, hpa)).to.equal(undefined);
+    expect(toEvent(left('paused', 'load test'), hpa)).to.include({ type: 'Normal', reason: 'Paused' });
+    expect(toEvent(left('otherWriter', 'helm'), left('otherWriter', 'kubectl'))).to.include({
+      type: 'Warning',
+      reason: 'ReplicasChanged',
+    });
+    const own = recordOf(RULE, decisionOf({}));
+    expect(toEvent(own, hpa)).to.include({ type: 'Normal', reason: 'Resumed' });
+    expect([isChange(own, hpa), isChange(hpa, own), isChange(hpa, hpa)]).to.deep.equal([true, true, false]);
+  });
+
   it('reports harm that begins or has another cause, once, and not its end', () => {
     const harmed = (cause: string) =>
       recordOf(RULE, decisionOf({ harm: harmOf(cause, ON_DISK), class: 'cpu' }));
