@@ -7,7 +7,8 @@ import { assign, type Assignment } from '../loop/assignments.js';
 import { freshnessSelectors } from '../promql/freshness.js';
 import { Histories } from '../loop/histories.js';
 import { roundInput, type Observations } from '../loop/round-input.js';
-import { absentTable, type SignalTable } from '../loop/signals.js';
+import { absentTable, queriedSignals, type SignalTable } from '../loop/signals.js';
+import { toldSignals } from '../loop/told.js';
 import type { WindowTable } from '../loop/windows.js';
 import type { Grid } from '../promql/range.js';
 import type { WindowPart } from '../promql/windows.js';
@@ -32,7 +33,7 @@ export interface Chunk extends EvaluatedChunk {
 /** Expressions and selectors that the groups' rounds query. */
 export function requestedBy(groups: readonly RuleGroup[]): Requested {
   const expressions = groups.flatMap(({ signals, windows: { recent, settled } }) =>
-    [signals, recent.parts, settled.parts].flatMap((queries) =>
+    [queriedSignals(signals), recent.parts, settled.parts].flatMap((queries) =>
       Object.values(queries).map(({ expr }) => expr),
     ),
   );
@@ -137,10 +138,14 @@ export class Replay {
       const names = Object.keys(queries) as Name[];
       return new Map(names.map((name) => [name, tableOf(name, queries[name].expr)]));
     };
-    const windowOf = (window: WindowQueries): WindowTable => ({ ...window, parts: tablesOf(window.parts) });
+    const windowOf = <Part extends WindowPart>(window: WindowQueries<Part>): WindowTable => ({
+      ...window,
+      parts: tablesOf(window.parts),
+    });
     const { recent, settled } = group.windows;
     const windows = { recent: windowOf(recent), settled: windowOf(settled) };
-    return { signals: tablesOf(group.signals), windows };
+    const told = toldSignals(group.signals, windows.settled.parts);
+    return { signals: new Map([...told, ...tablesOf(queriedSignals(group.signals))]), windows };
   }
 
   /** Keeps the number of pods that are not measured yet, for the proposed number of pods. */

@@ -17,7 +17,7 @@ export interface Measures {
   readonly pods: number;
   /** Those of `pods` whose threads cannot be seen: of them only CPU used and starvation are measured. */
   readonly opaque?: readonly OpaquePod[];
-  /** All threads. */
+  /** All threads, but for those that sleep or wait for work. */
   readonly states: StateRates;
   /** Threads that serve a request; undefined where the exporter does not tell them apart. */
   readonly serving?: StateRates | undefined;
@@ -48,8 +48,6 @@ export interface Requests {
   readonly abandoned: number;
   /** The server hung up. */
   readonly dropped: number;
-  /** Answers to clients that had gone, part of `answered`. */
-  readonly inVain: number;
   /** Clients that came back after giving up. */
   readonly retried: number;
   /** Request-seconds per second: the mean number of requests that wait for their answer. */

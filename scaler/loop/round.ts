@@ -12,6 +12,7 @@ import type { DecisionRecords } from './record.js';
 import { isGone, readReplicas, type Replicas } from './replicas.js';
 import { roundInput } from './round-input.js';
 import { querySignals, tabulate, type Query, type QueryResults } from './signals.js';
+import { toldSignals } from './told.js';
 import { windowTables } from './windows.js';
 
 export interface RoundSources {
@@ -72,10 +73,14 @@ export async function runRound(
   const autoscalers = cluster.autoscalers ? cluster.autoscalers() : new Map<WorkloadKey, string[]>();
   const lastKnown = new Map(records.list().map((record) => [record.trace.workload, record.currentReplicas]));
   const now = clock();
+  const windows = windowTables(group, results, now);
   const observations = {
-    signals: tabulate(results.signals, results.evaluatedAt),
+    signals: new Map([
+      ...toldSignals(group.signals, windows.settled.parts),
+      ...tabulate(results.signals, results.evaluatedAt),
+    ]),
     podSignals: tabulate(results.podSignals, results.evaluatedAt),
-    windows: windowTables(group, results, now),
+    windows,
     resolve: topology && ((peer: string) => topology.resolve(peer)),
     replicas: (key: WorkloadKey) => replicas.known.get(key)?.replicas ?? lastKnown.get(key),
     writer: (key: WorkloadKey) => replicas.known.get(key)?.writer,

@@ -2,13 +2,13 @@ import { getOrCompute, oncePer } from '../../common/once.js';
 import type { Absent, WorkloadKey } from '../core/types.js';
 import type { QueryResult } from '../promql/response.js';
 import { freshness, freshnessQueries, keyOfLabels, missingSource } from '../promql/freshness.js';
-import type { WindowPart } from '../promql/windows.js';
+import type { RecentPart, WindowPart } from '../promql/windows.js';
 import type { RuleGroup } from '../rules/types.js';
 
 export type Query = (expr: string, time: number) => Promise<QueryResult>;
 
 /** Expressions by name of the signal. */
-type Expressions = Readonly<Record<string, { readonly expr: string }>>;
+type Expressions = Readonly<Record<string, { readonly expr: string; readonly toldBy?: WindowPart }>>;
 
 /** Results of one signal's queries in one round. */
 export interface SignalResult {
@@ -26,7 +26,10 @@ export interface QueryResults {
   readonly signals: ReadonlyMap<string, SignalResult>;
   /** Results by pod, beside their sums in `signals`. */
   readonly podSignals: ReadonlyMap<string, SignalResult>;
-  readonly windows: Readonly<Record<WindowName, ReadonlyMap<WindowPart, SignalResult>>>;
+  readonly windows: {
+    readonly recent: ReadonlyMap<RecentPart, SignalResult>;
+    readonly settled: ReadonlyMap<WindowPart, SignalResult>;
+  };
   /** Evaluation time of all queries, in seconds since the epoch. */
   readonly evaluatedAt: number;
 }
@@ -57,12 +60,17 @@ export async function querySignals(
   };
   const { windows } = group;
   const [signals, podSignals, recent, settled] = await Promise.all([
-    queryAll(group.signals),
+    queryAll(queriedSignals(group.signals)),
     queryAll(group.podSignals),
     queryAll(windows.recent.parts),
     queryAll(windows.settled.parts),
   ]);
   return { signals, podSignals, windows: { recent, settled }, evaluatedAt: time };
+}
+
+/** Signals that cost queries; the rows of the settled window tell the others. */
+export function queriedSignals(signals: Expressions): Expressions {
+  return Object.fromEntries(Object.entries(signals).filter(([, { toldBy }]) => toldBy === undefined));
 }
 
 /** Parsed once for the signal of a rule file, not in every round. */

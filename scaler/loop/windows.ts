@@ -12,6 +12,7 @@ import type {
 } from '../core/measures.js';
 import { measuresOfAll } from '../core/opaque.js';
 import { actable, isAbsent } from '../core/reading.js';
+import { completed } from '../core/recent.js';
 import type { Absent, WorkloadKey } from '../core/types.js';
 import type { WindowPart } from '../promql/windows.js';
 import type { RuleGroup } from '../rules/types.js';
@@ -75,7 +76,7 @@ export function windowsOf(
   if (!mayBeMeasured(recent, workload) && !mayBeMeasured(settled, workload)) return undefined;
   const measures = measuresOf(settled, workload, resolve, now);
   return {
-    recent: recent === settled ? measures : measuresOf(recent, workload, resolve, now),
+    recent: recent === settled ? measures : completed(measuresOf(recent, workload, resolve, now), measures),
     settled: measures,
   };
 }
@@ -155,18 +156,18 @@ function requestsOf(rows: readonly SignalSample[], seconds: number): Requests | 
   if (Number.isNaN(arrived)) return { absent: 'missing', text: `no rate of its requests over ${seconds} s` };
   const broken = rows.find(({ value }) => !isCountable(value));
   if (broken) return { absent: 'nan', text: `requests ${broken.measure} are ${broken.value}` };
-  const { answered = 0, abandoned = 0, dropped = 0, inVain = 0, retried = 0 } = values;
+  const { answered = 0, abandoned = 0, dropped = 0, retried = 0 } = values;
   const { outstanding = 0, served = 0, thoughts = 0, thought = 0 } = values;
   return {
-    ...{ arrived, answered, abandoned, dropped, inVain, retried, outstanding, served },
+    ...{ arrived, answered, abandoned, dropped, retried, outstanding, served },
     thought: { requests: thoughts, seconds: thought },
   };
 }
 
-/** A peer with a value that is no quantity is left out. */
+/** A peer with a value that is no quantity is left out, and one without any calls. */
 function callsOf(rows: readonly SignalSample[], resolve: Resolve | undefined): Calls[] {
   const byPeer = new Map<string, SignalSample[]>();
-  for (const row of rows) getOrCompute(byPeer, row.peer, () => []).push(row);
+  for (const row of rows) if (row.value !== 0) getOrCompute(byPeer, row.peer, () => []).push(row);
   const sound = [...byPeer].filter(([, values]) => values.every(({ value }) => isCountable(value)));
   return sound.map(([peer, own]) => {
     const { sent = 0, answered = 0, waited = 0, outstanding = 0 } = valuesOf(own);

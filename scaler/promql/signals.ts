@@ -3,12 +3,14 @@ export const POD = `${WORKLOAD}, pod`;
 const STATES = 'kernscale_state_seconds_total';
 /** Every container with any series has this one. */
 const ALIVE = states('state="oncpu"');
+/** Labels of other series that it does not have. */
+const BEYOND = 'state, peer, le, measure';
 
 /**
  * Least busy time, in thread-seconds per second, by which shares are divided. The shares of a workload below it fade to
  * a measured zero, instead of being 0/0 or the noise of a health check.
  */
-const MIN_BUSY = 0.01;
+export const MIN_BUSY = 0.01;
 
 /**
  * Built-in signals: PromQL over the exporter's metrics alone, one vector per signal for all workloads.
@@ -23,7 +25,6 @@ export function builtInSignals(window: string, quantiles: readonly number[] = []
   const share = (state: string): string =>
     `${perWorkload(`state="${state}"`)} / clamp_min(${perWorkload('state!~"idle|sleep"')}, ${MIN_BUSY})`;
   const perWorkload = (matcher: string): string => `sum by (${WORKLOAD}) (${stateRate(matcher, window)})`;
-  const measuredFor = `${ALIVE} and (${ALIVE} offset ${window})`;
   return {
     cpu: perWorkload('state="oncpu"'),
     blockio: share('disk'),
@@ -32,10 +33,15 @@ export function builtInSignals(window: string, quantiles: readonly number[] = []
     edges: `sum by (${WORKLOAD}, peer) (${histogramRate('sum', 'kernscale_tcp_wait_seconds', window)})`,
     request: `avg by (${WORKLOAD}) (${perPod('kernscale_container_cpu_request_cores')})`,
     limit: `avg by (${WORKLOAD}) (${podLimit()})`,
-    // A pod younger than the window has a rate that is too small, so it does not count as measured yet.
-    pods: `count by (${WORKLOAD}) (count by (${POD}) (${measuredFor}))`,
+    pods: measuredPods(window),
     ...Object.fromEntries(quantiles.map((quantile) => [latencySignal(quantile), latency(quantile, window)])),
   };
+}
+
+/** Number of pods with a rate over the whole window: that of a younger pod is too small. */
+export function measuredPods(window: string): string {
+  const measured = `rate(${ALIVE}[${window}]) and ${ALIVE} and (${ALIVE} offset ${window})`;
+  return `count by (${WORKLOAD}) (count by (${POD}) (${measured}))`;
 }
 
 /** Name of the signal for a latency quantile: 0.99 → `latency_p99`, 0.999 → `latency_p99_9`. */
@@ -83,7 +89,8 @@ export function states(matcher: string): string {
 
 /** Seconds per second in which a thread of a pod waits for a CPU or is out of quota. */
 export function starvedRate(window: string): string {
-  return liveRate('kernscale_cpu_starved_seconds_total{container=""}', window);
+  const starved = 'kernscale_cpu_starved_seconds_total{container=""}';
+  return `rate(${starved}[${window}]) and ${starved}`;
 }
 
 /**
@@ -91,15 +98,22 @@ export function starvedRate(window: string): string {
  * same labels, so `or` never returns both.
  */
 export function histogramRate(part: 'count' | 'sum', metric: string, window: string): string {
-  return `${liveRate(`${metric}_${part}`, window)} or histogram_${part}(${liveRate(metric, window)})`;
+  return alive(`(rate(${metric}_${part}[${window}]) or histogram_${part}(rate(${metric}[${window}])))`);
 }
 
-/** Thread-seconds per second in some states, of containers that still exist: their series appear and vanish together. */
+/** Thread-seconds per second in some states. */
 export function stateRate(matcher: string, window: string): string {
-  return `rate(${states(matcher)}[${window}]) and ignoring (state) ${ALIVE}`;
+  return liveRate(states(matcher), window);
 }
 
-/** A rate of the containers that still exist: those that are gone have samples in the range, but not at its end. */
 export function liveRate(metric: string, window: string): string {
-  return `rate(${metric}[${window}]) and ${metric}`;
+  return alive(`rate(${metric}[${window}])`);
+}
+
+/**
+ * The rates of containers that still exist: those that are gone have samples in the range, but not at its end. One series
+ * of a container tells it for all others, because Prometheus' time goes by the series that it looks up.
+ */
+export function alive(rates: string): string {
+  return `${rates} and ignoring (${BEYOND}) ${ALIVE}`;
 }

@@ -1,5 +1,5 @@
 import { parseDuration } from '../../common/duration.js';
-import type { Query } from '../loop/signals.js';
+import { queriedSignals, type Query } from '../loop/signals.js';
 import { applyAndRecord } from '../loop/apply.js';
 import { assign } from '../loop/assignments.js';
 import { freshnessQueries } from '../promql/freshness.js';
@@ -52,7 +52,9 @@ function roundsOf({ groups, evaluationInterval, expectations }: RuleTest): Round
 }
 
 function queriesOf({ signals, windows: { recent, settled } }: RuleGroup, time: number): InstantQuery[] {
-  const queried = [signals, recent.parts, settled.parts].flatMap((queries) => Object.values(queries));
+  const queried = [queriedSignals(signals), recent.parts, settled.parts].flatMap((queries) =>
+    Object.values(queries),
+  );
   return queried.flatMap(({ expr }) =>
     [expr, ...freshnessQueries(expr)].map((query) => ({ expr: query, time })),
   );

@@ -15,10 +15,17 @@ import type {
 } from '../core/types.js';
 import { builtInSignals, latencySignal, podSignals } from '../promql/signals.js';
 import { longestRange } from '../promql/syntax.js';
-import { recentSeconds, windowExpressions } from '../promql/windows.js';
+import {
+  recentExpressions,
+  recentSeconds,
+  TOLD_BY,
+  windowExpressions,
+  type RecentPart,
+  type WindowPart,
+} from '../promql/windows.js';
 import type { Position } from '../../common/yaml/document.js';
 import type { RawBehavior, RawGroup, RawHarm, RawObjective, RawRule, RawScalingRules } from './schema.js';
-import type { FleetRule, RuleGroup, SignalQuery, WindowQueries, WorkloadRule } from './types.js';
+import type { FleetRule, RuleGroup, SignalQuery, WorkloadRule } from './types.js';
 
 const DEFAULT_INTERVAL = 10;
 const DEFAULT_MAX_AGE = 45;
@@ -134,7 +141,12 @@ function fillSignals(group: RawGroup, objectives: readonly Objective[]): Record<
   const given = group.signals ?? {};
   return mapValues({ ...builtIn, ...given }, (_, name) => {
     const { expr = own(builtIn, name) ?? '', maxAge } = own(given, name) ?? {};
-    return { expr, maxAge: maxAge === undefined ? DEFAULT_MAX_AGE : parseDuration(maxAge) };
+    const toldBy = expr === own(builtIn, name) ? own(TOLD_BY, name) : undefined;
+    return {
+      expr,
+      maxAge: maxAge === undefined ? DEFAULT_MAX_AGE : parseDuration(maxAge),
+      ...(toldBy && { toldBy }),
+    };
   });
 }
 
@@ -144,7 +156,7 @@ function fillPodSignals(
   { cpu }: Readonly<Record<string, SignalQuery>>,
 ): Record<string, SignalQuery> {
   const sizedByCpu = rules.some(({ target }) => fillTarget(target).signal === 'cpu');
-  if (!cpu || !sizedByCpu || cpu.expr !== builtInSignals(window)['cpu']) return {};
+  if (!cpu?.toldBy || !sizedByCpu) return {};
   const { maxAge } = cpu;
   return mapValues({ ...podSignals(window) }, (expr) => ({ expr, maxAge }));
 }
@@ -155,16 +167,20 @@ function fillWindows(
   { cpu }: Readonly<Record<string, SignalQuery>>,
 ): RuleGroup['windows'] {
   const maxAge = cpu?.maxAge ?? DEFAULT_MAX_AGE;
-  const queries = (seconds: number, range: string): WindowQueries => ({
+  const queries = <Part extends WindowPart>(seconds: number, parts: Record<Part, string>) => ({
     seconds,
     maxAge,
-    parts: mapValues(windowExpressions(range), (expr) => ({ expr })),
+    parts: mapValues(parts, (expr) => ({ expr })),
   });
-  const settled = parseDuration(window);
-  const recent = recentSeconds(settled);
+  const seconds = parseDuration(window);
+  const recent = recentSeconds(seconds);
+  const settled = windowExpressions(window);
   return {
-    recent: queries(recent, recent < settled ? `${Math.round(recent * 1000)}ms` : window),
-    settled: queries(settled, window),
+    recent: queries<RecentPart>(
+      recent,
+      recent < seconds ? recentExpressions(`${Math.round(recent * 1000)}ms`) : settled,
+    ),
+    settled: queries(seconds, settled),
   };
 }
 

@@ -1,6 +1,5 @@
-import type { Windows } from '../core/measures.js';
 import type { Rule, RuleSettings } from '../core/types.js';
-import type { WindowPart } from '../promql/windows.js';
+import type { RecentPart, WindowPart } from '../promql/windows.js';
 import type { LabelSelector } from '../../common/label-selector.js';
 import type { Position, YamlError } from '../../common/yaml/document.js';
 import type { Finding, SchemaErrorCode } from './findings.js';
@@ -10,15 +9,17 @@ export interface SignalQuery {
   readonly expr: string;
   /** Age in seconds from which a sample is not acted on. */
   readonly maxAge: number;
+  /** The part of the settled window whose rows tell it, so that `expr` is not queried. */
+  readonly toldBy?: WindowPart;
 }
 
 /** What to query of the workloads in a window. */
-export interface WindowQueries {
+export interface WindowQueries<Part extends WindowPart = WindowPart> {
   /** Length of the window in seconds. */
   readonly seconds: number;
   /** Age in seconds from which the window is not acted on. */
   readonly maxAge: number;
-  readonly parts: Readonly<Record<WindowPart, { readonly expr: string }>>;
+  readonly parts: Readonly<Record<Part, { readonly expr: string }>>;
 }
 
 /** Workloads that a fleet rule scales. */
@@ -48,7 +49,7 @@ export interface RuleGroup {
   readonly signals: Readonly<Record<string, SignalQuery>>;
   /** Signals with one number per `pod`, queried where the pods are known. */
   readonly podSignals: Readonly<Record<string, SignalQuery>>;
-  readonly windows: Readonly<Record<keyof Windows, WindowQueries>>;
+  readonly windows: { readonly recent: WindowQueries<RecentPart>; readonly settled: WindowQueries };
   readonly rules: readonly (WorkloadRule | FleetRule)[];
 }
 

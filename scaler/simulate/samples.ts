@@ -1,4 +1,5 @@
 import type { Calls, Measures, Requests, StateRates, Windows } from '../core/measures.js';
+import { completed } from '../core/recent.js';
 import type { Edge, Samples } from '../core/round.js';
 import {
   workloadKey,
@@ -79,6 +80,8 @@ export class Prometheus {
     const { settled: window } = windows;
     const settled = this.rates(service, now, window);
     const timestamp = this.#newest(service, now);
+    const measures = this.#measures(service, settled, window, now);
+    const recent = this.rates(service, now, windows.recent);
     return {
       replicas,
       template,
@@ -87,8 +90,8 @@ export class Prometheus {
       podSignals: settled && byPod(settled),
       edges: settled ? this.#edges(service, settled, timestamp) : missing(),
       windows: {
-        recent: this.#measures(service, this.rates(service, now, windows.recent), windows.recent, now),
-        settled: this.#measures(service, settled, window, now),
+        recent: completed(this.#measures(service, recent, windows.recent, now), measures),
+        settled: measures,
       },
     };
   }
@@ -188,7 +191,6 @@ function requestsOf(sums: Float64Array): Requests {
     answered: sums[at.ANSWERED]!,
     abandoned: sums[at.ABANDONED]!,
     dropped: sums[at.DROPPED]!,
-    inVain: sums[at.IN_VAIN]!,
     retried: sums[at.RETRIED]!,
     outstanding: sums[at.OUTSTANDING]!,
     served: sums[at.SERVED]!,

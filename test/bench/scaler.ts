@@ -17,6 +17,7 @@ import { freshnessQueries } from '../../scaler/promql/freshness.js';
 import { Histories } from '../../scaler/loop/histories.js';
 import { DecisionRecords, toRecord } from '../../scaler/loop/record.js';
 import { runRound, type RoundSources } from '../../scaler/loop/round.js';
+import { queriedSignals } from '../../scaler/loop/signals.js';
 import { PrometheusClient } from '../../scaler/promql/client.js';
 import { parseRules } from '../../scaler/rules/load.js';
 import type { RuleGroup } from '../../scaler/rules/types.js';
@@ -49,7 +50,6 @@ const REQUESTS = {
   kernscale_tcp_requests_total: 50,
   kernscale_tcp_requests_abandoned_total: 0,
   kernscale_tcp_requests_dropped_total: 0,
-  kernscale_tcp_answers_in_vain_total: 0,
   kernscale_tcp_retries_total: 0,
   kernscale_tcp_outstanding_seconds_total: 2,
   kernscale_tcp_serve_seconds_count: 50,
@@ -196,7 +196,7 @@ class Bench {
   /** Queries each workload separately. */
   peer(signals: 'all' | 'cpu'): Promise<Cost> {
     const { signals: sums, podSignals, windows } = this.#group;
-    const parts = [sums, podSignals, windows.recent.parts, windows.settled.parts];
+    const parts = [queriedSignals(sums), podSignals, windows.recent.parts, windows.settled.parts];
     const needed = signals === 'cpu' ? [sums['cpu']!] : parts.flatMap((queries) => Object.values(queries));
     const expressions = needed.map(({ expr }) => expr);
     if (signals === 'all') expressions.push(...freshnessQueries(expressions[0]!));

@@ -111,7 +111,7 @@ describe('Prometheus with native histograms', function () {
         job('classic', text, 'classic'),
         // This version cannot keep both from one scrape, so two jobs write the same labels.
         job('native of both', negotiated, 'both', 'kernscale_tcp_wait_seconds'),
-        job('classic of both', text, 'both', 'kernscale_tcp_wait_seconds_.*'),
+        job('classic of both', text, 'both', 'kernscale_(tcp_wait_seconds_.*|state_seconds_total)'),
       ],
       '--enable-feature=native-histograms',
     );

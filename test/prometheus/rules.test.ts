@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { builtInSignals, podSignals } from '../../scaler/promql/signals.js';
+import { windowExpressions } from '../../scaler/promql/windows.js';
 import { PROMTOOL } from '../../sandbox/paths.js';
 import { run, testRules } from '../promtool.js';
 
@@ -104,16 +105,30 @@ describe('the built-in signals, in Prometheus', () => {
       served(pod, '0.001953125', `0+${pod === 'a' ? 30 : 0}x40`),
       served(pod, '0.0078125', '0+30x40'),
       served(pod, '+Inf', '0+30x40'),
+      state(pod, 'oncpu', '0x40'),
     ]);
     await evaluate(series, [{ signal: 'latency_p50', at: '10m', samples: web(0.001953125) }]);
   });
 
   it('drop a container at the first scrape without it', async () => {
-    const series = [state('a', 'oncpu', '0+3.75x40'), state('b', 'oncpu', '0+3.75x19 stale')];
-    await evaluate(series, [
+    const arrived = (pod: string, values: string) => ({
+      series: `kernscale_tcp_requests_total{${WEB}, pod="${pod}"}`,
+      values,
+    });
+    const series = [
+      ...[state('a', 'oncpu', '0+3.75x40'), state('b', 'oncpu', '0+3.75x19 stale')],
+      ...[arrived('a', '0+15x40'), arrived('b', '0+15x19 stale')],
+    ];
+    const expected = [
       { signal: 'cpu', at: '4m45s', samples: web(0.5) },
       { signal: 'cpu', at: '5m', samples: web(0.25) },
-    ]);
+    ];
+    await evaluate(series, expected);
+    const requests = (at: string, value: number) => ({
+      ...{ signal: 'requests', at },
+      samples: [{ labels: `{${WEB}, measure="arrived"}`, value }],
+    });
+    await evaluate(series, [requests('4m45s', 2), requests('5m', 1)], windowExpressions('1m'));
   });
 
   it('count a pod as measured only once it is as old as the window', async () => {
@@ -163,6 +178,7 @@ describe('the built-in signals, in Prometheus', () => {
       edge('a', '10.0.0.1:80', '0+3.75x40'),
       edge('b', '10.0.0.1:80', '0+3.75x40'),
       edge('b', '10.0.0.2:80', '0+1.875x40'),
+      ...['a', 'b'].map((pod) => state(pod, 'oncpu', '0x40')),
     ];
     await evaluate(series, [
       {

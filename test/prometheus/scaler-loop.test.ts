@@ -113,10 +113,10 @@ describe('scaler with a real Prometheus', function () {
     const rounds = of(/kernscale_rule_group_duration_seconds_count\{group="shop"\} (\d+)/);
     const longRounds = of(/kernscale_rule_group_duration_seconds_count\{group="long"\} (\d+)/);
     const queries = of(/kernscale_promql_queries_total\{outcome="success"\} (\d+)/);
-    // Eight built-in signals, two of them also by pod, three for the window, and one for the age of all.
+    // The CPU request and limit, two signals by pod, three for the window, and one for the age of all.
     // The shorter window is the same in groups of such short ones.
-    const perRound = 8 + 2 + 3 + 1;
-    const perLongRound = 8 + 3 + 1;
+    const perRound = 2 + 2 + 3 + 1;
+    const perLongRound = 2 + 3 + 1;
     const counted = perRound * rounds + perLongRound * longRounds;
     expect(queries).to.be.within(counted, counted + perRound + perLongRound);
   });

@@ -4,8 +4,10 @@ import type { WorkloadKey } from '../../scaler/core/types.js';
 import { isAbsent } from '../../scaler/core/reading.js';
 import type { Measures, Windows } from '../../scaler/core/measures.js';
 import { querySignals } from '../../scaler/loop/signals.js';
+import { toldSignals } from '../../scaler/loop/told.js';
 import { windowsOf, windowTables } from '../../scaler/loop/windows.js';
 import { PrometheusClient } from '../../scaler/promql/client.js';
+import { keyOfLabels } from '../../scaler/promql/freshness.js';
 import { resolveGroup } from '../../scaler/rules/defaults.js';
 import { PastPrometheus, type Labels, type PastSeries } from './prometheus.js';
 
@@ -21,6 +23,8 @@ const POD: Rates = {
   'kernscale_state_seconds_total{state=oncpu}': 0.5,
   'kernscale_state_seconds_total{state=runqueue}': 0.25,
   'kernscale_state_seconds_total{state=disk}': 0,
+  'kernscale_state_seconds_total{state=network}': 0.125,
+  'kernscale_state_seconds_total{state=idle}': 4,
   'kernscale_state_seconds_total{state=reclaim}': 0.125,
   'kernscale_serving_seconds_total{state=oncpu}': 0.25,
   'kernscale_serving_seconds_total{state=lock}': 0,
@@ -28,7 +32,6 @@ const POD: Rates = {
   kernscale_tcp_requests_total: 20,
   kernscale_tcp_requests_abandoned_total: 2,
   kernscale_tcp_requests_dropped_total: 1,
-  kernscale_tcp_answers_in_vain_total: 0.5,
   kernscale_tcp_retries_total: 0.25,
   kernscale_tcp_outstanding_seconds_total: 8,
   kernscale_tcp_serve_seconds_count: 16,
@@ -42,6 +45,7 @@ const POD: Rates = {
   [`kernscale_tcp_sent_outstanding_seconds_total{peer=${PEER}}`]: 5,
   [`kernscale_tcp_wait_seconds_count{peer=${PEER}}`]: 8,
   [`kernscale_tcp_wait_seconds_sum{peer=${PEER}}`]: 4,
+  'kernscale_tcp_wait_seconds_sum{peer=10.0.0.2:80}': 0,
 };
 
 /** @param born scrape that first sees the pod, in seconds from the start */
@@ -106,11 +110,11 @@ describe('the windows, in Prometheus', function () {
         window: window === 'recent' ? 30 : 60,
         timestamp: NOW,
         pods: 2,
-        states: { oncpu: 1, runqueue: 0.5, other: 0.25 },
+        states: { oncpu: 1, runqueue: 0.5, disk: 0, network: 0.25, other: 0.25 },
         serving: { oncpu: 0.5 },
         starved: 0.5,
         requests: {
-          ...{ arrived: 40, answered: 32, abandoned: 4, dropped: 2, inVain: 1, retried: 0.5 },
+          ...{ arrived: 40, answered: 32, abandoned: 4, dropped: 2, retried: 0.5 },
           ...{ outstanding: 16, served: 8, thought: { requests: 6, seconds: 12 } },
         },
       });
@@ -133,6 +137,31 @@ describe('the windows, in Prometheus', function () {
   it('are undefined for exporters of the first release, and for a workload without series', async () => {
     expect(await windows('first')).to.equal(undefined);
     expect(await windows('nobody')).to.equal(undefined);
+  });
+
+  it('tell the built-in signals as their expressions define them', async () => {
+    const now = NOW + 5;
+    const results = await querySignals(
+      (expr, time) => client.query(expr, time),
+      { ...group, signals: {} },
+      now,
+    );
+    const told = toldSignals(group.signals, windowTables(group, results, now).settled.parts);
+    expect([...told.keys()].sort()).to.deep.equal(['blockio', 'cpu', 'edges', 'lock', 'pods', 'wait']);
+    for (const [name, table] of told) {
+      const result = await client.query(group.signals[name]!.expr, now);
+      const defined = result.ok ? result.samples : [];
+      const rows = [...table.workloads()].flatMap((workload) =>
+        table.samples(workload).map(({ peer, value }) => [workload, peer, value]),
+      );
+      const rowsDefined = defined.map(({ labels, value }) => [
+        keyOfLabels(labels),
+        labels['peer'] ?? '',
+        value,
+      ]);
+      expect(rounded(rows), name).to.have.deep.members(rounded(rowsDefined));
+      expect(rows.length > 0, name).to.equal(name !== 'lock');
+    }
   });
 
   it('can be replayed from the past', async () => {

@@ -29,7 +29,7 @@ interface Operation {
 const FEW_PER_CONTAINER = new RegExp(
   `^kernscale_(${[
     'state_seconds_total|serving_seconds_total|cpu_starved_seconds_total|container_\\w+',
-    'tcp_(requests(_abandoned|_dropped)?|answers_in_vain|retries|outstanding_seconds)_total',
+    'tcp_(requests(_abandoned|_dropped)?|retries|outstanding_seconds)_total',
     'tcp_(serve|think)_seconds_(count|sum)',
   ].join('|')})$`,
 );

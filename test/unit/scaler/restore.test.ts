@@ -26,7 +26,7 @@ const CORES = 0.2;
 
 function measuresAt(timestamp: number): Measures {
   const states = { oncpu: CORES, network: 0.4 };
-  const nothing = { abandoned: 0, dropped: 0, inVain: 0, retried: 0, thought: { requests: 0, seconds: 0 } };
+  const nothing = { abandoned: 0, dropped: 0, retried: 0, thought: { requests: 0, seconds: 0 } };
   return {
     ...{ window: 60, timestamp, pods: 2, states, serving: states, starved: 0 },
     requests: { ...MEASURES.requests, ...nothing },

@@ -40,11 +40,13 @@ describe('the evaluator of the past', () => {
     expect(leaves(limit!)).to.have.length(1);
   });
 
-  it('leaves of the windows only rates, selectors, native histograms and sums by peer to Prometheus', () => {
+  it('leaves of the windows only rates, selectors, native histograms, sums by peer and what is rare', () => {
     const left = [...leaves(...Object.values(windowExpressions('1m')))];
     const few = /^\(?(rate\(|histogram_\w+\(rate\()?kernscale_\w+(\{[^}]*\})?(\[1m\]\)| offset 1m\)|$)/;
-    const byPeer = /^sum by \(namespace, workload, workload_kind, peer\) \(/;
-    expect(left.filter((expr) => !few.test(expr) && !byPeer.test(expr))).to.deep.equal([]);
+    const byPeer = /^sum by \(namespace, workload, workload_kind, peer(, measure)?\) \(/;
+    const rare =
+      /^\(+(label_replace\(rate\(kernscale_\w+\[1m\]\) != 0, "measure", "\w+", "", ""\)\)?( or )?)+\)$/;
+    expect(left.filter((expr) => ![few, byPeer, rare].some((form) => form.test(expr)))).to.deep.equal([]);
     expect(left.filter((expr) => few.test(expr))).not.to.be.empty;
   });
 

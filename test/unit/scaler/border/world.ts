@@ -8,6 +8,7 @@ import { assign } from '../../../../scaler/loop/assignments.js';
 import { Histories } from '../../../../scaler/loop/histories.js';
 import { DecisionRecords } from '../../../../scaler/loop/record.js';
 import { runRound, type RoundResult } from '../../../../scaler/loop/round.js';
+import { queriedSignals } from '../../../../scaler/loop/signals.js';
 import { parseQueryResponse } from '../../../../scaler/promql/response.js';
 import { parseRules } from '../../../../scaler/rules/load.js';
 
@@ -139,20 +140,19 @@ export function answersOf(names: readonly string[]): ReadonlyMap<string, object>
       { ...labels, pod: `${String(labels['workload'])}-7d4-${index}` },
       value,
     ]);
-  const values: Record<string, number> = { cpu: 2.4, request: 1.1, pods: 2 };
-  for (const [name, { expr }] of Object.entries(GROUP.signals)) {
+  const values: Record<string, number> = { request: 1.1 };
+  for (const [name, { expr }] of Object.entries(queriedSignals(GROUP.signals))) {
     if (name === 'queue') add(expr, perPod(9));
-    else if (name === 'edges') add(expr, (labels) => [[{ ...labels, peer: '10.9.9.9:80' }, 0.1]]);
     else add(expr, (labels) => [[labels, values[name] ?? 0.1]]);
   }
   for (const { expr } of Object.values(GROUP.podSignals)) add(expr, perPod(1.2));
-  for (const { parts } of Object.values(GROUP.windows)) addWindow(parts, add);
+  addWindows(GROUP.windows, add);
   return answers;
 }
 
 type Add = (expr: string, rows: (labels: Wire) => [labels: Wire, value: number][]) => void;
 
-function addWindow(parts: (typeof GROUP)['windows']['recent']['parts'], add: Add): void {
+function addWindows({ recent, settled }: (typeof GROUP)['windows'], add: Add): void {
   const rows =
     (measures: Record<string, number>, extra: Wire = {}) =>
     (labels: Wire) =>
@@ -160,12 +160,17 @@ function addWindow(parts: (typeof GROUP)['windows']['recent']['parts'], add: Add
         const [measure, state] = name.split(' ');
         return [{ ...labels, ...extra, measure, ...(state && { state }) }, value];
       });
+  const threads = { 'states oncpu': 2.4, 'serving oncpu': 2, pods: 2, starved: 0.1 };
+  const requests = { arrived: 100, answered: 100, outstanding: 5, retried: 1 };
+  const calls = { sent: 10, answered: 10, waited: 1, outstanding: 1 };
+  add(recent.parts.threads.expr, rows(threads));
+  add(recent.parts.requests.expr, rows(requests));
   add(
-    parts.threads.expr,
-    rows({ 'states oncpu': 2.4, 'states idle': 6, 'serving oncpu': 2, pods: 2, starved: 0.1 }),
+    settled.parts.threads.expr,
+    rows({ ...threads, 'states disk': 0.1, 'states network': 0.1, 'states lock': 0.1 }),
   );
-  add(parts.requests.expr, rows({ arrived: 100, answered: 100, served: 5, outstanding: 5, retried: 1 }));
-  add(parts.calls.expr, rows({ sent: 10, answered: 10, waited: 1, outstanding: 1 }, { peer: '10.9.9.9:80' }));
+  add(settled.parts.requests.expr, rows({ ...requests, served: 5 }));
+  add(settled.parts.calls.expr, rows(calls, { peer: '10.9.9.9:80' }));
 }
 
 /** What can be read of objects. Only an object without a name may be left out. */

@@ -8,7 +8,7 @@ import { keyOf, NOW, pod, ruleFor, samplesOf } from './fixtures.js';
 const MEASURES: Measures = {
   ...{ window: 60, timestamp: NOW, pods: 3, states: { oncpu: 0.1 }, calls: [] },
   requests: {
-    ...{ arrived: 10, answered: 10, abandoned: 0, dropped: 0, inVain: 0, retried: 0 },
+    ...{ arrived: 10, answered: 10, abandoned: 0, dropped: 0, retried: 0 },
     ...{ outstanding: 0.1, served: 0.1, thought: { requests: 0, seconds: 0 } },
   },
 };

@@ -180,7 +180,6 @@ function measuresOf(done: Doing, pods: number, window: number, timestamp: number
       answered,
       abandoned,
       dropped: 0,
-      inVain: 0,
       retried: 0,
       outstanding,
       served: answered * latency,

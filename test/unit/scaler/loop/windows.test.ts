@@ -70,11 +70,13 @@ const REQUESTS: Row[] = [
   ['answered', 20],
 ];
 
+const failure: QueryResult = { ok: false, failure: 'http', message: 'HTTP 503' };
+
 describe('windowsOf', () => {
   it('reads every measure of both windows, with zeros where a query leaves them out', () => {
     const windows = windowsFrom({
       threads: THREADS,
-      requests: [...REQUESTS, ['thoughts', 3], ['thought', 9], ['inVain', 1]],
+      requests: [...REQUESTS, ['thoughts', 3], ['thought', 9]],
       calls: [
         ['sent 10.0.0.1:80', 4],
         ['refused 10.0.0.1:80', 1],
@@ -89,7 +91,7 @@ describe('windowsOf', () => {
       serving: { oncpu: 0.4 },
       starved: 0.1,
       requests: {
-        ...{ arrived: 30, answered: 20, abandoned: 0, dropped: 0, inVain: 1, retried: 0 },
+        ...{ arrived: 30, answered: 20, abandoned: 0, dropped: 0, retried: 0 },
         ...{ outstanding: 0, served: 0, thought: { requests: 3, seconds: 9 } },
       },
       calls: [
@@ -117,6 +119,55 @@ describe('windowsOf', () => {
     expect(requests).to.include({ arrived: 60, answered: 40 });
   });
 
+  it('completes the recent window with what is asked of the settled one alone', () => {
+    const settled = {
+      ...{
+        threads: [...THREADS, ['states disk', 2], ['serving disk', 1]],
+        requests: [...REQUESTS, ['served', 5]],
+      },
+      calls: [['sent 10.0.0.1:80', 4]],
+    } satisfies Results;
+    const recent = {
+      threads: [
+        ['states oncpu', 0.9],
+        ['serving oncpu', 0.8],
+        ['pods', 1],
+      ],
+      requests: [['arrived', 60]],
+    } satisfies Results;
+    const windowsOfBoth = (rows: Results) =>
+      windowsOf(
+        { recent: table(rows, NOW - 7), settled: table(settled, NOW - 7), now: NOW },
+        CART,
+        undefined,
+      )!;
+    const found = windowsOfBoth(recent);
+    expect(found.recent).to.deep.include({
+      pods: 1,
+      starved: undefined,
+      states: { oncpu: 0.9, idle: 9, disk: 2 },
+      serving: { oncpu: 0.8, disk: 1 },
+      calls: isAbsent(found.settled) ? [] : found.settled.calls,
+    });
+    expect(isAbsent(found.recent) ? {} : found.recent.requests).to.include({
+      arrived: 60,
+      answered: 0,
+      served: 5,
+    });
+    expect(windowsOfBoth({ ...recent, requests: failure }).recent).to.include({ absent: 'error' });
+    expect(windowsOfBoth({ requests: [['arrived', 60]] }).recent).to.include({ absent: 'missing' });
+  });
+
+  it('leaves out peers that are waited on no more', () => {
+    const rows: Row[] = [
+      ['waited 10.0.0.1:80', 0],
+      ['sent 10.0.0.2:80', 1],
+      ['waited 10.0.0.2:80', 0],
+    ];
+    const { calls } = measured({ threads: THREADS, requests: REQUESTS, calls: rows });
+    expect(calls.map(({ peer }) => peer)).to.deep.equal(['10.0.0.2:80']);
+  });
+
   it('are undefined for a workload that an exporter of the first release measures', () => {
     const first: Results = {
       threads: [
@@ -138,7 +189,6 @@ describe('windowsOf', () => {
     expect(measured({ threads: THREADS, requests: [['arrived', 0]] }).requests).to.include({ arrived: 0 });
   });
 
-  const failure: QueryResult = { ok: false, failure: 'http', message: 'HTTP 503' };
   const partial: QueryResult = { ok: false, failure: 'partial', message: 'a store is down' };
   const absences: [what: string, results: Results, absent: string, scrapedAt?: number | undefined][] = [
     ['failed states', { threads: failure, requests: REQUESTS }, 'error'],

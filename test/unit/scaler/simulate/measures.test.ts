@@ -45,7 +45,7 @@ describe('what is measured of a simulated service', function () {
     const recent = measured(samples.windows?.recent);
     for (const { states, serving, requests, calls, pods } of [settled, recent]) {
       expect(pods).to.equal(2);
-      expect(requests).to.include({ abandoned: 0, dropped: 0, inVain: 0, retried: 0 });
+      expect(requests).to.include({ abandoned: 0, dropped: 0, retried: 0 });
       expect(requests!.arrived).to.be.closeTo(50, 3);
       expect(requests!.answered).to.be.closeTo(50, 3);
       expect(requests!.outstanding).to.be.closeTo(50 * 0.055, 0.3);
