@@ -13,7 +13,7 @@ import { isGone, readReplicas, type Replicas } from './replicas.js';
 import { roundInput } from './round-input.js';
 import { querySignals, tabulate, type Query, type QueryResults } from './signals.js';
 import { toldSignals } from './told.js';
-import { windowTables } from './windows.js';
+import { windowTables, type WindowTables } from './windows.js';
 
 export interface RoundSources {
   readonly query: Query;
@@ -75,10 +75,7 @@ export async function runRound(
   const now = clock();
   const windows = windowTables(group, results, now);
   const observations = {
-    signals: new Map([
-      ...toldSignals(group.signals, windows.settled.parts),
-      ...tabulate(results.signals, results.evaluatedAt),
-    ]),
+    signals: signalsOf(group, results, windows),
     podSignals: tabulate(results.podSignals, results.evaluatedAt),
     windows,
     resolve: topology && ((peer: string) => topology.resolve(peer)),
@@ -95,12 +92,14 @@ export async function runRound(
     return { assignment, uid, decision: explained(assignment.rule, decision) };
   });
   const gone = [...replicas.unknown].filter(([, error]) => isGone(error)).map(([key]) => key);
-  const problems = [
-    ...problemsOf(results, replicas),
-    ...(autoscalers ? [] : [NO_AUTOSCALERS]),
-    ...own.flatMap(faultsOf),
-  ];
-  return { decisions, problems, gone: new Set(gone) };
+  const problems = problemsOf(results, replicas);
+  if (!autoscalers) problems.push(NO_AUTOSCALERS);
+  return { decisions, problems: [...problems, ...own.flatMap(faultsOf)], gone: new Set(gone) };
+}
+
+/** What is told by the settled window's rows, and what was queried. */
+function signalsOf({ signals }: RuleGroup, results: QueryResults, { settled }: WindowTables) {
+  return new Map([...toldSignals(signals, settled.parts), ...tabulate(results.signals, results.evaluatedAt)]);
 }
 
 /** The annotations of a workload that cannot be followed. */

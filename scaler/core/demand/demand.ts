@@ -16,7 +16,7 @@ const WEIGHT_OF_USUAL = 100;
 const FEW_LOST = 0.02;
 const BALANCED_WITHIN = 0.05;
 /** Seconds in which the requests that wait are cleared once pods are up, and the most that this may add to the load. */
-const CLEARED_IN = 15;
+const CLEARED_IN = 30;
 const MOST_FOR_BACKLOG = 0.15;
 /** Of the requests that wait, those of clients that think, for such clients to be what is slowed. */
 const MOSTLY_CLIENTS = 0.6;
