@@ -5,29 +5,28 @@ import type { Logger } from '../common/log.js';
 import { CgroupTree } from './cgroups/tree.js';
 import { TRAILERS, type Format } from './exposition/format.js';
 import type { PodIdentity, Source } from './identity/source.js';
+import type { Reduced } from './reduced.js';
 import { ProbeCosts, SelfMetrics, type Stage } from './self-metrics.js';
-import { ContainerTable, type ContainerPolicy } from './series/containers.js';
+import { ContainerTable, type ContainerPolicy, type Tracker } from './series/containers.js';
 import type { ContainerSeries } from './series/counters.js';
 import { SeriesLimiter } from './series/limit.js';
 import { renderContainers, type RenderOptions } from './series/render.js';
 import { Starvation } from './series/starvation.js';
 
 /** What the exporter uses of the probes. */
-export type ExporterProbes = Pick<
-  Probes,
-  | 'programs'
-  | 'blockIoAttribution'
-  | 'track'
-  | 'untrack'
-  | 'countStarvation'
-  | 'read'
-  | 'measure'
-  | 'followCgroups'
->;
+export interface ExporterProbes
+  extends
+    Tracker,
+    Pick<
+      Probes,
+      'programs' | 'blockIoAttribution' | 'countStarvation' | 'read' | 'measure' | 'followCgroups'
+    > {}
 
 export interface ExporterOptions {
   /** Opened with `cgroupEvents`. */
   readonly probes: ExporterProbes;
+  /** Undefined while BPF programs run. */
+  readonly reduced?: Reduced | undefined;
   /** Status of the BPF programs that take profiles; empty while profiles are off. */
   readonly profilePrograms: readonly ProgramStatus[];
   readonly bounds: RenderOptions['bounds'];
@@ -69,7 +68,12 @@ export class Exporter {
     this.#attached = new Set(
       probes.programs.filter(({ attached }) => attached).map(({ program }) => program),
     );
-    this.#table = new ContainerTable(probes, policy, new Starvation(cgroupRoot, probes));
+    this.#table = new ContainerTable(
+      probes,
+      policy,
+      new Starvation(cgroupRoot, probes),
+      options.reduced?.reason,
+    );
     const events = CGROUP_PROGRAMS.every((program) => this.#attached.has(program)) ? probes : undefined;
     this.#tree = new CgroupTree(cgroupRoot, source.parse, events, log, () => {
       this.#reconcile();
@@ -80,6 +84,7 @@ export class Exporter {
       podsKnown: this.#pods.size,
       watchRestarts: source.restarts,
       programs: this.programs,
+      reduced: this.reduced,
       blockIoAttribution: probes.blockIoAttribution,
       drops: this.#drops,
       costs: this.#costs.totals,
@@ -93,6 +98,11 @@ export class Exporter {
   /** True once the containers of this node are known: every scrape from then on is complete. */
   get ready(): boolean {
     return this.options.source.hasSynced;
+  }
+
+  /** Why it runs in reduced mode; undefined while BPF programs run. */
+  get reduced(): Reduced | undefined {
+    return this.options.reduced;
   }
 
   /** All BPF programs, of the probes and of profiles. */

@@ -5,6 +5,7 @@ import {
   openProbes,
   SIZE_BOUNDS_BYTES,
   TIME_BOUNDS_SECONDS,
+  type Capability,
   type Probes,
   type ProgramStatus,
 } from 'bpf-linker-napi';
@@ -13,8 +14,9 @@ import { listen } from '../common/http.js';
 import { createLogger, type Logger } from '../common/log.js';
 import { packageVersion, runMain, terminationSignal } from '../common/main.js';
 import type { WebConfigFile } from '../common/web-config.js';
+import { CgroupAccounts } from './cgroups/accounts.js';
 import { findCgroupMount } from './cgroups/mount.js';
-import { Exporter } from './exporter.js';
+import { Exporter, type ExporterProbes } from './exporter.js';
 import { parseExporterFlags, type ExporterFlags } from './flags.js';
 import { KubernetesSource, watchPods } from './identity/kubernetes.js';
 import {
@@ -25,6 +27,7 @@ import {
   type Source,
 } from './identity/source.js';
 import { openSampler, profileService } from './profile/route.js';
+import { REDUCED_BY, type Reduced } from './reduced.js';
 import { createApp } from './web.js';
 
 /** Time until V8 stops shrinking its heap: startup and the first list of pods leave much garbage. */
@@ -52,14 +55,14 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
   const cgroupRoot = cgroupRootOf(flags, log);
   const { choice, reason } = detectSource(flags.source, isClusterConfigured(flags.kubeconfig), cgroupRoot);
   const openSource = await sourceOf(choice, flags, log);
-  const probes = attach(flags, cgroupRoot, log);
+  const { native, ...measuring } = attach(flags, cgroupRoot, log);
   const profiling = (): boolean => flags.profile ?? web?.authenticates ?? false;
   const opened = openSampler(profiling(), log);
   logLimits(opened.programs, log);
-  const capabilities = inOneSentence(() => probes.dropCapabilities(opened.sampler ? ['CAP_SYS_PTRACE'] : []));
+  const capabilities = native && confine(native, opened.sampler !== undefined);
   const source = openSource();
   const exporter = new Exporter({
-    probes,
+    ...measuring,
     profilePrograms: opened.programs,
     bounds: { seconds: TIME_BOUNDS_SECONDS, bytes: SIZE_BOUNDS_BYTES },
     detail: flags.histogramsDetail,
@@ -70,7 +73,7 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
     log,
   });
   const profiles = profileService(opened, profiling, (...of) => exporter.cgroupsOf(...of), {
-    readsFiles: capabilities.includes('CAP_SYS_PTRACE'),
+    readsFiles: capabilities?.includes('CAP_SYS_PTRACE') ?? false,
     procfs: flags.procfs,
   });
   try {
@@ -87,8 +90,12 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
     exporter.close();
     source.stop();
     opened.sampler?.close();
-    probes.close();
+    native?.close();
   }
+}
+
+function confine(probes: Probes, takesProfiles: boolean): readonly Capability[] {
+  return inOneSentence(() => probes.dropCapabilities(takesProfiles ? ['CAP_SYS_PTRACE'] : []));
 }
 
 /**
@@ -142,10 +149,17 @@ function logLimits(programs: readonly ProgramStatus[], log: Logger): void {
   }
 }
 
-/** A probe that fails is reported by a warning and a metric. Without any probe the exporter exits: it has nothing to export. */
-function attach(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
-  const probes = inOneSentence(() =>
-    openProbes({
+interface Attached {
+  readonly probes: ExporterProbes;
+  /** Undefined in reduced mode. */
+  readonly native?: Probes;
+  readonly reduced?: Reduced;
+}
+
+/** A probe that fails is reported by a warning and a metric; where none runs, cgroups tell less, which is reported, too. */
+function attach(flags: ExporterFlags, cgroupRoot: string, log: Logger): Attached {
+  try {
+    const native = openProbes({
       cgroupRoot,
       probes: flags.probes,
       maxContainers: flags.maxContainers,
@@ -153,10 +167,18 @@ function attach(flags: ExporterFlags, cgroupRoot: string, log: Logger): Probes {
       onMessage: (level, message) => {
         log[level]({ source: 'libbpf' }, message);
       },
-    }),
-  );
-  logLimits(probes.programs, log);
-  return probes;
+    });
+    logLimits(native.programs, log);
+    return { probes: native, native };
+  } catch (error) {
+    if (!(error instanceof NativeError)) throw error;
+    const { code, message: detail } = error;
+    const reason = REDUCED_BY[code];
+    if (reason === undefined) throw new KernscaleError(code, detail);
+    const reduced = { reason, detail };
+    log.warn(reduced, 'reduced mode: only the CPU time and the starvation of cgroups are measured');
+    return { probes: new CgroupAccounts(cgroupRoot), reduced };
+  }
 }
 
 /** Reduces an error of the addon to one sentence: libbpf's messages, such as the verifier's log, are logged already. */

@@ -12,6 +12,7 @@ import type { Logger } from '../common/log.js';
 import { collectProcessMetrics, registerBuildInfo } from '../common/process-metrics.js';
 import type { Format } from './exposition/format.js';
 import { renderRegistry } from './exposition/prom-client.js';
+import type { Reduced } from './reduced.js';
 import type { ContainerCounts } from './series/containers.js';
 
 export type Stage = 'read' | 'join' | 'render';
@@ -22,6 +23,7 @@ export interface SelfState {
   readonly podsKnown: number;
   readonly watchRestarts: number;
   readonly programs: readonly ProgramStatus[];
+  readonly reduced: Reduced | undefined;
   readonly blockIoAttribution: Probes['blockIoAttribution'];
   readonly drops: Snapshot['drops'];
   readonly costs: readonly ProgramCost[];
@@ -52,6 +54,7 @@ export class SelfMetrics {
       registers,
     });
     this.#addProbes();
+    this.#addMode();
     this.#addCosts();
     this.#addContainers();
   }
@@ -99,6 +102,21 @@ export class SelfMetrics {
       collect() {
         this.reset();
         for (const [cause, count] of Object.entries(state().drops)) this.inc({ cause }, count);
+      },
+    });
+  }
+
+  #addMode(): void {
+    const { state } = this;
+    const registers = [this.#registry];
+    new Gauge({
+      name: 'kernscale_exporter_reduced',
+      help: '1 while no BPF program runs, with the reason: no_btf, no_rights or refused. Only the CPU time and the starvation of cgroups are measured then.',
+      labelNames: ['reason'],
+      registers,
+      collect() {
+        const { reduced } = state();
+        if (reduced) this.set({ reason: reduced.reason }, 1);
       },
     });
   }

@@ -35,7 +35,10 @@ export function createApp(exporter: Exporter, profiles: ProfileService, version:
   });
   router.get('/-/ready', (context) => {
     context.status = exporter.ready ? 200 : 503;
-    context.body = exporter.ready ? 'kernscale-exporter is ready.\n' : 'Waiting for the list of pods.\n';
+    const { ready, reduced } = exporter;
+    context.body = ready
+      ? `kernscale-exporter is ready${reduced ? `, in reduced mode: ${reduced.detail}` : ''}.\n`
+      : 'Waiting for the list of pods.\n';
   });
   const app = new Koa();
   app.use(ignoreParameters);
@@ -96,12 +99,17 @@ async function* copies(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
 }
 
 /** Page for a browser at the exporter's address. */
-function landingPage(version: string, exporter: Pick<Exporter, 'programs' | 'ready'>): string {
+function landingPage(version: string, exporter: Pick<Exporter, 'programs' | 'ready' | 'reduced'>): string {
   const rows = exporter.programs.map(
     ({ probe, program, attached, detail }) =>
       `<tr><td>${escape(probe)}</td><td>${escape(program)}</td>` +
       `<td>${attached ? 'attached' : 'not attached'}${detail === '' ? '' : `: ${escape(detail)}`}</td></tr>`,
   );
+  const { reduced } = exporter;
+  const mode = reduced
+    ? `<p><strong>Reduced mode (${reduced.reason}): ${escape(reduced.detail)}.</strong>
+Only the CPU time and the starvation of cgroups are measured.</p>\n`
+    : '';
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -115,7 +123,7 @@ function landingPage(version: string, exporter: Pick<Exporter, 'programs' | 'rea
 <p>Version ${escape(version)}. Thread states of every workload on this node.</p>
 <p><a href="/metrics">Metrics</a> · <a href="/-/healthy">Health</a> ·
 <a href="/-/ready">${exporter.ready ? 'Ready' : 'Not ready: waiting for the list of pods'}</a></p>
-<table>${rows.join('\n')}</table>
+${mode}<table>${rows.join('\n')}</table>
 </html>
 `;
 }

@@ -25,7 +25,11 @@ export function knownPod(pod: Fields): KnownPod {
   const metadata = pod.fields('metadata');
   return {
     key: metadata.texts('annotations')['kubernetes.io/config.mirror'] ?? metadata.string('uid'),
-    identity: { namespace: metadata.string('namespace') ?? '', containers: containersOf(pod) },
+    identity: {
+      namespace: metadata.string('namespace') ?? '',
+      isRunning: [...containerStatuses(pod).values()].some((one) => one.fields('state').value('running')),
+      containers: containersOf(pod),
+    },
   };
 }
 

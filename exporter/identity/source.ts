@@ -28,6 +28,8 @@ export const seriesKey = oncePer(
 
 export interface PodIdentity {
   readonly namespace: string;
+  /** True while the kubelet reports a running container. */
+  readonly isRunning?: boolean;
   /** By container id as in cgroup names, without the runtime's prefix; empty: the rest of the pod. */
   readonly containers: ReadonlyMap<string, ContainerIdentity>;
 }

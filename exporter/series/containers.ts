@@ -1,8 +1,10 @@
 import type { ContainerCounters, Probes, Snapshot } from 'bpf-linker-napi';
 import { errorCode } from '../../common/errors.js';
+import type { NodeReason } from '../reduced.js';
 import type { MeasuredCgroup } from '../cgroups/path.js';
 import { seriesKey, type ContainerIdentity, type PodIdentity } from '../identity/source.js';
 import { endOf, type ContainerSeries } from './counters.js';
+import { Sandboxes } from './sandboxes.js';
 import type { Starvation } from './starvation.js';
 import { TerminatedContainers } from './terminated.js';
 
@@ -28,7 +30,10 @@ export type ContainerCounts = Record<
   number
 >;
 
-type Tracker = Pick<Probes, 'track' | 'untrack'>;
+/** Bills cgroups to slots, see `Probes`. */
+export interface Tracker extends Pick<Probes, 'untrack'> {
+  track(cgroupId: bigint, cgroup: MeasuredCgroup): number;
+}
 
 interface Entry {
   readonly cgroupId: bigint;
@@ -44,6 +49,7 @@ interface Entry {
 const SANDBOX_SECONDS = 60;
 /** Of containers that restart fast, the kubelet reports the last two. The others are added to the rest of the pod. */
 const UNREPORTED_SECONDS = 10;
+const SANDBOXED = { opaque: 'sandboxed' } as const;
 const NO_KEYS: ReadonlySet<string> = new Set();
 
 /**
@@ -56,6 +62,7 @@ export class ContainerTable {
   /** Containers whose cgroup is gone and whose final values are not read yet. */
   #ended: Entry[] = [];
   readonly #terminated: TerminatedContainers;
+  readonly #sandboxes = new Sandboxes();
   /** True once a slot was refused: no other is requested in the same round. */
   #isFull = false;
   #pods: ReadonlyMap<string, PodIdentity> = new Map();
@@ -64,6 +71,7 @@ export class ContainerTable {
     private readonly tracker: Tracker,
     private readonly policy: ContainerPolicy,
     private readonly starvation: Pick<Starvation, 'read' | 'take'>,
+    private readonly opaque?: NodeReason,
   ) {
     this.#terminated = new TerminatedContainers(policy.keepSeconds);
   }
@@ -106,14 +114,21 @@ export class ContainerTable {
   series(snapshot: Snapshot, now: number): ContainerSeries[] {
     this.terminate(snapshot, now);
     const bySlot = countersBySlot(snapshot);
+    const measured = [...this.#entries.values()].flatMap((entry) => {
+      const counters = entry.slot === undefined ? undefined : bySlot.get(entry.slot);
+      return counters ? [{ ...entry, counters }] : [];
+    });
+    const sandboxed = this.#sandboxes.find(measured, this.#pods, now);
     const live: ContainerSeries[] = [];
-    for (const entry of this.#entries.values()) {
-      const { slot, identity } = entry;
-      const counters = slot === undefined ? undefined : bySlot.get(slot);
-      if (identity && counters)
-        live.push({ identity, counters, ...this.#starved(entry, counters), live: true });
+    for (const entry of measured) {
+      const { identity, counters, cgroup } = entry;
+      if (!identity) continue;
+      const opaque = sandboxed.has(cgroup.podUid) ? SANDBOXED : {};
+      live.push({ identity, counters, ...this.#starved(entry, now), ...opaque, live: true });
     }
-    return this.#terminated.join(live);
+    const series = this.#terminated.join(live);
+    const { opaque } = this;
+    return opaque === undefined ? series : series.map((one) => ({ ...one, opaque }));
   }
 
   /** Returns the names of a pod's containers by cgroup. @param container - one of them; all by default */
@@ -141,12 +156,12 @@ export class ContainerTable {
 
   /** Only a whole pod is starved: while one container waits for a CPU, another one of its pod may have it. */
   #starved(
-    { cgroupId, cgroup }: Entry,
-    counters: ContainerCounters,
+    { cgroupId, cgroup, counters }: Entry & { readonly counters: ContainerCounters },
+    now: number,
   ): Pick<ContainerSeries, 'starvedSeconds'> {
     // The uid of what is no pod, on a host without a kubelet, is its path.
     if (!cgroup.isPod && cgroup.podUid !== cgroup.path) return {};
-    const starvedSeconds = this.starvation.read(cgroupId, cgroup.path, counters.starvedSeconds);
+    const starvedSeconds = this.starvation.read(cgroupId, cgroup.path, counters.starvedSeconds, now);
     return starvedSeconds === undefined ? {} : { starvedSeconds };
   }
 
@@ -216,7 +231,7 @@ export class ContainerTable {
   #track(entry: Entry): void {
     if (this.#isFull) return;
     try {
-      entry.slot = this.tracker.track(entry.cgroupId);
+      entry.slot = this.tracker.track(entry.cgroupId, entry.cgroup);
     } catch (error) {
       if (errorCode(error) !== 'SLOTS_FULL') throw error;
       this.#isFull = true;

@@ -1,5 +1,6 @@
 import type { ContainerCounters, Counters, Histogram, PeerCounters } from 'bpf-linker-napi';
 import type { ContainerIdentity } from '../identity/source.js';
+import type { Opaque } from '../reduced.js';
 import { ENTRIES } from './descriptor.js';
 
 /** One container's share of a scrape. */
@@ -8,6 +9,8 @@ export interface ContainerSeries {
   readonly counters: ContainerCounters;
   /** Of a whole pod; undefined for one of its containers, and where nothing measures it. */
   readonly starvedSeconds?: number;
+  /** Why its threads cannot be seen: of its counters only the CPU time is known. */
+  readonly opaque?: Opaque;
   /** False once the container has ended: it has counters, and no gauges. */
   readonly live: boolean;
 }

@@ -16,7 +16,8 @@ import { LabelSet, remembered, type Labels } from '../exposition/labels.js';
 import type { ContainerIdentity } from '../identity/source.js';
 
 /** Everything about one metric of each container. */
-export type Descriptor = IdentityDescriptor | PodDescriptor | CounterDescriptor | HistogramDescriptor;
+export type Descriptor =
+  IdentityDescriptor | PodDescriptor | OpaqueDescriptor | CounterDescriptor | HistogramDescriptor;
 
 /** Part of what Kubernetes reports about the container. */
 export interface IdentityDescriptor extends Family {
@@ -31,6 +32,13 @@ export interface IdentityDescriptor extends Family {
 export interface PodDescriptor extends Family {
   readonly type: 'counter';
   readonly of: 'pod';
+  readonly ofRestOfPod: true;
+}
+
+/** Marks a container whose threads cannot be seen. */
+export interface OpaqueDescriptor extends Family {
+  readonly type: 'gauge';
+  readonly of: 'opaque';
   readonly ofRestOfPod: true;
 }
 
@@ -114,4 +122,19 @@ export function labelled<Name extends string>(label: string, names: readonly Nam
   const series = {} as Record<Name, Labels>;
   for (const name of names) series[name] = { [label]: name };
   return series;
+}
+
+/** A counter of the requests that a container receives. */
+export function server(counter: ContainerScalar) {
+  return {
+    program: 'tcp_rcv_space_adjust',
+    of: 'container',
+    series: { [counter]: {} },
+    onlyWith: 'tcp_requests',
+  } as const;
+}
+
+/** A counter of the requests that a container sends to a peer. */
+export function client(counter: PeerScalar) {
+  return { program: 'tcp_rcv_space_adjust', of: 'peers', counter, onlyWith: 'sent' } as const;
 }

@@ -1,5 +1,5 @@
-import { REASONS, STATES, type ContainerScalar, type PeerScalar } from 'bpf-linker-napi';
-import { labelled, type Descriptor } from './descriptor.js';
+import { REASONS, STATES } from 'bpf-linker-napi';
+import { client, labelled, server, type Descriptor } from './descriptor.js';
 
 const NANOSECONDS = 1e9;
 
@@ -27,6 +27,13 @@ export const DESCRIPTORS: readonly Descriptor[] = [
     type: 'gauge',
     of: 'identity',
     value: ({ cpuLimit }) => cpuLimit,
+    ofRestOfPod: true,
+  },
+  {
+    name: 'kernscale_container_opaque',
+    help: '1 for a container whose threads cannot be seen, with the reason: no_btf, no_rights, refused or sandboxed. Only its CPU time (kernscale_state_seconds_total{state="oncpu"}) and starvation are measured.',
+    type: 'gauge',
+    of: 'opaque',
     ofRestOfPod: true,
   },
   {
@@ -288,18 +295,3 @@ export const DESCRIPTORS: readonly Descriptor[] = [
     counter: 'retransmits',
   },
 ];
-
-/** A counter of the requests that a container receives. */
-function server(counter: ContainerScalar) {
-  return {
-    program: 'tcp_rcv_space_adjust',
-    of: 'container',
-    series: { [counter]: {} },
-    onlyWith: 'tcp_requests',
-  } as const;
-}
-
-/** A counter of the requests that a container sends to a peer. */
-function client(counter: PeerScalar) {
-  return { program: 'tcp_rcv_space_adjust', of: 'peers', counter, onlyWith: 'sent' } as const;
-}

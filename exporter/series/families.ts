@@ -2,7 +2,7 @@ import type { Counters, Histogram } from 'bpf-linker-napi';
 import { oncePer } from '../../common/once.js';
 import type { Samples } from '../exposition/format.js';
 import { isEmpty } from '../exposition/histogram.js';
-import { LabelSet, NO_LABELS, type Labels } from '../exposition/labels.js';
+import { LabelSet, NO_LABELS, remembered, type Labels } from '../exposition/labels.js';
 import type { ContainerIdentity } from '../identity/source.js';
 import type { ContainerSeries } from './counters.js';
 import {
@@ -37,6 +37,7 @@ export const FAMILIES: Readonly<Record<'detail' | 'limited', readonly ContainerF
 function collector(descriptor: Descriptor, detail: boolean): Collect {
   if (descriptor.of === 'identity') return identityCollector(descriptor);
   if (descriptor.of === 'pod') return collectStarved;
+  if (descriptor.of === 'opaque') return collectOpaque;
   return 'series' in descriptor ? containerCollector(descriptor, detail) : entryCollector(descriptor);
 }
 
@@ -56,6 +57,12 @@ function collectStarved({ starvedSeconds }: ContainerSeries, samples: Samples): 
   if (starvedSeconds !== undefined) samples.value(NO_LABELS, starvedSeconds);
 }
 
+function collectOpaque({ opaque }: ContainerSeries, samples: Samples): void {
+  if (opaque !== undefined) samples.value(opaqueLabels(opaque), 1);
+}
+
+const opaqueLabels = remembered((reason) => new LabelSet({ reason }));
+
 type Measured = CounterDescriptor | HistogramDescriptor;
 
 function containerCollector(descriptor: Extract<Measured, { series: unknown }>, detail: boolean): Collect {
@@ -73,11 +80,22 @@ function containerCollector(descriptor: Extract<Measured, { series: unknown }>, 
   const { onlyWith, divisor = 1 } = descriptor;
   const rare = new Set<string>('rare' in descriptor ? descriptor.rare : undefined);
   return (one, samples) => {
+    if (one.opaque !== undefined) {
+      writeCpuTime(one, samples);
+      return;
+    }
     if (onlyWith !== undefined && isUnused(one.counters, onlyWith)) return;
     const values: Readonly<Record<string, number>> = one.counters[field];
     for (const { name, labels } of counters)
       if (values[name] !== 0 || !rare.has(name)) samples.value(labels, values[name]! / divisor);
   };
+}
+
+const ONCPU = new LabelSet({ state: 'oncpu' });
+
+/** A container without CPU time has never run in its own cgroup. */
+function writeCpuTime({ counters: { stateSeconds } }: ContainerSeries, samples: Samples): void {
+  if (stateSeconds.oncpu > 0) samples.value(ONCPU, stateSeconds.oncpu);
 }
 
 function entryCollector(descriptor: Exclude<Measured, { series: unknown }>): Collect {

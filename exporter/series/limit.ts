@@ -108,7 +108,7 @@ function sumOver(lines: (descriptor: Descriptor) => number): number {
 /** Lines of a container that do not depend on observations. */
 function valueLines(descriptor: Descriptor): number {
   if (descriptor.of === 'identity') return 1;
-  if (descriptor.of === 'pod') return 0; // only a pod has it
+  if (descriptor.of === 'pod' || descriptor.of === 'opaque') return 0; // only a pod has it, or little else
   if (descriptor.type === 'histogram' || !('series' in descriptor)) return 0;
   const rare = 'rare' in descriptor ? descriptor.rare.length : 0;
   return (descriptor.kept ?? Object.keys(descriptor.series)).length - rare;

@@ -74,22 +74,32 @@ function* protobufOf(series: readonly ContainerSeries[], options: RenderOptions)
 
 /** Writes one family, and yields every piece that is full. */
 function* piecesOf(
-  { descriptor: { type, ofRestOfPod }, collect }: ContainerFamily,
+  { descriptor, collect }: ContainerFamily,
   containers: readonly LabelledSeries[],
   samples: Samples,
   writer: TextWriter | ProtobufWriter,
 ): Generator<Uint8Array> {
   for (const { series, labels } of containers) {
-    if ((type === 'gauge' && !series.live) || (series.identity.isRestOfPod && !ofRestOfPod)) continue;
+    if (!isExported(descriptor, series)) continue;
     samples.container = labels;
     collect(series, samples);
     if (writer.length >= PIECE) yield writer.take();
   }
 }
 
+function isExported(descriptor: Descriptor, { identity, live, opaque }: ContainerSeries): boolean {
+  if (descriptor.type === 'gauge' && !live) return false;
+  if (identity.isRestOfPod && !descriptor.ofRestOfPod) return false;
+  return opaque === undefined || !('program' in descriptor) || descriptor.of === 'states';
+}
+
+/** Families of the programs that are attached; where none is, cgroups know the CPU time. */
 function familiesOf({ programs, detail }: RenderOptions): readonly ContainerFamily[] {
   return FAMILIES[detail ? 'detail' : 'limited'].filter(
-    ({ descriptor }) => !('program' in descriptor) || programs.has(descriptor.program),
+    ({ descriptor }) =>
+      !('program' in descriptor) ||
+      programs.has(descriptor.program) ||
+      (programs.size === 0 && descriptor.of === 'states'),
   );
 }
 

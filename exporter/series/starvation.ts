@@ -1,15 +1,17 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import type { Probes } from 'bpf-linker-napi';
 import { errorCode } from '../../common/errors.js';
+import { cpuStatSeconds } from '../cgroups/accounts.js';
 
 interface Reading {
-  readonly from: 'kernel' | 'probes';
+  readonly from: 'kernel' | 'probes' | 'quotas';
   readonly seconds: number;
+  readonly at: number;
 }
 
 /**
  * Starved time of pods: the kernel's own pressure stall information where a pod's cgroup has it. The first pod without has
- * the probes count, which costs time in every context switch.
+ * the probes count, which costs time in every context switch. Where they cannot, time out of quota is what is known of it.
  */
 export class Starvation {
   readonly #last = new Map<bigint, Reading>();
@@ -26,13 +28,14 @@ export class Starvation {
    *
    * @param path of its cgroup, below the mount point
    * @param counted by the probes
+   * @param now seconds on a monotonic clock
    */
-  read(cgroupId: bigint, path: string, counted: number): number | undefined {
-    const reading = this.#read(`${this.mountPoint}${path}`, counted);
-    if (reading === undefined) return this.#totals.get(cgroupId);
+  read(cgroupId: bigint, path: string, counted: number, now: number): number | undefined {
+    const found = this.#read(`${this.mountPoint}${path}`, counted);
+    if (found === undefined) return this.#totals.get(cgroupId);
+    const reading = { ...found, at: now };
     const before = this.#last.get(cgroupId);
-    // What one source counted before the other took over is not known to it.
-    const growth = before?.from === reading.from ? Math.max(0, reading.seconds - before.seconds) : 0;
+    const growth = before ? growthOf(before, reading) : 0;
     const total = before === undefined ? reading.seconds : this.#totals.get(cgroupId)! + growth;
     this.#last.set(cgroupId, reading);
     this.#totals.set(cgroupId, total);
@@ -47,16 +50,34 @@ export class Starvation {
     return total;
   }
 
-  #read(directory: string, counted: number): Reading | undefined {
+  #read(directory: string, counted: number): Omit<Reading, 'at'> | undefined {
     const seconds = pressureSeconds(directory);
     if (seconds !== undefined) return { from: 'kernel', seconds };
     // The pod may have ended since its cgroup was found.
     if (!statSync(directory, { throwIfNoEntry: false })) return undefined;
-    if (!this.probes.programs.some(({ program, attached }) => program === 'sched_switch' && attached))
-      return undefined;
+    if (!this.probes.programs.some(({ program, attached }) => program === 'sched_switch' && attached)) {
+      const throttled = throttledSeconds(directory);
+      return throttled === undefined ? undefined : { from: 'quotas', seconds: throttled };
+    }
     this.probes.countStarvation();
     return { from: 'probes', seconds: counted };
   }
+}
+
+function growthOf(before: Reading, { from, seconds, at }: Reading): number {
+  // What one source counted before the other took over is not known to it.
+  if (before.from !== from) return 0;
+  const growth = Math.max(0, seconds - before.seconds);
+  // Quotas count each CPU and each container.
+  return from === 'quotas' ? Math.min(growth, at - before.at) : growth;
+}
+
+/** Time out of quota of the pod and its containers; undefined where no controller counts it. */
+function throttledSeconds(directory: string): number | undefined {
+  const containers = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const all = [directory, ...containers.map(({ name }) => `${directory}/${name}`)];
+  const known = all.flatMap((one) => cpuStatSeconds(one, 'throttled_usec') ?? []);
+  return known.length === 0 ? undefined : known.reduce((sum, seconds) => sum + seconds);
 }
 
 /** A cgroup has no such file where the kernel keeps no pressure stall information, or not of that cgroup. */

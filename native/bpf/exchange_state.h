@@ -40,6 +40,7 @@ enum exchange_flag {
 	EXCHANGE_MULTIPLEX = 1024, /* each turn may hold several requests, which cannot be read */
 	EXCHANGE_PERHAPS = 2048,   /* the client's last message may be a request: a response tells */
 	EXCHANGE_ASIDE = 4096,     /* the server has sent what is no response since the last request */
+	EXCHANGE_UPGRADE = 8192, /* of this turn: its response begins another protocol, whose turnarounds are others */
 };
 
 enum exchange_end {

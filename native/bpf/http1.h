@@ -83,10 +83,12 @@ static __always_inline __u32 judge_http1_response(struct message *message)
 		return exchange->turn == TURN_REQUESTED && exchange->contents.nr_pipelined ? VERDICT_NOTHING :
 											     VERDICT_TURN;
 	if (peek_word(message, 9, &status) && status >> 24 == '1') {
-		if (status >> 8 == (WORD4('1', '0', '1', ' ') >> 8))
+		if (status >> 8 == (WORD4('1', '0', '1', ' ') >> 8)) {
 			exchange->protocol = PROTOCOL_WEBSOCKET;
-		else if (!peek_word(message, HTTP1_CONTINUE_BYTES, &word) || word != WORD4('H', 'T', 'T', 'P'))
+			exchange->flags |= EXCHANGE_UPGRADE;
+		} else if (!peek_word(message, HTTP1_CONTINUE_BYTES, &word) || word != WORD4('H', 'T', 'T', 'P')) {
 			return VERDICT_NOTHING;
+		}
 	}
 	if (exchange->turn == TURN_REQUESTED && exchange->contents.nr_pipelined)
 		respond_to_pipelined(message);

@@ -87,7 +87,7 @@ static __always_inline void begin_request(struct exchange *exchange, __u64 at, _
 	if (exchange->responded)
 		sink_think(exchange, pause);
 	exchange->flags &= ~(EXCHANGE_OVERLAPPED | EXCHANGE_CONTINUED | EXCHANGE_QUIET | EXCHANGE_WORK |
-			     EXCHANGE_PERHAPS | EXCHANGE_ASIDE);
+			     EXCHANGE_PERHAPS | EXCHANGE_ASIDE | EXCHANGE_UPGRADE);
 	if (pause > 100000 && pause > 4ULL * exchange->usual)
 		exchange->flags |= EXCHANGE_QUIET;
 	exchange->turn = TURN_REQUESTED;
@@ -183,6 +183,8 @@ static __always_inline void close_turn(struct exchange *exchange, __u64 at)
 		marks |= MARK_SEVERAL;
 	if (is_long_wait(&exchange->usual, wait))
 		marks |= MARK_LONG;
+	if (exchange->flags & EXCHANGE_UPGRADE)
+		exchange->usual = 0;
 	if (exchange->flags & EXCHANGE_QUIET)
 		exchange->flight = (__u32)at - exchange->first;
 	if (exchange->end & END_CLIENT_FIRST)

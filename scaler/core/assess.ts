@@ -1,11 +1,12 @@
 import { oncePer } from '../../common/once.js';
 import { classify, type Classification } from './classify.js';
 import type { InputTrace, ObjectiveTrace } from './decision.js';
-import { fromUsage, sizeByDemand, type DemandSizing } from './demand/replicas.js';
+import { fromUsage, sizeByDemand, sizeUnjudged, type DemandSizing } from './demand/replicas.js';
 import { stepsInForce } from './harm/steps.js';
 import { isUnseen, replicasAtWork } from './idle-pods.js';
-import type { Judgement } from './judge.js';
+import { isComplete, type Judgement } from './judge.js';
 import { weighObjective } from './objective.js';
+import { isInvisible, partlyOpaque } from './opaque.js';
 import { isAbsent, readSignal, readSumOfPods } from './reading.js';
 import { absentPodSignals, isSizedByPods, size, usableRequest, type Sizing } from './sizing.js';
 import { elapsed } from './time.js';
@@ -35,6 +36,8 @@ export interface Assessment {
   readonly classification: Classification;
 }
 
+type AssessedHistory = Pick<History, 'steps' | 'memory' | 'scaleUps' | 'fewerPodsSince' | 'unseenSince'>;
+
 /**
  * Reads the rule's signals, computes demand over target and finds the class.
  *
@@ -43,7 +46,7 @@ export interface Assessment {
 export function assess(
   rule: Rule,
   samples: Samples,
-  history: Pick<History, 'steps' | 'memory' | 'scaleUps' | 'fewerPodsSince' | 'unseenSince'>,
+  history: AssessedHistory,
   judgement: Judgement | undefined,
   now: number,
 ): Assessment {
@@ -52,19 +55,18 @@ export function assess(
   // A workload at zero replicas has no ratio; it is not scaled either.
   const scaled = samples.replicas > 0 ? samples : { ...samples, replicas: 1 };
   const byUsage = size(rule, scaled, demand, read(REQUEST), now);
-  const sized =
-    judgement && rule.target.signal === 'cpu' && !isAbsent(demand)
-      ? sizeByDemand(rule, scaled, judgement, history.memory, byUsage, now)
-      : undefined;
   const unseen = isUnseen(history, now) ? missingPods(byUsage) : 0;
-  const byDemand = sized && !isAbsent(sized) ? withUnseen(sized, unseen, byUsage) : undefined;
+  const isByCpu = rule.target.signal === 'cpu' && !isAbsent(demand);
+  const byDemand = isByCpu
+    ? sizeByCpu(rule, scaled, history, judgement, { byUsage, unseen }, now)
+    : undefined;
   const sizing = byDemand?.sizing ?? byUsage;
   const ratio: Reading = isAbsent(sizing) ? sizing : { value: sizing.trace.ratio, timestamp: now };
   const steps = stepsInForce(rule, samples);
   const pods = Object.hasOwn(samples.signals, PODS) ? read(PODS) : undefined;
   const readInput = (name: string): Reading => (name === rule.target.signal ? demand : read(name));
   const inputs = [
-    ...signalsOf(rule, steps, pods !== undefined).map((name) => inputTrace(name, readInput(name), now)),
+    ...signalsOf(rule, samples, steps).map((name) => inputTrace(name, readInput(name), now)),
     ...(isAbsent(demand) || byDemand ? [] : absentByPod(rule, samples, now)),
     ...absentWindows(samples),
   ];
@@ -85,6 +87,25 @@ export function assess(
       now,
     ),
   };
+}
+
+/** Size by the CPU demand; undefined where only the CPU used is known, on every pod. */
+function sizeByCpu(
+  rule: Rule,
+  samples: Samples,
+  history: AssessedHistory,
+  judgement: Judgement | undefined,
+  { byUsage, unseen }: { readonly byUsage: Sizing | Absent; readonly unseen: number },
+  now: number,
+): DemandSizing | undefined {
+  if (judgement) {
+    const sized = sizeByDemand(rule, samples, judgement, history.memory, byUsage, now);
+    return isAbsent(sized) ? undefined : withUnseen(sized, unseen, byUsage);
+  }
+  const measures = partlyOpaque(samples);
+  if (!measures || isAbsent(byUsage)) return undefined;
+  const isWhole = isComplete(measures, samples, history, now);
+  return sizeUnjudged(samples.replicas, measures, byUsage, history.memory, isWhole, now);
 }
 
 function demandOf(rule: Rule, samples: Samples, read: (signal: string) => Reading, now: number): Reading {
@@ -122,15 +143,15 @@ function reader(rule: Rule, samples: Samples, now: number): (signal: string) => 
   };
 }
 
-/** Signals that the rule's target, objective and steps need. */
-function signalsOf(rule: Rule, steps: readonly DecideStep[], withPods: boolean): readonly string[] {
+/** Signals that the rule's target, objective and steps need, and that the workload can have. */
+function signalsOf(rule: Rule, samples: Samples, steps: readonly DecideStep[]): readonly string[] {
   const needed = neededBy(steps);
   const signals = new Set([rule.target.signal]);
   if ('averageUtilization' in rule.target) signals.add(REQUEST);
-  if (withPods) signals.add(PODS);
+  if (Object.hasOwn(samples.signals, PODS)) signals.add(PODS);
   if (rule.objective) signals.add(rule.objective.signal);
   for (const signal of needed) signals.add(signal);
-  return [...signals];
+  return [...signals].filter((signal) => !isInvisible(signal, samples));
 }
 
 const neededBy = oncePer((steps: readonly DecideStep[]) => {

@@ -8,6 +8,7 @@ import { learnt } from './harm/learning.js';
 import { fewerPodsSince } from './idle-pods.js';
 import { recommend, recordScaling, resume } from './history.js';
 import type { Judgement } from './judge.js';
+import { opaqueTrace } from './opaque.js';
 import { isAbsent } from './reading.js';
 import type { Sizing } from './sizing.js';
 import type { History, Samples } from './round.js';
@@ -49,6 +50,7 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
   const replicas = outcome.stages.clamped;
   const { class: workloadClass, action } = classOf(workload);
   const kept = keep(workload, stepped?.memory, now);
+  const opaque = opaqueTrace(samples);
   return {
     replicas,
     class: workloadClass,
@@ -56,6 +58,7 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
     trace: {
       ...traceOf(workload, noScaleDown, outcome, now),
       ...idleTrace(samples.replicas - assessment.atWork),
+      ...(opaque && { opaque }),
     },
     history: { ...recordScaling(outcome.history, rule.behavior, samples.replicas, replicas, now), ...kept },
     historyIfNotApplied: { ...outcome.history, ...kept },

@@ -44,12 +44,23 @@ export interface Trace {
   readonly objective?: ObjectiveTrace | undefined;
   /** Replicas whose pods do not run, and count as idle; undefined without any. */
   readonly idlePods?: number;
+  /** Undefined while all pods are seen into. */
+  readonly opaque?: OpaqueTrace;
   /** Reasons why this round must not scale down, one clause each; empty when it may. */
   readonly noScaleDown: readonly string[];
   readonly stages: StagesTrace;
   readonly bindingConstraint: BindingConstraint;
   /** A sentence that names the change that would lead to another decision. */
   readonly wouldChange: string;
+}
+
+/** Pods whose threads cannot be seen. */
+export interface OpaqueTrace {
+  readonly pods: number;
+  /** Number of pods that are measured at all. */
+  readonly of: number;
+  /** Clauses that name nodes and reasons. */
+  readonly why: string;
 }
 
 export interface InputTrace {

@@ -3,6 +3,7 @@ import { changeOf } from './explain-change.js';
 import { doubtText, isIdle, loadText, threadsText, unmeasuredText } from './explain-demand.js';
 import { dependencyText, habitText, harmAside, holdText, stepText } from './explain-harm.js';
 import { capitalize, count, objectiveText, round } from './format.js';
+import { opaqueText } from './opaque.js';
 import { toleranceOf } from './replica-calculator.js';
 import { windowsOf } from './stabilize.js';
 import type { SizingTrace } from './decision.js';
@@ -17,7 +18,7 @@ export interface Explanation {
 /** Puts a decision into words: the terminal, the page, `explain`, Events and the audit log all show these. */
 export function explain(rule: Rule, decision: Unexplained): Explanation {
   return {
-    reason: reasonOf(rule, decision),
+    reason: reasonOf(rule, decision) + (decision.opaque ? `; ${opaqueText(decision.opaque)}` : ''),
     wouldChange: `Would change when ${changeOf(rule, decision)}`,
   };
 }

@@ -1,5 +1,13 @@
 import type { Sign } from './decision.js';
-import { callersOf, flow, outsideShare, STRANGERS, type Callers, type Station } from './demand/flow.js';
+import {
+  callersOf,
+  flow,
+  outsideShare,
+  STRANGERS,
+  waitingFor,
+  type Callers,
+  type Station,
+} from './demand/flow.js';
 import { isBalanced, SATURATED } from './demand/demand.js';
 import { blame, ownCauseOf, type Blame, type Suspect } from './harm/blame.js';
 import { profileOf, type Profile } from './harm/profile.js';
@@ -13,7 +21,7 @@ import { wasReady } from './group-pods.js';
 import { isAbsent, readSignal } from './reading.js';
 import { usableRequest } from './sizing.js';
 import type { Measures } from './measures.js';
-import type { RoundInput, Samples, WorkloadInput } from './round.js';
+import type { History, RoundInput, Samples, WorkloadInput } from './round.js';
 import type { Absent, Pod, Rule, WorkloadKey } from './types.js';
 
 /** A peer is followed this far unless a rule says less. */
@@ -54,6 +62,8 @@ export interface Judgement {
   readonly isComplete: boolean;
   /** Requests per second to size for, by window. */
   readonly load: { readonly settled: number; readonly recent: number };
+  /** Requests that wait for it to catch up, by window. */
+  readonly waiting: { readonly settled: number; readonly recent: number };
   readonly isPassedDown: boolean;
   /** Share of the arrivals that no known caller sent. */
   readonly outside: number;
@@ -89,10 +99,8 @@ export function judge(workloads: RoundInput['workloads'], now: number): Readonly
   const callers = callersOf([...subjects].map(([key, { settled }]) => [key, settled] as const));
   const verdicts = mapEach(subjects, (subject) => accuse(subject, subjects));
   const watches = mapEach(subjects, (subject, key) => watchOf(subject, verdicts.get(key)!, callers, now));
-  const loads = {
-    settled: flowOf('settled', subjects, verdicts, watches, callers, now),
-    recent: flowOf('recent', subjects, verdicts, watches, callers, now),
-  };
+  const settledFlow = flowOf('settled', subjects, verdicts, watches, callers, now);
+  const recentFlow = flowOf('recent', subjects, verdicts, watches, callers, now);
   const harmed = [...subjects.keys()].filter(
     (key) => watches.get(key)!.harmedSince !== undefined || verdicts.get(key)!.signs.length > 0,
   );
@@ -112,7 +120,8 @@ export function judge(workloads: RoundInput['workloads'], now: number): Readonly
       watch: watches.get(key)!,
       isSaturated: settled.starved >= SATURATED,
       isComplete,
-      load: { settled: loads.settled.get(key)!, recent: loads.recent.get(key)! },
+      load: { settled: settledFlow.loads.get(key)!, recent: recentFlow.loads.get(key)! },
+      waiting: { settled: settledFlow.waiting.get(key)!, recent: recentFlow.waiting.get(key)! },
       isPassedDown: norm !== undefined && callers.has(key),
       outside: outsideShare(settled.arrived, callers.get(key)),
       protectedBy: protection.get(key) ?? [],
@@ -215,10 +224,10 @@ function isShortOfCpu(
 }
 
 /** True unless some pod that may carry load is younger than the window, or has not started or is not measured yet. */
-function isComplete(
-  { pods, window }: Profile,
+export function isComplete(
+  { pods, window }: Pick<Measures, 'pods' | 'window'>,
   samples: Samples,
-  history: WorkloadInput['history'],
+  history: Pick<History, 'scaleUps' | 'fewerPodsSince' | 'unseenSince'>,
   now: number,
 ): boolean {
   const { pods: known } = samples;
@@ -285,7 +294,7 @@ function flowOf(
   watches: ReadonlyMap<WorkloadKey, Watch>,
   callers: Callers,
   now: number,
-): ReadonlyMap<WorkloadKey, number> {
+): Record<'loads' | 'waiting', ReadonlyMap<WorkloadKey, number>> {
   const stations = new Map<WorkloadKey, Station>();
   for (const [key, subject] of subjects) {
     const { signs, blame: found } = verdicts.get(key)!;
@@ -299,7 +308,8 @@ function flowOf(
       hasStrangers: strangersSince !== undefined && now - strangersSince >= STRANGERS_AFTER,
     });
   }
-  return flow(stations, callers);
+  const loads = flow(stations, callers);
+  return { loads, waiting: waitingFor(stations, callers, loads) };
 }
 
 /**

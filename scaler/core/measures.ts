@@ -15,6 +15,8 @@ export interface Measures {
   readonly timestamp: number;
   /** Number of pods that are measured over the whole window. */
   readonly pods: number;
+  /** Those of `pods` whose threads cannot be seen: of them only CPU used and starvation are measured. */
+  readonly opaque?: readonly OpaquePod[];
   /** All threads. */
   readonly states: StateRates;
   /** Threads that serve a request; undefined where the exporter does not tell them apart. */
@@ -28,6 +30,13 @@ export interface Measures {
   readonly requests?: Requests | undefined;
   /** Calls to peers. */
   readonly calls: readonly Calls[];
+}
+
+/** A pod whose threads cannot be seen. */
+export interface OpaquePod {
+  readonly pod: string;
+  /** Value of the label `reason` of `kernscale_container_opaque`. */
+  readonly reason: string;
 }
 
 /** Requests that a workload serves, per second. */

@@ -139,6 +139,8 @@ export interface Rule extends RuleSettings {
 /** The parts of a Pod object that sizing needs. */
 export interface Pod {
   readonly name: string;
+  /** Undefined before it is scheduled. */
+  readonly node?: string;
   readonly phase: string;
   /** Status of the Ready condition: `True`, `False` or `Unknown`; undefined without the condition. */
   readonly ready?: string;

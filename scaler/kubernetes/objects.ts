@@ -73,12 +73,14 @@ function podFor(object: Fields): Pod {
   const crashedAt = lastCrash(status.list('containerStatuses'));
   const labels = metadata.texts('labels');
   const template = TEMPLATE_LABELS.map((name) => labels[name]).find((hash) => hash !== undefined);
+  const node = object.fields('spec').string('nodeName');
   const faults = object.faultCount;
   const { request } = podCpuInForce(object);
   const statuses = containerStatuses(object);
   const containers = containersBeside(object).map((one) => readContainer(one, statuses));
   return {
     name: metadata.required('name'),
+    ...(node !== undefined && { node }),
     phase: status.string('phase') ?? 'Unknown',
     ...(ready !== undefined && { ready }),
     ...(readySince !== undefined && { readySince }),

@@ -1,5 +1,7 @@
 import type { ExplainedDecision } from '../core/decision.js';
 import { replicasText } from '../core/details.js';
+import { capitalize } from '../core/format.js';
+import { opaqueText } from '../core/opaque.js';
 import { workloadKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import type { WorkloadEvent } from '../kubernetes/events.js';
 import type { Assignment } from './assignments.js';
@@ -98,8 +100,8 @@ export function recommended({ group, rule }: Assignment, decision: ExplainedDeci
 }
 
 /**
- * The Kubernetes Event of a record: replicas changed, could not be changed, another class now holds the workload, or
- * harm began or has another cause. Undefined without news.
+ * The Kubernetes Event of a record: replicas changed, could not be changed, another class now holds the workload,
+ * harm began or has another cause, or pods cannot be seen into for another reason. Undefined without news.
  */
 export function toEvent(
   record: DecisionRecord,
@@ -121,8 +123,12 @@ export function toEvent(
   }
   const heldAnew = record.action !== 'scale' && previous !== undefined && record.class !== previous.class;
   if (heldAnew) return { type: 'Normal', reason: 'Held', message: record.reason };
-  if (!harmChanged(record, previous) || !record.trace.harm?.harmed) return undefined;
-  return { type: 'Warning', reason: 'Harmed', message: record.reason };
+  if (harmChanged(record, previous) && record.trace.harm?.harmed) {
+    return { type: 'Warning', reason: 'Harmed', message: record.reason };
+  }
+  const { opaque } = record.trace;
+  if (!opaque || opaque.why === previous?.trace.opaque?.why) return undefined;
+  return { type: 'Warning', reason: 'PodsOpaque', message: capitalize(opaqueText(opaque)) };
 }
 
 /** The last record of every workload, and the recent ones that differ from the one before. */

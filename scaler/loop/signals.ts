@@ -76,6 +76,8 @@ export interface SignalSample {
   readonly pod?: string;
   /** Thread state, where the values are by state. */
   readonly state?: string;
+  /** Why a pod's threads cannot be seen. */
+  readonly reason?: string;
   /** What the value measures, in a window. */
   readonly measure?: string;
   readonly value: number;
@@ -155,8 +157,14 @@ function repeatedly(series: number | undefined): Absent | undefined {
 
 /** What a series measures within its workload. */
 export function partOf(labels: Readonly<Record<string, string>>): Omit<SignalSample, 'value'> {
-  const { peer = '', pod, state, measure } = labels;
-  return { peer, ...(pod && { pod }), ...(state && { state }), ...(measure && { measure }) };
+  const { peer = '', pod, state, reason, measure } = labels;
+  return {
+    peer,
+    ...(pod && { pod }),
+    ...(state && { state }),
+    ...(reason && { reason }),
+    ...(measure && { measure }),
+  };
 }
 
 function samplesOf(result: QueryResult) {

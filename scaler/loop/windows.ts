@@ -1,7 +1,16 @@
 import { own } from '../../common/own.js';
 import { isCountable } from '../../common/quantity.js';
 import { getOrCompute, oncePer } from '../../common/once.js';
-import type { Calls, Measures, Requests, StateRates, ThreadState, Windows } from '../core/measures.js';
+import type {
+  Calls,
+  Measures,
+  OpaquePod,
+  Requests,
+  StateRates,
+  ThreadState,
+  Windows,
+} from '../core/measures.js';
+import { measuresOfAll } from '../core/opaque.js';
 import { actable, isAbsent } from '../core/reading.js';
 import type { Absent, WorkloadKey } from '../core/types.js';
 import type { WindowPart } from '../promql/windows.js';
@@ -106,17 +115,24 @@ function measuresOf(
   if (requests && isAbsent(requests)) return requests;
   const serving = statesOf(threads, 'serving');
   const { pods = 0, starved = NaN } = valuesOf(threads);
-  return {
+  const opaque = opaqueOf(threads);
+  return measuresOfAll({
     window: seconds,
     timestamp,
     pods: isCountable(pods) ? pods : 0,
+    ...(opaque.length > 0 && { opaque }),
     states,
     serving: serving && !isAbsent(serving) ? serving : undefined,
     // Its rate is extrapolated to the ends of the window.
     starved: isCountable(starved) ? Math.min(1, starved) : undefined,
     requests,
     calls: callsOf(rows('calls'), resolve),
-  };
+  });
+}
+
+function opaqueOf(rows: readonly SignalSample[]): OpaquePod[] {
+  const marked = rows.filter(({ measure }) => measure === 'opaque');
+  return marked.map(({ pod = '', reason = '' }) => ({ pod, reason }));
 }
 
 /** Undefined where the states are not measured. */

@@ -7,6 +7,9 @@ export type WindowPart = (typeof WINDOW_PARTS)[number];
 /** Shortest window for growing, seconds: it holds two scrapes at 5 s. */
 const SHORTEST_RECENT = 10;
 
+/** Marks pods whose threads cannot be seen. */
+const OPAQUE = 'kernscale_container_opaque';
+
 /** Metric of each measure of the requests that a workload serves; the first tells whether they are counted. */
 const REQUESTS = {
   arrived: 'kernscale_tcp_requests_total',
@@ -44,6 +47,7 @@ export function windowExpressions(window: string): Record<WindowPart, string> {
       serving: byState((matcher) => liveRate(`kernscale_serving_seconds_total{${matcher}}`, window)),
       // A pod younger than the window has a rate that is too small, so it does not count as measured yet.
       pods: `count by (${WORKLOAD}) (count by (${POD}) (${measuredFor(window)}))`,
+      opaque: `count by (${POD}, reason) (${OPAQUE} and (${OPAQUE} offset ${window}))`,
       starved: `avg by (${WORKLOAD}) (${perPod(starvedRate(window))})`,
     }),
     requests: union({

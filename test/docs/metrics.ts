@@ -84,6 +84,7 @@ export const EXPORTED = [
 function labelsOf(descriptor: Descriptor): readonly string[] {
   if (descriptor.of === 'identity') return Object.keys(descriptor.labels ?? {});
   if (descriptor.of === 'pod') return [];
+  if (descriptor.of === 'opaque') return ['reason'];
   if (!('series' in descriptor)) return ENTRIES[descriptor.of].labelNames;
   return [...new Set(Object.values(descriptor.series).flatMap((labels) => Object.keys(labels)))];
 }

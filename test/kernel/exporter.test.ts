@@ -270,15 +270,6 @@ describe('kernscale-exporter on this kernel', function () {
     expect(await value(url, /^kernscale_probe_attached\{probe="(tcp|sampling)".* 1$/)).to.equal(undefined);
   });
 
-  it('exits with a one-line error without the capabilities it needs', async () => {
-    const exporter = start([], ['setpriv', '--bounding-set=-all', '--inh-caps=-all']);
-    const [status] = (await once(exporter.child, 'exit')) as [number];
-    expect(status).to.equal(1);
-    expect(exporter.log).to.match(
-      /^kernscale-exporter: CAP_BPF and CAP_PERFMON missing.*\[NO_CAPABILITY\]\n$/,
-    );
-  });
-
   it('exits with a one-line error when its port is taken', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');

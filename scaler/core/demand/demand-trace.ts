@@ -22,7 +22,14 @@ export interface DemandTrace {
   readonly clients?: number | undefined;
   /** CPU seconds per request: now, usual, and the one that sizes. */
   readonly cost?:
-    { readonly now: number; readonly usual?: number | undefined; readonly sized: number } | undefined;
+    | {
+        readonly now: number;
+        readonly usual?: number | undefined;
+        readonly sized: number;
+        /** Whether saturated pods show that requests have become dearer; undefined where pods do not tell. */
+        readonly isDearer?: boolean | undefined;
+      }
+    | undefined;
   /** Cores that clear the requests that wait, part of `cores`. */
   readonly backlog?: number | undefined;
   /** Cores that threads use that serve no request, part of `cores`. */

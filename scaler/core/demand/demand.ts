@@ -4,15 +4,19 @@ import { backgroundOf, costOf, type Norm } from '../harm/usual.js';
 
 /** Share of wall time in which a saturated pod is short of CPU; healthy ones stay under 0.6. */
 export const SATURATED = 0.8;
+/** The same for clients that wait to be slowed by it. */
+const SHORT = 0.7;
 /** Overload alone makes a request at most this much dearer; beyond it requests have changed. */
 const DEARER = 1.6;
+/** Requests that hold a thread are half done, on the average. */
+const HALF_DONE = 0.5;
 /** Answers that the usual cost weighs as much as. */
 const WEIGHT_OF_USUAL = 100;
 /** Share of the arrivals that may be given up before a cost includes work for clients that are gone. */
 const FEW_LOST = 0.02;
 const BALANCED_WITHIN = 0.05;
-/** Seconds in which the requests that wait are cleared, and the most that this may add to the load. */
-const CLEARED_IN = 120;
+/** Seconds in which the requests that wait are cleared once pods are up, and the most that this may add to the load. */
+const CLEARED_IN = 15;
 const MOST_FOR_BACKLOG = 0.15;
 /** Of the requests that wait, those of clients that think, for such clients to be what is slowed. */
 const MOSTLY_CLIENTS = 0.6;
@@ -28,8 +32,12 @@ export interface DemandInput {
   readonly norm: Norm | undefined;
   /** CPU seconds per request before the norm is known, if there were quiet rounds; see `firstCostOf`. */
   readonly firstCost: number | undefined;
+  /** CPU seconds per request when they were last found to have become dearer, until pods tell again. */
+  readonly dearer: number | undefined;
   /** Requests per second to size for. */
   readonly load: number;
+  /** Requests that wait for it to catch up, here and at its callers. */
+  readonly waiting: number;
   /** True if the load came down from its callers. */
   readonly isPassedDown: boolean;
   /** True if the workload waits for a peer that is slower than usual. */
@@ -97,7 +105,7 @@ export function demandOf(input: DemandInput): DemandTrace | undefined {
  * workload's is inflated by its overload, unless it exceeds that; starting pods use CPU for themselves.
  */
 function sizedCost(
-  { profile, norm, firstCost, isComplete }: DemandInput,
+  { profile, norm, firstCost, dearer = 0, isComplete }: DemandInput,
   background: number,
 ): DemandTrace['cost'] {
   const now = costOf(profile, background);
@@ -108,16 +116,26 @@ function sizedCost(
   const mixed = (answers * now + WEIGHT_OF_USUAL * usual) / (answers + WEIGHT_OF_USUAL);
   const { starved, lost, arrived } = profile;
   if (isComplete && starved < SATURATED && isBalanced(profile) && lost <= FEW_LOST * arrived) {
-    return { now, usual, sized: mixed };
+    return { now, usual, sized: mixed, isDearer: false };
   }
-  const least = leastCost(profile, background);
-  const isDearer = isComplete && starved >= SATURATED && least > DEARER * usual;
-  return { now, usual, sized: isDearer ? least : Math.min(mixed, usual) };
+  if (!isComplete || starved < SATURATED)
+    return { now, usual, sized: Math.max(dearer, Math.min(mixed, usual)) };
+  const isDearer = leastCost(profile, background) > DEARER * usual;
+  return {
+    now,
+    usual,
+    sized: isDearer ? leastCost(profile, background, HALF_DONE) : Math.min(mixed, usual),
+    isDearer,
+  };
 }
 
-/** CPU seconds per request if those that are given up, or still hold a thread, have used as much as those answered. */
-function leastCost({ answered, lost, used, pods, busy, window }: Profile, background: number): number {
-  return Math.max(0, used - background * pods) / (answered + lost + busy / window);
+/** CPU seconds per request if those given up, and a part of those that hold a thread, have used as much as those answered. */
+function leastCost(
+  { answered, lost, used, pods, busy, window }: Profile,
+  background: number,
+  done = 1,
+): number {
+  return Math.max(0, used - background * pods) / (answered + lost + (done * busy) / window);
 }
 
 /**
@@ -127,16 +145,15 @@ function leastCost({ answered, lost, used, pods, busy, window }: Profile, backgr
 function clientFactor({ profile, norm, limit, clients, isHeldUp }: DemandInput, cost: number): number {
   const { starved, thought, arrived } = profile;
   const share = arrived > 0 ? thought.requests / arrived : 0;
-  if (!clients || starved < SATURATED || share < MOSTLY_CLIENTS || isHeldUp || !isBalanced(profile)) return 1;
+  if (!clients || starved < SHORT || share < MOSTLY_CLIENTS || isHeldUp || !isBalanced(profile)) return 1;
   const fast = norm?.medianLatency ?? (FAST * cost) / Math.min(1, limit ?? 1);
   const factor = clients.number / (clients.thought.seconds + clients.thought.requests * fast);
   return Math.min(MOST_PER_CLIENT, Math.max(1, factor));
 }
 
 /** Requests per second to add so that those that wait are answered in time, beyond the room that the target leaves. */
-function backlogOf({ profile, norm, targetPerPod, limit, isHeldUp }: DemandInput, load: number): number {
+function backlogOf({ profile, waiting, targetPerPod, limit, isHeldUp }: DemandInput, load: number): number {
   if (isHeldUp || profile.starved < SATURATED) return 0;
-  const waiting = Math.max(0, profile.outstanding - load * (norm?.medianLatency ?? 0));
   const room = limit !== undefined && targetPerPod ? Math.max(0, limit / targetPerPod - 1) : 0;
   return Math.min(MOST_FOR_BACKLOG * load, Math.max(0, waiting / CLEARED_IN - room * load));
 }

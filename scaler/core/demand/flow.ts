@@ -93,6 +93,35 @@ export function flow(
 }
 
 /**
+ * Requests that wait for each workload to catch up, beyond those that are usually under way: its own, or the calls that the
+ * requests waiting at its callers have still to make. A chain of callers holds the same requests, so the most counts.
+ */
+export function waitingFor(
+  stations: ReadonlyMap<WorkloadKey, Station>,
+  callers: Callers,
+  loads: ReadonlyMap<WorkloadKey, number>,
+): ReadonlyMap<WorkloadKey, number> {
+  const waiting = new Map<WorkloadKey, number>();
+  const visiting = new Set<WorkloadKey>();
+  const visit = (key: WorkloadKey): number => {
+    const known = waiting.get(key);
+    if (known !== undefined || visiting.has(key)) return known ?? 0;
+    visiting.add(key);
+    const { profile, norm } = stations.get(key)!;
+    let most = Math.max(0, profile.outstanding - loads.get(key)! * (norm?.medianLatency ?? 0));
+    for (const { key: from, link } of callers.get(key) ?? []) {
+      const ratio = stations.get(from)?.norm?.peer(link.target)?.ratio;
+      if (ratio !== undefined) most = Math.max(most, ratio * visit(from));
+    }
+    visiting.delete(key);
+    waiting.set(key, most);
+    return most;
+  };
+  for (const key of stations.keys()) visit(key);
+  return waiting;
+}
+
+/**
  * The usual calls per request; those of now only if the caller is well, gets the requests that it should expect, and
  * they exceed the usual beyond chance.
  */

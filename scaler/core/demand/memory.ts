@@ -1,4 +1,5 @@
 import { SATURATED, clientsOf } from './demand.js';
+import type { DemandTrace } from './demand-trace.js';
 import type { Profile } from '../harm/profile.js';
 
 /** Seconds for which a pod that gets less than its request counts as what it gets. */
@@ -24,11 +25,16 @@ export interface SizingMemory {
   readonly capacity?: { readonly cores: number; readonly at: number };
   /** Busy threads of a pod at which it had none left. */
   readonly saturatedThreads?: number;
+  /** CPU seconds per request that pods have shown to be dearer than usual, until they show something else. */
+  readonly dearer?: { readonly cost: number; readonly at: number };
   /** The last step that was a guess, and what pods did before it. */
   readonly step?: Step;
   /** Numbers of waiting clients, the newest last. */
   readonly clients: readonly { readonly at: number; readonly number: number }[];
 }
+
+/** What shows whether a step has helped. */
+type Throughput = Pick<Profile, 'answered' | 'used'>;
 
 interface Step {
   readonly at: number;
@@ -71,7 +77,7 @@ export function remember(memory: SizingMemory, round: Remembered, now: number): 
     busy >= pods * ONE_THREAD &&
     held < HELD_AS_USUAL * usual.held &&
     busy / pods >= NEARLY_ALL * usual.threads;
-  const { capacity, saturatedThreads, step } = memory;
+  const { capacity, saturatedThreads, step, dearer } = memory;
   const known = capacity && now - capacity.at < CAPACITY_KEPT ? capacity : undefined;
   // What a pod once got it can get again: with more pods, each of them uses less.
   const keptCapacity = getsLess ? { cores: Math.max(each, known?.cores ?? 0), at: now } : known;
@@ -83,8 +89,17 @@ export function remember(memory: SizingMemory, round: Remembered, now: number): 
     ],
     ...(keptCapacity && { capacity: keptCapacity }),
     ...(threads !== undefined && { saturatedThreads: threads }),
+    ...(dearer && now - dearer.at < CAPACITY_KEPT && { dearer }),
     ...(step && { step }),
   };
+}
+
+/** The memory after the cost of a request was looked at: what pods do not tell stays as it was. */
+export function rememberCost(memory: SizingMemory, cost: DemandTrace['cost'], now: number): SizingMemory {
+  const { dearer, ...others } = memory;
+  const told = cost?.isDearer ? { cost: cost.sized, at: now } : undefined;
+  const known = cost?.isDearer === undefined ? dearer : told;
+  return { ...others, ...(known && { dearer: known }) };
 }
 
 /** Clients that wait for their answers, if there are as many as a while ago; undefined otherwise. */
@@ -103,7 +118,12 @@ export function steadyClients(
  * True if a step of a guessed size may be taken: the first, or one after a step that has helped, once its effect is
  * measured on every pod.
  */
-export function mayStep(memory: SizingMemory, profile: Profile, isComplete: boolean, now: number): boolean {
+export function mayStep(
+  memory: SizingMemory,
+  profile: Throughput,
+  isComplete: boolean,
+  now: number,
+): boolean {
   if (!isComplete) return false;
   const step = keptStep(memory, now);
   return !step || hasHelped(step, profile);
@@ -115,6 +135,6 @@ export function keptStep({ step }: SizingMemory, now: number): Step | undefined 
 }
 
 /** True if more is answered, or more CPU is used, than before the last step. */
-export function hasHelped(step: Step, { answered, used }: Profile): boolean {
-  return answered >= HELPED * step.answered || used >= HELPED * step.used;
+export function hasHelped(step: Step, { answered, used }: Throughput): boolean {
+  return (answered > 0 && answered >= HELPED * step.answered) || used >= HELPED * step.used;
 }

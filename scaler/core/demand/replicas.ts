@@ -2,14 +2,16 @@ import type { DemandTrace } from './demand-trace.js';
 import { ownCauseOf } from '../harm/blame.js';
 import { firstCostOf } from '../harm/usual.js';
 import type { Judgement } from '../judge.js';
+import { percent } from '../format.js';
+import type { Measures } from '../measures.js';
 import { isAbsent } from '../reading.js';
 import { toleranceOf, type Tolerance } from '../replica-calculator.js';
 import type { Sizing } from '../sizing.js';
 import { windowsOf } from '../stabilize.js';
 import type { Samples } from '../round.js';
 import type { Absent, Rule } from '../types.js';
-import { demandOf, type DemandInput } from './demand.js';
-import { mayStep, NO_MEMORY, remember, steadyClients, type SizingMemory } from './memory.js';
+import { demandOf, SATURATED, type DemandInput } from './demand.js';
+import { mayStep, NO_MEMORY, remember, rememberCost, steadyClients, type SizingMemory } from './memory.js';
 
 /** Most that one step of a guessed size multiplies the replicas by. */
 const STEP = 1.5;
@@ -55,6 +57,7 @@ export function sizeByDemand(
   const input = {
     norm: judgement.norm,
     firstCost: firstCostOf(judgement.usual),
+    dearer: memory.dearer?.cost,
     isPassedDown: judgement.isPassedDown,
     isHeldUp: isHeldUp(judgement),
     targetPerPod: perPod,
@@ -79,7 +82,7 @@ export function sizeByDemand(
   return {
     sizing: { raw: sized.raw, trace },
     demand,
-    memory: sized.step ? { ...memory, step: sized.step } : memory,
+    memory: rememberCost(sized.step ? { ...memory, step: sized.step } : memory, up.cost, now),
     noScaleDown: doubts(rule, judgement, demand, now),
   };
 }
@@ -176,14 +179,41 @@ function shrunk(need: Need, { down }: Tolerance): Sized {
 function demandIn(
   window: 'settled' | 'recent',
   judgement: Judgement,
-  input: Omit<DemandInput, 'profile' | 'load'>,
+  input: Omit<DemandInput, 'profile' | 'load' | 'waiting'>,
 ): DemandTrace | undefined {
-  return demandOf({ ...input, profile: judgement[window], load: judgement.load[window] });
+  const { [window]: profile, load, waiting } = judgement;
+  return demandOf({ ...input, profile, load: load[window], waiting: waiting[window] });
 }
 
 /** A workload's size by the CPU that it uses. */
 export function fromUsage(sizing: Sizing, memory: SizingMemory): DemandSizing {
   return { sizing, demand: usage(sizing.trace.demand), memory, noScaleDown: [] };
+}
+
+/**
+ * Sizes a workload none of whose requests are seen by the CPU that it uses, and by single steps while its pods are saturated:
+ * what they would use is not known then.
+ */
+export function sizeUnjudged(
+  current: number,
+  { states: { oncpu: used = 0 }, starved = 0 }: Measures,
+  byUsage: Sizing,
+  memory: SizingMemory = NO_MEMORY,
+  isComplete: boolean,
+  now: number,
+): DemandSizing {
+  const sized = fromUsage(byUsage, memory);
+  if (starved < SATURATED) return sized;
+  const noScaleDown = [`its pods wait for a CPU ${percent(starved)} of the time`];
+  const grows = byUsage.trace.replicas > current;
+  if (grows || !mayStep(memory, { answered: 0, used }, isComplete, now)) return { ...sized, noScaleDown };
+  const replicas = Math.ceil(current * STEP);
+  return {
+    sizing: { raw: replicas, trace: { ...byUsage.trace, replicas } },
+    demand: { ...sized.demand, method: 'step' },
+    memory: { ...memory, step: { at: now, answered: 0, used } },
+    noScaleDown,
+  };
 }
 
 function usage(cores: number): DemandTrace {

@@ -2,6 +2,7 @@
 /*
  * Preloaded library that refuses BPF programs as a kernel may. $REFUSE_LOAD lists programs that cannot be loaded,
  * separated by commas; $REFUSE_ATTACH lists programs that can be neither attached nor run. Each call reads both anew.
+ * $REFUSE_ALL refuses bpf(2) as a whole, as a seccomp profile does.
  * $REFUSE_LOG is what the verifier says about a program that cannot be loaded; without it, the kernel lacks permission.
  * libbpf calls bpf(2) through libc's syscall(), which this library replaces.
  */
@@ -55,6 +56,8 @@ static bool is_named_by_descriptor(const char *variable, int program)
 
 static bool is_refused(long command, const union bpf_attr *attr)
 {
+	if (getenv("REFUSE_ALL"))
+		return true;
 	switch (command) {
 	case BPF_PROG_LOAD:
 		return is_named("REFUSE_LOAD", attr->prog_name);

@@ -274,6 +274,7 @@ export function observedSelfMetrics(): SelfMetrics {
     podsKnown: 2,
     watchRestarts: 1,
     programs: new HandMadeProbes().programs,
+    reduced: { reason: 'no_btf', detail: 'no BTF' },
     blockIoAttribution: 'submitter',
     drops: { threads_full: 0 },
     costs: [{ program: 'sched_switch', runs: 1000, seconds: 1e-4 }],

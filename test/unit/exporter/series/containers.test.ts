@@ -68,6 +68,55 @@ describe('the container table', () => {
     expect(table.counts()).to.include({ exported: 2, ignored: 0 });
   });
 
+  describe('a pod whose containers’ cgroups have no threads', () => {
+    const rest = identity({ container: '', isRestOfPod: true });
+    const POD: MeasuredCgroup = { podUid: 'pod-1', containerId: '', path: '/pod-1', isPod: true };
+    const both: [bigint, MeasuredCgroup][] = [
+      [1n, POD],
+      [2n, cgroup('pod-1', 'aa')],
+    ];
+    const known = (isRunning: boolean) =>
+      new Map([
+        [
+          'pod-1',
+          {
+            namespace: 'shop',
+            isRunning,
+            containers: new Map([
+              ['', rest],
+              ['aa', web],
+            ]),
+          },
+        ],
+      ]);
+    const opaque = (now: number) =>
+      Object.fromEntries(
+        table.series(probes.read(), now).map((one) => [one.identity.container || 'pod', one.opaque]),
+      );
+
+    beforeEach(() => {
+      observe(0, ...both);
+      table.setPods(known(true), 0);
+      probes.run(1n, 3);
+    });
+
+    it('is in a sandbox after a minute', () => {
+      expect(opaque(59)).to.deep.equal({ pod: undefined, web: undefined });
+      expect(opaque(60)).to.deep.equal({ pod: 'sandboxed', web: 'sandboxed' });
+    });
+
+    it('is in none if no container runs, or one of them has had a thread', () => {
+      table.setPods(known(false), 0);
+      expect(opaque(60)).to.deep.equal({ pod: undefined, web: undefined });
+      table.setPods(known(true), 60);
+      probes.run(2n, 0.1);
+      expect(opaque(61)).to.deep.equal({ pod: undefined, web: undefined });
+      observe(62, both[0]!);
+      observe(63, both[0]!, [3n, cgroup('pod-1', 'aa')]);
+      expect(opaque(63).pod, 'between two instances').to.equal(undefined);
+    });
+  });
+
   it('does not take a container that was restarted while the API is down for a sandbox', () => {
     observe(0, [2n, cgroup('pod-1', 'aa')]);
     table.setPods(WEB, 0);

@@ -56,6 +56,30 @@ describe('the exposition', () => {
     );
   });
 
+  it('has of a container whose threads cannot be seen its CPU time, its starvation and the reason', () => {
+    const rest = identity({ container: '', isRestOfPod: true, cpuRequest: undefined });
+    const all = [
+      { identity: identity(), counters: counters(1), opaque: 'sandboxed', live: true },
+      { identity: rest, counters: busyCounters(2), opaque: 'sandboxed', starvedSeconds: 4, live: true },
+    ] as const;
+    const of = (options: RenderOptions) =>
+      render(all, 'text', options)
+        .match(/^kernscale.*$/gm)!
+        .map((line) =>
+          line.replace(/namespace=.*container="(\w*)",workload="web",workload_kind="Deployment"/, '$1'),
+        );
+    const expected = [
+      'kernscale_container_info{web,image="registry.example/web:1.2",container_id="containerd://aa"} 1',
+      'kernscale_container_cpu_request_cores{web} 0.2',
+      'kernscale_container_opaque{web,reason="sandboxed"} 1',
+      'kernscale_container_opaque{,reason="sandboxed"} 1',
+      'kernscale_state_seconds_total{,state="oncpu"} 2',
+      'kernscale_cpu_starved_seconds_total{} 4',
+    ];
+    expect(of(DETAILED)).to.deep.equal(expected);
+    expect(of({ ...DETAILED, programs: new Set() }), 'without any program').to.deep.equal(expected);
+  });
+
   it('costs an idle container few lines, and shows all its states', () => {
     const lines = render([{ identity: identity(), counters: counters(1), live: true }])
       .split('\n')

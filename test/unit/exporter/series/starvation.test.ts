@@ -25,7 +25,7 @@ describe('the starved time of a pod', () => {
   });
 
   const file = () => path.join(root, 'pod', 'cpu.pressure');
-  const read = (counted = 0) => starvation.read(1n, '/pod', counted);
+  const read = (counted = 0, now = 0) => starvation.read(1n, '/pod', counted, now);
 
   it('reads the seconds from cpu.pressure', () => {
     expect(parsePressure(pressure(12.5))).to.equal(12.5);
@@ -68,9 +68,40 @@ describe('the starved time of a pod', () => {
     expect(starvation.take(1n)).to.equal(undefined);
   });
 
+  describe('where no program counts', () => {
+    beforeEach(() => {
+      starvation = new Starvation(root, new HandMadeProbes(8, []));
+      mkdirSync(path.join(root, 'pod', 'container'));
+    });
+    const stat = (directory: string, text: string) => {
+      writeFileSync(path.join(root, directory, 'cpu.stat'), `usage_usec 5000000\n${text}`);
+    };
+    const throttled = (seconds: number) => `nr_throttled 3\nthrottled_usec ${1e6 * seconds}\n`;
+
+    it('is the time out of quota of the pod and its containers', () => {
+      stat('pod', throttled(1));
+      stat('pod/container', throttled(2));
+      expect(read(0, 0)).to.equal(3);
+      stat('pod/container', throttled(4));
+      expect(read(0, 10)).to.equal(5);
+    });
+
+    it('grows no faster than time, though each CPU is out of quota by itself', () => {
+      stat('pod', throttled(0));
+      read(0, 0);
+      stat('pod', throttled(40));
+      expect(read(0, 10)).to.equal(10);
+    });
+
+    it('is absent where no controller keeps quotas', () => {
+      stat('pod', '');
+      expect(read()).to.equal(undefined);
+    });
+  });
+
   it('is absent where neither the kernel nor a program measures it', () => {
     const none = new HandMadeProbes(8, []);
-    expect(new Starvation(root, none).read(1n, '/pod', 0)).to.equal(undefined);
+    expect(new Starvation(root, none).read(1n, '/pod', 0, 0)).to.equal(undefined);
     expect(none.starvationCounted).to.equal(false);
   });
 });

@@ -49,6 +49,52 @@ describe('demand', () => {
     expect(mesh.replicas('web')).to.equal(9);
   });
 
+  it('stays what requests were found to cost while the pods ordered start', () => {
+    const mesh = new Mesh().add('web', { replicas: 4, request: 0.25, limit: 0.25 });
+    mesh.run(LEARNING, { web: open(60, 0.01, 0.25) });
+    const dearer = { arrived: 60, answered: 33, cost: 0.03, starved: 1, waiting: 30, pods: 4 };
+    const { web: before } = mesh.run(10, { web: dearer });
+    const { web: after } = mesh.run(60, { web: dearer });
+    expect(before!.trace.demand!.cost!.sized).to.be.within(0.028, 0.031);
+    expect(after!.trace.demand!.cost).to.include({ sized: before!.trace.demand!.cost!.sized });
+    // Until pods show the usual again.
+    const { web: well } = mesh.run(10, { web: open(60, 0.01, 0.25) });
+    expect(well!.trace.demand!.cost!.sized).to.be.within(0.0099, 0.0101);
+  });
+
+  it('clears what waits at the callers, too', () => {
+    const mesh = new Mesh()
+      .add('web', { replicas: 2, request: 0.5 })
+      .add('stock', { replicas: 4, request: 0.25, limit: 0.25 });
+    const calm = { to: 'stock', wait: 0.02 };
+    mesh.run(LEARNING, { web: { answered: 60, cost: 0.002, calls: [calm] }, stock: open(60, 0.01, 0.25) });
+    const held = { to: 'stock', wait: 2, sent: 33, answered: 33, outstanding: 64 };
+    const web = { arrived: 60, answered: 33, cost: 0.002, calls: [held] };
+    const stock = { ...open(33, 0.03, 0.25)(4), starved: 1, outstanding: 64 };
+    const few = mesh.run(10, { web: { ...web, outstanding: 64 }, stock });
+    const many = mesh.run(10, { web: { ...web, outstanding: 1300 }, stock });
+    expect(few.stock!.trace.demand!.backlog).to.equal(undefined);
+    // At most 15 % of the load.
+    const { load, cost, backlog } = many.stock!.trace.demand!;
+    expect(backlog).to.be.closeTo(0.15 * load! * cost!.sized, 1e-9);
+  });
+
+  it('is what clients would ask for that wait for their answers, as soon as these are slowed', () => {
+    const mesh = new Mesh().add('web', { replicas: 2, request: 0.2, limit: 0.2 });
+    const users = (answered: number, starved: number, latency: number): Doing => ({
+      answered,
+      cost: 0.02,
+      starved,
+      latency,
+      thought: { requests: answered, seconds: answered },
+    });
+    mesh.run(LEARNING, { web: users(10, 0.3, 0.05) });
+    const { web } = mesh.run(50, { web: users(20, 0.72, 2) });
+    // 60 users: 40 wait and 20 think for a second each; ÷ 1.05 s = 57 requests/s × 20 ms.
+    expect(web!.trace.demand).to.include({ method: 'clients' });
+    expect(web!.trace.demand!.cores).to.be.closeTo((60 / 1.05) * 0.02, 0.02);
+  });
+
   it('is what requests cost, with what each pod uses beside them', () => {
     const beside =
       (load: number) =>
@@ -78,6 +124,12 @@ describe('demand', () => {
     const { worker } = mesh.run(10, { worker: busy });
     expect(worker!.replicas).to.equal(6);
     expect(worker!.trace.demand!.method).to.equal('step');
+  });
+
+  it('takes no second step after one that has not helped', () => {
+    const mesh = new Mesh().add('worker', { replicas: 4, request: 0.2, limit: 0.2 });
+    mesh.run(300, { worker: { answered: 0, cost: 0, beside: 0.3, starved: 1 } });
+    expect(mesh.replicas('worker')).to.equal(6);
   });
 
   it('never orders more than a quarter over the need, nor less than it, for any open surge', () => {

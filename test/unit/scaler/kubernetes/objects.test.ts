@@ -42,6 +42,10 @@ describe('objects of the Kubernetes API', () => {
     expect(topology.resolve('10.0.0.1:80')).to.deep.equal({ service: 'shop/web', workloads: [] });
   });
 
+  it('are pods on their nodes', () => {
+    expect(read(readPod, { metadata: METADATA, spec: { nodeName: 'pi-2' } }).kept.pod.node).to.equal('pi-2');
+  });
+
   it('may have null for every field that is optional', () => {
     const nothing = { metadata: METADATA, spec: null, status: null };
     const pod = { name: 'web-1', phase: 'Unknown', deleted: false, containers: [] };

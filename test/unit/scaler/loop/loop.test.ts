@@ -167,6 +167,19 @@ describe('toEvent', () => {
     expect(toEvent(record({}), up)).to.equal(undefined);
   });
 
+  it('reports once why pods cannot be seen into, however many they are', () => {
+    const blind = (pods: number, why: string) => recordOf(RULE, decisionOf({ opaque: { pods, of: 8, why } }));
+    expect(toEvent(blind(3, 'node pi-2 has no BTF'), undefined)).to.deep.equal({
+      type: 'Warning',
+      reason: 'PodsOpaque',
+      message: 'Cannot see into 3 of 8 pods: node pi-2 has no BTF',
+    });
+    expect(toEvent(blind(4, 'node pi-2 has no BTF'), blind(3, 'node pi-2 has no BTF'))).to.equal(undefined);
+    expect(toEvent(blind(4, 'node pi-3 has no BTF'), blind(3, 'node pi-2 has no BTF'))).to.include({
+      reason: 'PodsOpaque',
+    });
+  });
+
   it('reports harm that begins or has another cause, once, and not its end', () => {
     const harmed = (cause: string) =>
       recordOf(RULE, decisionOf({ harm: harmOf(cause, ON_DISK), class: 'cpu' }));

@@ -103,6 +103,20 @@ describe('windowsOf', () => {
     expect(windows).to.deep.equal({ recent: expected, settled: { ...expected, window: 60 } });
   });
 
+  it('tells the pods whose threads cannot be seen, and lets the others stand for them', () => {
+    const marked = { ...cart, measure: 'opaque', pod: 'cart-1', reason: 'no_btf' };
+    const others = resultOf(THREADS);
+    if (!others.ok) throw new Error('no samples');
+    const threads: QueryResult = {
+      ok: true,
+      samples: [...others.samples, { labels: marked, value: 2, timestamp: NOW }],
+    };
+    const { opaque, states, requests } = measured({ threads, requests: REQUESTS });
+    expect(opaque).to.deep.equal([{ pod: 'cart-1', reason: 'no_btf' }]);
+    expect(states).to.deep.equal({ oncpu: 0.5, idle: 18 });
+    expect(requests).to.include({ arrived: 60, answered: 40 });
+  });
+
   it('are undefined for a workload that an exporter of the first release measures', () => {
     const first: Results = {
       threads: [

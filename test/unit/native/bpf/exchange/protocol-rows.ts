@@ -238,4 +238,14 @@ export const protocols: Row[] = [
     ],
     ['request', 'response 5.0', 'request', 'response 10.0'],
   ],
+  [
+    'WebSocket: publications tell as soon after a slow upgrade that they get no answer',
+    'client',
+    [
+      `send 0 50 ${GET}`,
+      String.raw`receive 90 50 HTTP/1.1 101 Switching\r\n\r\n`,
+      ...Array.from({ length: 12 }, (_, index) => String.raw`send ${100 + 50 * index} 9 \x81`),
+    ],
+    ['request', 'response 90.0', 'request', 'void'],
+  ],
 ];
