@@ -1,3 +1,4 @@
+import { KernscaleError } from '../../common/errors.js';
 import type { InTime } from './observe.js';
 import type { Observation } from './scenarios.js';
 
@@ -28,6 +29,11 @@ export interface Times {
   readonly peakFrom: number;
 }
 
+/**
+ * What a timed run has come to.
+ *
+ * @throws KernscaleError `NO_DATA` if a load generator's answers were not measured
+ */
 export function outcomes(
   { began, peakFrom }: Times,
   loads: ReadonlyMap<string, Load>,
@@ -41,7 +47,10 @@ export function outcomes(
       const asked = isPeak ? peak : rate;
       return second - (isPeak ? peakFrom : 0) > SETTLING && inTime < QUANTILE * asked;
     };
-    const bad = (answered.get(workload) ?? []).filter(isBad);
+    const looks = answered.get(workload);
+    if (!looks)
+      throw new KernscaleError('NO_DATA', `Prometheus has no answers to the requests sent to ${workload}`);
+    const bad = looks.filter(isBad);
     return {
       workload,
       badSeconds: bad.length * STEP,

@@ -33,7 +33,7 @@ export function urlOf(port: number): string {
 export function programs(options: ProgramOptions): Program[] {
   const { ports, nodeName, rules, dryRun } = options;
   return [
-    service('exporter', options, [`--kubernetes.node-name=${nodeName}`]),
+    service('exporter', options, [`--kubernetes.node-name=${nodeName}`, '--histograms.detail']),
     prometheus(options),
     service('scaler', options, [
       `--rules=${rules}`,
