@@ -14,6 +14,8 @@ import { fillBehavior } from '../../scaler/rules/defaults.js';
 
 /** HPA's sync period, seconds. */
 export const SYNC = 15;
+/** Percent of the CPU request that pods should use: what HPA takes if nothing is said. */
+export const TARGET = 80;
 /** HPA's defaults: up at once, by 4 pods or 100 % in 15 s; down after 300 s. */
 export const BEHAVIOR = fillBehavior(undefined);
 export const TOLERANCE = toleranceOf(BEHAVIOR);

@@ -1,9 +1,7 @@
 import { recommend } from '../../scaler/core/history.js';
 import { EMPTY_HISTORY, type History } from '../../scaler/core/round.js';
-import { BEHAVIOR, size, SYNC, sync, type Range, type Scene, type Sized } from './hpa.js';
+import { BEHAVIOR, size, SYNC, sync, TARGET, type Range, type Scene, type Sized } from './hpa.js';
 
-/** Percent of the CPU request. */
-const TARGET = 80;
 /** Fewer would do, but not throughout the stabilization window. */
 const HELD = 'held';
 

@@ -4,6 +4,7 @@ import { parse, parseAllDocuments, stringify } from 'yaml';
 import { parseDuration } from '../../common/duration.js';
 import { parseQuantity } from '../../common/quantity.js';
 import { fromRoot } from '../paths.js';
+import type { Load } from './outcome.js';
 import type { CpuTruth } from './scenarios.js';
 
 /** Image of the demo's containers; the stand-in cluster runs its programs from the build directory. */
@@ -60,6 +61,18 @@ export function cpuTruth(peakFrom: number): CpuTruth {
   const own = Number(argument(manifests, 'loadgen-cpu', 'rate'));
   const chain = Number(argument(manifests, CHAIN_LOAD, 'rate'));
   return { alone: replicas(own), withChain: replicas(own + chain), peakFrom };
+}
+
+/** What the load generators that keep a rate ask of each workload, as their manifests say. */
+export function loads(): ReadonlyMap<string, Load> {
+  const manifests = read();
+  const rate = (workload: string) => Number(argument(manifests, `loadgen-${workload}`, 'rate'));
+
+  return new Map([
+    ['cpu', { rate: rate('cpu'), peak: rate('cpu') }],
+    ['chain', { rate: 0, peak: rate('chain') }],
+    ['disk', { rate: rate('disk'), peak: PEAK_OF_DISK * rate('disk') }],
+  ]);
 }
 
 interface Kustomization {

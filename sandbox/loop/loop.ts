@@ -7,7 +7,8 @@ import { startCluster } from '../cluster/index.js';
 import { fromRoot, PROMETHEUS } from '../paths.js';
 import { measure, type Measured } from '../hpa/measure.js';
 import { demoManifests, WORKLOAD_IMAGE } from './demo.js';
-import { observe, threadStates, type Observed, type StateShare } from './observe.js';
+import { inTime, observe, setReplicas, threadStates } from './observe.js';
+import type { InTime, Observed, StateShare } from './observe.js';
 import { reservePort } from './ports.js';
 import { start, untilReady, type Running } from './process.js';
 import { programs, urlOf, type Ports } from './programs.js';
@@ -34,6 +35,10 @@ export interface Loop {
   threadStates(): Promise<StateShare[] | undefined>;
   /** What HPAs would read now; undefined while Prometheus does not respond. */
   measure(): Promise<Measured | undefined>;
+  /** Sets the replicas of a Deployment, as an HPA does. */
+  scale(workload: string, replicas: number): Promise<void>;
+  /** Requests per second that load generators got answered in time, by workload, every `step` seconds until now. */
+  inTime(from: number, step: number): Promise<ReadonlyMap<string, readonly InTime[]>>;
   /** Starts the load generator of `chain`, and more of those of `disk`. */
   addPeakLoad(): Promise<void>;
   /** Ends every process and removes every file and cgroup. A second call does nothing. */
@@ -42,6 +47,8 @@ export interface Loop {
 
 export interface LoopOptions {
   readonly rules: string;
+  /** The scaler decides and changes nothing. */
+  readonly dryRun: boolean;
   readonly signal: AbortSignal;
   readonly notice: (message: string) => void;
 }
@@ -90,7 +97,7 @@ export async function startLoop(options: LoopOptions): Promise<Loop> {
 }
 
 async function startAll(
-  { rules, signal, notice }: LoopOptions,
+  { rules, dryRun, signal, notice }: LoopOptions,
   directory: string,
   cleanUps: CleanUps,
 ): Promise<Omit<Loop, 'stop'>> {
@@ -105,7 +112,7 @@ async function startAll(
   await cluster.apply(demoManifests().atStart);
   const kubeconfig = cluster.kubeconfigPath;
   const started = [];
-  for (const program of programs({ ports, directory, nodeName: NODE, kubeconfig, rules })) {
+  for (const program of programs({ ports, directory, nodeName: NODE, kubeconfig, rules, dryRun })) {
     signal.throwIfAborted();
     notice(`Starting ${program.name}`);
     const running = start(program);
@@ -120,6 +127,8 @@ async function startAll(
     programs: started,
     observe: (workloads) => observe(config, urlOf(ports.scaler), NAMESPACE, workloads),
     threadStates: () => threadStates(urlOf(ports.prometheus), NAMESPACE),
+    scale: (workload, replicas) => setReplicas(config, NAMESPACE, workload, replicas),
+    inTime: (from, step) => inTime(urlOf(ports.prometheus), NAMESPACE, from, step),
     measure: () => measure(config, urlOf(ports.prometheus), NAMESPACE),
     addPeakLoad: () => cluster.apply(demoManifests().peak),
   };

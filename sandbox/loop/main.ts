@@ -3,10 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { KernscaleError } from '../../common/errors.js';
 import { commandLine, flag, parseFlags, seconds } from '../../common/flags.js';
 import { runMain, terminationSignal } from '../../common/main.js';
+import { Controller } from '../hpa/controller.js';
 import { describe, HEADING } from '../hpa/shadow.js';
 import { fromRoot } from '../paths.js';
-import { cpuTruth } from './demo.js';
+import { cpuTruth, loads } from './demo.js';
 import { NAMESPACE, preflight, startLoop, type Loop } from './loop.js';
+import { IN_TIME } from './observe.js';
+import { outcomes, STEP, type Outcome } from './outcome.js';
 import { urlOf } from './programs.js';
 import { checkScenarios, type ScenarioResult } from './scenarios.js';
 import { lineView, terminalView } from './view.js';
@@ -15,6 +18,7 @@ import { watch, type Shadows } from './watch.js';
 interface Options {
   for?: number;
   json?: boolean;
+  hpa?: boolean;
   rules: string;
 }
 
@@ -24,10 +28,14 @@ function parseOptions(argv: readonly string[]): Options | undefined {
       flag('--for <duration>', 'Stop after this long and print one result per workload', undefined, seconds),
     )
     .addOption(flag('--json', 'Print the results as one JSON object on the last line of standard output'))
+    .addOption(flag('--hpa', 'Let HPAs on CPU scale the workloads, and Kernscale only decide'))
     .addOption(flag('--rules <path>', 'File or folder of scaling rules', fromRoot('rules/scaling')));
   const options = parseFlags<Options>(command, argv);
   if (options?.json && options.for === undefined) {
     throw new KernscaleError('BAD_FLAG', '--json prints the results of a timed run, so it needs --for');
+  }
+  if (options?.hpa && options.for === undefined) {
+    throw new KernscaleError('BAD_FLAG', '--hpa prints what a timed run has come to, so it needs --for');
   }
   return options;
 }
@@ -67,16 +75,24 @@ async function run(options: Options, signal: AbortSignal): Promise<number> {
   const view = redraws ? terminalView(process.stderr) : lineView(process.stderr);
   let loop: Loop | undefined;
   try {
-    loop = await startLoop({ rules: options.rules, signal, notice: view.notice });
+    loop = await startLoop({
+      rules: options.rules,
+      dryRun: options.hpa ?? false,
+      signal,
+      notice: view.notice,
+    });
     view.addresses(addresses(loop));
-    const { seen, peakFrom, shadows } = await watch(loop, view, options.for, signal);
+    const hpa = options.hpa ? new Controller() : undefined;
+    const { seen, began, peakFrom, shadows } = await watch(loop, view, options.for, hpa, signal);
     view.close();
     if (options.for === undefined) {
       printHpa(shadows, process.stdout);
       return 0;
     }
     signal.throwIfAborted();
-    const passed = print(checkScenarios(seen, cpuTruth(peakFrom)), shadows, options.json ?? false);
+    const come = outcomes({ began, peakFrom }, loads(), seen, await loop.inTime(began, STEP));
+    const scenarios = hpa ? [] : checkScenarios(seen, cpuTruth(peakFrom));
+    const passed = print({ scenarios, outcomes: come, shadows }, options);
     return passed && everythingRuns(loop) ? 0 : 1;
   } finally {
     view.close();
@@ -101,21 +117,34 @@ function everythingRuns(loop: Loop): boolean {
   return loop.programs.every(({ running }) => !running.hasExited());
 }
 
+/** What a timed run ends with. */
+interface Results {
+  /** Empty where HPAs scaled. */
+  readonly scenarios: readonly ScenarioResult[];
+  readonly outcomes: readonly Outcome[];
+  readonly shadows: Shadows;
+}
+
 /** @returns true if every workload was scaled as expected */
-function print(results: readonly ScenarioResult[], shadows: Shadows, json: boolean): boolean {
+function print({ scenarios, outcomes: come, shadows }: Results, { json, hpa }: Options): boolean {
   const output = json ? process.stderr : process.stdout;
-  for (const { workload, expected, actual, ok, seconds: at } of results) {
+  for (const { workload, expected, actual, ok, seconds: at } of scenarios) {
     const line = `${ok ? 'ok  ' : 'FAIL'}  ${workload.padEnd(5)}  expected: ${expected}; observed: ${actual}`;
     output.write(ok ? `${line}; as expected from ${at} s on\n` : `${line}\n`);
   }
-  printHpa(shadows, output);
-  const hpa = [...shadows].map(([workload, shadow]) => ({
+  for (const { workload, badSeconds, replicaSeconds } of come)
+    output.write(
+      `${workload.padEnd(5)}  ${badSeconds} s with fewer than 95 % answered within ${IN_TIME} s, ${replicaSeconds} replica-seconds\n`,
+    );
+  if (!hpa) printHpa(shadows, output);
+  const wishes = [...shadows].map(([workload, shadow]) => ({
     workload,
     most: shadow?.most,
     last: shadow?.last,
   }));
-  if (json) process.stdout.write(`${JSON.stringify({ scenarios: results, hpa })}\n`);
-  return results.every(({ ok }) => ok);
+  if (json)
+    process.stdout.write(`${JSON.stringify({ scenarios, outcomes: come, hpa: hpa ? [] : wishes })}\n`);
+  return scenarios.every(({ ok }) => ok);
 }
 
 function printHpa(shadows: Shadows, output: NodeJS.WritableStream): void {

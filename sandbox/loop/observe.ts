@@ -1,4 +1,5 @@
-import { AppsV1Api, type KubeConfig } from '@kubernetes/client-node';
+import { AppsV1Api, V1ScaleSpec, type KubeConfig } from '@kubernetes/client-node';
+import { KernscaleError } from '../../common/errors.js';
 import type { Range } from '../hpa/hpa.js';
 import type { ObservedDecision } from './scenarios.js';
 
@@ -83,6 +84,59 @@ export async function threadStates(url: string, namespace: string): Promise<Stat
     state: metric['state'] ?? '',
     threads: Number(value[1]),
   }));
+}
+
+/** At a moment, seconds since the epoch: requests per second that were answered in time. */
+export interface InTime {
+  readonly at: number;
+  readonly rate: number;
+}
+
+/** A request is answered in time within this many seconds: a bound of the exporter's buckets. */
+export const IN_TIME = 0.25;
+
+/**
+ * Requests per second that were answered in time, by the workload that the load generators of a namespace ask.
+ *
+ * @throws KernscaleError `PROMETHEUS_DOWN` if Prometheus does not respond
+ */
+export async function inTime(
+  url: string,
+  namespace: string,
+  from: number,
+  step: number,
+): Promise<ReadonlyMap<string, readonly InTime[]>> {
+  const selector = `namespace="${namespace}",workload=~"loadgen-.*",le="${IN_TIME}"`;
+  const query = `sum by (workload) (rate(kernscale_tcp_wait_seconds_bucket{${selector}}[6s]))`;
+  const parameters = { query, start: String(from), end: String(Date.now() / 1000), step: String(step) };
+  const body = await fetchJson<{ data?: { result: RangeSeries[] } }>(
+    `${url}/api/v1/query_range?${new URLSearchParams(parameters).toString()}`,
+  );
+  if (!body?.data) throw new KernscaleError('PROMETHEUS_DOWN', `${url} does not answer a range query`);
+  return new Map(
+    body.data.result.map(({ metric, values }) => [
+      metric['workload']!.replace(/^loadgen-/, ''),
+      values.map(([at, rate]) => ({ at, rate: Number(rate) })),
+    ]),
+  );
+}
+
+interface RangeSeries {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly values: readonly (readonly [timestamp: number, value: string])[];
+}
+
+/** Sets the replicas of a Deployment through its scale subresource. */
+export async function setReplicas(
+  config: KubeConfig,
+  namespace: string,
+  name: string,
+  replicas: number,
+): Promise<void> {
+  const api = config.makeApiClient(AppsV1Api);
+  const scale = await api.readNamespacedDeploymentScale({ name, namespace });
+  scale.spec = Object.assign(new V1ScaleSpec(), { replicas });
+  await api.replaceNamespacedDeploymentScale({ name, namespace, body: scale });
 }
 
 /** The response to a query now; undefined while Prometheus does not respond. */

@@ -21,6 +21,8 @@ export interface ProgramOptions {
   readonly kubeconfig: string;
   /** Path of the scaling rules. */
   readonly rules: string;
+  /** The scaler decides and changes nothing. */
+  readonly dryRun: boolean;
 }
 
 export function urlOf(port: number): string {
@@ -29,11 +31,15 @@ export function urlOf(port: number): string {
 
 /** Command lines of exporter, Prometheus and scaler, in the order in which they start. */
 export function programs(options: ProgramOptions): Program[] {
-  const { ports, nodeName, rules } = options;
+  const { ports, nodeName, rules, dryRun } = options;
   return [
-    service('exporter', options, [`--kubernetes.node-name=${nodeName}`]),
+    service('exporter', options, [`--kubernetes.node-name=${nodeName}`, '--histograms.detail']),
     prometheus(options),
-    service('scaler', options, [`--rules=${rules}`, `--prometheus.url=${urlOf(ports.prometheus)}`]),
+    service('scaler', options, [
+      `--rules=${rules}`,
+      `--prometheus.url=${urlOf(ports.prometheus)}`,
+      ...(dryRun ? ['--dry-run'] : []),
+    ]),
   ];
 }
 

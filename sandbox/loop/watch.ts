@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage } from '../../common/errors.js';
+import type { Controller } from '../hpa/controller.js';
 import { SYNC } from '../hpa/hpa.js';
 import { sceneOf } from '../hpa/measure.js';
 import { ask, type Shadow } from '../hpa/shadow.js';
@@ -24,17 +25,26 @@ export type Shadows = ReadonlyMap<string, Shadow | undefined>;
 export interface Watched {
   /** All observations of a timed run; empty for an open-ended one. */
   readonly seen: Observation[];
+  /** Seconds since the epoch. */
+  readonly began: number;
+  /** Seconds into the run. */
   readonly peakFrom: number;
   readonly shadows: Shadows;
 }
 
-/** Observes the loop every second and shows it, until the time is up or the signal aborts. */
+/**
+ * Observes the loop every second and shows it, until the time is up or the signal aborts.
+ *
+ * @param hpa scales the workloads in place of Kernscale; undefined: HPAs are only asked
+ */
 export async function watch(
   loop: Loop,
   view: View,
   forSeconds: number | undefined,
+  hpa: Controller | undefined,
   signal: AbortSignal,
 ): Promise<Watched> {
+  const began = Date.now() / 1000;
   const started = performance.now();
   const peakFrom = forSeconds === undefined ? PEAK_SECONDS : Math.round(forSeconds * PEAK_PART);
   const seen: Observation[] = [];
@@ -55,12 +65,13 @@ export async function watch(
     // An open-ended run has no results, and may go on for days.
     if (forSeconds !== undefined) seen.push(...rows.map((row) => observation(row, second)));
     if (second >= nextSync) {
-      shadows = await askAll(loop, shadows, rows, second);
+      if (hpa) await scaleAll(loop, hpa, rows);
+      else shadows = await askAll(loop, shadows, rows, second);
       nextSync += SYNC;
     }
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
-  return { seen, peakFrom, shadows };
+  return { seen, began, peakFrom, shadows };
 }
 
 function elapsed(started: number): number {
@@ -99,6 +110,17 @@ async function askAll(
     shadows.set(workload, ask(before.get(workload), range, scene, second));
   }
   return shadows;
+}
+
+/** One sync of the HPA of each workload, which is obeyed. */
+async function scaleAll(loop: Loop, hpa: Controller, rows: readonly ObservedWorkload[]): Promise<void> {
+  const measured = await loop.measure();
+  if (!measured) return;
+  for (const { workload, replicas, range } of rows) {
+    if (!range) continue;
+    const wanted = hpa.sync(workload, range, sceneOf(measured, NAMESPACE, workload, replicas));
+    if (wanted !== replicas) await loop.scale(workload, wanted);
+  }
 }
 
 /** The run continues without a program that has exited: the others must cope. */
