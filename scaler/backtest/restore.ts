@@ -13,6 +13,8 @@ import { Column, signalTable, type Cursor } from './recording.js';
 
 /** Seconds between two rounds of the past. */
 const STEP = 60;
+/** All windows are of the exporter's data, which dates itself. */
+const ONE_SOURCE = (): undefined => undefined;
 /** Rounds whose data is in memory at once. */
 const CHUNK = 15;
 
@@ -74,7 +76,7 @@ async function replayChunk(
   const columns = results.map((result) => new Column(seriesOf(result), cursor));
   const ages = columns.slice(WINDOW_PARTS.length);
   const tables = WINDOW_PARTS.map((part, index): [WindowPart, SignalTable] => {
-    return [part, signalTable(columns[index]!, ages, cursor, new Map())];
+    return [part, signalTable(columns[index]!, ages, ONE_SOURCE, cursor, new Map())];
   });
   const table = { ...window, parts: new Map(tables) };
   for (; cursor.index < grid.count; cursor.index++) {

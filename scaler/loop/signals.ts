@@ -1,7 +1,13 @@
 import { getOrCompute, oncePer } from '../../common/once.js';
 import type { Absent, WorkloadKey } from '../core/types.js';
 import type { QueryResult } from '../promql/response.js';
-import { freshness, freshnessQueries, keyOfLabels, missingSource } from '../promql/freshness.js';
+import {
+  freshness,
+  freshnessQueries,
+  keyOfLabels,
+  missingSource,
+  type FindMissingSource,
+} from '../promql/freshness.js';
 import type { WindowPart } from '../promql/windows.js';
 import type { RuleGroup } from '../rules/types.js';
 
@@ -12,8 +18,8 @@ type Expressions = Readonly<Record<string, { readonly expr: string }>>;
 
 /** Results of one signal's queries in one round. */
 export interface SignalResult {
-  /** The signal's expression; undefined where its parts are not told apart. */
-  readonly expr?: string;
+  /** Undefined where the parts of its expression are not told apart. */
+  readonly findMissing?: FindMissingSource;
   readonly result: QueryResult;
   /** Results of the `freshnessQueries` of the signal's expression. */
   readonly freshness: readonly QueryResult[];
@@ -49,9 +55,9 @@ export async function querySignals(
   ): Promise<ReadonlyMap<Name, SignalResult>> => {
     const names = Object.keys(expressions) as Name[];
     const entries = names.map(async (name): Promise<[Name, SignalResult]> => {
-      const { expr } = expressions[name];
-      const [result, ...ages] = await Promise.all([once(expr), ...agesOf(expressions[name]).map(once)]);
-      return [name, { expr, result, freshness: ages }];
+      const { queries, findMissing } = agesOf(expressions[name]);
+      const [result, ...ages] = await Promise.all([once(expressions[name].expr), ...queries.map(once)]);
+      return [name, { findMissing, result, freshness: ages }];
     });
     return new Map(await Promise.all(entries));
   };
@@ -66,7 +72,10 @@ export async function querySignals(
 }
 
 /** Parsed once for the signal of a rule file, not in every round. */
-const agesOf = oncePer(({ expr }: { readonly expr: string }) => freshnessQueries(expr));
+const agesOf = oncePer(({ expr }: { readonly expr: string }) => ({
+  queries: freshnessQueries(expr),
+  findMissing: missingSource(expr),
+}));
 
 /** One value of a signal. */
 export interface SignalSample {
@@ -114,7 +123,10 @@ export function tabulate<Name extends string>(
   return new Map([...results].map(([signal, result]) => [signal, tabulateOne(result, evaluatedAt)]));
 }
 
-function tabulateOne({ expr, result, freshness: ages }: SignalResult, evaluatedAt: number): SignalTable {
+function tabulateOne(
+  { findMissing, result, freshness: ages }: SignalResult,
+  evaluatedAt: number,
+): SignalTable {
   const failed = [result, ...ages].find(({ ok }) => !ok);
   if (failed && !failed.ok) {
     return absentTable({
@@ -122,11 +134,8 @@ function tabulateOne({ expr, result, freshness: ages }: SignalResult, evaluatedA
       text: failed.message,
     });
   }
-  const missing = expr === undefined ? undefined : missingSource(expr, ages.map(samplesOf));
-  if (missing !== undefined) {
-    const text = `its part ${missing} has no data, so its value is not whole`;
-    return absentTable({ absent: 'missing', text });
-  }
+  const missing = findMissing?.((index) => samplesOf(ages[index]!).length > 0);
+  if (missing) return absentTable(missing);
   const scraped = freshness(ages.map(samplesOf), evaluatedAt);
   const byWorkload = new Map<WorkloadKey, SignalSample[]>();
   let unnamed = 0;

@@ -1,6 +1,6 @@
 import { parser } from '@prometheus-io/lezer-promql';
 import { oncePer } from '../../common/once.js';
-import { workloadKey, type WorkloadKey } from '../core/types.js';
+import { workloadKey, type Absent, type WorkloadKey } from '../core/types.js';
 import { missingSelector } from './needs.js';
 import type { VectorSample } from './response.js';
 import { POD, WORKLOAD } from './signals.js';
@@ -44,21 +44,20 @@ export function freshnessSelectors(expr: string): string[] {
   return [...new Set(selectorsOf(expr).map(datedBy))];
 }
 
-/**
- * The first selector that an expression needs and that has no data, see `missingSelector`.
- *
- * @param results of the `freshnessQueries` of the expression
- */
-export function missingSource(
-  expr: string,
-  results: readonly (readonly VectorSample[])[],
-): string | undefined {
-  // The data of one source dates the expression.
-  if (results.length < 2) return undefined;
+/** Finds why an expression has no honest value: a clause. @param hasData of a freshness selector, by its index */
+export type FindMissingSource = (hasData: (index: number) => boolean) => Absent | undefined;
+
+/** Finds the first selector that an expression needs and that has no data, see `missingSelector`. */
+export function missingSource(expr: string): FindMissingSource {
   const selectors = freshnessSelectors(expr);
-  const hasData = (selector: string): boolean =>
-    (results[selectors.indexOf(datedBy(selector))] ?? []).length > 0;
-  return missingSelector(expr, hasData);
+  // The data of one source dates the expression.
+  if (selectors.length < 2) return () => undefined;
+  const find = missingSelector(expr);
+  return (hasData) => {
+    const missing = find((selector) => hasData(selectors.indexOf(datedBy(selector))));
+    if (missing === undefined) return undefined;
+    return { absent: 'missing', text: `its part ${missing} has no data, so its value is not whole` };
+  };
 }
 
 function datedBy(selector: string): string {
