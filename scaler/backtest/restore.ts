@@ -4,7 +4,7 @@ import type { WorkloadKey } from '../core/types.js';
 import type { Resolve } from '../loop/peers.js';
 import type { SignalTable } from '../loop/signals.js';
 import { windowsOf } from '../loop/windows.js';
-import { ageQuery, HEARTBEAT } from '../promql/freshness.js';
+import { ageQuery, freshnessSelectors } from '../promql/freshness.js';
 import type { Grid, RangeResult, RangeSeries } from '../promql/range.js';
 import type { QueryFailed } from '../promql/response.js';
 import { WINDOW_PARTS, type WindowPart } from '../promql/windows.js';
@@ -64,7 +64,8 @@ async function replayChunk(
   grid: Grid,
   { range, resolve, learn }: RestoreOptions,
 ): Promise<QueryFailed | undefined> {
-  const exprs = [...WINDOW_PARTS.map((part) => window.parts[part].expr), ageQuery(HEARTBEAT)];
+  const parts = WINDOW_PARTS.map((part) => window.parts[part].expr);
+  const exprs = [...parts, ...freshnessSelectors(window.parts.threads.expr).map(ageQuery)];
   const results: RangeResult[] = [];
   // One by one: the rounds of the present query at the same time.
   for (const expr of exprs) {

@@ -8,6 +8,7 @@ import {
   missingSource,
   type FindMissingSource,
 } from '../promql/freshness.js';
+import { repeatedText, withDifference, type Repeated } from '../promql/repeated.js';
 import type { WindowPart } from '../promql/windows.js';
 import type { RuleGroup } from '../rules/types.js';
 
@@ -49,14 +50,18 @@ export async function querySignals(
   time: number,
 ): Promise<QueryResults> {
   const pending = new Map<string, Promise<QueryResult>>();
-  const once = (expr: string): Promise<QueryResult> => getOrCompute(pending, expr, () => query(expr, time));
+  const ask = (expr: string): Promise<QueryResult> => query(expr, time);
+  const once = (expr: string): Promise<QueryResult> => getOrCompute(pending, expr, ask);
+  const explained = new Map<string, Promise<QueryResult>>();
+  const age = (expr: string): Promise<QueryResult> =>
+    getOrCompute(explained, expr, async () => withDifference(expr, await once(expr), ask));
   const queryAll = async <Name extends string>(
     expressions: Readonly<Record<Name, { readonly expr: string }>>,
   ): Promise<ReadonlyMap<Name, SignalResult>> => {
     const names = Object.keys(expressions) as Name[];
     const entries = names.map(async (name): Promise<[Name, SignalResult]> => {
       const { queries, findMissing } = agesOf(expressions[name]);
-      const [result, ...ages] = await Promise.all([once(expressions[name].expr), ...queries.map(once)]);
+      const [result, ...ages] = await Promise.all([once(expressions[name].expr), ...queries.map(age)]);
       return [name, { findMissing, result, freshness: ages }];
     });
     return new Map(await Promise.all(entries));
@@ -151,15 +156,13 @@ function tabulateOne(
     unnamed,
     workloads: () => byWorkload.keys(),
     samples: (workload) => byWorkload.get(workload) ?? [],
-    scrapedAt: (workload) => repeatedly(scraped.repeated(workload)) ?? scraped.of(workload) ?? STALE,
+    scrapedAt: (workload) => absentIf(scraped.repeated(workload)) ?? scraped.of(workload) ?? STALE,
   };
 }
 
 /** Sums would count each container as often as it has series. */
-function repeatedly(series: number | undefined): Absent | undefined {
-  if (series === undefined) return undefined;
-  const text = `${series} series for each container: scraped by several jobs, or of several Prometheus servers or clusters`;
-  return { absent: 'error', text };
+function absentIf(repeated: Repeated | undefined): Absent | undefined {
+  return repeated && { absent: 'error', text: repeatedText(repeated) };
 }
 
 /** What a series measures within its workload. */

@@ -134,7 +134,11 @@ function fillSignals(group: RawGroup, objectives: readonly Objective[]): Record<
   const given = group.signals ?? {};
   return mapValues({ ...builtIn, ...given }, (_, name) => {
     const { expr = own(builtIn, name) ?? '', maxAge } = own(given, name) ?? {};
-    return { expr, maxAge: maxAge === undefined ? DEFAULT_MAX_AGE : parseDuration(maxAge) };
+    return {
+      expr,
+      maxAge: maxAge === undefined ? DEFAULT_MAX_AGE : parseDuration(maxAge),
+      isBuiltIn: expr === own(builtIn, name),
+    };
   });
 }
 
@@ -146,7 +150,7 @@ function fillPodSignals(
   const sizedByCpu = rules.some(({ target }) => fillTarget(target).signal === 'cpu');
   if (!cpu || !sizedByCpu || cpu.expr !== builtInSignals(window)['cpu']) return {};
   const { maxAge } = cpu;
-  return mapValues({ ...podSignals(window) }, (expr) => ({ expr, maxAge }));
+  return mapValues({ ...podSignals(window) }, (expr) => ({ expr, maxAge, isBuiltIn: true }));
 }
 
 /** Both windows are as old as the CPU signal may be. */

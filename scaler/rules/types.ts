@@ -10,6 +10,8 @@ export interface SignalQuery {
   readonly expr: string;
   /** Age in seconds from which a sample is not acted on. */
   readonly maxAge: number;
+  /** True unless the rule file has another expression for it. */
+  readonly isBuiltIn: boolean;
 }
 
 /** What to query of the workloads in a window. */

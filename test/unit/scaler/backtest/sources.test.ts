@@ -1,5 +1,7 @@
 import { expect } from 'chai';
-import { backtest } from '../../../../scaler/backtest/backtest.js';
+import { ACTUAL_REPLICAS, backtest } from '../../../../scaler/backtest/backtest.js';
+import { restrictedBy } from '../../../../scaler/commands/arguments.js';
+import { selectorsOf } from '../../../../scaler/promql/syntax.js';
 import { decideAt } from '../../../../scaler/backtest/decide-at.js';
 import type { Evaluate, Evaluated } from '../../../../scaler/backtest/evaluator/evaluator.js';
 import type { Grid } from '../../../../scaler/promql/range.js';
@@ -50,6 +52,23 @@ function series({ from, step, count }: Grid, valueAt: (at: number) => number | u
 }
 
 const past = { groups, evaluate, actual: 'actual' };
+
+it('a past of several clusters is that of one, where --prometheus.matcher names it', async () => {
+  const asked = new Set<string>();
+  const { groups: own, ...flags } = restrictedBy(
+    { 'prometheus.matcher': 'cluster="a"', actual: ACTUAL_REPLICAS },
+    groups,
+  );
+  const recording: Evaluate = (requested, grid) => {
+    for (const expr of [...requested.expressions, ...requested.selectors]) asked.add(expr);
+    return evaluate(requested, grid);
+  };
+  await decideAt({ ...flags, groups: own, evaluate: recording }, END, STEP);
+  const others = [...asked].filter((expr) =>
+    selectorsOf(expr).some((selector) => !selector.includes('cluster="a"')),
+  );
+  expect(others).to.have.members([QUEUE, 'qa', 'qb']);
+});
 
 describe('a signal of several sources, one of which was down', () => {
   it('has no value in a backtest', async () => {
