@@ -2,10 +2,12 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 import { eventually } from '../../../eventually.js';
 import { KernscaleError } from '../../../../common/errors.js';
+import type { WorkloadEvent } from '../../../../scaler/kubernetes/events.js';
 import type { WatchedWorkload } from '../../../../scaler/kubernetes/objects.js';
 import { Histories } from '../../../../scaler/loop/histories.js';
 import { ScalerMetrics } from '../../../../scaler/loop/metrics.js';
 import { DecisionRecords } from '../../../../scaler/loop/record.js';
+import { RoundEvents } from '../../../../scaler/loop/round-events.js';
 import { RoundHealth } from '../../../../scaler/loop/round-health.js';
 import { Scaler, type ScalerOptions } from '../../../../scaler/loop/scaler.js';
 import { parseRules } from '../../../../scaler/rules/load.js';
@@ -66,6 +68,61 @@ describe('RoundHealth', () => {
   });
 });
 
+describe('RoundEvents', () => {
+  let now: number;
+  let health: RoundHealth;
+  let events: RoundEvents;
+  let written: string[];
+
+  beforeEach(() => {
+    now = 1000;
+    written = [];
+    health = new RoundHealth(() => now);
+    events = new RoundEvents(
+      'shop',
+      () => now,
+      ({ reason, target }) => written.push(`${reason} ${target.name}`),
+    );
+    events.concern([deployment('a').ref], []);
+  });
+
+  function round(failure?: string, seconds = 10): void {
+    health.begin();
+    now += seconds;
+    health.end(failure);
+    events.tell(health);
+  }
+
+  it('say that a round is late, that it failed, and that all is well again', () => {
+    round();
+    health.begin();
+    health.late();
+    events.tell(health);
+    health.late();
+    events.tell(health);
+    health.end('out of luck');
+    events.tell(health);
+    round('out of luck');
+    round();
+    round();
+    expect(written).to.deep.equal(['RoundLate a', 'RoundFailed a', 'RoundsSucceed a']);
+  });
+
+  it('are few where every other round fails', () => {
+    for (let done = 0; done < 60; done++) round(done % 2 === 0 ? 'out of luck' : undefined);
+    // 600 s
+    expect(written).to.deep.equal(['RoundFailed a', 'RoundsSucceed a']);
+    round('out of luck');
+    expect(written).to.have.length(3);
+  });
+
+  it('are few where a group has many workloads', () => {
+    events.concern(Array.from({ length: 1000 }, (_, index) => deployment(`${index}`).ref));
+    round('out of luck');
+    expect(written).to.have.length(20);
+  });
+});
+
 describe('rounds', () => {
   let scaler: Scaler;
   let metrics: ScalerMetrics;
@@ -120,7 +177,8 @@ describe('rounds', () => {
     expect(logged).to.include('the round failed');
     broken = false;
     await eventually('no problem', () => scaler.problems().length === 0);
-    expect(await valueOf('kernscale_rule_group_last_success_timestamp_seconds')).to.be.above(1e9);
+    // The rounds' clock, not the machine's.
+    expect(await valueOf('kernscale_rule_group_last_success_timestamp_seconds')).to.equal(1_700_000_000);
   });
 
   it('that hang are a problem, a metric and a log line once', async () => {
@@ -136,6 +194,38 @@ describe('rounds', () => {
     expect(logged).to.deep.equal(['the round is late']);
     release();
     await eventually('no problem', () => scaler.problems().length === 0);
+  });
+
+  it('that fail are an Event on what they concern: when that begins, and when it ends', async () => {
+    let broken = true;
+    const events: WorkloadEvent[] = [];
+    const of = (reason: string) => events.filter((event) => event.reason === reason);
+    const histories = new Histories();
+    const set = histories.set.bind(histories);
+    histories.set = (workload, ...rest) => {
+      if (broken && workload.endsWith('odd')) throw new Error('out of luck');
+      set(workload, ...rest);
+    };
+    const workloads = () => ['a', 'odd'].map(deployment);
+    run({
+      cluster: { synced: true, workloads, topology: () => ({ resolve: () => undefined }) },
+      histories,
+      events: { write: (event) => Promise.resolve(void events.push(event)) },
+    });
+    const failed = 'kernscale_rule_group_failed_rounds_total';
+    await eventually('two failed rounds', async () => ((await valueOf(failed)) ?? 0) >= 2);
+    expect(
+      of('RoundFailed').map(({ target, uid, type, message }) => [target.name, uid, type, message]),
+    ).to.deep.equal([
+      [
+        ...['odd', 'odd', 'Warning'],
+        'In rule group "shop", the round failed: cannot act on shop/Deployment/odd: out of luck. ' +
+          'Until a round succeeds, replicas stay as they are.',
+      ],
+    ]);
+    broken = false;
+    await eventually('success', () => of('RoundsSucceed').length > 0);
+    expect(of('RoundsSucceed').map(({ target }) => target.name)).to.deep.equal(['a', 'odd']);
   });
 
   it('act on every other workload where acting on one fails', async () => {
