@@ -60,7 +60,7 @@ export async function withDifference(
   ask: (expr: string) => Promise<QueryResult>,
 ): Promise<QueryResult> {
   const first = result.ok ? result.samples.find(isRepeated) : undefined;
-  const [heartbeat] = selectorsOf(expr);
+  const heartbeat = first && selectorsOf(expr)[0];
   if (!result.ok || !first || heartbeat === undefined) return result;
   const { namespace = '', workload = '', workload_kind: kind = '' } = first.labels;
   const matchers = Object.entries({ namespace, workload, workload_kind: kind });
