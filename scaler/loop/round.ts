@@ -1,6 +1,7 @@
 import { getOrCompute } from '../../common/once.js';
 import { decideRound, explained } from '../core/decide-round.js';
 import type { ExplainedDecision } from '../core/decision.js';
+import { recordScaling } from '../core/history.js';
 import type { WorkloadKey } from '../core/types.js';
 import type { ClusterView } from '../kubernetes/cluster.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
@@ -8,7 +9,7 @@ import type { Topology } from '../kubernetes/topology.js';
 import type { RuleGroup } from '../rules/types.js';
 import type { Assignment } from './assignments.js';
 import type { Histories } from './histories.js';
-import type { DecisionRecords } from './record.js';
+import { replicasAfter, type DecisionRecords } from './record.js';
 import { isGone, readReplicas, type Replicas } from './replicas.js';
 import { roundInput } from './round-input.js';
 import { querySignals, tabulate, type Query, type QueryResults } from './signals.js';
@@ -28,6 +29,8 @@ export interface RoundSources {
   readonly clock: () => number;
   /** Queries are evaluated this many seconds ago, so that the newest scrapes are in for all of them. */
   readonly queryOffset: number;
+  /** True if another process has led since the last round: what has changed is its doing. */
+  readonly follows?: boolean;
 }
 
 /** A decision that is not applied yet. */
@@ -65,8 +68,9 @@ export async function runRound(
   ]);
   const topology = cluster.synced ? cluster.topology() : undefined;
   const pods = cluster.synced ? cluster.pods?.() : undefined;
-  const lastKnown = new Map(records.list().map((record) => [record.trace.workload, record.currentReplicas]));
+  const lastKnown = new Map(records.list().map((record) => [record.trace.workload, replicasAfter(record)]));
   const now = clock();
+  if (sources.follows) followLeader(own, lastKnown, replicas, histories, now);
   const observations = {
     signals: tabulate(results.signals, results.evaluatedAt),
     podSignals: tabulate(results.podSignals, results.evaluatedAt),
@@ -84,6 +88,22 @@ export async function runRound(
   });
   const gone = [...replicas.unknown].filter(([, error]) => isGone(error)).map(([key]) => key);
   return { decisions, problems: problemsOf(results, replicas), gone: new Set(gone) };
+}
+
+/** Remembers what another process has changed as its successor would its own changes, for the periods of policies. */
+function followLeader(
+  own: readonly Assignment[],
+  lastKnown: ReadonlyMap<WorkloadKey, number>,
+  { known }: Replicas,
+  histories: Histories,
+  now: number,
+): void {
+  for (const { key, rule } of own) {
+    const [before, current] = [lastKnown.get(key), known.get(key)?.replicas];
+    if (before === undefined || current === undefined || before === current) continue;
+    const history = recordScaling(histories.get(key, rule), rule.behavior, before, current, now);
+    histories.set(key, rule, history);
+  }
 }
 
 /** One sentence for each cause of failed queries, and for each target whose replicas are not known. */

@@ -25,7 +25,7 @@ export interface ScalerOptions extends RoundSources {
   /** True if this process may change replicas; one that may not still decides, to be ready. */
   readonly leads: () => boolean;
   readonly audit?: Pick<AuditLog, 'write'>;
-  /** Persists the histories; called at the end of every round. */
+  /** Persists the histories; called before replicas are changed, and at the end of every round. */
   readonly keep?: () => Promise<void>;
   readonly log: Logger;
 }
@@ -37,6 +37,8 @@ interface RunningGroup {
   readonly events: RoundEvents;
   interval: number;
   problems: readonly string[];
+  /** True if this process led in the last round. */
+  led: boolean;
 }
 
 /** Runs every group at its own interval: observes, decides, scales and records. */
@@ -98,7 +100,7 @@ export class Scaler {
         events.tell(health);
       },
     );
-    const running = { ticker, name, health, events, interval: 0, problems: [] };
+    const running = { ticker, name, health, events, interval: 0, problems: [], led: false };
     this.#running.set(key, running);
     return running;
   }
@@ -113,7 +115,7 @@ export class Scaler {
     const started = monotonic();
     health.begin();
     try {
-      await this.#roundOf(group, events);
+      await this.#roundOf(group, running);
       health.end();
       metrics.roundSucceeded(group.name, this.options.clock());
     } catch (error) {
@@ -126,7 +128,8 @@ export class Scaler {
     metrics.roundEnded(group.name, monotonic() - started);
   }
 
-  async #roundOf(group: RuleGroup, events: RoundEvents): Promise<void> {
+  async #roundOf(group: RuleGroup, running: RunningGroup): Promise<void> {
+    const { events, led } = running;
     const workloads = this.options.cluster.workloads();
     const assignments = assign(this.#groups, workloads);
     const own = [...assignments.values()].filter((assignment) => assignment.group === group);
@@ -134,7 +137,10 @@ export class Scaler {
       own.map(({ rule }) => rule.scaleTargetRef),
       workloads,
     );
-    const result = await runRound(group, assignments, this.options);
+    running.led = this.options.leads();
+    const follows = !led || !running.led;
+    const result = await runRound(group, assignments, { ...this.options, follows });
+    await this.#foresee(result.decisions);
     const deadline = AbortSignal.timeout(SCALES_SECONDS * 1000);
     const acts = result.decisions.map((decided) => this.#limit(() => this.#act(decided, deadline)));
     const acted = await Promise.allSettled(acts);
@@ -146,6 +152,22 @@ export class Scaler {
     const refused = result.decisions.filter((_, index) => acted[index]!.status === 'rejected');
     events.concern(refused.map(({ assignment }) => assignment.rule.scaleTargetRef));
     throw failed.reason;
+  }
+
+  /**
+   * Persists the changes to come as if they were done: a process that is killed between a write and its record would begin
+   * again within the period of a policy.
+   */
+  async #foresee(decisions: readonly Decided[]): Promise<void> {
+    const { histories, keep, leads } = this.options;
+    const changes = decisions.filter(
+      ({ assignment: { rule }, decision: { replicas, trace } }) =>
+        !rule.dryRun && replicas !== trace.currentReplicas,
+    );
+    if (!keep || changes.length === 0 || !leads()) return;
+    for (const { assignment, decision } of changes)
+      histories.set(assignment.key, assignment.rule, decision.history);
+    await keep();
   }
 
   async #act(decided: Decided, deadline: AbortSignal): Promise<void> {

@@ -19,6 +19,20 @@ const RULES = `groups:
       - {scale: all, match: {kind: Deployment}, minReplicas: 3, maxReplicas: 9}
 `;
 
+/** One pod in ten minutes, of a workload that needs all of them. */
+const SLOW = `groups:
+  - name: shop
+    interval: 1s
+    signals: {queue: {expr: queue_length}}
+    rules:
+      - scale: cart
+        scaleTargetRef: {kind: Deployment, namespace: shop, name: cart}
+        maxReplicas: 20
+        target: {signal: queue, averageValue: 1}
+        behavior: {scaleUp: {policies: [{type: Pods, value: 1, periodSeconds: 600}]}}
+        decide: []
+`;
+
 function deployment(name: string): WatchedWorkload {
   const ref = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name };
   return { ref, uid: name, labels: {}, replicas: 2 };
@@ -128,7 +142,7 @@ describe('rounds', () => {
   let metrics: ScalerMetrics;
   let logged: string[];
 
-  function run(changes: Partial<ScalerOptions>): void {
+  function run(changes: Partial<ScalerOptions>, rules = RULES): void {
     metrics = new ScalerMetrics();
     logged = [];
     scaler = new Scaler({
@@ -151,7 +165,7 @@ describe('rounds', () => {
       ),
       ...changes,
     });
-    scaler.use(parseRules('r.yaml', RULES).groups);
+    scaler.use(parseRules('r.yaml', rules).groups);
   }
 
   afterEach(async () => {
@@ -227,6 +241,51 @@ describe('rounds', () => {
     await eventually('success', () => of('RoundsSucceed').length > 0);
     expect(of('RoundsSucceed').map(({ target }) => target.name)).to.deep.equal(['a', 'odd']);
   });
+
+  for (const seen of [true, false]) {
+    it(`of a new leader keep to what the old one did, ${seen ? 'rounds' : 'just'} before`, async () => {
+      const now = 1_700_000_000;
+      const labels = { namespace: 'shop', workload: 'cart', workload_kind: 'Deployment' };
+      let [leads, replicas] = [false, 2];
+      const written: number[] = [];
+      const records = new DecisionRecords();
+      const recorded = () => records.list()[0];
+      const evaluations = () => valueOf('kernscale_rule_evaluations_total');
+      run(
+        {
+          query: (expr) => {
+            const value = expr === 'queue_length' ? 20 : now;
+            const samples = expr.includes('queue_length') ? [{ labels, value, timestamp: now }] : [];
+            return Promise.resolve({ ok: true, samples });
+          },
+          cluster: {
+            synced: true,
+            workloads: () => [{ ...deployment('cart'), replicas }],
+            topology: () => ({ resolve: () => undefined }),
+          },
+          scales: {
+            get: () => Promise.resolve({ replicas, uid: 'u', resourceVersion: '1' }),
+            set: (_, wanted) => {
+              written.push(wanted);
+              return Promise.resolve({ replicas: wanted, uid: 'u', resourceVersion: '2' });
+            },
+          },
+          records,
+          leads: () => leads,
+        },
+        SLOW,
+      );
+      await eventually('a decision', () => recorded()?.outcome === 'not_leader');
+      expect(recorded()?.replicas).to.equal(3);
+      replicas = 3;
+      if (seen) await eventually('the change', () => recorded()?.currentReplicas === 3);
+      leads = true;
+      const before = (await evaluations()) ?? 0;
+      await eventually('rounds', async () => ((await evaluations()) ?? 0) >= before + 2);
+      expect(written).to.deep.equal([]);
+      expect(recorded()?.trace.bindingConstraint).to.equal('scaleUpLimit');
+    });
+  }
 
   it('act on every other workload where acting on one fails', async () => {
     const records = new DecisionRecords();
