@@ -62,7 +62,8 @@ export class Service {
     this.#clock = new ServerClock(log);
     this.#histories = new Histories(this.#clock);
     this.#prometheus = this.#newClient(flags.prometheus);
-    this.#cluster = new ClusterView(config, log);
+    const scales = new ScaleClient(config, this.#stop.signal);
+    this.#cluster = new ClusterView(config, log, (...kind) => scales.resourceName(...kind));
     if (flags.historyFile !== undefined) this.#historyFile = new HistoryFile(flags.historyFile, log);
     if (flags.lease) {
       const identity = `${hostname()}_${randomUUID()}`;
@@ -77,7 +78,7 @@ export class Service {
     this.#scaler = new Scaler({
       query: (expr, time) => this.#prometheus.query(expr, time),
       cluster: this.#cluster,
-      scales: new ScaleClient(config, this.#stop.signal),
+      scales,
       events: new EventWriter(config, this.#stop.signal),
       histories: this.#histories,
       records: this.#records,
@@ -225,6 +226,10 @@ export class Service {
     for (const error of errors) log.error({ error }, 'invalid rules, keeping the previous ones');
     if (errors.length === 0)
       log[rules === 0 ? 'warn' : 'info']({ groups: groups.length, rules }, 'rules loaded');
+    const matches = groups.flatMap((group) =>
+      group.rules.flatMap((rule) => ('match' in rule ? [rule.match] : [])),
+    );
+    this.#cluster.match(matches);
     this.#scaler.use(flags.dryRun ? groups.map(asDryRun) : groups);
   }
 }

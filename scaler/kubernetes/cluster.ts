@@ -4,6 +4,7 @@ import { watchResource, type Watched } from '../../common/kubernetes-watch.js';
 import type { Logger } from '../../common/log.js';
 import { getOrCompute } from '../../common/once.js';
 import { workloadKey, type Pod, type WorkloadKey } from '../core/types.js';
+import { Kinds, type Kind, type ResourceName } from './kinds.js';
 import {
   readPod,
   readService,
@@ -16,21 +17,26 @@ import {
 } from './objects.js';
 import { Topology } from './topology.js';
 
-/** A live, read-only view of the cluster, kept by five watches for any number of rules. */
+/**
+ * A live, read-only view of the cluster, kept by five watches for any number of rules, and one for each further kind that
+ * `match` names.
+ */
 export class ClusterView {
   readonly #pods: Watched<KnownPod>;
   readonly #services: Watched<KnownService>;
   readonly #endpointSlices: Watched<KnownSlice>;
   readonly #deployments: Watched<WatchedWorkload>;
   readonly #statefulSets: Watched<WatchedWorkload>;
+  readonly #kinds: Kinds;
   #topology: Topology | undefined;
   #workloads: readonly WatchedWorkload[] | undefined;
   #podsByWorkload: ReadonlyMap<WorkloadKey, readonly Pod[]> | undefined;
 
-  constructor(config: KubeConfig, log: Logger) {
+  constructor(config: KubeConfig, log: Logger, resourceName: ResourceName) {
     const watch = <K>(path: string, keep: (object: Fields) => K): Watched<K> =>
       watchResource({ config, path, keep, log });
-    const workload = (kind: string) => (object: Fields) => readWorkload(kind, object);
+    const workload = (kind: string) => (object: Fields) =>
+      readWorkload({ apiVersion: 'apps/v1', kind }, object);
     this.#pods = watch('/api/v1/pods', readPod);
     this.#services = watch('/api/v1/services', readService);
     this.#endpointSlices = watch('/apis/discovery.k8s.io/v1/endpointslices', readSlice);
@@ -43,11 +49,23 @@ export class ClusterView {
     for (const source of [this.#deployments, this.#statefulSets]) {
       source.onChange(() => (this.#workloads = undefined));
     }
+    const onChange = () => (this.#workloads = undefined);
+    this.#kinds = new Kinds({ config, resourceName, onChange, log });
   }
 
   /** True once all first lists are in; until then an unknown address or workload means nothing. */
   get synced(): boolean {
     return this.#all().every(({ hasSynced }) => hasSynced);
+  }
+
+  /** True once all workloads that a rule could match are known. */
+  get knowsWorkloads(): boolean {
+    return this.synced && this.#kinds.synced;
+  }
+
+  /** Watches the workloads of these kinds, too. */
+  match(kinds: readonly Kind[]): void {
+    this.#kinds.use(kinds);
   }
 
   async whenSynced(): Promise<void> {
@@ -56,12 +74,13 @@ export class ClusterView {
 
   /** Restarted watch requests, over all collections. */
   get restarts(): number {
-    return this.#all().reduce((sum, { restarts }) => sum + restarts, 0);
+    return this.#all().reduce((sum, { restarts }) => sum + restarts, this.#kinds.restarts);
   }
 
   /** One sentence for each cause for which this is not what the cluster holds. */
   problems(): string[] {
-    return this.#all().flatMap((source) => source.problems().map((problem) => `${problem}.`));
+    const problems = [...this.#all(), this.#kinds].flatMap((source) => source.problems());
+    return problems.map((problem) => `${problem}.`);
   }
 
   topology(): Topology {
@@ -77,13 +96,20 @@ export class ClusterView {
     return (this.#podsByWorkload ??= podsByWorkload(this.#pods.list()));
   }
 
-  /** Deployments and StatefulSets; workloads of other kinds are read one by one through their scale subresource. */
+  /**
+   * Deployments, StatefulSets and the kinds to match; workloads of other kinds are read one by one through their scale
+   * subresource.
+   */
   workloads(): readonly WatchedWorkload[] {
-    return (this.#workloads ??= [...this.#deployments.list(), ...this.#statefulSets.list()]);
+    return (this.#workloads ??= [
+      ...this.#deployments.list(),
+      ...this.#statefulSets.list(),
+      ...this.#kinds.list(),
+    ]);
   }
 
   stop(): void {
-    for (const source of this.#all()) source.stop();
+    for (const source of [...this.#all(), this.#kinds]) source.stop();
   }
 
   #all(): readonly Watched<unknown>[] {

@@ -47,8 +47,8 @@ export interface WatchedWorkload {
 }
 
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
-/** Labels in which controllers name the template of a pod: of ReplicaSets, of StatefulSets and DaemonSets. */
-const TEMPLATE_LABELS = ['pod-template-hash', 'controller-revision-hash'];
+/** Labels in which controllers name the template of a pod: of ReplicaSets, of Argo Rollouts, of StatefulSets and DaemonSets. */
+const TEMPLATE_LABELS = ['pod-template-hash', 'rollouts-pod-template-hash', 'controller-revision-hash'];
 const TERMINAL = new Set(['Succeeded', 'Failed']);
 
 /** @throws KernscaleError `OBJECT_UNREADABLE` without a name */
@@ -135,19 +135,22 @@ function tcpPorts(object: Fields): number[] {
 }
 
 /**
- * Reads a Deployment or StatefulSet.
+ * Reads a workload.
  *
  * @throws KernscaleError `OBJECT_UNREADABLE` without a name
  */
-export function readWorkload(kind: string, object: Fields): WatchedWorkload {
+export function readWorkload(
+  { apiVersion, kind }: Pick<ScaleTargetRef, 'apiVersion' | 'kind'>,
+  object: Fields,
+): WatchedWorkload {
   const [metadata, spec] = [object.fields('metadata'), object.fields('spec')];
   const name = metadata.required('name');
   return {
-    ref: { apiVersion: 'apps/v1', kind, namespace: metadata.string('namespace') ?? '', name },
+    ref: { apiVersion, kind, namespace: metadata.string('namespace') ?? '', name },
     uid: metadata.string('uid') ?? '',
     labels: metadata.texts('labels'),
-    // An absent one is 1, the default of the API server.
-    replicas: spec.value('replicas') === undefined ? 1 : spec.count('replicas'),
+    // An absent one is 1, the default of the API server, unless the kind counts its replicas elsewhere.
+    replicas: spec.value('replicas') === undefined && apiVersion === 'apps/v1' ? 1 : spec.count('replicas'),
   };
 }
 

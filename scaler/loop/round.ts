@@ -21,6 +21,8 @@ export interface RoundSources {
     topology(): Pick<Topology, 'resolve'>;
     /** Absent where pods are not known: in rule tests. */
     pods?: ClusterView['pods'];
+    /** Absent where all workloads are known from the start. */
+    readonly knowsWorkloads?: boolean;
   };
   readonly scales: Pick<ScaleClient, 'get'>;
   readonly histories: Histories;

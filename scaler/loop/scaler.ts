@@ -217,7 +217,7 @@ export class Scaler {
     const { cluster, records, histories, metrics } = this.options;
     for (const record of records.retain(keep)) metrics.forget(record);
     // Before the first sync, the workloads that fleet rules match are unknown.
-    if (cluster.synced) histories.retain(keep);
+    if (cluster.knowsWorkloads ?? cluster.synced) histories.retain(keep);
   }
 
   #report(key: string, problems: readonly string[]): void {

@@ -180,7 +180,9 @@ export async function round(
 ): Promise<RoundResult> {
   readAll(objects.pods, knownPod);
   const pods = readAll(objects.pods, readPod);
-  const workloads = readAll(objects.deployments, (object) => readWorkload('Deployment', object));
+  const workloads = readAll(objects.deployments, (object) =>
+    readWorkload({ apiVersion: 'apps/v1', kind: 'Deployment' }, object),
+  );
   const topology = new Topology({
     pods,
     services: readAll(objects.services, readService),

@@ -13,6 +13,8 @@ function read<K>(reader: (object: Fields) => K, object: unknown): { kept: K; fau
   return { kept: reader(Fields.of(object, faults)), faults };
 }
 
+const DEPLOYMENT = { apiVersion: 'apps/v1', kind: 'Deployment' };
+
 describe('objects of the Kubernetes API', () => {
   it('are a Service without endpoints where the lists of its EndpointSlice are null', () => {
     const { kept, faults } = read(readSlice, {
@@ -56,7 +58,7 @@ describe('objects of the Kubernetes API', () => {
       faults: [],
     });
     expect(read(readService, nothing).kept).to.deep.equal({ id: 'shop/web-1', ips: [], ports: [] });
-    expect(read((object) => readWorkload('Deployment', object), nothing).kept.replicas).to.equal(1);
+    expect(read((object) => readWorkload(DEPLOYMENT, object), nothing).kept.replicas).to.equal(1);
   });
 
   it('lose a value of another type only, which is named', () => {
@@ -92,7 +94,7 @@ describe('objects of the Kubernetes API', () => {
   for (const replicas of [-1, 1.5, '2', 1e306, {}]) {
     it(`have no number of replicas in ${JSON.stringify(replicas)}`, () => {
       const object = { metadata: { ...METADATA, resourceVersion: '1' }, spec: { replicas } };
-      const { kept, faults } = read((fields) => readWorkload('Deployment', fields), object);
+      const { kept, faults } = read((fields) => readWorkload(DEPLOYMENT, fields), object);
       expect(kept.replicas).to.equal(undefined);
       expect(faults).to.deep.equal(['spec.replicas is not a whole number from 0 on']);
       expect(() => readScale(object))
