@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
+import { monotonic } from '../../common/monotonic.js';
 import type { EventWriter, WorkloadEvent } from '../kubernetes/events.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
 import type { RuleGroup } from '../rules/types.js';
@@ -244,10 +245,6 @@ function begunBefore(deadline: AbortSignal, scales: ScalerOptions['scales']): Sc
     },
     set: (target, replicas, version) => scales.set(target, replicas, version),
   };
-}
-
-function monotonic(): number {
-  return performance.now() / 1000;
 }
 
 /** Group names are unique in a file only, as in Prometheus. */
