@@ -15,11 +15,13 @@ import type { AuditLog } from './loop/audit-log.js';
 import { assign } from './loop/assignments.js';
 import { Histories, HistoryFile } from './loop/histories.js';
 import { ScalerMetrics, registerState } from './loop/metrics.js';
+import { recallReplicas, type PastReplicas } from './loop/recall.js';
 import { DecisionRecords } from './loop/record.js';
 import type { RuleManager } from './rules/rule-manager.js';
 import { Scaler } from './loop/scaler.js';
 import { restoreAtStart } from './restore.js';
 import { PrometheusClient, type PrometheusOptions } from './promql/client.js';
+import type { Grid } from './promql/range.js';
 import { ServerClock } from './promql/server-clock.js';
 import type { RuleGroup } from './rules/types.js';
 import { createApp } from './web/app.js';
@@ -54,6 +56,7 @@ export class Service {
   readonly #leads = (): boolean => this.#election?.leads ?? true;
   /** Prometheus' time, seconds since the epoch. */
   readonly #now = (): number => this.#clock.now();
+  #recalled: PastReplicas = new Map();
   /** Undefined: the history is lost on a restart. */
   readonly #historyFile: HistoryFile | undefined;
 
@@ -86,6 +89,7 @@ export class Service {
       clock: this.#now,
       queryOffset: flags.prometheus.queryOffset,
       leads: this.#leads,
+      recalled: () => this.#recalled,
       ...(audit && { audit }),
       keep: () => this.#keep(),
       log,
@@ -115,6 +119,7 @@ export class Service {
       ]);
       await Promise.race([Promise.all([isSynced, this.#learnTime()]), stopped]);
       await this.#remember();
+      await Promise.race([this.#recall(), stopped]);
       ruleManager.onLoad(() => {
         this.#useRules();
       });
@@ -148,6 +153,16 @@ export class Service {
       ...this.options.ruleManager.groups.map((group) => group.interval),
     );
     this.#histories.restore((await this.#historyFile?.read(this.#now(), interval)) ?? []);
+  }
+
+  /** Before the first round, which may scale; never throws. */
+  async #recall(): Promise<void> {
+    const { flags, ruleManager, log } = this.options;
+    const { matchers } = flags.prometheus;
+    const range = (expr: string, grid: Grid) => this.#prometheus.queryRange(expr, grid);
+    const past = await recallReplicas(range, ruleManager.groups, this.#now(), matchers);
+    if (!('ok' in past)) this.#recalled = past;
+    else log.warn({ code: 'RECALL_FAILED', error: past.message }, 'recent changes of replicas are not known');
   }
 
   /** Runs beside the rounds, with a client of its own: they do not wait for it, nor for its queries. */

@@ -9,6 +9,7 @@ import type { Topology } from '../kubernetes/topology.js';
 import type { RuleGroup } from '../rules/types.js';
 import type { Assignment } from './assignments.js';
 import type { Histories } from './histories.js';
+import type { PastReplicas } from './recall.js';
 import { replicasAfter, type DecisionRecords } from './record.js';
 import { isGone, readReplicas, type Replicas } from './replicas.js';
 import { roundInput } from './round-input.js';
@@ -33,6 +34,8 @@ export interface RoundSources {
   readonly queryOffset: number;
   /** True if another process has led since the last round: what has changed is its doing. */
   readonly follows?: boolean;
+  /** What a process before this one saw. */
+  readonly recalled?: () => PastReplicas;
 }
 
 /** A decision that is not applied yet. */
@@ -72,7 +75,7 @@ export async function runRound(
   const pods = cluster.synced ? cluster.pods?.() : undefined;
   const lastKnown = new Map(records.list().map((record) => [record.trace.workload, replicasAfter(record)]));
   const now = clock();
-  if (sources.follows) followLeader(own, lastKnown, replicas, histories, now);
+  if (sources.follows) followLeader(own, lastKnown, replicas, sources, now);
   const observations = {
     signals: tabulate(results.signals, results.evaluatedAt),
     podSignals: tabulate(results.podSignals, results.evaluatedAt),
@@ -97,14 +100,21 @@ function followLeader(
   own: readonly Assignment[],
   lastKnown: ReadonlyMap<WorkloadKey, number>,
   { known }: Replicas,
-  histories: Histories,
+  { histories, recalled }: RoundSources,
   now: number,
 ): void {
   for (const { key, rule } of own) {
-    const [before, current] = [lastKnown.get(key), known.get(key)?.replicas];
-    if (before === undefined || current === undefined || before === current) continue;
-    const history = recordScaling(histories.get(key, rule), rule.behavior, before, current, now);
-    histories.set(key, rule, history);
+    const [last, current] = [lastKnown.get(key), known.get(key)?.replicas];
+    if (current === undefined) continue;
+    const before = histories.get(key, rule);
+    const isKnown = last !== undefined || before.recommendations.length > 0;
+    const past = isKnown ? [] : (recalled?.().get(key) ?? []);
+    let [history, from] = [before, last];
+    for (const { at, replicas } of [...past, { at: now, replicas: current }]) {
+      history = recordScaling(history, rule.behavior, from ?? replicas, replicas, at);
+      from = replicas;
+    }
+    if (history !== before) histories.set(key, rule, history);
   }
 }
 

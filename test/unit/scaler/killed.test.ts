@@ -25,9 +25,13 @@ const RULES = `groups:
         decide: []
 `;
 
+const METRIC = { namespace: 'shop', workload: 'cart', workload_kind: 'Deployment' };
+
 /** Prometheus with a queue of twenty, and the Kubernetes API with one Deployment. */
 class Cluster {
   replicas = 2;
+  /** Replicas that Prometheus has scraped from the scaler. */
+  scraped: number | undefined;
   /** Called once a change of the replicas is carried out, before it is responded to. */
   onScaled = (): void => undefined;
   queries = 0;
@@ -55,6 +59,7 @@ class Cluster {
 
   #answer(method: string, pathname: string, body: string): object {
     if (pathname === '/api/v1/query') return this.#query(new URLSearchParams(body).get('query') ?? '');
+    if (pathname === '/api/v1/query_range') return this.#past(new URLSearchParams(body));
     const metadata = { namespace: 'shop', name: 'cart', uid: 'cart', resourceVersion: '7' };
     if (pathname.endsWith('/scale')) {
       if (method === 'PATCH') {
@@ -70,12 +75,18 @@ class Cluster {
     return { kind: 'List', metadata: { resourceVersion: '7' }, items };
   }
 
+  #past(form: URLSearchParams): object {
+    const [start, end] = [Number(form.get('start')), Number(form.get('end'))];
+    const values = [start, end].map((at) => [at, String(this.scraped)]);
+    const result = this.scraped === undefined ? [] : [{ metric: METRIC, values }];
+    return { status: 'success', data: { resultType: 'matrix', result } };
+  }
+
   #query(expr: string): object {
     const now = Date.now() / 1000;
     this.queries++;
     const value = expr === 'queue_length' ? 20 : now;
-    const metric = { namespace: 'shop', workload: 'cart', workload_kind: 'Deployment' };
-    const result = expr.includes('queue_length') ? [{ metric, value: [now, String(value)] }] : [];
+    const result = expr.includes('queue_length') ? [{ metric: METRIC, value: [now, String(value)] }] : [];
     return { status: 'success', data: { resultType: 'vector', result } };
   }
 }
@@ -111,14 +122,14 @@ describe('a scaler that is killed between a change of replicas and its record', 
     rmSync(directory, { recursive: true });
   });
 
-  function launch(): ChildProcess {
+  function launch(...more: string[]): ChildProcess {
     const flags = [
       `--rules=${directory}/rules.yaml`,
       `--kubernetes.kubeconfig=${directory}/kubeconfig`,
-      `--history.file=${directory}/history.json`,
       `--prometheus.url=${url}`,
       '--web.listen-address=127.0.0.1:0',
       '--restore.range=0s',
+      ...more,
     ];
     const command = ['--import=tsx', path.join(ROOT, 'scaler/main.ts'), ...flags];
     const child = spawn(process.execPath, command, { stdio: 'ignore' });
@@ -126,20 +137,31 @@ describe('a scaler that is killed between a change of replicas and its record', 
     return child;
   }
 
-  it('knows of the change when it starts again, and keeps to the period of its policy', async () => {
-    const first = launch();
+  async function killAndRestart(...flags: string[]): Promise<void> {
+    cluster.replicas = 2;
+    const first = launch(...flags);
     cluster.onScaled = () => first.kill('SIGKILL');
     await once(first, 'exit');
     expect(cluster.replicas).to.equal(3);
-
     let changes = 0;
     cluster.onScaled = () => {
       changes++;
     };
     const before = cluster.queries;
-    launch();
+    const second = launch(...flags);
     await eventually('some rounds', () => cluster.queries - before > 80, START_MS);
+    second.kill('SIGKILL');
+    await once(second, 'exit');
     expect(changes).to.equal(0);
     expect(cluster.replicas).to.equal(3);
+  }
+
+  it('keeps to the period of its policy when it starts again, by its file', async () => {
+    await killAndRestart(`--history.file=${directory}/history.json`);
+  });
+
+  it('keeps to the period of its policy where only Prometheus remembers', async () => {
+    cluster.scraped = 2;
+    await killAndRestart();
   });
 });
