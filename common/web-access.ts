@@ -5,6 +5,7 @@ import { isIPv6 } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import bcrypt from 'bcryptjs';
 import pLimit from 'p-limit';
+import { monotonic } from './monotonic.js';
 import type { WebConfig, WebConfigFile, WebTls } from './web-config.js';
 
 /** Guards every path, health checks included, as exporter-toolkit does. */
@@ -75,7 +76,7 @@ function limiter(): (rate: WebConfig['rateLimit']) => boolean {
       inForce = rate;
       bucket = rate && new TokenBucket(rate.intervalSeconds, rate.burst);
     }
-    return bucket?.take(performance.now() / 1000) === false;
+    return bucket?.take(monotonic()) === false;
   };
 }
 

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Probes, ProgramStatus, Snapshot } from 'bpf-linker-napi';
 import { errorMessage } from '../common/errors.js';
 import type { Logger } from '../common/log.js';
+import { monotonic as now } from '../common/monotonic.js';
 import { CgroupTree } from './cgroups/tree.js';
 import { TRAILERS, type Format } from './exposition/format.js';
 import type { PodIdentity, Source } from './identity/source.js';
@@ -207,9 +208,4 @@ export class Exporter {
       this.#self.observeStage(stage, now() - start);
     }
   }
-}
-
-/** Seconds on a monotonic clock. */
-function now(): number {
-  return performance.now() / 1000;
 }

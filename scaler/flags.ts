@@ -14,7 +14,7 @@ import {
 } from '../common/flags.js';
 import type { PrometheusOptions } from './promql/client.js';
 import type { AuditLogOptions } from './loop/audit-log.js';
-import { prometheusFlags, prometheusOptions } from './promql/flags.js';
+import { matchersOf, prometheusFlags, prometheusOptions } from './promql/flags.js';
 
 export interface ScalerFlags extends ServiceFlags {
   /** URL at which browsers reach the scaler, if that is not one of its own addresses. */
@@ -25,6 +25,8 @@ export interface ScalerFlags extends ServiceFlags {
   readonly prometheus: PrometheusOptions & {
     /** Seconds. */
     readonly queryOffset: number;
+    /** Label matchers for the built-in signals. */
+    readonly matchers: string | undefined;
   };
   readonly dryRun: boolean;
   readonly lease: { readonly namespace: string; readonly name: string } | undefined;
@@ -65,6 +67,7 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
     prometheus: {
       ...prometheusOptions(options)!,
       queryOffset: options['prometheus.queryOffset'] as number,
+      matchers: matchersOf(options),
     },
     dryRun: options['dryRun'] === true,
     lease: leaseOf(options),

@@ -12,7 +12,8 @@ await runMain('kernscale-scaler', async (argv) => {
   const flags = parseScalerFlags(argv, version);
   if (!flags) return 0;
   const log = createLogger(flags.log);
-  const ruleManager = new RuleManager(flags.rules, { allowTruncated: flags.allowTruncated });
+  const { allowTruncated, prometheus } = flags;
+  const ruleManager = new RuleManager(flags.rules, { allowTruncated, matchers: prometheus.matchers });
   if (!(await ruleManager.reload())) {
     process.stderr.write(`${ruleManager.errors.join('\n')}\n`);
     return 1;

@@ -15,11 +15,13 @@ import type { AuditLog } from './loop/audit-log.js';
 import { assign } from './loop/assignments.js';
 import { Histories, HistoryFile } from './loop/histories.js';
 import { ScalerMetrics, registerState } from './loop/metrics.js';
+import { recallReplicas, type PastReplicas } from './loop/recall.js';
 import { DecisionRecords } from './loop/record.js';
 import type { RuleManager } from './rules/rule-manager.js';
 import { Scaler } from './loop/scaler.js';
 import { restoreAtStart } from './restore.js';
 import { PrometheusClient, type PrometheusOptions } from './promql/client.js';
+import type { Grid } from './promql/range.js';
 import { ServerClock } from './promql/server-clock.js';
 import type { RuleGroup } from './rules/types.js';
 import { createApp } from './web/app.js';
@@ -54,6 +56,7 @@ export class Service {
   readonly #leads = (): boolean => this.#election?.leads ?? true;
   /** Prometheus' time, seconds since the epoch. */
   readonly #now = (): number => this.#clock.now();
+  #recalled: PastReplicas = new Map();
   /** Undefined: the history is lost on a restart. */
   readonly #historyFile: HistoryFile | undefined;
 
@@ -63,7 +66,8 @@ export class Service {
     this.#histories = new Histories(this.#clock);
     this.#prometheus = this.#newClient(flags.prometheus);
     const fieldManager = fieldManagerOf(flags.lease);
-    this.#cluster = new ClusterView(config, log, fieldManager);
+    const scales = new ScaleClient(config, this.#stop.signal, fieldManager);
+    this.#cluster = new ClusterView(config, log, (...kind) => scales.resourceName(...kind), fieldManager);
     if (flags.historyFile !== undefined) this.#historyFile = new HistoryFile(flags.historyFile, log);
     if (flags.lease) {
       const identity = `${hostname()}_${randomUUID()}`;
@@ -78,7 +82,7 @@ export class Service {
     this.#scaler = new Scaler({
       query: (expr, time) => this.#prometheus.query(expr, time),
       cluster: this.#cluster,
-      scales: new ScaleClient(config, this.#stop.signal, fieldManager),
+      scales,
       events: new EventWriter(config, this.#stop.signal),
       histories: this.#histories,
       records: this.#records,
@@ -86,6 +90,7 @@ export class Service {
       clock: this.#now,
       queryOffset: flags.prometheus.queryOffset,
       leads: this.#leads,
+      recalled: () => this.#recalled,
       ...(audit && { audit }),
       keep: () => this.#keep(),
       log,
@@ -115,6 +120,7 @@ export class Service {
       ]);
       await Promise.race([Promise.all([isSynced, this.#learnTime()]), stopped]);
       await this.#remember();
+      await Promise.race([this.#recall(), stopped]);
       ruleManager.onLoad(() => {
         this.#useRules();
       });
@@ -148,6 +154,16 @@ export class Service {
       ...this.options.ruleManager.groups.map((group) => group.interval),
     );
     this.#histories.restore((await this.#historyFile?.read(this.#now(), interval)) ?? []);
+  }
+
+  /** Before the first round, which may scale; never throws. */
+  async #recall(): Promise<void> {
+    const { flags, ruleManager, log } = this.options;
+    const { matchers } = flags.prometheus;
+    const range = (expr: string, grid: Grid) => this.#prometheus.queryRange(expr, grid);
+    const past = await recallReplicas(range, ruleManager.groups, this.#now(), matchers);
+    if (!('ok' in past)) this.#recalled = past;
+    else log.warn({ code: 'RECALL_FAILED', error: past.message }, 'recent changes of replicas are not known');
   }
 
   /** Runs beside the rounds, with a client of its own: they do not wait for it, nor for its queries. */
@@ -226,6 +242,10 @@ export class Service {
     for (const error of errors) log.error({ error }, 'invalid rules, keeping the previous ones');
     if (errors.length === 0)
       log[rules === 0 ? 'warn' : 'info']({ groups: groups.length, rules }, 'rules loaded');
+    const matches = groups.flatMap((group) =>
+      group.rules.flatMap((rule) => ('match' in rule ? [rule.match] : [])),
+    );
+    this.#cluster.match(matches);
     this.#scaler.use(flags.dryRun ? groups.map(asDryRun) : groups);
   }
 }

@@ -1,5 +1,6 @@
 import { KernscaleError } from '../../common/errors.js';
 import type { WorkloadKey } from '../core/types.js';
+import { withMatchers } from '../promql/matchers.js';
 import type { Grid } from '../promql/range.js';
 import type { RuleGroup } from '../rules/types.js';
 import { MAX_POINTS, type Evaluate, type Requested } from './evaluator/evaluator.js';
@@ -18,13 +19,13 @@ const FIRST_CHUNK = 240;
 /** Seconds between two lookups of the endpoints. */
 const PEERS_STEP = 300;
 
-const ENDPOINTS_REQUESTED: Requested = { expressions: new Set([ENDPOINTS]), selectors: new Set() };
-
 export interface PastOptions {
   readonly groups: readonly RuleGroup[];
   readonly grid: Grid;
   readonly evaluate: Evaluate;
   readonly actual: string;
+  /** Label matchers for the endpoints, which the scaler exports. */
+  readonly matchers?: string | undefined;
 }
 
 interface BacktestOptions extends PastOptions {
@@ -74,10 +75,12 @@ export async function* fetchPast(options: PastOptions): AsyncGenerator<Chunk> {
 
 class Past {
   readonly #requested: Requested;
+  readonly #endpoints: string;
 
   constructor(private readonly options: PastOptions) {
     const { expressions, selectors } = requestedBy(options.groups);
     this.#requested = { expressions: new Set([...expressions, options.actual]), selectors };
+    this.#endpoints = options.matchers === undefined ? ENDPOINTS : withMatchers(ENDPOINTS, options.matchers);
   }
 
   async fetch(offset: number, count: number): Promise<Chunk> {
@@ -91,7 +94,8 @@ class Past {
   async #peers({ from, step, count }: Grid): Promise<PeersAt> {
     const stride = Math.max(1, Math.floor(PEERS_STEP / step));
     const grid = { from, step: step * stride, count: Math.ceil(count / stride) };
-    const endpoints = (await this.options.evaluate(ENDPOINTS_REQUESTED, grid)).values.get(ENDPOINTS)!;
+    const requested = { expressions: new Set([this.#endpoints]), selectors: new Set<string>() };
+    const endpoints = (await this.options.evaluate(requested, grid)).values.get(this.#endpoints)!;
     const peersAt = peersOf('series' in endpoints ? endpoints.series : []);
     return (index) => peersAt(Math.floor(index / stride));
   }

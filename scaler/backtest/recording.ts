@@ -1,7 +1,7 @@
 import { getOrCompute } from '../../common/once.js';
 import type { WorkloadId, WorkloadKey } from '../core/types.js';
 import type { Endpoint } from '../kubernetes/topology.js';
-import { keyOfLabels, oldest } from '../promql/freshness.js';
+import { keyOfLabels, oldest, type FindMissingSource } from '../promql/freshness.js';
 import { partOf, STALE, type SignalSample, type SignalTable } from '../loop/signals.js';
 import type { RangeSeries } from '../promql/range.js';
 
@@ -70,6 +70,14 @@ export class Column {
     return samples;
   }
 
+  /** True if any series has a value at the cursor. */
+  hasData(): boolean {
+    const { index } = this.cursor;
+    return [...this.#byWorkload.values()].some((parts) =>
+      parts.some(({ series }) => series.present[index] === 1),
+    );
+  }
+
   /** Largest value of a workload at the cursor. */
   get(workload: WorkloadKey): number | undefined {
     const { index } = this.cursor;
@@ -89,11 +97,13 @@ export class Column {
  * Presents a recorded signal as the live loop sees a current one.
  *
  * @param ages sample times of its `freshnessSelectors`
+ * @param findMissing finds which of them are needed and have none
  * @param assigned workloads that are decided on with or without a value, so the table need not list them
  */
 export function signalTable(
   values: Column,
   ages: readonly Column[],
+  findMissing: FindMissingSource,
   cursor: Cursor,
   assigned: ReadonlyMap<WorkloadKey, unknown>,
 ): SignalTable {
@@ -102,7 +112,8 @@ export function signalTable(
     workloads: () => values.workloads(others),
     samples: (workload) => values.samples(workload),
     measures: (workload) => values.measures(workload),
-    scrapedAt: (workload) => oldest(ages, workload, cursor.at) ?? STALE,
+    scrapedAt: (workload) =>
+      findMissing((index) => ages[index]!.hasData()) ?? oldest(ages, workload, cursor.at) ?? STALE,
   };
 }
 

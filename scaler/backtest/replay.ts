@@ -4,7 +4,7 @@ import { recordScaling } from '../core/history.js';
 import { parseKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import { oncePer } from '../../common/once.js';
 import { assign, type Assignment } from '../loop/assignments.js';
-import { freshnessSelectors } from '../promql/freshness.js';
+import { freshnessSelectors, missingSource } from '../promql/freshness.js';
 import { Histories } from '../loop/histories.js';
 import { roundInput, type Observations } from '../loop/round-input.js';
 import { absentTable, queriedSignals, type SignalTable } from '../loop/signals.js';
@@ -131,7 +131,7 @@ export class Replay {
       const partial = [found, ...ages].find((one) => 'partial' in one);
       if (partial) return absentTable({ absent: 'partial', text: partial.partial });
       const [values, ...times] = [found, ...ages].map(columns);
-      const table = signalTable(values!, times, cursor, this.#assignments);
+      const table = signalTable(values!, times, missingSource(expr), cursor, this.#assignments);
       return this.#asIfProposed(name, table, actual);
     };
     const tablesOf = <Name extends string>(queries: Readonly<Record<Name, { readonly expr: string }>>) => {

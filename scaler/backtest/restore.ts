@@ -4,7 +4,7 @@ import type { WorkloadKey } from '../core/types.js';
 import type { Resolve } from '../loop/peers.js';
 import type { SignalTable } from '../loop/signals.js';
 import { windowsOf } from '../loop/windows.js';
-import { ageQuery, HEARTBEAT } from '../promql/freshness.js';
+import { ageQuery, freshnessSelectors } from '../promql/freshness.js';
 import type { Grid, RangeResult, RangeSeries } from '../promql/range.js';
 import type { QueryFailed } from '../promql/response.js';
 import { WINDOW_PARTS, type WindowPart } from '../promql/windows.js';
@@ -13,6 +13,8 @@ import { Column, signalTable, type Cursor } from './recording.js';
 
 /** Seconds between two rounds of the past. */
 const STEP = 60;
+/** All windows are of the exporter's data, which dates itself. */
+const ONE_SOURCE = (): undefined => undefined;
 /** Rounds whose data is in memory at once. */
 const CHUNK = 15;
 
@@ -62,7 +64,8 @@ async function replayChunk(
   grid: Grid,
   { range, resolve, learn }: RestoreOptions,
 ): Promise<QueryFailed | undefined> {
-  const exprs = [...WINDOW_PARTS.map((part) => window.parts[part].expr), ageQuery(HEARTBEAT)];
+  const parts = WINDOW_PARTS.map((part) => window.parts[part].expr);
+  const exprs = [...parts, ...freshnessSelectors(window.parts.threads.expr).map(ageQuery)];
   const results: RangeResult[] = [];
   // One by one: the rounds of the present query at the same time.
   for (const expr of exprs) {
@@ -74,7 +77,7 @@ async function replayChunk(
   const columns = results.map((result) => new Column(seriesOf(result), cursor));
   const ages = columns.slice(WINDOW_PARTS.length);
   const tables = WINDOW_PARTS.map((part, index): [WindowPart, SignalTable] => {
-    return [part, signalTable(columns[index]!, ages, cursor, new Map())];
+    return [part, signalTable(columns[index]!, ages, ONE_SOURCE, cursor, new Map())];
   });
   const table = { ...window, parts: new Map(tables) };
   for (; cursor.index < grid.count; cursor.index++) {

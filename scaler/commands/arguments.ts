@@ -5,9 +5,11 @@ import { KernscaleError } from '../../common/errors.js';
 import { ACTUAL_REPLICAS } from '../backtest/backtest.js';
 import type { WorkloadId } from '../core/types.js';
 import type { PrometheusOptions } from '../promql/client.js';
-import { prometheusOptions } from '../promql/flags.js';
+import { matchersOf, prometheusOptions } from '../promql/flags.js';
+import { withMatchers } from '../promql/matchers.js';
 import { formatRuleError, loadRuleFiles } from '../rules/load.js';
 import { checkPromql } from '../promql/check.js';
+import { restricted } from '../rules/restrict.js';
 import type { RuleGroup } from '../rules/types.js';
 
 /** Default of `--prometheus.timeout` for range queries, which take longer than those of a round, seconds. */
@@ -65,6 +67,20 @@ export function actualFlag(): Option {
     '--actual <promql>',
     'PromQL of the actual replicas by namespace, workload and workload_kind',
   ).default(ACTUAL_REPLICAS);
+}
+
+/** The groups, the actual replicas and the matchers, as `--prometheus.matcher` restricts what is built in. */
+export function restrictedBy(
+  flags: Readonly<Record<string, unknown>> & { readonly actual: string },
+  groups: readonly RuleGroup[],
+) {
+  const matchers = matchersOf(flags);
+  const isBuiltIn = matchers !== undefined && flags.actual === ACTUAL_REPLICAS;
+  return {
+    groups: groups.map((group) => restricted(group, matchers)),
+    actual: isBuiltIn ? withMatchers(flags.actual, matchers) : flags.actual,
+    matchers,
+  };
 }
 
 /** @throws KernscaleError `BAD_FLAG` */

@@ -24,6 +24,7 @@ import {
   parseTime,
   PAST_TIMEOUT,
   prometheusOf,
+  restrictedBy,
   withoutSelectors,
 } from './arguments.js';
 
@@ -101,15 +102,15 @@ async function replay(
   groups: readonly RuleGroup[],
   grid: Grid,
   prometheus: PrometheusOptions,
-  { actual, workload }: Flags,
+  flags: Flags & Record<string, unknown>,
 ): Promise<Timeline[]> {
+  const { workload } = flags;
   const progress = progressBar(process.stderr, 'backtest');
   try {
     return await withEvaluator(prometheus, (evaluate) =>
       run({
-        groups,
+        ...restrictedBy(flags, groups),
         grid,
-        actual,
         evaluate,
         wanted: (key) =>
           workload === undefined || workload.some((target) => namesOf(parseKey(key)).includes(target)),

@@ -3,7 +3,8 @@ import { KernscaleError } from '../../common/errors.js';
 import { count } from '../core/format.js';
 import { HEARTBEAT } from '../promql/freshness.js';
 import { PrometheusClient } from '../promql/client.js';
-import { prometheusFlags, prometheusOptions } from '../promql/flags.js';
+import { matchersOf, prometheusFlags, prometheusOptions } from '../promql/flags.js';
+import { withMatchers } from '../promql/matchers.js';
 import { formatRuleError, loadRuleFiles } from '../rules/load.js';
 import type { LintOptions } from '../rules/lint.js';
 import { filesOf } from './arguments.js';
@@ -60,11 +61,13 @@ async function lintOptions(flags: Flags): Promise<LintOptions> {
   const prometheus = prometheusOptions(flags);
   if (!prometheus) return { scrapeInterval: flags.scrapeInterval ?? SCRAPE_INTERVAL };
   const client = new PrometheusClient(prometheus);
+  const matchers = matchersOf(flags);
+  const heartbeat = matchers === undefined ? HEARTBEAT : withMatchers(HEARTBEAT, matchers);
   try {
     const now = Date.now() / 1000;
     const [metrics, scrapes] = await Promise.all([
       client.metricNames(now - LOOK_BACK, now),
-      client.query(`max(count_over_time(${HEARTBEAT}[5m]))`, now),
+      client.query(`max(count_over_time(${heartbeat}[5m]))`, now),
     ]);
     for (const result of [metrics, scrapes]) {
       if (!result.ok) throw new KernscaleError('PROMETHEUS_ANSWER', result.message);

@@ -19,6 +19,7 @@ import {
   parseTime,
   PAST_TIMEOUT,
   prometheusOf,
+  restrictedBy,
   withoutSelectors,
 } from './arguments.js';
 import { fetchDecisions, type ScalerDecisions } from './scaler-client.js';
@@ -88,7 +89,7 @@ async function explainFromPrometheus(
   if (!groups) return 1;
   const interval = Math.min(LONGEST_INTERVAL, ...groups.map((group) => group.interval));
   const { workloads, decisions } = await withEvaluator(prometheus, (evaluate) =>
-    decideAt({ groups: withoutSelectors(groups), evaluate, actual: flags.actual }, at, interval),
+    decideAt({ ...restrictedBy(flags, withoutSelectors(groups)), evaluate }, at, interval),
   );
   const key = find(target, workloads);
   const made = decisions.get(key);

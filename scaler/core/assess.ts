@@ -1,3 +1,4 @@
+import { own } from '../../common/own.js';
 import { oncePer } from '../../common/once.js';
 import { classify, type Classification } from './classify.js';
 import type { InputTrace, ObjectiveTrace } from './decision.js';
@@ -5,6 +6,7 @@ import { fromUsage, sizeByDemand, sizeUnjudged, type DemandSizing } from './dema
 import { stepsInForce } from './harm/steps.js';
 import { isUnseen, replicasAtWork } from './idle-pods.js';
 import { isComplete, type Judgement } from './judge.js';
+import { newPods, stayingPods } from './new-pods.js';
 import { weighObjective } from './objective.js';
 import { isInvisible, partlyOpaque } from './opaque.js';
 import { isAbsent, readSignal, readSumOfPods } from './reading.js';
@@ -27,8 +29,10 @@ export interface Assessment {
   /** Undefined where the workload is not sized by its CPU demand. */
   readonly byDemand: DemandSizing | undefined;
   readonly objective: ObjectiveTrace | undefined;
-  /** Number of pods that the demand is measured on, if known. */
+  /** Number of pods that the demand is measured on and that stay, if known. */
   readonly measuredPods: number | undefined;
+  /** Pods that are new to the window by which the workload is sized, and its seconds. */
+  readonly newcomers: { readonly pods: number; readonly window: number };
   /** Number of replicas that may carry load. */
   readonly atWork: number;
   /** Number of those that no exporter sees: they count at their whole request. */
@@ -63,10 +67,9 @@ export function assess(
   const sizing = byDemand?.sizing ?? byUsage;
   const ratio: Reading = isAbsent(sizing) ? sizing : { value: sizing.trace.ratio, timestamp: now };
   const steps = stepsInForce(rule, samples);
-  const pods = Object.hasOwn(samples.signals, PODS) ? read(PODS) : undefined;
   const readInput = (name: string): Reading => (name === rule.target.signal ? demand : read(name));
   const inputs = [
-    ...signalsOf(rule, samples, steps).map((name) => inputTrace(name, readInput(name), now)),
+    ...signalsOf(rule, steps, samples).map((name) => inputTrace(name, readInput(name), now)),
     ...(isAbsent(demand) || byDemand ? [] : absentByPod(rule, samples, now)),
     ...absentWindows(samples),
   ];
@@ -76,7 +79,8 @@ export function assess(
     sizing,
     byDemand,
     objective: weighObjective(rule, samples, now),
-    measuredPods: pods === undefined || isAbsent(pods) ? undefined : pods.value,
+    measuredPods: measuredPods(samples, read),
+    newcomers: newcomersIn(rule, samples, judgement, now),
     atWork: replicasAtWork(samples, history, now),
     unseen,
     classification: classify(
@@ -113,6 +117,21 @@ function demandOf(rule: Rule, samples: Samples, read: (signal: string) => Readin
   return isSizedByPods(rule, samples) ? readSumOfPods(samples, signal, rule, now) : read(signal);
 }
 
+function hasPods({ signals }: Samples): boolean {
+  return Object.hasOwn(signals, PODS);
+}
+
+function measuredPods(samples: Samples, read: (signal: string) => Reading): number | undefined {
+  if (!hasPods(samples)) return undefined;
+  const pods = read(PODS);
+  return isAbsent(pods) ? undefined : stayingPods(pods.value, samples);
+}
+
+function newcomersIn(rule: Rule, samples: Samples, judgement: Judgement | undefined, now: number) {
+  const window = judgement?.settled.window ?? own(rule.windows, rule.target.signal) ?? 0;
+  return { pods: newPods(samples, window, now), window };
+}
+
 function missingPods(sizing: Sizing | Absent): number {
   return isAbsent(sizing) ? 0 : (sizing.trace.pods?.missing ?? 0);
 }
@@ -144,11 +163,11 @@ function reader(rule: Rule, samples: Samples, now: number): (signal: string) => 
 }
 
 /** Signals that the rule's target, objective and steps need, and that the workload can have. */
-function signalsOf(rule: Rule, samples: Samples, steps: readonly DecideStep[]): readonly string[] {
+function signalsOf(rule: Rule, steps: readonly DecideStep[], samples: Samples): readonly string[] {
   const needed = neededBy(steps);
   const signals = new Set([rule.target.signal]);
   if ('averageUtilization' in rule.target) signals.add(REQUEST);
-  if (Object.hasOwn(samples.signals, PODS)) signals.add(PODS);
+  if (hasPods(samples)) signals.add(PODS);
   if (rule.objective) signals.add(rule.objective.signal);
   for (const signal of needed) signals.add(signal);
   return [...signals].filter((signal) => !isInvisible(signal, samples));

@@ -114,7 +114,7 @@ function stepOf({ samples, assessment, judgement, history }: AssessedWorkload, n
 }
 
 function reasonsAgainstScalingDown({ assessment, judgement, samples, waiters }: AssessedWorkload): string[] {
-  const { measuredPods, sizing, objective, byDemand, unseen } = assessment;
+  const { measuredPods, sizing, objective, byDemand, unseen, newcomers } = assessment;
   const needed = assessment.atWork - unseen;
   const reasons = missingInputs(assessment);
   if (reasons.length === 0 && isAbsent(sizing)) reasons.push(sizing.text);
@@ -124,6 +124,10 @@ function reasonsAgainstScalingDown({ assessment, judgement, samples, waiters }: 
   const { counted = Infinity } = isAbsent(sizing) ? {} : (sizing.trace.pods ?? {});
   if (counted < Math.min(needed, measuredPods ?? Infinity)) {
     reasons.push(withoutData(needed - counted, samples.replicas, 'no usable data yet'));
+  }
+  if (newcomers.pods > 0) {
+    const problem = `been ready for less than a window of ${newcomers.window} s`;
+    reasons.push(withoutData(newcomers.pods, samples.replicas, problem));
   }
   if (objective?.kept === false) reasons.push(objectiveText(objective));
   reasons.push(...(byDemand?.noScaleDown ?? []), ...(judgement?.protectedBy ?? []));

@@ -7,7 +7,7 @@ import type { Pod } from './types.js';
  * Seconds for which a new pod may be about to start, and an unready one to recover: Cluster Autoscaler's
  * `--max-node-provision-time`.
  */
-const STARTING = 900;
+export const STARTING = 900;
 /** Seconds within which a controller creates the pods that it may create. */
 const CREATING = 60;
 /** Seconds after a crash within which another one belongs to the same loop: kubelet's longest back-off, twice. */

@@ -16,13 +16,14 @@ import { signsOf } from './harm/signs.js';
 import { normOf, NOTHING_USUAL, type Norm, type Usual } from './harm/usual.js';
 import { NEW_WATCH, observe, type Watch } from './harm/watch.js';
 import { idlePods, isUnseen, replicasAtWork } from './idle-pods.js';
+import { isReadyFor, SETTLING, stayingPods } from './new-pods.js';
 import { weighObjective } from './objective.js';
 import { wasReady } from './group-pods.js';
 import { isAbsent, readSignal } from './reading.js';
 import { usableRequest } from './sizing.js';
 import type { Measures } from './measures.js';
 import type { History, RoundInput, Samples, WorkloadInput } from './round.js';
-import type { Absent, Pod, Rule, WorkloadKey } from './types.js';
+import type { Absent, Rule, WorkloadKey } from './types.js';
 
 /** A peer is followed this far unless a rule says less. */
 const MAX_HOPS = 8;
@@ -40,8 +41,6 @@ const MOST_RETRIED = 1.1;
 const BECOMES_USUAL = 1800;
 /** Seconds after which callers that are not known count. */
 const STRANGERS_AFTER = 90;
-/** Seconds beyond a window for which a pod is young: two scrapes. */
-const SETTLING = 15;
 
 /** What one round finds of a workload whose requests are measured. */
 export interface Judgement {
@@ -231,16 +230,13 @@ export function isComplete(
   now: number,
 ): boolean {
   const { pods: known } = samples;
-  const isCovered = pods >= replicasAtWork(samples, history, now) || isUnseen(history, now);
+  const isCovered =
+    stayingPods(pods, samples) >= replicasAtWork(samples, history, now) || isUnseen(history, now);
   if (!isCovered || !known) return isCovered;
   const idle = idlePods(samples, now);
   return known.every(
     (pod) => pod.deleted || idle.has(pod.name) || wasReady(pod) || isReadyFor(pod, window + SETTLING, now),
   );
-}
-
-function isReadyFor({ ready, readySince = Infinity }: Pod, seconds: number, now: number): boolean {
-  return ready === 'True' && now - readySince >= seconds;
 }
 
 /** Finds the cause of the signs; slowness alone, of a workload that is used more than usual, is no harm. */

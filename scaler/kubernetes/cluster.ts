@@ -4,6 +4,7 @@ import { watchResource, type Watched } from '../../common/kubernetes-watch.js';
 import type { Logger } from '../../common/log.js';
 import { getOrCompute } from '../../common/once.js';
 import { workloadKey, type Pod, type WorkloadKey } from '../core/types.js';
+import { Kinds, type Kind, type ResourceName } from './kinds.js';
 import {
   readAutoscaler,
   readPod,
@@ -19,7 +20,10 @@ import {
 import { fieldManagerOf } from './scale.js';
 import { Topology } from './topology.js';
 
-/** A live, read-only view of the cluster, kept by six watches for any number of rules. */
+/**
+ * A live, read-only view of the cluster, kept by six watches for any number of rules, and one for each further kind that
+ * `match` names.
+ */
 export class ClusterView {
   readonly #pods: Watched<KnownPod>;
   readonly #services: Watched<KnownService>;
@@ -27,6 +31,7 @@ export class ClusterView {
   readonly #deployments: Watched<WatchedWorkload>;
   readonly #statefulSets: Watched<WatchedWorkload>;
   readonly #autoscalers: Watched<KnownAutoscaler>;
+  readonly #kinds: Kinds;
   #topology: Topology | undefined;
   #workloads: readonly WatchedWorkload[] | undefined;
   #podsByWorkload: ReadonlyMap<WorkloadKey, readonly Pod[]> | undefined;
@@ -34,10 +39,16 @@ export class ClusterView {
   #autoscalersByWorkload: ReadonlyMap<WorkloadKey, readonly string[]> | undefined;
 
   /** @param fieldManager Kernscale's own */
-  constructor(config: KubeConfig, log: Logger, fieldManager = fieldManagerOf(undefined)) {
+  constructor(
+    config: KubeConfig,
+    log: Logger,
+    resourceName: ResourceName,
+    fieldManager = fieldManagerOf(undefined),
+  ) {
     const watch = <K>(path: string, keep: (object: Fields) => K): Watched<K> =>
       watchResource({ config, path, keep, log });
-    const workload = (kind: string) => (object: Fields) => readWorkload(kind, object, fieldManager);
+    const workload = (kind: string) => (object: Fields) =>
+      readWorkload({ apiVersion: 'apps/v1', kind }, object, fieldManager);
     this.#pods = watch('/api/v1/pods', readPod);
     this.#services = watch('/api/v1/services', readService);
     this.#endpointSlices = watch('/apis/discovery.k8s.io/v1/endpointslices', readSlice);
@@ -52,6 +63,8 @@ export class ClusterView {
     for (const source of [this.#deployments, this.#statefulSets]) {
       source.onChange(() => (this.#workloads = undefined));
     }
+    const onChange = () => (this.#workloads = undefined);
+    this.#kinds = new Kinds({ config, resourceName, fieldManager, onChange, log });
   }
 
   /**
@@ -62,6 +75,16 @@ export class ClusterView {
     return this.#knowsAutoscalers && this.#needed().every(({ hasSynced }) => hasSynced);
   }
 
+  /** True once all workloads that a rule could match are known. */
+  get knowsWorkloads(): boolean {
+    return this.synced && this.#kinds.synced;
+  }
+
+  /** Watches the workloads of these kinds, too. */
+  match(kinds: readonly Kind[]): void {
+    this.#kinds.use(kinds);
+  }
+
   async whenSynced(): Promise<void> {
     const autoscalers = Promise.race([this.#autoscalers.synced, this.#autoscalers.refused]);
     await Promise.all([autoscalers, ...this.#needed().map(({ synced }) => synced)]);
@@ -69,14 +92,16 @@ export class ClusterView {
 
   /** Restarted watch requests, over all collections. */
   get restarts(): number {
-    return this.#all().reduce((sum, { restarts }) => sum + restarts, 0);
+    return this.#all().reduce((sum, { restarts }) => sum + restarts, this.#kinds.restarts);
   }
 
   /** One sentence for each cause for which this is not what the cluster holds. */
   problems(): string[] {
     const unseen = this.#autoscalers.isRefused ? '; rules do not see who else scales their workloads' : '';
     return [
-      ...this.#needed().flatMap((source) => source.problems().map((problem) => `${problem}.`)),
+      ...[...this.#needed(), this.#kinds].flatMap((source) =>
+        source.problems().map((problem) => `${problem}.`),
+      ),
       ...this.#autoscalers.problems().map((problem) => `${problem}${unseen}.`),
     ];
   }
@@ -94,9 +119,16 @@ export class ClusterView {
     return (this.#podsByWorkload ??= podsByWorkload(this.#pods.list()));
   }
 
-  /** Deployments and StatefulSets; workloads of other kinds are read one by one through their scale subresource. */
+  /**
+   * Deployments, StatefulSets and the kinds to match; workloads of other kinds are read one by one through their scale
+   * subresource.
+   */
   workloads(): readonly WatchedWorkload[] {
-    return (this.#workloads ??= [...this.#deployments.list(), ...this.#statefulSets.list()]);
+    return (this.#workloads ??= [
+      ...this.#deployments.list(),
+      ...this.#statefulSets.list(),
+      ...this.#kinds.list(),
+    ]);
   }
 
   /** Names of the autoscalers of others, by the workload that they scale; undefined while they are not known. */
@@ -106,7 +138,7 @@ export class ClusterView {
   }
 
   stop(): void {
-    for (const source of this.#all()) source.stop();
+    for (const source of [...this.#all(), this.#kinds]) source.stop();
   }
 
   get #knowsAutoscalers(): boolean {

@@ -4,6 +4,7 @@ import { untilAborted } from '../../common/deadline.js';
 import { errorMessage } from '../../common/errors.js';
 import { Fields } from '../../common/fields.js';
 import type { Logger } from '../../common/log.js';
+import { monotonic } from '../../common/monotonic.js';
 import { apiConfiguration, apiError } from './client.js';
 
 /** Seconds, as in client-go's leader election. */
@@ -65,7 +66,7 @@ export class LeaderElection {
   #seen: { version: string; at: number } | undefined;
   #state = '';
   /** Time at which the lease was last read or renewed, or the election began. */
-  #heardAt = seconds();
+  #heardAt = monotonic();
 
   constructor(options: ElectionOptions) {
     this.#options = options;
@@ -75,7 +76,7 @@ export class LeaderElection {
   }
 
   get leads(): boolean {
-    return this.#renewedAt !== undefined && seconds() - this.#renewedAt < this.#times.renewDeadline;
+    return this.#renewedAt !== undefined && monotonic() - this.#renewedAt < this.#times.renewDeadline;
   }
 
   /** A sentence, if it is not known who leads: nobody scales then. */
@@ -93,11 +94,11 @@ export class LeaderElection {
   }
 
   #silence(): number {
-    return seconds() - this.#heardAt;
+    return monotonic() - this.#heardAt;
   }
 
   start(): void {
-    this.#heardAt = seconds();
+    this.#heardAt = monotonic();
     this.#running = this.#run();
   }
 
@@ -115,11 +116,11 @@ export class LeaderElection {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      const begun = seconds();
+      const begun = monotonic();
       try {
         const deadline = AbortSignal.timeout(2 * this.#times.renewDeadline * 1000);
         const holder = await untilAborted(deadline, this.#acquireOrRenew());
-        this.#heardAt = seconds();
+        this.#heardAt = monotonic();
         this.#renewedAt = holder === this.#options.identity ? begun : undefined;
         this.#report(this.leads ? 'leading' : `standing by, ${holder} leads`);
       } catch (error) {
@@ -154,8 +155,8 @@ export class LeaderElection {
   }
 
   #hasExpired({ resourceVersion: version, spec }: Lease): boolean {
-    if (this.#seen?.version !== version) this.#seen = { version, at: seconds() };
-    return seconds() - this.#seen.at > (spec.leaseDurationSeconds ?? this.#times.leaseDuration);
+    if (this.#seen?.version !== version) this.#seen = { version, at: monotonic() };
+    return monotonic() - this.#seen.at > (spec.leaseDurationSeconds ?? this.#times.leaseDuration);
   }
 
   async #read(): Promise<Lease | undefined> {
@@ -222,8 +223,4 @@ function readLease(response: unknown): Lease {
       leaseTransitions: spec.count('leaseTransitions') ?? 0,
     },
   };
-}
-
-function seconds(): number {
-  return performance.now() / 1000;
 }

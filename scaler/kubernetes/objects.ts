@@ -62,8 +62,8 @@ export interface KnownAutoscaler {
 }
 
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
-/** Labels in which controllers name the template of a pod: of ReplicaSets, of StatefulSets and DaemonSets. */
-const TEMPLATE_LABELS = ['pod-template-hash', 'controller-revision-hash'];
+/** Labels in which controllers name the template of a pod: of ReplicaSets, of Argo Rollouts, of StatefulSets and DaemonSets. */
+const TEMPLATE_LABELS = ['pod-template-hash', 'rollouts-pod-template-hash', 'controller-revision-hash'];
 const TERMINAL = new Set(['Succeeded', 'Failed']);
 
 /** @throws KernscaleError `OBJECT_UNREADABLE` without a name */
@@ -152,12 +152,16 @@ function tcpPorts(object: Fields): number[] {
 }
 
 /**
- * Reads a Deployment or StatefulSet.
+ * Reads a workload.
  *
  * @param fieldManager Kernscale's own
  * @throws KernscaleError `OBJECT_UNREADABLE` without a name
  */
-export function readWorkload(kind: string, object: Fields, fieldManager: string): WatchedWorkload {
+export function readWorkload(
+  { apiVersion, kind }: Pick<ScaleTargetRef, 'apiVersion' | 'kind'>,
+  object: Fields,
+  fieldManager: string,
+): WatchedWorkload {
   const [metadata, spec] = [object.fields('metadata'), object.fields('spec')];
   const name = metadata.required('name');
   const annotations = Object.entries(metadata.texts('annotations')).filter(([key]) =>
@@ -165,12 +169,12 @@ export function readWorkload(kind: string, object: Fields, fieldManager: string)
   );
   const writer = writerOf(object, fieldManager);
   return {
-    ref: { apiVersion: 'apps/v1', kind, namespace: metadata.string('namespace') ?? '', name },
+    ref: { apiVersion, kind, namespace: metadata.string('namespace') ?? '', name },
     uid: metadata.string('uid') ?? '',
     labels: metadata.texts('labels'),
     ...(annotations.length > 0 && { annotations: Object.fromEntries(annotations) }),
-    // An absent one is 1, the default of the API server.
-    replicas: spec.value('replicas') === undefined ? 1 : spec.count('replicas'),
+    // An absent one is 1, the default of the API server, unless the kind counts its replicas elsewhere.
+    replicas: spec.value('replicas') === undefined && apiVersion === 'apps/v1' ? 1 : spec.count('replicas'),
     ...(writer && { writer }),
   };
 }

@@ -86,6 +86,11 @@ export class ScaleClient {
     return { group, version, namespace, name, plural: await this.#plural(apiVersion, kind) };
   }
 
+  /** Name of the collection of a kind that has a scale subresource. */
+  resourceName(apiVersion: string, kind: string): Promise<string> {
+    return this.#call(`cannot find ${apiVersion} ${kind}`, () => this.#plural(apiVersion, kind));
+  }
+
   async #plural(apiVersion: string, kind: string): Promise<string> {
     const key = `${apiVersion}/${kind}`;
     const known = this.#plurals.get(key);

@@ -133,6 +133,11 @@ export function toEvent(
   return { type: 'Warning', reason: 'PodsOpaque', message: capitalize(opaqueText(opaque)) };
 }
 
+/** Replicas once the record's decision was acted on. */
+export function replicasAfter({ applied, replicas, currentReplicas }: DecisionRecord): number {
+  return applied ? replicas : currentReplicas;
+}
+
 /** The last record of every workload, and the recent ones that differ from the one before. */
 export class DecisionRecords {
   readonly #last = new Map<WorkloadKey, DecisionRecord>();

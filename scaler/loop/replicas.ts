@@ -3,6 +3,7 @@ import { untilAborted } from '../../common/deadline.js';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
 import type { Writer } from '../core/other-writers.js';
 import { workloadKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
+import { BUILT_IN_KINDS } from '../kubernetes/kinds.js';
 import type { ClusterView } from '../kubernetes/cluster.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
 
@@ -10,7 +11,7 @@ import type { ScaleClient } from '../kubernetes/scale.js';
 const MAX_CONCURRENT_READS = 8;
 /** Seconds for all of them: a kind whose requests hang must not hold up the others. */
 const READ_SECONDS = 5;
-const WATCHED_KINDS = new Set(['apps/v1/Deployment', 'apps/v1/StatefulSet']);
+const WATCHED_KINDS = new Set(BUILT_IN_KINDS.map(({ apiVersion, kind }) => `${apiVersion}/${kind}`));
 
 interface KnownReplicas {
   /** `spec.replicas`. */

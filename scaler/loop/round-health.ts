@@ -38,6 +38,11 @@ export class RoundHealth {
     return isNews;
   }
 
+  /** True from a round that failed until one succeeds. */
+  hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** Clauses about the last round and the one that is running. */
   problems(): string[] {
     const failed = this.#failure === undefined ? [] : [`the round failed: ${this.#failure}`];

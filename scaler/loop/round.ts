@@ -1,6 +1,7 @@
 import { getOrCompute } from '../../common/once.js';
 import { decideRound, explained } from '../core/decide-round.js';
 import type { ExplainedDecision } from '../core/decision.js';
+import { recordScaling } from '../core/history.js';
 import type { WorkloadKey } from '../core/types.js';
 import type { ClusterView } from '../kubernetes/cluster.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
@@ -8,7 +9,8 @@ import type { Topology } from '../kubernetes/topology.js';
 import type { RuleGroup } from '../rules/types.js';
 import type { Assignment } from './assignments.js';
 import type { Histories } from './histories.js';
-import type { DecisionRecords } from './record.js';
+import type { PastReplicas } from './recall.js';
+import { replicasAfter, type DecisionRecords } from './record.js';
 import { isGone, readReplicas, type Replicas } from './replicas.js';
 import { roundInput } from './round-input.js';
 import { querySignals, tabulate, type Query, type QueryResults } from './signals.js';
@@ -23,6 +25,8 @@ export interface RoundSources {
     pods?: ClusterView['pods'];
     /** Those of others; absent where there are none: in rule tests. Nothing is decided while they are not known. */
     autoscalers?: ClusterView['autoscalers'];
+    /** Absent where all workloads are known from the start. */
+    readonly knowsWorkloads?: boolean;
   };
   readonly scales: Pick<ScaleClient, 'get'>;
   readonly histories: Histories;
@@ -31,6 +35,10 @@ export interface RoundSources {
   readonly clock: () => number;
   /** Queries are evaluated this many seconds ago, so that the newest scrapes are in for all of them. */
   readonly queryOffset: number;
+  /** True if another process has led since the last round: what has changed is its doing. */
+  readonly follows?: boolean;
+  /** What a process before this one saw. */
+  readonly recalled?: () => PastReplicas;
 }
 
 /** A decision that is not applied yet. */
@@ -71,9 +79,10 @@ export async function runRound(
   ]);
   const [topology, pods] = cluster.synced ? [cluster.topology(), cluster.pods?.()] : [];
   const autoscalers = cluster.autoscalers ? cluster.autoscalers() : new Map<WorkloadKey, string[]>();
-  const lastKnown = new Map(records.list().map((record) => [record.trace.workload, record.currentReplicas]));
+  const lastKnown = new Map(records.list().map((record) => [record.trace.workload, replicasAfter(record)]));
   const now = clock();
   const windows = windowTables(group, results, now);
+  if (sources.follows) followLeader(own, lastKnown, replicas, sources, now);
   const observations = {
     signals: signalsOf(group, results, windows),
     podSignals: tabulate(results.podSignals, results.evaluatedAt),
@@ -105,6 +114,29 @@ function signalsOf({ signals }: RuleGroup, results: QueryResults, { settled }: W
 /** The annotations of a workload that cannot be followed. */
 function faultsOf({ key, rule }: Assignment): string[] {
   return (rule.restrictions?.faults ?? []).map((fault) => `${key}: ${fault}`);
+}
+
+/** Remembers what another process has changed as its successor would its own changes, for the periods of policies. */
+function followLeader(
+  own: readonly Assignment[],
+  lastKnown: ReadonlyMap<WorkloadKey, number>,
+  { known }: Replicas,
+  { histories, recalled }: RoundSources,
+  now: number,
+): void {
+  for (const { key, rule } of own) {
+    const [last, current] = [lastKnown.get(key), known.get(key)?.replicas];
+    if (current === undefined) continue;
+    const before = histories.get(key, rule);
+    const isKnown = last !== undefined || before.recommendations.length > 0;
+    const past = isKnown ? [] : (recalled?.().get(key) ?? []);
+    let [history, from] = [before, last];
+    for (const { at, replicas } of [...past, { at: now, replicas: current }]) {
+      history = recordScaling(history, rule.behavior, from ?? replicas, replicas, at);
+      from = replicas;
+    }
+    if (history !== before) histories.set(key, rule, history);
+  }
 }
 
 /** One sentence for each cause of failed queries, and for each target whose replicas are not known. */

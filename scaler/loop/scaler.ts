@@ -1,7 +1,8 @@
 import pLimit from 'p-limit';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
 import type { Logger } from '../../common/log.js';
-import type { EventWriter } from '../kubernetes/events.js';
+import { monotonic } from '../../common/monotonic.js';
+import type { EventWriter, WorkloadEvent } from '../kubernetes/events.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
 import type { RuleGroup } from '../rules/types.js';
 import { applyAndRecord } from './apply.js';
@@ -10,6 +11,7 @@ import { assign } from './assignments.js';
 import type { ScalerMetrics } from './metrics.js';
 import { isChange, toEvent, type DecisionRecord } from './record.js';
 import { runRound, type Decided, type RoundSources } from './round.js';
+import { RoundEvents } from './round-events.js';
 import { RoundHealth } from './round-health.js';
 
 /** Scale requests to the API server at once. */
@@ -24,7 +26,7 @@ export interface ScalerOptions extends RoundSources {
   /** True if this process may change replicas; one that may not still decides, to be ready. */
   readonly leads: () => boolean;
   readonly audit?: Pick<AuditLog, 'write'>;
-  /** Persists the histories; called at the end of every round. */
+  /** Persists the histories; called before replicas are changed, and at the end of every round. */
   readonly keep?: () => Promise<void>;
   readonly log: Logger;
 }
@@ -33,8 +35,11 @@ interface RunningGroup {
   readonly ticker: Ticker;
   readonly name: string;
   readonly health: RoundHealth;
+  readonly events: RoundEvents;
   interval: number;
   problems: readonly string[];
+  /** True if this process led in the last round. */
+  led: boolean;
 }
 
 /** Runs every group at its own interval: observes, decides, scales and records. */
@@ -85,14 +90,18 @@ export class Scaler {
     const key = keyOf(group);
     const { name } = group;
     const health = new RoundHealth(monotonic);
+    const events = new RoundEvents(name, monotonic, (event) => {
+      this.#write(event);
+    });
     const ticker = new Ticker(
       () => this.#round(key),
       () => {
         this.options.metrics.roundMissed(name);
         if (health.late()) this.options.log.warn({ group: name }, 'the round is late');
+        events.tell(health);
       },
     );
-    const running = { ticker, name, health, interval: 0, problems: [] };
+    const running = { ticker, name, health, events, interval: 0, problems: [], led: false };
     this.#running.set(key, running);
     return running;
   }
@@ -101,34 +110,65 @@ export class Scaler {
   async #round(key: string): Promise<void> {
     const { metrics, log } = this.options;
     const group = this.#groups.find((candidate) => keyOf(candidate) === key);
-    const health = this.#running.get(key)?.health;
-    if (!group || !health) return;
+    const running = this.#running.get(key);
+    if (!group || !running) return;
+    const { health, events } = running;
     const started = monotonic();
     health.begin();
     try {
-      await this.#roundOf(group);
+      await this.#roundOf(group, running);
       health.end();
-      metrics.roundSucceeded(group.name, Date.now() / 1000);
+      metrics.roundSucceeded(group.name, this.options.clock());
     } catch (error) {
       const failure = errorMessage(error);
       health.end(failure);
       metrics.roundFailed(group.name);
       log.error({ group: group.name, error: failure }, 'the round failed');
     }
+    events.tell(health);
     metrics.roundEnded(group.name, monotonic() - started);
   }
 
-  async #roundOf(group: RuleGroup): Promise<void> {
-    const { cluster } = this.options;
-    const assignments = assign(this.#groups, cluster.workloads());
-    const result = await runRound(group, assignments, this.options);
+  async #roundOf(group: RuleGroup, running: RunningGroup): Promise<void> {
+    const { events, led } = running;
+    const workloads = this.options.cluster.workloads();
+    const assignments = assign(this.#groups, workloads);
+    const own = [...assignments.values()].filter((assignment) => assignment.group === group);
+    events.concern(
+      own.map(({ rule }) => rule.scaleTargetRef),
+      workloads,
+    );
+    running.led = this.options.leads();
+    const follows = !led || !running.led;
+    const result = await runRound(group, assignments, { ...this.options, follows });
+    await this.#foresee(result.decisions);
     const deadline = AbortSignal.timeout(SCALES_SECONDS * 1000);
     const acts = result.decisions.map((decided) => this.#limit(() => this.#act(decided, deadline)));
-    const failed = (await Promise.allSettled(acts)).find((act) => act.status === 'rejected');
+    const acted = await Promise.allSettled(acts);
+    const failed = acted.find((act) => act.status === 'rejected');
     this.#forget((key) => assignments.has(key) && !result.gone.has(key));
     this.#report(keyOf(group), result.problems);
     await this.options.keep?.();
-    if (failed) throw failed.reason;
+    if (!failed) return;
+    const refused = result.decisions.filter((_, index) => acted[index]!.status === 'rejected');
+    events.concern(refused.map(({ assignment }) => assignment.rule.scaleTargetRef));
+    throw failed.reason;
+  }
+
+  /**
+   * Persists the changes to come as if they were done: a process that is killed between a write and its record would begin
+   * again within the period of a policy.
+   */
+  async #foresee(decisions: readonly Decided[]): Promise<void> {
+    const { histories, keep, leads } = this.options;
+    const changes = decisions.filter(
+      ({ assignment: { rule }, decision: { replicas, trace } }) =>
+        !rule.dryRun && replicas !== trace.currentReplicas,
+    );
+    if (!keep || changes.length === 0 || !leads()) return;
+    for (const { assignment, decision } of changes)
+      histories.set(assignment.key, assignment.rule, decision.history);
+    await keep();
   }
 
   async #act(decided: Decided, deadline: AbortSignal): Promise<void> {
@@ -147,12 +187,16 @@ export class Scaler {
     audit?.write(record, previous);
     if (isChange(record, previous)) this.#log(record);
     const event = toEvent(record, previous);
-    if (!event || !leads()) return;
-    this.options.events
-      .write({ target: assignment.rule.scaleTargetRef, uid, at: record.at, ...event })
-      .catch((error: unknown) => {
-        this.options.log.debug({ error: errorMessage(error) }, 'event not written');
-      });
+    if (event) this.#write({ target: assignment.rule.scaleTargetRef, uid, ...event });
+  }
+
+  /** Writes an Event if this process leads; one that fails is no failure of a round. */
+  #write(event: Omit<WorkloadEvent, 'at'>): void {
+    const { events, leads, clock, log } = this.options;
+    if (!leads()) return;
+    events.write({ ...event, at: clock() }).catch((error: unknown) => {
+      log.debug({ error: errorMessage(error) }, 'event not written');
+    });
   }
 
   #log(record: DecisionRecord): void {
@@ -174,7 +218,7 @@ export class Scaler {
     const { cluster, records, histories, metrics } = this.options;
     for (const record of records.retain(keep)) metrics.forget(record);
     // Before the first sync, the workloads that fleet rules match are unknown.
-    if (cluster.synced) histories.retain(keep);
+    if (cluster.knowsWorkloads ?? cluster.synced) histories.retain(keep);
   }
 
   #report(key: string, problems: readonly string[]): void {
@@ -201,10 +245,6 @@ function begunBefore(deadline: AbortSignal, scales: ScalerOptions['scales']): Sc
     },
     set: (target, replicas, version) => scales.set(target, replicas, version),
   };
-}
-
-function monotonic(): number {
-  return performance.now() / 1000;
 }
 
 /** Group names are unique in a file only, as in Prometheus. */

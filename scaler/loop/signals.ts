@@ -1,7 +1,14 @@
 import { getOrCompute, oncePer } from '../../common/once.js';
 import type { Absent, WorkloadKey } from '../core/types.js';
 import type { QueryResult } from '../promql/response.js';
-import { freshness, freshnessQueries, keyOfLabels, missingSource } from '../promql/freshness.js';
+import {
+  freshness,
+  freshnessQueries,
+  keyOfLabels,
+  missingSource,
+  type FindMissingSource,
+} from '../promql/freshness.js';
+import { repeatedText, withDifference, type Repeated } from '../promql/repeated.js';
 import type { RecentPart, WindowPart } from '../promql/windows.js';
 import type { RuleGroup } from '../rules/types.js';
 
@@ -12,8 +19,8 @@ type Expressions = Readonly<Record<string, { readonly expr: string; readonly tol
 
 /** Results of one signal's queries in one round. */
 export interface SignalResult {
-  /** The signal's expression; undefined where its parts are not told apart. */
-  readonly expr?: string;
+  /** Undefined where the parts of its expression are not told apart. */
+  readonly findMissing?: FindMissingSource;
   readonly result: QueryResult;
   /** Results of the `freshnessQueries` of the signal's expression. */
   readonly freshness: readonly QueryResult[];
@@ -46,15 +53,19 @@ export async function querySignals(
   time: number,
 ): Promise<QueryResults> {
   const pending = new Map<string, Promise<QueryResult>>();
-  const once = (expr: string): Promise<QueryResult> => getOrCompute(pending, expr, () => query(expr, time));
+  const ask = (expr: string): Promise<QueryResult> => query(expr, time);
+  const once = (expr: string): Promise<QueryResult> => getOrCompute(pending, expr, ask);
+  const explained = new Map<string, Promise<QueryResult>>();
+  const age = (expr: string): Promise<QueryResult> =>
+    getOrCompute(explained, expr, async () => withDifference(expr, await once(expr), ask));
   const queryAll = async <Name extends string>(
     expressions: Readonly<Record<Name, { readonly expr: string }>>,
   ): Promise<ReadonlyMap<Name, SignalResult>> => {
     const names = Object.keys(expressions) as Name[];
     const entries = names.map(async (name): Promise<[Name, SignalResult]> => {
-      const { expr } = expressions[name];
-      const [result, ...ages] = await Promise.all([once(expr), ...agesOf(expressions[name]).map(once)]);
-      return [name, { expr, result, freshness: ages }];
+      const { queries, findMissing } = agesOf(expressions[name]);
+      const [result, ...ages] = await Promise.all([once(expressions[name].expr), ...queries.map(age)]);
+      return [name, { findMissing, result, freshness: ages }];
     });
     return new Map(await Promise.all(entries));
   };
@@ -74,7 +85,10 @@ export function queriedSignals(signals: Expressions): Expressions {
 }
 
 /** Parsed once for the signal of a rule file, not in every round. */
-const agesOf = oncePer(({ expr }: { readonly expr: string }) => freshnessQueries(expr));
+const agesOf = oncePer(({ expr }: { readonly expr: string }) => ({
+  queries: freshnessQueries(expr),
+  findMissing: missingSource(expr),
+}));
 
 /** One value of a signal. */
 export interface SignalSample {
@@ -124,7 +138,10 @@ export function tabulate<Name extends string>(
   return new Map([...results].map(([signal, result]) => [signal, tabulateOne(result, evaluatedAt)]));
 }
 
-function tabulateOne({ expr, result, freshness: ages }: SignalResult, evaluatedAt: number): SignalTable {
+function tabulateOne(
+  { findMissing, result, freshness: ages }: SignalResult,
+  evaluatedAt: number,
+): SignalTable {
   const failed = [result, ...ages].find(({ ok }) => !ok);
   if (failed && !failed.ok) {
     return absentTable({
@@ -132,11 +149,8 @@ function tabulateOne({ expr, result, freshness: ages }: SignalResult, evaluatedA
       text: failed.message,
     });
   }
-  const missing = expr === undefined ? undefined : missingSource(expr, ages.map(samplesOf));
-  if (missing !== undefined) {
-    const text = `its part ${missing} has no data, so its value is not whole`;
-    return absentTable({ absent: 'missing', text });
-  }
+  const missing = findMissing?.((index) => samplesOf(ages[index]!).length > 0);
+  if (missing) return absentTable(missing);
   const scraped = freshness(ages.map(samplesOf), evaluatedAt);
   const byWorkload = new Map<WorkloadKey, SignalSample[]>();
   let unnamed = 0;
@@ -152,15 +166,13 @@ function tabulateOne({ expr, result, freshness: ages }: SignalResult, evaluatedA
     unnamed,
     workloads: () => byWorkload.keys(),
     samples: (workload) => byWorkload.get(workload) ?? [],
-    scrapedAt: (workload) => repeatedly(scraped.repeated(workload)) ?? scraped.of(workload) ?? STALE,
+    scrapedAt: (workload) => absentIf(scraped.repeated(workload)) ?? scraped.of(workload) ?? STALE,
   };
 }
 
 /** Sums would count each container as often as it has series. */
-function repeatedly(series: number | undefined): Absent | undefined {
-  if (series === undefined) return undefined;
-  const text = `${series} series for each container: scraped by several jobs, or of several Prometheus servers or clusters`;
-  return { absent: 'error', text };
+function absentIf(repeated: Repeated | undefined): Absent | undefined {
+  return repeated && { absent: 'error', text: repeatedText(repeated) };
 }
 
 /** What a series measures within its workload. */

@@ -1,5 +1,6 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import { errorCode, errorMessage, KernscaleError } from '../../common/errors.js';
+import { monotonic } from '../../common/monotonic.js';
 import { CLOCK_TOLERANCE } from '../core/time.js';
 import { Connection, MAX_RESPONSE_MIB, type HttpResponse } from './connection.js';
 import type { HttpConfig } from './http-config.js';
@@ -105,7 +106,7 @@ export class PrometheusClient {
     const body =
       form && new URLSearchParams({ ...form, timeout: `${Math.ceil(timeout * 1000)}ms` }).toString();
     return this.#limit(async () => {
-      const started = performance.now();
+      const started = monotonic();
       const sentAt = clock?.ticks() ?? 0;
       const result = await this.#connection
         .send(url, body)
@@ -116,7 +117,7 @@ export class PrometheusClient {
           return Math.abs(clock.offset() - timedBy) > CLOCK_TOLERANCE ? failed('clock', MISTIMED) : parsed;
         })
         .catch((error: unknown) => transportFailure(error, this.#endpoint.host, timeout));
-      onQuery?.(result.ok ? 'success' : result.failure, (performance.now() - started) / 1000);
+      onQuery?.(result.ok ? 'success' : result.failure, monotonic() - started);
       return result;
     });
   }

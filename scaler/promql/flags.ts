@@ -3,6 +3,7 @@ import { KernscaleError } from '../../common/errors.js';
 import { flag, seconds } from '../../common/flags.js';
 import type { PrometheusOptions } from './client.js';
 import { loadHttpConfig, type HttpConfig } from './http-config.js';
+import { parseMatchers } from './matchers.js';
 
 /** Flags for access to Prometheus, the same in every program. */
 export function prometheusFlags(timeout: number, url?: string): Option[] {
@@ -15,8 +16,19 @@ export function prometheusFlags(timeout: number, url?: string): Option[] {
     flag('--prometheus.bearer-token-file <file>', 'File with a bearer token, read again for every query'),
     flag('--prometheus.header <name: value...>', 'Header to send with every query; repeatable'),
     flag('--prometheus.query-parameter <name=value...>', 'Parameter to send with every query; repeatable'),
+    flag(
+      '--prometheus.matcher <matchers>',
+      'Label matchers for the built-in signals, such as cluster="eu-1", if Prometheus holds several clusters',
+      undefined,
+      parseMatchers,
+    ),
     flag('--prometheus.timeout <duration>', 'Timeout of a query, retries included', timeout, seconds),
   ];
+}
+
+/** The label matchers of `--prometheus.matcher`. */
+export function matchersOf(options: Readonly<Record<string, unknown>>): string | undefined {
+  return options['prometheus.matcher'] as string | undefined;
 }
 
 /**

@@ -1,15 +1,24 @@
 import { parser } from '@prometheus-io/lezer-promql';
 import { oncePer } from '../../common/once.js';
-import { workloadKey, type WorkloadKey } from '../core/types.js';
+import { workloadKey, type Absent, type WorkloadKey } from '../core/types.js';
+import { matchersIn, withMatchers } from './matchers.js';
 import { missingSelector } from './needs.js';
 import type { VectorSample } from './response.js';
-import { POD, WORKLOAD } from './signals.js';
+import { isRepeated, repeatedOf, repeatedSeries, type Repeated } from './repeated.js';
+import { WORKLOAD } from './signals.js';
+import { selectorsOf } from './syntax.js';
 
 /** Every tracked container has this series in every scrape, so its age is the age of all the exporter's data. */
 export const HEARTBEAT = 'kernscale_state_seconds_total{state="oncpu"}';
 
-/** Marks the rows of a freshness query that tell of repeated series. */
-const REPEATED = 'repeated';
+/** Begins the names of the exporter's metrics, and of what is recorded from them. */
+const EXPORTED = 'kernscale';
+/** Labels that the exporter gives its metrics. */
+const OWN_LABELS = new Set(
+  'namespace pod container workload workload_kind image container_id state reason mode op device peer le'.split(
+    ' ',
+  ),
+);
 
 /**
  * Queries for the age of the data behind an expression, and for series that the exporter's data has repeatedly.
@@ -21,8 +30,13 @@ const REPEATED = 'repeated';
  */
 export function freshnessQueries(expr: string): string[] {
   return freshnessSelectors(expr).map((selector) =>
-    selector === HEARTBEAT ? `${ageQuery(HEARTBEAT)} or ${repeatedSeries()}` : ageQuery(selector),
+    isHeartbeat(selector) ? `${ageQuery(selector)} or ${repeatedSeries(selector)}` : ageQuery(selector),
   );
+}
+
+/** Every metric of the exporter is dated by one. */
+function isHeartbeat(selector: string): boolean {
+  return selector.startsWith(EXPORTED);
 }
 
 /** Query for the time of the newest sample of each workload. */
@@ -30,58 +44,44 @@ export function ageQuery(selector: string): string {
   return `max by (${WORKLOAD}) (timestamp(${selector}))`;
 }
 
-/**
- * The number of series per container, where there is more than one whose time grows. Those of a pod that has moved to
- * another node both do for two minutes.
- */
-function repeatedSeries(): string {
-  const perContainer = `count by (${POD}, container) (rate(${HEARTBEAT}[2m]) > 0 and ${HEARTBEAT}) > 1`;
-  return `label_replace(max by (${WORKLOAD}) (${perContainer}), "measure", "${REPEATED}", "", "")`;
-}
-
 /** Selectors of the series whose newest samples date the data behind an expression. */
 export function freshnessSelectors(expr: string): string[] {
   return [...new Set(selectorsOf(expr).map(datedBy))];
 }
 
-/**
- * The first selector that an expression needs and that has no data, see `missingSelector`.
- *
- * @param results of the `freshnessQueries` of the expression
- */
-export function missingSource(
-  expr: string,
-  results: readonly (readonly VectorSample[])[],
-): string | undefined {
-  // The data of one source dates the expression.
-  if (results.length < 2) return undefined;
+/** Finds why an expression has no honest value: a clause. @param hasData of a freshness selector, by its index */
+export type FindMissingSource = (hasData: (index: number) => boolean) => Absent | undefined;
+
+/** Finds the first selector that an expression needs and that has no data, see `missingSelector`. */
+export function missingSource(expr: string): FindMissingSource {
   const selectors = freshnessSelectors(expr);
-  const hasData = (selector: string): boolean =>
-    (results[selectors.indexOf(datedBy(selector))] ?? []).length > 0;
-  return missingSelector(expr, hasData);
+  // The data of one source dates the expression.
+  if (selectors.length < 2) return () => undefined;
+  const find = missingSelector(expr);
+  return (hasData) => {
+    const missing = find((selector) => hasData(selectors.indexOf(datedBy(selector))));
+    if (missing === undefined) return undefined;
+    return { absent: 'missing', text: `its part ${missing} has no data, so its value is not whole` };
+  };
 }
 
+/** Of the exporter's metrics, other labels than its own tell of which cluster or server the data is. */
 function datedBy(selector: string): string {
-  return selector.startsWith('kernscale') ? HEARTBEAT : selector;
-}
-
-/** The text of every vector selector, without range, `offset` and `@`. */
-function selectorsOf(expr: string): string[] {
-  const selectors: string[] = [];
-  parser.parse(expr).iterate({
-    enter: ({ name, from, to }) => {
-      if (name === 'VectorSelector') selectors.push(expr.slice(from, to));
-    },
-  });
-  return selectors;
+  if (!selector.startsWith(EXPORTED)) return selector;
+  const node = parser.parse(selector).topNode.firstChild;
+  const matchers = node && !selector.includes(':') ? matchersIn(node, selector) : [];
+  const targets = matchers.filter(({ label }) => !OWN_LABELS.has(label));
+  return targets.length === 0
+    ? HEARTBEAT
+    : withMatchers(HEARTBEAT, targets.map(({ text }) => text).join(', '));
 }
 
 /** Time at which the data of each workload was scraped, in seconds since the epoch. */
 export interface Freshness {
   /** Undefined without a scrape within Prometheus' look-back, or once the target is gone. */
   of(workload: WorkloadKey): number | undefined;
-  /** Number of series per container; undefined while it is one. */
-  repeated(workload: WorkloadKey): number | undefined;
+  /** Undefined while there is one series per container. */
+  repeated(workload: WorkloadKey): Repeated | undefined;
 }
 
 /**
@@ -117,12 +117,10 @@ export function oldest(
 /** Read once, because all signals of the exporter share one result. */
 const byWorkload = oncePer((samples: readonly VectorSample[]) => ({
   newest: newestByWorkload(samples.filter((sample) => !isRepeated(sample))),
-  repeated: newestByWorkload(samples.filter(isRepeated)),
+  repeated: new Map(
+    samples.filter(isRepeated).map((sample) => [keyOfLabels(sample.labels) ?? '', repeatedOf(sample)]),
+  ),
 }));
-
-function isRepeated({ labels }: VectorSample): boolean {
-  return labels['measure'] === REPEATED;
-}
 
 function newestByWorkload(samples: readonly VectorSample[]): Map<WorkloadKey, number> {
   const newest = new Map<WorkloadKey, number>();

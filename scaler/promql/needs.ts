@@ -13,14 +13,16 @@ const NOTHING: Need = { all: [] };
 const ABSENT = ['Absent', 'AbsentOverTime'];
 
 /**
- * The first selector that an expression needs and that has no data, although the expression may have a value: a constant in
- * its place, `or vector(0)`, reads as no load. Undefined where nothing is missing.
- *
- * @param hasData of a selector, as written
+ * Finds the first selector that an expression needs and that has no data, although the expression may have a value: a
+ * constant in its place, `or vector(0)`, reads as no load. Undefined where nothing is missing.
  */
-export function missingSelector(expr: string, hasData: (selector: string) => boolean): string | undefined {
+export type FindMissing = (hasData: (selector: string) => boolean) => string | undefined;
+
+/** Parses an expression once; selectors are passed to `hasData` as written. */
+export function missingSelector(expr: string): FindMissing {
   const top = parser.parse(expr).topNode.firstChild;
-  return top ? missingIn(needOf(top, expr), hasData) : undefined;
+  const need = top ? needOf(top, expr) : NOTHING;
+  return (hasData) => missingIn(need, hasData);
 }
 
 function missingIn(need: Need, hasData: (selector: string) => boolean): string | undefined {

@@ -1,4 +1,5 @@
 import type { Logger } from '../../common/log.js';
+import { monotonic } from '../../common/monotonic.js';
 import { CLOCK_TOLERANCE } from '../core/time.js';
 
 /** The header `Date` tells whole seconds. */
@@ -11,7 +12,7 @@ interface OwnClocks {
   readonly ticks: () => number;
 }
 
-const PROCESS: OwnClocks = { wall: () => Date.now() / 1000, ticks: () => performance.now() / 1000 };
+const PROCESS: OwnClocks = { wall: () => Date.now() / 1000, ticks: monotonic };
 
 /**
  * Prometheus' own clock: it stamps the samples, so queries are timed by it. Between answers it goes on in monotonic time,

@@ -55,6 +55,17 @@ function partsOf(expr: string, name: string, within: (node: SyntaxNode) => Synta
   return parts;
 }
 
+/** The text of every vector selector, without range, `offset` and `@`. */
+export function selectorsOf(expr: string): string[] {
+  const selectors: string[] = [];
+  parser.parse(expr).iterate({
+    enter: ({ name, from, to }) => {
+      if (name === 'VectorSelector') selectors.push(expr.slice(from, to));
+    },
+  });
+  return selectors;
+}
+
 /** Labels that the result of a valid expression can have; undefined unless an aggregation at its top names them. */
 export function labelsOf(expr: string): string[] | undefined {
   const top = parser.parse(expr).topNode.firstChild;

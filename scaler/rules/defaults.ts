@@ -141,10 +141,12 @@ function fillSignals(group: RawGroup, objectives: readonly Objective[]): Record<
   const given = group.signals ?? {};
   return mapValues({ ...builtIn, ...given }, (_, name) => {
     const { expr = own(builtIn, name) ?? '', maxAge } = own(given, name) ?? {};
-    const toldBy = expr === own(builtIn, name) ? own(TOLD_BY, name) : undefined;
+    const isBuiltIn = expr === own(builtIn, name);
+    const toldBy = isBuiltIn ? own(TOLD_BY, name) : undefined;
     return {
       expr,
       maxAge: maxAge === undefined ? DEFAULT_MAX_AGE : parseDuration(maxAge),
+      isBuiltIn,
       ...(toldBy && { toldBy }),
     };
   });
@@ -158,7 +160,7 @@ function fillPodSignals(
   const sizedByCpu = rules.some(({ target }) => fillTarget(target).signal === 'cpu');
   if (!cpu?.toldBy || !sizedByCpu) return {};
   const { maxAge } = cpu;
-  return mapValues({ ...podSignals(window) }, (expr) => ({ expr, maxAge }));
+  return mapValues({ ...podSignals(window) }, (expr) => ({ expr, maxAge, isBuiltIn: true }));
 }
 
 /** Both windows are as old as the CPU signal may be. */

@@ -1,5 +1,6 @@
 import { stateOf } from './files.js';
 import { formatRuleError, loadRuleFiles, type LoadedRules } from './load.js';
+import { restricted } from './restrict.js';
 import { truncatedFiles } from './truncated.js';
 import type { RuleError, RuleFile, RuleGroup } from './types.js';
 
@@ -14,6 +15,8 @@ const NO_RULES = 'The rule files have no rules: nothing is scaled.';
 export interface RuleManagerOptions {
   /** Takes files that are empty or cut off, compared with their last good versions. */
   readonly allowTruncated?: boolean;
+  /** Label matchers for the built-in signals. */
+  readonly matchers?: string | undefined;
   readonly pollMs?: number;
 }
 
@@ -93,7 +96,7 @@ export class RuleManager {
     const errors = this.#errorsOf(loaded);
     this.#errors = errors.map(formatRuleError);
     if (errors.length === 0) {
-      this.#groups = loaded.groups;
+      this.#groups = loaded.groups.map((group) => restricted(group, this.options.matchers));
       this.#files = loaded.files;
     }
     this.#listener?.();

@@ -104,7 +104,7 @@ describe('scaler with a Kubernetes API', function () {
   });
 
   it('knows workloads and addresses from its watches', async () => {
-    const view = new ClusterView(config, log);
+    const view = new ClusterView(config, log, () => Promise.reject(new Error('no further kind')));
     try {
       await view.whenSynced();
       const known = view.workloads().map(({ ref }) => workloadKey(ref));

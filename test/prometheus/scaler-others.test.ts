@@ -68,14 +68,15 @@ describe('the scaler and others who scale', function () {
   });
 
   async function run(whenSynced = true): Promise<void> {
-    view = new ClusterView(config, log, FIELD_MANAGER);
+    const scales = new ScaleClient(config, abort.signal, FIELD_MANAGER);
+    view = new ClusterView(config, log, (...kind) => scales.resourceName(...kind), FIELD_MANAGER);
     if (whenSynced) await view.whenSynced();
     records = new DecisionRecords();
     metrics = new ScalerMetrics();
     scaler = new Scaler({
       query: () => Promise.resolve({ ok: true, samples: [] }),
       cluster: view,
-      scales: new ScaleClient(config, abort.signal, FIELD_MANAGER),
+      scales,
       events: new EventWriter(config, abort.signal),
       histories: new Histories(),
       records,

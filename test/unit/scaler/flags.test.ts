@@ -14,6 +14,14 @@ describe('the scaler’s flags', () => {
     }
   });
 
+  it('restrict built-in signals to one of several clusters', () => {
+    expect(parse().prometheus.matchers).to.equal(undefined);
+    expect(parse('--prometheus.matcher={cluster="a"}').prometheus.matchers).to.equal('cluster="a"');
+    expect(() => parse('--prometheus.matcher=cluster:a'))
+      .to.throw('"cluster:a" is no label matcher; write it like cluster="eu-1"')
+      .with.property('code', 'BAD_FLAG');
+  });
+
   it('keep the last good rules of an emptied file by default', () => {
     expect(parse().allowTruncated).to.equal(false);
     expect(parse('--rules.allow-truncated').allowTruncated).to.equal(true);

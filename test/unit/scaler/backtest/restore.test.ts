@@ -3,6 +3,8 @@ import { restoreUsual, type RestoreOptions } from '../../../../scaler/backtest/r
 import { isAbsent } from '../../../../scaler/core/reading.js';
 import type { Windows } from '../../../../scaler/core/measures.js';
 import type { Grid, RangeResult, RangeSeries } from '../../../../scaler/promql/range.js';
+import { selectorsOf } from '../../../../scaler/promql/syntax.js';
+import { restricted } from '../../../../scaler/rules/restrict.js';
 import { resolveGroup } from '../../../../scaler/rules/defaults.js';
 
 const NOW = 1_700_000_000;
@@ -71,6 +73,12 @@ describe('restoreUsual', () => {
     expect(queries).to.have.length(4 * 4);
     expect(Math.max(...queries.map(([, { count }]) => count))).to.be.at.most(15);
     expect(queries.filter(([expr]) => expr.includes('[2m]'))).to.have.length(3 * 4);
+  });
+
+  it('asks for one cluster where the rules do', async () => {
+    const { queries } = await restored({ groups: [restricted(group('1m'), 'cluster="a"')] });
+    for (const [expr] of queries)
+      for (const selector of selectorsOf(expr)) expect(selector).to.contain('cluster="a"');
   });
 
   it('asks nothing without groups', async () => {

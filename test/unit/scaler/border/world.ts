@@ -9,7 +9,7 @@ import { Histories } from '../../../../scaler/loop/histories.js';
 import { DecisionRecords } from '../../../../scaler/loop/record.js';
 import { runRound, type RoundResult } from '../../../../scaler/loop/round.js';
 import { queriedSignals } from '../../../../scaler/loop/signals.js';
-import { parseQueryResponse } from '../../../../scaler/promql/response.js';
+import { parseQueryResponse, type QueryResult } from '../../../../scaler/promql/response.js';
 import { parseRules } from '../../../../scaler/rules/load.js';
 
 /** Time of every round, seconds since the epoch. */
@@ -185,11 +185,19 @@ function readAll<K>(objects: readonly unknown[], reader: (object: Fields) => K):
   });
 }
 
-/** One round on these objects, with the body of each query's response. */
-export async function round(objects: Objects, bodyOf: (expr: string) => string): Promise<RoundResult> {
+/** Reads the body of a response. */
+export const resultOf = (body: string): QueryResult => parseQueryResponse(200, body);
+
+/** One round on these objects, with the result of each query. */
+export async function round(
+  objects: Objects,
+  resultFor: (expr: string) => QueryResult,
+): Promise<RoundResult> {
   readAll(objects.pods, knownPod);
   const pods = readAll(objects.pods, readPod);
-  const workloads = readAll(objects.deployments, (object) => readWorkload('Deployment', object, 'kernscale'));
+  const workloads = readAll(objects.deployments, (object) =>
+    readWorkload({ apiVersion: 'apps/v1', kind: 'Deployment' }, object, 'kernscale'),
+  );
   const topology = new Topology({
     pods,
     services: readAll(objects.services, readService),
@@ -197,7 +205,7 @@ export async function round(objects: Objects, bodyOf: (expr: string) => string):
   });
   const byWorkload = podsByWorkload(pods);
   return runRound(GROUP, assign(groups, workloads), {
-    query: (expr) => Promise.resolve(parseQueryResponse(200, bodyOf(expr))),
+    query: (expr) => Promise.resolve(resultFor(expr)),
     cluster: { synced: true, workloads: () => workloads, topology: () => topology, pods: () => byWorkload },
     scales: { get: () => Promise.reject(new KernscaleError('API_NOT_FOUND', 'gone')) },
     histories: new Histories(),

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { decide } from '../../../../scaler/core/decide-round.js';
-import { rebase } from '../../../../scaler/core/rebase.js';
+import { notAfter, rebase } from '../../../../scaler/core/rebase.js';
 import { EMPTY_HISTORY, type History, type Samples } from '../../../../scaler/core/round.js';
 import { fillBehavior } from '../../../../scaler/rules/defaults.js';
 import { at, NOW, ruleFor, samplesOf } from './fixtures.js';
@@ -106,6 +106,14 @@ describe('rebase', () => {
     return Object.assign({}, ...entries) as Record<string, number>;
   }
 
+  function withTime(value: unknown, [name = '', ...rest]: readonly string[], time: number): unknown {
+    const part = (value as Record<string, unknown>)[name];
+    const changed = rest.length === 0 ? time : withTime(part, rest, time);
+    const copy: Record<string, unknown> = Object.assign(Array.isArray(value) ? [] : {}, value);
+    copy[name] = changed;
+    return copy;
+  }
+
   it('moves every time of a history, and nothing else', () => {
     const history = richHistory();
     const times = timesIn(history);
@@ -118,6 +126,20 @@ describe('rebase', () => {
     const moved = timesIn(rebase(history, -HOUR));
     for (const [path, time] of Object.entries(times)) expect(moved[path], path).to.equal(time - HOUR);
     expect(rebase(rebase(history, -HOUR), HOUR)).to.deep.equal(history);
+  });
+
+  it('is done for any time in the future, whichever it is', () => {
+    const history = richHistory();
+    const times = timesIn(history);
+    const now = Math.max(...Object.values(times));
+    expect(notAfter(history, now)).to.equal(history);
+    // A usual's parts are as old as the usual.
+    const paths = Object.keys(times).filter((path) => !path.startsWith('/usual/') || path === '/usual/at');
+    expect(paths).to.have.length.above(20);
+    for (const path of paths) {
+      const ahead = withTime(history, path.split('/').slice(1), now + HOUR) as History;
+      expect(Math.max(...Object.values(timesIn(notAfter(ahead, now)))), path).to.equal(now);
+    }
   });
 
   it('keeps what is not there absent', () => {

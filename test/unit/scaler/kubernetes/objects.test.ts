@@ -21,6 +21,8 @@ function read<K>(reader: (object: Fields) => K, object: unknown): { kept: K; fau
   return { kept: reader(Fields.of(object, faults)), faults };
 }
 
+const DEPLOYMENT = { apiVersion: 'apps/v1', kind: 'Deployment' };
+
 describe('objects of the Kubernetes API', () => {
   it('are a Service without endpoints where the lists of its EndpointSlice are null', () => {
     const { kept, faults } = read(readSlice, {
@@ -68,7 +70,7 @@ describe('objects of the Kubernetes API', () => {
       faults: [],
     });
     expect(read(readService, nothing).kept).to.deep.equal({ id: 'shop/web-1', ips: [], ports: [] });
-    expect(read((object) => readWorkload('Deployment', object, OWN), nothing).kept.replicas).to.equal(1);
+    expect(read((object) => readWorkload(DEPLOYMENT, object, OWN), nothing).kept.replicas).to.equal(1);
   });
 
   it('lose a value of another type only, which is named', () => {
@@ -104,7 +106,7 @@ describe('objects of the Kubernetes API', () => {
   for (const replicas of [-1, 1.5, '2', 1e306, {}]) {
     it(`have no number of replicas in ${JSON.stringify(replicas)}`, () => {
       const object = { metadata: { ...METADATA, resourceVersion: '1' }, spec: { replicas } };
-      const { kept, faults } = read((fields) => readWorkload('Deployment', fields, OWN), object);
+      const { kept, faults } = read((fields) => readWorkload(DEPLOYMENT, fields, OWN), object);
       expect(kept.replicas).to.equal(undefined);
       expect(faults).to.deep.equal(['spec.replicas is not a whole number from 0 on']);
       expect(() => readScale(object))
@@ -150,7 +152,7 @@ describe('who wrote spec.replicas', () => {
   const writerOf = (managedFields: unknown, image = 'app:1', generation: unknown = 3) => {
     const spec = { replicas: 2, template: { spec: { containers: [{ name: 'app', image }] } } };
     const object = { metadata: { ...METADATA, uid: 'u', generation, managedFields }, spec };
-    return read((fields) => readWorkload('Deployment', fields, OWN), object).kept.writer;
+    return read((fields) => readWorkload(DEPLOYMENT, fields, OWN), object).kept.writer;
   };
   const applied = entry('argocd-controller', '10:00:00', { operation: 'Apply' });
   const scaled = entry('kubectl', '', { time: undefined, subresource: 'scale' });

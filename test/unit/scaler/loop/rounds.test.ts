@@ -2,10 +2,12 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 import { eventually } from '../../../eventually.js';
 import { KernscaleError } from '../../../../common/errors.js';
+import type { WorkloadEvent } from '../../../../scaler/kubernetes/events.js';
 import type { WatchedWorkload } from '../../../../scaler/kubernetes/objects.js';
 import { Histories } from '../../../../scaler/loop/histories.js';
 import { ScalerMetrics } from '../../../../scaler/loop/metrics.js';
 import { DecisionRecords } from '../../../../scaler/loop/record.js';
+import { RoundEvents } from '../../../../scaler/loop/round-events.js';
 import { RoundHealth } from '../../../../scaler/loop/round-health.js';
 import { Scaler, type ScalerOptions } from '../../../../scaler/loop/scaler.js';
 import { parseRules } from '../../../../scaler/rules/load.js';
@@ -15,6 +17,20 @@ const RULES = `groups:
     interval: 1s
     rules:
       - {scale: all, match: {kind: Deployment}, minReplicas: 3, maxReplicas: 9}
+`;
+
+/** One pod in ten minutes, of a workload that needs all of them. */
+const SLOW = `groups:
+  - name: shop
+    interval: 1s
+    signals: {queue: {expr: queue_length}}
+    rules:
+      - scale: cart
+        scaleTargetRef: {kind: Deployment, namespace: shop, name: cart}
+        maxReplicas: 20
+        target: {signal: queue, averageValue: 1}
+        behavior: {scaleUp: {policies: [{type: Pods, value: 1, periodSeconds: 600}]}}
+        decide: []
 `;
 
 function deployment(name: string): WatchedWorkload {
@@ -66,12 +82,67 @@ describe('RoundHealth', () => {
   });
 });
 
+describe('RoundEvents', () => {
+  let now: number;
+  let health: RoundHealth;
+  let events: RoundEvents;
+  let written: string[];
+
+  beforeEach(() => {
+    now = 1000;
+    written = [];
+    health = new RoundHealth(() => now);
+    events = new RoundEvents(
+      'shop',
+      () => now,
+      ({ reason, target }) => written.push(`${reason} ${target.name}`),
+    );
+    events.concern([deployment('a').ref], []);
+  });
+
+  function round(failure?: string, seconds = 10): void {
+    health.begin();
+    now += seconds;
+    health.end(failure);
+    events.tell(health);
+  }
+
+  it('say that a round is late, that it failed, and that all is well again', () => {
+    round();
+    health.begin();
+    health.late();
+    events.tell(health);
+    health.late();
+    events.tell(health);
+    health.end('out of luck');
+    events.tell(health);
+    round('out of luck');
+    round();
+    round();
+    expect(written).to.deep.equal(['RoundLate a', 'RoundFailed a', 'RoundsSucceed a']);
+  });
+
+  it('are few where every other round fails', () => {
+    for (let done = 0; done < 60; done++) round(done % 2 === 0 ? 'out of luck' : undefined);
+    // 600 s
+    expect(written).to.deep.equal(['RoundFailed a', 'RoundsSucceed a']);
+    round('out of luck');
+    expect(written).to.have.length(3);
+  });
+
+  it('are few where a group has many workloads', () => {
+    events.concern(Array.from({ length: 1000 }, (_, index) => deployment(`${index}`).ref));
+    round('out of luck');
+    expect(written).to.have.length(20);
+  });
+});
+
 describe('rounds', () => {
   let scaler: Scaler;
   let metrics: ScalerMetrics;
   let logged: string[];
 
-  function run(changes: Partial<ScalerOptions>): void {
+  function run(changes: Partial<ScalerOptions>, rules = RULES): void {
     metrics = new ScalerMetrics();
     logged = [];
     scaler = new Scaler({
@@ -94,7 +165,7 @@ describe('rounds', () => {
       ),
       ...changes,
     });
-    scaler.use(parseRules('r.yaml', RULES).groups);
+    scaler.use(parseRules('r.yaml', rules).groups);
   }
 
   afterEach(async () => {
@@ -120,7 +191,8 @@ describe('rounds', () => {
     expect(logged).to.include('the round failed');
     broken = false;
     await eventually('no problem', () => scaler.problems().length === 0);
-    expect(await valueOf('kernscale_rule_group_last_success_timestamp_seconds')).to.be.above(1e9);
+    // The rounds' clock, not the machine's.
+    expect(await valueOf('kernscale_rule_group_last_success_timestamp_seconds')).to.equal(1_700_000_000);
   });
 
   it('that hang are a problem, a metric and a log line once', async () => {
@@ -137,6 +209,83 @@ describe('rounds', () => {
     release();
     await eventually('no problem', () => scaler.problems().length === 0);
   });
+
+  it('that fail are an Event on what they concern: when that begins, and when it ends', async () => {
+    let broken = true;
+    const events: WorkloadEvent[] = [];
+    const of = (reason: string) => events.filter((event) => event.reason === reason);
+    const histories = new Histories();
+    const set = histories.set.bind(histories);
+    histories.set = (workload, ...rest) => {
+      if (broken && workload.endsWith('odd')) throw new Error('out of luck');
+      set(workload, ...rest);
+    };
+    const workloads = () => ['a', 'odd'].map(deployment);
+    run({
+      cluster: { synced: true, workloads, topology: () => ({ resolve: () => undefined }) },
+      histories,
+      events: { write: (event) => Promise.resolve(void events.push(event)) },
+    });
+    const failed = 'kernscale_rule_group_failed_rounds_total';
+    await eventually('two failed rounds', async () => ((await valueOf(failed)) ?? 0) >= 2);
+    expect(
+      of('RoundFailed').map(({ target, uid, type, message }) => [target.name, uid, type, message]),
+    ).to.deep.equal([
+      [
+        ...['odd', 'odd', 'Warning'],
+        'In rule group "shop", the round failed: cannot act on shop/Deployment/odd: out of luck. ' +
+          'Until a round succeeds, replicas stay as they are.',
+      ],
+    ]);
+    broken = false;
+    await eventually('success', () => of('RoundsSucceed').length > 0);
+    expect(of('RoundsSucceed').map(({ target }) => target.name)).to.deep.equal(['a', 'odd']);
+  });
+
+  for (const seen of [true, false]) {
+    it(`of a new leader keep to what the old one did, ${seen ? 'rounds' : 'just'} before`, async () => {
+      const now = 1_700_000_000;
+      const labels = { namespace: 'shop', workload: 'cart', workload_kind: 'Deployment' };
+      let [leads, replicas] = [false, 2];
+      const written: number[] = [];
+      const records = new DecisionRecords();
+      const recorded = () => records.list()[0];
+      const evaluations = () => valueOf('kernscale_rule_evaluations_total');
+      run(
+        {
+          query: (expr) => {
+            const value = expr === 'queue_length' ? 20 : now;
+            const samples = expr.includes('queue_length') ? [{ labels, value, timestamp: now }] : [];
+            return Promise.resolve({ ok: true, samples });
+          },
+          cluster: {
+            synced: true,
+            workloads: () => [{ ...deployment('cart'), replicas }],
+            topology: () => ({ resolve: () => undefined }),
+          },
+          scales: {
+            get: () => Promise.resolve({ replicas, uid: 'u', resourceVersion: '1' }),
+            set: (_, wanted) => {
+              written.push(wanted);
+              return Promise.resolve({ replicas: wanted, uid: 'u', resourceVersion: '2' });
+            },
+          },
+          records,
+          leads: () => leads,
+        },
+        SLOW,
+      );
+      await eventually('a decision', () => recorded()?.outcome === 'not_leader');
+      expect(recorded()?.replicas).to.equal(3);
+      replicas = 3;
+      if (seen) await eventually('the change', () => recorded()?.currentReplicas === 3);
+      leads = true;
+      const before = (await evaluations()) ?? 0;
+      await eventually('rounds', async () => ((await evaluations()) ?? 0) >= before + 2);
+      expect(written).to.deep.equal([]);
+      expect(recorded()?.trace.bindingConstraint).to.equal('scaleUpLimit');
+    });
+  }
 
   it('act on every other workload where acting on one fails', async () => {
     const records = new DecisionRecords();

@@ -36,6 +36,12 @@ describe('RuleManager', () => {
   }
   const names = (): string[] => manager.groups.flatMap(({ rules }) => rules.map(({ scale }) => scale));
 
+  it('restricts built-in signals to one cluster, and reloads them so', async () => {
+    await load(file, { matchers: 'cluster="a"' });
+    await manager.reload();
+    expect(manager.groups[0]!.signals['cpu']!.expr).to.contain('{cluster="a", state="oncpu"}');
+  });
+
   describe('keeps the rules of a file', () => {
     const EMPTY = { nothing: '', 'a line break': '\n', 'a comment': '# soon\n', 'no group': 'groups: []\n' };
     for (const [what, text] of Object.entries(EMPTY)) {
