@@ -29,25 +29,35 @@ const { groups } = parseRules(
 `,
 );
 
+/** Its rows tell how many pods there are. */
+const THREADS = groups[0]!.windows.settled.parts.threads.expr;
+
 /** Twenty replicas for a queue of 20, of which `qa` counts 19 until it goes down. */
 const evaluate: Evaluate = ({ expressions, selectors }, grid) => {
   const isUp = (at: number): boolean => at < END - DOWN;
   const valueOf = (expr: string, at: number): number | undefined => {
     if (expr === QUEUE) return isUp(at) ? 20 : 1;
-    return expr === 'actual' || expr === groups[0]!.signals['pods']!.expr ? 20 : undefined;
+    return expr === 'actual' || expr === THREADS ? 20 : undefined;
   };
-  const values = [...expressions].map((expr) => [expr, series(grid, (at) => valueOf(expr, at))] as const);
+  const values = [...expressions].map((expr) => {
+    const labels = expr === THREADS ? { ...LABELS, measure: 'pods' } : LABELS;
+    return [expr, series(grid, (at) => valueOf(expr, at), labels)] as const;
+  });
   const times = [...selectors].map((selector) => {
     return [selector, series(grid, (at) => (selector === 'qa' && !isUp(at) ? undefined : at))] as const;
   });
   return Promise.resolve({ values: new Map(values), sampleTimes: new Map(times), widest: 1 });
 };
 
-function series({ from, step, count }: Grid, valueAt: (at: number) => number | undefined): Evaluated {
+function series(
+  { from, step, count }: Grid,
+  valueAt: (at: number) => number | undefined,
+  labels: Readonly<Record<string, string>> = LABELS,
+): Evaluated {
   const values = Array.from({ length: count }, (_, index) => valueAt(from + index * step));
   const present = Uint8Array.from(values, (value) => (value === undefined ? 0 : 1));
   return {
-    series: [{ labels: LABELS, values: Float64Array.from(values, (value) => value ?? NaN), present }],
+    series: [{ labels, values: Float64Array.from(values, (value) => value ?? NaN), present }],
   };
 }
 

@@ -79,7 +79,7 @@ describe('a group that is restricted to a cluster', () => {
   );
 
   it('asks for that cluster in every selector of what is built in, and of its age', () => {
-    expect(exprs).to.have.length.above(15);
+    expect(exprs).to.have.length.above(10);
     for (const expr of exprs) {
       expect(checkPromql(expr), expr).to.equal(undefined);
       for (const selector of selectorsOf(expr)) expect(selector).to.contain(A);
