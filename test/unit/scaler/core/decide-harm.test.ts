@@ -57,6 +57,20 @@ describe('harm', () => {
     expect(held).to.include({ class: 'disk', action: 'hold', replicas: 4 });
   });
 
+  it('is to fail fast, not to take less CPU while answers take longer', () => {
+    const web: Doing = { answered: 20, cost: 0.01, latency: 0.05 };
+    const after = (changed: Partial<Doing>) => {
+      const mesh = new Mesh().add('web', { replicas: 4 });
+      mesh.run(LEARNING, { web });
+      return mesh.run(20, { web: { ...web, cost: 0.003, ...changed } })['web']!.trace.harm!;
+    };
+    expect(after({ latency: 0.01 })).to.deep.include({
+      harmed: true,
+      signs: [{ kind: 'collapse', value: 0.3, limit: 0.5 }],
+    });
+    expect(after({ latency: 0.06 })).to.deep.include({ harmed: false, signs: [] });
+  });
+
   it('names the edge where the peer itself is well', () => {
     const mesh = shop();
     mesh.run(LEARNING, { gateway, orders });
