@@ -23,6 +23,7 @@ import { restoreAtStart } from './restore.js';
 import { PrometheusClient, type PrometheusOptions } from './promql/client.js';
 import type { Grid } from './promql/range.js';
 import { ServerClock } from './promql/server-clock.js';
+import { matchesOf } from './rules/matches.js';
 import type { RuleGroup } from './rules/types.js';
 import { createApp } from './web/app.js';
 
@@ -242,10 +243,7 @@ export class Service {
     for (const error of errors) log.error({ error }, 'invalid rules, keeping the previous ones');
     if (errors.length === 0)
       log[rules === 0 ? 'warn' : 'info']({ groups: groups.length, rules }, 'rules loaded');
-    const matches = groups.flatMap((group) =>
-      group.rules.flatMap((rule) => ('match' in rule ? [rule.match] : [])),
-    );
-    this.#cluster.match(matches);
+    this.#cluster.match(matchesOf(groups));
     this.#scaler.use(flags.dryRun ? groups.map(asDryRun) : groups);
   }
 }

@@ -1,4 +1,5 @@
-import { commandLine, flag, parseFlags, seconds } from '../../common/flags.js';
+import { commandLine, flag, kubeconfigFlag, parseFlags, seconds } from '../../common/flags.js';
+import { loadKubeConfig } from '../../common/kubeconfig.js';
 import { KernscaleError } from '../../common/errors.js';
 import { count } from '../core/format.js';
 import { HEARTBEAT } from '../promql/freshness.js';
@@ -7,7 +8,10 @@ import { matchersOf, prometheusFlags, prometheusOptions } from '../promql/flags.
 import { withMatchers } from '../promql/matchers.js';
 import { formatRuleError, loadRuleFiles } from '../rules/load.js';
 import type { LintOptions } from '../rules/lint.js';
+import type { RuleError } from '../rules/types.js';
 import { filesOf } from './arguments.js';
+import { lacksOf } from './live.js';
+import { readLive } from './live-cluster.js';
 
 const TIMEOUT = 10;
 /** Scrape interval of the shipped Prometheus configuration, seconds. */
@@ -22,11 +26,12 @@ type Flags = Readonly<Record<string, unknown>> & {
   readonly lint: 'all' | 'none';
   readonly lintFatal?: boolean;
   readonly scrapeInterval?: number;
+  readonly live?: boolean;
 };
 
 /**
  * `kernscale check`: reports all errors in rule files, warns about likely mistakes, and notes where a field has changed
- * its meaning since the first release.
+ * its meaning since the first release. With `--live`, it warns about what the cluster lacks for the rules.
  *
  * @returns exit status: 0 without errors, 1 on errors, 3 on warnings with `--lint-fatal`
  * @throws KernscaleError on wrong flags, and if the given Prometheus cannot be queried
@@ -44,13 +49,15 @@ export async function check(argv: readonly string[]): Promise<number> {
         undefined,
         seconds,
       ),
-    );
+    )
+    .option('--live', 'Check against the cluster, too: targets, CPU requests, other autoscalers')
+    .addOption(kubeconfigFlag());
   for (const option of prometheusFlags(TIMEOUT)) command.addOption(option);
   const flags = parseFlags<Flags>(command, argv);
   if (!flags) return 0;
   const files = filesOf(command, 'kernscale check rules/scaling/*.yaml');
   const lint = flags.lint === 'all' ? await lintOptions(flags) : undefined;
-  const found = await loadRuleFiles(files, lint);
+  const found = await withLive(await loadRuleFiles(files, lint), flags);
   if (flags.json) printJson(found);
   else printText(found);
   if (found.errors.length > 0) return 1;
@@ -84,6 +91,21 @@ async function lintOptions(flags: Flags): Promise<LintOptions> {
 }
 
 type Found = Awaited<ReturnType<typeof loadRuleFiles>>;
+
+/** With what the cluster lacks for the rules, unless these have errors. */
+async function withLive(found: Found, { live, ...flags }: Flags): Promise<Found> {
+  if (!live || found.errors.length > 0) return found;
+  const file = flags['kubernetes.kubeconfig'] as string | undefined;
+  const { problems, ...cluster } = await readLive(loadKubeConfig(file), found.groups);
+  for (const problem of problems) process.stderr.write(`warning: ${problem}\n`);
+  const lacks = lacksOf(found.groups, cluster);
+  const isNote = ({ code }: RuleError): boolean => code.startsWith('NOTE_');
+  return {
+    ...found,
+    warnings: [...found.warnings, ...lacks.filter((lack) => !isNote(lack))],
+    notes: [...found.notes, ...lacks.filter(isNote)],
+  };
+}
 
 function printJson({ groups, errors, warnings, notes }: Found): void {
   process.stdout.write(`${JSON.stringify({ rules: countRules(groups), errors, warnings, notes })}\n`);

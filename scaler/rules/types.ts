@@ -90,11 +90,16 @@ export type RuleErrorCode =
   | 'TEST_UNKNOWN_TARGET'
   | 'TEST_SERIES';
 
-/** Codes of notes on fields that mean something else than in the first release. */
-export type NoteCode = 'NOTE_CPU_TARGET' | 'NOTE_OBJECTIVE' | 'NOTE_WHEN';
+/** Codes of notes: fields that mean something else than in the first release, and workloads that are paused. */
+export type NoteCode = 'NOTE_CPU_TARGET' | 'NOTE_OBJECTIVE' | 'NOTE_WHEN' | 'NOTE_PAUSED';
 
 /** Codes of warnings about likely mistakes. */
 type LintCode =
+  | 'LINT_NO_TARGET'
+  | 'LINT_NO_MATCH'
+  | 'LINT_NO_CPU_REQUEST'
+  | 'LINT_OTHER_AUTOSCALER'
+  | 'LINT_ANNOTATION'
   | 'LINT_UNKNOWN_METRIC'
   | 'LINT_SHORT_WINDOW'
   | 'LINT_SHORT_MAX_AGE'
