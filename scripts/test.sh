@@ -20,7 +20,7 @@ done
 set_up --test
 export PATH=$kubectl_directory:$PATH
 cd "$root"
-((${#suites[@]})) || suites=(lint unit hpa proof prometheus cluster workloads kernel kernels browser loop)
+((${#suites[@]})) || suites=(lint unit hpa proof prometheus drill cluster workloads kernel kernels browser loop)
 
 passed=0 failed=0 skipped=0 failures=() left_out=()
 log=$(mktemp)
@@ -42,7 +42,7 @@ run() {
 # Prints the reason why this machine cannot run a suite; nothing if it can.
 obstacle() {
 	case $1 in
-	prometheus | cluster | kernel | kernels | loop) [ "$(id -u)" = 0 ] || { echo 'it needs root' && return; } ;;
+	prometheus | drill | cluster | kernel | kernels | loop) [ "$(id -u)" = 0 ] || { echo 'it needs root' && return; } ;;
 	esac
 	case $1 in
 	kernel | kernels | loop) [ -e /sys/kernel/btf/vmlinux ] || echo 'this kernel has no type information (/sys/kernel/btf/vmlinux)' ;;

@@ -46,9 +46,17 @@ export class RunningScaler {
     return `${this.stem}.audit.jsonl`;
   }
 
+  get pid(): number {
+    return this.#running!.pid;
+  }
+
   async start(): Promise<void> {
-    this.#running = start(this.#program);
-    await untilReady(this.#program, this.#running, AbortSignal.timeout(30_000));
+    await untilReady(this.#program, this.launch(), AbortSignal.timeout(30_000));
+  }
+
+  /** Starts it and does not wait. */
+  launch(): Running {
+    return (this.#running = start(this.#program));
   }
 
   async kill(): Promise<void> {

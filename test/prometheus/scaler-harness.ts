@@ -35,14 +35,16 @@ export class ScalerHarness {
   prometheus!: Running;
   prometheusUrl!: string;
   #directory: string | undefined;
+  #scraped = 0;
   #prometheusProgram!: Program;
   #apps!: AppsV1Api;
   readonly #scalers: RunningScaler[] = [];
   readonly #reservations: Reservation[] = [];
 
-  /** Starts everything but the scaler. */
-  async start(manifest: string): Promise<void> {
+  /** Starts everything but the scaler. @param scraped port that Prometheus scrapes; default: the metrics' own */
+  async start(manifest: string, scraped?: number): Promise<void> {
     await this.metrics.start();
+    this.#scraped = scraped ?? this.metrics.port;
     this.cluster = await startCluster({ images: HOST_IMAGE, stateDir: path.join(this.directory, 'cluster') });
     await this.cluster.apply(manifest);
     this.#apps = loadKubeConfig(this.cluster.kubeconfigPath).makeApiClient(AppsV1Api);
@@ -58,7 +60,7 @@ export class ScalerHarness {
   async startPrometheus(): Promise<void> {
     const port = await this.#port(19_090);
     this.prometheusUrl = `http://127.0.0.1:${port}`;
-    const targets = [`127.0.0.1:${this.metrics.port}`];
+    const targets = [`127.0.0.1:${this.#scraped}`];
     writeFileSync(
       path.join(this.directory, 'prometheus.yml'),
       stringify({
