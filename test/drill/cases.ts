@@ -17,7 +17,7 @@ export const CASES: readonly Case[] = [
     dependency: 'API server' as const,
     fault,
     named: fault === 'slow' ? undefined : API,
-    // What hangs could be slow: a list is given up after 30 s.
+    // What hangs could be slow, so it takes longer to be named.
     ...(fault === 'hangs' && { lasts: 45 }),
   })),
   ...(['down', 'hangs', 'slow', 'garbage', 'cut', 'flaps'] as const).map((fault) => ({
