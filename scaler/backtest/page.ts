@@ -1,7 +1,7 @@
 import { replicasText } from '../core/details.js';
-import { count } from '../core/format.js';
+import { count, timeText } from '../core/format.js';
 import type { Grid } from '../promql/range.js';
-import { CAVEAT, hoursText, percentText, timeText } from './report.js';
+import { CAVEAT, hoursText, percentText } from './report.js';
 import { summaryOf, UNKNOWN, type Movement, type Summary, type Timeline } from './timeline.js';
 
 const WIDTH = 960;

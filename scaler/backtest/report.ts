@@ -1,4 +1,4 @@
-import { count, round } from '../core/format.js';
+import { count, round, timeText } from '../core/format.js';
 import type { Paint } from '../terminal.js';
 import type { Grid } from '../promql/range.js';
 import { legend, plot } from './plot.js';
@@ -75,11 +75,6 @@ function gapLines({ gaps }: Summary, paint: Paint): string[] {
 /** Rounded to three digits, and to whole hours from a hundred on. */
 export function hoursText(hours: number): string {
   return String(hours >= 100 ? Math.round(hours) : round(hours));
-}
-
-/** In UTC, to the second. */
-export function timeText(at: number): string {
-  return `${new Date(at * 1000).toISOString().slice(0, 19)}Z`;
 }
 
 export function spanText(seconds: number): string {

@@ -10,7 +10,7 @@ export function boundName({ restrictions }: Rule, bound: keyof typeof BOUNDS): s
 
 /** Why the replicas are left to another. */
 export function yieldText({ to, by, from = 0, until }: Yield, current: number): string {
-  const end = until === undefined ? '' : ` until ${timeText(until)}`;
+  const end = until === undefined ? '' : ` until ${timeText(Math.ceil(until))}`;
   switch (to) {
     case 'otherAutoscaler':
       return `${by} scales it`;
@@ -24,7 +24,7 @@ export function yieldText({ to, by, from = 0, until }: Yield, current: number): 
 /** The end of it, to follow "Would change when". */
 export function yieldEnd({ to, by, until }: Yield): string {
   if (to === 'otherAutoscaler') return `${by} is gone`;
-  const time = until === undefined ? '' : `it is ${timeText(until)}`;
+  const time = until === undefined ? '' : `it is ${timeText(Math.ceil(until))}`;
   if (to === 'otherWriter') return time;
   return `${time === '' ? '' : `${time}, or `}the annotation is removed`;
 }

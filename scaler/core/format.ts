@@ -15,9 +15,9 @@ export function percent(share: number): string {
   return `${Number((share * 100).toFixed(digits))} %`;
 }
 
-/** A time in seconds since the epoch, as RFC 3339 in whole seconds. */
-export function timeText(seconds: number): string {
-  return `${new Date(Math.ceil(seconds) * 1000).toISOString().slice(0, -5)}Z`;
+/** A time in seconds since the epoch, as RFC 3339 in whole seconds, a part of one cut off. */
+export function timeText(at: number): string {
+  return `${new Date(at * 1000).toISOString().slice(0, -5)}Z`;
 }
 
 /** A latency in seconds, as milliseconds. */

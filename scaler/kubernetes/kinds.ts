@@ -41,8 +41,8 @@ export class Kinds {
 
   /** Watches these kinds, and no others. */
   use(kinds: readonly Kind[]): void {
-    const wanted = new Map(kinds.map((kind) => [keyOf(kind), kind]));
-    for (const kind of BUILT_IN_KINDS) wanted.delete(keyOf(kind));
+    const wanted = new Map(kinds.map((kind) => [kindKey(kind), kind]));
+    for (const kind of BUILT_IN_KINDS) wanted.delete(kindKey(kind));
     for (const [key, watch] of this.#watches) {
       if (wanted.has(key)) continue;
       watch.stop();
@@ -122,6 +122,7 @@ class KindWatch {
   }
 }
 
-function keyOf({ apiVersion, kind }: Kind): string {
+/** `apps/v1/Deployment` */
+export function kindKey({ apiVersion, kind }: Kind): string {
   return `${apiVersion}/${kind}`;
 }

@@ -3,7 +3,7 @@ import { untilAborted } from '../../common/deadline.js';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
 import type { Writer } from '../core/other-writers.js';
 import { workloadKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
-import { BUILT_IN_KINDS } from '../kubernetes/kinds.js';
+import { BUILT_IN_KINDS, kindKey } from '../kubernetes/kinds.js';
 import type { ClusterView } from '../kubernetes/cluster.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
 
@@ -11,7 +11,7 @@ import type { ScaleClient } from '../kubernetes/scale.js';
 const MAX_CONCURRENT_READS = 8;
 /** Seconds for all of them: a kind whose requests hang must not hold up the others. */
 const READ_SECONDS = 5;
-const WATCHED_KINDS = new Set(BUILT_IN_KINDS.map(({ apiVersion, kind }) => `${apiVersion}/${kind}`));
+const WATCHED_KINDS = new Set(BUILT_IN_KINDS.map(kindKey));
 
 interface KnownReplicas {
   /** `spec.replicas`. */
@@ -51,7 +51,7 @@ export async function readReplicas(
   const read = async (target: ScaleTargetRef): Promise<void> => {
     const key = workloadKey(target);
     if (known.has(key)) return;
-    if (WATCHED_KINDS.has(`${target.apiVersion}/${target.kind}`)) {
+    if (WATCHED_KINDS.has(kindKey(target))) {
       if (unreadable.has(key)) unknown.set(key, notReadable(key));
       else unknown.set(key, cluster.synced ? notFound(key) : notYetKnown(key));
       return;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../eventually.js';
 import type { RunningScaler } from '../prometheus/running-scaler.js';
-import { ScalerHarness, shop } from '../prometheus/scaler-harness.js';
+import { rule, ScalerHarness, shop } from '../prometheus/scaler-harness.js';
 import { FaultProxy, type Fault } from './fault-proxy.js';
 
 /** Seconds for which a fault lasts, and within which its cause must be named. */
@@ -27,14 +27,7 @@ const RULES = {
       interval: '1s',
       window: '4s',
       signals: { cpu: { maxAge: '3s' } },
-      rules: [
-        {
-          scale: 'web',
-          scaleTargetRef: { apiVersion: 'apps/v1', kind: 'StatefulSet', namespace: 'shop', name: 'web' },
-          maxReplicas: 10,
-          behavior: { scaleDown: { stabilizationWindowSeconds: 2 } },
-        },
-      ],
+      rules: [rule('web')],
     },
   ],
 };

@@ -128,6 +128,14 @@ export class ScalerHarness {
   }
 }
 
+const FAST_DOWN = { scaleDown: { stabilizationWindowSeconds: 2 } };
+
+/** A rule for one of the StatefulSets that `shop` makes. */
+export function rule(name: string, extra: object = {}): object {
+  const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'StatefulSet', namespace: 'shop', name };
+  return { scale: name, scaleTargetRef, minReplicas: 1, maxReplicas: 10, behavior: FAST_DOWN, ...extra };
+}
+
 /**
  * StatefulSets in the namespace `shop`, each with a Service. Their pods do nothing, and have the names that
  * `DictatedMetrics` gives them.

@@ -3,14 +3,7 @@ import { expect } from 'chai';
 import { eventually } from '../eventually.js';
 import type { DecisionRecord } from '../../scaler/loop/record.js';
 import type { RunningScaler } from './running-scaler.js';
-import { ScalerHarness, shop } from './scaler-harness.js';
-
-const FAST_DOWN = { scaleDown: { stabilizationWindowSeconds: 2 } };
-
-function rule(name: string, extra: object = {}): object {
-  const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'StatefulSet', namespace: 'shop', name };
-  return { scale: name, scaleTargetRef, minReplicas: 1, maxReplicas: 10, behavior: FAST_DOWN, ...extra };
-}
+import { rule, ScalerHarness, shop } from './scaler-harness.js';
 
 /** Built-in expressions over a short window, and a custom one that still returns values when scrapes end. */
 const RULES = {

@@ -7,23 +7,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { eventually } from '../../eventually.js';
+import { ONE_POD_IN_TEN_MINUTES } from './loop/one-pod-rules.js';
 
 const ROOT = path.resolve(import.meta.dirname, '../../..');
 const START_MS = 60_000;
-
-/** One pod in ten minutes, of a workload that needs all of them. */
-const RULES = `groups:
-  - name: shop
-    interval: 1s
-    signals: { queue: { expr: queue_length } }
-    rules:
-      - scale: cart
-        scaleTargetRef: { kind: Deployment, namespace: shop, name: cart }
-        maxReplicas: 20
-        target: { signal: queue, averageValue: 1 }
-        behavior: { scaleUp: { policies: [{ type: Pods, value: 1, periodSeconds: 600 }] } }
-        decide: []
-`;
 
 const METRIC = { namespace: 'shop', workload: 'cart', workload_kind: 'Deployment' };
 
@@ -101,7 +88,7 @@ describe('a scaler that is killed between a change of replicas and its record', 
   before(async () => {
     directory = mkdtempSync(path.join(tmpdir(), 'kernscale-killed-'));
     url = await cluster.start();
-    writeFileSync(path.join(directory, 'rules.yaml'), RULES);
+    writeFileSync(path.join(directory, 'rules.yaml'), ONE_POD_IN_TEN_MINUTES);
     const config = {
       clusters: [{ name: 'c', cluster: { server: url, 'insecure-skip-tls-verify': true } }],
       users: [{ name: 'u', user: { token: 'secret' } }],

@@ -11,26 +11,13 @@ import { RoundEvents } from '../../../../scaler/loop/round-events.js';
 import { RoundHealth } from '../../../../scaler/loop/round-health.js';
 import { Scaler, type ScalerOptions } from '../../../../scaler/loop/scaler.js';
 import { parseRules } from '../../../../scaler/rules/load.js';
+import { ONE_POD_IN_TEN_MINUTES } from './one-pod-rules.js';
 
 const RULES = `groups:
   - name: shop
     interval: 1s
     rules:
       - {scale: all, match: {kind: Deployment}, minReplicas: 3, maxReplicas: 9}
-`;
-
-/** One pod in ten minutes, of a workload that needs all of them. */
-const SLOW = `groups:
-  - name: shop
-    interval: 1s
-    signals: {queue: {expr: queue_length}}
-    rules:
-      - scale: cart
-        scaleTargetRef: {kind: Deployment, namespace: shop, name: cart}
-        maxReplicas: 20
-        target: {signal: queue, averageValue: 1}
-        behavior: {scaleUp: {policies: [{type: Pods, value: 1, periodSeconds: 600}]}}
-        decide: []
 `;
 
 function deployment(name: string): WatchedWorkload {
@@ -273,7 +260,7 @@ describe('rounds', () => {
           records,
           leads: () => leads,
         },
-        SLOW,
+        ONE_POD_IN_TEN_MINUTES,
       );
       await eventually('a decision', () => recorded()?.outcome === 'not_leader');
       expect(recorded()?.replicas).to.equal(3);
