@@ -1,3 +1,4 @@
+import { seeText } from '../../common/error-codes/registry.js';
 import { commandLine, flag, kubeconfigFlag, parseFlags, seconds } from '../../common/flags.js';
 import { loadKubeConfig } from '../../common/kubeconfig.js';
 import { KernscaleError } from '../../common/errors.js';
@@ -115,6 +116,7 @@ function printText({ groups, errors, warnings, notes }: Found): void {
   for (const found of [...errors, ...warnings, ...notes]) {
     process.stderr.write(`${formatRuleError(found)} [${found.code}]\n`);
   }
+  process.stderr.write(seeText([...errors, ...warnings].map(({ code }) => code)));
   const counts = [
     ...(errors.length > 0 ? [count(errors.length, 'error')] : []),
     ...(warnings.length > 0 ? [count(warnings.length, 'warning')] : []),

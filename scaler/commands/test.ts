@@ -1,5 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { seeText } from '../../common/error-codes/registry.js';
 import { commandLine, flag, parseFlags } from '../../common/flags.js';
 import { KernscaleError } from '../../common/errors.js';
 import { count } from '../core/format.js';
@@ -90,6 +91,7 @@ function printJson(results: readonly TestResult[], errors: readonly RuleError[])
 
 function printText(results: readonly TestResult[], errors: readonly RuleError[]): void {
   for (const error of errors) process.stderr.write(`${formatRuleError(error)} [${error.code}]\n`);
+  process.stderr.write(seeText(errors.map(({ code }) => code)));
   const failures = results.filter(failed);
   const paint = painter(process.stderr);
   for (const { expected, got, differences } of failures) {

@@ -17,12 +17,15 @@ const durationError = 'a duration such as 90s, 5m or 1h30m';
 const quantityError = 'a number from 0 on or a quantity such as 500m';
 
 export const text = z.string().min(1);
-export const duration = z.string({ error: durationError }).regex(DURATION, durationError);
-const identifier = z.string({ error: nameError }).regex(NAME, nameError);
+export const duration = z
+  .string({ error: durationError })
+  .regex(DURATION, durationError)
+  .meta({ title: 'duration' });
+const identifier = z.string({ error: nameError }).regex(NAME, nameError).meta({ title: 'name' });
 const positive = z.int().min(1).max(INT32_MAX);
-const quantity = z.union([z.number().min(0), z.string().regex(QUANTITY, quantityError)], {
-  error: quantityError,
-});
+const quantity = z
+  .union([z.number().min(0), z.string().regex(QUANTITY, quantityError)], { error: quantityError })
+  .meta({ title: 'quantity' });
 const strings = z.record(z.string(), z.string());
 
 const condition = z.strictObject({
@@ -57,24 +60,34 @@ export const decideStepSchema = z.strictObject({
 });
 
 const policy = z.strictObject({
-  type: z.enum(['Pods', 'Percent']),
+  type: z.enum(['Pods', 'Percent']).meta({ description: 'Unit of value' }),
   value: positive.meta({ description: 'Pods, or percent of the replicas, that may change in one period' }),
-  periodSeconds: z.int().min(1).max(1800),
+  periodSeconds: z.int().min(1).max(1800).meta({ description: 'Length of the period, in seconds' }),
 });
 
 const scalingRules = z.strictObject({
   stabilizationWindowSeconds: z.int().min(0).max(3600).exactOptional().meta({
-    description: 'Window of past recommendations to consider; default 0 for scaleUp, 300 for scaleDown',
+    description:
+      'Window of past recommendations to consider, in seconds: the lowest applies when scaling up, the highest when scaling down; default 0 for scaleUp, 300 for scaleDown',
   }),
-  selectPolicy: z.enum(['Max', 'Min', 'Disabled']).exactOptional().meta({ description: 'Default Max' }),
-  policies: z.array(policy).min(1).exactOptional(),
+  selectPolicy: z.enum(['Max', 'Min', 'Disabled']).exactOptional().meta({
+    description:
+      'Policy that applies: the one that allows the greatest change (Max) or the least (Min); Disabled allows none in this direction; default Max',
+  }),
+  policies: z.array(policy).min(1).exactOptional().meta({
+    description:
+      'Limits of the rate. Default for scaleUp: 4 pods or 100 percent in 15 seconds, and none for growth by CPU demand; for scaleDown: 100 percent in 15 seconds',
+  }),
   tolerance: quantity.exactOptional().meta({
     description: 'Deviation of the ratio from 1 that is ignored, such as 0.05 or 50m; default 0.1',
   }),
 });
 
 const behavior = z
-  .strictObject({ scaleUp: scalingRules.exactOptional(), scaleDown: scalingRules.exactOptional() })
+  .strictObject({
+    scaleUp: scalingRules.exactOptional().meta({ description: 'How fast replicas may go up' }),
+    scaleDown: scalingRules.exactOptional().meta({ description: 'How fast replicas may go down' }),
+  })
   .meta({ description: 'behavior of HPA v2, with its defaults; null scales like an HPA without behavior' });
 
 const target = z.strictObject({
@@ -131,22 +144,39 @@ const apiVersion = text
   .exactOptional()
   .meta({ description: 'Default apps/v1; required for kinds other than Deployment and StatefulSet' });
 
-const scaleTargetRef = z.strictObject({ apiVersion, kind: text, namespace: text, name: text });
+const kind = text.meta({ description: 'Kind of the workload, with a scale subresource, such as Deployment' });
+
+const scaleTargetRef = z.strictObject({
+  apiVersion,
+  kind,
+  namespace: text.meta({ description: 'Namespace of the workload' }),
+  name: text.meta({ description: 'Name of the workload' }),
+});
 
 const selectorRequirement = z.strictObject({
-  key: text,
-  operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-  values: z.array(z.string()).exactOptional(),
+  key: text.meta({ description: 'Key of the label' }),
+  operator: z
+    .enum(['In', 'NotIn', 'Exists', 'DoesNotExist'])
+    .meta({ description: 'Relation of the label to values' }),
+  values: z
+    .array(z.string())
+    .exactOptional()
+    .meta({ description: 'Values of the label; required for In and NotIn, forbidden for the others' }),
 });
 
 const match = z.strictObject({
   apiVersion,
-  kind: text,
+  kind,
   namespace: text.exactOptional().meta({ description: 'Default: every namespace' }),
   selector: z
     .strictObject({
-      matchLabels: strings.exactOptional(),
-      matchExpressions: z.array(selectorRequirement).exactOptional(),
+      matchLabels: strings
+        .exactOptional()
+        .meta({ description: 'Labels that the workload must have, with these values' }),
+      matchExpressions: z
+        .array(selectorRequirement)
+        .exactOptional()
+        .meta({ description: 'Requirements on labels; all of them must hold' }),
     })
     .exactOptional()
     .meta({ description: 'LabelSelector of Kubernetes; default: every workload of the kind' }),
@@ -159,9 +189,11 @@ export const ruleSchema = z.strictObject({
     description:
       'Workloads to scale, in place of scaleTargetRef; the first rule that matches a workload scales it',
   }),
-  minReplicas: positive.exactOptional().meta({ description: 'Default 1' }),
-  maxReplicas: positive,
-  target: target.exactOptional().meta({ description: 'Default {signal: cpu, averageUtilization: 70}' }),
+  minReplicas: positive.exactOptional().meta({ description: 'Lowest number of replicas; default 1' }),
+  maxReplicas: positive.meta({ description: 'Highest number of replicas' }),
+  target: target.exactOptional().meta({
+    description: 'Load that a pod should carry; default {signal: cpu, averageUtilization: 70}',
+  }),
   objective: objectiveSchema
     .exactOptional()
     .meta({ description: 'Latency objective of the service; the workload is harmed while it is missed' }),
@@ -175,8 +207,12 @@ export const ruleSchema = z.strictObject({
     .boolean()
     .exactOptional()
     .meta({ description: 'Record decisions without applying them; default false' }),
-  labels: strings.exactOptional(),
-  annotations: strings.exactOptional(),
+  labels: strings
+    .exactOptional()
+    .meta({ description: 'Labels of the rule, for people; decisions and records carry them' }),
+  annotations: strings
+    .exactOptional()
+    .meta({ description: 'Notes on the rule, for people, such as the address of a runbook' }),
 });
 
 export const signalSchema = z.strictObject({
@@ -198,10 +234,14 @@ export const groupSchema = z.strictObject({
     .record(identifier, signalSchema)
     .exactOptional()
     .meta({ description: 'Signals to add, and built-in signals to override' }),
-  rules: z.array(ruleSchema),
+  rules: z.array(ruleSchema).meta({ description: 'Rules that are evaluated together' }),
 });
 
-export const fileSchema = z.strictObject({ groups: z.array(groupSchema) });
+export const fileSchema = z.strictObject({
+  groups: z
+    .array(groupSchema)
+    .meta({ description: 'Groups of rules; each sends its queries once an interval, for all of its rules' }),
+});
 
 export type RawRule = z.infer<typeof ruleSchema>;
 export type RawObjective = z.infer<typeof objectiveSchema>;
@@ -215,8 +255,11 @@ export type RawScalingRules = z.infer<typeof scalingRules>;
 /** Path of the published schema in the repository, for `# yaml-language-server: $schema=`. */
 export const JSON_SCHEMA_PATH = 'rules/schema.json';
 
+/** Identifies the schema to editors and catalogues of schemas, whatever file holds it. */
+const SCHEMA_ID = 'https://kernscale.io/schemas/rules.json';
+
 /** Renders the JSON Schema of a rule file. Draft 7 is what the YAML servers of editors support. */
 export function renderJsonSchema(): string {
   const schema = z.toJSONSchema(fileSchema, { target: 'draft-7', io: 'input' });
-  return `${JSON.stringify({ title: 'Kernscale rule file', ...schema }, null, 2)}\n`;
+  return `${JSON.stringify({ $id: SCHEMA_ID, title: 'Kernscale rule file', ...schema }, null, 2)}\n`;
 }

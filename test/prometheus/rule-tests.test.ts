@@ -138,7 +138,7 @@ describe('kernscale test', function () {
     expect(wrong.stderr).to.equal(
       'test.yaml:7:33: unknown rule "workre"; did you mean "worker"? [TEST_UNKNOWN_TARGET]\n' +
         'test.yaml:8:51: "worker" does not scale a/b/c; it scales shop/Deployment/worker [TEST_UNKNOWN_TARGET]\n' +
-        'FAILED: 0 of 0 expectations met, 2 errors\n',
+        'see docs/errors.md#test_unknown_target\nFAILED: 0 of 0 expectations met, 2 errors\n',
     );
     const refused = await test('1x2 stael', ['eval_time: 1m, scale: worker']);
     expect(refused.status).to.equal(1);
@@ -171,6 +171,8 @@ describe('kernscale test', function () {
     expect(status).to.equal(1);
     expect(stderr).to.contain('must not be empty');
     const missing = await kernscale('test', '--promtool.binary=/nonexistent', 'rules/tests/demo.yaml');
-    expect(missing.stderr).to.match(/^kernscale: cannot run \/nonexistent: .*\[PROMTOOL_MISSING\]\n$/);
+    expect(missing.stderr).to.match(
+      /^kernscale: cannot run \/nonexistent: .*\[PROMTOOL_MISSING\]\nsee docs\/errors\.md#promtool_missing\n$/,
+    );
   });
 });
