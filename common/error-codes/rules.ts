@@ -118,7 +118,8 @@ export const LINT_CODES: ErrorCodes = {
     cure: 'Use at least four scrape intervals. `--scrape-interval` tells `check` of another interval.',
   },
   LINT_SHORT_MAX_AGE: {
-    cause: 'The field maxAge is shorter than two scrape intervals, so one late scrape makes the signal stale.',
+    cause:
+      'The field maxAge is shorter than two scrape intervals, so one late scrape makes the signal stale.',
     cure: 'Use at least three scrape intervals.',
   },
   LINT_NO_WORKLOAD: {

@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander';
 import { parseDuration } from '../../common/duration.js';
 import { seeText } from '../../common/error-codes/registry.js';
 import { KernscaleError } from '../../common/errors.js';
-import { ACTUAL_REPLICAS } from '../backtest/backtest.js';
+import { ACTUAL_REPLICAS } from '../backtest/actual-replicas.js';
 import type { WorkloadId } from '../core/types.js';
 import type { PrometheusOptions } from '../promql/client.js';
 import { matchersOf, prometheusOptions } from '../promql/flags.js';

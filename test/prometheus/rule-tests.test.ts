@@ -1,9 +1,11 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { DecisionRecord } from '../../scaler/loop/record.js';
-import { kernscale, type Ended } from '../unit/scaler/kernscale-command.js';
+import { fromRoot } from '../../sandbox/paths.js';
+import { kernscale, TYPESCRIPT, type Ended } from '../unit/scaler/kernscale-command.js';
 
 const RULES = `groups:
   - name: shop
@@ -158,6 +160,17 @@ describe('kernscale test', function () {
       if (TMPDIR === undefined) delete process.env['TMPDIR'];
       else process.env['TMPDIR'] = TMPDIR;
     }
+  });
+
+  it('finds promtool from any folder', async () => {
+    const inFolder = (PATH: string): Promise<string> =>
+      new Promise((resolve) => {
+        const argv = [TYPESCRIPT, fromRoot('scaler/cli.ts'), 'test', fromRoot('rules/tests/demo.yaml')];
+        execFile(process.execPath, argv, { cwd: '/', env: { ...process.env, PATH } }, (_, stdout) => {
+          resolve(stdout);
+        });
+      });
+    expect(await inFolder('/nowhere')).to.match(/^SUCCESS/);
   });
 
   it('reports a missing promtool', async () => {

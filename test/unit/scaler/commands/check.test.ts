@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { findingLine } from '../../../../scaler/commands/check.js';
 import { kernscale } from '../kernscale-command.js';
 
 describe('the kernscale command', () => {
@@ -67,6 +68,15 @@ describe('the kernscale command', () => {
     expect(notes).to.have.length(3);
   });
 
+  it('shows errors in red and warnings in yellow on terminals', () => {
+    const tags = (format: unknown, text: string): string => `<${String(format)} ${text}>`;
+    const at = { file: 'r.yaml', line: 2, column: 5, message: 'is wrong' };
+    expect(findingLine({ ...at, code: 'RULE_CONFLICT' }, tags)).to.equal(
+      '<bold r.yaml:2:5: ><red is wrong> <dim [RULE_CONFLICT]>',
+    );
+    expect(findingLine({ ...at, code: 'LINT_NO_MATCH' }, tags)).to.contain('<yellow warning: is wrong>');
+  });
+
   it('prints one JSON object with --json', async () => {
     const { status, stdout } = await kernscale('check', '--json', broken);
     expect(status).to.equal(1);
@@ -80,10 +90,10 @@ describe('the kernscale command', () => {
       status: 2,
       stdout: '',
       stderr:
-        'kernscale: unknown command "chekc"; commands: check, test, explain, backtest, simulate; see --help [BAD_COMMAND]\nsee docs/errors.md#bad_command\n',
+        'kernscale: unknown command "chekc"; did you mean "check"? [BAD_COMMAND]\nsee docs/errors.md#bad_command\n',
     });
     const { status, stderr } = await kernscale('check', '--jsno', broken);
     expect(status).to.equal(2);
-    expect(stderr).to.match(/^kernscale: .*--jsno.*\nsee .*\n$/);
+    expect(stderr).to.match(/^kernscale: .*--jsno.*Did you mean --json\?.*\nsee .*\n$/);
   });
 });
