@@ -1,5 +1,6 @@
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
+import { checkArity } from './arity.js';
 import { checkSelector, checkString, type PromqlFault } from './check-selector.js';
 import { childrenOf, RANGES, secondsOf } from './syntax.js';
 
@@ -12,7 +13,14 @@ const NOT_A_VECTOR: Record<Exclude<ValueType, 'vector'>, string> = {
 };
 
 /** Nodes around an expression that do not change its type. */
-const WRAPPERS = ['ParenExpr', 'UnaryExpr', 'OffsetExpr', 'StepInvariantExpr'];
+const WRAPPERS = [
+  'ParenExpr',
+  'UnaryExpr',
+  'OffsetExpr',
+  'StepInvariantExpr',
+  'AnchoredExpr',
+  'SmoothedExpr',
+];
 const SCALAR_FUNCTIONS = ['Scalar', 'Time', 'Pi'];
 const RANGE_FUNCTIONS =
   /OverTime$|^(Rate|Irate|Increase|Delta|Idelta|Deriv|Changes|Resets|PredictLinear|HoltWinters|DoubleExponentialSmoothing)$/;
@@ -40,7 +48,8 @@ export function checkPromql(expr: string): PromqlFault | undefined {
 function checkNode(node: SyntaxNode, expr: string): PromqlFault | undefined {
   if (node.name === 'StringLiteral') return checkString(node, expr);
   if (node.name === 'VectorSelector') return checkSelector(node, expr);
-  if (node.name === 'FunctionCall') return checkCall(node, expr);
+  if (node.name === 'AggregateExpr') return checkArity(node, expr);
+  if (node.name === 'FunctionCall') return checkArity(node, expr) ?? checkCall(node, expr);
   return RANGES.includes(node.name) ? checkRange(node, expr) : undefined;
 }
 

@@ -26,6 +26,8 @@ import type { RuleErrorCode, RuleFinding } from './types.js';
 const BUILT_IN = Object.keys(builtInSignals('1m'));
 /** `target` is the ratio of demand to target in conditions. */
 const RESERVED = ['target'];
+/** Rounds that follow each other faster see the same scrapes, and fill Prometheus with queries. */
+const SHORTEST_INTERVAL = 1;
 /** Causes of harm that a step without conditions can match. */
 const CAUSES = ['cpu', 'disk', 'dependency', 'lock'];
 const BUILT_IN_KINDS = ['Deployment', 'StatefulSet'];
@@ -125,8 +127,8 @@ export function duplicates(
 
 function checkInterval(interval: string, path: Path): RuleFinding[] {
   const seconds = parseDuration(interval);
-  if (seconds > 0 && seconds <= LONGEST_INTERVAL) return [];
-  const message = `interval must be above 0s and at most ${LONGEST_INTERVAL}s, not ${interval}`;
+  if (seconds >= SHORTEST_INTERVAL && seconds <= LONGEST_INTERVAL) return [];
+  const message = `interval must be at least ${SHORTEST_INTERVAL}s and at most ${LONGEST_INTERVAL}s, not ${interval}`;
   return [problem('RULE_OUT_OF_RANGE', path, message)];
 }
 

@@ -12,6 +12,15 @@ const DURATION = /^(?!$)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$/;
 /** Kubernetes quantity that is not negative. */
 const QUANTITY = /^(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[numkMGTPE]|[KMGTPE]i)?$/;
 
+/** Name of an object, apiVersion and kind in Kubernetes; empty ones are reported as such. */
+const OBJECT_NAME = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$/;
+const API_VERSION = /^([-a-z0-9.]+\/)?[a-z0-9]*$/;
+const KIND = /^([a-zA-Z][a-zA-Z0-9]*)?$/;
+/** Text that people read, in metrics, logs and URLs. */
+const TITLE = /^([^\u0000-\u0020\u007f]([^\u0000-\u001f\u007f]*[^\u0000-\u0020\u007f])?)?$/;
+
+const objectNameError = 'a name of Kubernetes: lower-case letters, digits, - and .';
+const titleError = 'text without control characters or spaces around it';
 const nameError = 'a name of letters, digits and underscores';
 const durationError = 'a duration such as 90s, 5m or 1h30m';
 const quantityError = 'a number from 0 on or a quantity such as 500m';
@@ -21,6 +30,8 @@ export const duration = z
   .string({ error: durationError })
   .regex(DURATION, durationError)
   .meta({ title: 'duration' });
+const objectName = text.regex(OBJECT_NAME, objectNameError);
+const title = text.regex(TITLE, titleError);
 const identifier = z.string({ error: nameError }).regex(NAME, nameError).meta({ title: 'name' });
 const positive = z.int().min(1).max(INT32_MAX);
 const quantity = z
@@ -141,16 +152,19 @@ export const harmSchema = z
   .meta({ description: 'Signs by which requests show that the workload is harmed' });
 
 const apiVersion = text
+  .regex(API_VERSION, 'an apiVersion of Kubernetes, such as apps/v1')
   .exactOptional()
   .meta({ description: 'Default apps/v1; required for kinds other than Deployment and StatefulSet' });
 
-const kind = text.meta({ description: 'Kind of the workload, with a scale subresource, such as Deployment' });
+const kind = text
+  .regex(KIND, 'a kind of Kubernetes, such as Deployment')
+  .meta({ description: 'Kind of the workload, with a scale subresource, such as Deployment' });
 
 const scaleTargetRef = z.strictObject({
   apiVersion,
   kind,
-  namespace: text.meta({ description: 'Namespace of the workload' }),
-  name: text.meta({ description: 'Name of the workload' }),
+  namespace: objectName.meta({ description: 'Namespace of the workload' }),
+  name: objectName.meta({ description: 'Name of the workload' }),
 });
 
 const selectorRequirement = z.strictObject({
@@ -167,7 +181,7 @@ const selectorRequirement = z.strictObject({
 const match = z.strictObject({
   apiVersion,
   kind,
-  namespace: text.exactOptional().meta({ description: 'Default: every namespace' }),
+  namespace: objectName.exactOptional().meta({ description: 'Default: every namespace' }),
   selector: z
     .strictObject({
       matchLabels: strings
@@ -183,7 +197,7 @@ const match = z.strictObject({
 });
 
 export const ruleSchema = z.strictObject({
-  scale: text.meta({ description: 'Name of the rule, unique in its group' }),
+  scale: title.meta({ description: 'Name of the rule, unique in its group' }),
   scaleTargetRef: scaleTargetRef.exactOptional().meta({ description: 'The workload to scale' }),
   match: match.exactOptional().meta({
     description:
@@ -225,7 +239,7 @@ export const signalSchema = z.strictObject({
 });
 
 export const groupSchema = z.strictObject({
-  name: text.meta({ description: 'Name of the group, unique in its file' }),
+  name: title.meta({ description: 'Name of the group, unique in its file' }),
   interval: duration.exactOptional().meta({ description: 'Time between two evaluations; default 10s' }),
   window: duration.exactOptional().meta({
     description: 'Range of the rates in built-in signals; at least four scrape intervals; default 1m',
