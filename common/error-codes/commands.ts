@@ -58,11 +58,11 @@ export const COMMAND_CODES: ErrorCodes = {
   },
   PROMTOOL_MISSING: {
     cause: '`kernscale test` needs promtool, which evaluates the test series, and cannot find or run it.',
-    cure: 'Install the package prometheus, or name the program with `--promtool.binary`. In the image, mount it as /usr/local/bin/promtool.',
+    cure: 'Install the package prometheus, or name the program with `--promtool.binary`. The image of the target `tools` has it.',
   },
   PROMTOOL_FAILED: {
     cause: '`promtool` ended with an error, or printed what this version does not understand.',
-    cure: 'Read its message; promtool 2.42 to 3.x is known to work.',
+    cure: 'Read its message. The promtool of Prometheus 2.42 is the one that is tested.',
   },
 };
 

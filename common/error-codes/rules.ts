@@ -50,7 +50,7 @@ export const RULE_CODES: ErrorCodes = {
   },
   RULE_PROMQL: {
     cause: 'An expression is not valid PromQL, or does not return an instant vector.',
-    cure: 'Repair the expression at the position that the message names. `kernscale check --prometheus.url` asks a server, whose version may know more functions.',
+    cure: 'Repair the expression at the position that the message names. `kernscale check --prometheus.url` asks the server itself.',
   },
   RULE_FILE_UNREADABLE: {
     cause: 'A rule file does not exist, cannot be read, or is not UTF-8; or no file matches a pattern.',
@@ -121,6 +121,11 @@ export const LINT_CODES: ErrorCodes = {
     cause:
       'The field maxAge is shorter than two scrape intervals, so one late scrape makes the signal stale.',
     cure: 'Use at least three scrape intervals.',
+  },
+  LINT_PROMQL: {
+    cause:
+      'Prometheus accepts the expression, and the scaler of this version does not understand it, so the scaler refuses the file.',
+    cure: 'Write the expression without the function or the syntax that the message names, or record it in a recording rule.',
   },
   LINT_NO_WORKLOAD: {
     cause: 'The result of an expression has no labels that name a workload, so it applies to none.',

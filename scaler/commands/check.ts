@@ -2,7 +2,8 @@ import { seeText } from '../../common/error-codes/registry.js';
 import { commandLine, flag, kubeconfigFlag, parseFlags, seconds } from '../../common/flags.js';
 import { count } from '../core/format.js';
 import { matchersOf, prometheusFlags, prometheusOptions } from '../promql/flags.js';
-import { formatRuleError, loadRuleFiles, type LoadedRules } from '../rules/load.js';
+import { readFiles, type ReadFile } from '../rules/files.js';
+import { formatRuleError, loadRuleFiles, parseRuleFiles, type LoadedRules } from '../rules/load.js';
 import type { LintOptions } from '../rules/lint.js';
 import type { RuleError } from '../rules/types.js';
 import { painter, type Paint } from '../terminal.js';
@@ -49,8 +50,7 @@ export async function check(argv: readonly string[]): Promise<number> {
   const flags = parseFlags<Flags>(command, argv);
   if (!flags) return 0;
   const files = filesOf(command, 'kernscale check rules/scaling/*.yaml');
-  const lint = flags.lint === 'all' ? await lintOptions(flags) : undefined;
-  const loaded = await loadRuleFiles(files, lint);
+  const loaded = await load(files, flags);
   const found = flags.live ? await checkLive(loaded, flags) : loaded;
   if (flags.json) printJson(found);
   else printText(found);
@@ -58,12 +58,35 @@ export async function check(argv: readonly string[]): Promise<number> {
   return flags.lintFatal && found.warnings.length > 0 ? LINT_STATUS : 0;
 }
 
-async function lintOptions(flags: Flags): Promise<LintOptions> {
+/** Loads the files; with `--prometheus.url`, asks it about their metrics and expressions. */
+async function load(paths: readonly string[], flags: Flags): Promise<LoadedRules> {
+  const lint = (options: LintOptions): LintOptions | undefined =>
+    flags.lint === 'all' ? options : undefined;
   const prometheus = prometheusOptions(flags);
-  if (!prometheus) return { scrapeInterval: flags.scrapeInterval ?? SCRAPE_INTERVAL };
-  const { askPrometheus } = await import('./check-prometheus.js');
-  const { metrics, scrapeInterval } = await askPrometheus(prometheus, matchersOf(flags));
-  return { scrapeInterval: flags.scrapeInterval ?? scrapeInterval ?? SCRAPE_INTERVAL, metrics };
+  if (!prometheus) {
+    return loadRuleFiles(paths, lint({ scrapeInterval: flags.scrapeInterval ?? SCRAPE_INTERVAL }));
+  }
+  const files: ReadFile[] = [];
+  for await (const file of readFiles(paths)) files.push(file);
+  const expressions = new Set<string>();
+  parseRuleFiles(files, undefined, (expr) => void expressions.add(expr));
+  const { askPrometheus, checksBy } = await import('./check-prometheus.js');
+  const asked = await askPrometheus(prometheus, matchersOf(flags), expressions);
+  const { metrics, scrapeInterval = SCRAPE_INTERVAL, refusals } = asked;
+  const checks = checksBy(refusals);
+  const options = lint({ scrapeInterval: flags.scrapeInterval ?? scrapeInterval, metrics });
+  const found = parseRuleFiles(files, options, checks.errors);
+  const doubts = parseRuleFiles(files, undefined, checks.doubts).errors.filter(isPromql).map(toWarning);
+  return { ...found, warnings: [...found.warnings, ...doubts] };
+}
+
+function isPromql({ code }: RuleError): boolean {
+  return code === 'RULE_PROMQL';
+}
+
+function toWarning(error: RuleError): RuleError {
+  const message = `${error.message}; Prometheus accepts it, but the scaler of this version refuses the file`;
+  return { ...error, code: 'LINT_PROMQL', message };
 }
 
 /** Loaded on demand: the Kubernetes client takes half a second. */

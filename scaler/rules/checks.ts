@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { parseDuration } from '../../common/duration.js';
 import { isCountable, MOST_COUNTABLE, parseQuantity } from '../../common/quantity.js';
 import { LONGEST_INTERVAL } from '../core/history.js';
-import { checkPromql } from '../promql/check.js';
+import type { CheckPromql } from '../promql/check.js';
 import { builtInSignals } from '../promql/signals.js';
 import type { Path } from '../../common/yaml/document.js';
 import { valueAt } from './findings.js';
@@ -66,7 +66,7 @@ function latencySignals(rawGroup: unknown): string[] {
 }
 
 /** Checks the fields of a group, except its rules, against each other. */
-export function checkGroup(rawGroup: unknown, path: Path): RuleFinding[] {
+export function checkGroup(rawGroup: unknown, path: Path, check: CheckPromql): RuleFinding[] {
   const { interval, window } = validFields<RawGroup>(groupSchema.shape, rawGroup);
   const findings = interval === undefined ? [] : checkInterval(interval, [...path, 'interval']);
   if (window !== undefined && parseDuration(window) === 0) {
@@ -75,7 +75,7 @@ export function checkGroup(rawGroup: unknown, path: Path): RuleFinding[] {
   const builtIn = [...BUILT_IN, ...latencySignals(rawGroup)];
   for (const name of signalNames(rawGroup)) {
     const signal = valueAt(rawGroup, ['signals', name]);
-    findings.push(...checkSignal(name, signal, [...path, 'signals', name], builtIn));
+    findings.push(...checkSignal(name, signal, [...path, 'signals', name], builtIn, check));
   }
   return findings;
 }
@@ -137,6 +137,7 @@ function checkSignal(
   rawSignal: unknown,
   path: Path,
   builtIn: readonly string[],
+  check: CheckPromql,
 ): RuleFinding[] {
   if (RESERVED.includes(name)) {
     const message = '"target" is reserved for the ratio of demand to target; rename the signal';
@@ -148,7 +149,7 @@ function checkSignal(
     const message = `signal "${name}" is not built in and needs an expr${suggestion(name, builtIn)}`;
     return [problem('RULE_MISSING_FIELD', path, message)];
   }
-  const fault = checkPromql(expr);
+  const fault = check(expr);
   if (!fault) return [];
   const at = { path: [...path, 'expr'], offset: fault.offset };
   return [{ code: 'RULE_PROMQL', ...at, message: `signal "${name}": ${fault.message}` }];
