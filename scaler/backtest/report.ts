@@ -16,9 +16,17 @@ export function report(timelines: readonly Timeline[], grid: Grid, columns: numb
   return [
     ...(columns > 0 ? [paint('dim', legend('proposed', 'actual'))] : []),
     ...timelines.flatMap((timeline) => ['', ...workloadLines(timeline, grid, columns, paint)]),
+    ...(timelines.length > 1 ? ['', paint('bold', totalLine(timelines, grid))] : []),
     '',
     CAVEAT,
   ];
+}
+
+function totalLine(timelines: readonly Timeline[], grid: Grid): string {
+  const summaries = timelines.map((timeline) => summaryOf(timeline, grid));
+  const sum = (which: 'proposed' | 'actual'): number =>
+    summaries.reduce((hours, summary) => hours + summary[which].replicaHours, 0);
+  return `All ${count(timelines.length, 'workload')}: the proposal ${balanceText(sum('proposed'), sum('actual'))}`;
 }
 
 function workloadLines(timeline: Timeline, grid: Grid, columns: number, paint: Paint): string[] {
@@ -37,14 +45,27 @@ function workloadLines(timeline: Timeline, grid: Grid, columns: number, paint: P
 }
 
 function figures({ proposed, actual }: Summary): string[] {
-  const saved = actual.replicaHours === 0 ? 0 : proposed.replicaHours / actual.replicaHours - 1;
-  const sign = saved > 0 ? '+' : '';
   const row = (name: string, { replicaHours, highest, ups, downs, reversals }: Movement): string =>
     `  ${name}  ${hoursText(replicaHours)} replica-hours, at most ${highest}; ${ups} up, ${downs} down, ${count(reversals, 'reversal')}`;
   return [
-    `${row('proposed', proposed)}  (${sign}${percentText(saved)} replica-hours)`,
+    row('proposed', proposed),
     row('actual  ', actual),
+    `  ${balanceText(proposed.replicaHours, actual.replicaHours)}`,
   ];
+}
+
+/** What the proposal costs or saves: `saves 12 replica-hours (-30 %) of the actual replicas`. */
+function balanceText(proposed: number, actual: number): string {
+  const [hours, share] = [hoursText(Math.abs(proposed - actual)), changeText(proposed, actual)];
+  return proposed > actual
+    ? `costs ${hours} replica-hours more (${share}) than the actual replicas`
+    : `saves ${hours} replica-hours (${share}) of the actual replicas`;
+}
+
+/** A change of replica-hours, in percent with its sign. */
+export function changeText(proposed: number, actual: number): string {
+  const change = actual === 0 ? 0 : proposed / actual - 1;
+  return `${change > 0 ? '+' : ''}${percentText(change)}`;
 }
 
 function moments({ disagreement, disagreements }: Summary): string[] {

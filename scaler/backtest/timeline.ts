@@ -122,7 +122,7 @@ interface Run {
 }
 
 /** Splits 0 to `length` where the kind changes. */
-function runs(length: number, kindAt: (index: number) => number): Run[] {
+export function runs(length: number, kindAt: (index: number) => number): Run[] {
   const found: Run[] = [];
   let from = 0;
   for (let index = 1; index <= length; index++) {

@@ -150,6 +150,11 @@ describe('kernscale backtest', function () {
     const html = await readFile(page, 'utf8');
     expect(html).to.match(/<path class="proposed" d="M0 \d+/);
     expect(html).to.contain('<rect class="gap"');
+    expect(stdout).to.match(/^ {2}costs [\d.]+ replica-hours more \(\+\d+ %\) than the actual replicas$/m);
+    expect(html).to.match(/<tr><td>shop\/Deployment\/web<td>[\d.]+<td>[\d.]+<td>\+\d+ %<td>\d+ up, \d+ down/);
+    expect(html).to.match(/<text [^>]*>\d\d:\d\d<\/text>/);
+    expect(html).to.match(/<rect class="moment"[^>]*><title>[^<]+: 6 replicas proposed, 2 actual/);
+    expect(html).to.match(/<li><time>[^<]+<\/time> \d → \d replicas: CPU demand [^<]+ replicas needed/);
     expect(html).not.to.match(/src=|href=|<script/);
   });
 
