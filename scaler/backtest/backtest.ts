@@ -5,7 +5,7 @@ import type { Grid } from '../promql/range.js';
 import type { RuleGroup } from '../rules/types.js';
 import { MAX_POINTS, type Evaluate, type Requested } from './evaluator/evaluator.js';
 import { ENDPOINTS, peersOf, type PeersAt } from './recording.js';
-import { Replay, requestedBy, type Chunk } from './replay.js';
+import { Replay, requestedBy, type Chunk, type LabelsByWorkload } from './replay.js';
 import { UNKNOWN, type Timeline } from './timeline.js';
 
 /** Most points of one result to hold in memory at once. */
@@ -25,6 +25,8 @@ export interface PastOptions {
 }
 
 interface BacktestOptions extends PastOptions {
+  /** Labels of the workloads, for the selectors of rules; Prometheus has none. */
+  readonly labels?: LabelsByWorkload | undefined;
   readonly wanted: (workload: WorkloadKey) => boolean;
   /** Called with the share that is done, 0..1. */
   readonly onProgress: (done: number) => void;
@@ -37,7 +39,7 @@ interface BacktestOptions extends PastOptions {
  */
 export async function backtest(options: BacktestOptions): Promise<Timeline[]> {
   const { groups, grid, wanted, onProgress } = options;
-  const replay = new Replay(groups, grid.count, wanted);
+  const replay = new Replay(groups, grid.count, wanted, undefined, options.labels);
   let done = 0;
   for await (const chunk of fetchPast(options)) {
     replay.run(chunk);

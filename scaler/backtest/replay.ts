@@ -30,6 +30,8 @@ export interface Chunk extends EvaluatedChunk {
   readonly peersAt: PeersAt;
 }
 
+export type LabelsByWorkload = ReadonlyMap<WorkloadKey, Readonly<Record<string, string>>>;
+
 /** Expressions and selectors that the groups' rounds query. */
 export function requestedBy(groups: readonly RuleGroup[]): Requested {
   const expressions = groups.flatMap(({ signals, windows: { recent, settled } }) =>
@@ -57,7 +59,7 @@ export class Replay {
   #done = 0;
 
   /**
-   * @param groups without label selectors, because Prometheus has no labels of workloads
+   * @param groups without label selectors, unless the labels of workloads are given
    * @param length steps of all chunks together
    * @param wanted selects the workloads to decide on
    * @param asItWas receives every decision, each of which then starts from the actual replicas: their changes are
@@ -68,6 +70,7 @@ export class Replay {
     private readonly length: number,
     private readonly wanted: (workload: WorkloadKey) => boolean,
     private readonly asItWas?: (assignment: Assignment, decision: Decision) => void,
+    private readonly labels: LabelsByWorkload = new Map(),
   ) {}
 
   /** Workloads that a rule names, or matches and Prometheus has data for. */
@@ -109,7 +112,7 @@ export class Replay {
       return [...(kinds.get(id.kind) ?? [])].map((apiVersion) => ({
         ref: { apiVersion, ...id },
         uid: '',
-        labels: {},
+        labels: this.labels.get(key) ?? {},
         replicas: 0,
       }));
     });

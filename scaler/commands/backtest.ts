@@ -2,13 +2,14 @@ import { once } from 'node:events';
 import { appendFile, rm, stat, writeFile } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { KernscaleError } from '../../common/errors.js';
-import { commandLine, flag, parseFlags, seconds } from '../../common/flags.js';
+import { commandLine, flag, kubeconfigFlag, parseFlags, seconds } from '../../common/flags.js';
 import { backtest as run } from '../backtest/backtest.js';
 import { withEvaluator } from '../backtest/evaluator/thread.js';
 import { page } from '../backtest/page.js';
 import { CAVEAT, report } from '../backtest/report.js';
 import { summaryOf, UNKNOWN, type Timeline } from '../backtest/timeline.js';
-import { parseKey } from '../core/types.js';
+import type { LabelsByWorkload } from '../backtest/replay.js';
+import { parseKey, workloadKey } from '../core/types.js';
 import { LONGEST_INTERVAL } from '../core/history.js';
 import type { PrometheusOptions } from '../promql/client.js';
 import { prometheusFlags } from '../promql/flags.js';
@@ -38,6 +39,7 @@ interface Flags {
   readonly step: number;
   readonly actual: string;
   readonly workload?: readonly string[];
+  readonly live?: boolean;
 }
 
 /**
@@ -62,7 +64,9 @@ export async function backtest(argv: readonly string[]): Promise<number> {
       'Only these workloads: namespace/kind/name, namespace/name, kind/name or name',
     )
     .option('--json', 'Print one JSON object with the full series instead of text')
-    .option('--html <file>', 'Also write a self-contained HTML page that shows the series');
+    .option('--html <file>', 'Also write a self-contained HTML page that shows the series')
+    .option('--live', 'Match label selectors against the labels that workloads have in the cluster now')
+    .addOption(kubeconfigFlag());
   for (const option of prometheusFlags(PAST_TIMEOUT)) command.addOption(option);
   const flags = parseFlags<Flags & Record<string, unknown>>(command, argv);
   if (!flags) return 0;
@@ -71,12 +75,10 @@ export async function backtest(argv: readonly string[]): Promise<number> {
   const groups = await loadRules(files);
   if (!groups) return 1;
   const removeUnused = flags.html === undefined ? undefined : await ensureWritable(flags.html);
-  const timelines = await replay(withoutSelectors(groups), grid, prometheus, flags).catch(
-    async (error: unknown) => {
-      await removeUnused?.();
-      throw error;
-    },
-  );
+  const timelines = await replay(groups, grid, prometheus, flags).catch(async (error: unknown) => {
+    await removeUnused?.();
+    throw error;
+  });
   if (flags.html !== undefined) await writePage(flags.html, page(timelines, grid));
   if (flags.json) await writeJson(process.stdout, timelines, grid);
   else printText(timelines, grid);
@@ -105,11 +107,14 @@ async function replay(
   flags: Flags & Record<string, unknown>,
 ): Promise<Timeline[]> {
   const { workload } = flags;
+  const labels = flags.live ? await labelsNow(groups, flags) : undefined;
+  const selecting = labels ? groups : withoutSelectors(groups);
   const progress = progressBar(process.stderr, 'backtest');
   try {
     return await withEvaluator(prometheus, (evaluate) =>
       run({
-        ...restrictedBy(flags, groups),
+        ...restrictedBy(flags, selecting),
+        labels,
         grid,
         evaluate,
         wanted: (key) =>
@@ -122,6 +127,21 @@ async function replay(
   } finally {
     progress.end();
   }
+}
+
+/** Loaded on demand: the Kubernetes client takes half a second. */
+async function labelsNow(
+  groups: readonly RuleGroup[],
+  flags: Readonly<Record<string, unknown>>,
+): Promise<LabelsByWorkload> {
+  const [{ loadKubeConfig }, { readLive }] = await Promise.all([
+    import('../../common/kubeconfig.js'),
+    import('./live-cluster.js'),
+  ]);
+  const config = loadKubeConfig(flags['kubernetes.kubeconfig'] as string | undefined);
+  const { workloads, problems } = await readLive(config, groups);
+  for (const problem of problems) process.stderr.write(`warning: ${problem}\n`);
+  return new Map(workloads.map(({ ref, labels }) => [workloadKey(ref), labels]));
 }
 
 /**

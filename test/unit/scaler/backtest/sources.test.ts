@@ -15,9 +15,7 @@ const DOWN = 300;
 const LABELS = { namespace: 'shop', workload: 'cart', workload_kind: 'Deployment' };
 const QUEUE = '(sum(qa) or vector(0)) + (sum(qb) or vector(0))';
 
-const { groups } = parseRules(
-  'r.yaml',
-  `groups:
+const RULES = `groups:
   - name: shop
     signals: { queue: { expr: ${QUEUE} } }
     rules:
@@ -27,8 +25,9 @@ const { groups } = parseRules(
         target: { signal: queue, averageValue: 1 }
         behavior: { scaleDown: { stabilizationWindowSeconds: 0 } }
         decide: []
-`,
-);
+`;
+
+const { groups } = parseRules('r.yaml', RULES);
 
 /** Its rows tell how many pods there are. */
 const THREADS = groups[0]!.windows.settled.parts.threads.expr;
@@ -79,6 +78,25 @@ it('a past of several clusters is that of one, where --prometheus.matcher names 
     selectorsOf(expr).some((selector) => !selector.includes('cluster="a"')),
   );
   expect(others).to.have.members([QUEUE, 'qa', 'qb']);
+});
+
+it('a backtest matches label selectors, where the labels of workloads are known', async () => {
+  const match = 'match: { kind: Deployment, selector: { matchLabels: { scaled: "yes" } } }';
+  const fleet = parseRules('r.yaml', RULES.replace(/scaleTargetRef: .*/, match)).groups;
+  const grid = { from: END - DOWN, step: STEP, count: 2 };
+  const run = (labels: Record<string, string>) =>
+    backtest({
+      ...past,
+      groups: fleet,
+      grid,
+      wanted: () => true,
+      onProgress: () => undefined,
+      labels: new Map([['shop/Deployment/cart', labels]]),
+    });
+  const [matched] = await run({ scaled: 'yes' });
+  expect(matched?.workload).to.equal('shop/Deployment/cart');
+  const refused: unknown = await run({ scaled: 'no' }).catch((error: unknown) => error);
+  expect(refused).to.have.property('code', 'BACKTEST_EMPTY');
 });
 
 describe('a signal of several sources, one of which was down', () => {
