@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 import { KernscaleError } from '../common/errors.js';
 import {
   environmentVariable,
@@ -13,6 +13,7 @@ import {
   type ServiceFlags,
 } from '../common/flags.js';
 import type { PrometheusOptions } from './promql/client.js';
+import type { ChangeLimits } from './loop/change-budget.js';
 import type { AuditLogOptions } from './loop/audit-log.js';
 import { matchersOf, prometheusFlags, prometheusOptions } from './promql/flags.js';
 
@@ -29,6 +30,8 @@ export interface ScalerFlags extends ServiceFlags {
     readonly matchers: string | undefined;
   };
   readonly dryRun: boolean;
+  /** A minute. */
+  readonly maxChanges: ChangeLimits;
   readonly lease: { readonly namespace: string; readonly name: string } | undefined;
   readonly audit: AuditLogOptions | undefined;
   /** Undefined: the history of workloads is lost on a restart. */
@@ -70,6 +73,10 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
       matchers: matchersOf(options),
     },
     dryRun: options['dryRun'] === true,
+    maxChanges: {
+      all: options['scale.maxChanges'] as number | undefined,
+      perNamespace: options['scale.maxChangesPerNamespace'] as number | undefined,
+    },
     lease: leaseOf(options),
     audit: auditOf(options),
     historyFile: options['history.file'] as string | undefined,
@@ -77,10 +84,11 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
   };
 }
 
+const DESCRIPTION =
+  "Chooses replica counts from what each workload's threads are waiting for, and applies them.";
+
 function command(version: string): Command {
-  const description =
-    "Chooses replica counts from what each workload's threads are waiting for, and applies them.";
-  return serviceCommand(['kernscale-scaler', description, version], ':5001', [
+  return serviceCommand(['kernscale-scaler', DESCRIPTION, version], ':5001', [
     flag(
       '--web.external-url <url>',
       'URL at which browsers reach the scaler through a proxy or by a name of public DNS',
@@ -94,6 +102,7 @@ function command(version: string): Command {
     ),
     flag('--config.check', 'Check the rule files and exit'),
     flag('--dry-run', 'Decide and report, but change no replicas'),
+    ...budgetFlags(),
     flag(
       '--leader-elect',
       'Scale only while holding a lease; required to run several replicas of the scaler',
@@ -121,6 +130,28 @@ function command(version: string): Command {
     flag('--audit.log <file>', 'Append every decision as a line of JSON to this file; - is standard output'),
     flag('--audit.changes-only', 'Omit decisions from the audit log that repeat the previous one'),
   ]);
+}
+
+function budgetFlags(): Option[] {
+  return [
+    flag(
+      '--scale.max-changes <number>',
+      'Workloads whose replicas may change in a minute; default: any number',
+      undefined,
+      wholeFromOne,
+    ),
+    flag(
+      '--scale.max-changes-per-namespace <number>',
+      'Workloads of one namespace whose replicas may change in a minute; default: any number',
+      undefined,
+      wholeFromOne,
+    ),
+  ];
+}
+
+function wholeFromOne(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new KernscaleError('BAD_FLAG', `"${text}" is not a whole number from 1 on`);
 }
 
 function httpUrl(text: string): URL {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { listen } from '../common/http.js';
 import type { Logger } from '../common/log.js';
+import { monotonic } from '../common/monotonic.js';
 import { openWebConfig } from '../common/web-config.js';
 import { LONGEST_INTERVAL } from './core/history.js';
 import type { ScalerFlags } from './flags.js';
@@ -13,6 +14,7 @@ import { LeaderElection } from './kubernetes/leader.js';
 import { fieldManagerOf, ScaleClient } from './kubernetes/scale.js';
 import type { AuditLog } from './loop/audit-log.js';
 import { assign } from './loop/assignments.js';
+import { ChangeBudget } from './loop/change-budget.js';
 import { Histories, HistoryFile } from './loop/histories.js';
 import { ScalerMetrics, registerState } from './loop/metrics.js';
 import { recallReplicas, type PastReplicas } from './loop/recall.js';
@@ -91,11 +93,16 @@ export class Service {
       clock: this.#now,
       queryOffset: flags.prometheus.queryOffset,
       leads: this.#leads,
+      budget: new ChangeBudget(flags.maxChanges, monotonic),
       recalled: () => this.#recalled,
       ...(audit && { audit }),
       keep: () => this.#keep(),
       log,
     });
+    this.#registerState(version);
+  }
+
+  #registerState(version: string): void {
     registerState(this.#metrics.registry, {
       records: this.#records,
       topology: () => this.#cluster.topology(),

@@ -134,6 +134,11 @@ export const SCALER_CODES: ErrorCodes = {
     cause: 'A round took so long that it may no longer write; the next one decides on newer data.',
     cure: 'Raise the `interval` of the group, or give Prometheus more CPU.',
   },
+  CHANGE_BUDGET: {
+    cause:
+      'As many workloads have changed within a minute as `--scale.max-changes` or `--scale.max-changes-per-namespace` allows.',
+    cure: 'Nothing: the next rounds decide again, growth first. Raise the flag if it holds back what should happen.',
+  },
   AUDIT_LOG: {
     cause: 'The file of `--audit.log` cannot be written.',
     cure: 'Choose a path in a writable folder, or make room on the disk.',

@@ -4,21 +4,24 @@ import type { Decision, ExplainedDecision } from '../core/decision.js';
 import type { Rule, ScaleTargetRef } from '../core/types.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
 import type { Assignment } from './assignments.js';
+import type { ChangeBudget } from './change-budget.js';
 import { toRecord, type Applied, type DecisionRecord } from './record.js';
 import type { RoundSources } from './round.js';
 
 export interface ApplySources extends Pick<RoundSources, 'histories' | 'records'> {
   readonly scales: Pick<ScaleClient, 'get' | 'set'>;
+  /** Absent: any number of workloads may change. */
+  readonly budget?: Pick<ChangeBudget, 'take'>;
 }
 
 /** Applies a decision and records its outcome; returns the record and the one that it replaces. */
 export async function applyAndRecord(
   assignment: Assignment,
   decision: ExplainedDecision,
-  { scales, histories, records }: ApplySources,
+  { scales, histories, records, budget }: ApplySources,
   leads: boolean,
 ): Promise<{ readonly record: DecisionRecord; readonly previous: DecisionRecord | undefined }> {
-  const applied = await apply(scales, assignment.rule, decision, leads);
+  const applied = await apply(scales, assignment.rule, decision, leads, budget);
   const done = applied.outcome === 'applied' || applied.outcome === 'unchanged';
   histories.set(assignment.key, assignment.rule, done ? decision.history : decision.historyIfNotApplied);
   const record = toRecord(assignment, decision, applied);
@@ -26,7 +29,8 @@ export async function applyAndRecord(
 }
 
 /**
- * Writes a decision to the cluster unless it changes nothing, its rule is a dry run, or another process leads.
+ * Writes a decision to the cluster unless it changes nothing, its rule is a dry run, another process leads, or the budget
+ * of changes is spent.
  *
  * The replicas are read again just before: the decision is valid only for the number that it was made from, and
  * the patch only for the version that was read. A concurrent change of the workload wins.
@@ -36,10 +40,14 @@ export async function apply(
   rule: Rule,
   { replicas, trace }: Decision,
   leads: boolean,
+  budget?: Pick<ChangeBudget, 'take'>,
 ): Promise<Applied> {
   if (replicas === trace.currentReplicas) return { outcome: 'unchanged' };
   if (rule.dryRun) return { outcome: 'dry_run' };
   if (!leads) return { outcome: 'not_leader' };
+  const spent = budget?.take(rule.scaleTargetRef.namespace);
+  if (spent !== undefined)
+    return { outcome: 'over_budget', error: { code: 'CHANGE_BUDGET', message: spent } };
   try {
     const found = await scales.get(rule.scaleTargetRef);
     if (found.replicas !== trace.currentReplicas) {

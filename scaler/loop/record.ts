@@ -16,6 +16,8 @@ export type Outcome =
   | 'dry_run'
   /** Another replica of the scaler leads. */
   | 'not_leader'
+  /** Too many workloads have changed in the last minute; the next round decides again. */
+  | 'over_budget'
   /** The workload was changed concurrently; the next round decides again. */
   | 'conflict'
   | 'failed';
@@ -26,6 +28,7 @@ export const OUTCOME_TEXTS: Readonly<Record<Outcome, string>> = {
   applied: 'Applied',
   dry_run: 'Not applied: the rule is a dry run',
   not_leader: 'Not applied: another scaler is the leader',
+  over_budget: 'Not applied: the budget of changes is spent',
   conflict: 'Not applied: another client changed the replicas',
   failed: 'Not applied: writing the replicas failed',
 };

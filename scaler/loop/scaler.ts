@@ -8,6 +8,7 @@ import type { RuleGroup } from '../rules/types.js';
 import { applyAndRecord } from './apply.js';
 import type { AuditLog } from './audit-log.js';
 import { assign } from './assignments.js';
+import type { ChangeBudget } from './change-budget.js';
 import type { ScalerMetrics } from './metrics.js';
 import { isChange, toEvent, type DecisionRecord } from './record.js';
 import { runRound, type Decided, type RoundSources } from './round.js';
@@ -25,6 +26,7 @@ export interface ScalerOptions extends RoundSources {
   readonly metrics: ScalerMetrics;
   /** True if this process may change replicas; one that may not still decides, to be ready. */
   readonly leads: () => boolean;
+  readonly budget?: Pick<ChangeBudget, 'take'>;
   readonly audit?: Pick<AuditLog, 'write'>;
   /** Persists the histories; called before replicas are changed, and at the end of every round. */
   readonly keep?: () => Promise<void>;
@@ -143,14 +145,15 @@ export class Scaler {
     const result = await runRound(group, assignments, { ...this.options, follows });
     await this.#foresee(result.decisions);
     const deadline = AbortSignal.timeout(SCALES_SECONDS * 1000);
-    const acts = result.decisions.map((decided) => this.#limit(() => this.#act(decided, deadline)));
+    const decisions = growthFirst(result.decisions);
+    const acts = decisions.map((decided) => this.#limit(() => this.#act(decided, deadline)));
     const acted = await Promise.allSettled(acts);
     const failed = acted.find((act) => act.status === 'rejected');
     this.#forget((key) => assignments.has(key) && !result.gone.has(key));
     this.#report(keyOf(group), result.problems);
     await this.options.keep?.();
     if (!failed) return;
-    const refused = result.decisions.filter((_, index) => acted[index]!.status === 'rejected');
+    const refused = decisions.filter((_, index) => acted[index]!.status === 'rejected');
     events.concern(refused.map(({ assignment }) => assignment.rule.scaleTargetRef));
     throw failed.reason;
   }
@@ -233,6 +236,12 @@ export class Scaler {
     }
     running.problems = problems;
   }
+}
+
+/** Growth comes first: it has a claim on the budget of changes that saving has not. */
+function growthFirst(decisions: readonly Decided[]): readonly Decided[] {
+  const growth = ({ decision: { replicas, trace } }: Decided): number => replicas - trace.currentReplicas;
+  return decisions.toSorted((a, b) => Number(growth(b) > 0) - Number(growth(a) > 0));
 }
 
 /** A scale client that begins nothing after the deadline; what has begun ends by its own time-out. */

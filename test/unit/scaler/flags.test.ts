@@ -22,6 +22,15 @@ describe('the scaler’s flags', () => {
       .with.property('code', 'BAD_FLAG');
   });
 
+  it('limit the changes of a minute, by default to any number', () => {
+    expect(parse().maxChanges).to.deep.equal({ all: undefined, perNamespace: undefined });
+    const given = parse('--scale.max-changes=20', '--scale.max-changes-per-namespace=5');
+    expect(given.maxChanges).to.deep.equal({ all: 20, perNamespace: 5 });
+    expect(() => parse('--scale.max-changes=0'))
+      .to.throw('"0" is not a whole number from 1 on')
+      .with.property('code', 'BAD_FLAG');
+  });
+
   it('keep the last good rules of an emptied file by default', () => {
     expect(parse().allowTruncated).to.equal(false);
     expect(parse('--rules.allow-truncated').allowTruncated).to.equal(true);

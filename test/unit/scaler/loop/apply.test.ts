@@ -42,6 +42,20 @@ describe('apply', () => {
     expect(scales.written).to.deep.equal([]);
   });
 
+  it('writes nothing once the budget of changes is spent, which other outcomes do not touch', async () => {
+    const scales = scalesAt(2);
+    const taken: string[] = [];
+    const budget = { take: (namespace: string) => (taken.push(namespace) > 1 ? 'it is spent' : undefined) };
+    expect(await apply(scales, RULE, decision, false, budget)).to.have.property('outcome', 'not_leader');
+    expect(await apply(scales, RULE, decision, true, budget)).to.deep.equal({ outcome: 'applied' });
+    expect(await apply(scales, RULE, decision, true, budget)).to.deep.equal({
+      outcome: 'over_budget',
+      error: { code: 'CHANGE_BUDGET', message: 'it is spent' },
+    });
+    expect(taken).to.have.length(2);
+    expect(scales.written).to.have.length(1);
+  });
+
   it('distinguishes a conflict from a failure', async () => {
     const failing = (code: string) => scalesAt(2, () => Promise.reject(new KernscaleError(code, 'no')));
     expect(await apply(failing('API_CONFLICT'), RULE, decision, true)).to.have.property(
