@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, type Help, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from './duration.js';
 import { errorMessage, KernscaleError } from './errors.js';
 import { LOG_FORMATS, LOG_LEVELS, type LogOptions } from './log-options.js';
@@ -12,8 +12,40 @@ export function commandLine(name: string, description: string): Command {
     .description(description)
     .helpOption('-h, --help', 'Show this help')
     .allowExcessArguments(false)
-    .configureOutput({ outputError: () => undefined })
+    .configureOutput({ outputError: () => undefined, getOutHelpWidth: helpColumns })
+    .configureHelp({ formatItem })
     .exitOverride();
+}
+
+/** Columns of the description of a flag, below which it stands under the flag. */
+const LEAST_COLUMNS = 40;
+/** Of a file or a pipe: each flag is one line, which a search shows as a whole. */
+const ANY_COLUMNS = 10_000;
+
+function helpColumns(): number {
+  return process.stdout.isTTY ? process.stdout.columns : ANY_COLUMNS;
+}
+
+/** A flag and its description, side by side where there is room. */
+function formatItem(this: Help, term: string, termWidth: number, description: string): string {
+  const columns = this.helpWidth ?? ANY_COLUMNS;
+  const isBeside = columns - termWidth - 4 >= LEAST_COLUMNS;
+  const indent = isBeside ? termWidth + 4 : 6;
+  const text = wrap(description, columns - indent).join(`\n${' '.repeat(indent)}`);
+  if (description === '') return `  ${term}`;
+  return isBeside ? `  ${term.padEnd(termWidth)}  ${text}` : `  ${term}\n${' '.repeat(indent)}${text}`;
+}
+
+/** Breaks a text at spaces, into lines of at most `columns` where its words allow it. */
+function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + word.length < columns)
+      lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 /** Argument in place of all others: lists the flags, one a line, with a tab before the description; for completion. */
