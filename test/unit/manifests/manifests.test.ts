@@ -39,6 +39,8 @@ const NEEDS: [account: string, verbs: string[], group: string, resource: string]
   ['kernscale-scaler', ['get', 'patch'], 'apps', 'deployments/scale'],
   ['kernscale-scaler', ['get', 'patch'], 'example.com', 'widgets/scale'],
   ['kernscale-scaler', ['create'], '', 'events'],
+  ['kernscale-scaler', ['list', 'watch'], 'kernscale.io', 'scalingrules'],
+  ['kernscale-scaler', ['patch'], 'kernscale.io', 'scalingrules/status'],
   ['kernscale-scaler', ['get', 'create', 'update'], 'coordination.k8s.io', 'leases'],
   ['prometheus', ['get', 'list', 'watch'], '', 'pods'],
 ];
