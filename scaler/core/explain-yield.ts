@@ -29,7 +29,7 @@ export function yieldEnd({ to, by, until }: Yield): string {
   return `${time === '' ? '' : `${time}, or `}the annotation is removed`;
 }
 
-/** What holds a rule that would act; a dry run is decided all the same. */
+/** What holds a rule that would act; in shadow mode it is decided all the same. */
 export function dryRunText({ dryRun }: Rule, { yields, currentReplicas }: Unexplained): string {
-  return dryRun && yields ? `. Without dry run it would stay: ${yieldText(yields, currentReplicas)}` : '';
+  return dryRun && yields ? `. Outside shadow mode it would stay: ${yieldText(yields, currentReplicas)}` : '';
 }

@@ -24,7 +24,7 @@ export type Outcome =
 export const OUTCOME_TEXTS: Readonly<Record<Outcome, string>> = {
   unchanged: '',
   applied: 'Applied',
-  dry_run: 'Not applied: the rule is a dry run',
+  dry_run: 'Not applied: the rule is in shadow mode',
   not_leader: 'Not applied: another scaler is the leader',
   conflict: 'Not applied: another client changed the replicas',
   failed: 'Not applied: writing the replicas failed',

@@ -92,7 +92,9 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
   return [
     ...checkScaled(rule, rawRule, path),
     ...checkSelector(rule, path),
-    ...checkRange(rule, path),
+    ...checkNamespaces(rule, path),
+    ...checkRange(rule, rawRule, path),
+    ...checkMode(rule, path),
     ...checkTarget(rule, [...path, 'target'], known),
     ...checkObjective(rule, [...path, 'objective']),
     ...checkHarm(valueAt(rawRule, ['harm']), [...path, 'harm']),
@@ -181,7 +183,25 @@ function checkSelector({ match }: Partial<RawRule>, path: Path): RuleFinding[] {
   });
 }
 
-function checkRange({ minReplicas = 1, maxReplicas }: Partial<RawRule>, path: Path): RuleFinding[] {
+function checkNamespaces({ match }: Partial<RawRule>, path: Path): RuleFinding[] {
+  if (match?.namespace === undefined || match.namespaces === undefined) return [];
+  const message = 'match.namespace and match.namespaces are mutually exclusive; keep one of them';
+  return [problem('RULE_CONFLICT', [...path, 'match', 'namespaces'], message, true)];
+}
+
+function checkMode({ mode, dryRun }: Partial<RawRule>, path: Path): RuleFinding[] {
+  if (mode === undefined || dryRun === undefined || dryRun === (mode === 'shadow')) return [];
+  const message = `mode ${mode} and dryRun ${dryRun} contradict each other; keep mode`;
+  return [problem('RULE_CONFLICT', [...path, 'dryRun'], message, true)];
+}
+
+function checkRange(
+  { minReplicas = 1, maxReplicas }: Partial<RawRule>,
+  rawRule: unknown,
+  path: Path,
+): RuleFinding[] {
+  if (valueAt(rawRule, ['maxReplicas']) === undefined)
+    return [problem('RULE_MISSING_FIELD', path, 'maxReplicas is missing; it must be a number')];
   if (maxReplicas === undefined || minReplicas <= maxReplicas) return [];
   const message = `minReplicas ${minReplicas} is above maxReplicas ${maxReplicas}`;
   return [problem('RULE_CONFLICT', [...path, 'minReplicas'], message)];

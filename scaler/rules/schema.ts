@@ -143,6 +143,11 @@ const match = z.strictObject({
   apiVersion,
   kind: text,
   namespace: text.exactOptional().meta({ description: 'Default: every namespace' }),
+  namespaces: z
+    .array(text)
+    .min(1)
+    .exactOptional()
+    .meta({ description: 'Several namespaces, in place of namespace' }),
   selector: z
     .strictObject({
       matchLabels: strings.exactOptional(),
@@ -160,7 +165,9 @@ export const ruleSchema = z.strictObject({
       'Workloads to scale, in place of scaleTargetRef; the first rule that matches a workload scales it',
   }),
   minReplicas: positive.exactOptional().meta({ description: 'Default 1' }),
-  maxReplicas: positive,
+  maxReplicas: positive
+    .exactOptional()
+    .meta({ description: 'Required, here or in the defaults of the group' }),
   target: target.exactOptional().meta({ description: 'Default {signal: cpu, averageUtilization: 70}' }),
   objective: objectiveSchema
     .exactOptional()
@@ -171,10 +178,10 @@ export const ruleSchema = z.strictObject({
     .exactOptional()
     .meta({ description: 'Steps in order; the first that matches applies. Replaces the default steps' }),
   behavior: behavior.nullable().exactOptional(),
-  dryRun: z
-    .boolean()
-    .exactOptional()
-    .meta({ description: 'Record decisions without applying them; default false' }),
+  mode: z.enum(['active', 'shadow']).exactOptional().meta({
+    description: 'shadow: decide and report, never write the replicas; default active',
+  }),
+  dryRun: z.boolean().exactOptional().meta({ description: 'true is mode: shadow' }),
   labels: strings.exactOptional(),
   annotations: strings.exactOptional(),
 });
@@ -188,6 +195,8 @@ export const signalSchema = z.strictObject({
     .meta({ description: 'Age from which a sample is not acted on; default 45s' }),
 });
 
+const defaultsSchema = ruleSchema.omit({ scale: true, scaleTargetRef: true, match: true });
+
 export const groupSchema = z.strictObject({
   name: text.meta({ description: 'Name of the group, unique in its file' }),
   interval: duration.exactOptional().meta({ description: 'Time between two evaluations; default 10s' }),
@@ -198,6 +207,9 @@ export const groupSchema = z.strictObject({
     .record(identifier, signalSchema)
     .exactOptional()
     .meta({ description: 'Signals to add, and built-in signals to override' }),
+  defaults: defaultsSchema
+    .exactOptional()
+    .meta({ description: 'Fields for every rule of the group; one that a rule has itself replaces it' }),
   rules: z.array(ruleSchema),
 });
 

@@ -17,7 +17,7 @@ describe('an error in a rule file', () => {
     [
       'unknown field without a similar one',
       SHORTEST.replace('    rules:', '    colour: red\n    rules:'),
-      'RULE_UNKNOWN_FIELD 3:5 unknown field "colour"; known fields are name, interval, window, signals, rules',
+      'RULE_UNKNOWN_FIELD 3:5 unknown field "colour"; known fields are name, interval, window, signals, defaults, rules',
     ],
     [
       'missing field',
