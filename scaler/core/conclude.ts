@@ -2,6 +2,7 @@ import type { Assessment } from './assess.js';
 import { normalize, outOfRange } from './behavior.js';
 import type { BindingConstraint, Decision, StagesTrace, Yield } from './decision.js';
 import { stepForLock } from './demand/lock.js';
+import { forbiddenBy } from './explain-schedule.js';
 import { count, nameOf, objectiveText } from './format.js';
 import { harmTrace, walkOf } from './harm/trace.js';
 import { learnt } from './harm/learning.js';
@@ -46,7 +47,7 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
   const { states } = assessment.classification;
   const hasGap = assessment.missing.length > 0;
   const history = resume(workload.history, states, rule.behavior, hasGap, samples.replicas, now);
-  const noScaleDown = reasonsAgainstScalingDown(workload);
+  const noScaleDown = [...reasonsAgainstScalingDown(workload), ...forbiddenBy(rule, now)];
   const stepped = stepOf(workload, now);
   const { left, yields } = othersOf(workload, now);
   const sizing = stepped?.sizing ?? assessment.sizing;
@@ -63,6 +64,7 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
       ...traceOf(workload, noScaleDown, outcome, now),
       ...idleTrace(samples.replicas - assessment.atWork),
       ...(opaque && { opaque }),
+      ...(rule.inForce && { schedules: rule.inForce }),
       ...(rule.restrictions && { restrictions: rule.restrictions }),
       ...(yields && { yields }),
     },

@@ -1,5 +1,6 @@
 import type { DemandTrace } from './demand/demand-trace.js';
 import type { History } from './round.js';
+import type { ScheduleInForce } from './schedule.js';
 import type { Absent, Condition, Objective, Restrictions, StepAction, WorkloadKey } from './types.js';
 
 export type { DemandTrace };
@@ -48,6 +49,8 @@ export interface Trace {
   readonly opaque?: OpaqueTrace;
   /** Reasons why this round must not scale down, one clause each; empty when it may. */
   readonly noScaleDown: readonly string[];
+  /** Schedules in force. */
+  readonly schedules?: readonly ScheduleInForce[];
   /** What the annotations of the workload ask for. */
   readonly restrictions?: Restrictions;
   /** Whom the rule leaves the replicas to. A dry run is decided all the same. */

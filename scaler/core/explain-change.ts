@@ -4,6 +4,7 @@ import { isByHarm, keepFor, stepOf } from './explain-harm.js';
 import { capitalize, count, demandName, milliseconds, rate, untilText } from './format.js';
 import { signEnd } from './format-harm.js';
 import { boundName, yieldEnd } from './explain-yield.js';
+import { forbidding, scheduleEnd, settingOf } from './explain-schedule.js';
 import { windowsOf } from './stabilize.js';
 import type { Rule } from './types.js';
 
@@ -35,12 +36,17 @@ export function changeOf(rule: Rule, decision: Unexplained): string {
       return limitEnd(rule, 'scaleDown');
     case 'minReplicas':
     case 'maxReplicas':
-      return `${bindingConstraint} changes${sizing ? `, or ${boundsText(rule, decision, sizing)}` : ''}`;
+      return `${boundEnd(rule, bindingConstraint, decision.at)}${sizing ? `, or ${boundsText(rule, decision, sizing)}` : ''}`;
     case 'tolerance':
     case 'none':
       if (decision.action === 'step' && decision.harm?.harmed) return endOf(rule, decision);
       return sizing ? boundsText(rule, decision, sizing) : 'there is data';
   }
+}
+
+function boundEnd(rule: Rule, bound: 'minReplicas' | 'maxReplicas', now: number): string {
+  const schedule = settingOf(rule, bound);
+  return schedule ? `it is ${scheduleEnd(schedule, now)}` : `${bound} changes`;
 }
 
 function limitEnd({ behavior }: Rule, direction: 'scaleUp' | 'scaleDown'): string {
@@ -63,6 +69,7 @@ function completeText(rule: Rule, decision: Unexplained): string {
     ...(harm && harm.protectedBy.length > 0
       ? [`no harm has shown for the ${windowsOf(rule.behavior).down} s window`]
       : []),
+    ...forbidding(rule).map((schedule) => `it is ${scheduleEnd(schedule, decision.at)}`),
   ];
   return conditions.join(' and ') || `this no longer holds: ${noScaleDown.join('; ')}`;
 }

@@ -1,11 +1,12 @@
 import type { Unexplained, Yield } from './decision.js';
+import { scheduleName } from './explain-schedule.js';
 import { count, timeText } from './format.js';
 import { BOUNDS, PAUSED } from './restrictions.js';
 import type { Rule } from './types.js';
 
-/** A bound as people find it: the annotation of the workload, or the field of the rule. */
-export function boundName({ restrictions }: Rule, bound: keyof typeof BOUNDS): string {
-  return restrictions?.[bound] === undefined ? bound : BOUNDS[bound];
+/** A bound as people find it: that of a schedule, the annotation of the workload, or the field of the rule. */
+export function boundName(rule: Rule, bound: keyof typeof BOUNDS): string {
+  return scheduleName(rule, bound) ?? (rule.restrictions?.[bound] === undefined ? bound : BOUNDS[bound]);
 }
 
 /** Why the replicas are left to another. */

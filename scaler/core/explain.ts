@@ -7,6 +7,7 @@ import { opaqueText } from './opaque.js';
 import { toleranceOf } from './replica-calculator.js';
 import { windowsOf } from './stabilize.js';
 import type { SizingTrace } from './decision.js';
+import { scheduleText } from './explain-schedule.js';
 import { boundName, dryRunText, yieldText } from './explain-yield.js';
 import type { Rule } from './types.js';
 
@@ -55,7 +56,11 @@ function reasonOf(rule: Rule, decision: Unexplained): string {
 function sizedText(rule: Rule, decision: Unexplained): string {
   const { sizing, stages, currentReplicas } = decision;
   const { clamped, rateLimited, stabilized } = stages;
+  const byMin = scheduleText(rule, 'minReplicas', decision.at);
+  const byMax = scheduleText(rule, 'maxReplicas', decision.at);
   if (!sizing || (clamped !== currentReplicas && stages.raw === currentReplicas)) {
+    const scheduled = clamped > currentReplicas ? byMin : byMax;
+    if (scheduled) return capitalize(scheduled);
     return clamped > currentReplicas
       ? `Below ${boundName(rule, 'minReplicas')} (${rule.minReplicas})`
       : `Above ${boundName(rule, 'maxReplicas')} (${rule.maxReplicas})`;
@@ -73,8 +78,10 @@ function sizedText(rule: Rule, decision: Unexplained): string {
     case 'scaleDownLimit':
       return `${load}. ${needed(stabilized)}, ${policyText(rule, 'scaleDown', rateLimited)}`;
     case 'minReplicas':
+      if (byMin) return `${load}. ${needed(rateLimited)}, ${byMin}`;
       return `${load}. ${isIdle(sizing) ? `At ${boundName(rule, 'minReplicas')} (${clamped})` : `${needed(rateLimited)}, ${boundName(rule, 'minReplicas')} is ${clamped}`}`;
     case 'maxReplicas':
+      if (byMax) return `${load}. ${needed(rateLimited)}, ${byMax}`;
       return `${load}. ${needed(rateLimited)}, ${boundName(rule, 'maxReplicas')} is ${rule.maxReplicas}`;
     default:
       return `${load}. ${count(clamped, 'replica')} ${clamped === currentReplicas ? 'still ' : ''}needed`;

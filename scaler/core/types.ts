@@ -1,3 +1,5 @@
+import type { Schedule, ScheduleInForce } from './schedule.js';
+
 /**
  * Data that a round decides from. Everything here is plain data: durations and times are in seconds (times since the
  * Unix epoch), CPU is in cores, shares are fractions of busy thread time (0..1).
@@ -126,6 +128,7 @@ export interface RuleSettings {
   readonly maxAge: Readonly<Record<string, number>>;
   /** Signal name → the longest range that its expression looks back over, seconds; 0 or absent without a range. */
   readonly windows: Readonly<Record<string, number>>;
+  readonly schedules?: readonly Schedule[];
   readonly dryRun: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
@@ -146,6 +149,8 @@ export interface Restrictions {
 export interface Rule extends RuleSettings {
   readonly scaleTargetRef: ScaleTargetRef;
   readonly restrictions?: Restrictions;
+  /** Schedules whose bounds it has now. */
+  readonly inForce?: readonly ScheduleInForce[];
 }
 
 /** The parts of a Pod object that sizing needs. */

@@ -2,6 +2,7 @@ import type { ExplainedDecision } from '../core/decision.js';
 import { replicasText } from '../core/details.js';
 import { capitalize } from '../core/format.js';
 import { opaqueText } from '../core/opaque.js';
+import { ruleAt } from '../core/rule-at.js';
 import { workloadKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import type { WorkloadEvent } from '../kubernetes/events.js';
 import type { Assignment } from './assignments.js';
@@ -74,7 +75,8 @@ export function toRecord(
   return { ...recommended(assignment, decision), applied: applied.outcome === 'applied', ...applied };
 }
 
-export function recommended({ group, rule }: Assignment, decision: ExplainedDecision): Recommended {
+export function recommended({ group, rule: given }: Assignment, decision: ExplainedDecision): Recommended {
+  const rule = ruleAt(given, decision.trace.at);
   const { apiVersion, namespace, name, kind } = rule.scaleTargetRef;
   const { replicas, class: workloadClass, action, reason, trace } = decision;
   return {

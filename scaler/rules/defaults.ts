@@ -2,6 +2,7 @@ import { own } from '../../common/own.js';
 import { parseDuration } from '../../common/duration.js';
 import { parseQuantity } from '../../common/quantity.js';
 import { DEFAULT_TOLERANCE } from '../core/replica-calculator.js';
+import type { Schedule } from '../core/schedule.js';
 import { DEFAULT_DOWN_WINDOW } from '../core/stabilize.js';
 import type {
   Behavior,
@@ -24,7 +25,15 @@ import {
   type WindowPart,
 } from '../promql/windows.js';
 import type { Position } from '../../common/yaml/document.js';
-import type { RawBehavior, RawGroup, RawHarm, RawObjective, RawRule, RawScalingRules } from './schema.js';
+import type {
+  RawBehavior,
+  RawGroup,
+  RawHarm,
+  RawObjective,
+  RawRule,
+  RawScalingRules,
+  RawSchedule,
+} from './schema.js';
 import type { FleetRule, RuleGroup, SignalQuery, WorkloadMatch, WorkloadRule } from './types.js';
 
 const DEFAULT_INTERVAL = 10;
@@ -85,6 +94,7 @@ function resolveRule(
     decide: fillDecide(raw.decide, target),
     behavior: inOneStep(fillBehavior(raw.behavior), raw, target),
     ...shared,
+    ...(raw.schedules && { schedules: raw.schedules.map(fillSchedule) }),
     dryRun: raw.mode === undefined ? (raw.dryRun ?? false) : raw.mode === 'shadow',
     labels: raw.labels ?? {},
     annotations: raw.annotations ?? {},
@@ -96,9 +106,18 @@ function resolveRule(
   return { ...settings, source, match: fillMatch(raw.match!) };
 }
 
+function fillSchedule({ scaleDown, timeZone = 'UTC', ...schedule }: RawSchedule): Schedule {
+  return { ...schedule, timeZone, ...(scaleDown && { noScaleDown: true }) };
+}
+
 /** A checked rule has one, of its own or of its group. */
 function maxReplicasOf({ maxReplicas }: RawRule): number {
   return maxReplicas!;
+}
+
+function largestMaximum(raw: RawRule): number {
+  const scheduled = (raw.schedules ?? []).map(({ maxReplicas = 0 }) => maxReplicas);
+  return Math.max(maxReplicasOf(raw), ...scheduled);
 }
 
 function fillMatch(match: NonNullable<RawRule['match']>): WorkloadMatch {
@@ -126,7 +145,7 @@ export function fillBehavior(behavior: RawBehavior | null | undefined): Behavior
  */
 function inOneStep(behavior: Behavior | null, raw: RawRule, { signal }: Target): Behavior | null {
   if (behavior === null || signal !== 'cpu' || raw.behavior?.scaleUp?.policies) return behavior;
-  const all: ScalingPolicy = { type: 'Pods', value: maxReplicasOf(raw), periodSeconds: 15 };
+  const all: ScalingPolicy = { type: 'Pods', value: largestMaximum(raw), periodSeconds: 15 };
   return { ...behavior, scaleUp: { ...behavior.scaleUp, policies: [all] } };
 }
 

@@ -157,6 +157,23 @@ const match = z.strictObject({
     .meta({ description: 'LabelSelector of Kubernetes; default: every workload of the kind' }),
 });
 
+export const scheduleSchema = z
+  .strictObject({
+    name: text.meta({ description: 'Name of the schedule, unique in its rule' }),
+    timeZone: text
+      .exactOptional()
+      .meta({ description: 'IANA time zone, such as Europe/Berlin; default UTC' }),
+    start: text.meta({ description: 'Times at which it comes into force, a cron expression of five fields' }),
+    end: text.meta({ description: 'Times at which it ends, a cron expression of five fields' }),
+    minReplicas: positive.exactOptional().meta({ description: "In place of the rule's" }),
+    maxReplicas: positive.exactOptional().meta({ description: "In place of the rule's" }),
+    scaleDown: z
+      .enum(['Disabled'])
+      .exactOptional()
+      .meta({ description: 'Disabled: demand removes no replicas while the schedule is in force' }),
+  })
+  .meta({ description: 'A window of time in which the rule has other bounds' });
+
 export const ruleSchema = z.strictObject({
   scale: text.meta({ description: 'Name of the rule, unique in its group' }),
   scaleTargetRef: scaleTargetRef.exactOptional().meta({ description: 'The workload to scale' }),
@@ -168,6 +185,10 @@ export const ruleSchema = z.strictObject({
   maxReplicas: positive
     .exactOptional()
     .meta({ description: 'Required, here or in the defaults of the group' }),
+  schedules: z.array(scheduleSchema).exactOptional().meta({
+    description:
+      'Windows of time with other bounds; of several in force the largest minReplicas and the largest maxReplicas apply',
+  }),
   target: target.exactOptional().meta({ description: 'Default {signal: cpu, averageUtilization: 70}' }),
   objective: objectiveSchema
     .exactOptional()
@@ -216,6 +237,7 @@ export const groupSchema = z.strictObject({
 export const fileSchema = z.strictObject({ groups: z.array(groupSchema) });
 
 export type RawRule = z.infer<typeof ruleSchema>;
+export type RawSchedule = z.infer<typeof scheduleSchema>;
 export type RawObjective = z.infer<typeof objectiveSchema>;
 export type RawHarm = z.infer<typeof harmSchema>;
 export type RawGroup = z.infer<typeof groupSchema>;
