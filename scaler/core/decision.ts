@@ -1,4 +1,5 @@
 import type { DemandTrace } from './demand/demand-trace.js';
+import type { Absence } from './fallback.js';
 import type { History } from './round.js';
 import type { ScheduleInForce } from './schedule.js';
 import type { Absent, Condition, Objective, Restrictions, StepAction, WorkloadKey } from './types.js';
@@ -49,6 +50,8 @@ export interface Trace {
   readonly opaque?: OpaqueTrace;
   /** Reasons why this round must not scale down, one clause each; empty when it may. */
   readonly noScaleDown: readonly string[];
+  /** Since when there is no data to size by, where the rule has a fallback. */
+  readonly absence?: Absence;
   /** Schedules in force. */
   readonly schedules?: readonly ScheduleInForce[];
   /** What the annotations of the workload ask for. */
@@ -227,6 +230,7 @@ export type BindingConstraint =
   | 'scalingDisabled'
   | Yield['to']
   | 'noData'
+  | 'fallback'
   | 'hold'
   | 'dependency'
   | 'noScaleDown'

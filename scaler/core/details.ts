@@ -28,6 +28,7 @@ const CONSTRAINTS: Record<BindingConstraint, string> = {
   paused: 'paused by annotation',
   otherWriter: 'changed by another writer',
   noData: 'missing data',
+  fallback: 'fallback (missing data)',
   hold: 'hold (more replicas would not help)',
   dependency: 'hold (waiting on a peer)',
   noScaleDown: 'scale-down blocked',
@@ -47,6 +48,7 @@ const HELD: ReadonlySet<BindingConstraint> = new Set([
   'paused',
   'otherWriter',
   'noData',
+  'fallback',
   'hold',
   'dependency',
 ]);

@@ -1,7 +1,8 @@
 import type { Unexplained } from './decision.js';
 import { boundsText } from './explain-demand.js';
 import { isByHarm, keepFor, stepOf } from './explain-harm.js';
-import { capitalize, count, demandName, milliseconds, rate, untilText } from './format.js';
+import { fallbackOf } from './fallback.js';
+import { capitalize, count, demandName, milliseconds, rate, timeText, untilText } from './format.js';
 import { signEnd } from './format-harm.js';
 import { boundName, yieldEnd } from './explain-yield.js';
 import { forbidding, scheduleEnd, settingOf } from './explain-schedule.js';
@@ -19,6 +20,8 @@ export function changeOf(rule: Rule, decision: Unexplained): string {
     case 'otherWriter':
       return `${yieldEnd(decision.yields!)}. ${demandAlone(rule, decision)}`;
     case 'noData':
+      return completeText(rule, decision) + fallbackStart(rule, decision);
+    case 'fallback':
     case 'noScaleDown':
       return completeText(rule, decision);
     case 'hold':
@@ -53,6 +56,13 @@ function limitEnd({ behavior }: Rule, direction: 'scaleUp' | 'scaleDown'): strin
   if (!behavior) return 'the next round doubles the replicas again';
   if (behavior[direction].selectPolicy === 'Disabled') return `${direction} is enabled`;
   return `the period of the ${direction} policy ends`;
+}
+
+/** When the fallback of a rule raises the replicas. */
+function fallbackStart(rule: Rule, { absence, currentReplicas }: Unexplained): string {
+  const fallback = fallbackOf(rule, absence, currentReplicas);
+  if (!fallback) return '';
+  return `, or at ${timeText(Math.ceil(fallback.at))} by the fallback to ${count(fallback.replicas, 'replica')}`;
 }
 
 /** Conditions under which replicas may go down again. */

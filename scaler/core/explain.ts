@@ -2,7 +2,7 @@ import type { Unexplained } from './decision.js';
 import { changeOf } from './explain-change.js';
 import { doubtText, isIdle, loadText, threadsText, unmeasuredText } from './explain-demand.js';
 import { dependencyText, habitText, harmAside, holdText, stepText } from './explain-harm.js';
-import { capitalize, count, objectiveText, round } from './format.js';
+import { capitalize, count, objectiveText, round, timeText } from './format.js';
 import { opaqueText } from './opaque.js';
 import { toleranceOf } from './replica-calculator.js';
 import { windowsOf } from './stabilize.js';
@@ -40,7 +40,9 @@ function reasonOf(rule: Rule, decision: Unexplained): string {
     case 'otherWriter':
       return yieldText(decision.yields!, decision.currentReplicas);
     case 'noData':
-      return `${capitalize(first(decision.noScaleDown))}. Holding; nothing is scaled on missing data`;
+      return `${lackText(decision)}. Holding; nothing is scaled on missing data`;
+    case 'fallback':
+      return `${lackText(decision)}. The fallback keeps at least ${count(decision.stages.clamped, 'replica')}`;
     case 'hold':
       return decision.action === 'step' && harm ? stepText(decision, harm) : holdText(rule, decision);
     case 'dependency':
@@ -51,6 +53,13 @@ function reasonOf(rule: Rule, decision: Unexplained): string {
       if (decision.action === 'step' && harm?.harmed) return stepText(decision, harm);
       return habitText(decision) + sizedText(rule, decision) + asideText(rule, decision);
   }
+}
+
+/** What is missing, and since when where a rule goes by that. */
+function lackText({ noScaleDown, absence }: Unexplained): string {
+  const [lack = 'no data', ...others] = noScaleDown;
+  const since = absence ? ` since ${timeText(absence.since)}` : '';
+  return capitalize(first([lack + since, ...others]));
 }
 
 function sizedText(rule: Rule, decision: Unexplained): string {

@@ -112,6 +112,13 @@ export interface Behavior {
   readonly scaleDown: ScalingRules;
 }
 
+/** A floor for a workload that cannot be sized. */
+export interface Fallback {
+  /** Seconds without data to size it by. */
+  readonly after: number;
+  readonly replicas: number;
+}
+
 /** All of a rule but its workload. */
 export interface RuleSettings {
   /** The rule's name. */
@@ -129,6 +136,7 @@ export interface RuleSettings {
   /** Signal name → the longest range that its expression looks back over, seconds; 0 or absent without a range. */
   readonly windows: Readonly<Record<string, number>>;
   readonly schedules?: readonly Schedule[];
+  readonly fallback?: Fallback;
   readonly dryRun: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;

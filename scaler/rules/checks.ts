@@ -84,6 +84,7 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
     ...checkRange(rule, rawRule, path),
     ...checkMode(rule, path),
     ...checkSchedules(rule, rawRule, path),
+    ...checkFallback(rule, [...path, 'fallback']),
     ...checkTarget(rule, [...path, 'target'], known),
     ...checkObjective(rule, [...path, 'objective']),
     ...checkHarm(valueAt(rawRule, ['harm']), [...path, 'harm']),
@@ -173,6 +174,22 @@ function checkRange(
   if (maxReplicas === undefined || minReplicas <= maxReplicas) return [];
   const message = `minReplicas ${minReplicas} is above maxReplicas ${maxReplicas}`;
   return [problem('RULE_CONFLICT', [...path, 'minReplicas'], message)];
+}
+
+function checkFallback(
+  { fallback, maxReplicas, schedules = [] }: Partial<RawRule>,
+  path: Path,
+): RuleFinding[] {
+  if (!fallback) return [];
+  const { after, replicas } = fallback;
+  const findings =
+    parseDuration(after) > 0
+      ? []
+      : [problem('RULE_OUT_OF_RANGE', [...path, 'after'], 'after must be longer than 0s')];
+  const most = Math.max(maxReplicas ?? Infinity, ...schedules.map((one) => one.maxReplicas ?? 0));
+  if (replicas <= most) return findings;
+  const message = `fallback.replicas ${replicas} is above maxReplicas ${most}`;
+  return [...findings, problem('RULE_CONFLICT', [...path, 'replicas'], message)];
 }
 
 function checkTarget({ target }: Partial<RawRule>, path: Path, known: readonly string[]): RuleFinding[] {

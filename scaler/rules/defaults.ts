@@ -95,6 +95,7 @@ function resolveRule(
     behavior: inOneStep(fillBehavior(raw.behavior), raw, target),
     ...shared,
     ...(raw.schedules && { schedules: raw.schedules.map(fillSchedule) }),
+    ...(raw.fallback && { fallback: { ...raw.fallback, after: parseDuration(raw.fallback.after) } }),
     dryRun: raw.mode === undefined ? (raw.dryRun ?? false) : raw.mode === 'shadow',
     labels: raw.labels ?? {},
     annotations: raw.annotations ?? {},

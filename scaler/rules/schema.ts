@@ -174,6 +174,13 @@ export const scheduleSchema = z
   })
   .meta({ description: 'A window of time in which the rule has other bounds' });
 
+const fallback = z
+  .strictObject({
+    after: duration.meta({ description: 'Time without data to size the workload by' }),
+    replicas: positive.meta({ description: 'Replicas are raised to this number, never lowered to it' }),
+  })
+  .meta({ description: 'A floor while the workload cannot be sized for want of data' });
+
 export const ruleSchema = z.strictObject({
   scale: text.meta({ description: 'Name of the rule, unique in its group' }),
   scaleTargetRef: scaleTargetRef.exactOptional().meta({ description: 'The workload to scale' }),
@@ -189,6 +196,7 @@ export const ruleSchema = z.strictObject({
     description:
       'Windows of time with other bounds; of several in force the largest minReplicas and the largest maxReplicas apply',
   }),
+  fallback: fallback.exactOptional(),
   target: target.exactOptional().meta({ description: 'Default {signal: cpu, averageUtilization: 70}' }),
   objective: objectiveSchema
     .exactOptional()

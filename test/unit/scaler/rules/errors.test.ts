@@ -45,6 +45,12 @@ describe('an error in a rule file', () => {
       'RULE_CONFLICT 7:22 minReplicas 21 is above maxReplicas 20',
     ],
     [
+      'a fallback beyond the limits',
+      ruleWith('fallback: {after: 0s, replicas: 21}'),
+      'RULE_OUT_OF_RANGE 7:27 after must be longer than 0s',
+      'RULE_CONFLICT 7:41 fallback.replicas 21 is above maxReplicas 20',
+    ],
+    [
       'wrong choice',
       ruleWith('behavior: {scaleUp: {selectPolicy: max}}'),
       'RULE_WRONG_VALUE 7:44 behavior.scaleUp.selectPolicy must be "Max", "Min" or "Disabled", not "max"; did you mean "Max"?',
