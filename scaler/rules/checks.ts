@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import { parseDuration } from '../../common/duration.js';
 import { isCountable, MOST_COUNTABLE, parseQuantity } from '../../common/quantity.js';
 import { LONGEST_INTERVAL } from '../core/history.js';
@@ -6,6 +5,8 @@ import { checkPromql } from '../promql/check.js';
 import { builtInSignals } from '../promql/signals.js';
 import type { Path } from '../../common/yaml/document.js';
 import { valueAt } from './findings.js';
+import { checkSchedules } from './check-schedules.js';
+import { problem, validFields } from './checking.js';
 import { suggestion } from './suggestion.js';
 import { fillObjective, fillTarget } from './defaults.js';
 import {
@@ -21,7 +22,7 @@ import {
   type RawRule,
   type RawSignal,
 } from './schema.js';
-import type { RuleErrorCode, RuleFinding } from './types.js';
+import type { RuleFinding } from './types.js';
 
 const BUILT_IN = Object.keys(builtInSignals('1m'));
 /** `target` is the ratio of demand to target in conditions. */
@@ -29,19 +30,6 @@ const RESERVED = ['target'];
 /** Causes of harm that a step without conditions can match. */
 const CAUSES = ['cpu', 'disk', 'dependency', 'lock'];
 const BUILT_IN_KINDS = ['Deployment', 'StatefulSet'];
-
-/**
- * Fields of a mapping that are valid by themselves. Checks run over these, so that one misspelt key or wrong value does
- * not hide the other errors of its rule.
- */
-function validFields<T>(shape: Readonly<Record<string, z.ZodType>>, raw: unknown): Partial<T> {
-  if (raw === null || typeof raw !== 'object') return {};
-  const valid = Object.entries(raw).flatMap(([field, value]) => {
-    const parsed = Object.hasOwn(shape, field) ? shape[field]!.safeParse(value) : undefined;
-    return parsed?.success ? [[field, parsed.data] as const] : [];
-  });
-  return Object.fromEntries(valid) as Partial<T>;
-}
 
 /** Names of the signals that a group adds or overrides. */
 function signalNames(rawGroup: unknown): string[] {
@@ -92,7 +80,11 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
   return [
     ...checkScaled(rule, rawRule, path),
     ...checkSelector(rule, path),
-    ...checkRange(rule, path),
+    ...checkNamespaces(rule, path),
+    ...checkRange(rule, rawRule, path),
+    ...checkMode(rule, path),
+    ...checkSchedules(rule, rawRule, path),
+    ...checkFallback(rule, [...path, 'fallback']),
     ...checkTarget(rule, [...path, 'target'], known),
     ...checkObjective(rule, [...path, 'objective']),
     ...checkHarm(valueAt(rawRule, ['harm']), [...path, 'harm']),
@@ -100,27 +92,6 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
       checkStep(step, [...path, 'decide', index], known, fillTarget(rule.target).signal),
     ),
   ];
-}
-
-/**
- * Finds names that occur twice.
- *
- * @param owner thing that has a name, for the message
- * @param seen names in use; the function adds to it
- */
-export function duplicates(
-  names: readonly { name: string; path: Path }[],
-  owner: string,
-  seen = new Set<string>(),
-): RuleFinding[] {
-  return names.flatMap(({ name, path }) => {
-    if (!seen.has(name)) {
-      seen.add(name);
-      return [];
-    }
-    const message = `the name "${name}" is already used by ${owner}; rename one of them`;
-    return [problem('RULE_DUPLICATE_NAME', path, message)];
-  });
 }
 
 function checkInterval(interval: string, path: Path): RuleFinding[] {
@@ -181,10 +152,44 @@ function checkSelector({ match }: Partial<RawRule>, path: Path): RuleFinding[] {
   });
 }
 
-function checkRange({ minReplicas = 1, maxReplicas }: Partial<RawRule>, path: Path): RuleFinding[] {
+function checkNamespaces({ match }: Partial<RawRule>, path: Path): RuleFinding[] {
+  if (match?.namespace === undefined || match.namespaces === undefined) return [];
+  const message = 'match.namespace and match.namespaces are mutually exclusive; keep one of them';
+  return [problem('RULE_CONFLICT', [...path, 'match', 'namespaces'], message, true)];
+}
+
+function checkMode({ mode, dryRun }: Partial<RawRule>, path: Path): RuleFinding[] {
+  if (mode === undefined || dryRun === undefined || dryRun === (mode === 'shadow')) return [];
+  const message = `mode ${mode} and dryRun ${dryRun} contradict each other; keep mode`;
+  return [problem('RULE_CONFLICT', [...path, 'dryRun'], message, true)];
+}
+
+function checkRange(
+  { minReplicas = 1, maxReplicas }: Partial<RawRule>,
+  rawRule: unknown,
+  path: Path,
+): RuleFinding[] {
+  if (valueAt(rawRule, ['maxReplicas']) === undefined)
+    return [problem('RULE_MISSING_FIELD', path, 'maxReplicas is missing; it must be a number')];
   if (maxReplicas === undefined || minReplicas <= maxReplicas) return [];
   const message = `minReplicas ${minReplicas} is above maxReplicas ${maxReplicas}`;
   return [problem('RULE_CONFLICT', [...path, 'minReplicas'], message)];
+}
+
+function checkFallback(
+  { fallback, maxReplicas, schedules = [] }: Partial<RawRule>,
+  path: Path,
+): RuleFinding[] {
+  if (!fallback) return [];
+  const { after, replicas } = fallback;
+  const findings =
+    parseDuration(after) > 0
+      ? []
+      : [problem('RULE_OUT_OF_RANGE', [...path, 'after'], 'after must be longer than 0s')];
+  const most = Math.max(maxReplicas ?? Infinity, ...schedules.map((one) => one.maxReplicas ?? 0));
+  if (replicas <= most) return findings;
+  const message = `fallback.replicas ${replicas} is above maxReplicas ${most}`;
+  return [...findings, problem('RULE_CONFLICT', [...path, 'replicas'], message)];
 }
 
 function checkTarget({ target }: Partial<RawRule>, path: Path, known: readonly string[]): RuleFinding[] {
@@ -279,8 +284,4 @@ function checkSignalName(signal: string, path: Path, known: readonly string[], a
   const advice =
     suggestion(signal, known) || `; known signals are ${known.join(', ')}; add others to the group's signals`;
   return [problem('RULE_UNKNOWN_SIGNAL', path, `unknown signal "${signal}"${advice}`, atKey)];
-}
-
-function problem(code: RuleErrorCode, path: Path, message: string, atKey = false): RuleFinding {
-  return { code, path, message, atKey };
 }

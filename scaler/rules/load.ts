@@ -4,11 +4,13 @@ import { workloadKey, type WorkloadKey } from '../core/types.js';
 import { parseDocuments, type Path, type Position, type YamlDocument } from '../../common/yaml/document.js';
 import { schemaFindings, valueAt } from './findings.js';
 import { changedMeanings } from './changes.js';
-import { checkGroup, checkRule, duplicates, knownSignals } from './checks.js';
+import { duplicates } from './checking.js';
+import { checkGroup, checkRule, knownSignals } from './checks.js';
 import { resolveGroup } from './defaults.js';
 import { readFiles } from './files.js';
 import { lintFile, shadowedRules, type LintOptions } from './lint.js';
-import { fileSchema, ruleSchema } from './schema.js';
+import { atDefaults, rawWithDefaults, withDefaults } from './group-defaults.js';
+import { fileSchema, ruleSchema, type RawGroup } from './schema.js';
 import type { RuleError, RuleFile, RuleFinding, RuleGroup } from './types.js';
 
 export interface LoadedRules {
@@ -114,7 +116,9 @@ function errorsOf(document: YamlDocument): RuleError[] {
     return [{ ...position, code: 'RULE_WRONG_FILE', message }];
   }
   const findings: RuleFinding[] = [...schemaFindings(fileSchema, value), ...checkFile(value)];
-  return [...broken, ...findings.map((finding) => toError(finding, document))];
+  // Each rule finds what is wrong with the defaults.
+  const found = new Map(findings.map((finding) => [JSON.stringify(finding), finding]));
+  return [...broken, ...[...found.values()].map((finding) => toError(finding, document))];
 }
 
 /** File and name identify a group, so the documents of a file share one set of names. */
@@ -128,14 +132,14 @@ function duplicateGroups(documents: readonly YamlDocument[]): RuleError[] {
 }
 
 function warningsOf(document: YamlDocument, lint: LintOptions): RuleError[] {
-  return lintFile(fileSchema.parse(document.value), lint).map((finding) => toError(finding, document));
+  return lintFile(groupsIn(document), lint).map((finding) => toError(finding, document));
 }
 
 /** Says each note once a file, which may have several documents. */
 function notesOf(documents: readonly YamlDocument[]): RuleError[] {
   const notes = new Map<RuleFinding['code'], RuleError>();
   for (const document of documents) {
-    for (const finding of changedMeanings(fileSchema.parse(document.value))) {
+    for (const finding of changedMeanings(groupsIn(document))) {
       getOrCompute(notes, finding.code, () => toError(finding, document));
     }
   }
@@ -152,7 +156,9 @@ function checkFile(file: unknown): RuleFinding[] {
     findings.push(...duplicates(namesOf(file, rulesPath, 'scale'), 'another rule of this group'));
     const signals = knownSignals(group);
     listAt(file, rulesPath).forEach((rule, ruleIndex) => {
-      findings.push(...checkRule(rule, [...rulesPath, ruleIndex], signals));
+      const rulePath = [...rulesPath, ruleIndex];
+      const found = checkRule(rawWithDefaults(rule, group), rulePath, signals);
+      findings.push(...found.map((finding) => atDefaults(finding, rule, rulePath)));
     });
   });
   return findings;
@@ -191,8 +197,13 @@ function ownersOf(path: Path, file: unknown): { group?: string; rule?: string } 
   };
 }
 
+/** A valid file, with the defaults of its groups filled in. */
+function groupsIn({ value }: YamlDocument): { readonly groups: RawGroup[] } {
+  return { groups: fileSchema.parse(value).groups.map(withDefaults) };
+}
+
 function groupsOf(document: YamlDocument, file: string): RuleGroup[] {
-  return fileSchema.parse(document.value).groups.map((group, index) => {
+  return groupsIn(document).groups.map((group, index) => {
     const sources = group.rules.map((_, rule) => document.locate(['groups', index, 'rules', rule]));
     return resolveGroup(group, file, sources);
   });

@@ -143,6 +143,11 @@ const match = z.strictObject({
   apiVersion,
   kind: text,
   namespace: text.exactOptional().meta({ description: 'Default: every namespace' }),
+  namespaces: z
+    .array(text)
+    .min(1)
+    .exactOptional()
+    .meta({ description: 'Several namespaces, in place of namespace' }),
   selector: z
     .strictObject({
       matchLabels: strings.exactOptional(),
@@ -152,6 +157,30 @@ const match = z.strictObject({
     .meta({ description: 'LabelSelector of Kubernetes; default: every workload of the kind' }),
 });
 
+export const scheduleSchema = z
+  .strictObject({
+    name: text.meta({ description: 'Name of the schedule, unique in its rule' }),
+    timeZone: text
+      .exactOptional()
+      .meta({ description: 'IANA time zone, such as Europe/Berlin; default UTC' }),
+    start: text.meta({ description: 'Times at which it comes into force, a cron expression of five fields' }),
+    end: text.meta({ description: 'Times at which it ends, a cron expression of five fields' }),
+    minReplicas: positive.exactOptional().meta({ description: "In place of the rule's" }),
+    maxReplicas: positive.exactOptional().meta({ description: "In place of the rule's" }),
+    scaleDown: z
+      .enum(['Disabled'])
+      .exactOptional()
+      .meta({ description: 'Disabled: demand removes no replicas while the schedule is in force' }),
+  })
+  .meta({ description: 'A window of time in which the rule has other bounds' });
+
+const fallback = z
+  .strictObject({
+    after: duration.meta({ description: 'Time without data to size the workload by' }),
+    replicas: positive.meta({ description: 'Replicas are raised to this number, never lowered to it' }),
+  })
+  .meta({ description: 'A floor while the workload cannot be sized for want of data' });
+
 export const ruleSchema = z.strictObject({
   scale: text.meta({ description: 'Name of the rule, unique in its group' }),
   scaleTargetRef: scaleTargetRef.exactOptional().meta({ description: 'The workload to scale' }),
@@ -160,7 +189,14 @@ export const ruleSchema = z.strictObject({
       'Workloads to scale, in place of scaleTargetRef; the first rule that matches a workload scales it',
   }),
   minReplicas: positive.exactOptional().meta({ description: 'Default 1' }),
-  maxReplicas: positive,
+  maxReplicas: positive
+    .exactOptional()
+    .meta({ description: 'Required, here or in the defaults of the group' }),
+  schedules: z.array(scheduleSchema).exactOptional().meta({
+    description:
+      'Windows of time with other bounds; of several in force the largest minReplicas and the largest maxReplicas apply',
+  }),
+  fallback: fallback.exactOptional(),
   target: target.exactOptional().meta({ description: 'Default {signal: cpu, averageUtilization: 70}' }),
   objective: objectiveSchema
     .exactOptional()
@@ -171,10 +207,10 @@ export const ruleSchema = z.strictObject({
     .exactOptional()
     .meta({ description: 'Steps in order; the first that matches applies. Replaces the default steps' }),
   behavior: behavior.nullable().exactOptional(),
-  dryRun: z
-    .boolean()
-    .exactOptional()
-    .meta({ description: 'Record decisions without applying them; default false' }),
+  mode: z.enum(['active', 'shadow']).exactOptional().meta({
+    description: 'shadow: decide and report, never write the replicas; default active',
+  }),
+  dryRun: z.boolean().exactOptional().meta({ description: 'true is mode: shadow' }),
   labels: strings.exactOptional(),
   annotations: strings.exactOptional(),
 });
@@ -188,6 +224,8 @@ export const signalSchema = z.strictObject({
     .meta({ description: 'Age from which a sample is not acted on; default 45s' }),
 });
 
+const defaultsSchema = ruleSchema.omit({ scale: true, scaleTargetRef: true, match: true });
+
 export const groupSchema = z.strictObject({
   name: text.meta({ description: 'Name of the group, unique in its file' }),
   interval: duration.exactOptional().meta({ description: 'Time between two evaluations; default 10s' }),
@@ -198,12 +236,16 @@ export const groupSchema = z.strictObject({
     .record(identifier, signalSchema)
     .exactOptional()
     .meta({ description: 'Signals to add, and built-in signals to override' }),
+  defaults: defaultsSchema
+    .exactOptional()
+    .meta({ description: 'Fields for every rule of the group; one that a rule has itself replaces it' }),
   rules: z.array(ruleSchema),
 });
 
 export const fileSchema = z.strictObject({ groups: z.array(groupSchema) });
 
 export type RawRule = z.infer<typeof ruleSchema>;
+export type RawSchedule = z.infer<typeof scheduleSchema>;
 export type RawObjective = z.infer<typeof objectiveSchema>;
 export type RawHarm = z.infer<typeof harmSchema>;
 export type RawGroup = z.infer<typeof groupSchema>;
