@@ -1,7 +1,7 @@
 import { parseDuration } from '../../common/duration.js';
 import { isCountable, MOST_COUNTABLE, parseQuantity } from '../../common/quantity.js';
 import { LONGEST_INTERVAL } from '../core/history.js';
-import { checkPromql } from '../promql/check.js';
+import type { CheckPromql } from '../promql/check.js';
 import { builtInSignals } from '../promql/signals.js';
 import type { Path } from '../../common/yaml/document.js';
 import { valueAt } from './findings.js';
@@ -27,6 +27,8 @@ import type { RuleFinding } from './types.js';
 const BUILT_IN = Object.keys(builtInSignals('1m'));
 /** `target` is the ratio of demand to target in conditions. */
 const RESERVED = ['target'];
+/** Rounds that follow each other faster see the same scrapes, and fill Prometheus with queries. */
+const SHORTEST_INTERVAL = 1;
 /** Causes of harm that a step without conditions can match. */
 const CAUSES = ['cpu', 'disk', 'dependency', 'lock'];
 const BUILT_IN_KINDS = ['Deployment', 'StatefulSet'];
@@ -52,7 +54,7 @@ function latencySignals(rawGroup: unknown): string[] {
 }
 
 /** Checks the fields of a group, except its rules, against each other. */
-export function checkGroup(rawGroup: unknown, path: Path): RuleFinding[] {
+export function checkGroup(rawGroup: unknown, path: Path, check: CheckPromql): RuleFinding[] {
   const { interval, window } = validFields<RawGroup>(groupSchema.shape, rawGroup);
   const findings = interval === undefined ? [] : checkInterval(interval, [...path, 'interval']);
   if (window !== undefined && parseDuration(window) === 0) {
@@ -61,7 +63,7 @@ export function checkGroup(rawGroup: unknown, path: Path): RuleFinding[] {
   const builtIn = [...BUILT_IN, ...latencySignals(rawGroup)];
   for (const name of signalNames(rawGroup)) {
     const signal = valueAt(rawGroup, ['signals', name]);
-    findings.push(...checkSignal(name, signal, [...path, 'signals', name], builtIn));
+    findings.push(...checkSignal(name, signal, [...path, 'signals', name], builtIn, check));
   }
   return findings;
 }
@@ -96,8 +98,8 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
 
 function checkInterval(interval: string, path: Path): RuleFinding[] {
   const seconds = parseDuration(interval);
-  if (seconds > 0 && seconds <= LONGEST_INTERVAL) return [];
-  const message = `interval must be above 0s and at most ${LONGEST_INTERVAL}s, not ${interval}`;
+  if (seconds >= SHORTEST_INTERVAL && seconds <= LONGEST_INTERVAL) return [];
+  const message = `interval must be at least ${SHORTEST_INTERVAL}s and at most ${LONGEST_INTERVAL}s, not ${interval}`;
   return [problem('RULE_OUT_OF_RANGE', path, message)];
 }
 
@@ -106,6 +108,7 @@ function checkSignal(
   rawSignal: unknown,
   path: Path,
   builtIn: readonly string[],
+  check: CheckPromql,
 ): RuleFinding[] {
   if (RESERVED.includes(name)) {
     const message = '"target" is reserved for the ratio of demand to target; rename the signal';
@@ -117,7 +120,7 @@ function checkSignal(
     const message = `signal "${name}" is not built in and needs an expr${suggestion(name, builtIn)}`;
     return [problem('RULE_MISSING_FIELD', path, message)];
   }
-  const fault = checkPromql(expr);
+  const fault = check(expr);
   if (!fault) return [];
   const at = { path: [...path, 'expr'], offset: fault.offset };
   return [{ code: 'RULE_PROMQL', ...at, message: `signal "${name}": ${fault.message}` }];

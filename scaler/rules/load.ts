@@ -2,12 +2,13 @@ import { resolve } from 'node:path';
 import { getOrCompute } from '../../common/once.js';
 import { workloadKey, type WorkloadKey } from '../core/types.js';
 import { parseDocuments, type Path, type Position, type YamlDocument } from '../../common/yaml/document.js';
+import { checkPromql, type CheckPromql } from '../promql/check.js';
 import { schemaFindings, valueAt } from './findings.js';
 import { changedMeanings } from './changes.js';
 import { duplicates } from './checking.js';
 import { checkGroup, checkRule, knownSignals } from './checks.js';
 import { resolveGroup } from './defaults.js';
-import { readFiles } from './files.js';
+import { readFiles, type ReadFile } from './files.js';
 import { lintFile, shadowedRules, type LintOptions } from './lint.js';
 import { atDefaults, rawWithDefaults, withDefaults } from './group-defaults.js';
 import { fileSchema, ruleSchema, type RawGroup } from './schema.js';
@@ -45,11 +46,22 @@ interface ParsedFile extends LoadedRules {
  * @param lint requests warnings
  */
 export async function loadRuleFiles(paths: readonly string[], lint?: LintOptions): Promise<LoadedRules> {
+  const read: ReadFile[] = [];
+  for await (const one of readFiles(paths)) read.push(one);
+  return parseRuleFiles(read, lint);
+}
+
+/** Parses and checks the texts of rule files together. */
+export function parseRuleFiles(
+  texts: readonly ReadFile[],
+  lint?: LintOptions,
+  check: CheckPromql = checkPromql,
+): LoadedRules {
   const files = new Map<string, ParsedFile>();
-  for await (const read of readFiles(paths)) {
+  for (const read of texts) {
     const file = resolve(read.file);
     if (files.has(file)) continue;
-    if ('text' in read) files.set(file, parseFile(read.file, read.text, lint));
+    if ('text' in read) files.set(file, parseFile(read.file, read.text, lint, check));
     else files.set(file, { groups: [], errors: [read], warnings: [], notes: [], files: [], targets: [] });
   }
   const loaded = combine([...files.values()]);
@@ -59,12 +71,20 @@ export async function loadRuleFiles(paths: readonly string[], lint?: LintOptions
 
 /** Parses and checks the text of one rule file. */
 export function parseRules(file: string, text: string, lint?: LintOptions): LoadedRules {
-  return combine([parseFile(file, text, lint)]);
+  return combine([parseFile(file, text, lint, checkPromql)]);
 }
 
-function parseFile(file: string, text: string, lint: LintOptions | undefined): ParsedFile {
+function parseFile(
+  file: string,
+  text: string,
+  lint: LintOptions | undefined,
+  check: CheckPromql,
+): ParsedFile {
   const documents = parseDocuments(file, text).filter((document) => !document.empty);
-  const errors = [...documents.flatMap((document) => errorsOf(document)), ...duplicateGroups(documents)];
+  const errors = [
+    ...documents.flatMap((document) => errorsOf(document, check)),
+    ...duplicateGroups(documents),
+  ];
   const good = errors.length === 0 ? documents : [];
   const groups = good.flatMap((document) => groupsOf(document, file));
   return {
@@ -106,7 +126,7 @@ export function formatRuleError(error: RuleError): string {
   return `${file}:${line}:${column}: ${severity}${within === '' ? '' : `${within}: `}${message}`;
 }
 
-function errorsOf(document: YamlDocument): RuleError[] {
+function errorsOf(document: YamlDocument, check: CheckPromql): RuleError[] {
   const { value } = document;
   const broken = yamlErrors(document);
   if (value === undefined) return broken;
@@ -115,7 +135,7 @@ function errorsOf(document: YamlDocument): RuleError[] {
     const position = document.locatePointer({ path: ['rule_files'], atKey: true });
     return [{ ...position, code: 'RULE_WRONG_FILE', message }];
   }
-  const findings: RuleFinding[] = [...schemaFindings(fileSchema, value), ...checkFile(value)];
+  const findings: RuleFinding[] = [...schemaFindings(fileSchema, value), ...checkFile(value, check)];
   // Each rule finds what is wrong with the defaults.
   const found = new Map(findings.map((finding) => [JSON.stringify(finding), finding]));
   return [...broken, ...[...found.values()].map((finding) => toError(finding, document))];
@@ -147,12 +167,12 @@ function notesOf(documents: readonly YamlDocument[]): RuleError[] {
 }
 
 /** Checks what the schema cannot. */
-function checkFile(file: unknown): RuleFinding[] {
+function checkFile(file: unknown, check: CheckPromql): RuleFinding[] {
   const findings: RuleFinding[] = [];
   listAt(file, ['groups']).forEach((group, index) => {
     const path = ['groups', index];
     const rulesPath = [...path, 'rules'];
-    findings.push(...checkGroup(group, path));
+    findings.push(...checkGroup(group, path, check));
     findings.push(...duplicates(namesOf(file, rulesPath, 'scale'), 'another rule of this group'));
     const signals = knownSignals(group);
     listAt(file, rulesPath).forEach((rule, ruleIndex) => {

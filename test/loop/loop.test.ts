@@ -214,10 +214,14 @@ describe('the whole loop on this machine', function () {
   it('reports a wrong flag or a broken rule in one sentence, with exit status 1', async () => {
     child = runLoop(['--fro', '10s']);
     expect(await child.ended).to.equal(1);
-    expect(child.stderr()).to.match(/^npm start: unknown option '--fro'.*--for.*\[BAD_FLAG\]\n$/);
+    expect(child.stderr()).to.match(
+      /^npm start: unknown option '--fro'.*--for.*\[BAD_FLAG\]\nsee docs\/errors\.md#bad_flag\n$/,
+    );
     child = runLoop(['--json']);
     expect(await child.ended).to.equal(1);
-    expect(child.stderr()).to.match(/^npm start: --json .* needs --for \[BAD_FLAG\]\n$/);
+    expect(child.stderr()).to.match(
+      /^npm start: --json .* needs --for \[BAD_FLAG\]\nsee docs\/errors\.md#bad_flag\n$/,
+    );
 
     const directory = mkdtempSync(join(tmpdir(), 'kernscale-rules-'));
     try {

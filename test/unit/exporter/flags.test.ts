@@ -122,7 +122,9 @@ describe('the exporter’s flags', () => {
       await writeFile(file, 'basic_auth: {}\n');
       const failed = (await check().catch((error: unknown) => error)) as { code: number; stderr: string };
       expect(failed.code).to.equal(1);
-      expect(failed.stderr).to.match(/web\.yaml:1:1: unknown field "basic_auth".*\[WEB_CONFIG_INVALID\]\n$/);
+      expect(failed.stderr).to.match(
+        /web\.yaml:1:1: unknown field "basic_auth".*\[WEB_CONFIG_INVALID\]\nsee docs\/errors\.md#web_config_invalid\n$/,
+      );
     } finally {
       await rm(directory, { recursive: true });
     }
