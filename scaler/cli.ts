@@ -4,6 +4,7 @@ import { KernscaleError } from '../common/errors.js';
 import { backtest } from './commands/backtest.js';
 import { check } from './commands/check.js';
 import { explain } from './commands/explain.js';
+import { importAutoscalers } from './commands/import.js';
 import { simulate } from './commands/simulate.js';
 import { test } from './commands/test.js';
 
@@ -13,6 +14,7 @@ const COMMANDS: Record<string, (argv: readonly string[]) => Promise<number>> = {
   explain,
   backtest,
   simulate,
+  import: importAutoscalers,
 };
 
 const HELP = `Usage: kernscale COMMAND [OPTIONS]
@@ -23,6 +25,7 @@ Commands:
   explain TARGET   Explain the decision about a workload
   backtest FILES…  Replay rules over the past
   simulate FILES…  Run a rule against a model of a workload
+  import FILES…    Write rules for what HPA and KEDA scale
 
 Run "kernscale COMMAND --help" for the flags of a command.
 `;
