@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { runMain } from '../common/main.js';
 import { KernscaleError } from '../common/errors.js';
+import { adopt } from './commands/adopt.js';
 import { backtest } from './commands/backtest.js';
 import { check } from './commands/check.js';
 import { explain } from './commands/explain.js';
@@ -15,6 +16,7 @@ const COMMANDS: Record<string, (argv: readonly string[]) => Promise<number>> = {
   backtest,
   simulate,
   import: importAutoscalers,
+  adopt,
 };
 
 const HELP = `Usage: kernscale COMMAND [OPTIONS]
@@ -26,6 +28,7 @@ Commands:
   backtest FILES…  Replay rules over the past
   simulate FILES…  Run a rule against a model of a workload
   import FILES…    Write rules for what HPA and KEDA scale
+  adopt WORKLOAD   Say how to hand a workload over to its rule
 
 Run "kernscale COMMAND --help" for the flags of a command.
 `;

@@ -84,8 +84,8 @@ function report(imported: readonly Imported[]): number {
   const all = count(imported.length, 'autoscaler');
   const tail =
     incomplete.length === 0
-      ? 'the rules say all that they say'
-      : `${incomplete.length} of them ${incomplete.length === 1 ? 'has' : 'have'} something without an equal; the comments of the rules say what to do`;
+      ? `the rules say all that ${imported.length === 1 ? 'it says' : 'they say'}`
+      : `${incomplete.length} of them ${incomplete.length === 1 ? 'has' : 'have'} something without an equal; the comments say what to do`;
   process.stderr.write(`${all} read; ${tail}\n`);
   return incomplete.length === 0 ? 0 : 1;
 }

@@ -2,15 +2,14 @@ import { Document, isScalar, visit } from 'yaml';
 import { getOrCompute } from '../../common/once.js';
 import type { Imported } from './translate.js';
 import type { Note, RuleDraft } from './translation.js';
+import { wrap } from './wrap.js';
 
-/** Columns of a comment. */
-const WIDTH = 100;
 /** Characters up to which a mapping of single values stands on one line. */
 const FLOW = 90;
 
-const HEAD = `# Rules for the workloads of other autoscalers, in shadow: they decide and record, and change nothing.
-# The signal cpu is the demand of a workload (what it would use if it were short of nothing), not its usage, and growth by
-# it is ordered in one step unless behavior.scaleUp.policies are written.
+const HEAD = `# Rules for what other autoscalers scale, in shadow: they decide and record, and change nothing.
+# The signal cpu is the demand of a workload (what it would use if it were short of nothing), not its
+# usage, and growth by it is ordered in one step unless behavior.scaleUp.policies are written.
 # Next: kernscale check, then kernscale compare, then kernscale adopt. See docs/moving.md.
 `;
 
@@ -34,25 +33,12 @@ export function writeRules(imported: readonly Imported[]): string {
 function commentOf({ name, manifest, rule, notes }: Imported): string[] {
   const { at } = manifest;
   const place = at ? `${at.file}:${at.line}` : 'the cluster';
-  return [...comment(`${name}, from ${place}${rule ? '' : ': no rule'}`, '# '), ...notes.flatMap(noteLines)];
+  return [...wrap(`${name}, from ${place}${rule ? '' : ': no rule'}`, '# '), ...notes.flatMap(noteLines)];
 }
 
 function noteLines({ text, sketch, lost }: Note): string[] {
-  const lines = comment(`${lost ? 'No equal: ' : ''}${text}`, '# - ', '#   ');
+  const lines = wrap(`${lost ? 'No equal: ' : ''}${text}`, '# - ', '#   ');
   return sketch === undefined ? lines : [...lines, `#   ${sketch}`];
-}
-
-/** Wraps a text into lines of comments. */
-function comment(text: string, first: string, rest = first): string[] {
-  const lines: string[] = [];
-  let line = first;
-  for (const [index, word] of text.trim().split(/\s+/).entries()) {
-    if (index > 0 && line.length + 1 + word.length > WIDTH) {
-      lines.push(line);
-      line = rest + word;
-    } else line += index === 0 ? word : ` ${word}`;
-  }
-  return [...lines, line];
 }
 
 /** @param names of the rules so far in the group, which differ; the function adds to it */
