@@ -4,6 +4,7 @@ import { KernscaleError } from '../common/errors.js';
 import { adopt } from './commands/adopt.js';
 import { backtest } from './commands/backtest.js';
 import { check } from './commands/check.js';
+import { compare } from './commands/compare.js';
 import { explain } from './commands/explain.js';
 import { importAutoscalers } from './commands/import.js';
 import { simulate } from './commands/simulate.js';
@@ -16,6 +17,7 @@ const COMMANDS: Record<string, (argv: readonly string[]) => Promise<number>> = {
   backtest,
   simulate,
   import: importAutoscalers,
+  compare,
   adopt,
 };
 
@@ -28,6 +30,7 @@ Commands:
   backtest FILES…  Replay rules over the past
   simulate FILES…  Run a rule against a model of a workload
   import FILES…    Write rules for what HPA and KEDA scale
+  compare FILES…   Compare what HPA or KEDA did with what rules would have done
   adopt WORKLOAD   Say how to hand a workload over to its rule
 
 Run "kernscale COMMAND --help" for the flags of a command.

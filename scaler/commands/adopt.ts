@@ -2,7 +2,7 @@ import { commandLine, kubeconfigFlag, parseFlags } from '../../common/flags.js';
 import { KernscaleError } from '../../common/errors.js';
 import { loadKubeConfig } from '../../common/kubeconfig.js';
 import { parseKey, type Rule } from '../core/types.js';
-import { wrap } from '../import/wrap.js';
+import { wrap } from '../wrap.js';
 import { ownersOf, type Owner } from '../import/hand-over.js';
 import { readAutoscalers } from '../import/live.js';
 import { assign, type Assignment } from '../loop/assignments.js';

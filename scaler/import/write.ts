@@ -2,7 +2,7 @@ import { Document, isScalar, visit } from 'yaml';
 import { getOrCompute } from '../../common/once.js';
 import type { Imported } from './translate.js';
 import type { Note, RuleDraft } from './translation.js';
-import { wrap } from './wrap.js';
+import { wrap } from '../wrap.js';
 
 /** Characters up to which a mapping of single values stands on one line. */
 const FLOW = 90;
