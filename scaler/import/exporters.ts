@@ -1,4 +1,5 @@
 import type { Fields } from '../../common/fields.js';
+import { own } from '../../common/own.js';
 
 /** The metric of the usual exporter in place of a KEDA scaler. */
 interface ExporterMetric {
@@ -48,7 +49,7 @@ export function exporterTarget(
   type: string,
   metadata: Fields,
 ): { exporter?: string; expr: string; threshold: string } {
-  const metric = Object.hasOwn(METRICS, type) ? METRICS[type] : METRICS[type.replace(/^apache-/, '')];
+  const metric = own(METRICS, type.replace(/^apache-/, ''));
   if (!metric) return { expr: '<PromQL>', threshold: '<amount>' };
   const { exporter, expr, threshold, fallback } = metric;
   const filled = expr.replace(

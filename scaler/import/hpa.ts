@@ -1,6 +1,8 @@
 import type { Fields } from '../../common/fields.js';
+import { own } from '../../common/own.js';
 import { behaviorOf } from './behavior.js';
 import { resourceTarget } from './resource.js';
+import { signalName } from './signal-name.js';
 import {
   amountOf,
   noEqual,
@@ -30,7 +32,7 @@ export function translateHpa(object: Fields, namespace: string): Translation {
   if (maxReplicas === undefined) return { notes: [noEqual('It has no maxReplicas, which it needs itself.')] };
   const minReplicas = spec.count('minReplicas') ?? 1;
   const metrics = version === 'autoscaling/v1' ? [utilizationOf(spec)] : metricsOf(spec);
-  const behavior = behaviorOf(spec.fields('behavior'));
+  const { behavior, notes: behaviorNotes } = behaviorOf(spec.fields('behavior'));
   const rule = {
     scale: name,
     scaleTargetRef: referenceOf(namespace, {
@@ -44,7 +46,7 @@ export function translateHpa(object: Fields, namespace: string): Translation {
     ...(behavior && { behavior }),
   };
   const missing = metrics.flatMap((metric) => ('missing' in metric ? [metric.missing] : []));
-  return { rule, notes: [...(minReplicas === 0 ? [SCALES_TO_ZERO] : []), ...missing] };
+  return { rule, notes: [...(minReplicas === 0 ? [SCALES_TO_ZERO] : []), ...missing, ...behaviorNotes] };
 }
 
 const SCALES_TO_ZERO: Note = noEqual(
@@ -98,7 +100,7 @@ const ADAPTERS: Readonly<Record<string, string>> = {
 };
 
 function metricOfAdapter(type: string, source: Fields): Note {
-  const adapter = ADAPTERS[type];
+  const adapter = own(ADAPTERS, type);
   if (adapter === undefined)
     return noEqual(`A metric of type "${type}" has no equal; give it as expr, in PromQL.`);
   const [metric, target, described] = ['metric', 'target', 'describedObject'].map((part) =>
@@ -120,10 +122,4 @@ function metricOfAdapter(type: string, source: Fields): Note {
     `${what}: its query is in the configuration of the adapter that serves ${adapter}. Add it as a target:`,
     `{ signal: ${signalName(name)}, expr: <PromQL>, ${isValue ? 'value' : 'averageValue'}: ${amount} }`,
   );
-}
-
-/** A text as the name of a signal: letters, digits and underscores. */
-export function signalName(text: string): string {
-  const name = text.replace(/[^a-zA-Z0-9_]+/g, '_').replace(/^(?=\d|$)/, '_');
-  return name;
 }

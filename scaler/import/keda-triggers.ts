@@ -2,7 +2,7 @@ import type { Fields } from '../../common/fields.js';
 import { checkPromql } from '../promql/check.js';
 import { exporterTarget } from './exporters.js';
 import { resourceTarget } from './resource.js';
-import { signalName } from './hpa.js';
+import { signalName } from './signal-name.js';
 import { amountOf, noEqual, remark, type Note, type RuleDraft, type TargetDraft } from './translation.js';
 
 /** What one trigger becomes. */

@@ -1,6 +1,9 @@
 import { KernscaleError } from '../../common/errors.js';
 import { Fields } from '../../common/fields.js';
 import { workloadKey } from '../core/types.js';
+import { checkRule } from '../rules/checks.js';
+import { schemaFindings } from '../rules/findings.js';
+import { ruleSchema } from '../rules/schema.js';
 import { translateHpa } from './hpa.js';
 import { translateScaledObject } from './keda.js';
 import type { Manifest } from './manifests.js';
@@ -39,6 +42,8 @@ export function translate(manifests: readonly Manifest[], defaultNamespace: stri
   });
 }
 
+const SCALED = ruleSchema.pick({ scale: true, scaleTargetRef: true, minReplicas: true, maxReplicas: true });
+
 const UNSIZED = noEqual(
   'No target is left, so the rule sizes by its default: the CPU demand, at 70 % of the CPU request.',
 );
@@ -47,7 +52,7 @@ function translateOne(manifest: Manifest, defaultNamespace: string): Imported {
   const faults: string[] = [];
   const object = Fields.of(manifest.value, faults);
   const metadata = object.fields('metadata');
-  const namespace = metadata.string('namespace') ?? defaultNamespace;
+  const namespace = metadata.string('namespace') || defaultNamespace;
   const name = `${manifest.kind} ${namespace}/${metadata.string('name') ?? ''}`;
   const translation = checked(translationOf(manifest, object, namespace));
   const unreadable = faults.map((fault) => noEqual(`${fault}; it is left out.`));
@@ -76,18 +81,12 @@ function translationOf(manifest: Manifest, object: Fields, namespace: string): T
   }
 }
 
-/** Without a rule that `kernscale check` would refuse. */
+/** Without a rule whose workload or bounds `kernscale check` would refuse. */
 function checked(translation: Translation): Translation {
-  const { rule } = translation;
-  if (!rule) return translation;
-  const { minReplicas, maxReplicas, scaleTargetRef } = rule;
-  if (minReplicas > maxReplicas)
-    return lost(`Its lowest number of replicas, ${minReplicas}, is above ${maxReplicas}.`);
-  const { kind, apiVersion } = scaleTargetRef;
-  if (apiVersion === undefined && !['Deployment', 'StatefulSet'].includes(kind)) {
-    return lost(`Its scaleTargetRef has no apiVersion, which a ${kind} needs.`);
-  }
-  return translation;
+  const { scale, scaleTargetRef, minReplicas, maxReplicas } = translation.rule ?? {};
+  const scaled = { scale, scaleTargetRef, minReplicas, maxReplicas };
+  const findings = translation.rule ? [...schemaFindings(SCALED, scaled), ...checkRule(scaled, [], [])] : [];
+  return findings.length === 0 ? translation : lost(`${findings.map(({ message }) => message).join('; ')}.`);
 }
 
 function refuse({ manifest, name, namespace }: Imported, why: string): Imported {

@@ -2,12 +2,17 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parseDocuments } from '../../../../common/yaml/document.js';
-import { manifestsOf } from '../../../../scaler/import/manifests.js';
+import { manifestsIn, manifestsOf } from '../../../../scaler/import/manifests.js';
 import { lostOf, translate } from '../../../../scaler/import/translate.js';
 import { writeRules } from '../../../../scaler/import/write.js';
 import { formatRuleError, parseRules } from '../../../../scaler/rules/load.js';
+import { Random } from '../../../../scaler/simulate/random.js';
+import { SEED } from '../../../seed.js';
+import { mutated } from '../border/mutate.js';
 
 const FOLDER = 'test/golden/import';
+/** Mutated manifests. */
+const RUNS = 500;
 const FIXTURES = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml'));
 
 /**
@@ -19,6 +24,12 @@ const NOT_YET =
 
 function rulesOf(file: string, text: string): string {
   return writeRules(translate(parseDocuments(file, text).flatMap(manifestsOf), 'default'));
+}
+
+/** Errors that no imported rule may have. */
+function errorsOf(text: string): string[] {
+  const { errors } = parseRules('imported.yaml', text);
+  return errors.map(formatRuleError).filter((error) => !NOT_YET.test(error));
 }
 
 describe('imported rules', () => {
@@ -34,8 +45,7 @@ describe('imported rules', () => {
     });
 
     it(`of ${name} pass the loader`, () => {
-      const { errors } = parseRules(golden, text);
-      expect(errors.map(formatRuleError).filter((error) => !NOT_YET.test(error))).to.deep.equal([]);
+      expect(errorsOf(text)).to.deep.equal([]);
     });
   }
 });
@@ -63,13 +73,13 @@ describe('what cannot be translated', () => {
       'bounds that cross',
       hpa(`{ scaleTargetRef: ${TARGET}, minReplicas: 4, maxReplicas: 3 }`),
       false,
-      /4, is above 3/,
+      /minReplicas 4 is above maxReplicas 3/,
     ],
     [
       'a kind without its API version',
       hpa('{ scaleTargetRef: { kind: Rollout, name: web }, maxReplicas: 3 }'),
       false,
-      /no apiVersion, which a Rollout needs/,
+      /scaleTargetRef\.apiVersion is missing/,
     ],
     [
       'no number',
@@ -118,6 +128,18 @@ describe('what cannot be translated', () => {
       ).to.match(expected);
     });
   }
+
+  it('is left out of what is mutated, and the rest passes the loader', () => {
+    const random = new Random(SEED, 'import');
+    const documents = FIXTURES.flatMap((name) =>
+      parseDocuments(name, readFileSync(join(FOLDER, name), 'utf8')).map(({ value }) => value),
+    );
+    for (let run = 0; run < RUNS; run++) {
+      const value = mutated(documents[random.below(documents.length)], random);
+      const text = writeRules(translate(manifestsIn(value), 'default'));
+      expect(errorsOf(text), JSON.stringify(value)).to.deep.equal([]);
+    }
+  });
 
   it('never leaves its comment', () => {
     const labels = JSON.stringify({ a: 'x\n      - scale: evil' });
