@@ -1,16 +1,9 @@
 import type { Fields } from '../../common/fields.js';
-import { schemaFindings } from '../rules/findings.js';
-import { ruleSchema } from '../rules/schema.js';
-import { noEqual, type Note } from './translation.js';
 
-/** The behavior of HPA v2, whose names and defaults are those of rules; nothing where it says nothing. */
-export function behaviorOf(behavior: Fields): { behavior?: object; notes: readonly Note[] } {
+/** The behavior of HPA v2, whose names and defaults are those of rules; undefined where it says nothing. */
+export function behaviorOf(behavior: Fields): object | undefined {
   const sides = ['scaleUp', 'scaleDown'].map((side) => [side, scalingRules(behavior.fields(side))] as const);
-  const found = nonEmpty(Object.fromEntries(sides));
-  if (!found) return { notes: [] };
-  const faults = schemaFindings(ruleSchema.shape.behavior, found).map(({ message }) => message);
-  if (faults.length === 0) return { behavior: found, notes: [] };
-  return { notes: [noEqual(`behavior is left out: ${faults.join('; ')}.`)] };
+  return nonEmpty(Object.fromEntries(sides));
 }
 
 function scalingRules(rules: Fields): object | undefined {

@@ -32,7 +32,7 @@ export function translateHpa(object: Fields, namespace: string): Translation {
   if (maxReplicas === undefined) return { notes: [noEqual('It has no maxReplicas, which it needs itself.')] };
   const minReplicas = spec.count('minReplicas') ?? 1;
   const metrics = version === 'autoscaling/v1' ? [utilizationOf(spec)] : metricsOf(spec);
-  const { behavior, notes: behaviorNotes } = behaviorOf(spec.fields('behavior'));
+  const behavior = behaviorOf(spec.fields('behavior'));
   const rule = {
     scale: name,
     scaleTargetRef: referenceOf(namespace, {
@@ -46,7 +46,7 @@ export function translateHpa(object: Fields, namespace: string): Translation {
     ...(behavior && { behavior }),
   };
   const missing = metrics.flatMap((metric) => ('missing' in metric ? [metric.missing] : []));
-  return { rule, notes: [...(minReplicas === 0 ? [SCALES_TO_ZERO] : []), ...missing, ...behaviorNotes] };
+  return { rule, notes: [...(minReplicas === 0 ? [SCALES_TO_ZERO] : []), ...missing] };
 }
 
 const SCALES_TO_ZERO: Note = noEqual(

@@ -20,7 +20,7 @@ export function triggerOf(trigger: Fields, index: number): Trigger {
   const type = trigger.string('type') ?? '';
   const metadata = trigger.fields('metadata');
   if (type === 'cpu' || type === 'memory') return resourceTrigger(type, trigger, metadata);
-  if (type === 'cron') return cronTrigger(metadata);
+  if (type === 'cron') return cronTrigger(trigger.string('name') ?? `cron-${index + 1}`, metadata);
   if (type === 'prometheus') return prometheusTrigger(trigger, metadata, index);
   const { exporter, expr, threshold } = exporterTarget(type, metadata);
   const name = signalName(trigger.string('name') ?? type);
@@ -45,16 +45,16 @@ function resourceTrigger(type: string, trigger: Fields, metadata: Fields): Trigg
   return { target: part.found, wakes: false, notes: [] };
 }
 
-function cronTrigger(metadata: Fields): Trigger {
+function cronTrigger(name: string, metadata: Fields): Trigger {
   const [timeZone, start, end] = ['timezone', 'start', 'end'].map((field) => metadata.string(field));
   const minReplicas = Number(metadata.string('desiredReplicas'));
   if (!timeZone || !start || !end || !Number.isInteger(minReplicas) || minReplicas < 1) {
     const text =
       'A cron trigger lacks its timezone, start, end or a desiredReplicas of at least 1; complete this:';
-    const sketch = `schedules: [{ timeZone: ${timeZone ?? '<zone>'}, start: ${start ?? '<cron>'}, end: ${end ?? '<cron>'}, minReplicas: <number> }]`;
+    const sketch = `schedules: [{ name: ${name}, timeZone: ${timeZone ?? '<zone>'}, start: ${start ?? '<cron>'}, end: ${end ?? '<cron>'}, minReplicas: <number> }]`;
     return { wakes: true, notes: [noEqual(text, sketch)] };
   }
-  return { schedule: { timeZone, start, end, minReplicas }, wakes: true, notes: [] };
+  return { schedule: { name, timeZone, start, end, minReplicas }, wakes: true, notes: [] };
 }
 
 function prometheusTrigger(trigger: Fields, metadata: Fields, index: number): Trigger {

@@ -21,9 +21,7 @@ export function translateScaledObject(object: Fields, namespace: string): Transl
   const { idle, notes: idleNotes } = idleOf(spec, triggers, formula !== undefined);
   const { fallback, notes: fallbackNotes } = fallbackOf(spec, maxReplicas);
   const schedules = triggers.flatMap(({ schedule }) => (schedule ? [within(schedule, maxReplicas)] : []));
-  const { behavior, notes: behaviorNotes } = behaviorOf(
-    advanced.fields('horizontalPodAutoscalerConfig').fields('behavior'),
-  );
+  const behavior = behaviorOf(advanced.fields('horizontalPodAutoscalerConfig').fields('behavior'));
   const rule: RuleDraft = {
     scale: metadata.required('name'),
     scaleTargetRef: referenceOf(namespace, {
@@ -44,7 +42,6 @@ export function translateScaledObject(object: Fields, namespace: string): Transl
     ...(formula === undefined ? [] : [formulaNote(formula)]),
     ...idleNotes,
     ...fallbackNotes,
-    ...behaviorNotes,
     ...pauseNotes(metadata, rule.scaleTargetRef),
     ...advancedNotes(spec, advanced),
   ];

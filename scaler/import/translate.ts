@@ -7,7 +7,7 @@ import { ruleSchema } from '../rules/schema.js';
 import { translateHpa } from './hpa.js';
 import { translateScaledObject } from './keda.js';
 import type { Manifest } from './manifests.js';
-import { noEqual, type Note, type Translation } from './translation.js';
+import { noEqual, type Note, type RuleDraft, type Translation } from './translation.js';
 
 /** An autoscaler and what it becomes. */
 export interface Imported extends Translation {
@@ -42,7 +42,8 @@ export function translate(manifests: readonly Manifest[], defaultNamespace: stri
   });
 }
 
-const SCALED = ruleSchema.pick({ scale: true, scaleTargetRef: true, minReplicas: true, maxReplicas: true });
+/** Parts that a rule can do without. */
+const PARTS = ['schedules', 'fallback', 'idle', 'behavior'];
 
 const UNSIZED = noEqual(
   'No target is left, so the rule sizes by its default: the CPU demand, at 70 % of the CPU request.',
@@ -81,12 +82,18 @@ function translationOf(manifest: Manifest, object: Fields, namespace: string): T
   }
 }
 
-/** Without a rule whose workload or bounds `kernscale check` would refuse. */
-function checked(translation: Translation): Translation {
-  const { scale, scaleTargetRef, minReplicas, maxReplicas } = translation.rule ?? {};
-  const scaled = { scale, scaleTargetRef, minReplicas, maxReplicas };
-  const findings = translation.rule ? [...schemaFindings(SCALED, scaled), ...checkRule(scaled, [], [])] : [];
-  return findings.length === 0 ? translation : lost(`${findings.map(({ message }) => message).join('; ')}.`);
+/** Without what `kernscale check` would refuse: a part of the rule, or the rule where the fault is of no such part. */
+function checked({ rule, notes }: Translation): Translation {
+  if (!rule) return { notes };
+  const known = Object.entries(rule).filter(([field]) => field !== 'targets' && field in ruleSchema.shape);
+  const raw = Object.fromEntries(known);
+  const findings = [...schemaFindings(ruleSchema, raw), ...checkRule(raw, [], [])];
+  const faulty = new Map(findings.map(({ path, message }) => [String(path[0]), message]));
+  const fatal = [...faulty].find(([field]) => !PARTS.includes(field));
+  if (fatal) return lost(`${fatal[1]}.`);
+  const sound = Object.entries(rule).filter(([field]) => !faulty.has(field));
+  const leftOut = [...faulty].map(([field, message]) => noEqual(`${field} is left out: ${message}.`));
+  return { rule: Object.fromEntries(sound) as unknown as RuleDraft, notes: [...notes, ...leftOut] };
 }
 
 function refuse({ manifest, name, namespace }: Imported, why: string): Imported {
