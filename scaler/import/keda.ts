@@ -31,7 +31,7 @@ export function translateScaledObject(object: Fields, namespace: string): Transl
     }),
     minReplicas,
     maxReplicas,
-    targets: formula === undefined ? distinct(triggers.flatMap(({ target }) => target ?? [])) : [],
+    targets: formula === undefined ? triggers.flatMap(({ target }) => target ?? []) : [],
     ...(schedules.length > 0 && { schedules }),
     ...(fallback && { fallback }),
     ...(idle && { idle }),
@@ -46,17 +46,6 @@ export function translateScaledObject(object: Fields, namespace: string): Transl
     ...advancedNotes(spec, advanced),
   ];
   return { rule, notes };
-}
-
-/** Signals of a rule have different names. */
-function distinct(targets: RuleDraft['targets']): RuleDraft['targets'] {
-  const used = new Map<string, number>();
-  return targets.map((target) => {
-    if (target.expr === undefined) return target;
-    const earlier = used.get(target.signal) ?? 0;
-    used.set(target.signal, earlier + 1);
-    return earlier === 0 ? target : { ...target, signal: `${target.signal}_${earlier + 1}` };
-  });
 }
 
 type Schedule = NonNullable<Trigger['schedule']>;

@@ -7,7 +7,7 @@ import { ruleSchema } from '../rules/schema.js';
 import { translateHpa } from './hpa.js';
 import { translateScaledObject } from './keda.js';
 import type { Manifest } from './manifests.js';
-import { noEqual, type Note, type RuleDraft, type Translation } from './translation.js';
+import { noEqual, type Note, type RuleDraft, type TargetDraft, type Translation } from './translation.js';
 
 /** An autoscaler and what it becomes. */
 export interface Imported extends Translation {
@@ -55,7 +55,7 @@ function translateOne(manifest: Manifest, defaultNamespace: string): Imported {
   const metadata = object.fields('metadata');
   const namespace = metadata.string('namespace') || defaultNamespace;
   const name = `${manifest.kind} ${namespace}/${metadata.string('name') ?? ''}`;
-  const translation = checked(translationOf(manifest, object, namespace));
+  const translation = checked(distinct(translationOf(manifest, object, namespace)));
   const unreadable = faults.map((fault) => noEqual(`${fault}; it is left out.`));
   const isUnsized = translation.rule?.targets.length === 0;
   return {
@@ -80,6 +80,25 @@ function translationOf(manifest: Manifest, object: Fields, namespace: string): T
     if (!(error instanceof KernscaleError) || error.code !== 'OBJECT_UNREADABLE') throw error;
     return lost(`${error.message}.`);
   }
+}
+
+/** With one target for each signal: queries get names of their own, a second target of CPU or memory is left out. */
+function distinct({ rule, notes }: Translation): Translation {
+  if (!rule) return { notes };
+  const used = new Set<string>();
+  const targets: TargetDraft[] = [];
+  const leftOut: Note[] = [];
+  for (const target of rule.targets) {
+    const { container, expr } = target;
+    let signal = target.signal;
+    for (let number = 2; expr !== undefined && used.has(signal); number++)
+      signal = `${target.signal}_${number}`;
+    const key = container === undefined ? signal : `${signal} of container ${container}`;
+    if (used.has(key)) leftOut.push(noEqual(`A second target of ${key} is left out: a rule has one.`));
+    else targets.push({ ...target, signal });
+    used.add(key);
+  }
+  return { rule: { ...rule, targets }, notes: [...notes, ...leftOut] };
 }
 
 /** Without what `kernscale check` would refuse: a part of the rule, or the rule where the fault is of no such part. */

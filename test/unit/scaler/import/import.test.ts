@@ -104,6 +104,28 @@ describe('what cannot be translated', () => {
       /target of cpu, 0, is no amount/,
     ],
     [
+      'a second target of one resource',
+      hpa(
+        `{ scaleTargetRef: ${TARGET}, maxReplicas: 3, metrics: [${['Utilization, averageUtilization: 60', 'AverageValue, averageValue: 1'].map((target) => `{ type: Resource, resource: { name: cpu, target: { type: ${target} } } }`).join(', ')}] }`,
+      ),
+      true,
+      /second target of cpu is left out/,
+    ],
+    [
+      'a cron trigger without its end',
+      scaledObject(
+        '{ scaleTargetRef: { name: web }, triggers: [{ type: cron, metadata: { timezone: UTC, start: 0 8 * * * } }] }',
+      ),
+      true,
+      /cron trigger lacks/,
+    ],
+    [
+      'a behavior that HPA does not have',
+      hpa(`{ scaleTargetRef: ${TARGET}, maxReplicas: 3, behavior: { scaleUp: { selectPolicy: Average } } }`),
+      true,
+      /behavior is left out: behavior\.scaleUp\.selectPolicy must be/,
+    ],
+    [
       'a query that is no PromQL',
       scaledObject(`{ scaleTargetRef: { name: web }, ${prometheus('sum(', '1')} }`),
       true,
