@@ -1,7 +1,7 @@
 import { commandLine, kubeconfigFlag, parseFlags } from '../../common/flags.js';
 import { KernscaleError } from '../../common/errors.js';
 import { loadKubeConfig } from '../../common/kubeconfig.js';
-import { parseKey, type Rule } from '../core/types.js';
+import { parseKey } from '../core/types.js';
 import { wrap } from '../wrap.js';
 import { ownersOf, type Owner } from '../import/hand-over.js';
 import { readAutoscalers } from '../import/live.js';
@@ -57,28 +57,35 @@ function findAssignment(groups: readonly RuleGroup[], live: Live, workload: stri
 }
 
 /** What the workload lacks for its rule, except that another scales it. */
-function lacksOfOne({ group, rule }: Assignment, live: Live): RuleError[] {
-  const lacks = lacksOf([{ ...group, rules: [{ ...rule, source: sourceOf(group, rule) }] }], live);
+function lacksOfOne(found: Assignment, live: Live): RuleError[] {
+  const rule = { ...found.rule, source: writtenRule(found).source };
+  const lacks = lacksOf([{ ...found.group, rules: [rule] }], live);
   return lacks.filter(({ code }) => code !== 'LINT_OTHER_AUTOSCALER');
 }
 
-function sourceOf(group: RuleGroup, { scale }: Rule) {
-  return group.rules.find((rule) => rule.scale === scale)!.source;
+/** The rule as the file has it, for one workload or for many. */
+function writtenRule({ group, rule: { scale } }: Assignment) {
+  return group.rules.find((rule) => rule.scale === scale)!;
 }
 
-function instructions({ key, group, rule }: Assignment, owners: readonly Owner[]): string[] {
-  const { line } = sourceOf(group, rule);
-  const place = `${group.file}:${line}`;
+function instructions(found: Assignment, owners: readonly Owner[]): string[] {
+  const { key, group, rule } = found;
+  const written = writtenRule(found);
+  const place = `rule "${rule.scale}" of group "${group.name}" (${group.file}:${written.source.line})`;
   const active = owners.filter(({ isPaused }) => !isPaused);
-  const state = rule.dryRun ? 'in shadow' : 'not in shadow';
   const scaledBy = owners.map(({ name, isPaused }) => `${name}${isPaused ? ' (paused)' : ''}`).join(' and ');
+  const steps = [
+    ...(rule.dryRun ? [endOfShadow(place, 'match' in written, owners.length > 0)] : []),
+    ...active.map((owner) => takeOff(owner, group.interval)),
+  ];
   return [
-    `${key}: rule "${rule.scale}" of group "${group.name}" (${place}), ${state}`,
+    ...wrap(`${key}: ${place}, ${rule.dryRun ? 'in shadow' : 'not in shadow'}`, ''),
     owners.length === 0 ? 'No other autoscaler scales it.' : `Scaled by ${scaledBy}.`,
-    ...(rule.dryRun || active.length > 0
-      ? ['', 'Hand over, in this order:', ...numbered(handOver(rule, place, active, group.interval))]
-      : ['', 'It is handed over: the rule scales it.']),
-    ...(owners.length === 0 ? [] : ['', 'Go back, in this order:', ...numbered(goBack(rule, place, owners))]),
+    '',
+    ...(steps.length > 0
+      ? ['Hand over, in this order:', ...numbered(steps)]
+      : ['It is handed over: the rule scales it.']),
+    ...(owners.length > 0 ? ['', 'Go back, in this order:', ...numbered(goBack(place, owners))] : []),
   ];
 }
 
@@ -87,34 +94,27 @@ interface Step {
   readonly commands?: readonly string[];
 }
 
-/** The rule first: it leaves the workload to the other until that has gone, so that there is neither a gap nor a fight. */
-function handOver(
-  { scale, dryRun }: Rule,
-  place: string,
-  owners: readonly Owner[],
-  interval: number,
-): Step[] {
-  const end = {
-    text: `End the shadow: delete "mode: shadow" from rule "${scale}" at ${place}, and let the scaler reload it.`,
-  };
-  const waits = `It leaves the workload alone while another scales it (kernscale_rule_yields{reason="otherAutoscaler"} is 1).`;
-  return [
-    ...(dryRun ? [owners.length === 0 ? end : { text: `${end.text} ${waits}` }] : []),
-    ...owners.map(({ name, handOver: commands, remarks }) => ({
-      text: `Take ${name} off: the rule decides in its next round, within ${interval} s, from the replicas that it finds. ${remarks.join(' ')}`,
-      commands,
-    })),
-  ];
+/** The first step: a rule leaves the workload to the other until that has gone, so that there is neither a gap nor a fight. */
+function endOfShadow(place: string, isFleet: boolean, waits: boolean): Step {
+  const fleet =
+    'It is for many workloads, and acts on all of them that no other autoscaler scales: to hand over only this one, write a rule of its own with scaleTargetRef. ';
+  const wait =
+    'It leaves the workload alone for as long as another scales it: go on once kernscale_rule_yields{reason="otherAutoscaler"} is 1 for it.';
+  const end = `End the shadow of ${place}: delete "mode: shadow", and let the scaler reload the file. `;
+  return { text: `${end}${isFleet ? fleet : ''}${waits ? wait : ''}` };
 }
 
-function goBack({ scale }: Rule, place: string, owners: readonly Owner[]): Step[] {
-  return [
-    ...owners.map(({ name, goBack: commands }) => ({
-      text: `Put ${name} back: the rule leaves the workload to it from its next round on.`,
-      commands,
-    })),
-    { text: `Write "mode: shadow" into rule "${scale}" at ${place} again.` },
-  ];
+function takeOff({ name, handOver, remarks }: Owner, interval: number): Step {
+  const text = `Take ${name} off: the rule decides in its next round, within ${interval} s, from the replicas that it finds. `;
+  return { text: text + remarks.join(' '), commands: handOver };
+}
+
+function goBack(place: string, owners: readonly Owner[]): Step[] {
+  const back = owners.map(({ name, goBack: commands }) => {
+    const text = `Put ${name} back: the rule leaves the workload to it from its next round on.`;
+    return { text, commands };
+  });
+  return [...back, { text: `Write "mode: shadow" into ${place} again.` }];
 }
 
 function numbered(steps: readonly Step[]): string[] {

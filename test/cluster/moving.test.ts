@@ -18,6 +18,7 @@ const RULE = `groups:
   - name: shop
     rules:
       - { scale: web, dryRun: true, scaleTargetRef: { kind: Deployment, namespace: shop, name: web }, maxReplicas: 5 }
+      - { scale: fleet, dryRun: true, match: { kind: Deployment, namespace: fleet }, maxReplicas: 9 }
       - { scale: gone, scaleTargetRef: { kind: Deployment, namespace: shop, name: gone }, maxReplicas: 9 }
 `;
 
@@ -31,7 +32,9 @@ describe('moving from an HPA, on a cluster', function () {
     file = join(folder, 'rules.yaml');
     await writeFile(file, RULE);
     const container = { resources: { requests: { cpu: '100m' } } };
-    await cluster().apply(`${deployment('web', { container })}\n---\n${HPA}`);
+    const many = deployment('many', { container }).replaceAll('shop', 'fleet');
+    const namespace = '{apiVersion: v1, kind: Namespace, metadata: {name: fleet}}';
+    await cluster().apply([namespace, deployment('web', { container }), many, HPA].join('\n---\n'));
   });
   after(() => rm(folder, { recursive: true }));
 
@@ -52,7 +55,7 @@ describe('moving from an HPA, on a cluster', function () {
   it('names the commands that hand over and back, which kubectl takes', async () => {
     const { status, stdout, stderr } = await run('adopt', 'shop/web', file);
     expect({ status, stderr }).to.deep.equal({ status: 0, stderr: '' });
-    expect(stdout).to.match(/^shop\/Deployment\/web: rule "web" of group "shop" \(\S+:4\), in shadow$/m);
+    expect(stdout).to.match(/^shop\/Deployment\/web: rule "web" of group "shop"\s+\(\S+:4\), in\s+shadow$/m);
     expect(stdout).to.match(/^Scaled by HorizontalPodAutoscaler shop\/web\.$/m);
     expect(stdout.indexOf('End the shadow')).to.be.lessThan(stdout.indexOf('kubectl delete'));
     const [keep, remove, back] = stdout.match(/^ {7}kubectl .*$/gm) ?? [];
@@ -67,6 +70,13 @@ describe('moving from an HPA, on a cluster', function () {
     await shell(back);
     const { stdout: names } = await kubectl(cluster(), ['get', 'hpa', '-n', 'shop', '-o', 'name']);
     expect(names).to.equal('horizontalpodautoscaler.autoscaling/web\n');
+  });
+
+  it('warns that a rule for many workloads acts on all of them', async () => {
+    const { status, stdout } = await run('adopt', 'fleet/many', file);
+    expect(status).to.equal(0);
+    expect(stdout).to.match(/It is\s+for many workloads/);
+    expect(stdout.split('\n').every((line) => line.length <= 100 || line.includes('kubectl'))).to.equal(true);
   });
 
   it('says what stands in the way', async () => {
