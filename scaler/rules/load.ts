@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { getOrCompute } from '../../common/once.js';
 import { workloadKey, type WorkloadKey } from '../core/types.js';
 import { parseDocuments, type Path, type Position, type YamlDocument } from '../../common/yaml/document.js';
+import { manifestsIn } from '../import/manifests.js';
 import { checkPromql, type CheckPromql } from '../promql/check.js';
 import { schemaFindings, valueAt } from './findings.js';
 import { changedMeanings } from './changes.js';
@@ -133,6 +134,12 @@ function errorsOf(document: YamlDocument, check: CheckPromql): RuleError[] {
   if (valueAt(value, ['rule_files']) !== undefined) {
     const message = 'this is a rule test file; run it with kernscale test';
     const position = document.locatePointer({ path: ['rule_files'], atKey: true });
+    return [{ ...position, code: 'RULE_WRONG_FILE', message }];
+  }
+  const [foreign] = manifestsIn(value);
+  if (foreign) {
+    const message = `this is a ${foreign.kind}, not a rule file; run kernscale import to make rules of it`;
+    const position = document.locatePointer({ path: [...foreign.path, 'kind'], atKey: true });
     return [{ ...position, code: 'RULE_WRONG_FILE', message }];
   }
   const findings: RuleFinding[] = [...schemaFindings(fileSchema, value), ...checkFile(value, check)];
