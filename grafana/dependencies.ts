@@ -22,7 +22,7 @@ export function dependencies(): Dashboard {
     .withVariable(anyOf('namespace', 'Namespace', 'kernscale_tcp_wait_seconds_count'))
     .withVariable(anyOf('workload', 'Workload', 'kernscale_tcp_wait_seconds_count{namespace=~"$namespace"}'));
   row(dashboard, 'Graph', [graph(), edges()]);
-  row(dashboard, 'Waiting', [waits(), slowest(), distribution(), outstanding()]);
+  row(dashboard, 'Waiting', [waits(), slowest(), outstanding(), distribution()]);
   row(dashboard, 'Failures', [unanswered(), failures(), retransmits(), connections()]);
   return dashboard.build();
 }
@@ -108,7 +108,7 @@ function slowest() {
 function distribution() {
   return heatmap(
     {
-      title: 'Distribution of waits',
+      title: 'Distribution of waits in $namespace',
       description:
         'Responses per second, by the time that the selected workloads of a namespace waited for them.',
       unit: 's',
@@ -116,7 +116,9 @@ function distribution() {
     'kernscale_tcp_wait_seconds',
     SELECTED,
     'namespace',
-  );
+  )
+    .span(24)
+    .repeat('namespace');
 }
 
 function outstanding() {
@@ -128,7 +130,7 @@ function outstanding() {
       unit: 'short',
     },
     [{ expr: `sum by (${BY}, peer) (kernscale_tcp_sent_outstanding{${SELECTED}})`, legend: PEER }],
-  );
+  ).span(24);
 }
 
 function perPeer(metric: string, legend = PEER): Query {

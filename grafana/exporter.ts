@@ -196,7 +196,7 @@ function stages() {
     },
     'kernscale_exporter_scrape_stage_seconds',
     SELECTED,
-    'job',
+    '',
   );
 }
 

@@ -77,7 +77,8 @@ export function lines(text: PanelText, queries: readonly Query[], limit?: number
       .thresholds(redFrom(limit))
       .thresholdsStyle(new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Line));
   }
-  return queries.reduce((built, query) => built.withTarget(overTime(query)), panel);
+  queries.forEach((query, index) => panel.withTarget(overTime(query).refId(refId(index))));
+  return panel;
 }
 
 /** Stacked series, each in a fixed colour. */
@@ -105,10 +106,14 @@ export function stat(text: PanelText, query: Query, limit?: number): StatBuilder
     .colorMode(BigValueColorMode.Value)
     .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']))
     .thresholds(limit === undefined ? steps([{ value: null, color: 'text' }]) : redFrom(limit));
-  return panel.withTarget(now(query.expr).legendFormat(query.legend));
+  return panel.withTarget(now(query.expr).legendFormat(query.legend).refId(refId(0)));
 }
 
-/** A heatmap of a histogram: the native one where Prometheus stores it, else the classic one. */
+/**
+ * A heatmap of a histogram: the native one where Prometheus stores it, else the classic one.
+ *
+ * @param by labels that have one value in this panel: Grafana takes the buckets of two series for those of one
+ */
 export function heatmap(text: PanelText, metric: string, selector: string, by: string): HeatmapBuilder {
   const { native, classic } = bucketRates(metric, selector, by);
   const query = (expr: string, refId: string) =>
@@ -126,7 +131,7 @@ export function heatmap(text: PanelText, metric: string, selector: string, by: s
     .scaleDistribution(new ScaleDistributionConfigBuilder().type(ScaleDistribution.Linear))
     .showLegend()
     .withTarget(query(native, 'native'))
-    .withTarget(query(classic, 'classic'));
+    .withTarget(query(`${classic} unless on (${by}) ${native}`, 'classic'));
 }
 
 /** One bar per series whose colour shows its state; the query returns the index of the state. */
@@ -137,7 +142,7 @@ export function timeline(text: PanelText, query: Query, states: readonly State[]
     .showValue(VisibilityMode.Auto)
     .rowHeight(0.85)
     .legend(listLegend())
-    .withTarget(overTime(query));
+    .withTarget(overTime(query).refId(refId(0)));
 }
 
 /** Instant queries, joined by their labels; a workload links to its dashboard. */

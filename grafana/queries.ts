@@ -69,15 +69,17 @@ export function quantile(q: number, metric: string, selector: string, by: string
   return `histogram_quantile(${q}, ${native}) or histogram_quantile(${q}, ${classic})`;
 }
 
-/** Rates of a native histogram, and of the buckets of a classic one where there is no native one. */
+/** Rates of a native histogram, and of the buckets of a classic one; summed up by labels, if there are any. */
 export function bucketRates(
   metric: string,
   selector: string,
   by: string,
-): { native: string; classic: string } {
-  const native = `sum by (${by}) (${rate(metric, selector)})`;
-  const buckets = `sum by (${by}, le) (${rate(`${metric}_bucket`, selector)})`;
-  return { native, classic: `${buckets} unless on (${by}) ${native}` };
+): { readonly native: string; readonly classic: string } {
+  const labels = by === '' ? 'le' : `${by}, le`;
+  return {
+    native: `sum by (${by}) (${rate(metric, selector)})`,
+    classic: `sum by (${labels}) (${rate(`${metric}_bucket`, selector)})`,
+  };
 }
 
 export function rate(metric: string, selector: string): string {

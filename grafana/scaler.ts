@@ -173,7 +173,7 @@ function rounds() {
     },
     'kernscale_rule_group_duration_seconds',
     PROCESS,
-    'job',
+    '',
   );
 }
 

@@ -32,7 +32,13 @@ describe('the rules of dashboard-linter', () => {
 
   it('each finds a fault', () => {
     const [dashboard] = DASHBOARDS;
-    const panel = { type: 'timeseries', title: '', datasource: { type: 'prometheus', uid: 'P1809' } };
+    const gridPos = { x: 0, y: 0, w: 1, h: 1 };
+    const panel = {
+      type: 'timeseries',
+      title: '',
+      gridPos,
+      datasource: { type: 'prometheus', uid: 'P1809' },
+    };
     const faulty: DashboardJson = {
       uid: 'faulty',
       editable: true,
@@ -52,7 +58,7 @@ describe('the rules of dashboard-linter', () => {
         })),
       },
     };
-    const empty = { ...faulty, panels: [{ type: 'timeseries', title: '' }] };
+    const empty = { ...faulty, panels: [{ type: 'timeseries', title: '', gridPos }] };
     for (const [name, rule] of Object.entries(RULES)) {
       expect([...rule(faulty), ...rule(empty)], name).not.to.be.empty;
     }
@@ -97,6 +103,38 @@ describe('every dashboard', () => {
       }
     });
   }
+
+  it('has heatmaps of one histogram each: Grafana takes the buckets of two series for those of one', () => {
+    const heatmaps = DASHBOARDS.flatMap(panels).filter(({ type }) => type === 'heatmap');
+    expect(heatmaps).not.to.be.empty;
+    for (const { title, targets = [], repeat } of heatmaps) {
+      for (const { expr } of targets) {
+        const labels = /^sum by \(([^)]*)\)/
+          .exec(expr)![1]!
+          .split(', ')
+          .filter((label) => label !== '' && label !== 'le');
+        const several = labels.filter((label) => label !== repeat && !expr.includes(`${label}="$${label}"`));
+        expect(several, title).to.deep.equal([]);
+      }
+    }
+  });
+
+  it('has panels side by side, none over another, with a refId for each query', () => {
+    for (const dashboard of DASHBOARDS) {
+      const taken = new Map<string, string>();
+      for (const { title, gridPos, targets = [] } of dashboard.panels) {
+        const { x, y, w, h } = gridPos;
+        expect(x + w, title).to.be.at.most(24);
+        for (let column = x; column < x + w; column++) {
+          for (let line = y; line < y + h; line++) {
+            expect(taken.get(`${column},${line}`), title).to.equal(undefined);
+            taken.set(`${column},${line}`, title);
+          }
+        }
+        expect(new Set(targets.map(({ refId }) => refId || undefined)).size, title).to.equal(targets.length);
+      }
+    }
+  });
 
   it('has a uid that links and bookmarks can name', () => {
     expect(DASHBOARDS.map(({ uid }) => uid)).to.deep.equal([

@@ -15,7 +15,14 @@ export interface PanelJson {
   readonly title: string;
   readonly description?: string;
   readonly datasource?: DataSource;
-  readonly targets?: readonly { readonly expr: string; readonly datasource?: DataSource }[];
+  readonly targets?: readonly {
+    readonly expr: string;
+    readonly refId?: string;
+    readonly datasource?: DataSource;
+  }[];
+  readonly gridPos: Readonly<Record<'x' | 'y' | 'w' | 'h', number>>;
+  /** Variable whose values have a panel each. */
+  readonly repeat?: string;
   readonly fieldConfig?: { readonly defaults: { readonly unit?: string } };
 }
 
