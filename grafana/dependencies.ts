@@ -42,7 +42,7 @@ function graph() {
   const text = {
     title: 'Call graph',
     description:
-      'An arrow goes from each workload to those that it calls, with requests answered per second and the mean wait. Peers outside this cluster are shown by their address.',
+      'An arrow goes from each workload to those that it calls, with requests answered per second and the mean wait. Peers outside this cluster have the namespace outside, and their address as name.',
     unit: 'short',
   };
   return framed(new NodeGraphBuilder(), text)

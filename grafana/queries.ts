@@ -88,7 +88,7 @@ export function rate(metric: string, selector: string): string {
 
 /**
  * Joins the name of the workload behind each peer to a vector with the labels `by` and `peer`; where the peer is outside this
- * cluster, `peer_namespace` is empty and `peer_workload` is its address. Takes any one name of a peer while two scalers
+ * cluster, `peer_namespace` is "outside" and `peer_workload` is its address. Takes any one name of a peer while two scalers
  * disagree: two names would fail the whole panel.
  */
 export function namePeers(vector: string, by: string): string {
@@ -97,7 +97,8 @@ export function namePeers(vector: string, by: string): string {
   const peers = rename('kernscale_endpoint_info', 'peer', 'address');
   const names = rename(rename(peers, 'peer_workload', 'workload'), 'peer_namespace', 'namespace');
   const named = `${vector} * on (peer) group_left (peer_namespace, peer_workload) topk by (peer) (1, ${names})`;
-  return `${named} or on (${by}, peer) ${rename(vector, 'peer_workload', 'peer')}`;
+  const outside = `label_replace(${rename(vector, 'peer_workload', 'peer')}, "peer_namespace", "outside", "", "")`;
+  return `${named} or on (${by}, peer) ${outside}`;
 }
 
 function indexes(
