@@ -227,6 +227,12 @@ describe('manifests', function () {
     }
   });
 
+  it('no object is too large for the annotation in which kubectl apply keeps it', () => {
+    for (const manifest of [...installed, ...demo]) {
+      expect(JSON.stringify(manifest).length, manifest.metadata.name).to.be.below(256 * 1024);
+    }
+  });
+
   it('the rules of the demo are only in overlays with the demo', async () => {
     const shipped = dataKeys(await render('manifests/base'));
     const rules = (await readdir(`${ROOT}/rules/scaling`)).filter((file) => file.endsWith('.yaml'));
