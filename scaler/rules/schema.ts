@@ -77,8 +77,11 @@ const behavior = z
   .strictObject({ scaleUp: scalingRules.exactOptional(), scaleDown: scalingRules.exactOptional() })
   .meta({ description: 'behavior of HPA v2, with its defaults; null scales like an HPA without behavior' });
 
-const target = z.strictObject({
-  signal: identifier.exactOptional().meta({ description: 'Signal to size by; default cpu' }),
+export const targetSchema = z.strictObject({
+  signal: identifier.exactOptional().meta({
+    description:
+      'Signal to size by; default cpu. requests (arriving per second) and concurrency (outstanding) are built in, too',
+  }),
   averageUtilization: positive
     .exactOptional()
     .meta({ description: 'Target as a percentage of the CPU request of a pod' }),
@@ -161,7 +164,10 @@ export const ruleSchema = z.strictObject({
   }),
   minReplicas: positive.exactOptional().meta({ description: 'Default 1' }),
   maxReplicas: positive,
-  target: target.exactOptional().meta({ description: 'Default {signal: cpu, averageUtilization: 70}' }),
+  target: targetSchema.exactOptional().meta({ description: 'Default {signal: cpu, averageUtilization: 70}' }),
+  targets: z.array(targetSchema).min(1).exactOptional().meta({
+    description: 'Several targets, in place of target; the one that calls for the most replicas decides',
+  }),
   objective: objectiveSchema
     .exactOptional()
     .meta({ description: 'Latency objective of the service; the workload is harmed while it is missed' }),
@@ -204,6 +210,7 @@ export const groupSchema = z.strictObject({
 export const fileSchema = z.strictObject({ groups: z.array(groupSchema) });
 
 export type RawRule = z.infer<typeof ruleSchema>;
+export type RawTarget = z.infer<typeof targetSchema>;
 export type RawObjective = z.infer<typeof objectiveSchema>;
 export type RawHarm = z.infer<typeof harmSchema>;
 export type RawGroup = z.infer<typeof groupSchema>;
