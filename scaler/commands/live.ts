@@ -58,7 +58,7 @@ function lacksOfOne({ key, rule }: Assignment, { pods, autoscalers }: Live): Lac
   const { faults = [], pause } = rule.restrictions ?? {};
   return [
     ...others.map((name): Lack => {
-      const message = `${name} scales ${key}, so this rule leaves it alone; delete one of the two, or write dryRun: true`;
+      const message = `${name} scales ${key}, so this rule leaves it alone; delete one of the two, or write mode: shadow`;
       return { code: 'LINT_OTHER_AUTOSCALER', key, message };
     }),
     ...(requests && 'fault' in requests

@@ -2,6 +2,8 @@ import type { Assessment } from './assess.js';
 import { normalize, outOfRange } from './behavior.js';
 import type { BindingConstraint, Decision, StagesTrace, Yield } from './decision.js';
 import { stepForLock } from './demand/lock.js';
+import { forbiddenBy } from './explain-schedule.js';
+import { fallBack, observeAbsence, type Absence } from './fallback.js';
 import { count, nameOf, objectiveText } from './format.js';
 import { harmTrace, walkOf } from './harm/trace.js';
 import { learnt } from './harm/learning.js';
@@ -46,11 +48,12 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
   const { states } = assessment.classification;
   const hasGap = assessment.missing.length > 0;
   const history = resume(workload.history, states, rule.behavior, hasGap, samples.replicas, now);
-  const noScaleDown = reasonsAgainstScalingDown(workload);
+  const noScaleDown = [...reasonsAgainstScalingDown(workload), ...forbiddenBy(rule, now)];
   const stepped = stepOf(workload, now);
   const { left, yields } = othersOf(workload, now);
   const sizing = stepped?.sizing ?? assessment.sizing;
-  const outcome = runStages(workload, sizing, yields, history, noScaleDown, now);
+  const absence = observeAbsence(workload.history.absence, rule, isAbsent(sizing), now);
+  const outcome = runStages(workload, sizing, yields, absence, history, noScaleDown, now);
   const replicas = outcome.stages.clamped;
   const { class: workloadClass, action } = classOf(workload);
   const kept = keep(workload, stepped?.memory, now);
@@ -63,15 +66,25 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
       ...traceOf(workload, noScaleDown, outcome, now),
       ...idleTrace(samples.replicas - assessment.atWork),
       ...(opaque && { opaque }),
+      ...(absence && { absence }),
+      ...(rule.inForce && { schedules: rule.inForce }),
       ...(rule.restrictions && { restrictions: rule.restrictions }),
       ...(yields && { yields }),
     },
     history: {
       ...recordScaling(outcome.history, rule.behavior, samples.replicas, replicas, now),
       ...kept,
+      ...(absence && {
+        absence: outcome.bindingConstraint === 'fallback' ? { ...absence, raised: true } : absence,
+      }),
       ...(left && { replicasLeft: replicas === samples.replicas ? left : leave(left, replicas) }),
     },
-    historyIfNotApplied: { ...outcome.history, ...kept, ...(left && { replicasLeft: left }) },
+    historyIfNotApplied: {
+      ...outcome.history,
+      ...kept,
+      ...(absence && { absence }),
+      ...(left && { replicasLeft: left }),
+    },
   };
 }
 
@@ -157,6 +170,7 @@ function runStages(
   workload: AssessedWorkload,
   sizing: Sizing | Absent,
   yields: Yield | undefined,
+  absence: Absence | undefined,
   history: History,
   noScaleDown: readonly string[],
   now: number,
@@ -176,8 +190,25 @@ function runStages(
   if (step?.action === 'follow' && step.when && !walk?.explained) {
     return hold(workload, 'dependency', history, now);
   }
-  if (isAbsent(sizing)) return { stages: allAt(current), bindingConstraint: 'noData', history };
+  if (isAbsent(sizing)) return withoutSizing(rule, current, absence, history, now);
   return scale(workload, sizing, history, noScaleDown, now);
+}
+
+/** The replicas stay, unless a fallback raises them: a full window passes before they go down again. */
+function withoutSizing(
+  rule: Rule,
+  current: number,
+  absence: Absence | undefined,
+  history: History,
+  now: number,
+): Outcome {
+  const replicas = fallBack(rule, absence, current, now);
+  if (replicas === undefined) return { stages: allAt(current), bindingConstraint: 'noData', history };
+  return {
+    stages: { ...allAt(current), clamped: replicas },
+    bindingConstraint: 'fallback',
+    history: recommend(history, rule.behavior, { replicas, at: now }),
+  };
 }
 
 /** A hold recommends the current replicas: they go down only a full window after it. */

@@ -1,5 +1,7 @@
 import type { DemandTrace } from './demand/demand-trace.js';
+import type { Absence } from './fallback.js';
 import type { History } from './round.js';
+import type { ScheduleInForce } from './schedule.js';
 import type { Absent, Condition, Objective, Restrictions, StepAction, WorkloadKey } from './types.js';
 
 export type { DemandTrace };
@@ -48,6 +50,10 @@ export interface Trace {
   readonly opaque?: OpaqueTrace;
   /** Reasons why this round must not scale down, one clause each; empty when it may. */
   readonly noScaleDown: readonly string[];
+  /** Since when there is no data to size by, where the rule has a fallback. */
+  readonly absence?: Absence;
+  /** Schedules in force. */
+  readonly schedules?: readonly ScheduleInForce[];
   /** What the annotations of the workload ask for. */
   readonly restrictions?: Restrictions;
   /** Whom the rule leaves the replicas to. A dry run is decided all the same. */
@@ -224,6 +230,7 @@ export type BindingConstraint =
   | 'scalingDisabled'
   | Yield['to']
   | 'noData'
+  | 'fallback'
   | 'hold'
   | 'dependency'
   | 'noScaleDown'

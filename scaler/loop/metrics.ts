@@ -100,6 +100,8 @@ export class ScalerMetrics {
 
   roundEnded(group: string, seconds: number): void {
     this.#rounds.observe({ group }, seconds);
+    // A counter that begins with its first event hides that event from every rate.
+    for (const counter of [this.#missedRounds, this.#failedRounds]) counter.inc({ group }, 0);
   }
 
   roundMissed(group: string): void {

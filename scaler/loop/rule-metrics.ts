@@ -22,6 +22,7 @@ interface RuleGauge<L extends string> {
 
 /** Registers gauges of the last decision on each workload. */
 export function registerRecords(registry: Registry, records: DecisionRecords): void {
+  registerSchedules(registry, records);
   for (const { name, help, labels, read } of [...REPLICAS, ...DEMAND, ...HARM]) {
     gauge(registry, name, help, [...RULE_LABELS, ...labels], (g) => {
       for (const record of records.list()) {
@@ -30,6 +31,16 @@ export function registerRecords(registry: Registry, records: DecisionRecords): v
       }
     });
   }
+}
+
+function registerSchedules(registry: Registry, records: DecisionRecords): void {
+  const help = 'Always 1; the label schedule names a schedule of the rule that is in force.';
+  gauge(registry, 'kernscale_rule_schedule', help, [...RULE_LABELS, 'schedule'], (g) => {
+    for (const record of records.list()) {
+      const labels = ruleLabels(record);
+      for (const { name } of record.trace.schedules ?? []) g.set({ ...labels, schedule: name }, 1);
+    }
+  });
 }
 
 function number(

@@ -7,8 +7,10 @@ import type { HttpConfig } from './http-config.js';
 import { LOOK_BACK, parseRangeResponse, parseSampleTimes, type Grid, type RangeResult } from './range.js';
 import {
   failed,
+  parseFormatResponse,
   parseNamesResponse,
   parseQueryResponse,
+  type FormatResult,
   type NamesResult,
   type QueryFailed,
   type QueryResult,
@@ -84,6 +86,11 @@ export class PrometheusClient {
   metricNames(from: number, to: number): Promise<NamesResult> {
     const query = new URLSearchParams({ start: from.toFixed(3), end: to.toFixed(3) });
     return this.#request(`label/__name__/values?${query.toString()}`, undefined, parseNamesResponse);
+  }
+
+  /** Asks the server to parse an expression, which takes no data. Never throws. */
+  formatQuery(expr: string): Promise<FormatResult> {
+    return this.#request('format_query', { query: expr }, parseFormatResponse);
   }
 
   close(): Promise<void> {

@@ -40,6 +40,9 @@ export interface QueryFailed {
 export type QueryResult = { readonly ok: true; readonly samples: readonly VectorSample[] } | QueryFailed;
 export type NamesResult = { readonly ok: true; readonly names: ReadonlySet<string> } | QueryFailed;
 
+/** Without a refusal, the server accepts the expression. */
+export type FormatResult = { readonly ok: true; readonly refusal?: string } | QueryFailed;
+
 const success = z.object({
   status: z.literal('success'),
   warnings: z.array(z.string()).nullish(),
@@ -87,6 +90,14 @@ export function parseNamesResponse(status: number, body: string): NamesResult {
   if (!response.ok) return response;
   const parsed = z.array(z.string()).safeParse(response.data);
   return parsed.success ? { ok: true, names: new Set(parsed.data) } : failed('malformed', NOT_THE_API);
+}
+
+/** Parses a response of `/api/v1/format_query`. Never throws. */
+export function parseFormatResponse(status: number, body: string): FormatResult {
+  const rejected = refusal.safeParse(parseJson(body));
+  if (rejected.success) return { ok: true, refusal: rejected.data.error };
+  const response = parseEnvelope(status, body);
+  return response.ok ? { ok: true } : response;
 }
 
 /** Parses a response to a query, except for its result, of which it checks the type. */

@@ -2,6 +2,7 @@ import { own } from '../../common/own.js';
 import { parseDuration } from '../../common/duration.js';
 import { parseQuantity } from '../../common/quantity.js';
 import { DEFAULT_TOLERANCE } from '../core/replica-calculator.js';
+import type { Schedule } from '../core/schedule.js';
 import { DEFAULT_DOWN_WINDOW } from '../core/stabilize.js';
 import type {
   Behavior,
@@ -24,8 +25,16 @@ import {
   type WindowPart,
 } from '../promql/windows.js';
 import type { Position } from '../../common/yaml/document.js';
-import type { RawBehavior, RawGroup, RawHarm, RawObjective, RawRule, RawScalingRules } from './schema.js';
-import type { FleetRule, RuleGroup, SignalQuery, WorkloadRule } from './types.js';
+import type {
+  RawBehavior,
+  RawGroup,
+  RawHarm,
+  RawObjective,
+  RawRule,
+  RawScalingRules,
+  RawSchedule,
+} from './schema.js';
+import type { FleetRule, RuleGroup, SignalQuery, WorkloadMatch, WorkloadRule } from './types.js';
 
 const DEFAULT_INTERVAL = 10;
 const DEFAULT_MAX_AGE = 45;
@@ -78,14 +87,16 @@ function resolveRule(
   const settings: RuleSettings = {
     scale: raw.scale,
     minReplicas: raw.minReplicas ?? 1,
-    maxReplicas: raw.maxReplicas,
+    maxReplicas: maxReplicasOf(raw),
     target,
     ...(raw.objective && { objective: fillObjective(raw.objective) }),
     harm: fillHarm(raw.harm),
     decide: fillDecide(raw.decide, target),
     behavior: inOneStep(fillBehavior(raw.behavior), raw, target),
     ...shared,
-    dryRun: raw.dryRun ?? false,
+    ...(raw.schedules && { schedules: raw.schedules.map(fillSchedule) }),
+    ...(raw.fallback && { fallback: { ...raw.fallback, after: parseDuration(raw.fallback.after) } }),
+    dryRun: raw.mode === undefined ? (raw.dryRun ?? false) : raw.mode === 'shadow',
     labels: raw.labels ?? {},
     annotations: raw.annotations ?? {},
   };
@@ -93,9 +104,27 @@ function resolveRule(
     const { apiVersion = DEFAULT_API_VERSION, kind, namespace, name } = raw.scaleTargetRef;
     return { ...settings, source, scaleTargetRef: { apiVersion, kind, namespace, name } };
   }
-  const { apiVersion = DEFAULT_API_VERSION, kind, namespace, selector = {} } = raw.match!;
-  const match = { apiVersion, kind, ...(namespace === undefined ? {} : { namespace }), selector };
-  return { ...settings, source, match };
+  return { ...settings, source, match: fillMatch(raw.match!) };
+}
+
+function fillSchedule({ scaleDown, timeZone = 'UTC', ...schedule }: RawSchedule): Schedule {
+  return { ...schedule, timeZone, ...(scaleDown && { noScaleDown: true }) };
+}
+
+/** A checked rule has one, of its own or of its group. */
+function maxReplicasOf({ maxReplicas }: RawRule): number {
+  return maxReplicas!;
+}
+
+function largestMaximum(raw: RawRule): number {
+  const scheduled = (raw.schedules ?? []).map(({ maxReplicas = 0 }) => maxReplicas);
+  return Math.max(maxReplicasOf(raw), ...scheduled);
+}
+
+function fillMatch(match: NonNullable<RawRule['match']>): WorkloadMatch {
+  const { apiVersion = DEFAULT_API_VERSION, kind, namespace, selector = {} } = match;
+  const namespaces = namespace === undefined ? match.namespaces : [namespace];
+  return { apiVersion, kind, ...(namespaces && { namespaces }), selector };
 }
 
 /**
@@ -117,7 +146,7 @@ export function fillBehavior(behavior: RawBehavior | null | undefined): Behavior
  */
 function inOneStep(behavior: Behavior | null, raw: RawRule, { signal }: Target): Behavior | null {
   if (behavior === null || signal !== 'cpu' || raw.behavior?.scaleUp?.policies) return behavior;
-  const all: ScalingPolicy = { type: 'Pods', value: raw.maxReplicas, periodSeconds: 15 };
+  const all: ScalingPolicy = { type: 'Pods', value: largestMaximum(raw), periodSeconds: 15 };
   return { ...behavior, scaleUp: { ...behavior.scaleUp, policies: [all] } };
 }
 

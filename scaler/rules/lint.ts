@@ -140,9 +140,13 @@ function covers({ match: wide }: FleetRule, { match: narrow }: FleetRule): boole
   return (
     wide.apiVersion === narrow.apiVersion &&
     wide.kind === narrow.kind &&
-    (wide.namespace === undefined || wide.namespace === narrow.namespace) &&
+    (narrow.namespaces?.every((one) => inNamespace(wide, one)) ?? !wide.namespaces) &&
     requirements(wide.selector).every((one) => requirements(narrow.selector).includes(one))
   );
+}
+
+function inNamespace({ namespaces }: FleetRule['match'], namespace: string): boolean {
+  return namespaces?.includes(namespace) ?? true;
 }
 
 function requirements({ matchLabels, matchExpressions }: LabelSelector): string[] {

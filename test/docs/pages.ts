@@ -23,7 +23,7 @@ const SPAN = /`([^`\n]+)`/g;
 export function pages(): Page[] {
   const docs = readdirSync(fromRoot('docs')).filter((name) => name.endsWith('.md'));
   const others = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md'];
-  const rooms = ['manifests', 'sandbox', 'native'].map((room) => `${room}/README.md`);
+  const rooms = ['manifests', 'sandbox', 'native', 'grafana'].map((room) => `${room}/README.md`);
   return [...others, ...rooms, ...docs.map((name) => `docs/${name}`)].map((path) => ({
     path,
     text: readFileSync(fromRoot(path), 'utf8'),

@@ -21,6 +21,8 @@ const START = 1_700_006_400;
 const HOUR = 3600;
 const STATES = ['oncpu', 'runqueue', 'throttled', 'disk', 'network', 'lock', 'sleep', 'idle'];
 const PODS = 2;
+/** Share of the time for which each pod is starved. */
+const STARVED = 0.05;
 /** Period without scrapes. */
 const OUTAGE = { from: START + 4500, to: START + 5400 };
 
@@ -65,6 +67,11 @@ function workload(name: string, rates: Readonly<Record<string, (at: number) => n
       ...states,
       gauge('kernscale_container_info', 1),
       gauge('kernscale_container_cpu_request_cores', 0.5),
+      {
+        metric: 'kernscale_cpu_starved_seconds_total',
+        labels: { ...labels, container: '' },
+        value: scraped((at) => STARVED * (at - START)),
+      },
     ];
   });
 }
@@ -153,6 +160,35 @@ describe('kernscale backtest', function () {
     expect(html).not.to.match(/src=|href=|<script/);
   });
 
+  it('is compared with what was done, with the reason of each difference', async () => {
+    const flags = [path.join(folder, 'rules.yaml'), `--prometheus.url=${prometheus.url}`, ...range];
+    const { status, stdout, stderr } = await kernscale('compare', ...flags);
+    expect({ status, stderr }).to.deep.equal({ status: 0, stderr: '' });
+    expect(stdout).to.match(/^shop\/Deployment\/web: rule "web" of group "shop"$/m);
+    expect(stdout).to.match(/^ {2}replica-hours: actual 3\.\d+, proposed [5-9]\.?\d* \(\+\d+ %\)$/m);
+    expect(stdout).to.match(/^ {4}\S+Z {2}[\d.]+ min: 2 actual, 6 proposed.*\n {6}CPU demand 2\.1 cores/m);
+    expect(stdout).to.match(/^All: replica-hours: actual /m);
+    expect(stdout.split('\n').filter((line) => line.length > 100)).to.deep.equal([]);
+    const json = JSON.parse((await kernscale('compare', ...flags, '--json', '--workload=web')).stdout) as {
+      workloads: {
+        starvedPodSeconds: number;
+        comparedSeconds: number;
+        belowSeconds: number;
+        aboveSeconds: number;
+        periods: { from: number; to: number; reason: string }[];
+      }[];
+    };
+    const [web] = json.workloads;
+    const [period] = web!.periods;
+    expect(web).to.include({ aboveSeconds: 0, belowSeconds: period!.to - period!.from });
+    // An outage loses what is scraped in none of its windows.
+    const outage = OUTAGE.to - OUTAGE.from;
+    expect(web!.starvedPodSeconds).to.be.closeTo(
+      PODS * STARVED * (2 * HOUR - 360 - outage / 2),
+      PODS * STARVED * outage,
+    );
+  });
+
   it('accepts a query for the actual replicas, and reports missing data', async () => {
     const actual = 'kernscale_container_info * 0 + 3';
     const several = await run(
@@ -166,7 +202,7 @@ describe('kernscale backtest', function () {
     expect(new Set(web?.actual)).to.include(3);
     const nothing = await run('--from=1600000000', '--to=1600000600');
     expect(nothing.status).to.equal(1);
-    expect(nothing.stderr).to.match(/\[BACKTEST_EMPTY\]\n$/);
+    expect(nothing.stderr).to.match(/\[BACKTEST_EMPTY\]\nsee docs\/errors\.md#backtest_empty\n$/);
   });
 
   it('decides as the live loop does', async () => {
@@ -225,10 +261,12 @@ describe('kernscale backtest', function () {
     expect(outage.stdout).to.match(/^2 replicas: No data for /m);
     const unknown = await explain('wib', `--at=${START + 1200}`);
     expect(unknown.stderr).to.match(
-      /no rule has decided on "wib"; did you mean "web"\? \[TARGET_UNKNOWN\]\n$/,
+      /no rule has decided on "wib"; did you mean "web"\? \[TARGET_UNKNOWN\]\nsee docs\/errors\.md#target_unknown\n$/,
     );
     const early = await explain('web', '--at=1600000000');
-    expect(early.stderr).to.match(/^kernscale: Prometheus has no replica count of .*\[REPLICAS_UNKNOWN\]\n$/);
+    expect(early.stderr).to.match(
+      /^kernscale: Prometheus has no replica count of .*\[REPLICAS_UNKNOWN\]\nsee docs\/errors\.md#replicas_unknown\n$/,
+    );
     const useless = await kernscale('explain', 'web', '--at=1h');
     expect(useless.status).to.equal(2);
   });
@@ -238,12 +276,12 @@ describe('kernscale backtest', function () {
     const elsewhere = await kernscale('backtest', rules, '--prometheus.url=http://127.0.0.1:1');
     expect(elsewhere).to.include({ status: 1, stdout: '' });
     expect(elsewhere.stderr).to.match(
-      /Prometheus cannot evaluate .* is unreachable \(ECONNREFUSED\) \[PROMETHEUS_ANSWER\]\n$/,
+      /Prometheus cannot evaluate .* is unreachable \(ECONNREFUSED\) \[PROMETHEUS_ANSWER\]\nsee docs\/errors\.md#prometheus_answer\n$/,
     );
     for (const flags of [[], ['--step=0s'], ['--from=yesterday'], ['--from=1d', '--to=2d']]) {
       const { status, stderr } = await kernscale('backtest', 'rules.yaml', ...flags);
       expect(status).to.equal(2);
-      expect(stderr).to.match(/\[BAD_FLAG\]\n$/);
+      expect(stderr).to.match(/\[BAD_FLAG\]\nsee docs\/errors\.md#bad_flag\n$/);
     }
     const page = path.join(folder, 'nowhere', 'page.html');
     // Reported before the first query, so an unreachable Prometheus does no harm.
@@ -255,7 +293,9 @@ describe('kernscale backtest', function () {
       page,
     );
     expect(unwritable.status).to.equal(1);
-    expect(unwritable.stderr).to.match(/cannot write .*page\.html: ENOENT.* \[CANNOT_WRITE\]\n$/);
+    expect(unwritable.stderr).to.match(
+      /cannot write .*page\.html: ENOENT.* \[CANNOT_WRITE\]\nsee docs\/errors\.md#cannot_write\n$/,
+    );
     const unwritten = path.join(folder, 'unwritten.html');
     await kernscale('backtest', rules, '--prometheus.url=http://127.0.0.1:1', '--html', unwritten);
     expect(existsSync(unwritten)).to.equal(false);

@@ -4,8 +4,8 @@ import { expect } from 'chai';
 import { fromRoot } from '../../../sandbox/paths.js';
 import { anchors, links, pages } from '../../docs/pages.js';
 
-/** Pages that are written elsewhere at this time. */
-const COMING = ['rules', 'errors', 'moving', 'scaling', 'runbooks'].map((name) => `docs/${name}.md`);
+/** Pages that are being written. */
+const COMING = ['docs/scaling.md'];
 
 describe('the documentation', () => {
   const all = pages();

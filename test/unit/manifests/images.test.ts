@@ -34,7 +34,11 @@ describe('images that nobody has published', function () {
   it('every image that the Dockerfile begins with has a registry, which buildah does not guess', async () => {
     const dockerfile = await readFile(`${ROOT}/Dockerfile`, 'utf8');
     const bases = [...dockerfile.matchAll(/^(?:FROM|ARG \w+_IMAGE=)\s*(\S+)/gm)].map(([, image]) => image!);
-    const named = bases.filter((image) => image !== 'scratch' && !image.startsWith('$'));
+    const stages = [
+      'scratch',
+      ...[...dockerfile.matchAll(/^FROM .* AS (\S+)$/gm)].map(([, stage]) => stage!),
+    ];
+    const named = bases.filter((image) => !stages.includes(image) && !image.startsWith('$'));
     expect(named).not.to.be.empty;
     for (const image of named) expect(image).to.match(/^[\w-]+\.[\w.-]+\//);
   });
