@@ -151,6 +151,32 @@ describe('the whole loop on this machine', function () {
     child.process.kill('SIGINT');
     expect(await child.ended).to.equal(0);
     expect(hpaLines(child.stdout())).to.have.length(5);
+    expect(child.stdout()).to.match(/^The bottleneck is cpu/);
+  });
+
+  it('says of a short run that it proves nothing, shows a broken rule, and ends within 5 s of Ctrl-C', async () => {
+    child = runLoop(['--for', '1s']);
+    expect(await child.ended).to.equal(1);
+    expect(child.stdout())
+      .to.match(/^1 s are too short to judge/)
+      .and.not.to.contain('FAIL');
+
+    const directory = mkdtempSync(join(tmpdir(), 'kernscale-rules-'));
+    try {
+      const rules = join(directory, 'demo.yaml');
+      const text = readFileSync(fromRoot('rules/scaling/demo.yaml'), 'utf8');
+      writeFileSync(rules, text);
+      child = runLoop(['--rules', rules]);
+      await child.see(/cluster +KUBECONFIG/);
+      writeFileSync(rules, text.replace('maxReplicas', 'maxReplica'));
+      await child.see(/Problem[^:]*: .*demo\.yaml:\d+:\d+: .*maxReplicas/);
+      const began = performance.now();
+      child.process.kill('SIGINT');
+      expect(await child.ended).to.equal(0);
+      expect(performance.now() - began).to.be.below(5000);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   it('leaves nothing behind after SIGTERM during start-up', async () => {
