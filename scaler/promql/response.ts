@@ -86,7 +86,9 @@ export class VectorReader {
   #read(rows: unknown): QueryFailed | undefined {
     const parsed = vector.safeParse(rows);
     if (!parsed.success) return failed('malformed', 'the vector does not have the documented shape');
-    for (const { metric, value, histogram } of parsed.data) {
+    for (const [index, { value, histogram }] of parsed.data.entries()) {
+      // As JSON.parse made it: the schema's copy takes twice the memory.
+      const { metric } = (rows as { metric: Record<string, string> }[])[index]!;
       const named = (): string => JSON.stringify(metric);
       if (histogram !== undefined)
         return failed('histogram', `${named()} is a native histogram, not a number`);

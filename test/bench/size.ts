@@ -23,6 +23,8 @@ const ROUNDS = 4;
 const INTERVAL = 15;
 /** As the manifests set it. */
 const HEAP_MIB = 384;
+/** Its metrics are read as often as Prometheus would. */
+const SCRAPE_MS = 5000;
 const PATIENCE_SECONDS = 900;
 const GROUP = 'fleet';
 const RULES = `groups:
@@ -167,7 +169,7 @@ async function measure(scaler: MeasuredScaler, { api, prometheus, options, say }
     while (scaler.ended === undefined && seconds() < PATIENCE_SECONDS) {
       scaler.sample();
       if (await met()) return true;
-      await sleep(200);
+      await sleep(SCRAPE_MS);
     }
     return false;
   };
