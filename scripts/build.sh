@@ -25,11 +25,18 @@ up_to_date() {
 	local stamp=$1
 	shift
 	[ -e "$stamp" ] && [ -z "$(find "$@" \( -name node_modules -o -name build -o -name dist \) -prune -o \
-		-newer "$stamp" \( -type d -o -name '*.[ch]' -o -name '*.ts' -o -name '*.json' -o -name Makefile \) -print -quit)" ]
+		-newer "$stamp" \( -type d -o -name '*.[ch]' -o -name '*.ts' -o -name '*.json' -o -name '*.css' -o -name '*.html' -o -name Makefile \) -print -quit)" ]
 }
 
 typescript() {
-	cd "$root" && node_modules/.bin/tsc -b && chmod +x dist/exporter/main.js dist/scaler/main.js dist/scaler/cli.js
+	cd "$root" && node_modules/.bin/tsc -b && node_modules/.bin/tsc -p scaler/web/page && chmod +x dist/exporter/main.js dist/scaler/main.js dist/scaler/cli.js
+}
+
+# The scaler's page is one bundle; what it imports is not installed where it runs.
+page() {
+	local page=$root/scaler/web/page dist=$root/dist/scaler/web/page
+	"$root/node_modules/.bin/esbuild" "$page/page.ts" --bundle --minify --format=esm --target=es2022 --log-level=warning \
+		--legal-comments=eof --outdir="$dist" && cp "$page/index.html" "$page/icon.svg" "$dist"
 }
 
 # Compiled against the type information of one kernel, the programs run on every other that has it. Without, everything
@@ -41,3 +48,4 @@ else
 fi
 build 'the demo workloads' "$root/sandbox/workloads/build/.stamp" sandbox/workloads -- make -C "$root/sandbox/workloads"
 build TypeScript "$root/dist/.stamp" common exporter scaler grafana sandbox test native tsconfig.json tsconfig.base.json -- typescript
+build "the scaler's page" "$root/dist/.page-stamp" scaler/web -- page

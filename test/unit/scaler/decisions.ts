@@ -6,6 +6,7 @@ import type { Rule } from '../../../scaler/core/types.js';
 import { toRecord, type DecisionRecord, type DecisionRecords } from '../../../scaler/loop/record.js';
 import { resolveGroup } from '../../../scaler/rules/defaults.js';
 import { createApp } from '../../../scaler/web/app.js';
+import { Board } from '../../../scaler/web/board.js';
 import { keyOf } from './core/fixtures.js';
 
 type Outcome = DecisionRecord['outcome'];
@@ -20,14 +21,17 @@ export function recordOf(
   return toRecord({ key: keyOf(rule.scale), group, rule }, decision, { outcome });
 }
 
-/** Serves the scaler's page and API over these decisions. */
+/** Serves the scaler's page and API over these decisions. @param board the listener of `records` */
 export function serveDecisions(
   records: DecisionRecords,
   ruleCount: number,
   problems: readonly string[] = [],
+  board = new Board(),
 ): Promise<Listening> {
   const app = createApp({
     records,
+    board,
+    dryRun: false,
     ruleManager: { groups: [], ruleCount, errors: [], reload: () => Promise.resolve(true) },
     assignments: () => new Map(),
     registry: new Registry(),

@@ -1,0 +1,55 @@
+import { html } from 'htm/preact';
+import { render } from 'preact';
+import { useEffect, useReducer, useState } from 'preact/hooks';
+import './style.css';
+import { parseAddress, type Place } from './address.js';
+import { Banner } from './banner.js';
+import { follow } from './connection.js';
+import { Overview } from './overview.js';
+import { EVERYTHING } from './selection.js';
+import { Store } from './store.js';
+
+const store = new Store();
+
+/** Seconds by a clock that is never set. */
+function ticks(): number {
+  return performance.now() / 1000;
+}
+
+function App() {
+  const [, redraw] = useReducer<number, undefined>((version) => version + 1, 0);
+  const [place, setPlace] = useState<Place>(() => parseAddress(location.hash));
+  useEffect(() => {
+    let isDue = false;
+    const draw = () => {
+      if (isDue) return;
+      isDue = true;
+      requestAnimationFrame(() => {
+        isDue = false;
+        redraw(undefined);
+      });
+    };
+    follow((update) => {
+      store.apply(update, ticks());
+      draw();
+    });
+    // Ages count on while the scaler says nothing.
+    setInterval(draw, 1000);
+    window.addEventListener('hashchange', () => {
+      setPlace(parseAddress(location.hash));
+    });
+  }, []);
+  const at = ticks();
+  return html`
+    <${Banner} store=${store} at=${at} place=${place} />
+    <main id="main">${store.status ? pageOf(place, at) : html`<p class="empty">Loading…</p>`}</main>
+  `;
+}
+
+function pageOf(place: Place, at: number) {
+  const now = store.now(at);
+  const selection = place.page === 'overview' ? place.selection : EVERYTHING;
+  return html`<${Overview} store=${store} selection=${selection} now=${now} />`;
+}
+
+render(html`<${App} />`, document.getElementById('app')!);
