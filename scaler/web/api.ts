@@ -7,6 +7,7 @@ import { harmState } from '../core/details-requests.js';
 import type { Assignment } from '../loop/assignments.js';
 import { OUTCOME_TEXTS, type DecisionRecord, type DecisionRecords } from '../loop/record.js';
 import type { RuleManager } from '../rules/rule-manager.js';
+import { arithmetic } from './arithmetic.js';
 import type { Board } from './board.js';
 import { eventStream } from './event-stream.js';
 import { requestBars } from './request-bars.js';
@@ -50,7 +51,7 @@ function decisionRoutes(router: Router, { records, ruleManager, clock, problems,
     const { namespace = '', kind = '', name = '' } = context.params;
     const record = records.get({ namespace, kind, name });
     context.status = record ? 200 : 404;
-    context.body = (record && withTexts(record)) ?? {
+    context.body = (record && { ...withTexts(record), source: sourceOf(record, ruleManager) }) ?? {
       error: `no rule has decided on ${namespace}/${kind}/${name}`,
     };
   });
@@ -133,8 +134,19 @@ function withTexts(record: DecisionRecord) {
     outcomeText: OUTCOME_TEXTS[record.outcome],
     harmText: harm && `Harm: ${harmState(harm, at)}`,
     request: requestBars(harm),
+    arithmetic: arithmetic(record.trace),
     details: detailsOf(record),
   };
+}
+
+/** Position of a record's rule; undefined once the rule is gone. */
+function sourceOf(
+  { group, scale }: DecisionRecord,
+  { groups }: ApiSources['ruleManager'],
+): string | undefined {
+  const rules = groups.filter(({ name }) => name === group).flatMap(({ rules: own }) => own);
+  const source = rules.find((rule) => rule.scale === scale)?.source;
+  return source && `${source.file}:${source.line}`;
 }
 
 /** A record without its trace and the fields of its rule. */

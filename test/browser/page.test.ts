@@ -154,6 +154,28 @@ describe("the scaler's page in a browser", function () {
     await page.getByText('10 of 1,000 workloads').waitFor();
   });
 
+  it('shows a workload: its last hour, and its decision as arithmetic', async () => {
+    await open(shop(Date.now() / 1000));
+    await row('shop/web').locator('a').click();
+    await page.locator('.chart canvas').first().waitFor();
+    expect(await page.locator('.chart h3').allInnerTexts()).to.deep.equal([
+      'Replicas',
+      'States of busy threads %',
+      'Demand against capacity',
+      'Requests /s',
+      'Latency ms',
+    ]);
+    await page.locator('.arithmetic').waitFor();
+    expect(await page.locator('.arithmetic').innerText()).to.match(/requests\/s × 10\.2 ms of CPU = .*÷/s);
+    expect(await page.locator('main').innerText()).to.contain('What would change it');
+    expect(problems).to.deep.equal([]);
+  });
+
+  it('says of a workload that it does not know that no rule has decided on it', async () => {
+    await open(shop(Date.now() / 1000), '#/workload/shop/Deployment/nothing');
+    await page.getByText('No rule has decided on this workload.').waitFor();
+  });
+
   it('fits a phone', async () => {
     await page.setViewportSize({ width: 390, height: 800 });
     await open(put(record('checkout-with-a-rather-long-name-as-people-give-them', 1)));

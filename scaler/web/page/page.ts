@@ -8,6 +8,7 @@ import { follow } from './connection.js';
 import { Overview } from './overview.js';
 import { EVERYTHING } from './selection.js';
 import { Store } from './store.js';
+import { WorkloadPage } from './workload-page.js';
 
 const store = new Store();
 
@@ -48,6 +49,9 @@ function App() {
 
 function pageOf(place: Place, at: number) {
   const now = store.now(at);
+  if (place.page === 'workload') {
+    return html`<${WorkloadPage} key=${place.key} store=${store} workloadKey=${place.key} now=${now} />`;
+  }
   const selection = place.page === 'overview' ? place.selection : EVERYTHING;
   return html`<${Overview} store=${store} selection=${selection} now=${now} />`;
 }

@@ -57,3 +57,9 @@ export const STATE_NAMES: Readonly<Record<string, string>> = {
   ipc: 'other processes',
   other: 'other waits',
 };
+
+/** A figure to three significant digits; a dash where it is not known. */
+export function figure(value: number | null | undefined): string {
+  if (value === null || value === undefined) return '–';
+  return value >= 1000 ? Math.round(value).toLocaleString('en') : `${Number(value.toPrecision(3))}`;
+}
