@@ -58,7 +58,7 @@ function decisionRoutes(router: Router, { records, ruleManager, clock, problems,
 }
 
 function boardRoutes(router: Router, sources: ApiSources): void {
-  const { board, clock } = sources;
+  const { board, clock, records } = sources;
   const status = () => statusOf(sources);
   router.get('/api/v1/workloads', (context) => {
     context.set('Cache-Control', 'no-store');
@@ -73,7 +73,8 @@ function boardRoutes(router: Router, sources: ApiSources): void {
       : { error: `no rule has decided on ${namespace}/${kind}/${name}` };
   });
   router.get('/api/v1/graph', (context) => {
-    context.body = { edges: board.edges() };
+    const walks = records.list().flatMap(({ trace: { walk } }) => (walk ? [walk.path] : []));
+    context.body = { edges: board.edges(), walks };
   });
   router.get('/api/v1/events', (context) => {
     if (board.readers >= MAX_STREAMS) {

@@ -1,4 +1,8 @@
-import { existsSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import type { Listening } from '../../common/http.js';
@@ -7,10 +11,11 @@ import { EMPTY_HISTORY } from '../../scaler/core/round.js';
 import type { DecisionRecord } from '../../scaler/loop/record.js';
 import { at, ruleFor, samplesOf } from '../unit/scaler/core/fixtures.js';
 import { recordOf, serveDecisions } from '../unit/scaler/decisions.js';
-import { fleet, shop, StandIn } from './stand-in.js';
+import { fleet, shop, shopRules, StandIn } from './stand-in.js';
 
 /** Path on Debian, else on Ubuntu. */
 const CHROMIUM = existsSync('/usr/bin/chromium') ? '/usr/bin/chromium' : '/usr/bin/chromium-browser';
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 /** Keeps the browser from requesting updates on its own. */
 const QUIET = [
   '--no-sandbox',
@@ -18,6 +23,45 @@ const QUIET = [
   '--disable-background-networking',
   '--disable-component-update',
 ];
+
+const NO_RULES: Parameters<typeof serveDecisions>[4] = { groups: [], errors: [] };
+
+/** What a page has once it shows something. */
+const READY = '.rows .row, .details, .graph svg, tbody tr';
+
+/** What axe finds on a page, in short. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(readFileSync(AXE, 'utf8'));
+  const found = await page.evaluate('axe.run().then(({ violations }) => violations)');
+  return (found as Violation[]).map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+}
+
+interface Violation {
+  readonly id: string;
+  readonly nodes: readonly { readonly html: string }[];
+}
+
+/** A proxy that serves `to` below a path. */
+async function prefixed(to: string, prefix: string): Promise<{ url: string; close: () => void }> {
+  const proxy = createServer((asked, answer) => {
+    if (!asked.url?.startsWith(prefix)) {
+      answer.writeHead(404).end();
+      return;
+    }
+    const { pathname, search } = new URL(asked.url, to);
+    const sent = request(`${to}/${pathname.slice(prefix.length)}${search}`, { headers: asked.headers });
+    sent.on('response', (response) => {
+      answer.writeHead(response.statusCode!, response.headers);
+      response.pipe(answer);
+    });
+    sent.on('error', () => answer.destroy()).end();
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const close = () => {
+    proxy.close().closeAllConnections();
+  };
+  return { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, close };
+}
 
 /** Record of a real decision on a workload with this CPU demand, in cores. */
 function record(workload: string, demand: number): DecisionRecord {
@@ -56,9 +100,14 @@ describe("the scaler's page in a browser", function () {
     await server.close();
   });
 
-  async function open(shown: StandIn, address = '', told: readonly string[] = []): Promise<void> {
+  async function open(
+    shown: StandIn,
+    address = '',
+    told: readonly string[] = [],
+    rules = NO_RULES,
+  ): Promise<void> {
     standIn = shown;
-    server = await serveDecisions(shown.records, 1, told, shown.board);
+    server = await serveDecisions(shown.records, 1, told, shown.board, rules);
     await page.goto(`${server.urls[0]!}/${address}`);
   }
 
@@ -174,6 +223,66 @@ describe("the scaler's page in a browser", function () {
   it('says of a workload that it does not know that no rule has decided on it', async () => {
     await open(shop(Date.now() / 1000), '#/workload/shop/Deployment/nothing');
     await page.getByText('No rule has decided on this workload.').waitFor();
+  });
+
+  it('draws who waits on whom, the way to the bottleneck, and says the same in a table', async () => {
+    await open(shop(Date.now() / 1000), '#/graph');
+    await page.locator('.graph svg').waitFor();
+    expect(await page.locator('.node.harmed text').allTextContents()).to.have.members([
+      'shop/checkout',
+      'shop/orders',
+    ]);
+    expect(await page.locator('.edge').count()).to.equal(4);
+    expect(await page.locator('.edge.walked title').allTextContents()).to.deep.equal([
+      'shop/checkout waits for shop/orders: 6 requests at once, 40 requests/s',
+    ]);
+    expect(await page.locator('tbody tr').first().innerText()).to.match(
+      /shop\/checkout\s+shop\/orders\s+6\s+40\s+harmed: disk/,
+    );
+    expect(problems).to.deep.equal([]);
+  });
+
+  it('lists rules with their positions and states, and errors one per line', async () => {
+    const errors = [
+      'rules/shop.yaml:3:5: unknown field "foo"',
+      'rules/shop.yaml:9:1: maxReplicas is missing',
+    ];
+    await open(shop(Date.now() / 1000), '#/rules', [], { groups: shopRules(), errors });
+    await page.locator('.errors').waitFor();
+    expect(await page.locator('.errors li').allInnerTexts()).to.deep.equal(errors);
+    const text = await page.locator('tbody tr', { hasText: 'payment' }).innerText();
+    expect(text).to.match(/shop\.yaml:\d+\s+1–20\s+1\s+shadow: not applied/);
+    expect(problems).to.deep.equal([]);
+  });
+
+  const PLACES = ['#/', '#/workload/shop/Deployment/checkout', '#/graph', '#/rules'];
+  for (const colorScheme of ['light', 'dark'] as const) {
+    it(`is accessible on every page, ${colorScheme}`, async () => {
+      await page.emulateMedia({ colorScheme });
+      const rules = { groups: shopRules(), errors: ['rules/shop.yaml:3:5: unknown field "foo"'] };
+      await open(shop(Date.now() / 1000), '', ['Prometheus is away.'], rules);
+      for (const place of PLACES) {
+        await page.goto(`${server.urls[0]!}/${place}`);
+        await page.locator(READY).first().waitFor();
+        expect(await violations(page), place).to.deep.equal([]);
+      }
+    });
+  }
+
+  it('works below a path, and asks nothing outside of it', async () => {
+    server = await serveDecisions(standIn.records, 1, [], standIn.board);
+    const proxy = await prefixed(server.urls[0]!, '/kernscale/');
+    try {
+      put(record('checkout', 1));
+      const asked: string[] = [];
+      page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+      await page.goto(`${proxy.url}/kernscale/`);
+      await row('shop/checkout').locator('a').click();
+      await page.locator('.chart canvas').first().waitFor();
+      for (const path of asked) expect(path).to.match(/^\/kernscale\//);
+    } finally {
+      proxy.close();
+    }
   });
 
   it('fits a phone', async () => {

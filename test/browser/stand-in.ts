@@ -2,6 +2,8 @@ import type { Calls, Measures, StateRates } from '../../scaler/core/measures.js'
 import type { Candidate } from '../../scaler/core/decision.js';
 import type { Rule } from '../../scaler/core/types.js';
 import { DecisionRecords, type DecisionRecord } from '../../scaler/loop/record.js';
+import { formatRuleError, parseRules } from '../../scaler/rules/load.js';
+import type { RuleGroup } from '../../scaler/rules/types.js';
 import { Board } from '../../scaler/web/board.js';
 import { keyOf, ruleFor } from '../unit/scaler/core/fixtures.js';
 import {
@@ -68,6 +70,22 @@ const BY_ORDERS: Omit<Candidate, 'path' | 'share'> = {
   why: 'is harmed by its disk',
 };
 
+const NAMES = ['web', 'checkout', 'orders', 'catalog', 'payment'];
+
+/** The rules of `shop`, as from a file. */
+export function shopRules(): readonly RuleGroup[] {
+  const rules = NAMES.map(
+    (name) => `      - scale: ${name}
+        scaleTargetRef: { apiVersion: apps/v1, kind: Deployment, namespace: shop, name: ${name} }
+        maxReplicas: 20
+        dryRun: ${name === 'payment'}`,
+  );
+  const text = `groups:\n  - name: shop\n    rules:\n${rules.join('\n')}\n`;
+  const { groups, errors } = parseRules('rules/scaling/shop.yaml', text);
+  if (errors.length > 0) throw new Error(errors.map(formatRuleError).join('\n'));
+  return groups;
+}
+
 /** An hour of a small shop, one round a minute: `orders` is slowed by its disk, and `checkout` waits for it. */
 export function shop(now: number): StandIn {
   const standIn = new StandIn();
@@ -99,7 +117,7 @@ export function shop(now: number): StandIn {
             demand: demandOf(9),
             harm: harmOf(keyOf('orders'), ON_ORDERS, { since: now - 400 }),
             ...byHarm('dependency', 'follow'),
-            ...walkTo(BY_ORDERS),
+            walk: { ...walkTo(BY_ORDERS).walk!, path: [keyOf('checkout'), keyOf('orders')] },
             bindingConstraint: 'dependency',
           }
         : { demand: demandOf(9), harm: healthy(ON_ORDERS.map((it) => ({ ...it, now: it.usual ?? 0 }))) },

@@ -6,6 +6,8 @@ import { count } from './words.js';
 
 const PAGES: readonly (readonly [page: Place['page'], address: string, name: string])[] = [
   ['overview', '#/', 'Workloads'],
+  ['graph', '#/graph', 'Who waits'],
+  ['rules', '#/rules', 'Rules'],
 ];
 
 interface BannerProps {

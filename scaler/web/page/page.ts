@@ -5,8 +5,9 @@ import './style.css';
 import { parseAddress, type Place } from './address.js';
 import { Banner } from './banner.js';
 import { follow } from './connection.js';
+import { GraphPage } from './graph-page.js';
 import { Overview } from './overview.js';
-import { EVERYTHING } from './selection.js';
+import { RulesPage } from './rules-page.js';
 import { Store } from './store.js';
 import { WorkloadPage } from './workload-page.js';
 
@@ -52,8 +53,9 @@ function pageOf(place: Place, at: number) {
   if (place.page === 'workload') {
     return html`<${WorkloadPage} key=${place.key} store=${store} workloadKey=${place.key} now=${now} />`;
   }
-  const selection = place.page === 'overview' ? place.selection : EVERYTHING;
-  return html`<${Overview} store=${store} selection=${selection} now=${now} />`;
+  if (place.page === 'graph') return html`<${GraphPage} store=${store} />`;
+  if (place.page === 'rules') return html`<${RulesPage} store=${store} now=${now} />`;
+  return html`<${Overview} store=${store} selection=${place.selection} now=${now} />`;
 }
 
 render(html`<${App} />`, document.getElementById('app')!);

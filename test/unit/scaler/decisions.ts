@@ -5,6 +5,7 @@ import type { ExplainedDecision } from '../../../scaler/core/decision.js';
 import type { Rule } from '../../../scaler/core/types.js';
 import { toRecord, type DecisionRecord, type DecisionRecords } from '../../../scaler/loop/record.js';
 import { resolveGroup } from '../../../scaler/rules/defaults.js';
+import type { RuleManager } from '../../../scaler/rules/rule-manager.js';
 import { createApp } from '../../../scaler/web/app.js';
 import { Board } from '../../../scaler/web/board.js';
 import { keyOf } from './core/fixtures.js';
@@ -27,12 +28,13 @@ export function serveDecisions(
   ruleCount: number,
   problems: readonly string[] = [],
   board = new Board(),
+  rules: Pick<RuleManager, 'groups' | 'errors'> = { groups: [], errors: [] },
 ): Promise<Listening> {
   const app = createApp({
     records,
     board,
     dryRun: false,
-    ruleManager: { groups: [], ruleCount, errors: [], reload: () => Promise.resolve(true) },
+    ruleManager: { ...rules, ruleCount, reload: () => Promise.resolve(true) },
     assignments: () => new Map(),
     registry: new Registry(),
     clock: () => Date.now() / 1000,
