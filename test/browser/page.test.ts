@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
@@ -11,19 +11,10 @@ import { EMPTY_HISTORY } from '../../scaler/core/round.js';
 import type { DecisionRecord } from '../../scaler/loop/record.js';
 import { at, ruleFor, samplesOf } from '../unit/scaler/core/fixtures.js';
 import { recordOf, serveDecisions } from '../unit/scaler/decisions.js';
+import { CHROMIUM, QUIET } from './chromium.js';
 import { fleet, shop, shopRules, StandIn } from './stand-in.js';
 
-/** Path on Debian, else on Ubuntu. */
-const CHROMIUM = existsSync('/usr/bin/chromium') ? '/usr/bin/chromium' : '/usr/bin/chromium-browser';
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-/** Keeps the browser from requesting updates on its own. */
-const QUIET = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-background-networking',
-  '--disable-component-update',
-];
-
 const NO_RULES: Parameters<typeof serveDecisions>[4] = { groups: [], errors: [] };
 
 /** What a page has once it shows something. */
