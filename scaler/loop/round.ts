@@ -2,7 +2,9 @@ import { getOrCompute } from '../../common/once.js';
 import { decideRound, explained } from '../core/decide-round.js';
 import type { ExplainedDecision } from '../core/decision.js';
 import { recordScaling } from '../core/history.js';
-import type { RoundInput } from '../core/round.js';
+import type { Measures } from '../core/measures.js';
+import { isAbsent } from '../core/reading.js';
+import type { RoundInput, WorkloadInput } from '../core/round.js';
 import type { WorkloadKey } from '../core/types.js';
 import type { ClusterView } from '../kubernetes/cluster.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
@@ -48,6 +50,8 @@ export interface Decided {
   /** UID of the workload's object. */
   readonly uid: string;
   readonly decision: ExplainedDecision;
+  /** What the settled window has of the workload. */
+  readonly measured?: Measures | undefined;
 }
 
 export interface RoundResult {
@@ -72,9 +76,9 @@ export async function runRound(
   const { input, replicas, problems, now } = await observe(group, own, assignments, sources);
   const decided = decideRound(input, now);
   const decisions = [...decided].map(([key, decision]) => {
-    const assignment = assignments.get(key)!;
-    const { uid } = replicas.known.get(key)!;
-    return { assignment, uid, decision: explained(assignment.rule, decision) };
+    const [assignment, { uid }] = [assignments.get(key)!, replicas.known.get(key)!];
+    const made = explained(assignment.rule, decision);
+    return { assignment, uid, decision: made, measured: measuresOf(input.workloads.get(key)) };
   });
   const gone = [...replicas.unknown].filter(([, error]) => isGone(error)).map(([key]) => key);
   return { decisions, problems: [...problems, ...own.flatMap(faultsOf)], gone: new Set(gone) };
@@ -124,6 +128,11 @@ async function observe(
   const input = roundInput(observations, assignments, histories, targets);
   const problems = problemsOf(results, replicas);
   return { input, replicas, problems: autoscalers ? problems : [...problems, NO_AUTOSCALERS], now };
+}
+
+function measuresOf(input: WorkloadInput | undefined): Measures | undefined {
+  const settled = input?.samples.windows?.settled;
+  return settled && !isAbsent(settled) ? settled : undefined;
 }
 
 /** What is told by the settled window's rows, and what was queried. */
