@@ -38,6 +38,21 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'Run a rule against a model of a workload',
     load: async () => (await import('./commands/simulate.js')).simulate,
   },
+  import: {
+    usage: 'import FILES…',
+    summary: 'Write rules for what HPA and KEDA scale',
+    load: async () => (await import('./commands/import.js')).importAutoscalers,
+  },
+  compare: {
+    usage: 'compare FILES…',
+    summary: 'Compare what HPA or KEDA did with what rules would have done',
+    load: async () => (await import('./commands/compare.js')).compare,
+  },
+  adopt: {
+    usage: 'adopt WORKLOAD',
+    summary: 'Say how to hand a workload over to its rule',
+    load: async () => (await import('./commands/adopt.js')).adopt,
+  },
   completion: {
     usage: 'completion SHELL',
     summary: 'Print a script that completes commands and flags in bash, zsh or fish',

@@ -12,6 +12,7 @@ import { ClusterView } from './kubernetes/cluster.js';
 import { EventWriter } from './kubernetes/events.js';
 import { LeaderElection } from './kubernetes/leader.js';
 import { fieldManagerOf, ScaleClient } from './kubernetes/scale.js';
+import { ScalingRules } from './kubernetes/scaling-rules.js';
 import type { AuditLog } from './loop/audit-log.js';
 import { assign } from './loop/assignments.js';
 import { ChangeBudget } from './loop/change-budget.js';
@@ -19,7 +20,9 @@ import { Histories, HistoryFile } from './loop/histories.js';
 import { ScalerMetrics, registerState } from './loop/metrics.js';
 import { recallReplicas, type PastReplicas } from './loop/recall.js';
 import { DecisionRecords } from './loop/record.js';
+import { RuleStatuses } from './loop/rule-statuses.js';
 import type { RuleManager } from './rules/rule-manager.js';
+import { ruleErrors, loadScalingRules } from './rules/scaling-rules.js';
 import { Scaler } from './loop/scaler.js';
 import { restoreAtStart } from './restore.js';
 import { PrometheusClient, type PrometheusOptions } from './promql/client.js';
@@ -28,6 +31,7 @@ import { ServerClock } from './promql/server-clock.js';
 import { matchesOf } from './rules/matches.js';
 import type { RuleGroup } from './rules/types.js';
 import { createApp } from './web/app.js';
+import { Board } from './web/board.js';
 
 /** Longest wait for the first lists of the cluster; after it, rounds begin and report what is missing. */
 const SYNC_PATIENCE_MS = 3000;
@@ -47,13 +51,17 @@ interface ServiceOptions {
 
 export class Service {
   readonly #stop = new AbortController();
-  readonly #records = new DecisionRecords();
+  readonly #board = new Board();
+  readonly #records = new DecisionRecords(this.#board);
   readonly #clock: ServerClock;
   readonly #histories: Histories;
   readonly #metrics = new ScalerMetrics();
   readonly #prometheus: PrometheusClient;
   readonly #cluster: ClusterView;
   readonly #scaler: Scaler;
+  /** Undefined: rules are in files only. */
+  readonly #scalingRules: ScalingRules | undefined;
+  readonly #statuses: RuleStatuses;
   /** Undefined: no leader election, this process always scales. */
   readonly #election: LeaderElection | undefined;
   readonly #leads = (): boolean => this.#election?.leads ?? true;
@@ -72,16 +80,12 @@ export class Service {
     const scales = new ScaleClient(config, this.#stop.signal, fieldManager);
     this.#cluster = new ClusterView(config, log, (...kind) => scales.resourceName(...kind), fieldManager);
     if (flags.historyFile !== undefined) this.#historyFile = new HistoryFile(flags.historyFile, log);
-    if (flags.lease) {
-      const identity = `${hostname()}_${randomUUID()}`;
-      this.#election = new LeaderElection({
-        config,
-        identity,
-        log,
-        abort: this.#stop.signal,
-        ...flags.lease,
-      });
-    }
+    if (flags.ruleObjects) this.#scalingRules = this.#useObjects();
+    this.#statuses = new RuleStatuses({
+      write: (rule, status) => this.#scalingRules!.setStatus(rule, status),
+      log,
+    });
+    this.#election = this.#newElection();
     this.#scaler = new Scaler({
       query: (expr, time) => this.#prometheus.query(expr, time),
       cluster: this.#cluster,
@@ -123,10 +127,11 @@ export class Service {
       log.info({ version, urls: server.urls, prometheus: flags.prometheus.url }, 'serving');
       this.#election?.start();
       const isSynced = Promise.race([
-        this.#cluster.whenSynced(),
+        Promise.all([this.#cluster.whenSynced(), this.#scalingRules?.whenSynced()]),
         sleep(SYNC_PATIENCE_MS, undefined, { ref: false }),
       ]);
       await Promise.race([Promise.all([isSynced, this.#learnTime()]), stopped]);
+      if (this.#scalingRules) await ruleManager.reload();
       await this.#remember();
       await Promise.race([this.#recall(), stopped]);
       ruleManager.onLoad(() => {
@@ -200,9 +205,37 @@ export class Service {
     await client.close();
   }
 
+  #newElection(): LeaderElection | undefined {
+    const { flags, config, log } = this.options;
+    const identity = `${hostname()}_${randomUUID()}`;
+    return (
+      flags.lease && new LeaderElection({ config, identity, log, abort: this.#stop.signal, ...flags.lease })
+    );
+  }
+
+  #useObjects(): ScalingRules {
+    const { config, log, ruleManager } = this.options;
+    const objects = new ScalingRules(config, this.#stop.signal, log);
+    ruleManager.use({
+      get version() {
+        return objects.version;
+      },
+      load: () => {
+        const { group, errors } = loadScalingRules(objects.list());
+        return { group, errors: ruleErrors(errors) };
+      },
+    });
+    return objects;
+  }
+
   /** Only the leader writes: the others do not see its changes and would overwrite its history. */
   async #keep(): Promise<void> {
-    if (this.#leads()) await this.#historyFile?.write(() => this.#histories.memories(), this.#now);
+    if (!this.#leads()) return;
+    await this.#historyFile?.write(() => this.#histories.memories(), this.#now);
+    if (!this.#scalingRules) return;
+    const rules = this.#scalingRules.list();
+    // A round does not wait for it.
+    void this.#statuses.update(rules, loadScalingRules(rules).errors, this.#records.list(), this.#now());
   }
 
   async #drain(): Promise<void> {
@@ -214,6 +247,8 @@ export class Service {
     const { flags, ruleManager, log } = this.options;
     return createApp({
       records: this.#records,
+      board: this.#board,
+      dryRun: flags.dryRun,
       ruleManager,
       assignments: () => assign(ruleManager.groups, this.#cluster.workloads()),
       registry: this.#metrics.registry,
@@ -233,6 +268,7 @@ export class Service {
       ...this.options.ruleManager.problems,
       ...this.#clock.problems(),
       ...this.#cluster.problems(),
+      ...(this.#scalingRules?.problems() ?? []),
       ...single.filter((problem) => problem !== undefined),
       ...this.#scaler.problems(),
     ];

@@ -2,43 +2,22 @@ import { once } from 'node:events';
 import { appendFile, rm, stat, writeFile } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { KernscaleError } from '../../common/errors.js';
-import { commandLine, flag, kubeconfigFlag, parseFlags, seconds } from '../../common/flags.js';
-import { backtest as run } from '../backtest/backtest.js';
-import { withEvaluator } from '../backtest/evaluator/thread.js';
+import { commandLine, kubeconfigFlag, parseFlags } from '../../common/flags.js';
 import { page } from '../backtest/page.js';
 import { CAVEAT, report } from '../backtest/report.js';
 import { summaryOf, UNKNOWN, type Timeline } from '../backtest/timeline.js';
 import type { LabelsByWorkload } from '../backtest/replay.js';
-import { parseKey, workloadKey } from '../core/types.js';
-import { LONGEST_INTERVAL } from '../core/history.js';
+import { workloadKey } from '../core/types.js';
 import type { PrometheusOptions } from '../promql/client.js';
-import { prometheusFlags } from '../promql/flags.js';
 import type { Grid } from '../promql/range.js';
 import type { RuleGroup } from '../rules/types.js';
-import { painter, plotColumns, progressBar } from '../terminal.js';
-import {
-  actualFlag,
-  badFlag,
-  filesOf,
-  loadRules,
-  namesOf,
-  parseTime,
-  PAST_TIMEOUT,
-  prometheusOf,
-  restrictedBy,
-  withoutSelectors,
-} from './arguments.js';
+import { painter, plotColumns } from '../terminal.js';
+import { filesOf, loadRules, withoutSelectors } from './arguments.js';
+import { checkPast, replayPast, withPast, type PastFlags } from './past.js';
 
-const STEP = 15;
-
-interface Flags {
+interface Flags extends PastFlags {
   readonly json?: boolean;
   readonly html?: string;
-  readonly from?: string;
-  readonly to?: string;
-  readonly step: number;
-  readonly actual: string;
-  readonly workload?: readonly string[];
   readonly live?: boolean;
 }
 
@@ -49,29 +28,15 @@ interface Flags {
  * @throws KernscaleError on wrong flags, and if Prometheus cannot evaluate a query
  */
 export async function backtest(argv: readonly string[]): Promise<number> {
-  const command = commandLine('kernscale backtest', 'Replay rules over the past')
-    .argument('[files...]', 'Rule files, folders, or patterns such as rules/*.yaml')
-    .option(
-      '--from <time>',
-      'Start: 2026-01-31T12:00:00Z, seconds since 1970, or a duration ago such as 7d',
-      '1d',
-    )
-    .option('--to <time>', 'End, in the same formats; default now')
-    .addOption(flag('--step <duration>', 'Time between two rounds of every group', STEP, seconds))
-    .addOption(actualFlag())
-    .option(
-      '--workload <target...>',
-      'Only these workloads: namespace/kind/name, namespace/name, kind/name or name',
-    )
+  const command = withPast(commandLine('kernscale backtest', 'Replay rules over the past'))
     .option('--json', 'Print one JSON object with the full series instead of text')
     .option('--html <file>', 'Also write a self-contained HTML page that shows the series')
     .option('--live', 'Match label selectors against the labels that workloads have in the cluster now')
     .addOption(kubeconfigFlag());
-  for (const option of prometheusFlags(PAST_TIMEOUT)) command.addOption(option);
-  const flags = parseFlags<Flags & Record<string, unknown>>(command, argv);
+  const flags = parseFlags<Flags>(command, argv);
   if (!flags) return 0;
   const files = filesOf(command, 'kernscale backtest rules/scaling/*.yaml --from=7d');
-  const { grid, prometheus } = checkFlags(flags);
+  const { grid, prometheus } = checkPast(flags);
   const groups = await loadRules(files);
   if (!groups) return 1;
   const removeUnused = flags.html === undefined ? undefined : await ensureWritable(flags.html);
@@ -85,48 +50,15 @@ export async function backtest(argv: readonly string[]): Promise<number> {
   return 0;
 }
 
-/** @throws KernscaleError `BAD_FLAG` */
-function checkFlags(flags: Flags & Record<string, unknown>): { grid: Grid; prometheus: PrometheusOptions } {
-  const { step } = flags;
-  const prometheus = prometheusOf(flags);
-  if (!(step > 0 && step <= LONGEST_INTERVAL)) {
-    throw badFlag(`--step must be above 0s and at most ${LONGEST_INTERVAL}s`);
-  }
-  const now = Date.now() / 1000;
-  const [from, to] = [parseTime(flags.from ?? '1d', now), parseTime(flags.to ?? '0s', now)];
-  if (!(from < to)) throw badFlag('--from must be before --to');
-  // Steps are aligned, so that two runs over the same range evaluate the same steps.
-  const start = Math.ceil(from / step) * step;
-  return { grid: { from: start, step, count: Math.floor((to - start) / step) + 1 }, prometheus };
-}
-
 async function replay(
   groups: readonly RuleGroup[],
   grid: Grid,
   prometheus: PrometheusOptions,
-  flags: Flags & Record<string, unknown>,
+  flags: Flags,
 ): Promise<Timeline[]> {
-  const { workload } = flags;
   const labels = flags.live ? await labelsNow(groups, flags) : undefined;
   const selecting = labels ? groups : withoutSelectors(groups);
-  const progress = progressBar(process.stderr, 'backtest');
-  try {
-    return await withEvaluator(prometheus, (evaluate) =>
-      run({
-        ...restrictedBy(flags, selecting),
-        labels,
-        grid,
-        evaluate,
-        wanted: (key) =>
-          workload === undefined || workload.some((target) => namesOf(parseKey(key)).includes(target)),
-        onProgress: (done) => {
-          progress.show(done);
-        },
-      }),
-    );
-  } finally {
-    progress.end();
-  }
+  return replayPast('backtest', selecting, grid, prometheus, flags, labels);
 }
 
 /** Loaded on demand: the Kubernetes client takes half a second. */

@@ -1,7 +1,9 @@
 import type { ExplainedDecision } from '../core/decision.js';
 import { replicasText } from '../core/details.js';
 import { capitalize } from '../core/format.js';
+import type { Measures } from '../core/measures.js';
 import { opaqueText } from '../core/opaque.js';
+import { ruleAt } from '../core/rule-at.js';
 import { workloadKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import type { WorkloadEvent } from '../kubernetes/events.js';
 import type { Assignment } from './assignments.js';
@@ -26,7 +28,7 @@ export type Outcome =
 export const OUTCOME_TEXTS: Readonly<Record<Outcome, string>> = {
   unchanged: '',
   applied: 'Applied',
-  dry_run: 'Not applied: the rule is a dry run',
+  dry_run: 'Not applied: the rule is in shadow mode',
   not_leader: 'Not applied: another scaler is the leader',
   over_budget: 'Not applied: the budget of changes is spent',
   conflict: 'Not applied: another client changed the replicas',
@@ -77,7 +79,8 @@ export function toRecord(
   return { ...recommended(assignment, decision), applied: applied.outcome === 'applied', ...applied };
 }
 
-export function recommended({ group, rule }: Assignment, decision: ExplainedDecision): Recommended {
+export function recommended({ group, rule: given }: Assignment, decision: ExplainedDecision): Recommended {
+  const rule = ruleAt(given, decision.trace.at);
   const { apiVersion, namespace, name, kind } = rule.scaleTargetRef;
   const { replicas, class: workloadClass, action, reason, trace } = decision;
   return {
@@ -141,13 +144,23 @@ export function replicasAfter({ applied, replicas, currentReplicas }: DecisionRe
   return applied ? replicas : currentReplicas;
 }
 
+/** Is told of every record as it is stored. */
+export interface RecordsListener {
+  /** @param measured what the settled window of the round has of the workload */
+  readonly put: (record: DecisionRecord, measured: Measures | undefined) => void;
+  readonly removed: (record: DecisionRecord) => void;
+  readonly roundEnded: () => void;
+}
+
 /** The last record of every workload, and the recent ones that differ from the one before. */
 export class DecisionRecords {
   readonly #last = new Map<WorkloadKey, DecisionRecord>();
   readonly #changes: DecisionRecord[] = [];
 
+  constructor(private readonly listener?: RecordsListener) {}
+
   /** Stores a record and returns the one that it replaces. */
-  put(record: DecisionRecord): DecisionRecord | undefined {
+  put(record: DecisionRecord, measured?: Measures): DecisionRecord | undefined {
     const key = keyOf(record);
     const previous = this.#last.get(key);
     this.#last.set(key, record);
@@ -155,6 +168,7 @@ export class DecisionRecords {
       this.#changes.unshift(record);
       this.#changes.length = Math.min(this.#changes.length, MAX_CHANGES);
     }
+    this.listener?.put(record, measured);
     return previous;
   }
 
@@ -174,10 +188,14 @@ export class DecisionRecords {
     return this.#changes;
   }
 
-  /** Removes and returns the last records of workloads that no rule scales any more. */
+  /** Ends a round: removes and returns the last records of workloads that no rule scales any more. */
   retain(assigned: (workload: WorkloadKey) => boolean): DecisionRecord[] {
     const gone = [...this.#last].filter(([key]) => !assigned(key));
-    for (const [key] of gone) this.#last.delete(key);
+    for (const [key, record] of gone) {
+      this.#last.delete(key);
+      this.listener?.removed(record);
+    }
+    this.listener?.roundEnded();
     return gone.map(([, record]) => record);
   }
 }

@@ -2,14 +2,17 @@ import { resolve } from 'node:path';
 import { getOrCompute } from '../../common/once.js';
 import { workloadKey, type WorkloadKey } from '../core/types.js';
 import { parseDocuments, type Path, type Position, type YamlDocument } from '../../common/yaml/document.js';
+import { manifestsIn } from '../import/manifests.js';
 import { checkPromql, type CheckPromql } from '../promql/check.js';
 import { schemaFindings, valueAt } from './findings.js';
 import { changedMeanings } from './changes.js';
-import { checkGroup, checkRule, duplicates, knownSignals } from './checks.js';
+import { duplicates } from './checking.js';
+import { checkGroup, checkRule, knownSignals } from './checks.js';
 import { resolveGroup } from './defaults.js';
 import { readFiles, type ReadFile } from './files.js';
 import { lintFile, shadowedRules, type LintOptions } from './lint.js';
-import { fileSchema, ruleSchema } from './schema.js';
+import { atDefaults, rawWithDefaults, withDefaults } from './group-defaults.js';
+import { fileSchema, ruleSchema, type RawGroup } from './schema.js';
 import type { RuleError, RuleFile, RuleFinding, RuleGroup } from './types.js';
 
 export interface LoadedRules {
@@ -133,8 +136,16 @@ function errorsOf(document: YamlDocument, check: CheckPromql): RuleError[] {
     const position = document.locatePointer({ path: ['rule_files'], atKey: true });
     return [{ ...position, code: 'RULE_WRONG_FILE', message }];
   }
+  const [foreign] = manifestsIn(value);
+  if (foreign) {
+    const message = `this is a ${foreign.kind}, not a rule file; run kernscale import to make rules of it`;
+    const position = document.locatePointer({ path: [...foreign.path, 'kind'], atKey: true });
+    return [{ ...position, code: 'RULE_WRONG_FILE', message }];
+  }
   const findings: RuleFinding[] = [...schemaFindings(fileSchema, value), ...checkFile(value, check)];
-  return [...broken, ...findings.map((finding) => toError(finding, document))];
+  // Each rule finds what is wrong with the defaults.
+  const found = new Map(findings.map((finding) => [JSON.stringify(finding), finding]));
+  return [...broken, ...[...found.values()].map((finding) => toError(finding, document))];
 }
 
 /** File and name identify a group, so the documents of a file share one set of names. */
@@ -148,14 +159,14 @@ function duplicateGroups(documents: readonly YamlDocument[]): RuleError[] {
 }
 
 function warningsOf(document: YamlDocument, lint: LintOptions): RuleError[] {
-  return lintFile(fileSchema.parse(document.value), lint).map((finding) => toError(finding, document));
+  return lintFile(groupsIn(document), lint).map((finding) => toError(finding, document));
 }
 
 /** Says each note once a file, which may have several documents. */
 function notesOf(documents: readonly YamlDocument[]): RuleError[] {
   const notes = new Map<RuleFinding['code'], RuleError>();
   for (const document of documents) {
-    for (const finding of changedMeanings(fileSchema.parse(document.value))) {
+    for (const finding of changedMeanings(groupsIn(document))) {
       getOrCompute(notes, finding.code, () => toError(finding, document));
     }
   }
@@ -172,7 +183,9 @@ function checkFile(file: unknown, check: CheckPromql): RuleFinding[] {
     findings.push(...duplicates(namesOf(file, rulesPath, 'scale'), 'another rule of this group'));
     const signals = knownSignals(group);
     listAt(file, rulesPath).forEach((rule, ruleIndex) => {
-      findings.push(...checkRule(rule, [...rulesPath, ruleIndex], signals));
+      const rulePath = [...rulesPath, ruleIndex];
+      const found = checkRule(rawWithDefaults(rule, group), rulePath, signals);
+      findings.push(...found.map((finding) => atDefaults(finding, rule, rulePath)));
     });
   });
   return findings;
@@ -211,8 +224,13 @@ function ownersOf(path: Path, file: unknown): { group?: string; rule?: string } 
   };
 }
 
+/** A valid file, with the defaults of its groups filled in. */
+function groupsIn({ value }: YamlDocument): { readonly groups: RawGroup[] } {
+  return { groups: fileSchema.parse(value).groups.map(withDefaults) };
+}
+
 function groupsOf(document: YamlDocument, file: string): RuleGroup[] {
-  return fileSchema.parse(document.value).groups.map((group, index) => {
+  return groupsIn(document).groups.map((group, index) => {
     const sources = group.rules.map((_, rule) => document.locate(['groups', index, 'rules', rule]));
     return resolveGroup(group, file, sources);
   });

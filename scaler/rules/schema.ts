@@ -101,8 +101,11 @@ const behavior = z
   })
   .meta({ description: 'behavior of HPA v2, with its defaults; null scales like an HPA without behavior' });
 
-const target = z.strictObject({
-  signal: identifier.exactOptional().meta({ description: 'Signal to size by; default cpu' }),
+export const targetSchema = z.strictObject({
+  signal: identifier.exactOptional().meta({
+    description:
+      'Signal to size by; default cpu. requests (arriving per second) and concurrency (outstanding) are built in, too',
+  }),
   averageUtilization: positive
     .exactOptional()
     .meta({ description: 'Target as a percentage of the CPU request of a pod' }),
@@ -182,6 +185,11 @@ const match = z.strictObject({
   apiVersion,
   kind,
   namespace: objectName.exactOptional().meta({ description: 'Default: every namespace' }),
+  namespaces: z
+    .array(objectName)
+    .min(1)
+    .exactOptional()
+    .meta({ description: 'Several namespaces, in place of namespace' }),
   selector: z
     .strictObject({
       matchLabels: strings
@@ -196,6 +204,30 @@ const match = z.strictObject({
     .meta({ description: 'LabelSelector of Kubernetes; default: every workload of the kind' }),
 });
 
+export const scheduleSchema = z
+  .strictObject({
+    name: text.meta({ description: 'Name of the schedule, unique in its rule' }),
+    timeZone: text
+      .exactOptional()
+      .meta({ description: 'IANA time zone, such as Europe/Berlin; default UTC' }),
+    start: text.meta({ description: 'Times at which it comes into force, a cron expression of five fields' }),
+    end: text.meta({ description: 'Times at which it ends, a cron expression of five fields' }),
+    minReplicas: positive.exactOptional().meta({ description: "In place of the rule's" }),
+    maxReplicas: positive.exactOptional().meta({ description: "In place of the rule's" }),
+    scaleDown: z
+      .enum(['Disabled'])
+      .exactOptional()
+      .meta({ description: 'Disabled: demand removes no replicas while the schedule is in force' }),
+  })
+  .meta({ description: 'A window of time in which the rule has other bounds' });
+
+const fallback = z
+  .strictObject({
+    after: duration.meta({ description: 'Time without data to size the workload by' }),
+    replicas: positive.meta({ description: 'Replicas are raised to this number, never lowered to it' }),
+  })
+  .meta({ description: 'A floor while the workload cannot be sized for want of data' });
+
 export const ruleSchema = z.strictObject({
   scale: title.meta({ description: 'Name of the rule, unique in its group' }),
   scaleTargetRef: scaleTargetRef.exactOptional().meta({ description: 'The workload to scale' }),
@@ -204,9 +236,19 @@ export const ruleSchema = z.strictObject({
       'Workloads to scale, in place of scaleTargetRef; the first rule that matches a workload scales it',
   }),
   minReplicas: positive.exactOptional().meta({ description: 'Lowest number of replicas; default 1' }),
-  maxReplicas: positive.meta({ description: 'Highest number of replicas' }),
-  target: target.exactOptional().meta({
+  maxReplicas: positive.exactOptional().meta({
+    description: 'Highest number of replicas; required, here or in the defaults of the group',
+  }),
+  schedules: z.array(scheduleSchema).exactOptional().meta({
+    description:
+      'Windows of time with other bounds; of several in force the largest minReplicas and the largest maxReplicas apply',
+  }),
+  fallback: fallback.exactOptional(),
+  target: targetSchema.exactOptional().meta({
     description: 'Load that a pod should carry; default {signal: cpu, averageUtilization: 70}',
+  }),
+  targets: z.array(targetSchema).min(1).exactOptional().meta({
+    description: 'Several targets, in place of target; the one that calls for the most replicas decides',
   }),
   objective: objectiveSchema
     .exactOptional()
@@ -217,10 +259,10 @@ export const ruleSchema = z.strictObject({
     .exactOptional()
     .meta({ description: 'Steps in order; the first that matches applies. Replaces the default steps' }),
   behavior: behavior.nullable().exactOptional(),
-  dryRun: z
-    .boolean()
-    .exactOptional()
-    .meta({ description: 'Record decisions without applying them; default false' }),
+  mode: z.enum(['active', 'shadow']).exactOptional().meta({
+    description: 'shadow: decide and report, never write the replicas; default active',
+  }),
+  dryRun: z.boolean().exactOptional().meta({ description: 'true is mode: shadow' }),
   labels: strings
     .exactOptional()
     .meta({ description: 'Labels of the rule, for people; decisions and records carry them' }),
@@ -238,6 +280,8 @@ export const signalSchema = z.strictObject({
     .meta({ description: 'Age from which a sample is not acted on; default 45s' }),
 });
 
+const defaultsSchema = ruleSchema.omit({ scale: true, scaleTargetRef: true, match: true });
+
 export const groupSchema = z.strictObject({
   name: title.meta({ description: 'Name of the group, unique in its file' }),
   interval: duration.exactOptional().meta({ description: 'Time between two evaluations; default 10s' }),
@@ -248,6 +292,9 @@ export const groupSchema = z.strictObject({
     .record(identifier, signalSchema)
     .exactOptional()
     .meta({ description: 'Signals to add, and built-in signals to override' }),
+  defaults: defaultsSchema
+    .exactOptional()
+    .meta({ description: 'Fields for every rule of the group; one that a rule has itself replaces it' }),
   rules: z.array(ruleSchema).meta({ description: 'Rules that are evaluated together' }),
 });
 
@@ -258,6 +305,8 @@ export const fileSchema = z.strictObject({
 });
 
 export type RawRule = z.infer<typeof ruleSchema>;
+export type RawSchedule = z.infer<typeof scheduleSchema>;
+export type RawTarget = z.infer<typeof targetSchema>;
 export type RawObjective = z.infer<typeof objectiveSchema>;
 export type RawHarm = z.infer<typeof harmSchema>;
 export type RawGroup = z.infer<typeof groupSchema>;

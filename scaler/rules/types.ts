@@ -29,7 +29,7 @@ export interface WorkloadMatch {
   readonly apiVersion: string;
   readonly kind: string;
   /** Undefined: every namespace. */
-  readonly namespace?: string;
+  readonly namespaces?: readonly string[];
   /** Empty: every workload of the kind. */
   readonly selector: LabelSelector;
 }

@@ -21,6 +21,8 @@ const START = 1_700_006_400;
 const HOUR = 3600;
 const STATES = ['oncpu', 'runqueue', 'throttled', 'disk', 'network', 'lock', 'sleep', 'idle'];
 const PODS = 2;
+/** Share of the time for which each pod is starved. */
+const STARVED = 0.05;
 /** Period without scrapes. */
 const OUTAGE = { from: START + 4500, to: START + 5400 };
 
@@ -65,6 +67,11 @@ function workload(name: string, rates: Readonly<Record<string, (at: number) => n
       ...states,
       gauge('kernscale_container_info', 1),
       gauge('kernscale_container_cpu_request_cores', 0.5),
+      {
+        metric: 'kernscale_cpu_starved_seconds_total',
+        labels: { ...labels, container: '' },
+        value: scraped((at) => STARVED * (at - START)),
+      },
     ];
   });
 }
@@ -158,6 +165,35 @@ describe('kernscale backtest', function () {
     expect(html).not.to.match(/src=|href=|<script/);
   });
 
+  it('is compared with what was done, with the reason of each difference', async () => {
+    const flags = [path.join(folder, 'rules.yaml'), `--prometheus.url=${prometheus.url}`, ...range];
+    const { status, stdout, stderr } = await kernscale('compare', ...flags);
+    expect({ status, stderr }).to.deep.equal({ status: 0, stderr: '' });
+    expect(stdout).to.match(/^shop\/Deployment\/web: rule "web" of group "shop"$/m);
+    expect(stdout).to.match(/^ {2}replica-hours: actual 3\.\d+, proposed [5-9]\.?\d* \(\+\d+ %\)$/m);
+    expect(stdout).to.match(/^ {4}\S+Z {2}[\d.]+ min: 2 actual, 6 proposed.*\n {6}CPU demand 2\.1 cores/m);
+    expect(stdout).to.match(/^All: replica-hours: actual /m);
+    expect(stdout.split('\n').filter((line) => line.length > 100)).to.deep.equal([]);
+    const json = JSON.parse((await kernscale('compare', ...flags, '--json', '--workload=web')).stdout) as {
+      workloads: {
+        starvedPodSeconds: number;
+        comparedSeconds: number;
+        belowSeconds: number;
+        aboveSeconds: number;
+        periods: { from: number; to: number; reason: string }[];
+      }[];
+    };
+    const [web] = json.workloads;
+    const [period] = web!.periods;
+    expect(web).to.include({ aboveSeconds: 0, belowSeconds: period!.to - period!.from });
+    // An outage loses what is scraped in none of its windows.
+    const outage = OUTAGE.to - OUTAGE.from;
+    expect(web!.starvedPodSeconds).to.be.closeTo(
+      PODS * STARVED * (2 * HOUR - 360 - outage / 2),
+      PODS * STARVED * outage,
+    );
+  });
+
   it('accepts a query for the actual replicas, and reports missing data', async () => {
     const actual = 'kernscale_container_info * 0 + 3';
     const several = await run(
@@ -190,8 +226,9 @@ describe('kernscale backtest', function () {
       const query: Query = (expr, time) => client.query(expr, time);
       const sources = { query, cluster, scales, ...memory, clock: () => at, queryOffset: 0 };
       const { decisions } = await runRound(group, assign(groups, cluster.workloads()), sources);
-      for (const { assignment: made, decision } of decisions) {
-        await applyAndRecord(made, decision, { scales, ...memory }, true);
+      for (const decided of decisions) {
+        const { assignment: made, decision } = decided;
+        await applyAndRecord(decided, { scales, ...memory }, true);
         const replayed = workloads.find(({ workload: key }) => key === made.key)!;
         expect([decision.replicas, decision.class], `${made.key} at ${at - START} s`).to.deep.equal([
           replayed.proposed[round],

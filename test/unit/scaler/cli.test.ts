@@ -15,6 +15,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['test'],
   ['explain', 'web', NOWHERE],
   ['backtest', NOWHERE],
+  ['compare', NOWHERE],
   ['simulate'],
 ];
 

@@ -59,7 +59,7 @@ describe('kernscale explain', () => {
     expect(stdout).to.match(/^ {2}cpu +matched: demand 2\.9× target \(limit 1×\) → scale by demand$/m);
     expect(stdout).to.match(/^ {2}demand ÷ target +2 → 6$/m);
     expect(stdout).to.match(/^ {2}minReplicas to maxReplicas +6$/m);
-    expect(stdout).to.contain('Not applied: the rule is a dry run');
+    expect(stdout).to.contain('Not applied: the rule is in shadow mode');
     expect(stdout).to.contain('Prometheus is slow');
     expect(stdout).not.to.contain('\x1b');
   });

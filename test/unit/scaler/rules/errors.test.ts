@@ -17,7 +17,7 @@ describe('an error in a rule file', () => {
     [
       'unknown field without a similar one',
       SHORTEST.replace('    rules:', '    colour: red\n    rules:'),
-      'RULE_UNKNOWN_FIELD 3:5 unknown field "colour"; known fields are name, interval, window, signals, rules',
+      'RULE_UNKNOWN_FIELD 3:5 unknown field "colour"; known fields are name, interval, window, signals, defaults, rules',
     ],
     [
       'missing field',
@@ -73,6 +73,12 @@ describe('an error in a rule file', () => {
       'limits crossed',
       ruleWith('minReplicas: 21'),
       'RULE_CONFLICT 7:22 minReplicas 21 is above maxReplicas 20',
+    ],
+    [
+      'a fallback beyond the limits',
+      ruleWith('fallback: {after: 0s, replicas: 21}'),
+      'RULE_OUT_OF_RANGE 7:27 after must be longer than 0s',
+      'RULE_CONFLICT 7:41 fallback.replicas 21 is above maxReplicas 20',
     ],
     [
       'wrong choice',
