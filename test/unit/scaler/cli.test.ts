@@ -118,6 +118,7 @@ describe('the command line of kernscale', function () {
       '@lezer/lr',
       '@prometheus-io/lezer-promql',
       'commander',
+      'croner',
       'yaml',
       'zod',
     ]);
