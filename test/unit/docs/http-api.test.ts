@@ -25,7 +25,9 @@ describe('docs/http-api.md', () => {
   const none = {} as never;
 
   it('names the routes of the exporter', () => {
-    const routes = routesOf(exporterApp(none, none, '', { error: () => undefined } as never));
+    const routes = routesOf(
+      exporterApp(none, none, { version: '', maxRequests: 0 }, { error: () => undefined } as never),
+    );
     expect(documented(exporter)).to.have.members(routes);
   });
 
