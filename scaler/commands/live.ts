@@ -1,5 +1,6 @@
 import { count } from '../core/format.js';
 import { calculatePodRequests } from '../core/group-pods.js';
+import { isCpuDemand, targetsOf } from '../core/targets.js';
 import { workloadKey, type Pod, type WorkloadKey } from '../core/types.js';
 import type { WatchedWorkload } from '../kubernetes/objects.js';
 import { assign, type Assignment } from '../loop/assignments.js';
@@ -53,7 +54,7 @@ function lackOfTarget(
 
 function lacksOfOne({ key, rule }: Assignment, { pods, autoscalers }: Live): Lack[] {
   const others = rule.dryRun ? [] : (autoscalers.get(key) ?? []);
-  const needsRequest = rule.target.signal === 'cpu' && 'averageUtilization' in rule.target;
+  const needsRequest = targetsOf(rule).some((one) => isCpuDemand(one) && 'averageUtilization' in one);
   const requests = needsRequest ? calculatePodRequests(pods.get(key) ?? []) : undefined;
   const { faults = [], pause } = rule.restrictions ?? {};
   return [

@@ -14,6 +14,7 @@ import { opaqueTrace } from './opaque.js';
 import { leave, observeWriter, type ReplicasLeft } from './other-writers.js';
 import { isAbsent } from './reading.js';
 import type { Sizing } from './sizing.js';
+import { tracesOf } from './targets.js';
 import type { History, Samples } from './round.js';
 import { workloadKey, type Absent, type Rule, type WorkloadKey, type StepAction } from './types.js';
 import type { Walk } from './walk.js';
@@ -127,14 +128,16 @@ function stepOf({ samples, assessment, judgement, history }: AssessedWorkload, n
 }
 
 function reasonsAgainstScalingDown({ assessment, judgement, samples, waiters }: AssessedWorkload): string[] {
-  const { measuredPods, sizing, objective, byDemand, unseen, newcomers } = assessment;
+  const { measuredPods, proposals, objective, byDemand, unseen, newcomers } = assessment;
   const needed = assessment.atWork - unseen;
   const reasons = missingInputs(assessment);
-  if (reasons.length === 0 && isAbsent(sizing)) reasons.push(sizing.text);
+  reasons.push(...unsized(assessment, reasons.length === 0));
   if (measuredPods !== undefined && measuredPods < needed) {
     reasons.push(withoutData(needed - measuredPods, samples.replicas, 'no data yet'));
   }
-  const { counted = Infinity } = isAbsent(sizing) ? {} : (sizing.trace.pods ?? {});
+  const counted = Math.min(
+    ...proposals.map(({ sizing }) => (isAbsent(sizing) ? undefined : sizing.trace.pods?.counted) ?? Infinity),
+  );
   if (counted < Math.min(needed, measuredPods ?? Infinity)) {
     reasons.push(withoutData(needed - counted, samples.replicas, 'no usable data yet'));
   }
@@ -145,6 +148,16 @@ function reasonsAgainstScalingDown({ assessment, judgement, samples, waiters }: 
   if (objective?.kept === false) reasons.push(objectiveText(objective));
   reasons.push(...(byDemand?.noScaleDown ?? []), ...(judgement?.protectedBy ?? []));
   return [...reasons, ...waiters.map((waiter) => `${nameOf(waiter)} waits on it`)];
+}
+
+/** Why targets have no size where no missing input says so. */
+function unsized({ proposals, missing }: Assessment, isAllThere: boolean): string[] {
+  const absent = proposals.flatMap(({ rule: { target }, sizing }) => {
+    if (!isAbsent(sizing) || missing.some(({ signal }) => signal === target.signal)) return [];
+    return [{ signal: target.signal, text: sizing.text }];
+  });
+  if (proposals.length > 1) return absent.map(({ signal, text }) => `no size for ${signal} (${text})`);
+  return isAllThere ? absent.map(({ text }) => text) : [];
 }
 
 function withoutData(amount: number, of: number, problem: string): string {
@@ -227,17 +240,18 @@ function hold(
 }
 
 function scale(
-  { rule, samples, assessment }: AssessedWorkload,
+  { samples, assessment }: AssessedWorkload,
   sizing: Sizing,
   history: History,
   noScaleDown: readonly string[],
   now: number,
 ): Outcome {
+  const { decisive } = assessment;
   const current = samples.replicas;
   const { raw, trace } = sizing;
   const tolerance = trace.replicas;
   const floor = noScaleDown.length > 0 ? Math.max(tolerance, current) : tolerance;
-  const normalized = normalize(rule, current, floor, history, now);
+  const normalized = normalize(decisive.rule, current, floor, history, now);
   const stages = {
     raw,
     tolerance,
@@ -295,7 +309,8 @@ function traceOf(
   { stages, bindingConstraint }: Outcome,
   now: number,
 ): Decision['trace'] {
-  const { inputs, sizing, objective, classification } = assessment;
+  const { inputs, sizing, objective, classification, proposals, decisive } = assessment;
+  const targets = tracesOf(proposals, decisive);
   return {
     workload: workloadKey(rule.scaleTargetRef),
     rule: rule.scale,
@@ -305,7 +320,8 @@ function traceOf(
     steps: classification.traces,
     walk: walk ? walkTrace(walk) : judgement && walkOf(judgement),
     sizing: isAbsent(sizing) ? undefined : sizing.trace,
-    demand: assessment.byDemand?.demand,
+    ...(targets && { targets }),
+    demand: decisive.byDemand?.demand,
     harm: judgement && harmTrace(judgement, history.memory),
     objective,
     noScaleDown,

@@ -39,6 +39,8 @@ export interface Trace {
   readonly steps: readonly StepTrace[];
   readonly walk?: WalkTrace | undefined;
   readonly sizing?: SizingTrace | undefined;
+  /** Every target of a rule with several, in its order; `sizing` is that of the one that decides. */
+  readonly targets?: readonly TargetTrace[];
   /** Undefined where the workload is sized by a signal other than the CPU. */
   readonly demand?: DemandTrace | undefined;
   /** Undefined where no requests are measured. */
@@ -152,6 +154,17 @@ export interface SizingTrace {
   readonly assumed?: { readonly pods: number; readonly amount: number };
   /** Set when pods without a sample could reverse the direction, so that replicas stay. */
   readonly kept?: 'unmeasuredPods';
+}
+
+/** What one of several targets calls for, or why that is not known. */
+export interface TargetTrace extends Partial<
+  Pick<SizingTrace, 'demand' | 'targetPerPod' | 'targetValue' | 'ratio' | 'replicas'>
+> {
+  readonly signal: string;
+  /** Set for the one that calls for the most replicas. */
+  readonly decides?: boolean;
+  readonly absent?: Absent['absent'];
+  readonly text?: string;
 }
 
 export type SignKind =

@@ -1,4 +1,5 @@
 import { demandRows, harmSection, type Row, type Section } from './details-requests.js';
+import { targetsSection } from './explain-targets.js';
 import { amount, conditionText, count, nameOf, percent, round } from './format.js';
 import { scheduleEnd } from './explain-schedule.js';
 import type {
@@ -75,10 +76,11 @@ export function replicasText(current: number, replicas: number): string {
 
 /** Returns inputs, demand, harm, class, walk and stages of a decision, in the order in which it is made. */
 export function detailsOf({ class: workloadClass, trace }: Pick<Decision, 'class' | 'trace'>): Section[] {
-  const { inputs, demand, harm, steps, walk, bindingConstraint, idlePods, noScaleDown } = trace;
+  const { inputs, demand, targets, harm, steps, walk, bindingConstraint, idlePods, noScaleDown } = trace;
   return [
     { title: 'Measured', rows: inputRows(inputs) },
     ...(demand ? [{ title: 'Demand', rows: demandRows(demand) }] : []),
+    ...(targets ? [targetsSection(targets)] : []),
     ...(harm ? [harmSection(harm, trace.at)] : []),
     { title: `Class: ${workloadClass}`, rows: steps.map(stepRow) },
     ...(walk

@@ -3,9 +3,11 @@ import { changeOf } from './explain-change.js';
 import { doubtText, isIdle, loadText, threadsText, unmeasuredText } from './explain-demand.js';
 import { dependencyText, habitText, harmAside, holdText, stepText } from './explain-harm.js';
 import { capitalize, count, objectiveText, round, timeText } from './format.js';
+import { othersText } from './explain-targets.js';
 import { opaqueText } from './opaque.js';
 import { toleranceOf } from './replica-calculator.js';
 import { windowsOf } from './stabilize.js';
+import { asDecided } from './targets.js';
 import type { SizingTrace } from './decision.js';
 import { scheduleText } from './explain-schedule.js';
 import { boundName, dryRunText, yieldText } from './explain-yield.js';
@@ -18,7 +20,8 @@ export interface Explanation {
 }
 
 /** Puts a decision into words: the terminal, the page, `explain`, Events and the audit log all show these. */
-export function explain(rule: Rule, decision: Unexplained): Explanation {
+export function explain(given: Rule, decision: Unexplained): Explanation {
+  const rule = asDecided(given, decision);
   return {
     reason: reasonOf(rule, decision) + blindText(decision) + dryRunText(rule, decision),
     wouldChange: `Would change when ${changeOf(rule, decision)}`,
@@ -51,7 +54,12 @@ function reasonOf(rule: Rule, decision: Unexplained): string {
       return `${enough(rule, decision.stages.tolerance)}, but ${first(blockers(decision))}, so nothing is removed`;
     default:
       if (decision.action === 'step' && harm?.harmed) return stepText(decision, harm);
-      return habitText(decision) + sizedText(rule, decision) + asideText(rule, decision);
+      return [
+        habitText(decision),
+        sizedText(rule, decision),
+        othersText(decision),
+        asideText(rule, decision),
+      ].join('');
   }
 }
 

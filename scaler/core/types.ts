@@ -125,12 +125,17 @@ export interface RuleSettings {
   readonly scale: string;
   readonly minReplicas: number;
   readonly maxReplicas: number;
+  /** The only target, or the first of `targets`. */
   readonly target: Target;
+  /** Several targets, the largest of which decides; undefined for one. */
+  readonly targets?: readonly Target[];
   readonly objective?: Objective;
   readonly harm: HarmThresholds;
   readonly decide: readonly DecideStep[];
   /** `null`: scale like an HPA without `behavior` (its older algorithm). */
   readonly behavior: Behavior | null;
+  /** While another target than the CPU demand decides, where that differs. */
+  readonly behaviorOfOthers?: Behavior | null;
   /** Signal name → seconds after which its newest sample is too old to act on. */
   readonly maxAge: Readonly<Record<string, number>>;
   /** Signal name → the longest range that its expression looks back over, seconds; 0 or absent without a range. */

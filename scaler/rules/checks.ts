@@ -1,14 +1,16 @@
 import { parseDuration } from '../../common/duration.js';
-import { isCountable, MOST_COUNTABLE, parseQuantity } from '../../common/quantity.js';
 import { LONGEST_INTERVAL } from '../core/history.js';
+import type { Target } from '../core/types.js';
 import type { CheckPromql } from '../promql/check.js';
-import { builtInSignals } from '../promql/signals.js';
+import { builtInSignals, optionalSignals } from '../promql/signals.js';
 import type { Path } from '../../common/yaml/document.js';
 import { valueAt } from './findings.js';
 import { checkSchedules } from './check-schedules.js';
-import { problem, validFields } from './checking.js';
+import { validFields } from './checking.js';
+import { checkSignalName, problem } from './problems.js';
 import { suggestion } from './suggestion.js';
-import { fillObjective, fillTarget } from './defaults.js';
+import { checkTargets } from './check-targets.js';
+import { fillObjective, fillTargets } from './defaults.js';
 import {
   decideStepSchema,
   groupSchema,
@@ -24,7 +26,7 @@ import {
 } from './schema.js';
 import type { RuleFinding } from './types.js';
 
-const BUILT_IN = Object.keys(builtInSignals('1m'));
+const BUILT_IN = Object.keys({ ...builtInSignals('1m'), ...optionalSignals('1m') });
 /** `target` is the ratio of demand to target in conditions. */
 const RESERVED = ['target'];
 /** Rounds that follow each other faster see the same scrapes, and fill Prometheus with queries. */
@@ -87,11 +89,11 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
     ...checkMode(rule, path),
     ...checkSchedules(rule, rawRule, path),
     ...checkFallback(rule, [...path, 'fallback']),
-    ...checkTarget(rule, [...path, 'target'], known),
+    ...checkTargets(rawRule, path, known),
     ...checkObjective(rule, [...path, 'objective']),
     ...checkHarm(valueAt(rawRule, ['harm']), [...path, 'harm']),
     ...(Array.isArray(steps) ? steps : []).flatMap((step, index) =>
-      checkStep(step, [...path, 'decide', index], known, fillTarget(rule.target).signal),
+      checkStep(step, [...path, 'decide', index], known, fillTargets(rule)),
     ),
   ];
 }
@@ -195,35 +197,6 @@ function checkFallback(
   return [...findings, problem('RULE_CONFLICT', [...path, 'replicas'], message)];
 }
 
-function checkTarget({ target }: Partial<RawRule>, path: Path, known: readonly string[]): RuleFinding[] {
-  if (!target) return [];
-  const { signal = 'cpu', averageUtilization, averageValue, value } = target;
-  const findings = checkSignalName(signal, [...path, 'signal'], known);
-  const given = Object.keys({ averageUtilization, averageValue, value }).filter(
-    (field) => target[field as 'value'] !== undefined,
-  );
-  if (given.length > 1) {
-    const message = `${given.join(' and ')} are mutually exclusive; keep one of them`;
-    findings.push(problem('RULE_CONFLICT', path, message));
-  }
-  if (signal !== 'cpu' && averageValue === undefined && value === undefined) {
-    const message = `target on "${signal}" needs averageValue or value; averageUtilization, a percentage of the CPU request, applies only to cpu`;
-    findings.push(problem('RULE_CONFLICT', path, message));
-  }
-  for (const [field, amount] of Object.entries({ averageValue, value })) {
-    const range = amount === undefined ? undefined : outOfRange(amount);
-    if (range) findings.push(problem('RULE_OUT_OF_RANGE', [...path, field], `${field} must be ${range}`));
-  }
-  return findings;
-}
-
-/** What a target must be, if it is not: it is counted in thousandths. */
-function outOfRange(amount: string | number): string | undefined {
-  const value = parseQuantity(amount);
-  if (Math.round(1000 * value) < 1) return 'at least 0.001';
-  return isCountable(value) ? undefined : `at most ${MOST_COUNTABLE}, not ${amount}`;
-}
-
 function checkObjective({ objective }: Partial<RawRule>, path: Path): RuleFinding[] {
   if (!objective || parseDuration(objective.latency) > 0) return [];
   return [problem('RULE_OUT_OF_RANGE', [...path, 'latency'], 'latency must be longer than 0s')];
@@ -235,12 +208,16 @@ function checkHarm(rawHarm: unknown, path: Path): RuleFinding[] {
   return [problem('RULE_OUT_OF_RANGE', [...path, 'backlog'], 'backlog must be longer than 0s')];
 }
 
-/** @param target signal that the rule sizes by */
-function checkStep(rawStep: unknown, path: Path, known: readonly string[], target: string): RuleFinding[] {
+function checkStep(
+  rawStep: unknown,
+  path: Path,
+  known: readonly string[],
+  targets: readonly Target[],
+): RuleFinding[] {
   const step = validFields<RawDecideStep>(decideStepSchema.shape, rawStep);
   const findings =
     valueAt(rawStep, ['when']) === undefined
-      ? checkCause(step, path, target)
+      ? checkCause(step, path, targets)
       : checkConditions(step.when, [...path, 'when'], known);
   if (step.maxHops !== undefined && step.action !== undefined && step.action !== 'follow') {
     const message = 'maxHops applies only to action: follow; remove it';
@@ -250,8 +227,12 @@ function checkStep(rawStep: unknown, path: Path, known: readonly string[], targe
 }
 
 /** A step without conditions matches a cause of harm. */
-function checkCause({ bound }: Partial<RawDecideStep>, path: Path, target: string): RuleFinding[] {
-  const causes = [...new Set([...CAUSES, target])];
+function checkCause(
+  { bound }: Partial<RawDecideStep>,
+  path: Path,
+  targets: readonly Target[],
+): RuleFinding[] {
+  const causes = [...new Set([...CAUSES, ...targets.map(({ signal }) => signal)])];
   if (bound === undefined || causes.includes(bound)) return [];
   const advice =
     suggestion(bound, causes) || `; causes are ${causes.join(', ')}; another class needs conditions in when`;
@@ -280,11 +261,4 @@ function checkConditions(
     }
     return findings;
   });
-}
-
-function checkSignalName(signal: string, path: Path, known: readonly string[], atKey = false): RuleFinding[] {
-  if (known.includes(signal)) return [];
-  const advice =
-    suggestion(signal, known) || `; known signals are ${known.join(', ')}; add others to the group's signals`;
-  return [problem('RULE_UNKNOWN_SIGNAL', path, `unknown signal "${signal}"${advice}`, atKey)];
 }

@@ -14,7 +14,8 @@ import type {
   ScalingRules,
   Target,
 } from '../core/types.js';
-import { builtInSignals, latencySignal, podSignals } from '../promql/signals.js';
+import { isCpuDemand } from '../core/targets.js';
+import { builtInSignals, latencySignal, optionalSignals, podSignals } from '../promql/signals.js';
 import { longestRange } from '../promql/syntax.js';
 import {
   recentExpressions,
@@ -33,6 +34,7 @@ import type {
   RawRule,
   RawScalingRules,
   RawSchedule,
+  RawTarget,
 } from './schema.js';
 import type { FleetRule, RuleGroup, SignalQuery, WorkloadMatch, WorkloadRule } from './types.js';
 
@@ -83,16 +85,21 @@ function resolveRule(
   shared: Pick<RuleSettings, 'maxAge' | 'windows'>,
   source: Position,
 ): WorkloadRule | FleetRule {
-  const target = fillTarget(raw.target);
+  const targets = fillTargets(raw);
+  const [target] = targets;
+  const behavior = fillBehavior(raw.behavior);
+  const inOne = inOneStep(behavior, raw, targets);
   const settings: RuleSettings = {
     scale: raw.scale,
     minReplicas: raw.minReplicas ?? 1,
     maxReplicas: maxReplicasOf(raw),
     target,
+    ...(targets.length > 1 && { targets }),
     ...(raw.objective && { objective: fillObjective(raw.objective) }),
     harm: fillHarm(raw.harm),
-    decide: fillDecide(raw.decide, target),
-    behavior: inOneStep(fillBehavior(raw.behavior), raw, target),
+    decide: fillDecide(raw.decide, ...targets),
+    behavior: inOne,
+    ...(inOne !== behavior && !targets.every(isCpuDemand) && { behaviorOfOthers: behavior }),
     ...shared,
     ...(raw.schedules && { schedules: raw.schedules.map(fillSchedule) }),
     ...(raw.fallback && { fallback: { ...raw.fallback, after: parseDuration(raw.fallback.after) } }),
@@ -144,8 +151,8 @@ export function fillBehavior(behavior: RawBehavior | null | undefined): Behavior
  * Demand says how many replicas are needed, so growth by it is not rationed unless the rule states policies: HPA's
  * default of doubling guards against a metric that only says "more".
  */
-function inOneStep(behavior: Behavior | null, raw: RawRule, { signal }: Target): Behavior | null {
-  if (behavior === null || signal !== 'cpu' || raw.behavior?.scaleUp?.policies) return behavior;
+function inOneStep(behavior: Behavior | null, raw: RawRule, targets: readonly Target[]): Behavior | null {
+  if (behavior === null || !targets.some(isCpuDemand) || raw.behavior?.scaleUp?.policies) return behavior;
   const all: ScalingPolicy = { type: 'Pods', value: largestMaximum(raw), periodSeconds: 15 };
   return { ...behavior, scaleUp: { ...behavior.scaleUp, policies: [all] } };
 }
@@ -166,8 +173,9 @@ function fillScalingRules(
 /** Built-in signals, overridden and extended by the group's own, with a latency for each quantile of an objective. */
 function fillSignals(group: RawGroup, objectives: readonly Objective[]): Record<string, SignalQuery> {
   const quantiles = objectives.map(({ quantile }) => quantile);
-  const builtIn = builtInSignals(group.window ?? DEFAULT_WINDOW, quantiles);
   const given = group.signals ?? {};
+  const window = group.window ?? DEFAULT_WINDOW;
+  const builtIn = { ...builtInSignals(window, quantiles), ...usedSignals(group, window) };
   return mapValues({ ...builtIn, ...given }, (_, name) => {
     const { expr = own(builtIn, name) ?? '', maxAge } = own(given, name) ?? {};
     const isBuiltIn = expr === own(builtIn, name);
@@ -186,7 +194,7 @@ function fillPodSignals(
   { window = DEFAULT_WINDOW, rules }: RawGroup,
   { cpu }: Readonly<Record<string, SignalQuery>>,
 ): Record<string, SignalQuery> {
-  const sizedByCpu = rules.some(({ target }) => fillTarget(target).signal === 'cpu');
+  const sizedByCpu = rules.some((rule) => fillTargets(rule).some(isCpuDemand));
   if (!cpu?.toldBy || !sizedByCpu) return {};
   const { maxAge } = cpu;
   return mapValues({ ...podSignals(window) }, (expr) => ({ expr, maxAge, isBuiltIn: true }));
@@ -215,7 +223,25 @@ function fillWindows(
   };
 }
 
-export function fillTarget(target: RawRule['target']): Target {
+/** Built-in signals that only some rules need. */
+function usedSignals(group: RawGroup, window: string): Record<string, string> {
+  const used = new Set([...Object.keys(group.signals ?? {}), ...group.rules.flatMap(namedSignals)]);
+  return Object.fromEntries(Object.entries(optionalSignals(window)).filter(([name]) => used.has(name)));
+}
+
+/** Signals that a rule's targets and conditions name. */
+export function namedSignals(rule: Pick<RawRule, 'target' | 'targets' | 'decide'>): string[] {
+  const conditions = (rule.decide ?? []).flatMap(({ when = {} }) => Object.keys(when));
+  return [...fillTargets(rule).map(({ signal }) => signal), ...conditions];
+}
+
+/** The targets of a rule, at least one. */
+export function fillTargets({ target, targets }: Pick<RawRule, 'target' | 'targets'>): [Target, ...Target[]] {
+  const [first = target, ...others] = targets ?? [];
+  return [fillTarget(first), ...others.map(fillTarget)];
+}
+
+export function fillTarget(target: RawTarget | undefined): Target {
   const signal = target?.signal ?? 'cpu';
   if (target?.averageValue !== undefined) return { signal, averageValue: parseQuantity(target.averageValue) };
   if (target?.value !== undefined) return { signal, value: parseQuantity(target.value) };
@@ -235,8 +261,8 @@ function fillHarm({ atLeast, backlog, ...thresholds }: RawHarm = {}): HarmThresh
   };
 }
 
-export function fillDecide(decide: RawRule['decide'], target: Target): DecideStep[] {
-  if (decide === undefined) return defaultSteps(target);
+export function fillDecide(decide: RawRule['decide'], ...targets: readonly Target[]): DecideStep[] {
+  if (decide === undefined) return defaultSteps(targets);
   return decide.map((step) => ({
     bound: step.bound,
     ...(step.when && { when: step.when }),
@@ -248,11 +274,11 @@ export function fillDecide(decide: RawRule['decide'], target: Target): DecideSte
 }
 
 /** What to do about each cause of harm. Disk comes first: replicas do not help, whatever the CPU demand. */
-function defaultSteps(target: Target): DecideStep[] {
+function defaultSteps(targets: readonly Target[]): DecideStep[] {
   const common = { for: 0, keepFor: 0, maxHops: DEFAULT_MAX_HOPS };
   return [
     { bound: 'disk', action: 'hold', ...common },
-    { bound: target.signal, action: 'scale', ...common },
+    ...targets.map(({ signal }): DecideStep => ({ bound: signal, action: 'scale', ...common })),
     { bound: 'dependency', action: 'follow', ...common },
     { bound: 'lock', action: 'step', ...common },
   ];

@@ -101,8 +101,11 @@ const behavior = z
   })
   .meta({ description: 'behavior of HPA v2, with its defaults; null scales like an HPA without behavior' });
 
-const target = z.strictObject({
-  signal: identifier.exactOptional().meta({ description: 'Signal to size by; default cpu' }),
+export const targetSchema = z.strictObject({
+  signal: identifier.exactOptional().meta({
+    description:
+      'Signal to size by; default cpu. requests (arriving per second) and concurrency (outstanding) are built in, too',
+  }),
   averageUtilization: positive
     .exactOptional()
     .meta({ description: 'Target as a percentage of the CPU request of a pod' }),
@@ -241,8 +244,11 @@ export const ruleSchema = z.strictObject({
       'Windows of time with other bounds; of several in force the largest minReplicas and the largest maxReplicas apply',
   }),
   fallback: fallback.exactOptional(),
-  target: target.exactOptional().meta({
+  target: targetSchema.exactOptional().meta({
     description: 'Load that a pod should carry; default {signal: cpu, averageUtilization: 70}',
+  }),
+  targets: z.array(targetSchema).min(1).exactOptional().meta({
+    description: 'Several targets, in place of target; the one that calls for the most replicas decides',
   }),
   objective: objectiveSchema
     .exactOptional()
@@ -300,6 +306,7 @@ export const fileSchema = z.strictObject({
 
 export type RawRule = z.infer<typeof ruleSchema>;
 export type RawSchedule = z.infer<typeof scheduleSchema>;
+export type RawTarget = z.infer<typeof targetSchema>;
 export type RawObjective = z.infer<typeof objectiveSchema>;
 export type RawHarm = z.infer<typeof harmSchema>;
 export type RawGroup = z.infer<typeof groupSchema>;
