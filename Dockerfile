@@ -54,7 +54,6 @@ COPY --from=build /src/native/build/kernscale.node ./native/build/
 COPY --from=build /src/dist/common ./dist/common
 COPY --from=build /src/dist/exporter ./dist/exporter
 COPY --from=build /src/dist/scaler ./dist/scaler
-COPY --from=build /src/scaler/web/static ./scaler/web/static
 RUN ln -s /opt/kernscale/dist/exporter/main.js /usr/local/bin/kernscale-exporter \
 	&& ln -s /opt/kernscale/dist/scaler/main.js /usr/local/bin/kernscale-scaler \
 	&& ln -s /opt/kernscale/dist/scaler/cli.js /usr/local/bin/kernscale

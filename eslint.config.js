@@ -8,7 +8,6 @@ export default tseslint.config(
       '**/dist/',
       '**/build/',
       '.cache/',
-      'scaler/web/static/',
       'test/kernel/truth/',
       'test/kernel/protocols/programs/',
     ],

@@ -29,6 +29,7 @@ import { ServerClock } from './promql/server-clock.js';
 import { matchesOf } from './rules/matches.js';
 import type { RuleGroup } from './rules/types.js';
 import { createApp } from './web/app.js';
+import { Board } from './web/board.js';
 
 /** Longest wait for the first lists of the cluster; after it, rounds begin and report what is missing. */
 const SYNC_PATIENCE_MS = 3000;
@@ -48,7 +49,8 @@ interface ServiceOptions {
 
 export class Service {
   readonly #stop = new AbortController();
-  readonly #records = new DecisionRecords();
+  readonly #board = new Board();
+  readonly #records = new DecisionRecords(this.#board);
   readonly #clock: ServerClock;
   readonly #histories: Histories;
   readonly #metrics = new ScalerMetrics();
@@ -238,6 +240,8 @@ export class Service {
     const { flags, ruleManager, log } = this.options;
     return createApp({
       records: this.#records,
+      board: this.#board,
+      dryRun: flags.dryRun,
       ruleManager,
       assignments: () => assign(ruleManager.groups, this.#cluster.workloads()),
       registry: this.#metrics.registry,

@@ -37,11 +37,11 @@ up_to_date() {
 	local stamp=$1
 	shift
 	[ -e "$stamp" ] && [ -z "$(find "$@" \( -name node_modules -o -name build -o -name dist \) -prune -o \
-		-newer "$stamp" \( -type d -o -name '*.[ch]' -o -name '*.ts' -o -name '*.json' -o -name Makefile \) -print -quit)" ]
+		-newer "$stamp" \( -type d -o -name '*.[ch]' -o -name '*.ts' -o -name '*.json' -o -name '*.css' -o -name '*.html' -o -name Makefile \) -print -quit)" ]
 }
 
 typescript() {
-	cd "$root" && node_modules/.bin/tsc -b "$@" && chmod +x dist/exporter/main.js dist/scaler/main.js dist/scaler/cli.js
+	cd "$root" && node_modules/.bin/tsc -b "$@" && node_modules/.bin/tsc -p scaler/web/page && chmod +x dist/exporter/main.js dist/scaler/main.js dist/scaler/cli.js
 }
 
 # Without types checked, which takes longer than the rest, what runs is the same; a later build checks them.
@@ -54,6 +54,14 @@ build_typescript() {
 	fi
 }
 
+# The scaler's page is one bundle; what it imports is not installed where it runs.
+page() {
+	local page=$root/scaler/web/page dist=$root/dist/scaler/web/page
+	mkdir -p "$dist"
+	"$root/node_modules/.bin/esbuild" "$page/page.ts" --bundle --minify --format=esm --target=es2022 --log-level=warning \
+		--legal-comments=eof --outdir="$dist" && cp "$page/index.html" "$page/icon.svg" "$dist"
+}
+
 # Compiled against the type information of one kernel, the programs run on every other that has it. Without, everything
 # that needs no probe still builds.
 if [ -e /sys/kernel/btf/vmlinux ] || [ -e "$root/native/build/vmlinux.h" ]; then
@@ -62,6 +70,7 @@ else
 	say 'skipping the BPF programs: this kernel has no type information (/sys/kernel/btf/vmlinux)'
 fi
 build 'the demo workloads' "$root/sandbox/workloads/build/.stamp" sandbox/workloads -- make -C "$root/sandbox/workloads"
+build "the scaler's page" "$root/dist/.page-stamp" scaler/web -- page
 build_typescript
 finish
 # The BPF build may have written another native/layout.ts.

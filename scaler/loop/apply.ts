@@ -1,11 +1,10 @@
 import { errorMessage, KernscaleError } from '../../common/errors.js';
 import { count } from '../core/format.js';
-import type { Decision, ExplainedDecision } from '../core/decision.js';
+import type { Decision } from '../core/decision.js';
 import type { Rule, ScaleTargetRef } from '../core/types.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
-import type { Assignment } from './assignments.js';
 import { toRecord, type Applied, type DecisionRecord } from './record.js';
-import type { RoundSources } from './round.js';
+import type { Decided, RoundSources } from './round.js';
 
 export interface ApplySources extends Pick<RoundSources, 'histories' | 'records'> {
   readonly scales: Pick<ScaleClient, 'get' | 'set'>;
@@ -13,8 +12,7 @@ export interface ApplySources extends Pick<RoundSources, 'histories' | 'records'
 
 /** Applies a decision and records its outcome; returns the record and the one that it replaces. */
 export async function applyAndRecord(
-  assignment: Assignment,
-  decision: ExplainedDecision,
+  { assignment, decision, measured }: Decided,
   { scales, histories, records }: ApplySources,
   leads: boolean,
 ): Promise<{ readonly record: DecisionRecord; readonly previous: DecisionRecord | undefined }> {
@@ -22,7 +20,7 @@ export async function applyAndRecord(
   const done = applied.outcome === 'applied' || applied.outcome === 'unchanged';
   histories.set(assignment.key, assignment.rule, done ? decision.history : decision.historyIfNotApplied);
   const record = toRecord(assignment, decision, applied);
-  return { record, previous: records.put(record) };
+  return { record, previous: records.put(record, measured) };
 }
 
 /**

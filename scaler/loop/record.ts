@@ -1,6 +1,7 @@
 import type { ExplainedDecision } from '../core/decision.js';
 import { replicasText } from '../core/details.js';
 import { capitalize } from '../core/format.js';
+import type { Measures } from '../core/measures.js';
 import { opaqueText } from '../core/opaque.js';
 import { ruleAt } from '../core/rule-at.js';
 import { workloadKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
@@ -140,13 +141,23 @@ export function replicasAfter({ applied, replicas, currentReplicas }: DecisionRe
   return applied ? replicas : currentReplicas;
 }
 
+/** Is told of every record as it is stored. */
+export interface RecordsListener {
+  /** @param measured what the settled window of the round has of the workload */
+  readonly put: (record: DecisionRecord, measured: Measures | undefined) => void;
+  readonly removed: (record: DecisionRecord) => void;
+  readonly roundEnded: () => void;
+}
+
 /** The last record of every workload, and the recent ones that differ from the one before. */
 export class DecisionRecords {
   readonly #last = new Map<WorkloadKey, DecisionRecord>();
   readonly #changes: DecisionRecord[] = [];
 
+  constructor(private readonly listener?: RecordsListener) {}
+
   /** Stores a record and returns the one that it replaces. */
-  put(record: DecisionRecord): DecisionRecord | undefined {
+  put(record: DecisionRecord, measured?: Measures): DecisionRecord | undefined {
     const key = keyOf(record);
     const previous = this.#last.get(key);
     this.#last.set(key, record);
@@ -154,6 +165,7 @@ export class DecisionRecords {
       this.#changes.unshift(record);
       this.#changes.length = Math.min(this.#changes.length, MAX_CHANGES);
     }
+    this.listener?.put(record, measured);
     return previous;
   }
 
@@ -173,10 +185,14 @@ export class DecisionRecords {
     return this.#changes;
   }
 
-  /** Removes and returns the last records of workloads that no rule scales any more. */
+  /** Ends a round: removes and returns the last records of workloads that no rule scales any more. */
   retain(assigned: (workload: WorkloadKey) => boolean): DecisionRecord[] {
     const gone = [...this.#last].filter(([key]) => !assigned(key));
-    for (const [key] of gone) this.#last.delete(key);
+    for (const [key, record] of gone) {
+      this.#last.delete(key);
+      this.listener?.removed(record);
+    }
+    this.listener?.roundEnded();
     return gone.map(([, record]) => record);
   }
 }

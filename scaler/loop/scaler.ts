@@ -179,10 +179,11 @@ export class Scaler {
     }
   }
 
-  async #scaleAndRecord({ assignment, uid, decision }: Decided, deadline: AbortSignal): Promise<void> {
+  async #scaleAndRecord(decided: Decided, deadline: AbortSignal): Promise<void> {
+    const { assignment, uid } = decided;
     const { metrics, leads, audit } = this.options;
     const sources = { ...this.options, scales: begunBefore(deadline, this.options.scales) };
-    const { record, previous } = await applyAndRecord(assignment, decision, sources, leads());
+    const { record, previous } = await applyAndRecord(decided, sources, leads());
     metrics.decided(record);
     audit?.write(record, previous);
     if (isChange(record, previous)) this.#log(record);

@@ -72,9 +72,7 @@ async function decideAll(
     const sources = { query, cluster, scales, ...memory, clock: () => at, queryOffset: 0 };
     const { decisions } = await runRound(group, assign(groups, cluster.workloads()), sources);
     for (const decided of decisions) {
-      made.push(
-        (await applyAndRecord(decided.assignment, decided.decision, { scales, ...memory }, true)).record,
-      );
+      made.push((await applyAndRecord(decided, { scales, ...memory }, true)).record);
     }
   }
   return made;

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import Router from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import type { Registry } from 'prom-client';
@@ -7,19 +8,16 @@ import { KernscaleError } from '../../common/errors.js';
 import { reportErrors } from '../../common/http.js';
 import type { Logger } from '../../common/log.js';
 import { packageRoot } from '../../common/main.js';
-import type { Assignment } from '../loop/assignments.js';
-import { detailsOf } from '../core/details.js';
-import { harmState } from '../core/details-requests.js';
-import { OUTCOME_TEXTS, type DecisionRecord, type DecisionRecords } from '../loop/record.js';
 import type { RuleManager } from '../rules/rule-manager.js';
+import { apiRoutes, type ApiSources } from './api.js';
+import { compress } from './compress.js';
 import { refusal } from './cross-site.js';
-import { requestBars } from './request-bars.js';
 
-const FOLDER = path.join('scaler', 'web', 'static');
+const FOLDER = path.join('dist', 'scaler', 'web', 'page');
 const TYPES: Readonly<Record<string, string>> = {
   '/': 'text/html; charset=utf-8',
   '/page.js': 'text/javascript; charset=utf-8',
-  '/style.css': 'text/css; charset=utf-8',
+  '/page.css': 'text/css; charset=utf-8',
   '/icon.svg': 'image/svg+xml',
 };
 
@@ -30,16 +28,9 @@ const SECURITY_HEADERS = {
   'Referrer-Policy': 'no-referrer',
 };
 
-interface WebSources {
-  readonly records: DecisionRecords;
-  readonly ruleManager: Pick<RuleManager, 'groups' | 'ruleCount' | 'errors' | 'reload'>;
-  readonly assignments: () => ReadonlyMap<string, Assignment>;
+interface WebSources extends ApiSources {
+  readonly ruleManager: ApiSources['ruleManager'] & Pick<RuleManager, 'reload'>;
   readonly registry: Registry;
-  /** Seconds since the epoch, by the clock of the records. */
-  readonly clock: () => number;
-  /** Current problems, as sentences for people. */
-  readonly problems: () => readonly string[];
-  readonly leads: () => boolean;
   /** Reason why the service is not ready, if it is not. */
   readonly unready: () => string | undefined;
   /** URL at which browsers reach the service, if that is not one of its own addresses. */
@@ -63,6 +54,7 @@ export function createApp(sources: WebSources): Koa {
   app
     .use(secure)
     .use(refuseOtherSites(sources.externalUrl))
+    .use(compress)
     .use(router.routes())
     .use(router.allowedMethods());
   return app;
@@ -85,43 +77,10 @@ function refuseOtherSites(externalUrl: URL | undefined) {
   };
 }
 
-function apiRoutes(
-  router: Router,
-  { records, ruleManager, assignments, clock, problems, leads }: WebSources,
-): void {
-  router.get('/api/v1/decisions', (context) => {
-    context.set('Cache-Control', 'no-store');
-    context.body = {
-      now: clock(),
-      status: { leader: leads(), rules: ruleManager.ruleCount, problems: problems() },
-      decisions: records.list().map(withTexts),
-      changes: records.changes().map(summary),
-    };
-  });
-  router.get('/api/v1/decisions/:namespace/:kind/:name', (context) => {
-    const { namespace = '', kind = '', name = '' } = context.params;
-    const record = records.get({ namespace, kind, name });
-    context.status = record ? 200 : 404;
-    context.body = (record && withTexts(record)) ?? {
-      error: `no rule has decided on ${namespace}/${kind}/${name}`,
-    };
-  });
-  router.get('/api/v1/rules', (context) => {
-    context.body = {
-      groups: ruleManager.groups,
-      targets: [...assignments().values()].map(({ key, group, rule }) => ({
-        workload: key,
-        group: group.name,
-        scale: rule.scale,
-      })),
-    };
-  });
-}
-
 function operationRoutes(router: Router, { registry, unready, ruleManager }: WebSources): void {
-  router.get('/metrics', async (context) => {
+  router.get('/metrics', (context) => {
     context.set('Content-Type', registry.contentType);
-    context.body = await registry.metrics();
+    context.body = Readable.from(metricsOf(registry));
   });
   router.get('/-/healthy', (context) => {
     context.body = 'kernscale-scaler is healthy.\n';
@@ -138,37 +97,14 @@ function operationRoutes(router: Router, { registry, unready, ruleManager }: Web
   });
 }
 
-/** A record with the texts and bars that the page shows beside its reason, so that the page has no phrases of its own. */
-function withTexts(record: DecisionRecord) {
-  const { harm, at } = record.trace;
-  return {
-    ...record,
-    outcomeText: OUTCOME_TEXTS[record.outcome],
-    harmText: harm && `Harm: ${harmState(harm, at)}`,
-    request: requestBars(harm),
-    details: detailsOf(record),
-  };
-}
-
-/** A record without its trace and the fields of its rule. */
-function summary(record: DecisionRecord) {
-  const { group, scale, namespace, workload, workloadKind, at, class: workloadClass, action } = record;
-  const { currentReplicas, replicas, reason, applied, outcome, error } = record;
-  const decided = {
-    class: workloadClass,
-    action,
-    currentReplicas,
-    replicas,
-    reason,
-    applied,
-    outcome,
-    error,
-  };
-  return { group, scale, namespace, workload, workloadKind, at, ...decided };
+/** The text of each metric: that of all of a large fleet is too long to be in memory at once. */
+async function* metricsOf(registry: Registry): AsyncIterable<string> {
+  for (const { name } of registry.getMetricsAsArray())
+    yield `${await registry.getSingleMetricAsString(name)}\n\n`;
 }
 
 /**
- * Reads the files of the live page, which are not compiled, by URL path.
+ * Reads the files of the live page, which `scripts/build.sh` bundles, by URL path.
  *
  * @throws KernscaleError `STATIC_FILES_MISSING`
  */
@@ -178,7 +114,7 @@ function readStaticFiles(): [url: string, file: { readonly type: string; readonl
     try {
       return [url, { type, body: readFileSync(path.join(packageRoot(), file)) }];
     } catch (cause) {
-      const message = `${file} is missing from this installation; install it again`;
+      const message = `${file} is missing; run npm run build`;
       throw new KernscaleError('STATIC_FILES_MISSING', message, { cause });
     }
   });

@@ -221,8 +221,9 @@ describe('kernscale backtest', function () {
       const query: Query = (expr, time) => client.query(expr, time);
       const sources = { query, cluster, scales, ...memory, clock: () => at, queryOffset: 0 };
       const { decisions } = await runRound(group, assign(groups, cluster.workloads()), sources);
-      for (const { assignment: made, decision } of decisions) {
-        await applyAndRecord(made, decision, { scales, ...memory }, true);
+      for (const decided of decisions) {
+        const { assignment: made, decision } = decided;
+        await applyAndRecord(decided, { scales, ...memory }, true);
         const replayed = workloads.find(({ workload: key }) => key === made.key)!;
         expect([decision.replicas, decision.class], `${made.key} at ${at - START} s`).to.deep.equal([
           replayed.proposed[round],

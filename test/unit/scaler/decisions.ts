@@ -5,7 +5,9 @@ import type { ExplainedDecision } from '../../../scaler/core/decision.js';
 import type { Rule } from '../../../scaler/core/types.js';
 import { toRecord, type DecisionRecord, type DecisionRecords } from '../../../scaler/loop/record.js';
 import { resolveGroup } from '../../../scaler/rules/defaults.js';
+import type { RuleManager } from '../../../scaler/rules/rule-manager.js';
 import { createApp } from '../../../scaler/web/app.js';
+import { Board } from '../../../scaler/web/board.js';
 import { keyOf } from './core/fixtures.js';
 
 type Outcome = DecisionRecord['outcome'];
@@ -20,15 +22,19 @@ export function recordOf(
   return toRecord({ key: keyOf(rule.scale), group, rule }, decision, { outcome });
 }
 
-/** Serves the scaler's page and API over these decisions. */
+/** Serves the scaler's page and API over these decisions. @param board the listener of `records` */
 export function serveDecisions(
   records: DecisionRecords,
   ruleCount: number,
   problems: readonly string[] = [],
+  board = new Board(),
+  rules: Pick<RuleManager, 'groups' | 'errors'> = { groups: [], errors: [] },
 ): Promise<Listening> {
   const app = createApp({
     records,
-    ruleManager: { groups: [], ruleCount, errors: [], reload: () => Promise.resolve(true) },
+    board,
+    dryRun: false,
+    ruleManager: { ...rules, ruleCount, reload: () => Promise.resolve(true) },
     assignments: () => new Map(),
     registry: new Registry(),
     clock: () => Date.now() / 1000,

@@ -18,6 +18,8 @@ describe("the scaler's HTTP surface", () => {
   before(async () => {
     const app = createApp({
       records: UNTOUCHABLE as never,
+      board: UNTOUCHABLE as never,
+      dryRun: false,
       ruleManager: UNTOUCHABLE as never,
       registry: UNTOUCHABLE as never,
       assignments: refuse,
