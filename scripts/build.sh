@@ -41,7 +41,8 @@ up_to_date() {
 }
 
 typescript() {
-	cd "$root" && node_modules/.bin/tsc -b "$@" && node_modules/.bin/tsc -p scaler/web/page && chmod +x dist/exporter/main.js dist/scaler/main.js dist/scaler/cli.js
+	cd "$root" && node_modules/.bin/tsc -b "$@" && chmod +x dist/exporter/main.js dist/scaler/main.js dist/scaler/cli.js
+	[ "$check" = no ] || node_modules/.bin/tsc -p scaler/web/page
 }
 
 # Without types checked, which takes longer than the rest, what runs is the same; a later build checks them.

@@ -67,7 +67,7 @@ export function size(
 /**
  * An HPA sync after the metrics: stabilization, rate limit, range, with HPA's default behavior.
  *
- * @param desired undefined where the metrics could not be had: replicas stay
+ * @param desired undefined without metrics: replicas stay
  */
 export function sync(
   range: Range,

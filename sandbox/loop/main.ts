@@ -36,7 +36,7 @@ function parseOptions(argv: readonly string[]): Options | undefined {
     throw new KernscaleError('BAD_FLAG', '--json prints the results of a timed run, so it needs --for');
   }
   if (options?.hpa && options.for === undefined) {
-    throw new KernscaleError('BAD_FLAG', '--hpa prints what a timed run has come to, so it needs --for');
+    throw new KernscaleError('BAD_FLAG', '--hpa prints the outcome of a timed run, so it needs --for');
   }
   return options;
 }
@@ -117,7 +117,7 @@ function addresses({ ports, programs, kubeconfig }: Loop): string[] {
   ];
 }
 
-/** What a timed run has come to; a run that is too short has neither results nor answers to count. */
+/** Judges a timed run; one that is too short has neither results nor answers to count. */
 async function judge(
   loop: Loop,
   { seen, began, peakFrom, shadows }: Watched,

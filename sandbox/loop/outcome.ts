@@ -15,7 +15,7 @@ export interface Load {
   readonly peak: number;
 }
 
-/** What a run has come to for a workload with a load generator. */
+/** Outcome of a run for a workload with a load generator. */
 export interface Outcome {
   readonly workload: string;
   /** Seconds in which too few of the requests asked were answered in time. */
@@ -30,7 +30,7 @@ export interface Times {
 }
 
 /**
- * What a timed run has come to.
+ * Outcomes of a timed run.
  *
  * @throws KernscaleError `NO_DATA` if a load generator's answers were not measured
  */

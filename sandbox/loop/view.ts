@@ -90,8 +90,9 @@ function news({ problems, notice }: Screen): Piece {
   return problem === undefined ? [notice, 'yellow'] : [problemLine(problem, problems.length), 'red'];
 }
 
+/** In one line, and without the folder of a file: what is wrong must fit. */
 function problemLine(problem: string, count: number): string {
-  return `Problem${count > 1 ? ` 1 of ${count}` : ''}: ${problem.replaceAll(/\s+/g, ' ')}`;
+  return `Problem${count > 1 ? ` 1 of ${count}` : ''}: ${problem.replace(/^\S*\/(?=\S+:\d)/, '').replaceAll(/\s+/g, ' ')}`;
 }
 
 /** One line for a workload, without control characters. */

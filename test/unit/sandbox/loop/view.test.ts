@@ -59,9 +59,12 @@ describe('the live view', () => {
   });
 
   it('shows what the scaler lacks in place of an event, and names the cells where there is room', () => {
-    const problems = ['rules/demo.yaml:3:5: unknown field\n"maxReplica"', 'Prometheus is unreachable'];
+    const problems = [
+      '/etc/kernscale/rules/demo.yaml:3:5: unknown field\n"maxReplica"',
+      'Prometheus is unreachable',
+    ];
     const text = renderScreen(screen({ problems, notice: 'an event' }), PLAIN);
-    expect(text[1]).to.equal('Problem 1 of 2: rules/demo.yaml:3:5: unknown field "maxReplica"');
+    expect(text[1]).to.equal('Problem 1 of 2: demo.yaml:3:5: unknown field "maxReplica"');
     expect(text.at(-1)).to.equal(LEGEND);
     expect(LEGEND).to.contain('▓ waiting for CPU').and.contain('■ a lock');
   });
