@@ -135,7 +135,7 @@ describe('what cannot be translated', () => {
       'a threshold of zero',
       scaledObject(`{ scaleTargetRef: { name: web }, ${prometheus('sum(a)', '0')} }`),
       true,
-      /threshold is below/,
+      /threshold is no number/,
     ],
     ['a list in place of an object', hpa('[]'), false, /no maxReplicas|no spec\.scaleTargetRef/],
   ];
