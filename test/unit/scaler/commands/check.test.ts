@@ -80,7 +80,7 @@ describe('the kernscale command', () => {
       status: 2,
       stdout: '',
       stderr:
-        'kernscale: unknown command "chekc"; commands: check, test, explain, backtest, simulate; see --help [BAD_COMMAND]\n',
+        'kernscale: unknown command "chekc"; commands: check, test, explain, backtest, simulate, import, compare, adopt; see --help [BAD_COMMAND]\n',
     });
     const { status, stderr } = await kernscale('check', '--jsno', broken);
     expect(status).to.equal(2);
