@@ -1,5 +1,6 @@
-# Two images:
+# Three images:
 #   docker build -t kernscale:dev .                                  exporter, scaler and the kernscale command
+#   docker build -t kernscale-tools:dev --target tools .             the same with promtool, for kernscale test
 #   docker build -t kernscale-workloads:dev --target workloads .     the demo's servers and load generator
 # manifests/README.md has the commands of other tools.
 # Same base for build and run: the addon links the libbpf of its distribution.
@@ -32,7 +33,15 @@ COPY . .
 RUN scripts/build.sh
 RUN npm prune --omit=dev --no-audit --no-fund
 
-FROM ${NODE_IMAGE} AS kernscale
+# 48 MB, which nodes need not pull.
+FROM ${NODE_IMAGE} AS promtool
+WORKDIR /promtool
+RUN apt-get update \
+	&& apt-get download prometheus \
+	&& dpkg-deb --extract prometheus_*.deb . \
+	&& rm -rf /var/lib/apt/lists/*
+
+FROM ${NODE_IMAGE} AS runtime
 RUN apt-get update \
 	&& apt-get install -y --no-install-recommends libbpf1 \
 	&& rm -rf /var/lib/apt/lists/*
@@ -54,3 +63,8 @@ EXPOSE 5000 5001
 # The exporter's manifest sets root: Kubernetes grants capabilities to root only.
 USER 65532:65532
 CMD ["kernscale", "--help"]
+
+FROM runtime AS tools
+COPY --from=promtool /promtool/usr/bin/promtool /usr/local/bin/
+
+FROM runtime AS kernscale

@@ -1,7 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from './duration.js';
 import { errorMessage, KernscaleError } from './errors.js';
-import { LOG_FORMATS, LOG_LEVELS, type LogOptions } from './log.js';
+import { LOG_FORMATS, LOG_LEVELS, type LogOptions } from './log-options.js';
 
 /**
  * A command line in node_exporter's style: long dotted flags, each with an environment variable
@@ -15,6 +15,9 @@ export function commandLine(name: string, description: string): Command {
     .configureOutput({ outputError: () => undefined })
     .exitOverride();
 }
+
+/** Argument in place of all others: lists the flags, one a line, with a tab before the description; for completion. */
+export const LIST_FLAGS = '--list-flags';
 
 /** A flag with its environment variable; `parse` converts its text. */
 export function flag<T>(
@@ -97,10 +100,15 @@ export const seconds = parseDuration;
  * Parses the arguments; prints help and returns undefined if help is requested.
  *
  * @typeParam T shape of the options, which commander does not know
- * @throws KernscaleError `BAD_FLAG` with commander's message
+ * @throws KernscaleError `BAD_FLAG` with commander's message, which may suggest a flag
  */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- typed like commander's opts()
 export function parseFlags<T>(command: Command, argv: readonly string[]): T | undefined {
+  if (argv[0] === LIST_FLAGS) {
+    const listed = command.createHelp().visibleOptions(command);
+    process.stdout.write(listed.map(({ long, description }) => `${long!}\t${description}\n`).join(''));
+    return undefined;
+  }
   try {
     command.parse(argv, { from: 'user' });
     return command.opts<Record<string, unknown>>() as T;

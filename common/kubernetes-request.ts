@@ -3,7 +3,7 @@ import https from 'node:https';
 import { KernscaleError } from './errors.js';
 import type { ApiAccess } from './kubernetes-access.js';
 
-const RESPONSE_TIMEOUT_MS = 30_000;
+const RESPONSE_SECONDS = 30;
 const KEEP_ALIVE_MS = 30_000;
 
 /** An error response of the API server; `status` is the HTTP status, or that of a watch's ERROR event. */
@@ -22,6 +22,8 @@ interface ApiRequest {
   signal: AbortSignal;
   /** Time-out for a response that has begun and sends nothing more. */
   idleSeconds: number;
+  /** Time-out from the start of the connection to the start of the response; default 30. */
+  responseSeconds?: number;
 }
 
 /**
@@ -48,13 +50,19 @@ async function send(config: ApiAccess, request: ApiRequest): Promise<http.Incomi
   if (headers['Authorization']) headers['Authorization'] = headers['Authorization'].trim();
   return new Promise((resolve, reject) => {
     const client = url.protocol === 'http:' ? http : https;
+    const silent = () => sent.destroy(new Error('the server does not respond'));
+    // The request's own time-out begins anew with each step of a TLS handshake.
+    const deadline = setTimeout(silent, (request.responseSeconds ?? RESPONSE_SECONDS) * 1000);
     const sent = client.get(url, options, (response) => {
+      clearTimeout(deadline);
       sent.setTimeout(request.idleSeconds * 1000);
       resolve(response);
     });
-    sent.setTimeout(RESPONSE_TIMEOUT_MS);
-    sent.on('timeout', () => sent.destroy(new Error('the server does not respond')));
+    sent.on('timeout', silent);
     sent.on('socket', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS));
+    sent.on('close', () => {
+      clearTimeout(deadline);
+    });
     sent.on('error', reject);
   });
 }

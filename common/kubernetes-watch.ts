@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, KernscaleError } from './errors.js';
 import { Fields } from './fields.js';
 import type { ApiAccess } from './kubernetes-access.js';
-import { ApiStatusError, openRequest, readLines, readText } from './kubernetes-request.js';
+import { PAGE_SIZE, readList, type ListQuery } from './kubernetes-list.js';
+import { ApiStatusError, openRequest, readLines } from './kubernetes-request.js';
 import type { Logger } from './log.js';
 
 /** Problems of single objects that are named; the others are counted. */
@@ -57,6 +58,7 @@ const WATCH_SECONDS = 300;
 const GRACE_SECONDS = 30;
 /** A watch that is open for this long counts as accepted. */
 const ACCEPTED_MS = 1000;
+const GONE = 410;
 /** "Too large resource version": the API server is older than the known version, as after a restored backup. */
 const TOO_LARGE = 504;
 /** Statuses for which a retry may succeed: invalid token, no permission yet, time-out, too many requests. */
@@ -64,6 +66,14 @@ const TRANSIENT = new Set([401, 403, 408, 429]);
 
 /** No right to the collection, no such collection. */
 const REFUSALS = new Set([403, 404]);
+
+/** What is known of a collection. */
+class Known<K> {
+  /** The kept parts, by key. */
+  readonly objects = new Map<string, K>();
+  /** What could not be read of single objects. */
+  readonly faults = new Map<string, string>();
+}
 
 class ResourceWatch<K> implements Watched<K> {
   readonly synced: Promise<void>;
@@ -74,9 +84,7 @@ class ResourceWatch<K> implements Watched<K> {
   #lists = 0;
   #resolveSynced!: () => void;
   #resolveRefused!: () => void;
-  #objects = new Map<string, K>();
-  /** What could not be read of single objects. */
-  #faults = new Map<string, string>();
+  #known = new Known<K>();
   #version: string | undefined;
   #failures = 0;
   /** Reason why the collection cannot be watched. */
@@ -91,13 +99,14 @@ class ResourceWatch<K> implements Watched<K> {
   }
 
   list(): readonly K[] {
-    return [...this.#objects.values()];
+    return [...this.#known.objects.values()];
   }
 
   problems(): string[] {
     const { path } = this.options;
-    const named = [...this.#faults.values()].slice(0, MAX_NAMED);
-    const more = this.#faults.size - named.length;
+    const { faults } = this.#known;
+    const named = [...faults.values()].slice(0, MAX_NAMED);
+    const more = faults.size - named.length;
     return [
       ...(this.#down === undefined
         ? []
@@ -137,19 +146,30 @@ class ResourceWatch<K> implements Watched<K> {
   async #list(): Promise<void> {
     // Version 0 is served from the API server's cache, which after a 410 may be as old as our version.
     const resourceVersion = this.#lists === 0 ? '0' : undefined;
-    const response = await this.#open({ resourceVersion }, GRACE_SECONDS);
-    const list = Fields.of(JSON.parse(await readText(response)));
-    const version = list.fields('metadata').string('resourceVersion') ?? '';
-    const items = list.items('items');
-    this.#objects = new Map();
-    this.#faults = new Map();
-    for (const item of items) this.#read(item);
+    const [known, version] = await this.#listed({ resourceVersion, limit: String(PAGE_SIZE) }).catch(
+      (error: unknown) => {
+        // The list took longer than the API server keeps its version: its answer to one request cannot expire.
+        if (error instanceof ApiStatusError && error.status === GONE) return this.#listed({});
+        throw error;
+      },
+    );
+    this.#known = known;
     this.#version = version;
     this.#lists++;
     this.#isBack();
     this.hasSynced = true;
     this.#resolveSynced();
     this.#notify();
+  }
+
+  /** The last known objects stay until all are in. */
+  async #listed(query: ListQuery): Promise<[known: Known<K>, version: string]> {
+    const known = new Known<K>();
+    const open = (page: ListQuery) => this.#open(page, GRACE_SECONDS);
+    const version = await readList(open, query, (object) => {
+      this.#read(object, known);
+    });
+    return [known, version];
   }
 
   async #follow(): Promise<void> {
@@ -176,7 +196,7 @@ class ResourceWatch<K> implements Watched<K> {
     }
   }
 
-  async #open(query: Record<string, string | undefined>, idleSeconds: number) {
+  async #open(query: ListQuery, idleSeconds: number) {
     const { config, path, fieldSelector, labelSelector } = this.options;
     return openRequest(config, {
       path,
@@ -210,39 +230,39 @@ class ResourceWatch<K> implements Watched<K> {
     this.#progress();
     if (type === 'BOOKMARK') return;
     if (type === 'DELETED') this.#forget(keyOf(object));
-    else this.#read(event.value('object'));
+    else this.#read(event.value('object'), this.#known);
     this.#notify();
   }
 
-  #read(object: unknown): void {
+  #read(object: unknown, known: Known<K>): void {
     const faults: string[] = [];
     let key = '/';
     try {
       const fields = Fields.of(object, faults);
       key = keyOf(Fields.of(object));
-      this.#objects.set(key, this.options.keep(fields));
+      known.objects.set(key, this.options.keep(fields));
     } catch (error) {
-      this.#objects.delete(key);
+      known.objects.delete(key);
       faults.unshift(errorMessage(error));
     }
-    this.#name(key, faults);
+    this.#name(key, faults, known);
   }
 
   #forget(key: string): void {
-    this.#objects.delete(key);
-    this.#faults.delete(key);
+    this.#known.objects.delete(key);
+    this.#known.faults.delete(key);
   }
 
-  #name(key: string, faults: readonly string[]): void {
+  #name(key: string, faults: readonly string[], known: Known<K>): void {
     const { log, path } = this.options;
     const [first] = faults;
     if (first === undefined) {
-      this.#faults.delete(key);
+      known.faults.delete(key);
       return;
     }
     const problem = `${path.slice(path.lastIndexOf('/') + 1)} ${key} cannot be read in full: ${first}`;
-    const isNews = this.#faults.get(key) !== problem && this.#faults.size < MAX_NAMED;
-    this.#faults.set(key, problem);
+    const isNews = known.faults.get(key) !== problem && known.faults.size < MAX_NAMED;
+    known.faults.set(key, problem);
     if (isNews) log.warn({ path, object: key, faults }, 'an object cannot be read in full');
   }
 

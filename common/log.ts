@@ -1,13 +1,7 @@
 import { pino, type Logger } from 'pino';
+import type { LogOptions } from './log-options.js';
 
 export type { Logger };
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-export const LOG_FORMATS = ['text', 'json'] as const;
-
-export interface LogOptions {
-  level: string;
-  format: string;
-}
 
 /** A logger that writes one line per event to standard error, as JSON or as logfmt-like text. */
 export function createLogger(options: LogOptions): Logger {

@@ -1,12 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { seeText } from './error-codes/registry.js';
 import { errorMessage, KernscaleError } from './errors.js';
 
 const USAGE_ERRORS = new Set(['BAD_FLAG', 'BAD_COMMAND']);
 
 /**
- * Runs a program's main function; reports what it throws in one sentence on standard error and exits with status 1. The
- * stack is printed only if `KERNSCALE_DEBUG` is set.
+ * Runs a program's main function; reports what it throws in one sentence on standard error, with the address of its code
+ * in the reference, and exits with status 1. The stack is printed only if `KERNSCALE_DEBUG` is set.
  *
  * @param usageStatus exit status for a wrong command line
  */
@@ -19,7 +20,7 @@ export async function runMain(
     process.exitCode = await main(process.argv.slice(2));
   } catch (error) {
     const code = error instanceof KernscaleError ? error.code : '';
-    process.stderr.write(`${program}: ${errorMessage(error)}${code && ` [${code}]`}\n`);
+    process.stderr.write(`${program}: ${errorMessage(error)}${code && ` [${code}]`}\n${seeText([code])}`);
     if (process.env['KERNSCALE_DEBUG'] && error instanceof Error)
       process.stderr.write(`${error.stack ?? ''}\n`);
     process.exitCode = USAGE_ERRORS.has(code) ? usageStatus : 1;

@@ -16,3 +16,12 @@ export function oncePer<K extends object, V>(compute: (key: K) => V): (key: K) =
   const known = new WeakMap<K, V>();
   return (key) => getOrCompute(known, key, compute);
 }
+
+/** Keeps the last result: for a function that is called several times in a row with the same argument. */
+export function lastCall<A, V>(compute: (argument: A) => V): (argument: A) => V {
+  let last: { readonly argument: A; readonly value: V } | undefined;
+  return (argument) => {
+    if (last?.argument !== argument) last = { argument, value: compute(argument) };
+    return last.value;
+  };
+}

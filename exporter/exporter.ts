@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Probes, ProgramStatus, Snapshot } from 'bpf-linker-napi';
+import type { Probes, ProgramStatus, Snapshot, State } from 'bpf-linker-napi';
 import { errorMessage } from '../common/errors.js';
 import type { Logger } from '../common/log.js';
 import { monotonic as now } from '../common/monotonic.js';
@@ -8,6 +8,7 @@ import { TRAILERS, type Format } from './exposition/format.js';
 import type { PodIdentity, Source } from './identity/source.js';
 import type { Reduced } from './reduced.js';
 import { ProbeCosts, SelfMetrics, type Stage } from './self-metrics.js';
+import { Busiest, type Busy } from './series/busiest.js';
 import { ContainerTable, type ContainerPolicy, type Tracker } from './series/containers.js';
 import type { ContainerSeries } from './series/counters.js';
 import { SeriesLimiter } from './series/limit.js';
@@ -57,6 +58,7 @@ export class Exporter {
   readonly #costs: ProbeCosts;
   readonly #self: SelfMetrics;
   readonly #limiter = new SeriesLimiter();
+  readonly #busiest = new Busiest();
   readonly #attached: ReadonlySet<string>;
   readonly #tick: NodeJS.Timeout;
   #termination: NodeJS.Timeout | undefined;
@@ -115,13 +117,20 @@ export class Exporter {
    * Reads the kernel now, and renders in pieces between which other work of the process gets its turn. A piece is valid
    * until the next is requested.
    *
+   * @param names metrics to render, by their names in the text format; all by default
    * @throws NativeError when the maps cannot be read
    */
-  scrape(format: Format): AsyncGenerator<Uint8Array> {
+  scrape(format: Format, names?: ReadonlySet<string>): AsyncGenerator<Uint8Array> {
     this.#refresh();
     const snapshot = this.#timed('read', () => this.#read());
     const series = this.#timed('join', () => this.#table.series(snapshot, now()));
-    return this.#render(series, format);
+    this.#busiest.observe(series, now());
+    return this.#render(series, format, names);
+  }
+
+  /** Returns up to `count` workloads with most threads in each state, between the last two scrapes. */
+  busiest(count: number): ReadonlyMap<State, readonly Busy[]> {
+    return this.#busiest.top(count);
   }
 
   /** Returns the names of a pod's running containers by cgroup. @param container - one of them; all by default */
@@ -137,25 +146,33 @@ export class Exporter {
     this.#tree.close();
   }
 
-  async *#render(series: readonly ContainerSeries[], format: Format): AsyncGenerator<Uint8Array> {
+  async *#render(
+    series: readonly ContainerSeries[],
+    format: Format,
+    names: ReadonlySet<string> | undefined,
+  ): AsyncGenerator<Uint8Array> {
     let busy = 0;
     let resumed = now();
-    for (const piece of this.#pieces(series, format)) {
+    for (const piece of this.#pieces(series, format, names)) {
       busy += now() - resumed;
       if (piece.length > 0) yield piece;
       await nextTurn();
       resumed = now();
     }
     this.#self.observeStage('render', busy);
-    yield await this.#self.render(format);
+    yield await this.#self.render(format, names);
     yield TRAILERS[format];
   }
 
   /** Renders the containers' families; an empty piece only gives other work its turn. */
-  *#pieces(series: readonly ContainerSeries[], format: Format): Generator<Uint8Array> {
+  *#pieces(
+    series: readonly ContainerSeries[],
+    format: Format,
+    names: ReadonlySet<string> | undefined,
+  ): Generator<Uint8Array> {
     const { bounds, detail } = this.options;
     const exposed = detail ? series : yield* this.#limiter.limit(series, now());
-    yield* renderContainers(exposed, { programs: this.#attached, bounds, detail }, format);
+    yield* renderContainers(exposed, { programs: this.#attached, bounds, detail, names }, format);
   }
 
   #refresh(): void {

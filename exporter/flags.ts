@@ -16,6 +16,8 @@ import type { EngineSockets } from './host/source.js';
 import { SOURCES, type SourceChoice } from './identity/source.js';
 
 export interface ExporterFlags extends ServiceFlags {
+  /** Scrapes to serve at a time; 0: any number. */
+  readonly maxRequests: number;
   readonly probes: readonly ProbeName[];
   readonly source: SourceChoice;
   readonly engineSockets: EngineSockets;
@@ -46,6 +48,7 @@ export function parseExporterFlags(argv: readonly string[], version: string): Ex
     throw new KernscaleError('BAD_FLAG', 'every probe is switched off; leave at least one on');
   return {
     ...serviceFlags(options),
+    maxRequests: options['web.maxRequests'] as number,
     probes,
     source: options['source'] as SourceChoice,
     engineSockets: {
@@ -67,6 +70,7 @@ export function parseExporterFlags(argv: readonly string[], version: string): Ex
 export function exporterCommand(version: string): Command {
   const description = 'Exports thread states and requests of every workload on this node to Prometheus.';
   return serviceCommand(['kernscale-exporter', description, version], ':5000', [
+    flag('--web.max-requests <count>', 'Scrapes to serve at a time; 0: any number', 40, wholeNumber),
     new Option('--config.check', 'Check flags, web configuration and kubeconfig, and exit'),
     new Option('--no-config.check', 'Serve (default)').hideHelp(),
     ...probeFlags(),
@@ -146,6 +150,11 @@ function slots(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= 16_384) return count;
   throw new KernscaleError('BAD_FLAG', `"${text}" is not a whole number from 1 to 16384`);
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new KernscaleError('BAD_FLAG', `"${text}" is not a whole number`);
 }
 
 /** Anchors the expression, as Prometheus does. */

@@ -77,10 +77,10 @@ async function run(flags: ExporterFlags, version: string): Promise<void> {
     procfs: flags.procfs,
   });
   try {
-    const server = await listen(createApp(exporter, profiles, version, log), flags.listenAddresses, web);
-    const { urls } = server;
+    const app = createApp(exporter, profiles, { version, maxRequests: flags.maxRequests }, log);
+    const server = await listen(app, flags.listenAddresses, web);
     log.info(
-      { version, urls, cgroupRoot, source: choice, reason, node: flags.nodeName, capabilities },
+      { version, urls: server.urls, cgroupRoot, source: choice, reason, node: flags.nodeName, capabilities },
       'serving',
     );
     setTimeout(keepHeap, STARTED_MS).unref();

@@ -63,8 +63,8 @@ export class SelfMetrics {
     this.#stages.observe({ stage }, seconds);
   }
 
-  render(format: Format): Promise<Uint8Array> {
-    return renderRegistry(this.#registry, format);
+  render(format: Format, names?: ReadonlySet<string>): Promise<Uint8Array> {
+    return renderRegistry(this.#registry, format, names);
   }
 
   #addProbes(): void {

@@ -6,6 +6,7 @@ import { reportErrors } from '../common/http.js';
 import type { Logger } from '../common/log.js';
 import type { Exporter } from './exporter.js';
 import { CONTENT_TYPES, type Format } from './exposition/format.js';
+import { landingPage, PAGE_HEADERS } from './landing-page.js';
 import { serveProfile, type ProfileService } from './profile/route.js';
 
 /** Media types, most preferred first. */
@@ -15,20 +16,37 @@ const OFFERS: readonly (readonly [type: string, format: Format])[] = [
   ['application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited', 'protobuf'],
 ];
 
+/** Workloads that the page names for each state. */
+const BUSIEST = 5;
+
+export interface WebOptions {
+  readonly version: string;
+  /** Scrapes to serve at a time; 0: any number. */
+  readonly maxRequests: number;
+}
+
 /** The exporter's HTTP surface. */
-export function createApp(exporter: Exporter, profiles: ProfileService, version: string, log: Logger): Koa {
+export function createApp(
+  exporter: Exporter,
+  profiles: ProfileService,
+  { version, maxRequests }: WebOptions,
+  log: Logger,
+): Koa {
   const router = new Router();
+  const metrics = atMost(maxRequests, (context) => {
+    serveMetrics(context, exporter);
+  });
   router.get('/', (context) => {
     if (context.accepts(...OFFERS.map(([type]) => type), 'text/html') === 'text/html') {
+      const { ready, reduced, programs } = exporter;
+      context.set(PAGE_HEADERS);
       context.type = 'html';
-      context.body = landingPage(version, exporter);
+      context.body = landingPage({ version, ready, reduced, programs, busiest: exporter.busiest(BUSIEST) });
     } else {
-      metrics(context, exporter);
+      metrics(context);
     }
   });
-  router.get('/metrics', (context) => {
-    metrics(context, exporter);
-  });
+  router.get('/metrics', metrics);
   router.get('/profile', (context) => serveProfile(context, profiles, log));
   router.get('/-/healthy', (context) => {
     context.body = 'kernscale-exporter is healthy.\n';
@@ -58,13 +76,34 @@ function ignoreParameters({ headers }: Context, next: Next): Promise<void> {
   return next() as Promise<void>;
 }
 
-function metrics(context: Context, exporter: Exporter): void {
+/** Serves at most so many requests at a time, until their responses are sent, and 503 to the others. */
+function atMost(most: number, serve: (context: Context) => void): (context: Context) => void {
+  let served = 0;
+  return (context) => {
+    if (most > 0 && served >= most) {
+      context.status = 503;
+      context.body = `${most} scrapes are being served already; try again later.\n`;
+      return;
+    }
+    served++;
+    context.res.once('close', () => served--);
+    serve(context);
+  };
+}
+
+/** Metrics that the client names, as client_golang has it (`name[]=…`); undefined: all. */
+function namesOf({ query }: Context): ReadonlySet<string> | undefined {
+  const names = query['name[]'];
+  return names === undefined ? undefined : new Set([names].flat());
+}
+
+function serveMetrics(context: Context, exporter: Exporter): void {
   const accepted = context.accepts(...OFFERS.map(([type]) => type));
   const format = OFFERS.find(([type]) => type === accepted)?.[1] ?? 'text';
   context.set('Content-Type', CONTENT_TYPES[format]);
   context.vary('Accept');
   context.vary('Accept-Encoding');
-  const pieces = exporter.scrape(format);
+  const pieces = exporter.scrape(format, namesOf(context));
   if (context.acceptsEncodings('gzip', 'identity') === 'gzip') {
     context.set('Content-Encoding', 'gzip');
     const gzip = createGzip({ level: constants.Z_BEST_SPEED });
@@ -96,38 +135,4 @@ async function feed(stream: Writable, pieces: AsyncIterable<Uint8Array>): Promis
 
 async function* copies(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const piece of pieces) yield Buffer.from(piece);
-}
-
-/** Page for a browser at the exporter's address. */
-function landingPage(version: string, exporter: Pick<Exporter, 'programs' | 'ready' | 'reduced'>): string {
-  const rows = exporter.programs.map(
-    ({ probe, program, attached, detail }) =>
-      `<tr><td>${escape(probe)}</td><td>${escape(program)}</td>` +
-      `<td>${attached ? 'attached' : 'not attached'}${detail === '' ? '' : `: ${escape(detail)}`}</td></tr>`,
-  );
-  const { reduced } = exporter;
-  const mode = reduced
-    ? `<p><strong>Reduced mode (${reduced.reason}): ${escape(reduced.detail)}.</strong>
-Only the CPU time and the starvation of cgroups are measured.</p>\n`
-    : '';
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Kernscale exporter</title>
-<style>
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 48rem; margin: 3rem auto; padding: 0 1rem; color: #1d2433 }
-  table { border-collapse: collapse } td { padding: .2rem 1.5rem .2rem 0; border-bottom: 1px solid #dde2ea }
-  @media (prefers-color-scheme: dark) { body { background: #12161f; color: #dde2ea } a { color: #8ab4ff } }
-</style>
-<h1>Kernscale exporter</h1>
-<p>Version ${escape(version)}. Thread states of every workload on this node.</p>
-<p><a href="/metrics">Metrics</a> · <a href="/-/healthy">Health</a> ·
-<a href="/-/ready">${exporter.ready ? 'Ready' : 'Not ready: waiting for the list of pods'}</a></p>
-${mode}<table>${rows.join('\n')}</table>
-</html>
-`;
-}
-
-function escape(text: string): string {
-  return text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
 }

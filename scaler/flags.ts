@@ -22,6 +22,8 @@ export interface ScalerFlags extends ServiceFlags {
   readonly rules: readonly string[];
   /** Takes rule files that are empty or cut off, compared with their last good versions. */
   readonly allowTruncated: boolean;
+  /** Reads ScalingRule objects, too. */
+  readonly ruleObjects: boolean;
   readonly prometheus: PrometheusOptions & {
     /** Seconds. */
     readonly queryOffset: number;
@@ -43,6 +45,7 @@ const SWITCHES = [
   '--dry-run',
   '--leader-elect',
   '--rules.allow-truncated',
+  '--rules.objects',
 ];
 /** Seconds in which enough quiet minutes pass to know what is usual, and the most that is worth its queries. */
 const SHORTEST_RESTORE = 1200;
@@ -64,6 +67,7 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
     externalUrl: options['web.externalUrl'] as URL | undefined,
     rules: options['rules'] as string[],
     allowTruncated: options['rules.allowTruncated'] === true,
+    ruleObjects: options['rules.objects'] === true,
     prometheus: {
       ...prometheusOptions(options)!,
       queryOffset: options['prometheus.queryOffset'] as number,
@@ -88,10 +92,8 @@ function command(version: string): Command {
       httpUrl,
     ),
     flag('--rules <path...>', 'Rule file, folder or pattern; repeatable', ['rules/scaling/*.yaml']),
-    flag(
-      '--rules.allow-truncated',
-      'Reload a rule file that has lost all of its rules or its end; default: keep the last good rules',
-    ),
+    flag('--rules.allow-truncated', 'Take rule files that have lost their rules or their end'),
+    flag('--rules.objects', 'Take rules from the ScalingRule objects of the cluster, too'),
     flag('--config.check', 'Check the rule files and exit'),
     flag('--dry-run', 'Decide and report, but change no replicas'),
     flag(

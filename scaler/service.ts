@@ -11,13 +11,16 @@ import { ClusterView } from './kubernetes/cluster.js';
 import { EventWriter } from './kubernetes/events.js';
 import { LeaderElection } from './kubernetes/leader.js';
 import { fieldManagerOf, ScaleClient } from './kubernetes/scale.js';
+import { ScalingRules } from './kubernetes/scaling-rules.js';
 import type { AuditLog } from './loop/audit-log.js';
 import { assign } from './loop/assignments.js';
 import { Histories, HistoryFile } from './loop/histories.js';
 import { ScalerMetrics, registerState } from './loop/metrics.js';
 import { recallReplicas, type PastReplicas } from './loop/recall.js';
 import { DecisionRecords } from './loop/record.js';
+import { RuleStatuses } from './loop/rule-statuses.js';
 import type { RuleManager } from './rules/rule-manager.js';
+import { ruleErrors, loadScalingRules } from './rules/scaling-rules.js';
 import { Scaler } from './loop/scaler.js';
 import { restoreAtStart } from './restore.js';
 import { PrometheusClient, type PrometheusOptions } from './promql/client.js';
@@ -52,6 +55,9 @@ export class Service {
   readonly #prometheus: PrometheusClient;
   readonly #cluster: ClusterView;
   readonly #scaler: Scaler;
+  /** Undefined: rules are in files only. */
+  readonly #scalingRules: ScalingRules | undefined;
+  readonly #statuses: RuleStatuses;
   /** Undefined: no leader election, this process always scales. */
   readonly #election: LeaderElection | undefined;
   readonly #leads = (): boolean => this.#election?.leads ?? true;
@@ -70,16 +76,12 @@ export class Service {
     const scales = new ScaleClient(config, this.#stop.signal, fieldManager);
     this.#cluster = new ClusterView(config, log, (...kind) => scales.resourceName(...kind), fieldManager);
     if (flags.historyFile !== undefined) this.#historyFile = new HistoryFile(flags.historyFile, log);
-    if (flags.lease) {
-      const identity = `${hostname()}_${randomUUID()}`;
-      this.#election = new LeaderElection({
-        config,
-        identity,
-        log,
-        abort: this.#stop.signal,
-        ...flags.lease,
-      });
-    }
+    if (flags.ruleObjects) this.#scalingRules = this.#useObjects();
+    this.#statuses = new RuleStatuses({
+      write: (rule, status) => this.#scalingRules!.setStatus(rule, status),
+      log,
+    });
+    this.#election = this.#newElection();
     this.#scaler = new Scaler({
       query: (expr, time) => this.#prometheus.query(expr, time),
       cluster: this.#cluster,
@@ -116,10 +118,11 @@ export class Service {
       log.info({ version, urls: server.urls, prometheus: flags.prometheus.url }, 'serving');
       this.#election?.start();
       const isSynced = Promise.race([
-        this.#cluster.whenSynced(),
+        Promise.all([this.#cluster.whenSynced(), this.#scalingRules?.whenSynced()]),
         sleep(SYNC_PATIENCE_MS, undefined, { ref: false }),
       ]);
       await Promise.race([Promise.all([isSynced, this.#learnTime()]), stopped]);
+      if (this.#scalingRules) await ruleManager.reload();
       await this.#remember();
       await Promise.race([this.#recall(), stopped]);
       ruleManager.onLoad(() => {
@@ -193,9 +196,37 @@ export class Service {
     await client.close();
   }
 
+  #newElection(): LeaderElection | undefined {
+    const { flags, config, log } = this.options;
+    const identity = `${hostname()}_${randomUUID()}`;
+    return (
+      flags.lease && new LeaderElection({ config, identity, log, abort: this.#stop.signal, ...flags.lease })
+    );
+  }
+
+  #useObjects(): ScalingRules {
+    const { config, log, ruleManager } = this.options;
+    const objects = new ScalingRules(config, this.#stop.signal, log);
+    ruleManager.use({
+      get version() {
+        return objects.version;
+      },
+      load: () => {
+        const { group, errors } = loadScalingRules(objects.list());
+        return { group, errors: ruleErrors(errors) };
+      },
+    });
+    return objects;
+  }
+
   /** Only the leader writes: the others do not see its changes and would overwrite its history. */
   async #keep(): Promise<void> {
-    if (this.#leads()) await this.#historyFile?.write(() => this.#histories.memories(), this.#now);
+    if (!this.#leads()) return;
+    await this.#historyFile?.write(() => this.#histories.memories(), this.#now);
+    if (!this.#scalingRules) return;
+    const rules = this.#scalingRules.list();
+    // A round does not wait for it.
+    void this.#statuses.update(rules, loadScalingRules(rules).errors, this.#records.list(), this.#now());
   }
 
   async #drain(): Promise<void> {
@@ -226,6 +257,7 @@ export class Service {
       ...this.options.ruleManager.problems,
       ...this.#clock.problems(),
       ...this.#cluster.problems(),
+      ...(this.#scalingRules?.problems() ?? []),
       ...single.filter((problem) => problem !== undefined),
       ...this.#scaler.problems(),
     ];

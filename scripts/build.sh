@@ -1,11 +1,18 @@
 #!/usr/bin/env bash
-# Builds the BPF programs, the addon, the demo workloads and the TypeScript, each only when out of date.
+# Builds the BPF programs, the addon, the demo workloads and the TypeScript at the same time, each only when out of date.
+# --no-check leaves the types of the TypeScript unchecked.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-mkdir -p "$cache"
+case ${1:-} in
+'') check=yes ;;
+--no-check) check=no ;;
+*) fail "unknown flag $1; the only one is --no-check" ;;
+esac
+# Here, because a folder that is made during a build would look like a change of its parent.
+mkdir -p "$cache" "$root"/{dist,native/build,native/dist,sandbox/workloads/build}
 
-# build WHAT STAMP DIRECTORIES... -- COMMAND...: runs the command when a source is newer than the stamp.
+# build WHAT STAMP DIRECTORIES... -- COMMAND...: begins the command when a source is newer than the stamp.
 build() {
 	local what=$1 stamp=$2 sources=()
 	shift 2
@@ -14,10 +21,15 @@ build() {
 		shift
 	done
 	shift
-	up_to_date "$stamp" "${sources[@]}" && return 0
-	mkdir -p "$(dirname "$stamp")"
-	touch "$stamp.new" # older than what is edited during the build
-	step "building $what" "$@"
+	up_to_date "$stamp" "${sources[@]}" || begin "building $what" stamped "$stamp" "$@"
+}
+
+# stamped STAMP COMMAND...: the stamp is older than what is edited, or generated, during the build.
+stamped() {
+	local stamp=$1
+	shift
+	touch "$stamp.new"
+	"$@"
 	mv "$stamp.new" "$stamp"
 }
 
@@ -29,7 +41,17 @@ up_to_date() {
 }
 
 typescript() {
-	cd "$root" && node_modules/.bin/tsc -b && chmod +x dist/exporter/main.js dist/scaler/main.js dist/scaler/cli.js
+	cd "$root" && node_modules/.bin/tsc -b "$@" && chmod +x dist/exporter/main.js dist/scaler/main.js dist/scaler/cli.js
+}
+
+# Without types checked, which takes longer than the rest, what runs is the same; a later build checks them.
+build_typescript() {
+	local sources=(common exporter scaler grafana sandbox test native tsconfig.json tsconfig.base.json)
+	if [ "$check" = yes ]; then
+		build TypeScript "$root/dist/.checked" "${sources[@]}" -- typescript
+	elif ! up_to_date "$root/dist/.checked" "${sources[@]/#/$root/}"; then
+		build TypeScript "$root/dist/.stamp" "${sources[@]}" -- typescript --noCheck
+	fi
 }
 
 # Compiled against the type information of one kernel, the programs run on every other that has it. Without, everything
@@ -40,4 +62,8 @@ else
 	say 'skipping the BPF programs: this kernel has no type information (/sys/kernel/btf/vmlinux)'
 fi
 build 'the demo workloads' "$root/sandbox/workloads/build/.stamp" sandbox/workloads -- make -C "$root/sandbox/workloads"
-build TypeScript "$root/dist/.stamp" common exporter scaler grafana sandbox test native tsconfig.json tsconfig.base.json -- typescript
+build_typescript
+finish
+# The BPF build may have written another native/layout.ts.
+build_typescript
+finish

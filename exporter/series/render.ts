@@ -17,6 +17,8 @@ export interface RenderOptions {
   readonly bounds: Readonly<Record<'seconds' | 'bytes', readonly number[]>>;
   /** Exposes every bound that is a power of four, and what the line limit leaves out. */
   readonly detail: boolean;
+  /** Families to render, by name; undefined: all. */
+  readonly names?: ReadonlySet<string> | undefined;
 }
 
 /** Bytes after which other work of the process gets its turn: they take less than a millisecond. */
@@ -94,12 +96,13 @@ function isExported(descriptor: Descriptor, { identity, live, opaque }: Containe
 }
 
 /** Families of the programs that are attached; where none is, cgroups know the CPU time. */
-function familiesOf({ programs, detail }: RenderOptions): readonly ContainerFamily[] {
+function familiesOf({ programs, detail, names }: RenderOptions): readonly ContainerFamily[] {
   return FAMILIES[detail ? 'detail' : 'limited'].filter(
     ({ descriptor }) =>
-      !('program' in descriptor) ||
-      programs.has(descriptor.program) ||
-      (programs.size === 0 && descriptor.of === 'states'),
+      (names?.has(descriptor.name) ?? true) &&
+      (!('program' in descriptor) ||
+        programs.has(descriptor.program) ||
+        (programs.size === 0 && descriptor.of === 'states')),
   );
 }
 

@@ -54,6 +54,7 @@ const DEFINITIONS: readonly Definition[] = [
   }),
   define('coordination.k8s.io/v1', 'leases', 'Lease', []),
   define('discovery.k8s.io/v1', 'endpointslices', 'EndpointSlice', []),
+  define('kernscale.io/v1alpha1', 'scalingrules', 'ScalingRule', [], { subresources: ['status'] }),
   define('rbac.authorization.k8s.io/v1', 'clusterrolebindings', 'ClusterRoleBinding', [], {
     namespaced: false,
   }),

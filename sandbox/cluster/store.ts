@@ -196,7 +196,7 @@ function keyOf(namespace: string | undefined, name: string): string {
 }
 
 function hasGeneration(resource: ResourceName): boolean {
-  return definitionOf(resource).group === 'apps';
+  return ['apps', 'kernscale.io'].includes(definitionOf(resource).group);
 }
 
 function deepFreeze(value: unknown): void {

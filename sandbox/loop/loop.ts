@@ -17,7 +17,8 @@ export const RUN_DIRECTORY_PREFIX = 'kernscale-loop-';
 export const NAMESPACE = 'shop';
 
 const NODE = 'kernscale-demo';
-const GRACE_MS = 3000;
+/** Three programs in turn, after a look of up to 2 s: Ctrl-C ends everything within 5 s. */
+const GRACE_MS = 1000;
 const DEFAULT_PORTS: Readonly<Ports> = { exporter: 5000, scaler: 5001, prometheus: 9090 };
 const NAMES: Readonly<Record<keyof Ports, string>> = {
   exporter: 'the exporter',

@@ -12,8 +12,9 @@ import { IN_TIME } from './observe.js';
 import { outcomes, STEP, type Outcome } from './outcome.js';
 import { urlOf } from './programs.js';
 import { checkScenarios, type ScenarioResult } from './scenarios.js';
-import { lineView, terminalView } from './view.js';
-import { watch, type Shadows } from './watch.js';
+import { conclusion, introduction, tooShort } from './story.js';
+import { LEGEND, lineView, terminalView } from './view.js';
+import { peakOf, watch, type Shadows, type Watched } from './watch.js';
 
 interface Options {
   for?: number;
@@ -73,6 +74,10 @@ function checkRules(path: string): void {
 async function run(options: Options, signal: AbortSignal): Promise<number> {
   const redraws = process.stderr.isTTY && process.env['TERM'] !== 'dumb' && !options.json;
   const view = redraws ? terminalView(process.stderr) : lineView(process.stderr);
+  const short = tooShort(options.for);
+  const truth = cpuTruth(peakOf(options.for));
+  for (const line of introduction(truth, LEGEND)) view.notice(line);
+  if (short !== undefined) view.notice(short);
   let loop: Loop | undefined;
   try {
     loop = await startLoop({
@@ -83,16 +88,16 @@ async function run(options: Options, signal: AbortSignal): Promise<number> {
     });
     view.addresses(addresses(loop));
     const hpa = options.hpa ? new Controller() : undefined;
-    const { seen, began, peakFrom, shadows } = await watch(loop, view, options.for, hpa, signal);
+    const watched = await watch(loop, view, options.for, hpa, signal);
     view.close();
+    const summary = hpa ? [] : conclusion(watched.changes, watched.shadows, truth, watched.ended);
     if (options.for === undefined) {
-      printHpa(shadows, process.stdout);
+      printAll(summary, process.stdout);
+      printHpa(watched.shadows, process.stdout);
       return 0;
     }
     signal.throwIfAborted();
-    const come = outcomes({ began, peakFrom }, loads(), seen, await loop.inTime(began, STEP));
-    const scenarios = hpa ? [] : checkScenarios(seen, cpuTruth(peakFrom));
-    const passed = print({ scenarios, outcomes: come, shadows }, options);
+    const passed = print({ summary, short, ...(await judge(loop, watched, options)) }, options);
     return passed && everythingRuns(loop) ? 0 : 1;
   } finally {
     view.close();
@@ -112,6 +117,17 @@ function addresses({ ports, programs, kubeconfig }: Loop): string[] {
   ];
 }
 
+/** What a timed run has come to; a run that is too short has neither results nor answers to count. */
+async function judge(
+  loop: Loop,
+  { seen, began, peakFrom, shadows }: Watched,
+  { for: forSeconds, hpa }: Options,
+): Promise<Pick<Results, 'scenarios' | 'outcomes' | 'shadows'>> {
+  if (tooShort(forSeconds) !== undefined) return { scenarios: [], outcomes: [], shadows };
+  const come = outcomes({ began, peakFrom }, loads(), seen, await loop.inTime(began, STEP));
+  return { scenarios: hpa ? [] : checkScenarios(seen, cpuTruth(peakFrom)), outcomes: come, shadows };
+}
+
 /** A result observed while a program was down proves nothing. */
 function everythingRuns(loop: Loop): boolean {
   return loop.programs.every(({ running }) => !running.hasExited());
@@ -119,6 +135,9 @@ function everythingRuns(loop: Loop): boolean {
 
 /** What a timed run ends with. */
 interface Results {
+  readonly summary: readonly string[];
+  /** Why the run proves nothing. */
+  readonly short: string | undefined;
   /** Empty where HPAs scaled. */
   readonly scenarios: readonly ScenarioResult[];
   readonly outcomes: readonly Outcome[];
@@ -126,8 +145,12 @@ interface Results {
 }
 
 /** @returns true if every workload was scaled as expected */
-function print({ scenarios, outcomes: come, shadows }: Results, { json, hpa }: Options): boolean {
+function print(
+  { summary, short, scenarios, outcomes: come, shadows }: Results,
+  { json, hpa }: Options,
+): boolean {
   const output = json ? process.stderr : process.stdout;
+  printAll(short === undefined ? summary : [short, ...summary], output);
   for (const { workload, expected, actual, ok, seconds: at } of scenarios) {
     const line = `${ok ? 'ok  ' : 'FAIL'}  ${workload.padEnd(5)}  expected: ${expected}; observed: ${actual}`;
     output.write(ok ? `${line}; as expected from ${at} s on\n` : `${line}\n`);
@@ -143,13 +166,19 @@ function print({ scenarios, outcomes: come, shadows }: Results, { json, hpa }: O
     last: shadow?.last,
   }));
   if (json)
-    process.stdout.write(`${JSON.stringify({ scenarios, outcomes: come, hpa: hpa ? [] : wishes })}\n`);
-  return scenarios.every(({ ok }) => ok);
+    process.stdout.write(
+      `${JSON.stringify({ scenarios, outcomes: come, hpa: hpa ? [] : wishes, ...(short !== undefined && { tooShort: short }) })}\n`,
+    );
+  return short === undefined && scenarios.every(({ ok }) => ok);
 }
 
 function printHpa(shadows: Shadows, output: NodeJS.WritableStream): void {
   const lines = [...shadows].map(([workload, shadow]) => describe(workload, shadow));
-  for (const line of [...HEADING, ...lines]) output.write(`${line}\n`);
+  printAll([...HEADING, ...lines], output);
+}
+
+function printAll(lines: readonly string[], output: NodeJS.WritableStream): void {
+  for (const line of lines) output.write(`${line}\n`);
 }
 
 await runMain('npm start', main);

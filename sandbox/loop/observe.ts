@@ -17,6 +17,8 @@ export interface ObservedWorkload {
 export interface Observed {
   readonly workloads: readonly ObservedWorkload[];
   readonly scalerResponds: boolean;
+  /** What the scaler names: rule files with errors, Prometheus out of reach. */
+  readonly problems: readonly string[];
 }
 
 /** The fields read here of what `GET /api/v1/decisions` returns. */
@@ -40,7 +42,9 @@ export async function observe(
 ): Promise<Observed> {
   const [deployments, body] = await Promise.all([
     config.makeApiClient(AppsV1Api).listNamespacedDeployment({ namespace }),
-    fetchJson<{ decisions: DecisionRecord[] }>(`${scalerUrl}/api/v1/decisions`),
+    fetchJson<{ status: { problems: string[] }; decisions: DecisionRecord[] }>(
+      `${scalerUrl}/api/v1/decisions`,
+    ),
   ]);
   const workloads = names.map((workload) => {
     const deployment = deployments.items.find((item) => item.metadata?.name === workload);
@@ -55,7 +59,7 @@ export async function observe(
       range: decision && { minReplicas: decision.minReplicas, maxReplicas: decision.maxReplicas },
     };
   });
-  return { workloads, scalerResponds: body !== undefined };
+  return { workloads, scalerResponds: body !== undefined, problems: body?.status.problems ?? [] };
 }
 
 function observed({ action, reason, trace, ...record }: DecisionRecord): ObservedDecision {

@@ -17,6 +17,8 @@ interface Picture {
   /** Undefined while Prometheus does not respond. */
   readonly states: readonly StateShare[] | undefined;
   readonly scalerResponds: boolean;
+  /** Sentences of the scaler about what it lacks. */
+  readonly problems: readonly string[];
 }
 
 export interface Screen extends Picture {
@@ -46,6 +48,10 @@ const STATES: Record<string, { words: string; cell: string; style: Style }> = {
   sleep: { words: 'sleeping', cell: 'z', style: 'gray' },
   idle: { words: 'idle', cell: '·', style: 'gray' },
 };
+/** What the cells of a bar mean. */
+export const LEGEND = ['oncpu', 'runqueue', 'throttled', 'disk', 'network', 'lock', 'idle']
+  .map((state) => `${STATES[state]!.cell} ${STATES[state]!.words.replace(/^blocked on /, '')}`)
+  .join('  ');
 /** Neither work nor a wait: shown only where there is nothing else. */
 const AT_REST = new Set(['sleep', 'idle']);
 const NEGLIGIBLE_THREADS = 0.005;
@@ -65,7 +71,7 @@ export function renderScreen(screen: Screen, { columns, rows, colour }: Terminal
   const perRow = Math.floor((rows - FRAME_LINES - screen.addresses.length) / screen.rows.length);
   const perDecision = Math.min(MOST_LINES_PER_DECISION, Math.max(1, perRow - 1));
   const about = ` on this machine · ${screen.elapsedSeconds} s · Ctrl-C stops and cleans up`;
-  const lines = [fit(['Kernscale', 'bold'], [about]), fit([screen.notice, 'yellow'])];
+  const lines = [fit(['Kernscale', 'bold'], [about]), fit(news(screen))];
   lines.push(fit([`${'workload'.padEnd(9)} replicas  threads by state, average of 10 s`, 'dim']));
   for (const row of screen.rows) {
     const states = screen.states?.filter((share) => share.workload === row.workload);
@@ -74,7 +80,18 @@ export function renderScreen(screen: Screen, { columns, rows, colour }: Terminal
     const words = wrap(decided, columns - INDENT.length, perDecision);
     lines.push(...words.map((line) => fit([INDENT + line, 'dim'])));
   }
-  return [...lines, '', ...screen.addresses.map((address) => fit([address]))].slice(0, rows - 1);
+  const addresses = screen.addresses.map((address) => fit([address]));
+  return [...lines, '', ...addresses, '', fit([LEGEND, 'dim'])].slice(0, rows - 1);
+}
+
+/** A problem is worth more than an event. */
+function news({ problems, notice }: Screen): Piece {
+  const [problem] = problems;
+  return problem === undefined ? [notice, 'yellow'] : [problemLine(problem, problems.length), 'red'];
+}
+
+function problemLine(problem: string, count: number): string {
+  return `Problem${count > 1 ? ` 1 of ${count}` : ''}: ${problem.replaceAll(/\s+/g, ' ')}`;
 }
 
 /** One line for a workload, without control characters. */
@@ -205,14 +222,19 @@ export function terminalView(terminal: WriteStream): View {
 /** Prints one line when replicas or class of a workload change, for pipes, logs and `--json`. */
 export function lineView(stream: NodeJS.WritableStream): View {
   const last = new Map<string, string>();
+  let problem: string | undefined;
   const print = (line: string) => stream.write(`${line}\n`);
   return {
     notice: print,
     addresses(lines) {
       lines.forEach(print);
     },
-    show({ elapsedSeconds, rows, scalerResponds }) {
+    show({ elapsedSeconds, rows, scalerResponds, problems }) {
       if (!scalerResponds) return;
+      if (problems[0] !== problem && problems[0] !== undefined) {
+        print(`${String(elapsedSeconds).padStart(4)} s  ${problemLine(problems[0], problems.length)}`);
+      }
+      problem = problems[0];
       for (const row of rows) {
         const key = `${row.replicas} ${row.decision?.class ?? ''}`;
         if (last.get(row.workload) !== key)

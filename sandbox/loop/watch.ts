@@ -7,6 +7,7 @@ import { ask, type Shadow } from '../hpa/shadow.js';
 import { NAMESPACE, type Loop } from './loop.js';
 import type { ObservedWorkload } from './observe.js';
 import type { Observation } from './scenarios.js';
+import { withReplicas, type Changes } from './story.js';
 import type { View } from './view.js';
 
 const POLL_MS = 1000;
@@ -30,6 +31,9 @@ export interface Watched {
   /** Seconds into the run. */
   readonly peakFrom: number;
   readonly shadows: Shadows;
+  readonly changes: Changes;
+  /** Seconds into the run. */
+  readonly ended: number;
 }
 
 /**
@@ -46,22 +50,23 @@ export async function watch(
 ): Promise<Watched> {
   const began = Date.now() / 1000;
   const started = performance.now();
-  const peakFrom = forSeconds === undefined ? PEAK_SECONDS : Math.round(forSeconds * PEAK_PART);
+  const peakFrom = peakOf(forSeconds);
   const seen: Observation[] = [];
   let shadows: Shadows = new Map(WORKLOADS.map((workload) => [workload, undefined]));
+  let changes: Changes = new Map();
   let nextSync = 0;
   let isPeak = false;
   const exited = new Set<string>();
   for (let second = 0; second <= (forSeconds ?? Infinity) && !signal.aborted; second = elapsed(started)) {
     if (!isPeak && second >= peakFrom) {
-      view.notice(
-        'Load on "chain" starts now, and more on "disk". Each request makes chain call cpu: watch cpu grow, not chain or disk',
-      );
+      view.notice('Load on "chain" starts now, more on "disk". Watch cpu grow, not chain or disk');
       await loop.addPeakLoad();
       isPeak = true;
     }
     reportExits(loop, exited, view);
     const rows = await look(loop, view, second);
+    for (const { workload, replicas } of rows)
+      changes = withReplicas(changes, workload, { second, replicas });
     // An open-ended run has no results, and may go on for days.
     if (forSeconds !== undefined) seen.push(...rows.map((row) => observation(row, second)));
     if (second >= nextSync) {
@@ -71,7 +76,12 @@ export async function watch(
     }
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
-  return { seen, began, peakFrom, shadows };
+  return { seen, began, peakFrom, shadows, changes, ended: elapsed(started) };
+}
+
+/** Seconds into a run at which the peak starts. */
+export function peakOf(forSeconds: number | undefined): number {
+  return forSeconds === undefined ? PEAK_SECONDS : Math.round(forSeconds * PEAK_PART);
 }
 
 function elapsed(started: number): number {
@@ -81,8 +91,8 @@ function elapsed(started: number): number {
 async function look(loop: Loop, view: View, second: number): Promise<readonly ObservedWorkload[]> {
   try {
     const [observed, states] = await Promise.all([loop.observe(WORKLOADS), loop.threadStates()]);
-    const { workloads: rows, scalerResponds } = observed;
-    view.show({ elapsedSeconds: second, rows, states, scalerResponds });
+    const { workloads: rows, ...told } = observed;
+    view.show({ elapsedSeconds: second, rows, states, ...told });
     return rows;
   } catch (error) {
     view.notice(`Cannot read the stand-in cluster: ${errorMessage(error)}`);

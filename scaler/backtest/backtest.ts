@@ -8,10 +8,6 @@ import { ENDPOINTS, peersOf, type PeersAt } from './recording.js';
 import { Replay, requestedBy, type Chunk } from './replay.js';
 import { UNKNOWN, type Timeline } from './timeline.js';
 
-/** PromQL of the actual replicas of each workload: its pods, as the exporters see them. */
-export const ACTUAL_REPLICAS =
-  'count by (namespace, workload, workload_kind) (count by (namespace, workload, workload_kind, pod) (kernscale_container_info))';
-
 /** Most points of one result to hold in memory at once. */
 const CHUNK_POINTS = 250_000;
 /** Steps of the first chunk, which shows how many series there are. */

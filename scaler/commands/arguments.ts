@@ -1,8 +1,9 @@
 /** Reading of arguments and flags that several commands share. */
 import { Option, type Command } from 'commander';
 import { parseDuration } from '../../common/duration.js';
+import { seeText } from '../../common/error-codes/registry.js';
 import { KernscaleError } from '../../common/errors.js';
-import { ACTUAL_REPLICAS } from '../backtest/backtest.js';
+import { ACTUAL_REPLICAS } from '../backtest/actual-replicas.js';
 import type { WorkloadId } from '../core/types.js';
 import type { PrometheusOptions } from '../promql/client.js';
 import { matchersOf, prometheusOptions } from '../promql/flags.js';
@@ -33,6 +34,7 @@ export function filesOf({ args }: Command, example: string): readonly string[] {
 export async function loadRules(files: readonly string[]): Promise<readonly RuleGroup[] | undefined> {
   const { groups, errors } = await loadRuleFiles(files);
   for (const error of errors) process.stderr.write(`${formatRuleError(error)} [${error.code}]\n`);
+  process.stderr.write(seeText(errors.map(({ code }) => code)));
   if (errors.length > 0) return undefined;
   if (groups.every(({ rules }) => rules.length === 0)) {
     throw new KernscaleError('RULES_EMPTY', `${files.join(', ')}: no rules found`);

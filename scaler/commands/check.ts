@@ -1,23 +1,17 @@
+import { seeText } from '../../common/error-codes/registry.js';
 import { commandLine, flag, kubeconfigFlag, parseFlags, seconds } from '../../common/flags.js';
-import { loadKubeConfig } from '../../common/kubeconfig.js';
-import { KernscaleError } from '../../common/errors.js';
 import { count } from '../core/format.js';
-import { HEARTBEAT } from '../promql/freshness.js';
-import { PrometheusClient } from '../promql/client.js';
 import { matchersOf, prometheusFlags, prometheusOptions } from '../promql/flags.js';
-import { withMatchers } from '../promql/matchers.js';
-import { formatRuleError, loadRuleFiles } from '../rules/load.js';
+import { readFiles, type ReadFile } from '../rules/files.js';
+import { formatRuleError, loadRuleFiles, parseRuleFiles, type LoadedRules } from '../rules/load.js';
 import type { LintOptions } from '../rules/lint.js';
 import type { RuleError } from '../rules/types.js';
+import { painter, type Paint } from '../terminal.js';
 import { filesOf } from './arguments.js';
-import { lacksOf } from './live.js';
-import { readLive } from './live-cluster.js';
 
 const TIMEOUT = 10;
 /** Scrape interval of the shipped Prometheus configuration, seconds. */
 const SCRAPE_INTERVAL = 5;
-/** Age of the oldest metrics that count as existing, seconds. */
-const LOOK_BACK = 3600;
 /** Exit status of promtool for lint errors. */
 const LINT_STATUS = 3;
 
@@ -56,74 +50,82 @@ export async function check(argv: readonly string[]): Promise<number> {
   const flags = parseFlags<Flags>(command, argv);
   if (!flags) return 0;
   const files = filesOf(command, 'kernscale check rules/scaling/*.yaml');
-  const lint = flags.lint === 'all' ? await lintOptions(flags) : undefined;
-  const found = await withLive(await loadRuleFiles(files, lint), flags);
+  const loaded = await load(files, flags);
+  const found = flags.live ? await checkLive(loaded, flags) : loaded;
   if (flags.json) printJson(found);
   else printText(found);
   if (found.errors.length > 0) return 1;
   return flags.lintFatal && found.warnings.length > 0 ? LINT_STATUS : 0;
 }
 
-async function lintOptions(flags: Flags): Promise<LintOptions> {
+/** Loads the files; with `--prometheus.url`, asks it about their metrics and expressions. */
+async function load(paths: readonly string[], flags: Flags): Promise<LoadedRules> {
+  const lint = (options: LintOptions): LintOptions | undefined =>
+    flags.lint === 'all' ? options : undefined;
   const prometheus = prometheusOptions(flags);
-  if (!prometheus) return { scrapeInterval: flags.scrapeInterval ?? SCRAPE_INTERVAL };
-  const client = new PrometheusClient(prometheus);
-  const matchers = matchersOf(flags);
-  const heartbeat = matchers === undefined ? HEARTBEAT : withMatchers(HEARTBEAT, matchers);
-  try {
-    const now = Date.now() / 1000;
-    const [metrics, scrapes] = await Promise.all([
-      client.metricNames(now - LOOK_BACK, now),
-      client.query(`max(count_over_time(${heartbeat}[5m]))`, now),
-    ]);
-    for (const result of [metrics, scrapes]) {
-      if (!result.ok) throw new KernscaleError('PROMETHEUS_ANSWER', result.message);
-    }
-    const scraped = scrapes.ok ? scrapes.samples[0]?.value : undefined;
-    const measured = scraped === undefined ? SCRAPE_INTERVAL : Math.max(1, Math.round(300 / scraped));
-    return {
-      scrapeInterval: flags.scrapeInterval ?? measured,
-      ...(metrics.ok && { metrics: metrics.names }),
-    };
-  } finally {
-    await client.close();
+  if (!prometheus) {
+    return loadRuleFiles(paths, lint({ scrapeInterval: flags.scrapeInterval ?? SCRAPE_INTERVAL }));
   }
+  const files: ReadFile[] = [];
+  for await (const file of readFiles(paths)) files.push(file);
+  const expressions = new Set<string>();
+  parseRuleFiles(files, undefined, (expr) => void expressions.add(expr));
+  const { askPrometheus, checksBy } = await import('./check-prometheus.js');
+  const asked = await askPrometheus(prometheus, matchersOf(flags), expressions);
+  const { metrics, scrapeInterval = SCRAPE_INTERVAL, refusals } = asked;
+  const checks = checksBy(refusals);
+  const options = lint({ scrapeInterval: flags.scrapeInterval ?? scrapeInterval, metrics });
+  const found = parseRuleFiles(files, options, checks.errors);
+  const doubts = parseRuleFiles(files, undefined, checks.doubts).errors.filter(isPromql).map(toWarning);
+  return { ...found, warnings: [...found.warnings, ...doubts] };
 }
 
-type Found = Awaited<ReturnType<typeof loadRuleFiles>>;
-
-/** With what the cluster lacks for the rules, unless these have errors. */
-async function withLive(found: Found, { live, ...flags }: Flags): Promise<Found> {
-  if (!live || found.errors.length > 0) return found;
-  const file = flags['kubernetes.kubeconfig'] as string | undefined;
-  const { problems, ...cluster } = await readLive(loadKubeConfig(file), found.groups);
-  for (const problem of problems) process.stderr.write(`warning: ${problem}\n`);
-  const lacks = lacksOf(found.groups, cluster);
-  const isNote = ({ code }: RuleError): boolean => code.startsWith('NOTE_');
-  return {
-    ...found,
-    warnings: [...found.warnings, ...lacks.filter((lack) => !isNote(lack))],
-    notes: [...found.notes, ...lacks.filter(isNote)],
-  };
+function isPromql({ code }: RuleError): boolean {
+  return code === 'RULE_PROMQL';
 }
 
-function printJson({ groups, errors, warnings, notes }: Found): void {
+function toWarning(error: RuleError): RuleError {
+  const message = `${error.message}; Prometheus accepts it, but the scaler of this version refuses the file`;
+  return { ...error, code: 'LINT_PROMQL', message };
+}
+
+/** Loaded on demand: the Kubernetes client takes half a second. */
+async function checkLive(loaded: LoadedRules, flags: Flags): Promise<LoadedRules> {
+  const { withLive } = await import('./check-live.js');
+  return withLive(loaded, flags['kubernetes.kubeconfig'] as string | undefined);
+}
+
+function printJson({ groups, errors, warnings, notes }: LoadedRules): void {
   process.stdout.write(`${JSON.stringify({ rules: countRules(groups), errors, warnings, notes })}\n`);
 }
 
-function printText({ groups, errors, warnings, notes }: Found): void {
-  for (const found of [...errors, ...warnings, ...notes]) {
-    process.stderr.write(`${formatRuleError(found)} [${found.code}]\n`);
-  }
+function printText({ groups, errors, warnings, notes }: LoadedRules): void {
+  const paint = painter(process.stderr);
+  for (const found of [...errors, ...warnings, ...notes])
+    process.stderr.write(`${findingLine(found, paint)}\n`);
+  process.stderr.write(seeText([...errors, ...warnings].map(({ code }) => code)));
   const counts = [
     ...(errors.length > 0 ? [count(errors.length, 'error')] : []),
     ...(warnings.length > 0 ? [count(warnings.length, 'warning')] : []),
   ].join(', ');
-  if (errors.length > 0) process.stderr.write(`FAILED: ${counts}\n`);
-  else
-    process.stdout.write(`SUCCESS: ${count(countRules(groups), 'rule')} found${counts && `, ${counts}`}\n`);
+  if (errors.length > 0) process.stderr.write(`${paint('red', 'FAILED')}: ${counts}\n`);
+  else {
+    const success = painter(process.stdout)('green', 'SUCCESS');
+    process.stdout.write(
+      `${success}: ${count(countRules(groups), 'rule')} found${counts && `, ${counts}`}\n`,
+    );
+  }
 }
 
-function countRules(groups: Found['groups']): number {
+/** An error, warning or note with its code. */
+export function findingLine(found: RuleError, paint: Paint): string {
+  const text = formatRuleError(found);
+  const position = `${found.file}:${found.line}:${found.column}: `;
+  const message = text.slice(position.length);
+  const tone = message.startsWith('warning: ') ? 'yellow' : message.startsWith('note: ') ? 'cyan' : 'red';
+  return `${paint('bold', position)}${paint(tone, message)} ${paint('dim', `[${found.code}]`)}`;
+}
+
+function countRules(groups: LoadedRules['groups']): number {
   return groups.reduce((sum, { rules }) => sum + rules.length, 0);
 }

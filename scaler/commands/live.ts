@@ -1,5 +1,6 @@
 import { count } from '../core/format.js';
 import { calculatePodRequests } from '../core/group-pods.js';
+import { isCpuDemand, targetsOf } from '../core/targets.js';
 import { workloadKey, type Pod, type WorkloadKey } from '../core/types.js';
 import type { WatchedWorkload } from '../kubernetes/objects.js';
 import { assign, type Assignment } from '../loop/assignments.js';
@@ -53,12 +54,12 @@ function lackOfTarget(
 
 function lacksOfOne({ key, rule }: Assignment, { pods, autoscalers }: Live): Lack[] {
   const others = rule.dryRun ? [] : (autoscalers.get(key) ?? []);
-  const needsRequest = rule.target.signal === 'cpu' && 'averageUtilization' in rule.target;
+  const needsRequest = targetsOf(rule).some((one) => isCpuDemand(one) && 'averageUtilization' in one);
   const requests = needsRequest ? calculatePodRequests(pods.get(key) ?? []) : undefined;
   const { faults = [], pause } = rule.restrictions ?? {};
   return [
     ...others.map((name): Lack => {
-      const message = `${name} scales ${key}, so this rule leaves it alone; delete one of the two, or write dryRun: true`;
+      const message = `${name} scales ${key}, so this rule leaves it alone; delete one of the two, or write mode: shadow`;
       return { code: 'LINT_OTHER_AUTOSCALER', key, message };
     }),
     ...(requests && 'fault' in requests

@@ -163,7 +163,7 @@ function selectRule(groups: readonly RuleGroup[], name: string | undefined): Ass
   }
   const { group, rule } = only;
   if ('scaleTargetRef' in rule) return { key: workloadKey(rule.scaleTargetRef), group, rule };
-  const { apiVersion, kind, namespace = 'default' } = rule.match;
+  const { apiVersion, kind, namespaces: [namespace = 'default'] = [] } = rule.match;
   const ref = { apiVersion, kind, namespace, name: 'simulated' };
   return { key: workloadKey(ref), group, rule: { ...rule, scaleTargetRef: ref } };
 }

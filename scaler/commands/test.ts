@@ -1,7 +1,9 @@
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { seeText } from '../../common/error-codes/registry.js';
 import { commandLine, flag, parseFlags } from '../../common/flags.js';
 import { KernscaleError } from '../../common/errors.js';
+import { packageRoot } from '../../common/main.js';
 import { count } from '../core/format.js';
 import { loadTestFiles, type RuleTest } from '../rule-tests/load.js';
 import { runTest, type TestResult } from '../rule-tests/run.js';
@@ -10,8 +12,8 @@ import type { RuleError } from '../rules/types.js';
 import { paintDecision, painter, progressBar } from '../terminal.js';
 import { filesOf } from './arguments.js';
 
-/** Folder into which scripts/setup.sh unpacks Debian's package, relative to the repository. */
-const UNPACKED = join('.cache', 'prometheus', 'usr', 'bin');
+/** Folder into which scripts/setup.sh unpacks Debian's package, wherever the command is called. */
+const UNPACKED = join(packageRoot(), '.cache', 'prometheus', 'usr', 'bin');
 
 interface Flags {
   readonly json?: boolean;
@@ -31,7 +33,10 @@ export async function test(argv: readonly string[]): Promise<number> {
     )
     .option('--json', 'Print one JSON object instead of text')
     .addOption(
-      flag('--promtool.binary <path>', `Path of promtool; default: from the PATH, else from ${UNPACKED}`),
+      flag(
+        '--promtool.binary <path>',
+        `Path of promtool; default: from the PATH, else from .cache/prometheus of the installation`,
+      ),
     );
   const flags = parseFlags<Flags>(command, argv);
   if (!flags) return 0;
@@ -65,7 +70,7 @@ async function findPromtool(): Promise<string> {
     );
     if (runs) return path;
   }
-  const message = `promtool is neither on the PATH nor in ${UNPACKED}; install Prometheus, or pass --promtool.binary`;
+  const message = `promtool is neither on the PATH nor in ${UNPACKED}; install the package prometheus, run npm run setup in a checkout, use the image of the target "tools", or pass --promtool.binary`;
   throw new KernscaleError('PROMTOOL_MISSING', message);
 }
 
@@ -90,6 +95,7 @@ function printJson(results: readonly TestResult[], errors: readonly RuleError[])
 
 function printText(results: readonly TestResult[], errors: readonly RuleError[]): void {
   for (const error of errors) process.stderr.write(`${formatRuleError(error)} [${error.code}]\n`);
+  process.stderr.write(seeText(errors.map(({ code }) => code)));
   const failures = results.filter(failed);
   const paint = painter(process.stderr);
   for (const { expected, got, differences } of failures) {

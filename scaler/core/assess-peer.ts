@@ -3,6 +3,7 @@ import type { StepTrace } from './decision.js';
 import { evidenceText, percent, times } from './format.js';
 import { isAbsent, readSignal } from './reading.js';
 import type { RoundInput, Samples, WorkloadInput } from './round.js';
+import { targetsOf } from './targets.js';
 import { TARGET, type Peer, type Rule, type WorkloadKey } from './types.js';
 
 /** A peer's part in a wait, by its own signals. */
@@ -52,8 +53,9 @@ function assessManaged(samples: Samples, rule: Rule, assessment: Assessment, now
 }
 
 function assessUnmanaged({ samples, history }: WorkloadInput, waiterRule: Rule, now: number): PeerAssessment {
+  const sizedBy = targetsOf(waiterRule).map(({ signal }) => signal);
   const decide = waiterRule.decide.filter(
-    ({ bound, when = {} }) => bound !== waiterRule.target.signal && !(TARGET in when),
+    ({ bound, when = {} }) => !sizedBy.includes(bound) && !(TARGET in when),
   );
   const assessment = assess({ ...waiterRule, decide }, samples, history, undefined, now);
   const step = active(assessment);

@@ -11,13 +11,14 @@ import { weighObjective } from './objective.js';
 import { isInvisible, partlyOpaque } from './opaque.js';
 import { isAbsent, readSignal, readSumOfPods } from './reading.js';
 import { absentPodSignals, isSizedByPods, size, usableRequest, type Sizing } from './sizing.js';
+import { byTarget, isCpuDemand, largest, targetsOf, type Proposal } from './targets.js';
 import { elapsed } from './time.js';
 import type { History, Samples } from './round.js';
 import { TARGET, type Absent, type DecideStep, type Reading, type Rule } from './types.js';
 
 const REQUEST = 'request';
 const PODS = 'pods';
-/** Name of the input that the windows are; no signal has it. */
+/** Name of the input that the windows are; the signal of this name is read from them. */
 const REQUESTS = 'requests';
 
 /** Result of a workload's own signals in a round, before its dependencies are considered. */
@@ -25,8 +26,12 @@ export interface Assessment {
   readonly inputs: readonly InputTrace[];
   /** Inputs without which scaling down would be a guess. */
   readonly missing: readonly InputTrace[];
+  /** What each target calls for, in the rule's order. */
+  readonly proposals: readonly Proposal[];
+  /** The one of them that decides. */
+  readonly decisive: Proposal;
   readonly sizing: Sizing | Absent;
-  /** Undefined where the workload is not sized by its CPU demand. */
+  /** Undefined where the workload is not sized by its CPU demand, decisive or not. */
   readonly byDemand: DemandSizing | undefined;
   readonly objective: ObjectiveTrace | undefined;
   /** Number of pods that the demand is measured on and that stay, if known. */
@@ -55,42 +60,61 @@ export function assess(
   now: number,
 ): Assessment {
   const read = reader(rule, samples, now);
-  const demand = demandOf(rule, samples, read, now);
   // A workload at zero replicas has no ratio; it is not scaled either.
   const scaled = samples.replicas > 0 ? samples : { ...samples, replicas: 1 };
-  const byUsage = size(rule, scaled, demand, read(REQUEST), now);
-  const unseen = isUnseen(history, now) ? missingPods(byUsage) : 0;
-  const isByCpu = rule.target.signal === 'cpu' && !isAbsent(demand);
-  const byDemand = isByCpu
-    ? sizeByCpu(rule, scaled, history, judgement, { byUsage, unseen }, now)
-    : undefined;
-  const sizing = byDemand?.sizing ?? byUsage;
+  const sized = byTarget(rule).map((one) => propose(one, scaled, read, history, judgement, now));
+  const decisive = largest(sized);
+  const { sizing } = decisive;
   const ratio: Reading = isAbsent(sizing) ? sizing : { value: sizing.trace.ratio, timestamp: now };
-  const steps = stepsInForce(rule, samples);
-  const readInput = (name: string): Reading => (name === rule.target.signal ? demand : read(name));
+  const steps = stepsInForce(decisive.rule, samples);
+  const readInput = (name: string): Reading =>
+    sized.find((one) => one.rule.target.signal === name)?.demand ?? read(name);
   const inputs = [
     ...signalsOf(rule, steps, samples).map((name) => inputTrace(name, readInput(name), now)),
-    ...(isAbsent(demand) || byDemand ? [] : absentByPod(rule, samples, now)),
-    ...absentWindows(samples),
+    ...sized.flatMap((one) =>
+      isAbsent(one.demand) || one.byDemand ? [] : absentByPod(one.rule, samples, now),
+    ),
+    ...absentWindows(samples, sized),
   ];
   return {
     inputs,
     missing: inputs.filter((input) => input.absent !== undefined && !isIdleLatency(input, rule)),
+    proposals: sized,
+    decisive,
     sizing,
-    byDemand,
+    byDemand: sized.find((one) => one.byDemand)?.byDemand,
     objective: weighObjective(rule, samples, now),
     measuredPods: measuredPods(samples, read),
     newcomers: newcomersIn(rule, samples, judgement, now),
     atWork: replicasAtWork(samples, history, now),
-    unseen,
+    unseen: Math.max(...sized.map((one) => one.unseen)),
     classification: classify(
       steps,
       (signal) => (signal === TARGET ? ratio : read(signal)),
-      harmedBy(rule, judgement, ratio),
+      harmedBy(decisive.rule, judgement, ratio),
       history.steps,
       now,
     ),
   };
+}
+
+/** @param rule with one target */
+function propose(
+  rule: Rule,
+  samples: Samples,
+  read: (signal: string) => Reading,
+  history: AssessedHistory,
+  judgement: Judgement | undefined,
+  now: number,
+): Proposal & { readonly unseen: number } {
+  const demand = demandOf(rule, samples, read, now);
+  const byUsage = size(rule, samples, demand, read(REQUEST), now);
+  const unseen = isUnseen(history, now) ? missingPods(byUsage) : 0;
+  const isByCpu = isCpuDemand(rule.target) && !isAbsent(demand);
+  const byDemand = isByCpu
+    ? sizeByCpu(rule, samples, history, judgement, { byUsage, unseen }, now)
+    : undefined;
+  return { rule, demand, sizing: byDemand?.sizing ?? byUsage, byDemand, unseen };
 }
 
 /** Size by the CPU demand; undefined where only the CPU used is known, on every pod. */
@@ -128,7 +152,8 @@ function measuredPods(samples: Samples, read: (signal: string) => Reading): numb
 }
 
 function newcomersIn(rule: Rule, samples: Samples, judgement: Judgement | undefined, now: number) {
-  const window = judgement?.settled.window ?? own(rule.windows, rule.target.signal) ?? 0;
+  const windows = targetsOf(rule).map(({ signal }) => own(rule.windows, signal) ?? 0);
+  const window = judgement?.settled.window ?? Math.max(...windows);
   return { pods: newPods(samples, window, now), window };
 }
 
@@ -165,8 +190,9 @@ function reader(rule: Rule, samples: Samples, now: number): (signal: string) => 
 /** Signals that the rule's target, objective and steps need, and that the workload can have. */
 function signalsOf(rule: Rule, steps: readonly DecideStep[], samples: Samples): readonly string[] {
   const needed = neededBy(steps);
-  const signals = new Set([rule.target.signal]);
-  if ('averageUtilization' in rule.target) signals.add(REQUEST);
+  const targets = targetsOf(rule);
+  const signals = new Set(targets.map(({ signal }) => signal));
+  if (targets.some((target) => 'averageUtilization' in target)) signals.add(REQUEST);
   if (hasPods(samples)) signals.add(PODS);
   if (rule.objective) signals.add(rule.objective.signal);
   for (const signal of needed) signals.add(signal);
@@ -183,8 +209,9 @@ function absentByPod(rule: Rule, samples: Samples, now: number): InputTrace[] {
   return absentPodSignals(rule, samples).map(({ signal, absence }) => inputTrace(signal, absence, now));
 }
 
-function absentWindows({ windows }: Samples): InputTrace[] {
+function absentWindows({ windows }: Samples, sized: readonly Proposal[]): InputTrace[] {
   if (!windows || !isAbsent(windows.settled)) return [];
+  if (sized.some(({ rule, demand }) => rule.target.signal === REQUESTS && isAbsent(demand))) return [];
   const { absent, text } = windows.settled;
   return [{ signal: REQUESTS, absent, text }];
 }

@@ -2,6 +2,8 @@ import type { Assessment } from './assess.js';
 import { normalize, outOfRange } from './behavior.js';
 import type { BindingConstraint, Decision, StagesTrace, Yield } from './decision.js';
 import { stepForLock } from './demand/lock.js';
+import { forbiddenBy } from './explain-schedule.js';
+import { fallBack, observeAbsence, type Absence } from './fallback.js';
 import { count, nameOf, objectiveText } from './format.js';
 import { harmTrace, walkOf } from './harm/trace.js';
 import { learnt } from './harm/learning.js';
@@ -12,6 +14,7 @@ import { opaqueTrace } from './opaque.js';
 import { leave, observeWriter, type ReplicasLeft } from './other-writers.js';
 import { isAbsent } from './reading.js';
 import type { Sizing } from './sizing.js';
+import { tracesOf } from './targets.js';
 import type { History, Samples } from './round.js';
 import { workloadKey, type Absent, type Rule, type WorkloadKey, type StepAction } from './types.js';
 import type { Walk } from './walk.js';
@@ -46,11 +49,12 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
   const { states } = assessment.classification;
   const hasGap = assessment.missing.length > 0;
   const history = resume(workload.history, states, rule.behavior, hasGap, samples.replicas, now);
-  const noScaleDown = reasonsAgainstScalingDown(workload);
+  const noScaleDown = [...reasonsAgainstScalingDown(workload), ...forbiddenBy(rule, now)];
   const stepped = stepOf(workload, now);
   const { left, yields } = othersOf(workload, now);
   const sizing = stepped?.sizing ?? assessment.sizing;
-  const outcome = runStages(workload, sizing, yields, history, noScaleDown, now);
+  const absence = observeAbsence(workload.history.absence, rule, isAbsent(sizing), now);
+  const outcome = runStages(workload, sizing, yields, absence, history, noScaleDown, now);
   const replicas = outcome.stages.clamped;
   const { class: workloadClass, action } = classOf(workload);
   const kept = keep(workload, stepped?.memory, now);
@@ -63,15 +67,25 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
       ...traceOf(workload, noScaleDown, outcome, now),
       ...idleTrace(samples.replicas - assessment.atWork),
       ...(opaque && { opaque }),
+      ...(absence && { absence }),
+      ...(rule.inForce && { schedules: rule.inForce }),
       ...(rule.restrictions && { restrictions: rule.restrictions }),
       ...(yields && { yields }),
     },
     history: {
       ...recordScaling(outcome.history, rule.behavior, samples.replicas, replicas, now),
       ...kept,
+      ...(absence && {
+        absence: outcome.bindingConstraint === 'fallback' ? { ...absence, raised: true } : absence,
+      }),
       ...(left && { replicasLeft: replicas === samples.replicas ? left : leave(left, replicas) }),
     },
-    historyIfNotApplied: { ...outcome.history, ...kept, ...(left && { replicasLeft: left }) },
+    historyIfNotApplied: {
+      ...outcome.history,
+      ...kept,
+      ...(absence && { absence }),
+      ...(left && { replicasLeft: left }),
+    },
   };
 }
 
@@ -114,14 +128,16 @@ function stepOf({ samples, assessment, judgement, history }: AssessedWorkload, n
 }
 
 function reasonsAgainstScalingDown({ assessment, judgement, samples, waiters }: AssessedWorkload): string[] {
-  const { measuredPods, sizing, objective, byDemand, unseen, newcomers } = assessment;
+  const { measuredPods, proposals, objective, byDemand, unseen, newcomers } = assessment;
   const needed = assessment.atWork - unseen;
   const reasons = missingInputs(assessment);
-  if (reasons.length === 0 && isAbsent(sizing)) reasons.push(sizing.text);
+  reasons.push(...unsized(assessment, reasons.length === 0));
   if (measuredPods !== undefined && measuredPods < needed) {
     reasons.push(withoutData(needed - measuredPods, samples.replicas, 'no data yet'));
   }
-  const { counted = Infinity } = isAbsent(sizing) ? {} : (sizing.trace.pods ?? {});
+  const counted = Math.min(
+    ...proposals.map(({ sizing }) => (isAbsent(sizing) ? undefined : sizing.trace.pods?.counted) ?? Infinity),
+  );
   if (counted < Math.min(needed, measuredPods ?? Infinity)) {
     reasons.push(withoutData(needed - counted, samples.replicas, 'no usable data yet'));
   }
@@ -132,6 +148,16 @@ function reasonsAgainstScalingDown({ assessment, judgement, samples, waiters }: 
   if (objective?.kept === false) reasons.push(objectiveText(objective));
   reasons.push(...(byDemand?.noScaleDown ?? []), ...(judgement?.protectedBy ?? []));
   return [...reasons, ...waiters.map((waiter) => `${nameOf(waiter)} waits on it`)];
+}
+
+/** Why targets have no size where no missing input says so. */
+function unsized({ proposals, missing }: Assessment, isAllThere: boolean): string[] {
+  const absent = proposals.flatMap(({ rule: { target }, sizing }) => {
+    if (!isAbsent(sizing) || missing.some(({ signal }) => signal === target.signal)) return [];
+    return [{ signal: target.signal, text: sizing.text }];
+  });
+  if (proposals.length > 1) return absent.map(({ signal, text }) => `no size for ${signal} (${text})`);
+  return isAllThere ? absent.map(({ text }) => text) : [];
 }
 
 function withoutData(amount: number, of: number, problem: string): string {
@@ -157,6 +183,7 @@ function runStages(
   workload: AssessedWorkload,
   sizing: Sizing | Absent,
   yields: Yield | undefined,
+  absence: Absence | undefined,
   history: History,
   noScaleDown: readonly string[],
   now: number,
@@ -176,8 +203,25 @@ function runStages(
   if (step?.action === 'follow' && step.when && !walk?.explained) {
     return hold(workload, 'dependency', history, now);
   }
-  if (isAbsent(sizing)) return { stages: allAt(current), bindingConstraint: 'noData', history };
+  if (isAbsent(sizing)) return withoutSizing(rule, current, absence, history, now);
   return scale(workload, sizing, history, noScaleDown, now);
+}
+
+/** The replicas stay, unless a fallback raises them: a full window passes before they go down again. */
+function withoutSizing(
+  rule: Rule,
+  current: number,
+  absence: Absence | undefined,
+  history: History,
+  now: number,
+): Outcome {
+  const replicas = fallBack(rule, absence, current, now);
+  if (replicas === undefined) return { stages: allAt(current), bindingConstraint: 'noData', history };
+  return {
+    stages: { ...allAt(current), clamped: replicas },
+    bindingConstraint: 'fallback',
+    history: recommend(history, rule.behavior, { replicas, at: now }),
+  };
 }
 
 /** A hold recommends the current replicas: they go down only a full window after it. */
@@ -196,17 +240,18 @@ function hold(
 }
 
 function scale(
-  { rule, samples, assessment }: AssessedWorkload,
+  { samples, assessment }: AssessedWorkload,
   sizing: Sizing,
   history: History,
   noScaleDown: readonly string[],
   now: number,
 ): Outcome {
+  const { decisive } = assessment;
   const current = samples.replicas;
   const { raw, trace } = sizing;
   const tolerance = trace.replicas;
   const floor = noScaleDown.length > 0 ? Math.max(tolerance, current) : tolerance;
-  const normalized = normalize(rule, current, floor, history, now);
+  const normalized = normalize(decisive.rule, current, floor, history, now);
   const stages = {
     raw,
     tolerance,
@@ -264,7 +309,8 @@ function traceOf(
   { stages, bindingConstraint }: Outcome,
   now: number,
 ): Decision['trace'] {
-  const { inputs, sizing, objective, classification } = assessment;
+  const { inputs, sizing, objective, classification, proposals, decisive } = assessment;
+  const targets = tracesOf(proposals, decisive);
   return {
     workload: workloadKey(rule.scaleTargetRef),
     rule: rule.scale,
@@ -274,7 +320,8 @@ function traceOf(
     steps: classification.traces,
     walk: walk ? walkTrace(walk) : judgement && walkOf(judgement),
     sizing: isAbsent(sizing) ? undefined : sizing.trace,
-    demand: assessment.byDemand?.demand,
+    ...(targets && { targets }),
+    demand: decisive.byDemand?.demand,
     harm: judgement && harmTrace(judgement, history.memory),
     objective,
     noScaleDown,

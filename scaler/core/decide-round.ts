@@ -7,6 +7,7 @@ import { explain } from './explain.js';
 import { judge, type Judgement } from './judge.js';
 import { notAfter } from './rebase.js';
 import type { History, RoundInput, Samples, WorkloadInput } from './round.js';
+import { ruleAt } from './rule-at.js';
 import { workloadKey, type Rule, type WorkloadKey } from './types.js';
 import { walk, type Walk } from './walk.js';
 
@@ -23,7 +24,7 @@ export function decideRound(
   { workloads: given, targets }: RoundInput,
   now: number,
 ): ReadonlyMap<WorkloadKey, Decision> {
-  const workloads = withPast(given, now);
+  const workloads = atTime(given, now);
   const judgements = judge(workloads, now);
   const assessments = assessAll(workloads, judgements, now);
   const { walks, waiters } = walkAll(workloads, assessments, now);
@@ -44,20 +45,24 @@ export function decideRound(
   return decisions;
 }
 
-/** The workloads with histories that end by now, whatever was done to the clock: no stage below meets the future. */
-function withPast(workloads: RoundInput['workloads'], now: number): RoundInput['workloads'] {
-  const rebased = new Map<WorkloadKey, WorkloadInput>();
+/**
+ * The workloads with the bounds that their schedules give them now, and with histories that end by now, whatever was done to
+ * the clock: no stage below meets the future.
+ */
+function atTime(workloads: RoundInput['workloads'], now: number): RoundInput['workloads'] {
+  const changed = new Map<WorkloadKey, WorkloadInput>();
   for (const [key, input] of workloads) {
     const history = notAfter(input.history, now);
-    if (history !== input.history) rebased.set(key, { ...input, history });
+    const rule = input.rule && ruleAt(input.rule, now);
+    if (history !== input.history || rule !== input.rule) changed.set(key, { ...input, rule, history });
   }
-  return rebased.size > 0 ? new Map([...workloads, ...rebased]) : workloads;
+  return changed.size > 0 ? new Map([...workloads, ...changed]) : workloads;
 }
 
 /** Puts a decision into words. A replay of the past makes millions of decisions and reads the words of few. */
 export function explained(rule: Rule, decision: Decision): ExplainedDecision {
   const { class: workloadClass, action, trace } = decision;
-  const { reason, wouldChange } = explain(rule, { class: workloadClass, action, ...trace });
+  const { reason, wouldChange } = explain(ruleAt(rule, trace.at), { class: workloadClass, action, ...trace });
   return { ...decision, reason, trace: { ...trace, wouldChange } };
 }
 

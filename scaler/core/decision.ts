@@ -1,5 +1,7 @@
 import type { DemandTrace } from './demand/demand-trace.js';
+import type { Absence } from './fallback.js';
 import type { History } from './round.js';
+import type { ScheduleInForce } from './schedule.js';
 import type { Absent, Condition, Objective, Restrictions, StepAction, WorkloadKey } from './types.js';
 
 export type { DemandTrace };
@@ -37,6 +39,8 @@ export interface Trace {
   readonly steps: readonly StepTrace[];
   readonly walk?: WalkTrace | undefined;
   readonly sizing?: SizingTrace | undefined;
+  /** Every target of a rule with several, in its order; `sizing` is that of the one that decides. */
+  readonly targets?: readonly TargetTrace[];
   /** Undefined where the workload is sized by a signal other than the CPU. */
   readonly demand?: DemandTrace | undefined;
   /** Undefined where no requests are measured. */
@@ -48,6 +52,10 @@ export interface Trace {
   readonly opaque?: OpaqueTrace;
   /** Reasons why this round must not scale down, one clause each; empty when it may. */
   readonly noScaleDown: readonly string[];
+  /** Since when there is no data to size by, where the rule has a fallback. */
+  readonly absence?: Absence;
+  /** Schedules in force. */
+  readonly schedules?: readonly ScheduleInForce[];
   /** What the annotations of the workload ask for. */
   readonly restrictions?: Restrictions;
   /** Whom the rule leaves the replicas to. A dry run is decided all the same. */
@@ -148,6 +156,17 @@ export interface SizingTrace {
   readonly kept?: 'unmeasuredPods';
 }
 
+/** What one of several targets calls for, or why that is not known. */
+export interface TargetTrace extends Partial<
+  Pick<SizingTrace, 'demand' | 'targetPerPod' | 'targetValue' | 'ratio' | 'replicas'>
+> {
+  readonly signal: string;
+  /** Set for the one that calls for the most replicas. */
+  readonly decides?: boolean;
+  readonly absent?: Absent['absent'];
+  readonly text?: string;
+}
+
 export type SignKind =
   | 'objective'
   | 'latency'
@@ -224,6 +243,7 @@ export type BindingConstraint =
   | 'scalingDisabled'
   | Yield['to']
   | 'noData'
+  | 'fallback'
   | 'hold'
   | 'dependency'
   | 'noScaleDown'

@@ -1,5 +1,7 @@
 import { demandRows, harmSection, type Row, type Section } from './details-requests.js';
+import { targetsSection } from './explain-targets.js';
 import { amount, conditionText, count, nameOf, percent, round } from './format.js';
+import { scheduleEnd } from './explain-schedule.js';
 import type {
   BindingConstraint,
   Candidate,
@@ -27,6 +29,7 @@ const CONSTRAINTS: Record<BindingConstraint, string> = {
   paused: 'paused by annotation',
   otherWriter: 'changed by another writer',
   noData: 'missing data',
+  fallback: 'fallback (missing data)',
   hold: 'hold (more replicas would not help)',
   dependency: 'hold (waiting on a peer)',
   noScaleDown: 'scale-down blocked',
@@ -46,6 +49,7 @@ const HELD: ReadonlySet<BindingConstraint> = new Set([
   'paused',
   'otherWriter',
   'noData',
+  'fallback',
   'hold',
   'dependency',
 ]);
@@ -72,10 +76,11 @@ export function replicasText(current: number, replicas: number): string {
 
 /** Returns inputs, demand, harm, class, walk and stages of a decision, in the order in which it is made. */
 export function detailsOf({ class: workloadClass, trace }: Pick<Decision, 'class' | 'trace'>): Section[] {
-  const { inputs, demand, harm, steps, walk, bindingConstraint, idlePods, noScaleDown } = trace;
+  const { inputs, demand, targets, harm, steps, walk, bindingConstraint, idlePods, noScaleDown } = trace;
   return [
     { title: 'Measured', rows: inputRows(inputs) },
     ...(demand ? [{ title: 'Demand', rows: demandRows(demand) }] : []),
+    ...(targets ? [targetsSection(targets)] : []),
     ...(harm ? [harmSection(harm, trace.at)] : []),
     { title: `Class: ${workloadClass}`, rows: steps.map(stepRow) },
     ...(walk
@@ -100,6 +105,7 @@ export function detailsOf({ class: workloadClass, trace }: Pick<Decision, 'class
           : []),
         ...(HELD.has(bindingConstraint) ? [] : stageRows(trace.currentReplicas, trace.stages)),
         { name: 'deciding constraint', text: CONSTRAINTS[bindingConstraint], tone: 'good' },
+        ...scheduleRows(trace),
         ...restrictionRows(trace.restrictions),
         ...noScaleDown.map((text): Row => ({ name: 'no scale-down', text })),
       ],
@@ -124,6 +130,19 @@ function inputRows(inputs: readonly InputTrace[]): Row[] {
       return { name: 'no data', text: `${names} (${cause})`, tone: 'bad' };
     }),
   ];
+}
+
+/** One row for each schedule in force: what it changes, and its end. */
+function scheduleRows({ schedules = [], at }: Pick<Decision['trace'], 'schedules' | 'at'>): Row[] {
+  return schedules.map((schedule): Row => {
+    const { name, minReplicas, maxReplicas, noScaleDown } = schedule;
+    const effects = [
+      ...(minReplicas === undefined ? [] : [`at least ${count(minReplicas, 'replica')}`]),
+      ...(maxReplicas === undefined ? [] : [`at most ${count(maxReplicas, 'replica')}`]),
+      ...(noScaleDown ? ['no scale-down'] : []),
+    ];
+    return { name: 'schedule', text: `${name}: ${effects.join(', ')}, until ${scheduleEnd(schedule, at)}` };
+  });
 }
 
 /** The bounds that annotations narrow, and the annotations that cannot be followed. */

@@ -1,9 +1,11 @@
 import type { Unexplained } from './decision.js';
 import { boundsText } from './explain-demand.js';
 import { isByHarm, keepFor, stepOf } from './explain-harm.js';
-import { capitalize, count, demandName, milliseconds, rate, untilText } from './format.js';
+import { fallbackOf } from './fallback.js';
+import { capitalize, count, demandName, milliseconds, rate, timeText, untilText } from './format.js';
 import { signEnd } from './format-harm.js';
 import { boundName, yieldEnd } from './explain-yield.js';
+import { forbidding, scheduleEnd, settingOf } from './explain-schedule.js';
 import { windowsOf } from './stabilize.js';
 import type { Rule } from './types.js';
 
@@ -18,6 +20,8 @@ export function changeOf(rule: Rule, decision: Unexplained): string {
     case 'otherWriter':
       return `${yieldEnd(decision.yields!)}. ${demandAlone(rule, decision)}`;
     case 'noData':
+      return completeText(rule, decision) + fallbackStart(rule, decision);
+    case 'fallback':
     case 'noScaleDown':
       return completeText(rule, decision);
     case 'hold':
@@ -35,7 +39,7 @@ export function changeOf(rule: Rule, decision: Unexplained): string {
       return limitEnd(rule, 'scaleDown');
     case 'minReplicas':
     case 'maxReplicas':
-      return `${bindingConstraint} changes${sizing ? `, or ${boundsText(rule, decision, sizing)}` : ''}`;
+      return `${boundEnd(rule, bindingConstraint, decision.at)}${sizing ? `, or ${boundsText(rule, decision, sizing)}` : ''}`;
     case 'tolerance':
     case 'none':
       if (decision.action === 'step' && decision.harm?.harmed) return endOf(rule, decision);
@@ -43,10 +47,22 @@ export function changeOf(rule: Rule, decision: Unexplained): string {
   }
 }
 
+function boundEnd(rule: Rule, bound: 'minReplicas' | 'maxReplicas', now: number): string {
+  const schedule = settingOf(rule, bound);
+  return schedule ? `it is ${scheduleEnd(schedule, now)}` : `${bound} changes`;
+}
+
 function limitEnd({ behavior }: Rule, direction: 'scaleUp' | 'scaleDown'): string {
   if (!behavior) return 'the next round doubles the replicas again';
   if (behavior[direction].selectPolicy === 'Disabled') return `${direction} is enabled`;
   return `the period of the ${direction} policy ends`;
+}
+
+/** When the fallback of a rule raises the replicas. */
+function fallbackStart(rule: Rule, { absence, currentReplicas }: Unexplained): string {
+  const fallback = fallbackOf(rule, absence, currentReplicas);
+  if (!fallback) return '';
+  return `, or at ${timeText(Math.ceil(fallback.at))} by the fallback to ${count(fallback.replicas, 'replica')}`;
 }
 
 /** Conditions under which replicas may go down again. */
@@ -63,6 +79,7 @@ function completeText(rule: Rule, decision: Unexplained): string {
     ...(harm && harm.protectedBy.length > 0
       ? [`no harm has shown for the ${windowsOf(rule.behavior).down} s window`]
       : []),
+    ...forbidding(rule).map((schedule) => `it is ${scheduleEnd(schedule, decision.at)}`),
   ];
   return conditions.join(' and ') || `this no longer holds: ${noScaleDown.join('; ')}`;
 }

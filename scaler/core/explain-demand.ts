@@ -1,5 +1,6 @@
 import type { DemandTrace, SizingTrace, Unexplained } from './decision.js';
 import { amount, count, demandName, milliseconds, rate, round, times } from './format.js';
+import { isBacked } from './explain-targets.js';
 import { along, toleranceOf, withinTolerance } from './replica-calculator.js';
 import type { Rule } from './types.js';
 
@@ -114,11 +115,8 @@ export function unmeasuredText(
 }
 
 /** The demand at which the replicas just decided would change again. */
-export function boundsText(
-  rule: Rule,
-  { stages, demand: estimate }: Unexplained,
-  sizing: SizingTrace,
-): string {
+export function boundsText(rule: Rule, decision: Unexplained, sizing: SizingTrace): string {
+  const { stages, demand: estimate, targets } = decision;
   const { clamped: replicas } = stages;
   if (estimate?.threads) return threadBounds(replicas, estimate.threads.perPod);
   const { signal, targetPerPod, targetValue = 0 } = sizing;
@@ -126,7 +124,7 @@ export function boundsText(
   const [least, most] = toleratedRatios(rule);
   // One fewer must be able to carry what is left, too.
   const fewer = perPod * Math.min(replicas * least, replicas - 1);
-  const shrinks = replicas > Math.max(1, rule.minReplicas);
+  const shrinks = replicas > Math.max(1, rule.minReplicas) && !isBacked(decision);
   const bounds = [
     ...(replicas < rule.maxReplicas
       ? [`above ${boundText(signal, perPod * replicas * most, estimate)}`]
@@ -134,7 +132,10 @@ export function boundsText(
     ...(shrinks ? [`below ${boundText(signal, fewer, estimate)}`] : []),
   ];
   const name = targetPerPod === undefined ? signal : demandName(signal);
-  return bounds.length > 0 ? `${name} is ${bounds.join(' or ')}` : 'minReplicas or maxReplicas changes';
+  const others = targets ? ', or another target calls for more' : '';
+  return bounds.length > 0
+    ? `${name} is ${bounds.join(' or ')}${others}`
+    : 'minReplicas or maxReplicas changes';
 }
 
 function threadBounds(replicas: number, perPod: number): string {

@@ -1,11 +1,12 @@
 import type { Unexplained, Yield } from './decision.js';
+import { scheduleName } from './explain-schedule.js';
 import { count, timeText } from './format.js';
 import { BOUNDS, PAUSED } from './restrictions.js';
 import type { Rule } from './types.js';
 
-/** A bound as people find it: the annotation of the workload, or the field of the rule. */
-export function boundName({ restrictions }: Rule, bound: keyof typeof BOUNDS): string {
-  return restrictions?.[bound] === undefined ? bound : BOUNDS[bound];
+/** A bound as people find it: that of a schedule, the annotation of the workload, or the field of the rule. */
+export function boundName(rule: Rule, bound: keyof typeof BOUNDS): string {
+  return scheduleName(rule, bound) ?? (rule.restrictions?.[bound] === undefined ? bound : BOUNDS[bound]);
 }
 
 /** Why the replicas are left to another. */
@@ -29,7 +30,7 @@ export function yieldEnd({ to, by, until }: Yield): string {
   return `${time === '' ? '' : `${time}, or `}the annotation is removed`;
 }
 
-/** What holds a rule that would act; a dry run is decided all the same. */
+/** What holds a rule that would act; in shadow mode it is decided all the same. */
 export function dryRunText({ dryRun }: Rule, { yields, currentReplicas }: Unexplained): string {
-  return dryRun && yields ? `. Without dry run it would stay: ${yieldText(yields, currentReplicas)}` : '';
+  return dryRun && yields ? `. Outside shadow mode it would stay: ${yieldText(yields, currentReplicas)}` : '';
 }

@@ -2,11 +2,14 @@ import type { Unexplained } from './decision.js';
 import { changeOf } from './explain-change.js';
 import { doubtText, isIdle, loadText, threadsText, unmeasuredText } from './explain-demand.js';
 import { dependencyText, habitText, harmAside, holdText, stepText } from './explain-harm.js';
-import { capitalize, count, objectiveText, round } from './format.js';
+import { capitalize, count, objectiveText, round, timeText } from './format.js';
+import { othersText } from './explain-targets.js';
 import { opaqueText } from './opaque.js';
 import { toleranceOf } from './replica-calculator.js';
 import { windowsOf } from './stabilize.js';
+import { asDecided } from './targets.js';
 import type { SizingTrace } from './decision.js';
+import { scheduleText } from './explain-schedule.js';
 import { boundName, dryRunText, yieldText } from './explain-yield.js';
 import type { Rule } from './types.js';
 
@@ -17,7 +20,8 @@ export interface Explanation {
 }
 
 /** Puts a decision into words: the terminal, the page, `explain`, Events and the audit log all show these. */
-export function explain(rule: Rule, decision: Unexplained): Explanation {
+export function explain(given: Rule, decision: Unexplained): Explanation {
+  const rule = asDecided(given, decision);
   return {
     reason: reasonOf(rule, decision) + blindText(decision) + dryRunText(rule, decision),
     wouldChange: `Would change when ${changeOf(rule, decision)}`,
@@ -39,7 +43,9 @@ function reasonOf(rule: Rule, decision: Unexplained): string {
     case 'otherWriter':
       return yieldText(decision.yields!, decision.currentReplicas);
     case 'noData':
-      return `${capitalize(first(decision.noScaleDown))}. Holding; nothing is scaled on missing data`;
+      return `${lackText(decision)}. Holding; nothing is scaled on missing data`;
+    case 'fallback':
+      return `${lackText(decision)}. The fallback keeps at least ${count(decision.stages.clamped, 'replica')}`;
     case 'hold':
       return decision.action === 'step' && harm ? stepText(decision, harm) : holdText(rule, decision);
     case 'dependency':
@@ -48,14 +54,30 @@ function reasonOf(rule: Rule, decision: Unexplained): string {
       return `${enough(rule, decision.stages.tolerance)}, but ${first(blockers(decision))}, so nothing is removed`;
     default:
       if (decision.action === 'step' && harm?.harmed) return stepText(decision, harm);
-      return habitText(decision) + sizedText(rule, decision) + asideText(rule, decision);
+      return [
+        habitText(decision),
+        sizedText(rule, decision),
+        othersText(decision),
+        asideText(rule, decision),
+      ].join('');
   }
+}
+
+/** What is missing, and since when where a rule goes by that. */
+function lackText({ noScaleDown, absence }: Unexplained): string {
+  const [lack = 'no data', ...others] = noScaleDown;
+  const since = absence ? ` since ${timeText(absence.since)}` : '';
+  return capitalize(first([lack + since, ...others]));
 }
 
 function sizedText(rule: Rule, decision: Unexplained): string {
   const { sizing, stages, currentReplicas } = decision;
   const { clamped, rateLimited, stabilized } = stages;
+  const byMin = scheduleText(rule, 'minReplicas', decision.at);
+  const byMax = scheduleText(rule, 'maxReplicas', decision.at);
   if (!sizing || (clamped !== currentReplicas && stages.raw === currentReplicas)) {
+    const scheduled = clamped > currentReplicas ? byMin : byMax;
+    if (scheduled) return capitalize(scheduled);
     return clamped > currentReplicas
       ? `Below ${boundName(rule, 'minReplicas')} (${rule.minReplicas})`
       : `Above ${boundName(rule, 'maxReplicas')} (${rule.maxReplicas})`;
@@ -73,8 +95,10 @@ function sizedText(rule: Rule, decision: Unexplained): string {
     case 'scaleDownLimit':
       return `${load}. ${needed(stabilized)}, ${policyText(rule, 'scaleDown', rateLimited)}`;
     case 'minReplicas':
+      if (byMin) return `${load}. ${needed(rateLimited)}, ${byMin}`;
       return `${load}. ${isIdle(sizing) ? `At ${boundName(rule, 'minReplicas')} (${clamped})` : `${needed(rateLimited)}, ${boundName(rule, 'minReplicas')} is ${clamped}`}`;
     case 'maxReplicas':
+      if (byMax) return `${load}. ${needed(rateLimited)}, ${byMax}`;
       return `${load}. ${needed(rateLimited)}, ${boundName(rule, 'maxReplicas')} is ${rule.maxReplicas}`;
     default:
       return `${load}. ${count(clamped, 'replica')} ${clamped === currentReplicas ? 'still ' : ''}needed`;

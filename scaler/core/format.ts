@@ -20,6 +20,14 @@ export function timeText(at: number): string {
   return `${new Date(at * 1000).toISOString().slice(0, -5)}Z`;
 }
 
+/** A time in a time zone: `18:00 Europe/Berlin`, with its date unless that is the date of `now` there. */
+export function localTime(at: number, timeZone: string, now: number): string {
+  const textOf = (time: number): string =>
+    new Date(time * 1000).toLocaleString('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' });
+  const [day, hour] = textOf(at).split(' ');
+  return `${textOf(now).startsWith(`${day} `) ? '' : `${day} `}${hour} ${timeZone}`;
+}
+
 /** A latency in seconds, as milliseconds. */
 export function milliseconds(seconds: number): string {
   return `${round(seconds * 1000)} ms`;

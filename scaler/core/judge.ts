@@ -21,6 +21,7 @@ import { weighObjective } from './objective.js';
 import { wasReady } from './group-pods.js';
 import { isAbsent, readSignal } from './reading.js';
 import { usableRequest } from './sizing.js';
+import { byCpuDemand } from './targets.js';
 import type { Measures } from './measures.js';
 import type { History, RoundInput, Samples, WorkloadInput } from './round.js';
 import type { Absent, Rule, WorkloadKey } from './types.js';
@@ -198,8 +199,8 @@ function usualOf(
 }
 
 function targetPerPodOf(rule: Rule, samples: Samples, now: number): number | undefined {
-  const { target } = rule;
-  if (target.signal !== 'cpu' || 'value' in target) return undefined;
+  const target = byCpuDemand(rule)?.target;
+  if (!target || 'value' in target) return undefined;
   if ('averageValue' in target) return target.averageValue;
   const request = usableRequest(readSignal(samples, 'request', rule, now));
   return isAbsent(request) ? undefined : (request.value * target.averageUtilization) / 100;

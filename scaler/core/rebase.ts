@@ -13,7 +13,7 @@ import type { History } from './round.js';
  */
 export function rebase(history: History, by: number): History {
   const { recommendations, scaleUps, scaleDowns, steps, dataGap, usual, watch, memory } = history;
-  const { fewerPodsSince, unseenSince, replicasLeft } = history;
+  const { fewerPodsSince, unseenSince, replicasLeft, absence } = history;
   const moved = <T extends { readonly at: number }>(entry: T): T => ({ ...entry, at: entry.at + by });
   return {
     recommendations: recommendations.map(moved),
@@ -28,6 +28,7 @@ export function rebase(history: History, by: number): History {
     ...(memory && { memory: movedMemory(memory, by) }),
     ...movedTimes({ fewerPodsSince, unseenSince }, by),
     ...(replicasLeft && { replicasLeft: movedChange(replicasLeft, by) }),
+    ...(absence && { absence: { ...absence, since: absence.since + by } }),
   };
 }
 
@@ -44,7 +45,7 @@ export function notAfter(history: History, now: number): History {
 
 function newestIn(history: History): number {
   const { recommendations, scaleUps, scaleDowns, steps, usual, watch, memory } = history;
-  const { fewerPodsSince, unseenSince, replicasLeft } = history;
+  const { fewerPodsSince, unseenSince, replicasLeft, absence } = history;
   let newest = Math.max(newestOf(recommendations), newestOf(scaleUps), newestOf(scaleDowns));
   for (const key in steps)
     newest = Math.max(newest, steps[key]!.since ?? newest, steps[key]!.lastMatch ?? newest);
@@ -57,7 +58,7 @@ function newestIn(history: History): number {
     const { capacity, step, clients } = memory;
     newest = Math.max(newest, newestOf(clients), capacity?.at ?? newest, step?.at ?? newest);
   }
-  newest = Math.max(newest, replicasLeft?.change?.at ?? newest);
+  newest = Math.max(newest, replicasLeft?.change?.at ?? newest, absence?.since ?? newest);
   return Math.max(newest, usual?.at ?? newest, fewerPodsSince ?? newest, unseenSince ?? newest);
 }
 

@@ -1,4 +1,5 @@
 import type { SizingMemory } from './demand/memory.js';
+import type { Absence } from './fallback.js';
 import type { Usual } from './harm/usual.js';
 import type { Watch } from './harm/watch.js';
 import type { Windows } from './measures.js';
@@ -84,6 +85,7 @@ export interface History {
   /** Time since which some of the pods that may carry load have had no data. */
   readonly unseenSince?: number;
   readonly replicasLeft?: ReplicasLeft;
+  readonly absence?: Absence;
 }
 
 export const EMPTY_HISTORY: History = {

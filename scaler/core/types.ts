@@ -1,3 +1,5 @@
+import type { Schedule, ScheduleInForce } from './schedule.js';
+
 /**
  * Data that a round decides from. Everything here is plain data: durations and times are in seconds (times since the
  * Unix epoch), CPU is in cores, shares are fractions of busy thread time (0..1).
@@ -110,22 +112,36 @@ export interface Behavior {
   readonly scaleDown: ScalingRules;
 }
 
+/** A floor for a workload that cannot be sized. */
+export interface Fallback {
+  /** Seconds without data to size it by. */
+  readonly after: number;
+  readonly replicas: number;
+}
+
 /** All of a rule but its workload. */
 export interface RuleSettings {
   /** The rule's name. */
   readonly scale: string;
   readonly minReplicas: number;
   readonly maxReplicas: number;
+  /** The only target, or the first of `targets`. */
   readonly target: Target;
+  /** Several targets, the largest of which decides; undefined for one. */
+  readonly targets?: readonly Target[];
   readonly objective?: Objective;
   readonly harm: HarmThresholds;
   readonly decide: readonly DecideStep[];
   /** `null`: scale like an HPA without `behavior` (its older algorithm). */
   readonly behavior: Behavior | null;
+  /** While another target than the CPU demand decides, where that differs. */
+  readonly behaviorOfOthers?: Behavior | null;
   /** Signal name → seconds after which its newest sample is too old to act on. */
   readonly maxAge: Readonly<Record<string, number>>;
   /** Signal name → the longest range that its expression looks back over, seconds; 0 or absent without a range. */
   readonly windows: Readonly<Record<string, number>>;
+  readonly schedules?: readonly Schedule[];
+  readonly fallback?: Fallback;
   readonly dryRun: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
@@ -146,6 +162,8 @@ export interface Restrictions {
 export interface Rule extends RuleSettings {
   readonly scaleTargetRef: ScaleTargetRef;
   readonly restrictions?: Restrictions;
+  /** Schedules whose bounds it has now. */
+  readonly inForce?: readonly ScheduleInForce[];
 }
 
 /** The parts of a Pod object that sizing needs. */

@@ -45,14 +45,14 @@ export function assign(
 }
 
 function matches(
-  { apiVersion, kind, namespace, selector }: WorkloadMatch,
+  { apiVersion, kind, namespaces, selector }: WorkloadMatch,
   ref: ScaleTargetRef,
   labels: Readonly<Record<string, string>>,
 ): boolean {
   return (
     ref.apiVersion === apiVersion &&
     ref.kind === kind &&
-    (namespace === undefined || ref.namespace === namespace) &&
+    (namespaces?.includes(ref.namespace) ?? true) &&
     selects(selector, labels)
   );
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Absence } from '../core/fallback.js';
 import type { SizingMemory } from '../core/demand/memory.js';
 import type { Digest } from '../core/harm/digest.js';
 import type { Usual } from '../core/harm/usual.js';
@@ -70,8 +71,13 @@ const replicasLeft = z.looseObject({
     .exactOptional(),
 }) satisfies z.ZodType<ReplicasLeft>;
 
+const absence = z.looseObject({
+  since: seconds,
+  raised: z.literal(true).exactOptional(),
+}) satisfies z.ZodType<Absence>;
+
 /** Parts that the decision core learns anew where a file has none that can be read. */
-const LEARNT = { usual, watch, memory, replicasLeft } satisfies {
+const LEARNT = { usual, watch, memory, replicasLeft, absence } satisfies {
   readonly [Part in keyof History]?: z.ZodType;
 };
 

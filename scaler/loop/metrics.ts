@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { collectProcessMetrics, registerBuildInfo } from '../../common/process-metrics.js';
 import type { Topology } from '../kubernetes/topology.js';
 import type { DecisionRecord, DecisionRecords } from './record.js';
-import { gauge, registerRecords, RULE_LABELS, ruleLabels } from './rule-metrics.js';
+import { RULE_LABELS, gauge, passingGauge, registerRecords, ruleLabels } from './rule-metrics.js';
 
 const ENDPOINT_LABELS = ['address', 'namespace', 'workload', 'workload_kind'] as const;
 const ROUND_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -100,6 +100,8 @@ export class ScalerMetrics {
 
   roundEnded(group: string, seconds: number): void {
     this.#rounds.observe({ group }, seconds);
+    // A counter that begins with its first event hides that event from every rate.
+    for (const counter of [this.#missedRounds, this.#failedRounds]) counter.inc({ group }, 0);
   }
 
   roundMissed(group: string): void {
@@ -154,18 +156,25 @@ export interface StateSources {
   readonly version: string;
 }
 
+function* endpointsOf(topology: Topology) {
+  for (const [address, { workloads }] of topology.endpoints()) {
+    const [workload, second] = workloads;
+    // Queries join peers to names on the address, so there must not be two series for one.
+    if (!workload || second) continue;
+    const { namespace, name, kind } = workload;
+    yield { value: 1, labels: { address, namespace, workload: name, workload_kind: kind } };
+  }
+}
+
 /** Registers gauges that are read from live state at every scrape, so that stale series are never exported. */
 export function registerState(registry: Registry, sources: StateSources): void {
   registerRecords(registry, sources.records);
-  gauge(registry, 'kernscale_endpoint_info', 'Workload behind an address.', ENDPOINT_LABELS, (g) => {
-    for (const [address, { workloads }] of sources.topology().endpoints()) {
-      const [workload, second] = workloads;
-      // Queries join peers to names on the address, so there must not be two series for one.
-      if (!workload || second) continue;
-      const { namespace, name, kind } = workload;
-      g.set({ address, namespace, workload: name, workload_kind: kind }, 1);
-    }
-  });
+  const endpointInfo = {
+    name: 'kernscale_endpoint_info',
+    help: 'Workload behind an address.',
+    labelNames: ENDPOINT_LABELS,
+  };
+  passingGauge(registry, endpointInfo, () => endpointsOf(sources.topology()));
   gauge(
     registry,
     'kernscale_leader',

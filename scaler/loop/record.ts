@@ -2,6 +2,7 @@ import type { ExplainedDecision } from '../core/decision.js';
 import { replicasText } from '../core/details.js';
 import { capitalize } from '../core/format.js';
 import { opaqueText } from '../core/opaque.js';
+import { ruleAt } from '../core/rule-at.js';
 import { workloadKey, type ScaleTargetRef, type WorkloadKey } from '../core/types.js';
 import type { WorkloadEvent } from '../kubernetes/events.js';
 import type { Assignment } from './assignments.js';
@@ -24,7 +25,7 @@ export type Outcome =
 export const OUTCOME_TEXTS: Readonly<Record<Outcome, string>> = {
   unchanged: '',
   applied: 'Applied',
-  dry_run: 'Not applied: the rule is a dry run',
+  dry_run: 'Not applied: the rule is in shadow mode',
   not_leader: 'Not applied: another scaler is the leader',
   conflict: 'Not applied: another client changed the replicas',
   failed: 'Not applied: writing the replicas failed',
@@ -74,7 +75,8 @@ export function toRecord(
   return { ...recommended(assignment, decision), applied: applied.outcome === 'applied', ...applied };
 }
 
-export function recommended({ group, rule }: Assignment, decision: ExplainedDecision): Recommended {
+export function recommended({ group, rule: given }: Assignment, decision: ExplainedDecision): Recommended {
+  const rule = ruleAt(given, decision.trace.at);
   const { apiVersion, namespace, name, kind } = rule.scaleTargetRef;
   const { replicas, class: workloadClass, action, reason, trace } = decision;
   return {

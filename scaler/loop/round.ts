@@ -2,6 +2,7 @@ import { getOrCompute } from '../../common/once.js';
 import { decideRound, explained } from '../core/decide-round.js';
 import type { ExplainedDecision } from '../core/decision.js';
 import { recordScaling } from '../core/history.js';
+import type { RoundInput } from '../core/round.js';
 import type { WorkloadKey } from '../core/types.js';
 import type { ClusterView } from '../kubernetes/cluster.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
@@ -66,8 +67,34 @@ export async function runRound(
   assignments: ReadonlyMap<WorkloadKey, Assignment>,
   sources: RoundSources,
 ): Promise<RoundResult> {
-  const { query, cluster, scales, histories, records, clock, queryOffset } = sources;
   const own = [...assignments.values()].filter((assignment) => assignment.group === group);
+  // The rows of the queries, the bulk of a round, are gone by the time of the decisions.
+  const { input, replicas, problems, now } = await observe(group, own, assignments, sources);
+  const decided = decideRound(input, now);
+  const decisions = [...decided].map(([key, decision]) => {
+    const assignment = assignments.get(key)!;
+    const { uid } = replicas.known.get(key)!;
+    return { assignment, uid, decision: explained(assignment.rule, decision) };
+  });
+  const gone = [...replicas.unknown].filter(([, error]) => isGone(error)).map(([key]) => key);
+  return { decisions, problems: [...problems, ...own.flatMap(faultsOf)], gone: new Set(gone) };
+}
+
+interface Observed {
+  readonly input: RoundInput;
+  readonly replicas: Replicas;
+  readonly problems: readonly string[];
+  /** Time of the round, seconds since the epoch. */
+  readonly now: number;
+}
+
+async function observe(
+  group: RuleGroup,
+  own: readonly Assignment[],
+  assignments: ReadonlyMap<WorkloadKey, Assignment>,
+  sources: RoundSources,
+): Promise<Observed> {
+  const { query, cluster, scales, histories, records, clock, queryOffset } = sources;
   const queried = { ...group, podSignals: cluster.pods ? group.podSignals : {} };
   const [results, replicas] = await Promise.all([
     querySignals(query, queried, clock() - queryOffset),
@@ -94,16 +121,9 @@ export async function runRound(
     pods: pods && ((key: WorkloadKey) => pods.get(key) ?? []),
   };
   const targets = autoscalers ? own.map(({ key }) => key).filter((key) => replicas.known.has(key)) : [];
-  const decided = decideRound(roundInput(observations, assignments, histories, targets), now);
-  const decisions = [...decided].map(([key, decision]) => {
-    const assignment = assignments.get(key)!;
-    const { uid } = replicas.known.get(key)!;
-    return { assignment, uid, decision: explained(assignment.rule, decision) };
-  });
-  const gone = [...replicas.unknown].filter(([, error]) => isGone(error)).map(([key]) => key);
+  const input = roundInput(observations, assignments, histories, targets);
   const problems = problemsOf(results, replicas);
-  if (!autoscalers) problems.push(NO_AUTOSCALERS);
-  return { decisions, problems: [...problems, ...own.flatMap(faultsOf)], gone: new Set(gone) };
+  return { input, replicas, problems: autoscalers ? problems : [...problems, NO_AUTOSCALERS], now };
 }
 
 /** What is told by the settled window's rows, and what was queried. */

@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from 'prom-client';
+import { Gauge, type Metric, type Registry } from 'prom-client';
 import { nameOf } from '../core/format.js';
 import type { DecisionRecord, DecisionRecords } from './record.js';
 
@@ -22,14 +22,28 @@ interface RuleGauge<L extends string> {
 
 /** Registers gauges of the last decision on each workload. */
 export function registerRecords(registry: Registry, records: DecisionRecords): void {
+  registerSchedules(registry, records);
   for (const { name, help, labels, read } of [...REPLICAS, ...DEMAND, ...HARM]) {
-    gauge(registry, name, help, [...RULE_LABELS, ...labels], (g) => {
-      for (const record of records.list()) {
-        const [value, added] = read(record) ?? [];
-        if (value !== undefined) g.set({ ...ruleLabels(record), ...added }, value);
-      }
-    });
+    const labelNames = [...RULE_LABELS, ...labels];
+    passingGauge(registry, { name, help, labelNames }, () => seriesOf(records, read));
   }
+}
+
+function* seriesOf(records: DecisionRecords, read: RuleGauge<string>['read']): Iterable<PassingSeries> {
+  for (const record of records.list()) {
+    const [value, added] = read(record) ?? [];
+    if (value !== undefined) yield { value, labels: { ...ruleLabels(record), ...added } };
+  }
+}
+
+function registerSchedules(registry: Registry, records: DecisionRecords): void {
+  const help = 'Always 1; the label schedule names a schedule of the rule that is in force.';
+  gauge(registry, 'kernscale_rule_schedule', help, [...RULE_LABELS, 'schedule'], (g) => {
+    for (const record of records.list()) {
+      const labels = ruleLabels(record);
+      for (const { name } of record.trace.schedules ?? []) g.set({ ...labels, schedule: name }, 1);
+    }
+  });
 }
 
 function number(
@@ -165,6 +179,25 @@ const HARM: readonly RuleGauge<string>[] = [
     ({ trace: { harm } }) => harm?.latency?.usual,
   ),
 ];
+
+interface PassingSeries {
+  readonly value: number;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/**
+ * A gauge whose series are made one by one while a scrape is written. prom-client's own keeps them until the next scrape,
+ * some 20 of each workload.
+ */
+export function passingGauge(
+  registry: Registry,
+  metric: { readonly name: string; readonly help: string; readonly labelNames: readonly string[] },
+  series: () => Iterable<PassingSeries>,
+): void {
+  const gauge = { ...metric, type: 'gauge' };
+  const get = () => Promise.resolve({ ...gauge, values: series() });
+  registry.registerMetric({ ...gauge, get } as unknown as Metric);
+}
 
 /** A gauge that is read at every scrape. */
 export function gauge<L extends string>(

@@ -1,6 +1,6 @@
-import { getOrCompute, oncePer } from '../../common/once.js';
+import { getOrCompute, lastCall, oncePer } from '../../common/once.js';
 import type { Absent, WorkloadKey } from '../core/types.js';
-import type { QueryResult } from '../promql/response.js';
+import type { QueryResult, VectorSample } from '../promql/response.js';
 import {
   freshness,
   freshnessQueries,
@@ -152,20 +152,23 @@ function tabulateOne(
   const missing = findMissing?.((index) => samplesOf(ages[index]!).length > 0);
   if (missing) return absentTable(missing);
   const scraped = freshness(ages.map(samplesOf), evaluatedAt);
-  const byWorkload = new Map<WorkloadKey, SignalSample[]>();
+  const byWorkload = new Map<WorkloadKey, VectorSample[]>();
   let unnamed = 0;
-  for (const { labels, value } of samplesOf(result)) {
-    const key = keyOfLabels(labels);
+  for (const sample of samplesOf(result)) {
+    const key = keyOfLabels(sample.labels);
     if (key === undefined) {
       unnamed++;
       continue;
     }
-    getOrCompute(byWorkload, key, () => []).push({ ...partOf(labels), value });
+    getOrCompute(byWorkload, key, () => []).push(sample);
   }
+  const read = lastCall((workload: WorkloadKey): readonly SignalSample[] =>
+    (byWorkload.get(workload) ?? []).map(({ labels, value }) => ({ ...partOf(labels), value })),
+  );
   return {
     unnamed,
     workloads: () => byWorkload.keys(),
-    samples: (workload) => byWorkload.get(workload) ?? [],
+    samples: read,
     scrapedAt: (workload) => absentIf(scraped.repeated(workload)) ?? scraped.of(workload) ?? STALE,
   };
 }

@@ -1,3 +1,4 @@
+import type { WorkloadKey } from '../core/types.js';
 import { MIN_BUSY } from '../promql/signals.js';
 import type { WindowPart } from '../promql/windows.js';
 import type { RuleGroup } from '../rules/types.js';
@@ -6,10 +7,12 @@ import type { SignalSample, SignalTable, SignalTables } from './signals.js';
 type Signals = RuleGroup['signals'];
 type Rows = readonly SignalSample[];
 
+const NO_ROWS: Rows = [];
+
 const AT_REST: ReadonlySet<string | undefined> = new Set(['idle', 'sleep']);
 
 /** Built-in signals from the rows of the settled window, as their expressions define them. */
-const READ: Readonly<Record<string, (rows: Rows) => Rows>> = {
+const READ: Readonly<Record<string, (rows: Rows, threads: Rows) => Rows>> = {
   cpu: (rows) =>
     states(rows)
       .filter(({ state }) => state === 'oncpu')
@@ -19,6 +22,8 @@ const READ: Readonly<Record<string, (rows: Rows) => Rows>> = {
   lock: (rows) => share(rows, 'lock'),
   pods: (rows) => rows.filter(({ measure }) => measure === 'pods'),
   edges: (rows) => rows.filter(({ measure }) => measure === 'waited'),
+  requests: (rows, threads) => ofAllPods(arrivals(rows), threads),
+  concurrency: (rows, threads) => ofAllPods(outstanding(rows), threads),
 };
 
 /** The other signals of a group than `queriedSignals`. */
@@ -27,9 +32,33 @@ export function toldSignals(signals: Signals, settled: ReadonlyMap<WindowPart, S
   for (const [name, { toldBy }] of Object.entries(signals)) {
     const rows = toldBy && settled.get(toldBy);
     const read = READ[name];
-    if (rows && read) tables.set(name, { ...rows, samples: (workload) => read(rows.samples(workload)) });
+    if (!rows || !read) continue;
+    const threads = (workload: WorkloadKey): Rows => settled.get('threads')?.samples(workload) ?? NO_ROWS;
+    tables.set(name, {
+      ...rows,
+      samples: (workload) => read(rows.samples(workload), threads(workload)),
+    });
   }
   return tables;
+}
+
+function arrivals(rows: Rows): Rows {
+  return rows.filter(({ measure }) => measure === 'arrived');
+}
+
+/** Rows of zeros are left out by the query: where requests are counted, none is outstanding then. */
+function outstanding(rows: Rows): Rows {
+  const found = rows.filter(({ measure }) => measure === 'outstanding');
+  const isCounted = arrivals(rows).some(({ value }) => Number.isFinite(value));
+  return found.length === 0 && isCounted ? [{ peer: '', value: 0 }] : found;
+}
+
+/** Pods whose requests cannot be seen do as the others do, see `measuresOfAll`. */
+function ofAllPods(rows: Rows, threads: Rows): Rows {
+  const hidden = threads.filter(({ measure }) => measure === 'opaque').length;
+  const pods = threads.find(({ measure }) => measure === 'pods')?.value ?? 0;
+  if (hidden === 0 || pods <= hidden) return rows;
+  return rows.map((row) => ({ ...row, value: (row.value * pods) / (pods - hidden) }));
 }
 
 function states(rows: Rows): Rows {

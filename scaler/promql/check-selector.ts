@@ -4,6 +4,8 @@ export interface PromqlFault {
   /** Character of the expression, from 0. */
   readonly offset: number;
   readonly message: string;
+  /** True for a type that no signal can have, whatever grammar Prometheus follows. */
+  readonly isType?: true;
 }
 
 /** Escapes of either kind of quoted string, besides the quote itself. */

@@ -1,5 +1,6 @@
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@prometheus-io/lezer-promql';
+import { checkArity } from './arity.js';
 import { checkSelector, checkString, type PromqlFault } from './check-selector.js';
 import { childrenOf, RANGES, secondsOf } from './syntax.js';
 
@@ -12,12 +13,22 @@ const NOT_A_VECTOR: Record<Exclude<ValueType, 'vector'>, string> = {
 };
 
 /** Nodes around an expression that do not change its type. */
-const WRAPPERS = ['ParenExpr', 'UnaryExpr', 'OffsetExpr', 'StepInvariantExpr'];
+const WRAPPERS = [
+  'ParenExpr',
+  'UnaryExpr',
+  'OffsetExpr',
+  'StepInvariantExpr',
+  'AnchoredExpr',
+  'SmoothedExpr',
+];
 const SCALAR_FUNCTIONS = ['Scalar', 'Time', 'Pi'];
 const RANGE_FUNCTIONS =
   /OverTime$|^(Rate|Irate|Increase|Delta|Idelta|Deriv|Changes|Resets|PredictLinear|HoltWinters|DoubleExponentialSmoothing)$/;
 /** Longest part of an expression that a message quotes, in characters. */
 const MAX_QUOTED = 20;
+
+/** Finds the first fault of an expression; undefined if it has none. */
+export type CheckPromql = (expr: string) => PromqlFault | undefined;
 
 /** Finds the first fault of an expression that must return an instant vector. */
 export function checkPromql(expr: string): PromqlFault | undefined {
@@ -33,14 +44,16 @@ export function checkPromql(expr: string): PromqlFault | undefined {
   if (syntax !== undefined) return syntaxFault(expr, syntax);
   const top = tree.topNode.firstChild;
   const type = top ? typeOf(top) : 'vector';
-  if (type !== 'vector') return { offset: 0, message: `the expression returns ${NOT_A_VECTOR[type]}` };
+  if (type !== 'vector')
+    return { offset: 0, message: `the expression returns ${NOT_A_VECTOR[type]}`, isType: true };
   return fault;
 }
 
 function checkNode(node: SyntaxNode, expr: string): PromqlFault | undefined {
   if (node.name === 'StringLiteral') return checkString(node, expr);
   if (node.name === 'VectorSelector') return checkSelector(node, expr);
-  if (node.name === 'FunctionCall') return checkCall(node, expr);
+  if (node.name === 'AggregateExpr') return checkArity(node, expr);
+  if (node.name === 'FunctionCall') return checkArity(node, expr) ?? checkCall(node, expr);
   return RANGES.includes(node.name) ? checkRange(node, expr) : undefined;
 }
 

@@ -2,14 +2,16 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { errorCode, errorMessage, KernscaleError } from '../../common/errors.js';
 import { monotonic } from '../../common/monotonic.js';
 import { CLOCK_TOLERANCE } from '../core/time.js';
-import { Connection, MAX_RESPONSE_MIB, type HttpResponse } from './connection.js';
+import { Connection, MAX_RESPONSE_MIB, type HttpResponse, type RowReader } from './connection.js';
 import type { HttpConfig } from './http-config.js';
-import { LOOK_BACK, parseRangeResponse, parseSampleTimes, type Grid, type RangeResult } from './range.js';
+import { LOOK_BACK, MatrixReader, sampleTimesAt, valuesAt, type Grid, type RangeResult } from './range.js';
 import {
   failed,
+  parseFormatResponse,
   parseNamesResponse,
-  parseQueryResponse,
+  type FormatResult,
   type NamesResult,
+  VectorReader,
   type QueryFailed,
   type QueryResult,
 } from './response.js';
@@ -34,6 +36,15 @@ export interface PrometheusOptions {
   readonly clock?: ServerClock;
 }
 
+interface ResponseReader<T> extends RowReader {
+  /** @param body the response without the rows */
+  end(status: number, body: string): T;
+}
+
+/** Readers of answers that are small. */
+const NAMES_READER: ResponseReader<NamesResult> = { rows: () => undefined, end: parseNamesResponse };
+const FORMAT_READER: ResponseReader<FormatResult> = { rows: () => undefined, end: parseFormatResponse };
+
 /** Client of Prometheus' HTTP API with kept-alive connections and a bounded number of concurrent queries. */
 export class PrometheusClient {
   readonly #options: PrometheusOptions;
@@ -56,7 +67,7 @@ export class PrometheusClient {
    * @param time evaluation time in seconds since the epoch
    */
   query(expr: string, time: number): Promise<QueryResult> {
-    return this.#request('query', { query: expr, time: time.toFixed(3) }, parseQueryResponse);
+    return this.#request('query', { query: expr, time: time.toFixed(3) }, () => new VectorReader());
   }
 
   /** Evaluates a query at every time of a grid. Prometheus limits the grid to 11,000 times. Never throws. */
@@ -64,7 +75,7 @@ export class PrometheusClient {
     const { from, step, count } = grid;
     const end = from + (count - 1) * step;
     const form = { query: expr, start: from.toFixed(3), end: end.toFixed(3), step: step.toFixed(3) };
-    return this.#request('query_range', form, (status, body) => parseRangeResponse(status, body, grid));
+    return this.#request('query_range', form, () => new MatrixReader(grid, valuesAt));
   }
 
   /**
@@ -77,13 +88,18 @@ export class PrometheusClient {
     const end = from + (count - 1) * step;
     const range = Math.ceil(end - from + LOOK_BACK);
     const form = { query: `${selector}[${range}s]`, time: end.toFixed(3) };
-    return this.#request('query', form, (status, body) => parseSampleTimes(status, body, grid));
+    return this.#request('query', form, () => new MatrixReader(grid, sampleTimesAt));
   }
 
   /** Queries the names of the metrics that have a sample between two times. Never throws. */
   metricNames(from: number, to: number): Promise<NamesResult> {
     const query = new URLSearchParams({ start: from.toFixed(3), end: to.toFixed(3) });
-    return this.#request(`label/__name__/values?${query.toString()}`, undefined, parseNamesResponse);
+    return this.#request(`label/__name__/values?${query.toString()}`, undefined, () => NAMES_READER);
+  }
+
+  /** Asks the server to parse an expression, which takes no data. Never throws. */
+  formatQuery(expr: string): Promise<FormatResult> {
+    return this.#request('format_query', { query: expr }, () => FORMAT_READER);
   }
 
   close(): Promise<void> {
@@ -92,12 +108,12 @@ export class PrometheusClient {
 
   /**
    * @param form sent in the body of a POST, since an expression may be longer than a URL; undefined sends a GET
-   * @param parse reads status and body of the response
+   * @param newReader creates what reads the response
    */
   #request<T extends { readonly ok: true } | QueryFailed>(
     path: string,
     form: Readonly<Record<string, string>> | undefined,
-    parse: (status: number, body: string) => T,
+    newReader: () => ResponseReader<T>,
   ): Promise<T | QueryFailed> {
     const { timeout, parameters = [], onQuery, clock } = this.#options;
     const timedBy = clock?.offset() ?? 0;
@@ -109,9 +125,9 @@ export class PrometheusClient {
       const started = monotonic();
       const sentAt = clock?.ticks() ?? 0;
       const result = await this.#connection
-        .send(url, body)
+        .send(url, body, newReader)
         .then((response) => {
-          const parsed = unreadable(response) ?? parse(response.status, response.body);
+          const parsed = unreadable(response) ?? response.rows.end(response.status, response.body);
           if (!parsed.ok || !clock) return parsed;
           clock.observe(response.headers, sentAt);
           return Math.abs(clock.offset() - timedBy) > CLOCK_TOLERANCE ? failed('clock', MISTIMED) : parsed;
@@ -161,6 +177,9 @@ function transportFailure(error: unknown, host: string, timeout: number): QueryF
   const code = errorCode(error) ?? '';
   if (name === 'TimeoutError' || TIMEOUTS.has(code)) {
     return failed('timeout', `Prometheus at ${host} sent no response within ${timeout} s`);
+  }
+  if (code === 'JSON_TOO_LARGE') {
+    return failed('malformed', `Prometheus at ${host} returned ${errorMessage(error)}`);
   }
   if (error instanceof KernscaleError) return failed('unauthorized', errorMessage(error));
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {

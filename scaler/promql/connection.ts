@@ -3,10 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request, type Dispatcher } from 'undici';
 import { untilAborted } from '../../common/deadline.js';
 import { errorCode, KernscaleError } from '../../common/errors.js';
+import { JsonArraySplitter } from '../../common/json-array.js';
 import { VERSIONS as TLS_VERSIONS } from '../../common/web-config-schema.js';
 import type { HttpConfig } from './http-config.js';
 
-export const MAX_RESPONSE_MIB = 64;
+/** Of a response, and of what is held of it as text. */
+export const MAX_RESPONSE_MIB = 256;
+const MAX_HELD_BYTES = 64 * 1024 ** 2;
+const ROWS = ['data', 'result'];
 const ATTEMPTS = 4;
 const FIRST_BACKOFF_MS = 100;
 /** Statuses of a proxy without a backend, and of a server that limits the request rate. */
@@ -17,9 +21,19 @@ const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** Errors of a connection that breaks, for example a kept-alive one that the server closes just as it is reused. */
 const BROKEN_CONNECTION = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
-export interface HttpResponse {
+/** Reads the rows of a response as they arrive. */
+export interface RowReader {
+  /** @param text some rows, as they are between the brackets; never throws */
+  rows(text: string): void;
+}
+
+export interface HttpResponse<Rows extends RowReader = RowReader> {
   readonly status: number;
+  /** Without the rows. */
   readonly body: string;
+  readonly rows: Rows;
+  /** Bytes, rows included. */
+  readonly length: number;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
@@ -56,22 +70,29 @@ export class Connection {
    * observes the abort signal during a pause nor returns a response whose Retry-After exceeds the time left.
    *
    * @param form body of a POST; undefined sends a GET
+   * @param newRows creates what reads the rows of a response, which each attempt begins anew
    * @throws KernscaleError `PROMETHEUS_SECRET` if a file cannot be read, or an error of undici
    */
-  async send(url: URL, form: string | undefined): Promise<HttpResponse> {
-    const end = performance.now() + this.timeout * 1000;
-    const deadline = AbortSignal.timeout(this.timeout * 1000);
-    return untilAborted(deadline, this.#untilFinal(url, form, end, deadline));
-  }
-
-  async #untilFinal(
+  async send<Rows extends RowReader>(
     url: URL,
     form: string | undefined,
+    newRows: () => Rows,
+  ): Promise<HttpResponse<Rows>> {
+    const end = performance.now() + this.timeout * 1000;
+    const deadline = AbortSignal.timeout(this.timeout * 1000);
+    return untilAborted(
+      deadline,
+      this.#untilFinal(() => this.#attempt(url, form, deadline, newRows()), end, deadline),
+    );
+  }
+
+  async #untilFinal<Response extends HttpResponse>(
+    send: () => Promise<Response>,
     end: number,
     deadline: AbortSignal,
-  ): Promise<HttpResponse> {
+  ): Promise<Response> {
     for (let attempt = 1; ; attempt++) {
-      const response = await this.#attempt(url, form, deadline).catch((error: unknown) => {
+      const response = await send().catch((error: unknown) => {
         if (attempt === ATTEMPTS || !BROKEN_CONNECTION.has(errorCode(error) ?? '')) throw error;
         return undefined;
       });
@@ -87,7 +108,12 @@ export class Connection {
     await this.#agent?.destroy();
   }
 
-  async #attempt(url: URL, form: string | undefined, signal: AbortSignal): Promise<HttpResponse> {
+  async #attempt<Rows extends RowReader>(
+    url: URL,
+    form: string | undefined,
+    signal: AbortSignal,
+    rows: Rows,
+  ): Promise<HttpResponse<Rows>> {
     const response = await request(url, {
       dispatcher: await this.#dispatcher(),
       method: form === undefined ? 'GET' : 'POST',
@@ -101,7 +127,12 @@ export class Connection {
       signal,
     });
     const { statusCode: status, headers } = response;
-    return { status, body: await response.body.text(), headers };
+    const onElements = (text: string): void => {
+      rows.rows(text);
+    };
+    const splitter = new JsonArraySplitter({ path: ROWS, maxHeld: MAX_HELD_BYTES, onElements });
+    for await (const chunk of response.body) splitter.write(chunk as Buffer);
+    return { status, body: splitter.end(), rows, length: splitter.length, headers };
   }
 
   async #dispatcher(): Promise<Dispatcher> {

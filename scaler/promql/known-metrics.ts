@@ -46,6 +46,7 @@ const VALUES = [
   'kernscale_rule_recommended_replicas',
   'kernscale_rule_request_seconds',
   'kernscale_rule_request_usual_seconds',
+  'kernscale_rule_schedule',
   'kernscale_rule_signal_demand',
   'kernscale_rule_signal_target',
   'kernscale_rule_yields',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { failed, parseResult, parseValue, type QueryFailed } from './response.js';
+import { failed, parseJson, parseResult, parseValue, type QueryFailed } from './response.js';
 
 /** Evaluation times of a range query: `from`, `from + step`, …, `count` of them, in seconds. */
 export interface Grid {
@@ -44,56 +44,67 @@ const matrix = z.array(
   }),
 );
 
-/** Parses a response of `/api/v1/query_range`. Never throws. */
-export function parseRangeResponse(status: number, body: string, grid: Grid): RangeResult {
-  return parseMatrix(status, body, ({ labels, points, histograms }) => {
-    if (histograms)
-      return failed('histogram', `${JSON.stringify(labels)} is a native histogram, not a number`);
-    return placeValues(points, grid);
-  });
-}
-
-/**
- * Parses a response of `/api/v1/query` to a range selector. The values of a series are the times at which the sample
- * was taken that is the newest at each time of the grid.
- */
-export function parseSampleTimes(status: number, body: string, grid: Grid): RangeResult {
-  return parseMatrix(status, body, ({ points, histograms = [] }) => {
-    const times = histograms.map((point) => Number((point as unknown[] | null)?.[0]));
-    if (!eachPoint(points, (at) => times.push(at) > 0)) return undefined;
-    return placeNewest(
-      times.sort((a, b) => a - b),
-      grid,
-    );
-  });
-}
-
 type Placed = Omit<RangeSeries, 'labels'>;
+/** Returns undefined if it cannot read the points. */
+type Place = (series: MatrixSeries, grid: Grid) => Placed | QueryFailed | undefined;
 
-/** @param place returns undefined if it cannot read the points */
-function parseMatrix(
-  status: number,
-  body: string,
-  place: (series: MatrixSeries) => Placed | QueryFailed | undefined,
-): RangeResult {
-  const { rest, cut } = cutPoints(body);
-  const response = parseResult(status, rest, 'matrix');
-  if (!response.ok) return response;
-  const parsed = matrix.safeParse(response.result);
-  if (!parsed.success) return failed('malformed', 'the matrix does not have the documented shape');
-  const series: RangeSeries[] = [];
-  for (const { metric: labels, values = [], histograms } of parsed.data) {
-    const text = typeof values === 'number' ? '' : JSON.stringify(values);
-    const placed = place({
-      labels,
-      points: typeof values === 'number' ? cut[values]! : { text, from: 0, to: text.length },
-      histograms: Array.isArray(histograms) ? (histograms as unknown[]) : undefined,
-    });
-    if (!placed) return failed('malformed', `${JSON.stringify(labels)} has an invalid point`);
-    if ('ok' in placed) return placed;
-    series.push({ labels, ...placed });
+/** Reads a response with a matrix, whose rows arrive in parts. Never throws. */
+export class MatrixReader {
+  readonly #series: RangeSeries[] = [];
+  #failed: QueryFailed | undefined;
+
+  /** @param place `valuesAt` or `sampleTimesAt` */
+  constructor(
+    private readonly grid: Grid,
+    private readonly place: Place,
+  ) {}
+
+  rows(text: string): void {
+    const { rest, cut } = cutPoints(`[${text}]`);
+    this.#failed ??= this.#read(parseJson(rest), cut);
   }
-  return { ok: true, series };
+
+  /** @param body the response without the rows */
+  end(status: number, body: string): RangeResult {
+    const response = parseResult(status, body, 'matrix');
+    if (!response.ok) return response;
+    const failure = this.#failed ?? this.#read(response.result, []);
+    return failure ?? { ok: true, series: this.#series };
+  }
+
+  #read(rows: unknown, cut: readonly Points[]): QueryFailed | undefined {
+    const parsed = matrix.safeParse(rows);
+    if (!parsed.success) return failed('malformed', 'the matrix does not have the documented shape');
+    for (const { metric: labels, values = [], histograms } of parsed.data) {
+      const text = typeof values === 'number' ? '' : JSON.stringify(values);
+      const points = typeof values === 'number' ? cut[values] : { text, from: 0, to: text.length };
+      const lists = Array.isArray(histograms) ? (histograms as unknown[]) : undefined;
+      const placed = points && this.place({ labels, points, histograms: lists }, this.grid);
+      if (!placed) return failed('malformed', `${JSON.stringify(labels)} has an invalid point`);
+      if ('ok' in placed) return placed;
+      this.#series.push({ labels, ...placed });
+    }
+    return undefined;
+  }
+}
+
+/** The values of a range query. */
+export function valuesAt(
+  { labels, points, histograms }: MatrixSeries,
+  grid: Grid,
+): Placed | QueryFailed | undefined {
+  if (histograms) return failed('histogram', `${JSON.stringify(labels)} is a native histogram, not a number`);
+  return placeValues(points, grid);
+}
+
+/** Of a query for a range selector: the times at which the sample was taken that is the newest at each time of the grid. */
+export function sampleTimesAt({ points, histograms = [] }: MatrixSeries, grid: Grid): Placed | undefined {
+  const times = histograms.map((point) => Number((point as unknown[] | null)?.[0]));
+  if (!eachPoint(points, (at) => times.push(at) > 0)) return undefined;
+  return placeNewest(
+    times.sort((a, b) => a - b),
+    grid,
+  );
 }
 
 function placeValues(points: Points, { from, step, count }: Grid): Placed | undefined {

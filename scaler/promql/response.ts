@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { getOrCompute } from '../../common/once.js';
 
 /** One series of an instant vector. The value may be NaN or infinite; the caller decides what that means. */
 export interface VectorSample {
@@ -40,6 +41,9 @@ export interface QueryFailed {
 export type QueryResult = { readonly ok: true; readonly samples: readonly VectorSample[] } | QueryFailed;
 export type NamesResult = { readonly ok: true; readonly names: ReadonlySet<string> } | QueryFailed;
 
+/** Without a refusal, the server accepts the expression. */
+export type FormatResult = { readonly ok: true; readonly refusal?: string } | QueryFailed;
+
 const success = z.object({
   status: z.literal('success'),
   warnings: z.array(z.string()).nullish(),
@@ -64,21 +68,47 @@ export function failed(failure: QueryFailure, message: string): QueryFailed {
   return { ok: false, failure, message };
 }
 
-/** Parses a response of `/api/v1/query`. Never throws. */
-export function parseQueryResponse(status: number, body: string): QueryResult {
-  const response = parseResult(status, body, 'vector');
-  if (!response.ok) return response;
-  const parsed = vector.safeParse(response.result);
-  if (!parsed.success) return failed('malformed', 'the vector does not have the documented shape');
-  const samples: VectorSample[] = [];
-  for (const { metric, value, histogram } of parsed.data) {
-    const labels = JSON.stringify(metric);
-    if (histogram !== undefined) return failed('histogram', `${labels} is a native histogram, not a number`);
-    const number = value && parseValue(value[1]);
-    if (number === undefined) return failed('malformed', `${labels} has no number`);
-    samples.push({ labels: metric, timestamp: value![0], value: number });
+/** Reads a response of `/api/v1/query`, whose rows arrive in parts. Never throws. */
+export class VectorReader {
+  readonly #samples: VectorSample[] = [];
+  readonly #texts = new Map<string, string>();
+  #failed: QueryFailed | undefined;
+
+  rows(text: string): void {
+    this.#failed ??= this.#read(parseJson(`[${text}]`));
   }
-  return { ok: true, samples };
+
+  /** @param body the response without the rows */
+  end(status: number, body: string): QueryResult {
+    const response = parseResult(status, body, 'vector');
+    if (!response.ok) return response;
+    const failure = this.#failed ?? this.#read(response.result);
+    return failure ?? { ok: true, samples: this.#samples };
+  }
+
+  #read(rows: unknown): QueryFailed | undefined {
+    const parsed = vector.safeParse(rows);
+    if (!parsed.success) return failed('malformed', 'the vector does not have the documented shape');
+    for (const [index, { value, histogram }] of parsed.data.entries()) {
+      // As JSON.parse made it: the schema's copy takes twice the memory.
+      const { metric } = (rows as { metric: Record<string, string> }[])[index]!;
+      const named = (): string => JSON.stringify(metric);
+      if (histogram !== undefined)
+        return failed('histogram', `${named()} is a native histogram, not a number`);
+      const number = value && parseValue(value[1]);
+      if (number === undefined) return failed('malformed', `${named()} has no number`);
+      this.#samples.push({ labels: this.#shared(metric), timestamp: value![0], value: number });
+    }
+    return undefined;
+  }
+
+  /** The same labels with texts that rows share: a pod's name is in as many rows as it has series. */
+  #shared(labels: Record<string, string>): Record<string, string> {
+    for (const [name, text] of Object.entries(labels)) {
+      labels[name] = getOrCompute(this.#texts, text, () => text);
+    }
+    return labels;
+  }
 }
 
 /** Parses a response of `/api/v1/label/__name__/values`. Never throws. */
@@ -87,6 +117,14 @@ export function parseNamesResponse(status: number, body: string): NamesResult {
   if (!response.ok) return response;
   const parsed = z.array(z.string()).safeParse(response.data);
   return parsed.success ? { ok: true, names: new Set(parsed.data) } : failed('malformed', NOT_THE_API);
+}
+
+/** Parses a response of `/api/v1/format_query`. Never throws. */
+export function parseFormatResponse(status: number, body: string): FormatResult {
+  const rejected = refusal.safeParse(parseJson(body));
+  if (rejected.success) return { ok: true, refusal: rejected.data.error };
+  const response = parseEnvelope(status, body);
+  return response.ok ? { ok: true } : response;
 }
 
 /** Parses a response to a query, except for its result, of which it checks the type. */
@@ -134,7 +172,7 @@ function parseEnvelope(
   return { ok: true, data };
 }
 
-function parseJson(body: string): unknown {
+export function parseJson(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch {

@@ -38,6 +38,15 @@ export function builtInSignals(window: string, quantiles: readonly number[] = []
   };
 }
 
+/** Built-in signals that cost nothing unless a rule of the group uses them: requests that arrive, and those outstanding. */
+export function optionalSignals(window: string): Record<string, string> {
+  const perWorkload = (counter: string): string => `sum by (${WORKLOAD}) (${liveRate(counter, window)})`;
+  return {
+    requests: perWorkload('kernscale_tcp_requests_total'),
+    concurrency: perWorkload('kernscale_tcp_outstanding_seconds_total'),
+  };
+}
+
 /** Number of pods with a rate over the whole window: that of a younger pod is too small. */
 export function measuredPods(window: string): string {
   const measured = `rate(${ALIVE}[${window}]) and ${ALIVE} and (${ALIVE} offset ${window})`;

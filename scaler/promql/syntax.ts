@@ -38,7 +38,9 @@ export function metricsOf(expr: string): Part[] {
 /** Ranges, as written, that need at least two samples. */
 export function ratesOf(expr: string): Part[] {
   return partsOf(expr, 'MatrixSelector', (selector) => {
-    const name = selector.parent?.parent?.getChild('FunctionIdentifier');
+    const around = selector.parent;
+    const body = around && /^(Anchored|Smoothed)Expr$/.test(around.name) ? around.parent : around;
+    const name = body?.parent?.getChild('FunctionIdentifier');
     const isRate = name && OF_TWO_SAMPLES.has(expr.slice(name.from, name.to));
     return isRate ? selector.getChild('DurationExpr') : null;
   });

@@ -20,6 +20,7 @@ export type RecentPart = Exclude<WindowPart, 'calls'>;
 export const TOLD_BY: Readonly<Record<string, WindowPart>> = {
   ...{ cpu: 'threads', blockio: 'threads', wait: 'threads', lock: 'threads', pods: 'threads' },
   edges: 'calls',
+  ...{ requests: 'requests', concurrency: 'requests' },
 };
 
 /** Shortest window for growing, seconds: it holds two scrapes at 5 s. */

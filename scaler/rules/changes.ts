@@ -16,6 +16,7 @@ const CHANGES: readonly Change[] = [
     code: 'NOTE_CPU_TARGET',
     message:
       'a target on cpu sizes by demand (requests that arrive × CPU time of each), no longer by the time that threads wait for a CPU',
+    // The first release knew no `targets`.
     usedAt: ({ target }) => (target && fillTarget(target).signal === 'cpu' ? ['target'] : undefined),
   },
   {

@@ -1,13 +1,16 @@
-import type { z } from 'zod';
 import { parseDuration } from '../../common/duration.js';
-import { isCountable, MOST_COUNTABLE, parseQuantity } from '../../common/quantity.js';
 import { LONGEST_INTERVAL } from '../core/history.js';
-import { checkPromql } from '../promql/check.js';
-import { builtInSignals } from '../promql/signals.js';
+import type { Target } from '../core/types.js';
+import type { CheckPromql } from '../promql/check.js';
+import { builtInSignals, optionalSignals } from '../promql/signals.js';
 import type { Path } from '../../common/yaml/document.js';
 import { valueAt } from './findings.js';
+import { checkSchedules } from './check-schedules.js';
+import { validFields } from './checking.js';
+import { checkSignalName, problem } from './problems.js';
 import { suggestion } from './suggestion.js';
-import { fillObjective, fillTarget } from './defaults.js';
+import { checkTargets } from './check-targets.js';
+import { fillObjective, fillTargets } from './defaults.js';
 import {
   decideStepSchema,
   groupSchema,
@@ -21,27 +24,16 @@ import {
   type RawRule,
   type RawSignal,
 } from './schema.js';
-import type { RuleErrorCode, RuleFinding } from './types.js';
+import type { RuleFinding } from './types.js';
 
-const BUILT_IN = Object.keys(builtInSignals('1m'));
+const BUILT_IN = Object.keys({ ...builtInSignals('1m'), ...optionalSignals('1m') });
 /** `target` is the ratio of demand to target in conditions. */
 const RESERVED = ['target'];
+/** Rounds that follow each other faster see the same scrapes, and fill Prometheus with queries. */
+const SHORTEST_INTERVAL = 1;
 /** Causes of harm that a step without conditions can match. */
 const CAUSES = ['cpu', 'disk', 'dependency', 'lock'];
 const BUILT_IN_KINDS = ['Deployment', 'StatefulSet'];
-
-/**
- * Fields of a mapping that are valid by themselves. Checks run over these, so that one misspelt key or wrong value does
- * not hide the other errors of its rule.
- */
-function validFields<T>(shape: Readonly<Record<string, z.ZodType>>, raw: unknown): Partial<T> {
-  if (raw === null || typeof raw !== 'object') return {};
-  const valid = Object.entries(raw).flatMap(([field, value]) => {
-    const parsed = Object.hasOwn(shape, field) ? shape[field]!.safeParse(value) : undefined;
-    return parsed?.success ? [[field, parsed.data] as const] : [];
-  });
-  return Object.fromEntries(valid) as Partial<T>;
-}
 
 /** Names of the signals that a group adds or overrides. */
 function signalNames(rawGroup: unknown): string[] {
@@ -64,7 +56,7 @@ function latencySignals(rawGroup: unknown): string[] {
 }
 
 /** Checks the fields of a group, except its rules, against each other. */
-export function checkGroup(rawGroup: unknown, path: Path): RuleFinding[] {
+export function checkGroup(rawGroup: unknown, path: Path, check: CheckPromql): RuleFinding[] {
   const { interval, window } = validFields<RawGroup>(groupSchema.shape, rawGroup);
   const findings = interval === undefined ? [] : checkInterval(interval, [...path, 'interval']);
   if (window !== undefined && parseDuration(window) === 0) {
@@ -73,7 +65,7 @@ export function checkGroup(rawGroup: unknown, path: Path): RuleFinding[] {
   const builtIn = [...BUILT_IN, ...latencySignals(rawGroup)];
   for (const name of signalNames(rawGroup)) {
     const signal = valueAt(rawGroup, ['signals', name]);
-    findings.push(...checkSignal(name, signal, [...path, 'signals', name], builtIn));
+    findings.push(...checkSignal(name, signal, [...path, 'signals', name], builtIn, check));
   }
   return findings;
 }
@@ -92,41 +84,24 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
   return [
     ...checkScaled(rule, rawRule, path),
     ...checkSelector(rule, path),
-    ...checkRange(rule, path),
-    ...checkTarget(rule, [...path, 'target'], known),
+    ...checkNamespaces(rule, path),
+    ...checkRange(rule, rawRule, path),
+    ...checkMode(rule, path),
+    ...checkSchedules(rule, rawRule, path),
+    ...checkFallback(rule, [...path, 'fallback']),
+    ...checkTargets(rawRule, path, known),
     ...checkObjective(rule, [...path, 'objective']),
     ...checkHarm(valueAt(rawRule, ['harm']), [...path, 'harm']),
     ...(Array.isArray(steps) ? steps : []).flatMap((step, index) =>
-      checkStep(step, [...path, 'decide', index], known, fillTarget(rule.target).signal),
+      checkStep(step, [...path, 'decide', index], known, fillTargets(rule)),
     ),
   ];
 }
 
-/**
- * Finds names that occur twice.
- *
- * @param owner thing that has a name, for the message
- * @param seen names in use; the function adds to it
- */
-export function duplicates(
-  names: readonly { name: string; path: Path }[],
-  owner: string,
-  seen = new Set<string>(),
-): RuleFinding[] {
-  return names.flatMap(({ name, path }) => {
-    if (!seen.has(name)) {
-      seen.add(name);
-      return [];
-    }
-    const message = `the name "${name}" is already used by ${owner}; rename one of them`;
-    return [problem('RULE_DUPLICATE_NAME', path, message)];
-  });
-}
-
 function checkInterval(interval: string, path: Path): RuleFinding[] {
   const seconds = parseDuration(interval);
-  if (seconds > 0 && seconds <= LONGEST_INTERVAL) return [];
-  const message = `interval must be above 0s and at most ${LONGEST_INTERVAL}s, not ${interval}`;
+  if (seconds >= SHORTEST_INTERVAL && seconds <= LONGEST_INTERVAL) return [];
+  const message = `interval must be at least ${SHORTEST_INTERVAL}s and at most ${LONGEST_INTERVAL}s, not ${interval}`;
   return [problem('RULE_OUT_OF_RANGE', path, message)];
 }
 
@@ -135,6 +110,7 @@ function checkSignal(
   rawSignal: unknown,
   path: Path,
   builtIn: readonly string[],
+  check: CheckPromql,
 ): RuleFinding[] {
   if (RESERVED.includes(name)) {
     const message = '"target" is reserved for the ratio of demand to target; rename the signal';
@@ -146,7 +122,7 @@ function checkSignal(
     const message = `signal "${name}" is not built in and needs an expr${suggestion(name, builtIn)}`;
     return [problem('RULE_MISSING_FIELD', path, message)];
   }
-  const fault = checkPromql(expr);
+  const fault = check(expr);
   if (!fault) return [];
   const at = { path: [...path, 'expr'], offset: fault.offset };
   return [{ code: 'RULE_PROMQL', ...at, message: `signal "${name}": ${fault.message}` }];
@@ -181,39 +157,44 @@ function checkSelector({ match }: Partial<RawRule>, path: Path): RuleFinding[] {
   });
 }
 
-function checkRange({ minReplicas = 1, maxReplicas }: Partial<RawRule>, path: Path): RuleFinding[] {
+function checkNamespaces({ match }: Partial<RawRule>, path: Path): RuleFinding[] {
+  if (match?.namespace === undefined || match.namespaces === undefined) return [];
+  const message = 'match.namespace and match.namespaces are mutually exclusive; keep one of them';
+  return [problem('RULE_CONFLICT', [...path, 'match', 'namespaces'], message, true)];
+}
+
+function checkMode({ mode, dryRun }: Partial<RawRule>, path: Path): RuleFinding[] {
+  if (mode === undefined || dryRun === undefined || dryRun === (mode === 'shadow')) return [];
+  const message = `mode ${mode} and dryRun ${dryRun} contradict each other; keep mode`;
+  return [problem('RULE_CONFLICT', [...path, 'dryRun'], message, true)];
+}
+
+function checkRange(
+  { minReplicas = 1, maxReplicas }: Partial<RawRule>,
+  rawRule: unknown,
+  path: Path,
+): RuleFinding[] {
+  if (valueAt(rawRule, ['maxReplicas']) === undefined)
+    return [problem('RULE_MISSING_FIELD', path, 'maxReplicas is missing; it must be a number')];
   if (maxReplicas === undefined || minReplicas <= maxReplicas) return [];
   const message = `minReplicas ${minReplicas} is above maxReplicas ${maxReplicas}`;
   return [problem('RULE_CONFLICT', [...path, 'minReplicas'], message)];
 }
 
-function checkTarget({ target }: Partial<RawRule>, path: Path, known: readonly string[]): RuleFinding[] {
-  if (!target) return [];
-  const { signal = 'cpu', averageUtilization, averageValue, value } = target;
-  const findings = checkSignalName(signal, [...path, 'signal'], known);
-  const given = Object.keys({ averageUtilization, averageValue, value }).filter(
-    (field) => target[field as 'value'] !== undefined,
-  );
-  if (given.length > 1) {
-    const message = `${given.join(' and ')} are mutually exclusive; keep one of them`;
-    findings.push(problem('RULE_CONFLICT', path, message));
-  }
-  if (signal !== 'cpu' && averageValue === undefined && value === undefined) {
-    const message = `target on "${signal}" needs averageValue or value; averageUtilization, a percentage of the CPU request, applies only to cpu`;
-    findings.push(problem('RULE_CONFLICT', path, message));
-  }
-  for (const [field, amount] of Object.entries({ averageValue, value })) {
-    const range = amount === undefined ? undefined : outOfRange(amount);
-    if (range) findings.push(problem('RULE_OUT_OF_RANGE', [...path, field], `${field} must be ${range}`));
-  }
-  return findings;
-}
-
-/** What a target must be, if it is not: it is counted in thousandths. */
-function outOfRange(amount: string | number): string | undefined {
-  const value = parseQuantity(amount);
-  if (Math.round(1000 * value) < 1) return 'at least 0.001';
-  return isCountable(value) ? undefined : `at most ${MOST_COUNTABLE}, not ${amount}`;
+function checkFallback(
+  { fallback, maxReplicas, schedules = [] }: Partial<RawRule>,
+  path: Path,
+): RuleFinding[] {
+  if (!fallback) return [];
+  const { after, replicas } = fallback;
+  const findings =
+    parseDuration(after) > 0
+      ? []
+      : [problem('RULE_OUT_OF_RANGE', [...path, 'after'], 'after must be longer than 0s')];
+  const most = Math.max(maxReplicas ?? Infinity, ...schedules.map((one) => one.maxReplicas ?? 0));
+  if (replicas <= most) return findings;
+  const message = `fallback.replicas ${replicas} is above maxReplicas ${most}`;
+  return [...findings, problem('RULE_CONFLICT', [...path, 'replicas'], message)];
 }
 
 function checkObjective({ objective }: Partial<RawRule>, path: Path): RuleFinding[] {
@@ -227,12 +208,16 @@ function checkHarm(rawHarm: unknown, path: Path): RuleFinding[] {
   return [problem('RULE_OUT_OF_RANGE', [...path, 'backlog'], 'backlog must be longer than 0s')];
 }
 
-/** @param target signal that the rule sizes by */
-function checkStep(rawStep: unknown, path: Path, known: readonly string[], target: string): RuleFinding[] {
+function checkStep(
+  rawStep: unknown,
+  path: Path,
+  known: readonly string[],
+  targets: readonly Target[],
+): RuleFinding[] {
   const step = validFields<RawDecideStep>(decideStepSchema.shape, rawStep);
   const findings =
     valueAt(rawStep, ['when']) === undefined
-      ? checkCause(step, path, target)
+      ? checkCause(step, path, targets)
       : checkConditions(step.when, [...path, 'when'], known);
   if (step.maxHops !== undefined && step.action !== undefined && step.action !== 'follow') {
     const message = 'maxHops applies only to action: follow; remove it';
@@ -242,8 +227,12 @@ function checkStep(rawStep: unknown, path: Path, known: readonly string[], targe
 }
 
 /** A step without conditions matches a cause of harm. */
-function checkCause({ bound }: Partial<RawDecideStep>, path: Path, target: string): RuleFinding[] {
-  const causes = [...new Set([...CAUSES, target])];
+function checkCause(
+  { bound }: Partial<RawDecideStep>,
+  path: Path,
+  targets: readonly Target[],
+): RuleFinding[] {
+  const causes = [...new Set([...CAUSES, ...targets.map(({ signal }) => signal)])];
   if (bound === undefined || causes.includes(bound)) return [];
   const advice =
     suggestion(bound, causes) || `; causes are ${causes.join(', ')}; another class needs conditions in when`;
@@ -272,15 +261,4 @@ function checkConditions(
     }
     return findings;
   });
-}
-
-function checkSignalName(signal: string, path: Path, known: readonly string[], atKey = false): RuleFinding[] {
-  if (known.includes(signal)) return [];
-  const advice =
-    suggestion(signal, known) || `; known signals are ${known.join(', ')}; add others to the group's signals`;
-  return [problem('RULE_UNKNOWN_SIGNAL', path, `unknown signal "${signal}"${advice}`, atKey)];
-}
-
-function problem(code: RuleErrorCode, path: Path, message: string, atKey = false): RuleFinding {
-  return { code, path, message, atKey };
 }

@@ -2,6 +2,7 @@ import { own } from '../../common/own.js';
 import { parseDuration } from '../../common/duration.js';
 import { parseQuantity } from '../../common/quantity.js';
 import { DEFAULT_TOLERANCE } from '../core/replica-calculator.js';
+import type { Schedule } from '../core/schedule.js';
 import { DEFAULT_DOWN_WINDOW } from '../core/stabilize.js';
 import type {
   Behavior,
@@ -13,7 +14,8 @@ import type {
   ScalingRules,
   Target,
 } from '../core/types.js';
-import { builtInSignals, latencySignal, podSignals } from '../promql/signals.js';
+import { isCpuDemand } from '../core/targets.js';
+import { builtInSignals, latencySignal, optionalSignals, podSignals } from '../promql/signals.js';
 import { longestRange } from '../promql/syntax.js';
 import {
   recentExpressions,
@@ -24,8 +26,17 @@ import {
   type WindowPart,
 } from '../promql/windows.js';
 import type { Position } from '../../common/yaml/document.js';
-import type { RawBehavior, RawGroup, RawHarm, RawObjective, RawRule, RawScalingRules } from './schema.js';
-import type { FleetRule, RuleGroup, SignalQuery, WorkloadRule } from './types.js';
+import type {
+  RawBehavior,
+  RawGroup,
+  RawHarm,
+  RawObjective,
+  RawRule,
+  RawScalingRules,
+  RawSchedule,
+  RawTarget,
+} from './schema.js';
+import type { FleetRule, RuleGroup, SignalQuery, WorkloadMatch, WorkloadRule } from './types.js';
 
 const DEFAULT_INTERVAL = 10;
 const DEFAULT_MAX_AGE = 45;
@@ -74,18 +85,25 @@ function resolveRule(
   shared: Pick<RuleSettings, 'maxAge' | 'windows'>,
   source: Position,
 ): WorkloadRule | FleetRule {
-  const target = fillTarget(raw.target);
+  const targets = fillTargets(raw);
+  const [target] = targets;
+  const behavior = fillBehavior(raw.behavior);
+  const inOne = inOneStep(behavior, raw, targets);
   const settings: RuleSettings = {
     scale: raw.scale,
     minReplicas: raw.minReplicas ?? 1,
-    maxReplicas: raw.maxReplicas,
+    maxReplicas: maxReplicasOf(raw),
     target,
+    ...(targets.length > 1 && { targets }),
     ...(raw.objective && { objective: fillObjective(raw.objective) }),
     harm: fillHarm(raw.harm),
-    decide: fillDecide(raw.decide, target),
-    behavior: inOneStep(fillBehavior(raw.behavior), raw, target),
+    decide: fillDecide(raw.decide, ...targets),
+    behavior: inOne,
+    ...(inOne !== behavior && !targets.every(isCpuDemand) && { behaviorOfOthers: behavior }),
     ...shared,
-    dryRun: raw.dryRun ?? false,
+    ...(raw.schedules && { schedules: raw.schedules.map(fillSchedule) }),
+    ...(raw.fallback && { fallback: { ...raw.fallback, after: parseDuration(raw.fallback.after) } }),
+    dryRun: raw.mode === undefined ? (raw.dryRun ?? false) : raw.mode === 'shadow',
     labels: raw.labels ?? {},
     annotations: raw.annotations ?? {},
   };
@@ -93,9 +111,27 @@ function resolveRule(
     const { apiVersion = DEFAULT_API_VERSION, kind, namespace, name } = raw.scaleTargetRef;
     return { ...settings, source, scaleTargetRef: { apiVersion, kind, namespace, name } };
   }
-  const { apiVersion = DEFAULT_API_VERSION, kind, namespace, selector = {} } = raw.match!;
-  const match = { apiVersion, kind, ...(namespace === undefined ? {} : { namespace }), selector };
-  return { ...settings, source, match };
+  return { ...settings, source, match: fillMatch(raw.match!) };
+}
+
+function fillSchedule({ scaleDown, timeZone = 'UTC', ...schedule }: RawSchedule): Schedule {
+  return { ...schedule, timeZone, ...(scaleDown && { noScaleDown: true }) };
+}
+
+/** A checked rule has one, of its own or of its group. */
+function maxReplicasOf({ maxReplicas }: RawRule): number {
+  return maxReplicas!;
+}
+
+function largestMaximum(raw: RawRule): number {
+  const scheduled = (raw.schedules ?? []).map(({ maxReplicas = 0 }) => maxReplicas);
+  return Math.max(maxReplicasOf(raw), ...scheduled);
+}
+
+function fillMatch(match: NonNullable<RawRule['match']>): WorkloadMatch {
+  const { apiVersion = DEFAULT_API_VERSION, kind, namespace, selector = {} } = match;
+  const namespaces = namespace === undefined ? match.namespaces : [namespace];
+  return { apiVersion, kind, ...(namespaces && { namespaces }), selector };
 }
 
 /**
@@ -115,9 +151,9 @@ export function fillBehavior(behavior: RawBehavior | null | undefined): Behavior
  * Demand says how many replicas are needed, so growth by it is not rationed unless the rule states policies: HPA's
  * default of doubling guards against a metric that only says "more".
  */
-function inOneStep(behavior: Behavior | null, raw: RawRule, { signal }: Target): Behavior | null {
-  if (behavior === null || signal !== 'cpu' || raw.behavior?.scaleUp?.policies) return behavior;
-  const all: ScalingPolicy = { type: 'Pods', value: raw.maxReplicas, periodSeconds: 15 };
+function inOneStep(behavior: Behavior | null, raw: RawRule, targets: readonly Target[]): Behavior | null {
+  if (behavior === null || !targets.some(isCpuDemand) || raw.behavior?.scaleUp?.policies) return behavior;
+  const all: ScalingPolicy = { type: 'Pods', value: largestMaximum(raw), periodSeconds: 15 };
   return { ...behavior, scaleUp: { ...behavior.scaleUp, policies: [all] } };
 }
 
@@ -137,8 +173,9 @@ function fillScalingRules(
 /** Built-in signals, overridden and extended by the group's own, with a latency for each quantile of an objective. */
 function fillSignals(group: RawGroup, objectives: readonly Objective[]): Record<string, SignalQuery> {
   const quantiles = objectives.map(({ quantile }) => quantile);
-  const builtIn = builtInSignals(group.window ?? DEFAULT_WINDOW, quantiles);
   const given = group.signals ?? {};
+  const window = group.window ?? DEFAULT_WINDOW;
+  const builtIn = { ...builtInSignals(window, quantiles), ...usedSignals(group, window) };
   return mapValues({ ...builtIn, ...given }, (_, name) => {
     const { expr = own(builtIn, name) ?? '', maxAge } = own(given, name) ?? {};
     const isBuiltIn = expr === own(builtIn, name);
@@ -157,7 +194,7 @@ function fillPodSignals(
   { window = DEFAULT_WINDOW, rules }: RawGroup,
   { cpu }: Readonly<Record<string, SignalQuery>>,
 ): Record<string, SignalQuery> {
-  const sizedByCpu = rules.some(({ target }) => fillTarget(target).signal === 'cpu');
+  const sizedByCpu = rules.some((rule) => fillTargets(rule).some(isCpuDemand));
   if (!cpu?.toldBy || !sizedByCpu) return {};
   const { maxAge } = cpu;
   return mapValues({ ...podSignals(window) }, (expr) => ({ expr, maxAge, isBuiltIn: true }));
@@ -186,7 +223,25 @@ function fillWindows(
   };
 }
 
-export function fillTarget(target: RawRule['target']): Target {
+/** Built-in signals that only some rules need. */
+function usedSignals(group: RawGroup, window: string): Record<string, string> {
+  const used = new Set([...Object.keys(group.signals ?? {}), ...group.rules.flatMap(namedSignals)]);
+  return Object.fromEntries(Object.entries(optionalSignals(window)).filter(([name]) => used.has(name)));
+}
+
+/** Signals that a rule's targets and conditions name. */
+export function namedSignals(rule: Pick<RawRule, 'target' | 'targets' | 'decide'>): string[] {
+  const conditions = (rule.decide ?? []).flatMap(({ when = {} }) => Object.keys(when));
+  return [...fillTargets(rule).map(({ signal }) => signal), ...conditions];
+}
+
+/** The targets of a rule, at least one. */
+export function fillTargets({ target, targets }: Pick<RawRule, 'target' | 'targets'>): [Target, ...Target[]] {
+  const [first = target, ...others] = targets ?? [];
+  return [fillTarget(first), ...others.map(fillTarget)];
+}
+
+export function fillTarget(target: RawTarget | undefined): Target {
   const signal = target?.signal ?? 'cpu';
   if (target?.averageValue !== undefined) return { signal, averageValue: parseQuantity(target.averageValue) };
   if (target?.value !== undefined) return { signal, value: parseQuantity(target.value) };
@@ -206,8 +261,8 @@ function fillHarm({ atLeast, backlog, ...thresholds }: RawHarm = {}): HarmThresh
   };
 }
 
-export function fillDecide(decide: RawRule['decide'], target: Target): DecideStep[] {
-  if (decide === undefined) return defaultSteps(target);
+export function fillDecide(decide: RawRule['decide'], ...targets: readonly Target[]): DecideStep[] {
+  if (decide === undefined) return defaultSteps(targets);
   return decide.map((step) => ({
     bound: step.bound,
     ...(step.when && { when: step.when }),
@@ -219,11 +274,11 @@ export function fillDecide(decide: RawRule['decide'], target: Target): DecideSte
 }
 
 /** What to do about each cause of harm. Disk comes first: replicas do not help, whatever the CPU demand. */
-function defaultSteps(target: Target): DecideStep[] {
+function defaultSteps(targets: readonly Target[]): DecideStep[] {
   const common = { for: 0, keepFor: 0, maxHops: DEFAULT_MAX_HOPS };
   return [
     { bound: 'disk', action: 'hold', ...common },
-    { bound: target.signal, action: 'scale', ...common },
+    ...targets.map(({ signal }): DecideStep => ({ bound: signal, action: 'scale', ...common })),
     { bound: 'dependency', action: 'follow', ...common },
     { bound: 'lock', action: 'step', ...common },
   ];

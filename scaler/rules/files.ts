@@ -4,6 +4,9 @@ import { basename, dirname, join } from 'node:path';
 import { errorMessage, KernscaleError } from '../../common/errors.js';
 import type { RuleError } from './types.js';
 
+/** A file's text, or why it cannot be read. */
+export type ReadFile = { readonly file: string; readonly text: string } | RuleError;
+
 const STANDARD_INPUT = '-';
 
 /** A ConfigMap, where rule files usually live, holds at most 1 MiB. */
@@ -14,9 +17,7 @@ const MAX_BYTES = 4 * 1024 * 1024;
  *
  * @param paths files, `-` for standard input, folders (their *.yaml and *.yml), and patterns with * and ? in the last part
  */
-export async function* readFiles(
-  paths: readonly string[],
-): AsyncGenerator<{ readonly file: string; readonly text: string } | RuleError> {
+export async function* readFiles(paths: readonly string[]): AsyncGenerator<ReadFile> {
   for (const path of paths) {
     try {
       for (const file of await expandPaths(path)) {

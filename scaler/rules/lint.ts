@@ -6,7 +6,7 @@ import { labelsOf, metricsOf, rangeSeconds, ratesOf } from '../promql/syntax.js'
 import type { LabelSelector } from '../../common/label-selector.js';
 import type { Path } from '../../common/yaml/document.js';
 import { suggestion } from './suggestion.js';
-import { fillObjective, fillTarget } from './defaults.js';
+import { fillObjective, fillTargets, namedSignals } from './defaults.js';
 import type { RawGroup, RawRule } from './schema.js';
 import type { FleetRule, RuleError, RuleFinding, RuleGroup } from './types.js';
 
@@ -31,7 +31,7 @@ export function lintFile(
 }
 
 function lintGroup(group: RawGroup, path: Path, options: LintOptions): RuleFinding[] {
-  const sizing = new Set(group.rules.map(({ target }) => fillTarget(target).signal));
+  const sizing = new Set(group.rules.flatMap(fillTargets).map(({ signal }) => signal));
   const used = new Set([...IMPLICIT, ...group.rules.flatMap(signalsOf)]);
   const window = { text: group.window ?? '', path: [...path, 'window'], offset: undefined };
   return [
@@ -48,12 +48,9 @@ function lintGroup(group: RawGroup, path: Path, options: LintOptions): RuleFindi
   ];
 }
 
-function signalsOf({ target, objective, decide }: RawRule): string[] {
-  return [
-    fillTarget(target).signal,
-    ...(objective ? [fillObjective(objective).signal] : []),
-    ...(decide ?? []).flatMap(({ when = {} }) => Object.keys(when)),
-  ];
+function signalsOf(rule: RawRule): string[] {
+  const { objective } = rule;
+  return [...namedSignals(rule), ...(objective ? [fillObjective(objective).signal] : [])];
 }
 
 function lintExpression(name: string, expr: string, path: Path, options: LintOptions): RuleFinding[] {
@@ -140,9 +137,13 @@ function covers({ match: wide }: FleetRule, { match: narrow }: FleetRule): boole
   return (
     wide.apiVersion === narrow.apiVersion &&
     wide.kind === narrow.kind &&
-    (wide.namespace === undefined || wide.namespace === narrow.namespace) &&
+    (narrow.namespaces?.every((one) => inNamespace(wide, one)) ?? !wide.namespaces) &&
     requirements(wide.selector).every((one) => requirements(narrow.selector).includes(one))
   );
+}
+
+function inNamespace({ namespaces }: FleetRule['match'], namespace: string): boolean {
+  return namespaces?.includes(namespace) ?? true;
 }
 
 function requirements({ matchLabels, matchExpressions }: LabelSelector): string[] {

@@ -3,13 +3,16 @@ import { getOrCompute } from '../../common/once.js';
 import { workloadKey, type WorkloadKey } from '../core/types.js';
 import { parseDocuments, type Path, type Position, type YamlDocument } from '../../common/yaml/document.js';
 import { manifestsIn } from '../import/manifests.js';
+import { checkPromql, type CheckPromql } from '../promql/check.js';
 import { schemaFindings, valueAt } from './findings.js';
 import { changedMeanings } from './changes.js';
-import { checkGroup, checkRule, duplicates, knownSignals } from './checks.js';
+import { duplicates } from './checking.js';
+import { checkGroup, checkRule, knownSignals } from './checks.js';
 import { resolveGroup } from './defaults.js';
-import { readFiles } from './files.js';
+import { readFiles, type ReadFile } from './files.js';
 import { lintFile, shadowedRules, type LintOptions } from './lint.js';
-import { fileSchema, ruleSchema } from './schema.js';
+import { atDefaults, rawWithDefaults, withDefaults } from './group-defaults.js';
+import { fileSchema, ruleSchema, type RawGroup } from './schema.js';
 import type { RuleError, RuleFile, RuleFinding, RuleGroup } from './types.js';
 
 export interface LoadedRules {
@@ -44,11 +47,22 @@ interface ParsedFile extends LoadedRules {
  * @param lint requests warnings
  */
 export async function loadRuleFiles(paths: readonly string[], lint?: LintOptions): Promise<LoadedRules> {
+  const read: ReadFile[] = [];
+  for await (const one of readFiles(paths)) read.push(one);
+  return parseRuleFiles(read, lint);
+}
+
+/** Parses and checks the texts of rule files together. */
+export function parseRuleFiles(
+  texts: readonly ReadFile[],
+  lint?: LintOptions,
+  check: CheckPromql = checkPromql,
+): LoadedRules {
   const files = new Map<string, ParsedFile>();
-  for await (const read of readFiles(paths)) {
+  for (const read of texts) {
     const file = resolve(read.file);
     if (files.has(file)) continue;
-    if ('text' in read) files.set(file, parseFile(read.file, read.text, lint));
+    if ('text' in read) files.set(file, parseFile(read.file, read.text, lint, check));
     else files.set(file, { groups: [], errors: [read], warnings: [], notes: [], files: [], targets: [] });
   }
   const loaded = combine([...files.values()]);
@@ -58,12 +72,20 @@ export async function loadRuleFiles(paths: readonly string[], lint?: LintOptions
 
 /** Parses and checks the text of one rule file. */
 export function parseRules(file: string, text: string, lint?: LintOptions): LoadedRules {
-  return combine([parseFile(file, text, lint)]);
+  return combine([parseFile(file, text, lint, checkPromql)]);
 }
 
-function parseFile(file: string, text: string, lint: LintOptions | undefined): ParsedFile {
+function parseFile(
+  file: string,
+  text: string,
+  lint: LintOptions | undefined,
+  check: CheckPromql,
+): ParsedFile {
   const documents = parseDocuments(file, text).filter((document) => !document.empty);
-  const errors = [...documents.flatMap((document) => errorsOf(document)), ...duplicateGroups(documents)];
+  const errors = [
+    ...documents.flatMap((document) => errorsOf(document, check)),
+    ...duplicateGroups(documents),
+  ];
   const good = errors.length === 0 ? documents : [];
   const groups = good.flatMap((document) => groupsOf(document, file));
   return {
@@ -105,7 +127,7 @@ export function formatRuleError(error: RuleError): string {
   return `${file}:${line}:${column}: ${severity}${within === '' ? '' : `${within}: `}${message}`;
 }
 
-function errorsOf(document: YamlDocument): RuleError[] {
+function errorsOf(document: YamlDocument, check: CheckPromql): RuleError[] {
   const { value } = document;
   const broken = yamlErrors(document);
   if (value === undefined) return broken;
@@ -120,8 +142,10 @@ function errorsOf(document: YamlDocument): RuleError[] {
     const position = document.locatePointer({ path: [...foreign.path, 'kind'], atKey: true });
     return [{ ...position, code: 'RULE_WRONG_FILE', message }];
   }
-  const findings: RuleFinding[] = [...schemaFindings(fileSchema, value), ...checkFile(value)];
-  return [...broken, ...findings.map((finding) => toError(finding, document))];
+  const findings: RuleFinding[] = [...schemaFindings(fileSchema, value), ...checkFile(value, check)];
+  // Each rule finds what is wrong with the defaults.
+  const found = new Map(findings.map((finding) => [JSON.stringify(finding), finding]));
+  return [...broken, ...[...found.values()].map((finding) => toError(finding, document))];
 }
 
 /** File and name identify a group, so the documents of a file share one set of names. */
@@ -135,14 +159,14 @@ function duplicateGroups(documents: readonly YamlDocument[]): RuleError[] {
 }
 
 function warningsOf(document: YamlDocument, lint: LintOptions): RuleError[] {
-  return lintFile(fileSchema.parse(document.value), lint).map((finding) => toError(finding, document));
+  return lintFile(groupsIn(document), lint).map((finding) => toError(finding, document));
 }
 
 /** Says each note once a file, which may have several documents. */
 function notesOf(documents: readonly YamlDocument[]): RuleError[] {
   const notes = new Map<RuleFinding['code'], RuleError>();
   for (const document of documents) {
-    for (const finding of changedMeanings(fileSchema.parse(document.value))) {
+    for (const finding of changedMeanings(groupsIn(document))) {
       getOrCompute(notes, finding.code, () => toError(finding, document));
     }
   }
@@ -150,16 +174,18 @@ function notesOf(documents: readonly YamlDocument[]): RuleError[] {
 }
 
 /** Checks what the schema cannot. */
-function checkFile(file: unknown): RuleFinding[] {
+function checkFile(file: unknown, check: CheckPromql): RuleFinding[] {
   const findings: RuleFinding[] = [];
   listAt(file, ['groups']).forEach((group, index) => {
     const path = ['groups', index];
     const rulesPath = [...path, 'rules'];
-    findings.push(...checkGroup(group, path));
+    findings.push(...checkGroup(group, path, check));
     findings.push(...duplicates(namesOf(file, rulesPath, 'scale'), 'another rule of this group'));
     const signals = knownSignals(group);
     listAt(file, rulesPath).forEach((rule, ruleIndex) => {
-      findings.push(...checkRule(rule, [...rulesPath, ruleIndex], signals));
+      const rulePath = [...rulesPath, ruleIndex];
+      const found = checkRule(rawWithDefaults(rule, group), rulePath, signals);
+      findings.push(...found.map((finding) => atDefaults(finding, rule, rulePath)));
     });
   });
   return findings;
@@ -198,8 +224,13 @@ function ownersOf(path: Path, file: unknown): { group?: string; rule?: string } 
   };
 }
 
+/** A valid file, with the defaults of its groups filled in. */
+function groupsIn({ value }: YamlDocument): { readonly groups: RawGroup[] } {
+  return { groups: fileSchema.parse(value).groups.map(withDefaults) };
+}
+
 function groupsOf(document: YamlDocument, file: string): RuleGroup[] {
-  return fileSchema.parse(document.value).groups.map((group, index) => {
+  return groupsIn(document).groups.map((group, index) => {
     const sources = group.rules.map((_, rule) => document.locate(['groups', index, 'rules', rule]));
     return resolveGroup(group, file, sources);
   });

@@ -12,6 +12,14 @@ const POLL_MS = 1000;
 
 const NO_RULES = 'The rule files have no rules: nothing is scaled.';
 
+/** Rules that are kept elsewhere than in files. */
+export interface RuleObjects {
+  /** Differs once a rule has changed. */
+  readonly version: string;
+  /** A group of the rules without errors, and a line for each error. */
+  load(): { readonly group: RuleGroup | undefined; readonly errors: readonly string[] };
+}
+
 export interface RuleManagerOptions {
   /** Takes files that are empty or cut off, compared with their last good versions. */
   readonly allowTruncated?: boolean;
@@ -22,9 +30,13 @@ export interface RuleManagerOptions {
 
 /** Loads, watches and reloads rule files. Files with errors leave the last good rules in force. */
 export class RuleManager {
-  #groups: readonly RuleGroup[] = [];
+  /** Of the files, and of objects. */
+  #fileGroups: readonly RuleGroup[] = [];
+  #objectGroups: readonly RuleGroup[] = [];
+  #objects: RuleObjects | undefined;
   #files: readonly RuleFile[] = [];
   #errors: readonly string[] = [];
+  #objectErrors: readonly string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #reloading = Promise.resolve(true);
   #listener: (() => void) | undefined;
@@ -43,12 +55,18 @@ export class RuleManager {
     this.#listener = listener;
   }
 
+  /** Takes rules from objects, too; an object with errors costs itself only. */
+  use(objects: RuleObjects): void {
+    this.#objects = objects;
+  }
+
+  /** Those of files come first: of two rules for one workload, the first scales it. */
   get groups(): readonly RuleGroup[] {
-    return this.#groups;
+    return [...this.#fileGroups, ...this.#objectGroups];
   }
 
   get ruleCount(): number {
-    return this.#groups.reduce((sum, { rules }) => sum + rules.length, 0);
+    return this.groups.reduce((sum, { rules }) => sum + rules.length, 0);
   }
 
   /** Errors of the last attempt, as `file:line:column: …`. */
@@ -58,7 +76,8 @@ export class RuleManager {
 
   /** What keeps workloads from being scaled as the files say. */
   get problems(): readonly string[] {
-    return this.ruleCount === 0 ? [...this.#errors, NO_RULES] : this.#errors;
+    const errors = [...this.#errors, ...this.#objectErrors];
+    return this.ruleCount === 0 ? [...errors, NO_RULES] : errors;
   }
 
   /** Reloads the files, one attempt at a time. Resolves to true if they have no errors. */
@@ -83,7 +102,7 @@ export class RuleManager {
 
   /** Reloads files that differ from those loaded, once two looks have found the same: their writer has finished. */
   async #look(): Promise<void> {
-    const state = await stateOf(this.paths);
+    const state = await this.#state();
     const isSettled = state === this.#seen;
     this.#seen = state;
     if (isSettled && state !== this.#loaded) await this.reload();
@@ -91,16 +110,31 @@ export class RuleManager {
 
   async #load(): Promise<boolean> {
     // Before the files are read: what changes meanwhile is another state.
-    this.#loaded = await stateOf(this.paths);
+    this.#loaded = await this.#state();
     const loaded = await loadRuleFiles(this.paths);
     const errors = this.#errorsOf(loaded);
     this.#errors = errors.map(formatRuleError);
     if (errors.length === 0) {
-      this.#groups = loaded.groups.map((group) => restricted(group, this.options.matchers));
+      this.#fileGroups = loaded.groups.map((group) => this.#restricted(group));
       this.#files = loaded.files;
     }
+    this.#loadObjects();
     this.#listener?.();
     return errors.length === 0;
+  }
+
+  #loadObjects(): void {
+    const { group, errors } = this.#objects?.load() ?? { group: undefined, errors: [] };
+    this.#objectGroups = group ? [this.#restricted(group)] : [];
+    this.#objectErrors = errors;
+  }
+
+  #restricted(group: RuleGroup): RuleGroup {
+    return restricted(group, this.options.matchers);
+  }
+
+  async #state(): Promise<string> {
+    return `${this.#objects?.version ?? ''}\n${await stateOf(this.paths)}`;
   }
 
   #errorsOf({ errors, files }: LoadedRules): readonly RuleError[] {

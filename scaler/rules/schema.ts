@@ -12,17 +12,31 @@ const DURATION = /^(?!$)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$/;
 /** Kubernetes quantity that is not negative. */
 const QUANTITY = /^(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[numkMGTPE]|[KMGTPE]i)?$/;
 
+/** Name of an object, apiVersion and kind in Kubernetes; empty ones are reported as such. */
+const OBJECT_NAME = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$/;
+const API_VERSION = /^([-a-z0-9.]+\/)?[a-z0-9]*$/;
+const KIND = /^([a-zA-Z][a-zA-Z0-9]*)?$/;
+/** Text that people read, in metrics, logs and URLs. */
+const TITLE = /^([^\u0000-\u0020\u007f]([^\u0000-\u001f\u007f]*[^\u0000-\u0020\u007f])?)?$/;
+
+const objectNameError = 'a name of Kubernetes: lower-case letters, digits, - and .';
+const titleError = 'text without control characters or spaces around it';
 const nameError = 'a name of letters, digits and underscores';
 const durationError = 'a duration such as 90s, 5m or 1h30m';
 const quantityError = 'a number from 0 on or a quantity such as 500m';
 
 export const text = z.string().min(1);
-export const duration = z.string({ error: durationError }).regex(DURATION, durationError);
-const identifier = z.string({ error: nameError }).regex(NAME, nameError);
+export const duration = z
+  .string({ error: durationError })
+  .regex(DURATION, durationError)
+  .meta({ title: 'duration' });
+const objectName = text.regex(OBJECT_NAME, objectNameError);
+const title = text.regex(TITLE, titleError);
+const identifier = z.string({ error: nameError }).regex(NAME, nameError).meta({ title: 'name' });
 const positive = z.int().min(1).max(INT32_MAX);
-const quantity = z.union([z.number().min(0), z.string().regex(QUANTITY, quantityError)], {
-  error: quantityError,
-});
+const quantity = z
+  .union([z.number().min(0), z.string().regex(QUANTITY, quantityError)], { error: quantityError })
+  .meta({ title: 'quantity' });
 const strings = z.record(z.string(), z.string());
 
 const condition = z.strictObject({
@@ -57,28 +71,41 @@ export const decideStepSchema = z.strictObject({
 });
 
 const policy = z.strictObject({
-  type: z.enum(['Pods', 'Percent']),
+  type: z.enum(['Pods', 'Percent']).meta({ description: 'Unit of value' }),
   value: positive.meta({ description: 'Pods, or percent of the replicas, that may change in one period' }),
-  periodSeconds: z.int().min(1).max(1800),
+  periodSeconds: z.int().min(1).max(1800).meta({ description: 'Length of the period, in seconds' }),
 });
 
 const scalingRules = z.strictObject({
   stabilizationWindowSeconds: z.int().min(0).max(3600).exactOptional().meta({
-    description: 'Window of past recommendations to consider; default 0 for scaleUp, 300 for scaleDown',
+    description:
+      'Window of past recommendations to consider, in seconds: the lowest applies when scaling up, the highest when scaling down; default 0 for scaleUp, 300 for scaleDown',
   }),
-  selectPolicy: z.enum(['Max', 'Min', 'Disabled']).exactOptional().meta({ description: 'Default Max' }),
-  policies: z.array(policy).min(1).exactOptional(),
+  selectPolicy: z.enum(['Max', 'Min', 'Disabled']).exactOptional().meta({
+    description:
+      'Policy that applies: the one that allows the greatest change (Max) or the least (Min); Disabled allows none in this direction; default Max',
+  }),
+  policies: z.array(policy).min(1).exactOptional().meta({
+    description:
+      'Limits of the rate. Default for scaleUp: 4 pods or 100 percent in 15 seconds, and none for growth by CPU demand; for scaleDown: 100 percent in 15 seconds',
+  }),
   tolerance: quantity.exactOptional().meta({
     description: 'Deviation of the ratio from 1 that is ignored, such as 0.05 or 50m; default 0.1',
   }),
 });
 
 const behavior = z
-  .strictObject({ scaleUp: scalingRules.exactOptional(), scaleDown: scalingRules.exactOptional() })
+  .strictObject({
+    scaleUp: scalingRules.exactOptional().meta({ description: 'How fast replicas may go up' }),
+    scaleDown: scalingRules.exactOptional().meta({ description: 'How fast replicas may go down' }),
+  })
   .meta({ description: 'behavior of HPA v2, with its defaults; null scales like an HPA without behavior' });
 
-const target = z.strictObject({
-  signal: identifier.exactOptional().meta({ description: 'Signal to size by; default cpu' }),
+export const targetSchema = z.strictObject({
+  signal: identifier.exactOptional().meta({
+    description:
+      'Signal to size by; default cpu. requests (arriving per second) and concurrency (outstanding) are built in, too',
+  }),
   averageUtilization: positive
     .exactOptional()
     .meta({ description: 'Target as a percentage of the CPU request of a pod' }),
@@ -128,40 +155,101 @@ export const harmSchema = z
   .meta({ description: 'Signs by which requests show that the workload is harmed' });
 
 const apiVersion = text
+  .regex(API_VERSION, 'an apiVersion of Kubernetes, such as apps/v1')
   .exactOptional()
   .meta({ description: 'Default apps/v1; required for kinds other than Deployment and StatefulSet' });
 
-const scaleTargetRef = z.strictObject({ apiVersion, kind: text, namespace: text, name: text });
+const kind = text
+  .regex(KIND, 'a kind of Kubernetes, such as Deployment')
+  .meta({ description: 'Kind of the workload, with a scale subresource, such as Deployment' });
+
+const scaleTargetRef = z.strictObject({
+  apiVersion,
+  kind,
+  namespace: objectName.meta({ description: 'Namespace of the workload' }),
+  name: objectName.meta({ description: 'Name of the workload' }),
+});
 
 const selectorRequirement = z.strictObject({
-  key: text,
-  operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-  values: z.array(z.string()).exactOptional(),
+  key: text.meta({ description: 'Key of the label' }),
+  operator: z
+    .enum(['In', 'NotIn', 'Exists', 'DoesNotExist'])
+    .meta({ description: 'Relation of the label to values' }),
+  values: z
+    .array(z.string())
+    .exactOptional()
+    .meta({ description: 'Values of the label; required for In and NotIn, forbidden for the others' }),
 });
 
 const match = z.strictObject({
   apiVersion,
-  kind: text,
-  namespace: text.exactOptional().meta({ description: 'Default: every namespace' }),
+  kind,
+  namespace: objectName.exactOptional().meta({ description: 'Default: every namespace' }),
+  namespaces: z
+    .array(objectName)
+    .min(1)
+    .exactOptional()
+    .meta({ description: 'Several namespaces, in place of namespace' }),
   selector: z
     .strictObject({
-      matchLabels: strings.exactOptional(),
-      matchExpressions: z.array(selectorRequirement).exactOptional(),
+      matchLabels: strings
+        .exactOptional()
+        .meta({ description: 'Labels that the workload must have, with these values' }),
+      matchExpressions: z
+        .array(selectorRequirement)
+        .exactOptional()
+        .meta({ description: 'Requirements on labels; all of them must hold' }),
     })
     .exactOptional()
     .meta({ description: 'LabelSelector of Kubernetes; default: every workload of the kind' }),
 });
 
+export const scheduleSchema = z
+  .strictObject({
+    name: text.meta({ description: 'Name of the schedule, unique in its rule' }),
+    timeZone: text
+      .exactOptional()
+      .meta({ description: 'IANA time zone, such as Europe/Berlin; default UTC' }),
+    start: text.meta({ description: 'Times at which it comes into force, a cron expression of five fields' }),
+    end: text.meta({ description: 'Times at which it ends, a cron expression of five fields' }),
+    minReplicas: positive.exactOptional().meta({ description: "In place of the rule's" }),
+    maxReplicas: positive.exactOptional().meta({ description: "In place of the rule's" }),
+    scaleDown: z
+      .enum(['Disabled'])
+      .exactOptional()
+      .meta({ description: 'Disabled: demand removes no replicas while the schedule is in force' }),
+  })
+  .meta({ description: 'A window of time in which the rule has other bounds' });
+
+const fallback = z
+  .strictObject({
+    after: duration.meta({ description: 'Time without data to size the workload by' }),
+    replicas: positive.meta({ description: 'Replicas are raised to this number, never lowered to it' }),
+  })
+  .meta({ description: 'A floor while the workload cannot be sized for want of data' });
+
 export const ruleSchema = z.strictObject({
-  scale: text.meta({ description: 'Name of the rule, unique in its group' }),
+  scale: title.meta({ description: 'Name of the rule, unique in its group' }),
   scaleTargetRef: scaleTargetRef.exactOptional().meta({ description: 'The workload to scale' }),
   match: match.exactOptional().meta({
     description:
       'Workloads to scale, in place of scaleTargetRef; the first rule that matches a workload scales it',
   }),
-  minReplicas: positive.exactOptional().meta({ description: 'Default 1' }),
-  maxReplicas: positive,
-  target: target.exactOptional().meta({ description: 'Default {signal: cpu, averageUtilization: 70}' }),
+  minReplicas: positive.exactOptional().meta({ description: 'Lowest number of replicas; default 1' }),
+  maxReplicas: positive.exactOptional().meta({
+    description: 'Highest number of replicas; required, here or in the defaults of the group',
+  }),
+  schedules: z.array(scheduleSchema).exactOptional().meta({
+    description:
+      'Windows of time with other bounds; of several in force the largest minReplicas and the largest maxReplicas apply',
+  }),
+  fallback: fallback.exactOptional(),
+  target: targetSchema.exactOptional().meta({
+    description: 'Load that a pod should carry; default {signal: cpu, averageUtilization: 70}',
+  }),
+  targets: z.array(targetSchema).min(1).exactOptional().meta({
+    description: 'Several targets, in place of target; the one that calls for the most replicas decides',
+  }),
   objective: objectiveSchema
     .exactOptional()
     .meta({ description: 'Latency objective of the service; the workload is harmed while it is missed' }),
@@ -171,12 +259,16 @@ export const ruleSchema = z.strictObject({
     .exactOptional()
     .meta({ description: 'Steps in order; the first that matches applies. Replaces the default steps' }),
   behavior: behavior.nullable().exactOptional(),
-  dryRun: z
-    .boolean()
+  mode: z.enum(['active', 'shadow']).exactOptional().meta({
+    description: 'shadow: decide and report, never write the replicas; default active',
+  }),
+  dryRun: z.boolean().exactOptional().meta({ description: 'true is mode: shadow' }),
+  labels: strings
     .exactOptional()
-    .meta({ description: 'Record decisions without applying them; default false' }),
-  labels: strings.exactOptional(),
-  annotations: strings.exactOptional(),
+    .meta({ description: 'Labels of the rule, for people; decisions and records carry them' }),
+  annotations: strings
+    .exactOptional()
+    .meta({ description: 'Notes on the rule, for people, such as the address of a runbook' }),
 });
 
 export const signalSchema = z.strictObject({
@@ -188,8 +280,10 @@ export const signalSchema = z.strictObject({
     .meta({ description: 'Age from which a sample is not acted on; default 45s' }),
 });
 
+const defaultsSchema = ruleSchema.omit({ scale: true, scaleTargetRef: true, match: true });
+
 export const groupSchema = z.strictObject({
-  name: text.meta({ description: 'Name of the group, unique in its file' }),
+  name: title.meta({ description: 'Name of the group, unique in its file' }),
   interval: duration.exactOptional().meta({ description: 'Time between two evaluations; default 10s' }),
   window: duration.exactOptional().meta({
     description: 'Range of the rates in built-in signals; at least four scrape intervals; default 1m',
@@ -198,12 +292,21 @@ export const groupSchema = z.strictObject({
     .record(identifier, signalSchema)
     .exactOptional()
     .meta({ description: 'Signals to add, and built-in signals to override' }),
-  rules: z.array(ruleSchema),
+  defaults: defaultsSchema
+    .exactOptional()
+    .meta({ description: 'Fields for every rule of the group; one that a rule has itself replaces it' }),
+  rules: z.array(ruleSchema).meta({ description: 'Rules that are evaluated together' }),
 });
 
-export const fileSchema = z.strictObject({ groups: z.array(groupSchema) });
+export const fileSchema = z.strictObject({
+  groups: z
+    .array(groupSchema)
+    .meta({ description: 'Groups of rules; each sends its queries once an interval, for all of its rules' }),
+});
 
 export type RawRule = z.infer<typeof ruleSchema>;
+export type RawSchedule = z.infer<typeof scheduleSchema>;
+export type RawTarget = z.infer<typeof targetSchema>;
 export type RawObjective = z.infer<typeof objectiveSchema>;
 export type RawHarm = z.infer<typeof harmSchema>;
 export type RawGroup = z.infer<typeof groupSchema>;
@@ -215,8 +318,11 @@ export type RawScalingRules = z.infer<typeof scalingRules>;
 /** Path of the published schema in the repository, for `# yaml-language-server: $schema=`. */
 export const JSON_SCHEMA_PATH = 'rules/schema.json';
 
+/** Identifies the schema to editors and catalogues of schemas, whatever file holds it. */
+const SCHEMA_ID = 'https://kernscale.io/schemas/rules.json';
+
 /** Renders the JSON Schema of a rule file. Draft 7 is what the YAML servers of editors support. */
 export function renderJsonSchema(): string {
   const schema = z.toJSONSchema(fileSchema, { target: 'draft-7', io: 'input' });
-  return `${JSON.stringify({ title: 'Kernscale rule file', ...schema }, null, 2)}\n`;
+  return `${JSON.stringify({ $id: SCHEMA_ID, title: 'Kernscale rule file', ...schema }, null, 2)}\n`;
 }

@@ -29,7 +29,7 @@ export interface WorkloadMatch {
   readonly apiVersion: string;
   readonly kind: string;
   /** Undefined: every namespace. */
-  readonly namespace?: string;
+  readonly namespaces?: readonly string[];
   /** Empty: every workload of the kind. */
   readonly selector: LabelSelector;
 }
@@ -103,6 +103,7 @@ type LintCode =
   | 'LINT_UNKNOWN_METRIC'
   | 'LINT_SHORT_WINDOW'
   | 'LINT_SHORT_MAX_AGE'
+  | 'LINT_PROMQL'
   | 'LINT_NO_WORKLOAD'
   | 'LINT_UNUSED_SIGNAL'
   | 'LINT_DEFAULT_VALUE'

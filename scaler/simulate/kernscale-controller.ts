@@ -66,7 +66,7 @@ class RuleFinder {
       if ('scaleTargetRef' in rule) {
         const { scaleTargetRef: ref } = rule;
         if (ref.namespace === namespace && ref.kind === kind && ref.name === name) return rule;
-      } else if (rule.match.kind === kind && (rule.match.namespace ?? namespace) === namespace) {
+      } else if (rule.match.kind === kind && (rule.match.namespaces?.includes(namespace) ?? true)) {
         ofFleet ??= { ...rule, scaleTargetRef: { apiVersion: rule.match.apiVersion, kind, namespace, name } };
       }
     }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import Router from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import type { Registry } from 'prom-client';
@@ -91,12 +92,13 @@ function apiRoutes(
 ): void {
   router.get('/api/v1/decisions', (context) => {
     context.set('Cache-Control', 'no-store');
-    context.body = {
+    const head = {
       now: clock(),
       status: { leader: leads(), rules: ruleManager.ruleCount, problems: problems() },
-      decisions: records.list().map(withTexts),
       changes: records.changes().map(summary),
     };
+    context.type = 'json';
+    context.body = Readable.from(decisionsOf(head, records.list()));
   });
   router.get('/api/v1/decisions/:namespace/:kind/:name', (context) => {
     const { namespace = '', kind = '', name = '' } = context.params;
@@ -119,9 +121,9 @@ function apiRoutes(
 }
 
 function operationRoutes(router: Router, { registry, unready, ruleManager }: WebSources): void {
-  router.get('/metrics', async (context) => {
+  router.get('/metrics', (context) => {
     context.set('Content-Type', registry.contentType);
-    context.body = await registry.metrics();
+    context.body = Readable.from(metricsOf(registry));
   });
   router.get('/-/healthy', (context) => {
     context.body = 'kernscale-scaler is healthy.\n';
@@ -148,6 +150,21 @@ function withTexts(record: DecisionRecord) {
     request: requestBars(harm),
     details: detailsOf(record),
   };
+}
+
+/** JSON in parts: the texts of one record are in memory at a time. */
+function* decisionsOf(head: object, records: readonly DecisionRecord[]): Iterable<string> {
+  yield `${JSON.stringify(head).slice(0, -1)},"decisions":[`;
+  for (const [index, record] of records.entries()) {
+    yield (index === 0 ? '' : ',') + JSON.stringify(withTexts(record));
+  }
+  yield ']}';
+}
+
+/** The text of each metric: that of all of a large fleet is too long to be in memory at once. */
+async function* metricsOf(registry: Registry): AsyncIterable<string> {
+  for (const { name } of registry.getMetricsAsArray())
+    yield `${await registry.getSingleMetricAsString(name)}\n\n`;
 }
 
 /** A record without its trace and the fields of its rule. */

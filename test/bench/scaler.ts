@@ -23,6 +23,7 @@ import { parseRules } from '../../scaler/rules/load.js';
 import type { RuleGroup } from '../../scaler/rules/types.js';
 import { PastPrometheus, type PastSeries } from '../prometheus/prometheus.js';
 import { benchFlags, positive } from './flags.js';
+import { workloadPast } from './busy-workload.js';
 
 /** Size of the fleet; set by a flag before its first use. */
 let workloadCount = 1000;
@@ -34,39 +35,6 @@ const WARM_UP = 1;
 const START = 1_700_006_400;
 const NOW = START + 180;
 const SCRAPE_INTERVAL = 15;
-/** Mean number of threads of all pods of a workload. */
-const STATES = {
-  oncpu: 0.5,
-  runqueue: 0.1,
-  throttled: 0.1,
-  disk: 0.01,
-  network: 2,
-  lock: 0.01,
-  sleep: 1,
-  idle: 8,
-};
-/** Growth per second of a workload's request counters. */
-const REQUESTS = {
-  kernscale_tcp_requests_total: 50,
-  kernscale_tcp_requests_abandoned_total: 0,
-  kernscale_tcp_requests_dropped_total: 0,
-  kernscale_tcp_retries_total: 0,
-  kernscale_tcp_outstanding_seconds_total: 2,
-  kernscale_tcp_serve_seconds_count: 50,
-  kernscale_tcp_serve_seconds_sum: 2,
-  kernscale_tcp_think_seconds_count: 10,
-  kernscale_tcp_think_seconds_sum: 5,
-};
-/** The same by peer. */
-const CALLS = {
-  kernscale_tcp_sent_total: 50,
-  kernscale_tcp_sent_abandoned_total: 0,
-  kernscale_tcp_sent_dropped_total: 0,
-  kernscale_tcp_failures_total: 0,
-  kernscale_tcp_sent_outstanding_seconds_total: 0.6,
-  kernscale_tcp_wait_seconds_count: 50,
-  kernscale_tcp_wait_seconds_sum: 0.6,
-};
 const RULES = `groups:
   - name: fleet
     rules:
@@ -78,36 +46,10 @@ const podsOf = (name: string): string[] => Array.from({ length: PODS }, (_, pod)
 const addressOf = (index: number): string => `10.0.${(index % workloadCount) >> 8}.${index & 255}:80`;
 
 function past(): PastSeries[] {
-  return Array.from({ length: workloadCount }, (_, index) => index).flatMap((index) => {
-    const name = nameOf(index);
-    return podsOf(name).flatMap((pod): PastSeries[] => {
-      const labels = {
-        namespace: 'shop',
-        workload: name,
-        workload_kind: 'Deployment',
-        pod,
-        container: 'main',
-      };
-      const counter = (metric: string, extra: Record<string, string>, threads: number): PastSeries => ({
-        metric,
-        labels: { ...labels, ...extra },
-        value: (at) => ((at - START) * threads) / PODS,
-      });
-      return [
-        ...Object.entries(STATES).flatMap(([state, threads]) => [
-          counter('kernscale_state_seconds_total', { state }, threads),
-          counter('kernscale_serving_seconds_total', { state }, state === 'idle' ? 0 : threads / 2),
-        ]),
-        counter('kernscale_cpu_starved_seconds_total', { container: '' }, 0.1),
-        ...Object.entries(REQUESTS).map(([metric, rate]) => counter(metric, {}, rate)),
-        ...Array.from({ length: PEERS }, (_, peer) => ({ peer: addressOf(index * 7 + 1 + peer) })).flatMap(
-          (labels) => Object.entries(CALLS).map(([metric, rate]) => counter(metric, labels, rate)),
-        ),
-        { metric: 'kernscale_container_cpu_request_cores', labels, value: () => 0.5 },
-        { metric: 'kernscale_container_cpu_limit_cores', labels, value: () => 1 },
-      ];
-    });
-  });
+  return Array.from({ length: workloadCount }, (_, index) => {
+    const peers = Array.from({ length: PEERS }, (_, peer) => addressOf(index * 7 + 1 + peer));
+    return workloadPast(nameOf(index), podsOf(nameOf(index)), peers, START);
+  }).flat();
 }
 
 /** A cluster as the scaler's watches would show it. */

@@ -108,7 +108,9 @@ describe('stand-in cluster: start and stop', () => {
     const main = [process.execPath, '--import', 'tsx', fromRoot('sandbox/cluster/main.ts')];
     const run = promisify(execFile)('unshare', ['--mount', 'sh', '-c', readOnly, mount, ...main]);
     const { code, stderr } = (await run.catch((error: unknown) => error)) as { code: number; stderr: string };
-    expect(stderr).to.match(/^cluster: cannot create cgroups; .* \[CGROUP_FORBIDDEN\]\n$/);
+    expect(stderr).to.match(
+      /^cluster: cannot create cgroups; .* \[CGROUP_FORBIDDEN\]\nsee docs\/errors\.md#cgroup_forbidden\n$/,
+    );
     expect(code).to.equal(1);
   });
 

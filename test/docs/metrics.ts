@@ -127,12 +127,13 @@ function fromRegistry(registry: Registry): Metric[] {
     name: string;
     help: string;
     labelNames: string[];
+    type?: string;
     constructor: { name: string };
   }[];
-  return metrics.map(({ name, help, labelNames, constructor }) => ({
+  return metrics.map(({ name, help, labelNames, type, constructor }) => ({
     name,
     help,
     labels: labelNames,
-    type: constructor.name.toLowerCase(),
+    type: type ?? constructor.name.toLowerCase(),
   }));
 }

@@ -1,6 +1,6 @@
 import type { Case } from './drill.js';
 
-const PROMETHEUS = /Prometheus at 127\.0\.0\.1|not one of Prometheus' HTTP API/;
+const PROMETHEUS = /Prometheus at |not one of Prometheus' HTTP API/;
 const API = /Kubernetes API|127\.0\.0\.1|watch|cannot (list|read|scale)/i;
 const EXPORTER = /scrapes have stopped|no data|no series|missing|stale/i;
 const RULES = /rule|drill\.rules\.yaml/i;
@@ -25,12 +25,27 @@ export const CASES: readonly Case[] = [
     fault,
     named: EXPORTER,
   })),
+  // Ten seconds pass before the machine's resolver gives up.
+  { dependency: 'name server', fault: 'unknown name', named: PROMETHEUS },
+  { dependency: 'name server', fault: 'hangs', named: PROMETHEUS, lasts: 20 },
+  { dependency: 'disk', fault: 'full', named: /history/ },
+  ...(['an hour back', 'a minute back', 'an hour ahead'] as const).map((fault) => ({
+    dependency: 'clock' as const,
+    fault,
+    named: /clock of this machine/,
+  })),
   ...(['garbage', 'emptied', 'deleted'] as const).map((fault) => ({
     dependency: 'rule file' as const,
     fault,
     named: RULES,
   })),
   { dependency: 'scaler', fault: 'killed', named: undefined },
+];
+
+/** Those of two scalers, of which one leads. They last until the other may lead: 15 s after the last sign of life. */
+export const LEADER_CASES: readonly Case[] = [
+  { dependency: 'leader', fault: 'killed', named: undefined, lasts: 20 },
+  { dependency: 'leader', fault: 'paused', named: undefined, lasts: 20 },
 ];
 
 /** Those that CI has time for: each dependency once, in its meanest form. */

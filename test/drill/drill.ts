@@ -1,10 +1,11 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../eventually.js';
 import type { RunningScaler } from '../prometheus/running-scaler.js';
 import { rule, ScalerHarness, shop } from '../prometheus/scaler-harness.js';
 import { FaultProxy, type Fault } from './fault-proxy.js';
+import { Surroundings } from './surroundings.js';
 
 /** Seconds for which a fault lasts, and within which its cause must be named. */
 const LASTS = 10;
@@ -32,11 +33,19 @@ const RULES = {
   ],
 };
 
-export type Dependency = 'Prometheus' | 'API server' | 'exporter' | 'rule file' | 'scaler';
+/** Seconds by which the scaler's clock is ahead. */
+const CLOCK_FAULTS: Readonly<Record<string, number>> = {
+  'an hour back': -3600,
+  'a minute back': -60,
+  'an hour ahead': 3600,
+};
+
+type Server = 'Prometheus' | 'API server' | 'exporter';
+export type Dependency = Server | 'name server' | 'disk' | 'clock' | 'rule file' | 'scaler' | 'leader';
 
 export interface Case {
   readonly dependency: Dependency;
-  readonly fault: Fault | 'down at start' | 'garbage' | 'emptied' | 'deleted' | 'killed';
+  readonly fault: string;
   /** What must be said of it; undefined where nobody is left to say it. */
   readonly named: RegExp | undefined;
   /** Seconds; default: 10. */
@@ -54,17 +63,80 @@ export interface Result extends Pick<Case, 'dependency' | 'fault'> {
   readonly memory: number;
 }
 
+/** Brings faults of one dependency about, and ends them. */
+interface Injector {
+  begin(fault: string): Promise<void> | void;
+  end(fault: string): Promise<void> | void;
+}
+
 /** The real scaler, a real Prometheus and a stand-in API server, with a proxy before each of them. */
 export class Drill {
   readonly #harness = new ScalerHarness();
-  readonly #proxies = {
+  readonly #proxies: Readonly<Record<Server, FaultProxy>> = {
     Prometheus: new FaultProxy(() => Number(new URL(this.#harness.prometheusUrl).port)),
     'API server': new FaultProxy(() => this.#apiPort),
     exporter: new FaultProxy(() => this.#harness.metrics.port),
   };
+  readonly #injectors: Readonly<Record<Dependency, Injector>> = {
+    Prometheus: this.#server('Prometheus'),
+    'API server': this.#server('API server'),
+    exporter: this.#server('exporter'),
+    'name server': {
+      begin: async (fault) => {
+        this.#surroundings.names = fault as 'unknown name' | 'hangs';
+        // An open connection needs no name.
+        await this.#proxies.Prometheus.use(undefined);
+      },
+      end: () => {
+        this.#surroundings.names = undefined;
+      },
+    },
+    disk: {
+      begin: () => {
+        this.#surroundings.fillDisk(this.#scaler.pid);
+      },
+      end: () => {
+        this.#surroundings.emptyDisk(this.#scaler.pid);
+      },
+    },
+    clock: {
+      begin: (fault) => {
+        this.#surroundings.setClock(CLOCK_FAULTS[fault]!);
+      },
+      end: () => {
+        this.#surroundings.setClock(0);
+      },
+    },
+    'rule file': {
+      begin: (fault) => {
+        if (fault === 'deleted') rmSync(this.#scaler.rulesFile);
+        else writeFileSync(this.#scaler.rulesFile, fault === 'emptied' ? '' : 'groups: [');
+      },
+      end: () => {
+        writeFileSync(this.#scaler.rulesFile, this.#rules);
+      },
+    },
+    scaler: { begin: () => this.#scaler.kill(), end: () => void this.#scaler.launch() },
+    leader: {
+      begin: async (fault) => {
+        await this.#findLeader();
+        this.#scaler.signal(fault === 'paused' ? 'SIGSTOP' : 'SIGKILL');
+      },
+      end: (fault) => {
+        if (fault === 'paused') this.#scaler.signal('SIGCONT');
+        else this.#scaler.launch();
+      },
+    },
+  };
+  #surroundings!: Surroundings;
   #apiPort = 0;
   #load = 0;
+  /** All that run; faults are those of `#scaler`, which is the one that leads. */
+  readonly #scalers: RunningScaler[] = [];
   #scaler!: RunningScaler;
+
+  /** @param replicas of the scaler; of several, one leads */
+  constructor(private readonly replicas = 1) {}
 
   async start(): Promise<void> {
     const { Prometheus, exporter } = this.#proxies;
@@ -72,21 +144,28 @@ export class Drill {
     this.#dictate(this.#right);
     await this.#harness.start(shop({ web: this.#right }), exporter.port);
     await Prometheus.start();
+    await this.#surround();
     const kubeconfig = await this.#kubeconfig();
-    this.#scaler = await this.#harness.startScaler(
-      'drill',
-      RULES,
-      `--prometheus.url=http://127.0.0.1:${Prometheus.port}`,
-      `--kubernetes.kubeconfig=${kubeconfig}`,
-      '--restore.range=0s',
-    );
-    await this.#scaler.untilDecision('web', ({ trace }) =>
-      trace.inputs.some(({ value }) => value !== undefined),
-    );
+    for (let index = 1; index <= this.replicas; index++) {
+      this.#scaler = await this.#harness.startScaler(
+        `drill-${index}`,
+        RULES,
+        `--prometheus.url=http://prometheus.drill.test:${Prometheus.port}`,
+        `--kubernetes.kubeconfig=${kubeconfig}`,
+        `--history.file=${this.#surroundings.disk}/history.json`,
+        '--restore.range=0s',
+        ...(this.replicas > 1 ? ['--leader-elect', '--leader-elect.namespace=shop'] : []),
+      );
+      this.#scalers.push(this.#scaler);
+      await this.#scaler.untilDecision('web', ({ trace }) =>
+        trace.inputs.some(({ value }) => value !== undefined),
+      );
+    }
   }
 
   async stop(): Promise<void> {
     await this.#harness.stop();
+    await (this.#surroundings as Surroundings | undefined)?.stop();
     for (const proxy of Object.values(this.#proxies)) await proxy.stop();
   }
 
@@ -94,7 +173,7 @@ export class Drill {
     await this.#settled();
     const old = new Set(await this.#words());
     const began = performance.now();
-    await this.#begin(dependency, fault);
+    await this.#injectors[dependency].begin(fault);
     let [wrong, said] = [0, undefined as Result['named']];
     let last = this.#right;
     while (secondsSince(began) < lasts) {
@@ -106,28 +185,41 @@ export class Drill {
       if (text !== undefined) said = { after: secondsSince(began), text };
       await sleep(POLL_MS);
     }
-    await this.#end(dependency);
+    await this.#injectors[dependency].end(fault);
     const recovered = await this.#recover();
     return { dependency, fault, wrong, named: said, recovered, memory: this.#memory() };
   }
 
-  async #begin(dependency: Dependency, fault: Case['fault']): Promise<void> {
-    if (dependency === 'scaler') return this.#scaler.kill();
-    if (dependency === 'rule file') {
-      if (fault === 'deleted') rmSync(this.#scaler.rulesFile);
-      else writeFileSync(this.#scaler.rulesFile, fault === 'emptied' ? '' : 'groups: [');
-      return;
-    }
-    if (fault !== 'down at start') return this.#proxies[dependency].use(fault as Fault);
-    await this.#scaler.kill();
-    await this.#proxies[dependency].use('down');
-    this.#scaler.launch();
+  /** The faults of a server, seen through the proxy before it. */
+  #server(name: Server): Injector {
+    return {
+      begin: async (fault) => {
+        if (fault !== 'down at start') return this.#proxies[name].use(fault as Fault);
+        await this.#scaler.kill();
+        await this.#proxies[name].use('down');
+        this.#scaler.launch();
+      },
+      end: () => this.#proxies[name].use(undefined),
+    };
   }
 
-  async #end(dependency: Dependency): Promise<void> {
-    if (dependency === 'scaler') this.#scaler.launch();
-    else if (dependency === 'rule file') writeFileSync(this.#scaler.rulesFile, this.#rules);
-    else await this.#proxies[dependency].use(undefined);
+  async #surround(): Promise<void> {
+    const directory = join(this.#harness.directory, 'surroundings');
+    mkdirSync(directory);
+    this.#surroundings = new Surroundings(directory);
+    await this.#surroundings.start();
+    this.#harness.around = this.#surroundings.around;
+  }
+
+  async #findLeader(): Promise<void> {
+    await eventually('a leader', async () => {
+      for (const scaler of this.#scalers)
+        if ((await scaler.decisions())?.status.leader) {
+          this.#scaler = scaler;
+          return true;
+        }
+      return false;
+    });
   }
 
   /** Changes the load; returns the seconds until the replicas suit it. */
@@ -173,10 +265,7 @@ export class Drill {
 
   /** Whatever the scaler says: its problems, its decision, its log. */
   async #words(): Promise<string[]> {
-    const response = await fetch(`${this.#scaler.url}/api/v1/decisions`).catch(() => undefined);
-    const body = response?.ok
-      ? ((await response.json()) as { status: { problems: string[] }; decisions: { reason: string }[] })
-      : undefined;
+    const body = await this.#scaler.decisions();
     const log = this.#scaler
       .log()
       .split('\n')

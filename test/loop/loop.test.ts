@@ -8,7 +8,7 @@ import { expect } from 'chai';
 
 import { eventually } from '../eventually.js';
 import { census, leftSince } from './census.js';
-import { dashboardQueries } from './dashboards.js';
+import { emptyQueries } from './dashboards.js';
 import { fromRoot } from '../../sandbox/paths.js';
 import { preflight } from '../../sandbox/loop/loop.js';
 import type { Wish } from '../../sandbox/hpa/shadow.js';
@@ -85,11 +85,12 @@ describe('the whole loop on this machine', function () {
     });
   });
 
-  it('scales every demo workload as expected, and the dashboard shows it', async () => {
+  it('scales every demo workload as expected, and the dashboards show it', async () => {
     child = runLoop(['--for', '120s', '--json']);
     await child.see(/Load on "chain" starts now/);
     await sleep(40_000);
-    expect(await emptyPanels(child), 'panels without data').to.deep.equal([]);
+    const prometheus = (await child.see(/Prometheus +(\S+)\//))[1]!;
+    expect(await emptyQueries(prometheus), 'queries without data').to.deep.equal([]);
     const status = await child.ended;
     const { scenarios, hpa } = JSON.parse(child.stdout().trimEnd().split('\n').at(-1)!) as {
       scenarios: ScenarioResult[];
@@ -150,6 +151,32 @@ describe('the whole loop on this machine', function () {
     child.process.kill('SIGINT');
     expect(await child.ended).to.equal(0);
     expect(hpaLines(child.stdout())).to.have.length(5);
+    expect(child.stdout()).to.match(/^The bottleneck is cpu/);
+  });
+
+  it('says of a short run that it proves nothing, shows a broken rule, and ends within 5 s of Ctrl-C', async () => {
+    child = runLoop(['--for', '1s']);
+    expect(await child.ended).to.equal(1);
+    expect(child.stdout())
+      .to.match(/^1 s are too short to judge/)
+      .and.not.to.contain('FAIL');
+
+    const directory = mkdtempSync(join(tmpdir(), 'kernscale-rules-'));
+    try {
+      const rules = join(directory, 'demo.yaml');
+      const text = readFileSync(fromRoot('rules/scaling/demo.yaml'), 'utf8');
+      writeFileSync(rules, text);
+      child = runLoop(['--rules', rules]);
+      await child.see(/cluster +KUBECONFIG/);
+      writeFileSync(rules, text.replace('maxReplicas', 'maxReplica'));
+      await child.see(/Problem[^:]*: .*demo\.yaml:\d+:\d+: .*maxReplicas/);
+      const began = performance.now();
+      child.process.kill('SIGINT');
+      expect(await child.ended).to.equal(0);
+      expect(performance.now() - began).to.be.below(5000);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   it('leaves nothing behind after SIGTERM during start-up', async () => {
@@ -214,10 +241,14 @@ describe('the whole loop on this machine', function () {
   it('reports a wrong flag or a broken rule in one sentence, with exit status 1', async () => {
     child = runLoop(['--fro', '10s']);
     expect(await child.ended).to.equal(1);
-    expect(child.stderr()).to.match(/^npm start: unknown option '--fro'.*--for.*\[BAD_FLAG\]\n$/);
+    expect(child.stderr()).to.match(
+      /^npm start: unknown option '--fro'.*--for.*\[BAD_FLAG\]\nsee docs\/errors\.md#bad_flag\n$/,
+    );
     child = runLoop(['--json']);
     expect(await child.ended).to.equal(1);
-    expect(child.stderr()).to.match(/^npm start: --json .* needs --for \[BAD_FLAG\]\n$/);
+    expect(child.stderr()).to.match(
+      /^npm start: --json .* needs --for \[BAD_FLAG\]\nsee docs\/errors\.md#bad_flag\n$/,
+    );
 
     const directory = mkdtempSync(join(tmpdir(), 'kernscale-rules-'));
     try {
@@ -249,18 +280,6 @@ function hpaSum(line: string): string {
   expect(Number(result), line).to.be.closeTo((Number(pods) * Number(cpu)) / 80, 0.006);
   expect(line.length, line).to.be.at.most(80);
   return workload!;
-}
-
-async function emptyPanels(child: LoopChild): Promise<string[]> {
-  const url = (await child.see(/Prometheus +(\S+)\//))[1]!;
-  const dashboard = readFileSync(fromRoot('grafana/dashboards/kernscale-workloads.json'), 'utf8');
-  const empty: string[] = [];
-  for (const { title, expr } of dashboardQueries(dashboard, { namespace: 'shop', workload: '.*' }, '20s')) {
-    const response = await fetch(`${url}/api/v1/query?${new URLSearchParams({ query: expr }).toString()}`);
-    const { data } = (await response.json()) as { data?: { result: { value: [number, string] }[] } };
-    if (!data?.result.some(({ value }) => Number.isFinite(Number(value[1])))) empty.push(`${title}: ${expr}`);
-  }
-  return empty;
 }
 
 async function occupy(port: number): Promise<Server | undefined> {

@@ -202,7 +202,7 @@ describe('kernscale backtest', function () {
     expect(new Set(web?.actual)).to.include(3);
     const nothing = await run('--from=1600000000', '--to=1600000600');
     expect(nothing.status).to.equal(1);
-    expect(nothing.stderr).to.match(/\[BACKTEST_EMPTY\]\n$/);
+    expect(nothing.stderr).to.match(/\[BACKTEST_EMPTY\]\nsee docs\/errors\.md#backtest_empty\n$/);
   });
 
   it('decides as the live loop does', async () => {
@@ -261,10 +261,12 @@ describe('kernscale backtest', function () {
     expect(outage.stdout).to.match(/^2 replicas: No data for /m);
     const unknown = await explain('wib', `--at=${START + 1200}`);
     expect(unknown.stderr).to.match(
-      /no rule has decided on "wib"; did you mean "web"\? \[TARGET_UNKNOWN\]\n$/,
+      /no rule has decided on "wib"; did you mean "web"\? \[TARGET_UNKNOWN\]\nsee docs\/errors\.md#target_unknown\n$/,
     );
     const early = await explain('web', '--at=1600000000');
-    expect(early.stderr).to.match(/^kernscale: Prometheus has no replica count of .*\[REPLICAS_UNKNOWN\]\n$/);
+    expect(early.stderr).to.match(
+      /^kernscale: Prometheus has no replica count of .*\[REPLICAS_UNKNOWN\]\nsee docs\/errors\.md#replicas_unknown\n$/,
+    );
     const useless = await kernscale('explain', 'web', '--at=1h');
     expect(useless.status).to.equal(2);
   });
@@ -274,12 +276,12 @@ describe('kernscale backtest', function () {
     const elsewhere = await kernscale('backtest', rules, '--prometheus.url=http://127.0.0.1:1');
     expect(elsewhere).to.include({ status: 1, stdout: '' });
     expect(elsewhere.stderr).to.match(
-      /Prometheus cannot evaluate .* is unreachable \(ECONNREFUSED\) \[PROMETHEUS_ANSWER\]\n$/,
+      /Prometheus cannot evaluate .* is unreachable \(ECONNREFUSED\) \[PROMETHEUS_ANSWER\]\nsee docs\/errors\.md#prometheus_answer\n$/,
     );
     for (const flags of [[], ['--step=0s'], ['--from=yesterday'], ['--from=1d', '--to=2d']]) {
       const { status, stderr } = await kernscale('backtest', 'rules.yaml', ...flags);
       expect(status).to.equal(2);
-      expect(stderr).to.match(/\[BAD_FLAG\]\n$/);
+      expect(stderr).to.match(/\[BAD_FLAG\]\nsee docs\/errors\.md#bad_flag\n$/);
     }
     const page = path.join(folder, 'nowhere', 'page.html');
     // Reported before the first query, so an unreachable Prometheus does no harm.
@@ -291,7 +293,9 @@ describe('kernscale backtest', function () {
       page,
     );
     expect(unwritable.status).to.equal(1);
-    expect(unwritable.stderr).to.match(/cannot write .*page\.html: ENOENT.* \[CANNOT_WRITE\]\n$/);
+    expect(unwritable.stderr).to.match(
+      /cannot write .*page\.html: ENOENT.* \[CANNOT_WRITE\]\nsee docs\/errors\.md#cannot_write\n$/,
+    );
     const unwritten = path.join(folder, 'unwritten.html');
     await kernscale('backtest', rules, '--prometheus.url=http://127.0.0.1:1', '--html', unwritten);
     expect(existsSync(unwritten)).to.equal(false);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { ACTUAL_REPLICAS } from '../../scaler/backtest/backtest.js';
+import { ACTUAL_REPLICAS } from '../../scaler/backtest/actual-replicas.js';
 import { evaluateChunk, type RangeQueries } from '../../scaler/backtest/evaluator/evaluator.js';
 import { leavesOf, planOf } from '../../scaler/backtest/evaluator/plan.js';
 import { PrometheusClient } from '../../scaler/promql/client.js';

@@ -138,7 +138,7 @@ describe('Prometheus with native histograms', function () {
 
   /** Serves the exporter as if every scrape had these headers. */
   async function serve(headers: object): Promise<string> {
-    const respond = createApp(exporter, NO_PROFILES, '1.2.3', log).callback();
+    const respond = createApp(exporter, NO_PROFILES, { version: '1.2.3', maxRequests: 0 }, log).callback();
     const server = createServer((request, response) => {
       Object.assign(request.headers, headers);
       void respond(request, response);

@@ -1,9 +1,11 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { DecisionRecord } from '../../scaler/loop/record.js';
-import { kernscale, type Ended } from '../unit/scaler/kernscale-command.js';
+import { fromRoot } from '../../sandbox/paths.js';
+import { kernscale, TYPESCRIPT, type Ended } from '../unit/scaler/kernscale-command.js';
 
 const RULES = `groups:
   - name: shop
@@ -138,7 +140,7 @@ describe('kernscale test', function () {
     expect(wrong.stderr).to.equal(
       'test.yaml:7:33: unknown rule "workre"; did you mean "worker"? [TEST_UNKNOWN_TARGET]\n' +
         'test.yaml:8:51: "worker" does not scale a/b/c; it scales shop/Deployment/worker [TEST_UNKNOWN_TARGET]\n' +
-        'FAILED: 0 of 0 expectations met, 2 errors\n',
+        'see docs/errors.md#test_unknown_target\nFAILED: 0 of 0 expectations met, 2 errors\n',
     );
     const refused = await test('1x2 stael', ['eval_time: 1m, scale: worker']);
     expect(refused.status).to.equal(1);
@@ -160,6 +162,17 @@ describe('kernscale test', function () {
     }
   });
 
+  it('finds promtool from any folder', async () => {
+    const inFolder = (PATH: string): Promise<string> =>
+      new Promise((resolve) => {
+        const argv = [TYPESCRIPT, fromRoot('scaler/cli.ts'), 'test', fromRoot('rules/tests/demo.yaml')];
+        execFile(process.execPath, argv, { cwd: '/', env: { ...process.env, PATH } }, (_, stdout) => {
+          resolve(stdout);
+        });
+      });
+    expect(await inFolder('/nowhere')).to.match(/^SUCCESS/);
+  });
+
   it('reports a missing promtool', async () => {
     const { status, stderr } = await run(
       [
@@ -171,6 +184,8 @@ describe('kernscale test', function () {
     expect(status).to.equal(1);
     expect(stderr).to.contain('must not be empty');
     const missing = await kernscale('test', '--promtool.binary=/nonexistent', 'rules/tests/demo.yaml');
-    expect(missing.stderr).to.match(/^kernscale: cannot run \/nonexistent: .*\[PROMTOOL_MISSING\]\n$/);
+    expect(missing.stderr).to.match(
+      /^kernscale: cannot run \/nonexistent: .*\[PROMTOOL_MISSING\]\nsee docs\/errors\.md#promtool_missing\n$/,
+    );
   });
 });

@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { parse } from 'yaml';
 import { builtInSignals, podSignals } from '../../scaler/promql/signals.js';
 import { windowExpressions } from '../../scaler/promql/windows.js';
-import { PROMTOOL } from '../../sandbox/paths.js';
+import { fromRoot, PROMTOOL } from '../../sandbox/paths.js';
 import { run, testRules } from '../promtool.js';
+import { validate, type Manifest } from '../unit/manifests/manifests.js';
 
 const WEB = 'namespace="shop", workload="web", workload_kind="Deployment"';
 
@@ -35,6 +38,15 @@ async function evaluate(
 
 const web = (value: number) => [{ labels: `{${WEB}}`, value }];
 
+interface Alert {
+  /** Undefined for a recording rule. */
+  readonly alert?: string;
+  readonly labels: { readonly severity: string };
+  readonly annotations: { readonly runbook_url: string };
+}
+
+const read = (file: string) => readFileSync(fromRoot(file), 'utf8');
+
 describe('rules for Prometheus', () => {
   it('are accepted by promtool', async () => {
     const { stdout } = await run(PROMTOOL, ['check', 'rules', 'rules/prometheus/kernscale.rules.yaml']);
@@ -43,6 +55,39 @@ describe('rules for Prometheus', () => {
 
   it('pass their unit tests', async () => {
     expect(await testRules('test/prometheus/kernscale.promtool.yaml')).to.contain('SUCCESS');
+  });
+
+  it('have a summary, a description, a severity, a unit test and a runbook for each alert, and no other', () => {
+    const { groups } = parse(read('rules/prometheus/kernscale.rules.yaml')) as {
+      groups: { rules: Alert[] }[];
+    };
+    const alerts = groups.flatMap(({ rules }) => rules).filter(({ alert }) => alert !== undefined);
+    const tested = new Set(
+      [...read('test/prometheus/kernscale.promtool.yaml').matchAll(/alertname: (\w+)/g)].map(
+        ([, name]) => name,
+      ),
+    );
+    for (const { alert, labels, annotations } of alerts) {
+      expect(labels.severity, alert).to.match(/^(warning|critical)$/);
+      expect(annotations, alert).to.have.all.keys('summary', 'description', 'runbook_url');
+      expect(annotations.runbook_url).to.equal(`docs/runbooks.md#${alert!.toLowerCase()}`);
+    }
+    const names = alerts.map(({ alert }) => alert);
+    expect([...tested]).to.have.members(names);
+    const sections = read('docs/runbooks.md').split(/^## /m).slice(1);
+    expect(sections.map((section) => section.split('\n')[0])).to.deep.equal(names);
+    for (const section of sections) {
+      expect(
+        [...section.matchAll(/^\*\*(\w+)\.\*\*/gm)].map(([, part]) => part),
+        section,
+      ).to.deep.equal([...['Meaning', 'Impact', 'Diagnosis', 'Cure']]);
+    }
+  });
+
+  it('are a PrometheusRule by the command of grafana/README.md', async () => {
+    const command = /^\{\n.*?\n\}(?= \| kubectl)/ms.exec(read('grafana/README.md'))![0];
+    const { stdout } = await run('bash', ['-c', command], { cwd: fromRoot('.') });
+    await validate(parse(stdout) as Manifest);
   });
 });
 

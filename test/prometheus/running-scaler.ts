@@ -6,6 +6,20 @@ import { fromRoot } from '../../sandbox/paths.js';
 import { start, untilReady, type Program, type Running } from '../../sandbox/loop/process.js';
 
 const GRACE_MS = 2000;
+const ANSWER_MS = 1000;
+
+/** What a process is started by: a command that ends in executing its arguments, and variables. */
+export interface Around {
+  readonly command: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+}
+
+const NOTHING: Around = { command: [], env: {} };
+
+interface Decisions {
+  readonly status: { readonly leader: boolean; readonly problems: readonly string[] };
+  readonly decisions: readonly { readonly reason: string }[];
+}
 
 /** The real scaler as a process of its own, which can be killed and started again. */
 export class RunningScaler {
@@ -20,12 +34,16 @@ export class RunningScaler {
     readonly stem: string,
     port: number,
     flags: readonly string[],
+    { command: prefix, env }: Around = NOTHING,
   ) {
     this.url = `http://127.0.0.1:${port}`;
+    const [command, ...args] = [...prefix, process.execPath];
     this.#program = {
       name: 'the scaler',
-      command: process.execPath,
+      command,
+      env,
       args: [
+        ...args,
         '--import=tsx',
         fromRoot('scaler/main.ts'),
         `--web.listen-address=127.0.0.1:${port}`,
@@ -60,8 +78,12 @@ export class RunningScaler {
   }
 
   async kill(): Promise<void> {
-    process.kill(this.#running!.pid, 'SIGKILL');
+    this.signal('SIGKILL');
     await this.#running!.exited;
+  }
+
+  signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
+    process.kill(this.pid, signal);
   }
 
   async stop(): Promise<void> {
@@ -97,6 +119,13 @@ export class RunningScaler {
     const lines = readFileSync(this.auditFile, 'utf8').split('\n');
     // The last one may be half written, or cut off by the end of the process.
     return lines.flatMap((line) => (line.endsWith('}') ? [JSON.parse(line) as DecisionRecord] : []));
+  }
+
+  /** What it serves; undefined while it does not respond. */
+  async decisions(): Promise<Decisions | undefined> {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const response = await fetch(`${this.url}/api/v1/decisions`, { signal }).catch(() => undefined);
+    return response?.ok ? ((await response.json()) as Decisions) : undefined;
   }
 
   /** The last lines of its log. */

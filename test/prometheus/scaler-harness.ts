@@ -13,7 +13,7 @@ import { reservePort, type Reservation } from '../../sandbox/loop/ports.js';
 import { start, untilReady, type Program, type Running } from '../../sandbox/loop/process.js';
 
 import { prometheusProgram } from './prometheus.js';
-import { RunningScaler } from './running-scaler.js';
+import { RunningScaler, type Around } from './running-scaler.js';
 import { DictatedMetrics } from './scaler-metrics.js';
 
 const run = promisify(execFile);
@@ -31,6 +31,8 @@ const WARM_UP_SECONDS = 6;
 /** A real Prometheus, the real scaler and a stand-in cluster, with metrics that a test dictates. */
 export class ScalerHarness {
   readonly metrics = new DictatedMetrics();
+  /** What scalers are started in; default: nothing. */
+  around: Around | undefined;
   cluster!: Cluster;
   prometheus!: Running;
   prometheusUrl!: string;
@@ -91,12 +93,14 @@ export class ScalerHarness {
   }
 
   async startScaler(name: string, rules: object, ...flags: string[]): Promise<RunningScaler> {
-    const scaler = new RunningScaler(path.join(this.directory, name), await this.#port(15_001), [
+    const settings = [
       `--kubernetes.kubeconfig=${this.cluster.kubeconfigPath}`,
       `--prometheus.url=${this.prometheusUrl}`,
       '--prometheus.query-offset=0s',
       ...flags,
-    ]);
+    ];
+    const stem = path.join(this.directory, name);
+    const scaler = new RunningScaler(stem, await this.#port(15_001), settings, this.around);
     this.#scalers.push(scaler);
     writeFileSync(scaler.rulesFile, stringify(rules));
     await scaler.start();

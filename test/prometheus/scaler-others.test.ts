@@ -147,7 +147,9 @@ describe('the scaler and others who scale', function () {
     const byKeda = 'ScaledObject shop/queue (HorizontalPodAutoscaler shop/keda-hpa-queue)';
     expect(await reason('queue', /scales it/)).to.equal(`${byKeda} scales it, so this rule does not`);
     await reason('web', /^HorizontalPodAutoscaler shop\/web scales it/);
-    expect(await reason('dry', /dry run/)).to.match(/Without dry run .*: HorizontalPodAutoscaler shop\/dry/);
+    expect(await reason('dry', /shadow mode/)).to.match(
+      /Outside shadow mode .*: HorizontalPodAutoscaler shop\/dry/,
+    );
     expect(recordOf('dry')).to.include({ replicas: 3, outcome: 'dry_run' });
     await scaled('free', 3);
     expect([replicasOf('web'), replicasOf('queue')]).to.deep.equal([2, 2]);

@@ -25,6 +25,10 @@ export class LoopbackApi {
   refuseWatchesWith: number | undefined;
   /** Body of every list while it is set. */
   listBody: string | undefined;
+  /** Most objects of one response to a list that has a `limit`: the API server's cache knows no limit. */
+  pageSize = Infinity;
+  /** Rejects the next pages of a list with 410 while set. */
+  expirePages = false;
   /** Sends no response while set. */
   silent = false;
   #server: Server | undefined;
@@ -138,10 +142,21 @@ export class LoopbackApi {
     } else if (isWatch) {
       this.#watch(url, response);
     } else {
-      const metadata = { resourceVersion: String(this.#version) };
-      const list = { kind: 'List', metadata, items: [...this.#objects.values()] };
-      response.end(this.listBody ?? JSON.stringify(list));
+      this.#list(url.searchParams, response);
     }
+  }
+
+  #list(query: URLSearchParams, response: ServerResponse): void {
+    const from = Number(query.get('continue') ?? 0);
+    if (from > 0 && this.expirePages) {
+      response.writeHead(410).end(JSON.stringify({ kind: 'Status', message: 'continue expired' }));
+      return;
+    }
+    const to = query.has('limit') ? from + this.pageSize : Infinity;
+    const more = to < this.#objects.size && { continue: String(to) };
+    const metadata = { resourceVersion: String(this.#version), ...more };
+    const list = { kind: 'List', metadata, items: [...this.#objects.values()].slice(from, to) };
+    response.end(this.listBody ?? JSON.stringify(list));
   }
 
   #watch(url: URL, response: ServerResponse): void {

@@ -65,6 +65,7 @@ export interface Kinds {
   replicasets: ReplicaSet;
   rolebindings: KubeObject;
   roles: KubeObject;
+  scalingrules: KubeObject;
   secrets: KubeObject;
   serviceaccounts: KubeObject;
   services: Service;

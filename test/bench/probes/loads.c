@@ -87,7 +87,7 @@ static void listen_on_loopback(void)
 
 	file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (file < 0 || bind(file, (struct sockaddr *)&address, length) || listen(file, 128) ||
+	if (file < 0 || bind(file, (struct sockaddr *)&address, length) || listen(file, SOMAXCONN) ||
 	    getsockname(file, (struct sockaddr *)&address, &length))
 		die("listen");
 	stay_on_last_cpu();

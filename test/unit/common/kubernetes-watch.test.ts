@@ -88,6 +88,7 @@ describe('a watched resource', () => {
     expect(list!.url.pathname).to.equal('/api/v1/pods');
     expect(Object.fromEntries(list!.url.searchParams)).to.deep.equal({
       resourceVersion: '0',
+      limit: '500',
       fieldSelector: 'spec.nodeName=n1',
       labelSelector: 'app=x',
     });

@@ -28,6 +28,7 @@ describe('the exporter’s flags', () => {
     const flags = parse();
     expect(flags).to.deep.include({ listenAddresses: [':5000'], source: 'detect', keepDeadSeconds: 30 });
     expect(flags.maxContainers).to.equal(1024);
+    expect(flags.maxRequests).to.equal(40);
     expect(flags.probes).to.deep.equal(['scheduler', 'blockio', 'sampling', 'tcp']);
     expect(flags.ignoreNamespaces.test('kube-system')).to.equal(true);
     expect(flags.ignoreNamespaces.test('not-kube-system')).to.equal(false);
@@ -79,6 +80,7 @@ describe('the exporter’s flags', () => {
     'a duration without a unit': [['--containers.keep-dead', '5'], /"5" is not a duration/],
     'no slot at all': [['--containers.max', '0'], /"0" is not a whole number from 1 to 16384/],
     'too many slots': [['--containers.max', '16385'], /"16385" is not a whole number/],
+    'a part of a request': [['--web.max-requests', '1.5'], /"1.5" is not a whole number/],
     'no probe at all': [
       ['--no-probe.tcp', '--no-probe.scheduler', '--no-probe.blockio', '--no-probe.sampling'],
       /every probe is switched off/,
@@ -122,7 +124,9 @@ describe('the exporter’s flags', () => {
       await writeFile(file, 'basic_auth: {}\n');
       const failed = (await check().catch((error: unknown) => error)) as { code: number; stderr: string };
       expect(failed.code).to.equal(1);
-      expect(failed.stderr).to.match(/web\.yaml:1:1: unknown field "basic_auth".*\[WEB_CONFIG_INVALID\]\n$/);
+      expect(failed.stderr).to.match(
+        /web\.yaml:1:1: unknown field "basic_auth".*\[WEB_CONFIG_INVALID\]\nsee docs\/errors\.md#web_config_invalid\n$/,
+      );
     } finally {
       await rm(directory, { recursive: true });
     }

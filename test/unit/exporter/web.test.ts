@@ -1,100 +1,35 @@
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { eventually } from '../../eventually.js';
-import { listen, type Listening } from '../../../common/http.js';
+import { listen } from '../../../common/http.js';
 import { loadKubeConfig } from '../../../common/kubeconfig.js';
-import { watchResource, type Watched } from '../../../common/kubernetes-watch.js';
+import { watchResource } from '../../../common/kubernetes-watch.js';
 import { Exporter } from '../../../exporter/exporter.js';
 import { KubernetesSource } from '../../../exporter/identity/kubernetes.js';
-import { knownPod, type KnownPod } from '../../../exporter/identity/pods.js';
+import { knownPod } from '../../../exporter/identity/pods.js';
 import { createApp } from '../../../exporter/web.js';
-import { LoopbackApi } from '../loopback-api.js';
 import { asText, readDelimited } from './exposition/protobuf-reader.js';
-import { BOUNDS, HandMadeProbes, NO_PROFILES } from './fixtures.js';
-
-const UID = '0b4e9e2a-6f2d-4c1b-9d59-6f2f2c0d7e11';
-const ID = 'ab'.repeat(32);
-const POD = {
-  metadata: { namespace: 'shop', name: 'web-1', uid: UID },
-  spec: { containers: [{ name: 'web', image: 'web:1', resources: { limits: { cpu: '200m' } } }] },
-  status: { containerStatuses: [{ name: 'web', containerID: `containerd://${ID}` }] },
-};
-
-interface Answer {
-  status: number;
-  headers: Record<string, string | string[] | undefined>;
-  body: Buffer;
-}
+import { BOUNDS, HandMadeProbes } from './fixtures.js';
+import { ONCPU, send, serveExporter, type ServedExporter } from './served.js';
 
 describe('the exporter over HTTP', () => {
-  let directory: string;
-  let api: LoopbackApi;
-  let probes: HandMadeProbes;
-  let pods: Watched<KnownPod>;
-  let exporter: Exporter;
-  let server: Listening;
-  let logged: string[];
+  let served: ServedExporter;
+  let get: ServedExporter['get'];
 
   beforeEach(async () => {
-    directory = mkdtempSync(path.join(tmpdir(), 'kernscale-'));
-    const container = path.join(directory, 'cgroup', 'kubepods', `pod${UID}`, ID);
-    mkdirSync(container, { recursive: true });
-    api = new LoopbackApi();
-    api.put(POD);
-    await api.start();
-    writeFileSync(path.join(directory, 'kubeconfig'), api.kubeconfig());
-    logged = [];
-    const log = pino({ level: 'warn' }, { write: (line) => logged.push(line) });
-    probes = new HandMadeProbes();
-    pods = watchResource({
-      config: loadKubeConfig(path.join(directory, 'kubeconfig')),
-      path: '/api/v1/pods',
-      keep: knownPod,
-      log,
-      retrySeconds: { min: 0.02, max: 0.1 },
-    });
-    exporter = new Exporter({
-      probes,
-      profilePrograms: [],
-      bounds: BOUNDS,
-      detail: false,
-      cgroupRoot: path.join(directory, 'cgroup'),
-      source: new KubernetesSource(pods),
-      policy: { ignoreNamespaces: /^kube-system$/, keepSeconds: 30 },
-      version: '1.2.3',
-      log,
-    });
-    server = await listen(createApp(exporter, NO_PROFILES, '1.2.3', log), ['127.0.0.1:0']);
-    probes.run(statSync(container, { bigint: true }).ino, 1.5);
+    served = await serveExporter();
+    ({ get } = served);
   });
 
-  afterEach(async () => {
-    await server.close();
-    exporter.close();
-    pods.stop();
-    await api.stop();
-    rmSync(directory, { recursive: true });
-  });
-
-  async function get(target: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> {
-    const sent = request(`${server.urls[0]!}${target}`, { headers, method, agent: false }).end();
-    const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
-    const chunks: Buffer[] = [];
-    for await (const chunk of response) chunks.push(chunk as Buffer);
-    return { status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks) };
-  }
-  const ONCPU = /^kernscale_state_seconds_total\{namespace="shop",pod="web-1",.*state="oncpu"\} 1\.5$/m;
+  afterEach(() => served.stop());
 
   for (const target of ['/metrics', '/']) {
     it(`serves text to any scraper at ${target}`, async () => {
-      await pods.synced;
+      await served.pods.synced;
       const { status, headers, body } = await get(target);
       expect(status).to.equal(200);
       expect(headers['content-type']).to.equal('text/plain; version=0.0.4; charset=utf-8');
@@ -106,7 +41,7 @@ describe('the exporter over HTTP', () => {
   }
 
   it('serves OpenMetrics, compressed, to a Prometheus that requests it', async () => {
-    await pods.synced;
+    await served.pods.synced;
     const { headers, body } = await get('/', {
       accept:
         'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1',
@@ -121,7 +56,7 @@ describe('the exporter over HTTP', () => {
   });
 
   it('serves protobuf to a Prometheus that takes native histograms', async () => {
-    await pods.synced;
+    await served.pods.synced;
     const types = [
       'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited',
       'application/openmetrics-text;version=1.0.0',
@@ -187,17 +122,9 @@ describe('the exporter over HTTP', () => {
     }
   });
 
-  it('serves a page to a browser at /, and metrics at /metrics all the same', async () => {
-    const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
-    const page = await get('/', { accept });
-    expect(page.headers['content-type']).to.equal('text/html; charset=utf-8');
-    expect(page.body.toString()).to.include('needs kernel 6.3');
-    expect((await get('/metrics', { accept })).headers['content-type']).to.match(/^text\/plain/);
-  });
-
   it('is healthy at once, and ready when the first list of pods is in', async () => {
     expect((await get('/-/healthy')).status).to.equal(200);
-    await pods.synced;
+    await served.pods.synced;
     expect((await get('/-/ready')).status).to.equal(200);
   });
 
@@ -206,16 +133,24 @@ describe('the exporter over HTTP', () => {
       throw new Error('it was asked');
     };
     const untouchable = new Proxy({}, { get: refuse });
-    const app = createApp(untouchable as never, untouchable as never, '', pino({ level: 'silent' }));
-    await server.close();
-    server = await listen(app, ['127.0.0.1:0']);
-    expect((await get('/-/ready')).status).to.equal(500);
-    expect((await get('/-/healthy')).status).to.equal(200);
+    const app = createApp(
+      untouchable as never,
+      untouchable as never,
+      { version: '', maxRequests: 0 },
+      pino({ level: 'silent' }),
+    );
+    const server = await listen(app, ['127.0.0.1:0']);
+    try {
+      expect((await send(server, '/-/ready')).status).to.equal(500);
+      expect((await send(server, '/-/healthy')).status).to.equal(200);
+    } finally {
+      await server.close();
+    }
   });
 
   it('is not ready before', () => {
     const waiting = watchResource({
-      config: loadKubeConfig(path.join(directory, 'kubeconfig')),
+      config: loadKubeConfig(path.join(served.directory, 'kubeconfig')),
       path: '/api/v1/pods',
       keep: knownPod,
       log: pino({ level: 'silent' }),
@@ -226,7 +161,7 @@ describe('the exporter over HTTP', () => {
       profilePrograms: [],
       bounds: BOUNDS,
       detail: false,
-      cgroupRoot: directory,
+      cgroupRoot: served.directory,
       source: new KubernetesSource(waiting),
       policy: { ignoreNamespaces: /^$/, keepSeconds: 0 },
       version: '',
@@ -244,30 +179,30 @@ describe('the exporter over HTTP', () => {
   });
 
   it('continues with known pods while the API is down', async () => {
-    await pods.synced;
-    await api.stop();
-    await eventually('the outage is noticed', () => logged.length > 0);
+    await served.pods.synced;
+    await served.api.stop();
+    await eventually('the outage is noticed', () => served.logged.length > 0);
     expect((await get('/metrics')).body.toString()).to.match(ONCPU);
   });
 
   it('responds with 500 when the kernel cannot be read, and logs the reason', async () => {
-    probes.read = () => {
+    served.probes.read = () => {
       throw new Error('the maps are gone');
     };
     expect((await get('/metrics')).status).to.equal(500);
-    expect(logged.join('')).to.include('the maps are gone');
+    expect(served.logged.join('')).to.include('the maps are gone');
   });
 
   it('is not disturbed by scrapers that hang up', async () => {
-    await pods.synced;
+    await served.pods.synced;
     for (const encoding of ['gzip', 'identity']) {
-      const socket = connect(Number(new URL(server.urls[0]!).port), '127.0.0.1');
+      const socket = connect(Number(new URL(served.server.urls[0]!).port), '127.0.0.1');
       socket.write(`GET /metrics HTTP/1.1\r\nhost: x\r\naccept-encoding: ${encoding}\r\n\r\n`);
       await once(socket, 'connect');
       socket.destroy();
     }
     const both = await Promise.all([get('/metrics'), get('/metrics')]);
     for (const { body } of both) expect(body.toString()).to.match(ONCPU);
-    expect(logged).to.deep.equal([]);
+    expect(served.logged).to.deep.equal([]);
   });
 });

@@ -13,8 +13,9 @@ import {
   type Container,
   type Manifest,
 } from './manifests.js';
+import { fences, pages } from '../../docs/pages.js';
 
-/** An overlay next to the others, as a reader of manifests/README.md writes it. */
+/** An overlay next to the others, as a reader of docs/install.md writes it. */
 class Overlays {
   private constructor(readonly directory: string) {}
 
@@ -160,9 +161,11 @@ describe('components of the manifests', function () {
     expect(jobs[0]!.relabel_configs[1]).to.deep.include({ action: 'keepequal' });
   });
 
-  it('every overlay of manifests/README.md renders', async () => {
-    const text = await readFile(`${ROOT}/manifests/README.md`, 'utf8');
-    const snippets = [...text.matchAll(/```yaml\n([^]*?)```/g)].map(([, snippet]) => snippet!);
+  it('every overlay of the documentation renders', async () => {
+    const snippets = pages()
+      .flatMap(fences)
+      .filter(({ language, code }) => language === 'yaml' && !/^(groups|rule_files):/.test(code))
+      .map(({ code }) => code);
     expect(snippets).to.have.length.greaterThan(2);
     const base = await overlays.render(BASE);
     for (const snippet of snippets) {

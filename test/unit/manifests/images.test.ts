@@ -12,7 +12,7 @@ const BUILDERS: Record<string, (image: string) => RegExp> = {
 describe('images that nobody has published', function () {
   this.timeout(60_000);
   let images: string[];
-  let readme: string;
+  let pages: string;
 
   before(async () => {
     const rendered = await Promise.all(['manifests/overlays/k3s', 'manifests/demo'].map(render));
@@ -20,20 +20,25 @@ describe('images that nobody has published', function () {
       containers.map(({ image }) => image),
     );
     images = [...new Set(used)].filter((image) => image.startsWith('kernscale'));
-    readme = await readFile(`${ROOT}/manifests/README.md`, 'utf8');
+    const texts = ['docs/k3s.md', 'manifests/README.md'].map((page) => readFile(`${ROOT}/${page}`, 'utf8'));
+    pages = (await Promise.all(texts)).join('\n');
   });
 
   for (const [tool, command] of Object.entries(BUILDERS)) {
-    it(`manifests/README.md builds them with ${tool}, tagged as the manifests name them`, () => {
+    it(`the documentation builds them with ${tool}, tagged as the manifests name them`, () => {
       expect(images).to.have.members(['kernscale:dev', 'kernscale-workloads:dev']);
-      for (const image of images) expect(readme).to.match(command(image));
+      for (const image of images) expect(pages).to.match(command(image));
     });
   }
 
   it('every image that the Dockerfile begins with has a registry, which buildah does not guess', async () => {
     const dockerfile = await readFile(`${ROOT}/Dockerfile`, 'utf8');
     const bases = [...dockerfile.matchAll(/^(?:FROM|ARG \w+_IMAGE=)\s*(\S+)/gm)].map(([, image]) => image!);
-    const named = bases.filter((image) => image !== 'scratch' && !image.startsWith('$'));
+    const stages = [
+      'scratch',
+      ...[...dockerfile.matchAll(/^FROM .* AS (\S+)$/gm)].map(([, stage]) => stage!),
+    ];
+    const named = bases.filter((image) => !stages.includes(image) && !image.startsWith('$'));
     expect(named).not.to.be.empty;
     for (const image of named) expect(image).to.match(/^[\w-]+\.[\w.-]+\//);
   });

@@ -39,6 +39,8 @@ const NEEDS: [account: string, verbs: string[], group: string, resource: string]
   ['kernscale-scaler', ['get', 'patch'], 'apps', 'deployments/scale'],
   ['kernscale-scaler', ['get', 'patch'], 'example.com', 'widgets/scale'],
   ['kernscale-scaler', ['create'], '', 'events'],
+  ['kernscale-scaler', ['list', 'watch'], 'kernscale.io', 'scalingrules'],
+  ['kernscale-scaler', ['patch'], 'kernscale.io', 'scalingrules/status'],
   ['kernscale-scaler', ['get', 'create', 'update'], 'coordination.k8s.io', 'leases'],
   ['prometheus', ['get', 'list', 'watch'], '', 'pods'],
 ];
@@ -222,6 +224,12 @@ describe('manifests', function () {
       const files = await filesBelow(directory, name);
       expect(files).not.to.be.empty;
       expect(shipped).to.include.members(files.map((file) => basename(file)));
+    }
+  });
+
+  it('no object is too large for the annotation in which kubectl apply keeps it', () => {
+    for (const manifest of [...installed, ...demo]) {
+      expect(JSON.stringify(manifest).length, manifest.metadata.name).to.be.below(256 * 1024);
     }
   });
 

@@ -23,6 +23,33 @@ function start(...argv: string[]) {
   return spawn(process.execPath, ['--import=tsx', 'scaler/cli.ts', ...argv], { stdio: 'pipe' });
 }
 
+/** Packages of node_modules that a command imports, sorted. */
+async function packagesLoadedBy(...argv: string[]): Promise<string[]> {
+  const hook = `import { writeSync } from 'node:fs';
+    export async function resolve(name, context, next) {
+      const found = await next(name, context);
+      writeSync(2, 'LOADED ' + found.url + '\\n');
+      return found;
+    }`;
+  const register = `import { register } from 'node:module';
+    register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hook)}));`;
+  const child = spawn(
+    process.execPath,
+    [
+      '--import=tsx',
+      `--import=data:text/javascript,${encodeURIComponent(register)}`,
+      'scaler/cli.ts',
+      ...argv,
+    ],
+    { stdio: 'pipe' },
+  );
+  const urls = await text(child.stderr);
+  const names = [...urls.matchAll(/^LOADED .*\/node_modules\/((?:@[^/\n]+\/)?[^/\n]+)/gm)].map(
+    ([, name]) => name!,
+  );
+  return [...new Set(names)].filter((name) => name !== 'tsx' && !/esbuild|get-tsconfig/.test(name)).sort();
+}
+
 describe('the command line of kernscale', function () {
   this.timeout(60_000);
   let folder: string;
@@ -57,6 +84,44 @@ describe('the command line of kernscale', function () {
   it('names the command for a file of rule tests', async () => {
     const { stderr } = await kernscale('check', 'rules/tests/demo.yaml');
     expect(stderr).to.contain('run it with kernscale test [RULE_WRONG_FILE]');
+  });
+
+  it('prints the version, and scripts that complete commands and flags', async () => {
+    expect((await kernscale('--version')).stdout).to.match(/^\d+\.\d+\.\d+\n$/);
+    const help = (await kernscale('--help')).stdout;
+    const named = [...help.matchAll(/^ {2}(\w+) [A-Z]+/gm)].map(([, name]) => name);
+    const listed = (await kernscale('--list-flags')).stdout;
+    expect(
+      listed
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split('\t')[0]),
+    ).to.deep.equal(named);
+    expect((await kernscale('check', '--list-flags')).stdout).to.match(/^--json\t.+\n(--\S+\t.+\n)+$/);
+    expect((await kernscale('completion', 'ksh')).stderr).to.contain('shells: bash, zsh, fish [BAD_FLAG]');
+    const completed = async (...words: string[]): Promise<string> => {
+      const script = `kernscale() { "$NODE" --import=tsx scaler/cli.ts "$@"; }
+        eval "$(kernscale completion bash)"
+        COMP_WORDS=(kernscale "$@"); COMP_CWORD=$#; _kernscale; echo "\${COMPREPLY[@]}"`;
+      const env = { ...process.env, NODE: process.execPath };
+      return text(spawn('bash', ['-c', script, 'bash', ...words], { env, stdio: 'pipe' }).stdout);
+    };
+    expect(await completed('ch')).to.equal('check\n');
+    expect(await completed('check', '--lint')).to.equal('--lint --lint-fatal\n');
+  });
+
+  it('loads only what checking a file needs: it starts in a quarter of a second', async () => {
+    const packages = await packagesLoadedBy('check', 'rules/scaling/default.yaml');
+    expect(packages).to.deep.equal([
+      '@lezer/common',
+      '@lezer/highlight',
+      '@lezer/lr',
+      '@prometheus-io/lezer-promql',
+      'commander',
+      'yaml',
+      'zod',
+    ]);
+    expect(await packagesLoadedBy('--version')).to.deep.equal(['commander']);
   });
 
   it('exits quietly on a closed pipe', async () => {

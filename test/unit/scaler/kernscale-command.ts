@@ -7,7 +7,7 @@ export interface Ended {
 }
 
 /** Node's flag to run TypeScript on every thread: `--import=tsx` does so on the first only. */
-const TYPESCRIPT = `--import=data:text/javascript,import{register}from"${import.meta.resolve('tsx/esm/api')}";register()`;
+export const TYPESCRIPT = `--import=data:text/javascript,import{register}from"${import.meta.resolve('tsx/esm/api')}";register()`;
 
 /** Runs the `kernscale` command to its end. */
 export function kernscale(...argv: string[]): Promise<Ended> {

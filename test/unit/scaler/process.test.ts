@@ -106,14 +106,14 @@ describe('the process kernscale-scaler', function () {
     const { code, stderr } = await launch('--promteheus.url=x').ended;
     expect(code).to.equal(1);
     expect(stderr).to.match(
-      /^kernscale-scaler: unknown option '--promteheus\.url=x'.*--prometheus\.url.*\n$/,
+      /^kernscale-scaler: unknown option '--promteheus\.url=x'.*--prometheus\.url.*\nsee .*\n$/,
     );
   });
 
   it('rejects an invalid address of Prometheus', async () => {
     const { code, stderr } = await launch('--prometheus.url=prometheus:9090').ended;
     expect(code).to.equal(1);
-    expect(stderr.trim().split('\n')).to.have.length(1);
+    expect(stderr).to.match(/^.+\nsee docs\/errors\.md#prometheus_url\n$/);
   });
 
   it('applies the web configuration, and rejects an invalid one', async () => {
@@ -127,7 +127,7 @@ describe('the process kernscale-scaler', function () {
     const { code, stderr } = await launch(`--web.config.file=${file}`).ended;
     expect(code).to.equal(1);
     expect(stderr).to.equal(
-      `kernscale-scaler: ${file}:1:1: unknown field "basic_auth" in the file [WEB_CONFIG_INVALID]\n`,
+      `kernscale-scaler: ${file}:1:1: unknown field "basic_auth" in the file [WEB_CONFIG_INVALID]\nsee docs/errors.md#web_config_invalid\n`,
     );
   });
 
@@ -151,7 +151,9 @@ describe('the process kernscale-scaler', function () {
     const { code, stderr } = await launch(`--web.listen-address=${address}`, '--log.level=error').ended;
     server.close();
     expect(code).to.equal(1);
-    expect(stderr).to.match(/^kernscale-scaler: another process is listening on .*\[PORT_BUSY\]\n$/);
+    expect(stderr).to.match(
+      /^kernscale-scaler: another process is listening on .*\[PORT_BUSY\]\nsee docs\/errors\.md#port_busy\n$/,
+    );
   });
 
   it('starts without Prometheus and the API server, and reports that it is not ready', async () => {

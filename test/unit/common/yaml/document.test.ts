@@ -89,6 +89,12 @@ describe('the YAML of a rule file', () => {
       'groups: []\nlabels:\n  __proto__: {a: b}\n',
       '3:3 "__proto__" cannot be a key; use another name',
     ],
+    [
+      'has tags of a programming language',
+      'groups: !!python/object/apply:os.system [ls]\na: !Ref b\nc: !!str 1\n',
+      '1:9 unknown tag !!python/object/apply:os.system; remove it',
+      '2:4 unknown tag !Ref; remove it',
+    ],
     ['has a tab for indentation', 'groups:\n\t- name: shop\n', '2:1 Tabs are not allowed as indentation'],
     [
       'does not end',

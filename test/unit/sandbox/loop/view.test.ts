@@ -1,6 +1,14 @@
+import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { expect } from 'chai';
-import { renderLine, renderScreen, type Row, type Screen } from '../../../../sandbox/loop/view.js';
+import {
+  LEGEND,
+  lineView,
+  renderLine,
+  renderScreen,
+  type Row,
+  type Screen,
+} from '../../../../sandbox/loop/view.js';
 
 const ROW: Row = {
   workload: 'cpu',
@@ -20,6 +28,7 @@ function screen(changes: Partial<Screen> = {}): Screen {
       { workload: 'disk', state: 'disk', threads: 3 },
     ],
     scalerResponds: true,
+    problems: [],
     addresses: ['decisions http://127.0.0.1:5001/'],
     notice: '',
     ...changes,
@@ -47,6 +56,23 @@ describe('the live view', () => {
     const text = renderScreen(screen({ scalerResponds: false }), PLAIN).join('\n');
     expect(text).to.contain('2 of 4').and.contain('the scaler does not respond');
     expect(text).not.to.contain('it needs 0.5 cores');
+  });
+
+  it('shows what the scaler lacks in place of an event, and names the cells where there is room', () => {
+    const problems = ['rules/demo.yaml:3:5: unknown field\n"maxReplica"', 'Prometheus is unreachable'];
+    const text = renderScreen(screen({ problems, notice: 'an event' }), PLAIN);
+    expect(text[1]).to.equal('Problem 1 of 2: rules/demo.yaml:3:5: unknown field "maxReplica"');
+    expect(text.at(-1)).to.equal(LEGEND);
+    expect(LEGEND).to.contain('▓ waiting for CPU').and.contain('■ a lock');
+  });
+
+  it('prints a problem once in a line view, and again when it comes back', () => {
+    const stream = new PassThrough();
+    const view = lineView(stream);
+    for (const problems of [['broken rule'], ['broken rule'], [], ['broken rule']])
+      view.show(screen({ problems }));
+    const lines = String(stream.read()).split('\n');
+    expect(lines.filter((line) => line === '  12 s  Problem: broken rule')).to.have.length(2);
   });
 
   it('shows idle threads only if there are no others', () => {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { evaluateChunk, type RangeQueries } from '../../../../scaler/backtest/evaluator/evaluator.js';
 import { leavesOf, planOf } from '../../../../scaler/backtest/evaluator/plan.js';
 import { coverRates } from '../../../../scaler/backtest/evaluator/rates.js';
-import { ACTUAL_REPLICAS } from '../../../../scaler/backtest/backtest.js';
+import { ACTUAL_REPLICAS } from '../../../../scaler/backtest/actual-replicas.js';
 import { and } from '../../../../scaler/backtest/evaluator/vectors.js';
 import type { RangeSeries } from '../../../../scaler/promql/range.js';
 import { builtInSignals } from '../../../../scaler/promql/signals.js';

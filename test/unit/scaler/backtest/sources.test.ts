@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { ACTUAL_REPLICAS, backtest } from '../../../../scaler/backtest/backtest.js';
+import { ACTUAL_REPLICAS } from '../../../../scaler/backtest/actual-replicas.js';
+import { backtest } from '../../../../scaler/backtest/backtest.js';
 import { restrictedBy } from '../../../../scaler/commands/arguments.js';
 import { selectorsOf } from '../../../../scaler/promql/syntax.js';
 import { decideAt } from '../../../../scaler/backtest/decide-at.js';

@@ -9,8 +9,9 @@ import { Histories } from '../../../../scaler/loop/histories.js';
 import { DecisionRecords } from '../../../../scaler/loop/record.js';
 import { runRound, type RoundResult } from '../../../../scaler/loop/round.js';
 import { queriedSignals } from '../../../../scaler/loop/signals.js';
-import { parseQueryResponse, type QueryResult } from '../../../../scaler/promql/response.js';
+import type { QueryResult } from '../../../../scaler/promql/response.js';
 import { parseRules } from '../../../../scaler/rules/load.js';
+import { readVector } from '../promql/read-whole.js';
 
 /** Time of every round, seconds since the epoch. */
 const NOW = 1_700_000_000;
@@ -186,7 +187,7 @@ function readAll<K>(objects: readonly unknown[], reader: (object: Fields) => K):
 }
 
 /** Reads the body of a response. */
-export const resultOf = (body: string): QueryResult => parseQueryResponse(200, body);
+export const resultOf = (body: string): QueryResult => readVector(200, body);
 
 /** One round on these objects, with the result of each query. */
 export async function round(

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { findingLine } from '../../../../scaler/commands/check.js';
 import { kernscale } from '../kernscale-command.js';
 
 describe('the kernscale command', () => {
@@ -28,7 +29,7 @@ describe('the kernscale command', () => {
     expect(stderr).to.equal(
       `${broken}:2:5: name is missing; it must be a string [RULE_MISSING_FIELD]\n` +
         `${broken}:2:5: unknown field "nam"; did you mean "name"? [RULE_UNKNOWN_FIELD]\n` +
-        'FAILED: 2 errors\n',
+        'see docs/errors.md#rule_missing_field, #rule_unknown_field\nFAILED: 2 errors\n',
     );
   });
 
@@ -39,7 +40,7 @@ describe('the kernscale command', () => {
     expect(warned).to.deep.equal({
       status: 0,
       stdout: 'SUCCESS: 0 rules found, 1 warning\n',
-      stderr: `${file}:1:32: warning: group "shop": a range of 5s is shorter than two scrape intervals of 5s and yields no rate; use 20s [LINT_SHORT_WINDOW]\n`,
+      stderr: `${file}:1:32: warning: group "shop": a range of 5s is shorter than two scrape intervals of 5s and yields no rate; use 20s [LINT_SHORT_WINDOW]\nsee docs/errors.md#lint_short_window\n`,
     });
     expect((await kernscale('check', '--lint-fatal', file)).status).to.equal(3);
     expect((await kernscale('check', '--lint=none', '--lint-fatal', file)).stderr).to.equal('');
@@ -67,6 +68,15 @@ describe('the kernscale command', () => {
     expect(notes).to.have.length(3);
   });
 
+  it('shows errors in red and warnings in yellow on terminals', () => {
+    const tags = (format: unknown, text: string): string => `<${String(format)} ${text}>`;
+    const at = { file: 'r.yaml', line: 2, column: 5, message: 'is wrong' };
+    expect(findingLine({ ...at, code: 'RULE_CONFLICT' }, tags)).to.equal(
+      '<bold r.yaml:2:5: ><red is wrong> <dim [RULE_CONFLICT]>',
+    );
+    expect(findingLine({ ...at, code: 'LINT_NO_MATCH' }, tags)).to.contain('<yellow warning: is wrong>');
+  });
+
   it('prints one JSON object with --json', async () => {
     const { status, stdout } = await kernscale('check', '--json', broken);
     expect(status).to.equal(1);
@@ -80,10 +90,10 @@ describe('the kernscale command', () => {
       status: 2,
       stdout: '',
       stderr:
-        'kernscale: unknown command "chekc"; commands: check, test, explain, backtest, simulate, import, compare, adopt; see --help [BAD_COMMAND]\n',
+        'kernscale: unknown command "chekc"; did you mean "check"? [BAD_COMMAND]\nsee docs/errors.md#bad_command\n',
     });
     const { status, stderr } = await kernscale('check', '--jsno', broken);
     expect(status).to.equal(2);
-    expect(stderr).to.match(/^kernscale: .*--jsno.*\n$/);
+    expect(stderr).to.match(/^kernscale: .*--jsno.*Did you mean --json\?.*\nsee .*\n$/);
   });
 });

@@ -59,7 +59,7 @@ describe('kernscale explain', () => {
     expect(stdout).to.match(/^ {2}cpu +matched: demand 2\.9× target \(limit 1×\) → scale by demand$/m);
     expect(stdout).to.match(/^ {2}demand ÷ target +2 → 6$/m);
     expect(stdout).to.match(/^ {2}minReplicas to maxReplicas +6$/m);
-    expect(stdout).to.contain('Not applied: the rule is a dry run');
+    expect(stdout).to.contain('Not applied: the rule is in shadow mode');
     expect(stdout).to.contain('Prometheus is slow');
     expect(stdout).not.to.contain('\x1b');
   });
@@ -85,7 +85,7 @@ describe('kernscale explain', () => {
     const { status, stderr } = await explain('shop/crat');
     expect(status).to.equal(1);
     expect(stderr).to.equal(
-      'kernscale: no rule has decided on "shop/crat"; did you mean "shop/cart"? [TARGET_UNKNOWN]\n',
+      'kernscale: no rule has decided on "shop/crat"; did you mean "shop/cart"? [TARGET_UNKNOWN]\nsee docs/errors.md#target_unknown\n',
     );
   });
 
@@ -98,20 +98,24 @@ describe('kernscale explain', () => {
     const { status, stderr } = await kernscale('explain', `--scaler.url=http://127.0.0.1:${port}`, 'cart');
     refusing.close();
     expect(status).to.equal(1);
-    expect(stderr).to.match(/HTTP status 403: no answer by the name "evil\.com" \[SCALER_ANSWER\]\n$/);
+    expect(stderr).to.match(
+      /HTTP status 403: no answer by the name "evil\.com" \[SCALER_ANSWER\]\nsee docs\/errors\.md#scaler_answer\n$/,
+    );
   });
 
   it('reports a scaler that it cannot reach in one sentence', async () => {
     const unreachable = await kernscale('explain', '--scaler.url=http://127.0.0.1:1', 'cart');
     expect(unreachable.status).to.equal(1);
     expect(unreachable.stderr).to.match(
-      /^kernscale: cannot reach a scaler at .*ECONNREFUSED.*\[SCALER_UNREACHABLE\]\n$/,
+      /^kernscale: cannot reach a scaler at .*ECONNREFUSED.*\[SCALER_UNREACHABLE\]\nsee docs\/errors\.md#scaler_unreachable\n$/,
     );
     const wrong = await kernscale('explain', '--scaler.url=127.0.0.1:1', 'cart');
     expect(wrong.stderr).to.match(
-      /^kernscale: "127\.0\.0\.1:1" is not a URL of a scaler; .*\[SCALER_URL\]\n$/,
+      /^kernscale: "127\.0\.0\.1:1" is not a URL of a scaler; .*\[SCALER_URL\]\nsee docs\/errors\.md#scaler_url\n$/,
     );
     const elsewhere = await kernscale('explain', `--scaler.url=${url}/elsewhere`, 'cart');
-    expect(elsewhere.stderr).to.match(/responded with HTTP status 404 \[SCALER_ANSWER\]\n$/);
+    expect(elsewhere.stderr).to.match(
+      /responded with HTTP status 404 \[SCALER_ANSWER\]\nsee docs\/errors\.md#scaler_answer\n$/,
+    );
   });
 });

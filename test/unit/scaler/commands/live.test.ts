@@ -65,7 +65,7 @@ describe('kernscale check --live', () => {
       'names another autoscaler',
       { autoscalers: new Map([[WEB, ['HorizontalPodAutoscaler shop/web']]]) },
       [
-        `r.yaml:4:9: warning: group "shop", rule "web": HorizontalPodAutoscaler shop/web scales ${WEB}, so this rule leaves it alone; delete one of the two, or write dryRun: true`,
+        `r.yaml:4:9: warning: group "shop", rule "web": HorizontalPodAutoscaler shop/web scales ${WEB}, so this rule leaves it alone; delete one of the two, or write mode: shadow`,
       ],
     ],
     [

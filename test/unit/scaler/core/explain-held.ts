@@ -43,6 +43,17 @@ export const HELD: readonly Case[] = [
     'every pod is ready and measured',
   ],
   [
+    'has a fallback, without data for longer than that allows',
+    () => {
+      const history = { ...HISTORY, absence: { since: NOW - 120 } };
+      const rule = { ...SMALL, fallback: { after: 120, replicas: 6 } };
+      return decide(rule, small(4, 0.25, OUTAGE), history, NOW);
+    },
+    'fallback unknown 4 → 6',
+    'Prometheus at 127.0.0.1:9090 is unreachable since 2023-11-14T22:11:20Z. The fallback keeps at least 6 replicas',
+    'all signals have data',
+  ],
+  [
     'does not shrink without some signals',
     () => on(small(4, 0.25, { wait: NO_SERIES, lock: NO_SERIES }), { behavior: AT_ONCE }),
     'noScaleDown unknown 4 → 4',

@@ -22,7 +22,7 @@ export const LEFT_TO_OTHERS: readonly Case[] = [
     'decides a dry run beside another autoscaler, and says so',
     () => on({ ...small(2, 0.5), autoscalers: ['HorizontalPodAutoscaler shop/web'] }, { dryRun: true }),
     'none cpu 2 → 4',
-    'CPU demand 0.5 cores; 2 pods × 0.14-core target = 0.28 (1.79×). 4 replicas needed. Without dry run it would stay: HorizontalPodAutoscaler shop/web scales it',
+    'CPU demand 0.5 cores; 2 pods × 0.14-core target = 0.28 (1.79×). 4 replicas needed. Outside shadow mode it would stay: HorizontalPodAutoscaler shop/web scales it',
     'CPU demand is above 0.624 cores or below 0.42 cores',
   ],
   [

@@ -128,6 +128,7 @@ describe('the explanation of a decision', () => {
       paused: true,
       otherWriter: true,
       noData: true,
+      fallback: true,
       hold: true,
       dependency: true,
       noScaleDown: true,

@@ -79,6 +79,6 @@ describe('annotations of a workload', () => {
   it('do not stop a dry run, which says what would', () => {
     const { replicas, reason } = decisionOn({ 'kernscale.io/paused': 'load test' }, { dryRun: true });
     expect(replicas).to.equal(10);
-    expect(reason).to.match(/Without dry run it would stay: Paused by .*: load test$/);
+    expect(reason).to.match(/Outside shadow mode it would stay: Paused by .*: load test$/);
   });
 });

@@ -39,6 +39,7 @@ const HISTORY: History = {
   dataGap: false,
   fewerPodsSince: NOW - 400,
   unseenSince: NOW - 500,
+  absence: { since: NOW - 60, raised: true },
 };
 const MEMORY: Memory = { workload: 'shop/Deployment/cart', decide: DECIDE, history: HISTORY };
 

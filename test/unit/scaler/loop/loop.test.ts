@@ -60,7 +60,7 @@ describe('assignment', () => {
   - name: fleet
     rules:
       - scale: backend
-        match: {kind: Deployment, namespace: shop, selector: {matchLabels: {tier: backend}}}
+        match: {kind: Deployment, namespaces: [shop, billing], selector: {matchLabels: {tier: backend}}}
         maxReplicas: 5
       - scale: others
         match:
@@ -95,7 +95,9 @@ describe('assignment', () => {
     const set = { ...database, ref: { ...database.ref, kind: 'StatefulSet' } };
     const excluded = [set, deployment('web', { tier: 'frontend' }), deployment('off', { kernscale: 'no' })];
     expect(owners(excluded)).to.deep.equal({ 'shop/Deployment/cart': 'cart' });
-    expect(owners([deployment('y', { tier: 'backend' }, 'other')])).to.include({
+    const backend = { tier: 'backend' };
+    expect(owners([deployment('y', backend, 'billing'), deployment('y', backend, 'other')])).to.include({
+      'billing/Deployment/y': 'backend',
       'other/Deployment/y': 'others',
     });
   });

@@ -174,6 +174,7 @@ describe('rounds', () => {
     await eventually('a problem', () => scaler.problems().length > 0);
     expect(scaler.problems()).to.deep.equal(['Group "shop": the round failed: out of luck.']);
     expect(await valueOf('kernscale_rule_group_failed_rounds_total')).to.be.at.least(1);
+    expect(await valueOf('kernscale_rule_group_missed_rounds_total'), 'before the first').to.equal(0);
     expect(await valueOf('kernscale_rule_group_last_success_timestamp_seconds')).to.equal(undefined);
     expect(logged).to.include('the round failed');
     broken = false;

@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { DecisionRecords } from '../../../../scaler/loop/record.js';
 import { registerRecords } from '../../../../scaler/loop/rule-metrics.js';
 import { decisionOf, demandOf, harmOf, healthy, ON_ORDERS, ORDERS, RULE, type Made } from '../core/traces.js';
+import { NOW } from '../core/fixtures.js';
 import { recordOf } from '../decisions.js';
 
 const LABELS = 'group="shop",scale="web",namespace="shop",workload="web",workload_kind="Deployment"';
@@ -60,6 +61,12 @@ describe('the metrics of a decision', () => {
       'min_replicas',
       'recommended_replicas',
     ]);
+  });
+
+  it('name the schedules in force', async () => {
+    const times = { timeZone: 'UTC', start: '0 8 * * *', end: '0 18 * * *', until: NOW + 60 };
+    const found = await series({ schedules: [{ name: 'day', ...times, minReplicas: 2 }] });
+    expect(found).to.include({ 'schedule schedule="day"': 1 });
   });
 
   it('name the signal where that is not the CPU', async () => {

@@ -37,6 +37,14 @@ describe('the queries of a round', () => {
     ['one more for a built-in signal of their own', groupOf('{wait: {expr: kernscale_wait}}'), 11],
     ['two more for a signal of others', groupOf('{queue: {expr: rabbit}}'), 12],
     ['8 where both windows are the same', groupOf('{}', '', '10s'), 8],
+    [
+      '10 with requests to size by, too',
+      groupOf(
+        '{}',
+        ', targets: [{}, {signal: requests, averageValue: 5}, {signal: concurrency, averageValue: 2}]',
+      ),
+      10,
+    ],
     ['none by pod with a CPU of their own', groupOf('{cpu: {expr: kernscale_cpu}}'), 9],
   ];
   for (const [what, group, queries] of cases) {
@@ -56,7 +64,7 @@ describe('the queries of a round', () => {
 describe('signals that the settled window tells', () => {
   type Row = [measure: string, labels: Readonly<Record<string, string>>, value: number];
 
-  function told(threads: Row[] | QueryResult, calls: Row[] = []) {
+  function told(threads: Row[] | QueryResult, calls: Row[] = [], requests: Row[] = [], group = groupOf()) {
     const result = (rows: Row[] | QueryResult): QueryResult => {
       if (!Array.isArray(rows)) return rows;
       const samples = rows.map(([measure, own, value]) => ({
@@ -67,12 +75,12 @@ describe('signals that the settled window tells', () => {
       return { ok: true, samples };
     };
     const parts = new Map(
-      Object.entries({ threads, calls }).map(([part, rows]) => [
-        part as 'threads' | 'calls',
+      Object.entries({ threads, calls, requests }).map(([part, rows]) => [
+        part as 'threads' | 'calls' | 'requests',
         { result: result(rows), freshness: [] },
       ]),
     );
-    return toldSignals(groupOf().signals, tabulate(parts, NOW));
+    return toldSignals(group.signals, tabulate(parts, NOW));
   }
 
   const state = (name: string, value: number, measure = 'states'): Row => [measure, { state: name }, value];
@@ -102,6 +110,49 @@ describe('signals that the settled window tells', () => {
         { peer: '10.0.0.1:80', measure: 'waited', value: 0.5 },
         { peer: '10.0.0.2:80', measure: 'waited', value: 0 },
       ],
+    });
+  });
+
+  describe('by the requests', () => {
+    const by = groupOf(
+      '{}',
+      ', targets: [{signal: requests, averageValue: 5}, {signal: concurrency, averageValue: 2}]',
+    );
+    const valuesOf = (requests: Row[], threads: Row[] = []) => {
+      const { requests: rate, concurrency } = values(told(threads, [], requests, by));
+      return [rate, concurrency].map((rows) => rows!.map(({ value }) => value));
+    };
+
+    it('are those that arrive and those outstanding', () => {
+      expect(
+        valuesOf([
+          ['arrived', {}, 60],
+          ['outstanding', {}, 7],
+          ['answered', {}, 50],
+        ]),
+      ).to.deep.equal([[60], [7]]);
+    });
+
+    it('are none outstanding where they are counted, and unknown where they are not', () => {
+      expect(valuesOf([['arrived', {}, 0]])).to.deep.equal([[0], [0]]);
+      expect(valuesOf([['arrived', {}, NaN]])).to.deep.equal([[NaN], []]);
+      expect(valuesOf([])).to.deep.equal([[], []]);
+    });
+
+    it('are those of all pods, where some cannot be seen into', () => {
+      const threads: Row[] = [
+        ['pods', {}, 4],
+        ['opaque', { pod: 'a', reason: 'no_btf' }, 1],
+      ];
+      expect(
+        valuesOf(
+          [
+            ['arrived', {}, 60],
+            ['outstanding', {}, 6],
+          ],
+          threads,
+        ),
+      ).to.deep.equal([[80], [8]]);
     });
   });
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { parseRangeResponse, parseSampleTimes } from '../../../../scaler/promql/range.js';
+import { MatrixReader, sampleTimesAt } from '../../../../scaler/promql/range.js';
+import { readRange, readWhole } from './read-whole.js';
 
 const GRID = { from: 1000, step: 15, count: 4 };
 const LABELS = { workload: 'web', note: '"values":[[1,"2"]]' };
@@ -10,7 +11,7 @@ function matrix(series: Readonly<Record<string, unknown>>, indent?: number): str
   return JSON.stringify({ status: 'success', data: { resultType: 'matrix', result } }, null, indent);
 }
 
-describe('parseRangeResponse', () => {
+describe('MatrixReader', () => {
   const values = [
     [1000, '1'],
     [1030.001, 'NaN'],
@@ -19,7 +20,7 @@ describe('parseRangeResponse', () => {
 
   it('places points on the grid, and marks steps without a point', () => {
     for (const indent of [undefined, 2]) {
-      const response = parseRangeResponse(200, matrix({ values }, indent), GRID);
+      const response = readRange(200, matrix({ values }, indent), GRID);
       expect(response).to.deep.equal({
         ok: true,
         series: [
@@ -44,17 +45,17 @@ describe('parseRangeResponse', () => {
       '[["1"]]',
       '[null,"1"]',
     ]) {
-      const response = parseRangeResponse(200, matrix({ values: [] }).replace('[]', `[${point}]`), GRID);
+      const response = readRange(200, matrix({ values: [] }).replace('[]', `[${point}]`), GRID);
       expect(response, point).to.deep.include({ ok: false, failure: 'malformed' });
     }
   });
 
   it('reports native histograms and warnings', () => {
-    expect(parseRangeResponse(200, matrix({ histograms: [[1000, {}]] }), GRID)).to.include({
+    expect(readRange(200, matrix({ histograms: [[1000, {}]] }), GRID)).to.include({
       failure: 'histogram',
     });
     const warned = matrix({ values }).replace('"data"', '"warnings":["a store is down"],"data"');
-    expect(parseRangeResponse(200, warned, GRID)).to.include({ failure: 'partial' });
+    expect(readRange(200, warned, GRID)).to.include({ failure: 'partial' });
   });
 
   it('parses any points, and never throws', () => {
@@ -64,7 +65,7 @@ describe('parseRangeResponse', () => {
         const values = points
           .sort(([a], [b]) => a - b)
           .map(([index, value]) => [GRID.from + index * GRID.step, String(value).replace('Infinity', 'Inf')]);
-        const response = parseRangeResponse(200, matrix({ values }), GRID);
+        const response = readRange(200, matrix({ values }), GRID);
         const read = response.ok ? response.series[0]! : undefined;
         for (const [index, value] of points) expect(read?.values[index]).to.deep.equal(value + 0);
         expect(read?.present.reduce((sum, one) => sum + one, 0)).to.equal(points.length);
@@ -83,13 +84,13 @@ describe('parseRangeResponse', () => {
     );
     fc.assert(
       fc.property(fc.array(pieces), (parts) => {
-        expect(parseRangeResponse(200, parts.join(''), GRID)).to.have.property('ok');
+        expect(readRange(200, parts.join(''), GRID)).to.have.property('ok');
       }),
     );
   });
 });
 
-describe('parseSampleTimes', () => {
+describe('sampleTimesAt', () => {
   it('returns when the newest sample was taken, until the look-back has passed', () => {
     const grid = { from: 1000, step: 100, count: 6 };
     const values = [
@@ -97,7 +98,11 @@ describe('parseSampleTimes', () => {
       [999.5, '2'],
       [1100, '3'],
     ];
-    const response = parseSampleTimes(200, matrix({ values, histograms: [[1150, {}]] }), grid);
+    const response = readWhole(
+      new MatrixReader(grid, sampleTimesAt),
+      200,
+      matrix({ values, histograms: [[1150, {}]] }),
+    );
     expect(response.ok && response.series[0]).to.deep.include({
       values: Float64Array.from([999.5, 1100, 1150, 1150, 1150, 0]),
       present: Uint8Array.from([1, 1, 1, 1, 1, 0]),

@@ -1,30 +1,27 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import {
-  parseNamesResponse,
-  parseQueryResponse,
-  QUERY_FAILURES,
-} from '../../../../scaler/promql/response.js';
+import { parseNamesResponse, QUERY_FAILURES } from '../../../../scaler/promql/response.js';
+import { readVector } from './read-whole.js';
 
 const vector = (result: unknown, extra = {}): string =>
   JSON.stringify({ status: 'success', data: { resultType: 'vector', result }, ...extra });
 
 function failureOf(status: number, body: string): string {
-  const result = parseQueryResponse(status, body);
+  const result = readVector(status, body);
   return result.ok ? 'success' : result.failure;
 }
 
-describe('parseQueryResponse', () => {
+describe('VectorReader', () => {
   it('parses a vector with its labels, values and evaluation time', () => {
     const body = vector([{ metric: { workload: 'cart' }, value: [1700000000.5, '1.5e-7'] }]);
-    expect(parseQueryResponse(200, body)).to.deep.equal({
+    expect(readVector(200, body)).to.deep.equal({
       ok: true,
       samples: [{ labels: { workload: 'cart' }, timestamp: 1700000000.5, value: 1.5e-7 }],
     });
   });
 
   it('parses an empty vector as no samples, which is not a zero', () => {
-    expect(parseQueryResponse(200, vector([]))).to.deep.equal({ ok: true, samples: [] });
+    expect(readVector(200, vector([]))).to.deep.equal({ ok: true, samples: [] });
   });
 
   it('keeps NaN and the infinities', () => {
@@ -33,14 +30,14 @@ describe('parseQueryResponse', () => {
       ['+Inf', Number.POSITIVE_INFINITY],
       ['-Inf', Number.NEGATIVE_INFINITY],
     ] as const) {
-      const result = parseQueryResponse(200, vector([{ metric: {}, value: [1, text] }]));
+      const result = readVector(200, vector([{ metric: {}, value: [1, text] }]));
       expect(result).to.deep.equal({ ok: true, samples: [{ labels: {}, timestamp: 1, value }] });
     }
   });
 
   it('ignores infos, which are remarks on the style of the query', () => {
     const body = vector([{ metric: {}, value: [1, '2'] }], { infos: ['metric might not be a counter'] });
-    expect(parseQueryResponse(200, body).ok).to.equal(true);
+    expect(readVector(200, body).ok).to.equal(true);
   });
 
   const cases: [string, number, string, string][] = [

@@ -17,7 +17,7 @@ describe('an error in a rule file', () => {
     [
       'unknown field without a similar one',
       SHORTEST.replace('    rules:', '    colour: red\n    rules:'),
-      'RULE_UNKNOWN_FIELD 3:5 unknown field "colour"; known fields are name, interval, window, signals, rules',
+      'RULE_UNKNOWN_FIELD 3:5 unknown field "colour"; known fields are name, interval, window, signals, defaults, rules',
     ],
     [
       'missing field',
@@ -40,9 +40,45 @@ describe('an error in a rule file', () => {
       'RULE_OUT_OF_RANGE 7:22 minReplicas must be at least 1, not 0',
     ],
     [
+      'interval that is shorter than a round',
+      SHORTEST.replace('    rules:', '    interval: 1ms\n    rules:'),
+      'RULE_OUT_OF_RANGE 3:15 interval must be at least 1s and at most 300s, not 1ms',
+    ],
+    [
+      'workload whose name has a space',
+      SHORTEST.replace('name: web', 'name: my web'),
+      'RULE_WRONG_VALUE 5:67 scaleTargetRef.name must be a name of Kubernetes: lower-case letters, digits, - and ., not "my web"',
+    ],
+    [
+      'kind with a NUL',
+      SHORTEST.replace('kind: Deployment', 'kind: "Deployment\\0"'),
+      'RULE_WRONG_VALUE 5:32 scaleTargetRef.kind must be a kind of Kubernetes, such as Deployment, not "Deployment\\u0000"',
+    ],
+    [
+      'namespace with a space at its end',
+      SHORTEST.replace(REF, 'match: {kind: Deployment, namespace: "shop "}'),
+      'RULE_WRONG_VALUE 5:46 match.namespace must be a name of Kubernetes: lower-case letters, digits, - and ., not "shop "',
+    ],
+    [
+      'rule whose name has a line break',
+      SHORTEST.replace('scale: web', 'scale: "web\\n"'),
+      'RULE_WRONG_VALUE 4:16 scale must be text without control characters or spaces around it, not "web\\n"',
+    ],
+    [
+      'group whose name begins with a space',
+      SHORTEST.replace('name: shop', 'name: " shop"'),
+      'RULE_WRONG_VALUE 2:11 name must be text without control characters or spaces around it, not " shop"',
+    ],
+    [
       'limits crossed',
       ruleWith('minReplicas: 21'),
       'RULE_CONFLICT 7:22 minReplicas 21 is above maxReplicas 20',
+    ],
+    [
+      'a fallback beyond the limits',
+      ruleWith('fallback: {after: 0s, replicas: 21}'),
+      'RULE_OUT_OF_RANGE 7:27 after must be longer than 0s',
+      'RULE_CONFLICT 7:41 fallback.replicas 21 is above maxReplicas 20',
     ],
     [
       'wrong choice',

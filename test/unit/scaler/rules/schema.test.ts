@@ -52,7 +52,7 @@ describe('rules/schema.json', () => {
 
     const bad: [title: string, text: string, at: string][] = [
       ['a misspelt field', ruleWith('minReplica: 2'), '/groups/0/rules/0'],
-      ['a missing field', SHORTEST.replace(/ *maxReplicas.*\n/, ''), '/groups/0/rules/0'],
+      ['a missing field', SHORTEST.replace('scale: web', 'labels: {}'), '/groups/0/rules/0'],
       ['a wrong type', ruleWith('minReplicas: "2"'), '/groups/0/rules/0/minReplicas'],
       ['a number out of range', ruleWith('minReplicas: 0'), '/groups/0/rules/0/minReplicas'],
       [

@@ -52,7 +52,9 @@ describe('kernscale simulate', function () {
     const worker = 'rules/scaling/examples/queue-worker.yaml';
     const unknown = await simulate(worker);
     expect(unknown.status).to.equal(2);
-    expect(unknown.stderr).to.match(/the model has no values for queue; pass --signal .*\[BAD_FLAG\]\n$/);
+    expect(unknown.stderr).to.match(
+      /the model has no values for queue; pass --signal .*\[BAD_FLAG\]\nsee docs\/errors\.md#bad_flag\n$/,
+    );
     const { summary } = await simulationOf(
       worker,
       '--signal=queue=backlog',
@@ -111,7 +113,7 @@ describe('kernscale simulate', function () {
     ]) {
       const { status, stdout, stderr } = await simulate(...flags);
       expect({ status, stdout }, flags.join(' ')).to.deep.equal({ status: 2, stdout: '' });
-      expect(stderr).to.match(/^kernscale: .* \[BAD_FLAG\]\n$/);
+      expect(stderr).to.match(/^kernscale: .* \[BAD_FLAG\]\nsee docs\/errors\.md#bad_flag\n$/);
     }
   });
 });

@@ -1,0 +1,58 @@
+import { isCountable, MOST_COUNTABLE, parseQuantity } from '../../common/quantity.js';
+import type { Path } from '../../common/yaml/document.js';
+import { valueAt } from './findings.js';
+import { checkSignalName, problem } from './problems.js';
+import { targetSchema } from './schema.js';
+import type { RuleFinding } from './types.js';
+
+/** @param known signals that a target may be on */
+export function checkTargets(rawRule: object, path: Path, known: readonly string[]): RuleFinding[] {
+  const [target, targets] = [valueAt(rawRule, ['target']), valueAt(rawRule, ['targets'])];
+  if (target !== undefined && targets !== undefined) {
+    const message = 'target and targets are mutually exclusive; move the one into the list of the others';
+    return [problem('RULE_CONFLICT', [...path, 'target'], message, true)];
+  }
+  const signals = new Map<string, number>();
+  return [
+    ...checkTarget(target, [...path, 'target'], known),
+    ...(Array.isArray(targets) ? targets : []).flatMap((one: unknown, index) => {
+      const at = [...path, 'targets', index];
+      const { signal = 'cpu' } = targetSchema.safeParse(one).data ?? { signal: `${index}` };
+      const first = signals.get(signal);
+      if (first === undefined) signals.set(signal, index);
+      const message = `targets[${first}] is on signal "${signal}", too; keep one of them`;
+      const again = first === undefined ? [] : [problem('RULE_CONFLICT', at, message)];
+      return [...again, ...checkTarget(one, at, known)];
+    }),
+  ];
+}
+
+function checkTarget(raw: unknown, path: Path, known: readonly string[]): RuleFinding[] {
+  const { data: target } = targetSchema.safeParse(raw);
+  if (!target) return [];
+  const { signal = 'cpu', averageUtilization, averageValue, value } = target;
+  const findings = checkSignalName(signal, [...path, 'signal'], known);
+  const given = Object.keys({ averageUtilization, averageValue, value }).filter(
+    (field) => target[field as 'value'] !== undefined,
+  );
+  if (given.length > 1) {
+    const message = `${given.join(' and ')} are mutually exclusive; keep one of them`;
+    findings.push(problem('RULE_CONFLICT', path, message));
+  }
+  if (signal !== 'cpu' && averageValue === undefined && value === undefined) {
+    const message = `target on "${signal}" needs averageValue or value; averageUtilization, a percentage of the CPU request, applies only to cpu`;
+    findings.push(problem('RULE_CONFLICT', path, message));
+  }
+  for (const [field, amount] of Object.entries({ averageValue, value })) {
+    const range = amount === undefined ? undefined : outOfRange(amount);
+    if (range) findings.push(problem('RULE_OUT_OF_RANGE', [...path, field], `${field} must be ${range}`));
+  }
+  return findings;
+}
+
+/** What a target must be, if it is not: it is counted in thousandths. */
+function outOfRange(amount: string | number): string | undefined {
+  const value = parseQuantity(amount);
+  if (Math.round(1000 * value) < 1) return 'at least 0.001';
+  return isCountable(value) ? undefined : `at most ${MOST_COUNTABLE}, not ${amount}`;
+}

@@ -1,0 +1,77 @@
+import { expect } from 'chai';
+import { parseRules } from '../../../../scaler/rules/load.js';
+import { errorsOf, ruleOf, ruleWith, SHORTEST } from './fixtures.js';
+
+describe('targets of a rule', () => {
+  const errors: [title: string, text: string, ...errors: string[]][] = [
+    [
+      'both target and targets',
+      ruleWith('target: {averageValue: 1}', 'targets: [{averageUtilization: 70}]'),
+      'RULE_CONFLICT 7:9 target and targets are mutually exclusive; move the one into the list of the others',
+    ],
+    ['an empty list', ruleWith('targets: []'), 'RULE_OUT_OF_RANGE 7:18 targets must not be empty'],
+    [
+      'two on one signal, one of them by default',
+      ruleWith(
+        'targets: [{averageUtilization: 70}, {signal: wait, value: 1}, {signal: cpu, averageValue: 2}]',
+      ),
+      'RULE_CONFLICT 7:71 targets[0] is on signal "cpu", too; keep one of them',
+    ],
+    [
+      'an unknown signal and a missing figure',
+      ruleWith('targets: [{averageUtilization: 70}, {signal: request, averageValue: 1}, {signal: requests}]'),
+      'RULE_CONFLICT 7:81 target on "requests" needs averageValue or value; averageUtilization, a percentage of the CPU request, applies only to cpu',
+    ],
+    [
+      'a misspelt signal',
+      ruleWith('targets: [{signal: concurency, averageValue: 1}]'),
+      'RULE_UNKNOWN_SIGNAL 7:28 unknown signal "concurency"; did you mean "concurrency"?',
+    ],
+    [
+      'two figures, and one that is too small',
+      ruleWith('targets: [{averageUtilization: 7, averageValue: 1}, {signal: requests, averageValue: 0}]'),
+      'RULE_CONFLICT 7:19 averageUtilization and averageValue are mutually exclusive; keep one of them',
+      'RULE_OUT_OF_RANGE 7:94 averageValue must be at least 0.001',
+    ],
+  ];
+  for (const [title, text, ...expected] of errors) {
+    it(`must not be ${title}`, () => {
+      expect(errorsOf(text)).to.deep.equal(expected);
+    });
+  }
+
+  it('are several, each with a step of its own, or one', () => {
+    const several = ruleOf(
+      ruleWith('targets:', '  - {averageUtilization: 60}', '  - {signal: requests, averageValue: 100}'),
+    );
+    const cpu = { signal: 'cpu', averageUtilization: 60 };
+    expect(several.target).to.deep.equal(cpu);
+    expect(several.targets).to.deep.equal([cpu, { signal: 'requests', averageValue: 100 }]);
+    const bounds = several.decide.map(({ bound }) => bound);
+    expect(bounds).to.deep.equal(['disk', 'cpu', 'requests', 'dependency', 'lock']);
+    const one = ruleOf(ruleWith('targets: [{averageUtilization: 60}]'));
+    expect(one).to.deep.include({
+      ...ruleOf(ruleWith('target: {averageUtilization: 60}')),
+      source: one.source,
+    });
+  });
+
+  it('grow by the CPU demand in one step, and by others as HPA does, unless the rule has policies', () => {
+    const policies = (rule: ReturnType<typeof ruleOf>) =>
+      [rule.behavior, rule.behaviorOfOthers].map((one) => one?.scaleUp.policies.map(({ value }) => value));
+    const both = '[{averageUtilization: 60}, {signal: requests, averageValue: 100}]';
+    expect(policies(ruleOf(ruleWith(`targets: ${both}`)))).to.deep.equal([[20], [4, 100]]);
+    expect(policies(ruleOf(ruleWith('targets: [{averageValue: 1}]')))).to.deep.equal([[20], undefined]);
+    const own = 'behavior: {scaleUp: {policies: [{type: Pods, value: 2, periodSeconds: 60}]}}';
+    expect(policies(ruleOf(ruleWith(`targets: ${both}`, own)))).to.deep.equal([[2], undefined]);
+  });
+
+  it('add a built-in signal only where a rule or an override names it', () => {
+    const signals = (text: string) => Object.keys(parseRules('r.yaml', text).groups[0]!.signals);
+    expect(signals(SHORTEST)).not.to.include.oneOf(['requests', 'concurrency']);
+    const used = signals(ruleWith('targets: [{signal: requests, averageValue: 100}]'));
+    expect(used).to.include('requests').and.not.to.include('concurrency');
+    const when = 'decide: [{bound: busy, when: {concurrency: {above: 5}}, action: hold}]';
+    expect(signals(ruleWith(when))).to.include('concurrency');
+  });
+});
