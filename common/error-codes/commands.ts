@@ -44,6 +44,18 @@ export const COMMAND_CODES: ErrorCodes = {
     cause: 'Prometheus has no data in the period for any workload that the rules scale.',
     cure: 'Check `--from`, `--to` and `--workload`, and set the metric of the actual replicas with `--actual`.',
   },
+  IMPORT_EMPTY: {
+    cause: 'The files, or the cluster, hold no HorizontalPodAutoscaler and no ScaledObject.',
+    cure: 'Check the paths, or `--namespace`.',
+  },
+  NO_EQUAL: {
+    cause: 'An autoscaler does something that its imported rule does not.',
+    cure: 'Read the comment of the rule: it says what to write or to do in its place.',
+  },
+  ADOPT_NO_RULE: {
+    cause: 'No rule of the files scales the workload.',
+    cure: 'Write one with `kernscale import`; `kernscale check --live` names what the rules match.',
+  },
   REPLICAS_UNKNOWN: {
     cause: 'Prometheus has no number of replicas of the workload at that time.',
     cure: 'Choose another time with `--at`, or another metric with `--actual`.',

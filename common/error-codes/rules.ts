@@ -65,8 +65,8 @@ export const RULE_CODES: ErrorCodes = {
     cure: 'Write rule files atomically: to another name, then rename. If the file is meant to be this short, start the scaler with `--rules.allow-truncated`.',
   },
   RULE_WRONG_FILE: {
-    cause: 'The file is a file of rule tests.',
-    cure: 'Run it with `kernscale test`.',
+    cause: 'The file is a file of rule tests, or the manifest of an autoscaler.',
+    cure: 'Run the tests with `kernscale test`; make rules of the manifest with `kernscale import`.',
   },
   RULE_UNKNOWN: {
     cause: 'The files have no rule of the name that `--rule` gives.',

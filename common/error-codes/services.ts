@@ -46,6 +46,10 @@ export const KUBERNETES_CODES: ErrorCodes = {
     cause: 'The Kubernetes API did not respond in time.',
     cure: 'Check the network and the load of the API server.',
   },
+  API_UNREADABLE: {
+    cause: 'The Kubernetes API sent something other than JSON.',
+    cure: 'Check that the address in the kubeconfig is that of an API server, and proxies on the way to it.',
+  },
   API_UNREACHABLE: {
     cause: 'No connection to the Kubernetes API.',
     cure: 'Check the address in the kubeconfig, network policies, and the certificates that the message names.',

@@ -1,7 +1,6 @@
 import { parseDocuments } from '../../common/yaml/document.js';
 import { commandLine, flag, kubeconfigFlag, parseFlags } from '../../common/flags.js';
 import { KernscaleError } from '../../common/errors.js';
-import { loadKubeConfig } from '../../common/kubeconfig.js';
 import { count } from '../core/format.js';
 import { readAutoscalers } from '../import/live.js';
 import { manifestsOf, type Manifest } from '../import/manifests.js';
@@ -36,14 +35,8 @@ export async function importAutoscalers(argv: readonly string[]): Promise<number
   const flags = parseFlags<Flags>(command, argv);
   if (!flags) return 0;
   if (flags.live && command.args.length > 0) throw badFlag('--live reads the cluster; give no files with it');
-  const manifests = flags.live
-    ? await readAutoscalers(
-        loadKubeConfig(flags['kubernetes.kubeconfig'] as string | undefined),
-        flags.namespace,
-      )
-    : await readManifests(
-        filesOf(command, 'kernscale import hpa.yaml > rules.yaml, or kernscale import --live'),
-      );
+  const example = 'kernscale import hpa.yaml > rules.yaml, or kernscale import --live';
+  const manifests = flags.live ? await readLive(flags) : await readManifests(filesOf(command, example));
   if (!manifests) return 1;
   if (manifests.length === 0) {
     const where = flags.live ? (flags.namespace ?? 'the cluster') : command.args.join(', ');
@@ -55,6 +48,13 @@ export async function importAutoscalers(argv: readonly string[]): Promise<number
   const imported = translate(manifests, flags.namespace ?? 'default');
   process.stdout.write(writeRules(imported));
   return report(imported);
+}
+
+/** The Kubernetes client is loaded on demand: it takes half a second. */
+async function readLive(flags: Flags): Promise<Manifest[]> {
+  const { loadKubeConfig } = await import('../../common/kubeconfig.js');
+  const config = loadKubeConfig(flags['kubernetes.kubeconfig'] as string | undefined);
+  return readAutoscalers(config, flags.namespace);
 }
 
 /** The autoscalers in files; undefined, and errors on standard error, if one of the files is broken. */

@@ -17,10 +17,7 @@ import {
 const DEFAULT_UTILIZATION = 80;
 const ALPHA = 'autoscaling.alpha.kubernetes.io/';
 
-/**
- * Translates a HorizontalPodAutoscaler. autoscaling/v2beta2 has the fields of v2.
- *
- */
+/** Translates a HorizontalPodAutoscaler. autoscaling/v2beta2 has the fields of v2. */
 export function translateHpa(object: Fields, namespace: string): Translation {
   const version = object.string('apiVersion') ?? '';
   const [metadata, spec] = [object.fields('metadata'), object.fields('spec')];
@@ -103,9 +100,8 @@ function metricOfAdapter(type: string, source: Fields): Note {
   const adapter = own(ADAPTERS, type);
   if (adapter === undefined)
     return noEqual(`A metric of type "${type}" has no equal; give it as expr, in PromQL.`);
-  const [metric, target, described] = ['metric', 'target', 'describedObject'].map((part) =>
-    source.fields(part),
-  ) as [Fields, Fields, Fields];
+  const [metric, target] = [source.fields('metric'), source.fields('target')];
+  const described = source.fields('describedObject');
   const name = metric.string('name') ?? '';
   const labels = Object.entries(metric.fields('selector').texts('matchLabels')).map(
     ([key, value]) => `${key}="${value}"`,

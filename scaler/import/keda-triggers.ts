@@ -59,20 +59,21 @@ function cronTrigger(name: string, metadata: Fields): Trigger {
 
 function prometheusTrigger(trigger: Fields, metadata: Fields, index: number): Trigger {
   const expr = metadata.string('query')?.trim() ?? '';
-  const amount = amountOf(metadata.string('threshold'));
+  const amount = Number(amountOf(metadata.string('threshold')));
+  const above = Number(metadata.string('activationThreshold') ?? 0);
   const fault =
-    checkPromql(expr)?.message ?? (amount === undefined ? 'its threshold is below 0.001' : undefined);
-  if (fault !== undefined || amount === undefined) {
-    return { wakes: true, notes: [noEqual(`Trigger prometheus ${index + 1} is left out: ${fault ?? ''}.`)] };
+    checkPromql(expr)?.message ??
+    (Number.isFinite(amount + above) ? undefined : 'its threshold is no number of at least 0.001');
+  if (fault !== undefined) {
+    return { wakes: true, notes: [noEqual(`Trigger prometheus ${index + 1} is left out: ${fault}.`)] };
   }
   const signal = signalName(
     trigger.string('name') ?? metadata.string('metricName') ?? `prometheus_${index + 1}`,
   );
-  const above = Number(metadata.string('activationThreshold') ?? 0);
   const target = {
     signal,
     expr,
-    ...(isValue(trigger) ? { value: Number(amount) } : { averageValue: Number(amount) }),
+    ...(isValue(trigger) ? { value: amount } : { averageValue: amount }),
   };
   return { target, activation: { expr, above }, wakes: true, notes: queryNotes(signal, trigger, metadata) };
 }

@@ -14,13 +14,17 @@ export function translateScaledObject(object: Fields, namespace: string): Transl
   const [metadata, spec] = [object.fields('metadata'), object.fields('spec')];
   const advanced = spec.fields('advanced');
   const target = spec.fields('scaleTargetRef');
-  const maxReplicas = spec.count('maxReplicaCount') ?? MAX_REPLICAS;
+  const most = spec.count('maxReplicaCount') ?? MAX_REPLICAS;
   const formula = advanced.fields('scalingModifiers').string('formula');
   const triggers = spec.list('triggers').map(triggerOf);
   const minReplicas = Math.max(1, spec.count('minReplicaCount') ?? 0);
   const { idle, notes: idleNotes } = idleOf(spec, triggers, formula !== undefined);
-  const { fallback, notes: fallbackNotes } = fallbackOf(spec, maxReplicas);
-  const schedules = triggers.flatMap(({ schedule }) => (schedule ? [within(schedule, maxReplicas)] : []));
+  const { fallback, notes: fallbackNotes } = fallbackOf(spec, most);
+  // With schedules alone, KEDA sets what they say, and the lowest number outside of them.
+  const isFixed = triggers.length > 0 && triggers.every(({ schedule }) => schedule);
+  const schedules = triggers.flatMap(({ schedule }) =>
+    schedule ? [bounded(schedule, minReplicas, most, isFixed)] : [],
+  );
   const behavior = behaviorOf(advanced.fields('horizontalPodAutoscalerConfig').fields('behavior'));
   const rule: RuleDraft = {
     scale: metadata.required('name'),
@@ -30,7 +34,7 @@ export function translateScaledObject(object: Fields, namespace: string): Transl
       name: target.required('name'),
     }),
     minReplicas,
-    maxReplicas,
+    maxReplicas: isFixed && minReplicas < most ? minReplicas : most,
     targets: formula === undefined ? triggers.flatMap(({ target }) => target ?? []) : [],
     ...(schedules.length > 0 && { schedules }),
     ...(fallback && { fallback }),
@@ -51,8 +55,9 @@ export function translateScaledObject(object: Fields, namespace: string): Transl
 type Schedule = NonNullable<Trigger['schedule']>;
 
 /** The HPA that KEDA makes clamps what a schedule asks for. */
-function within(schedule: Schedule, maxReplicas: number): Schedule {
-  return { ...schedule, minReplicas: Math.min(Number(schedule['minReplicas']), maxReplicas) };
+function bounded(schedule: Schedule, least: number, most: number, isFixed: boolean): Schedule {
+  const minReplicas = Math.min(Math.max(Number(schedule['minReplicas']), least), most);
+  return { ...schedule, minReplicas, ...(isFixed && { maxReplicas: minReplicas }) };
 }
 
 function formulaNote(formula: string): Note {
@@ -109,14 +114,17 @@ function fallbackOf(spec: Fields, maxReplicas: number): { fallback?: RuleDraft['
 }
 
 function pauseNotes(metadata: Fields, { kind, namespace, name }: RuleDraft['scaleTargetRef']): Note[] {
+  const annotate = `kubectl annotate ${kind.toLowerCase()} ${name} -n ${namespace} kernscale.io/paused=true`;
   return Object.entries(metadata.texts('annotations'))
     .filter(([key, value]) => key.startsWith(PAUSED) && !/^f(alse)?$/i.test(value))
-    .map(([key, value]) =>
-      noEqual(
-        `${key} is "${value}", which the rule does not know. To pause the rule once it acts, annotate the workload:`,
-        `kubectl annotate ${kind.toLowerCase()} ${name} -n ${namespace} kernscale.io/paused=true`,
-      ),
-    );
+    .map(([key, value]) => {
+      const said = `${key} is "${value}", which the rule does not say.`;
+      const [, way] = /-scale-(in|down|out)$/.exec(key) ?? [];
+      if (way === undefined)
+        return noEqual(`${said} To pause the rule once it acts, annotate its workload:`, annotate);
+      const side = way === 'out' ? 'scaleUp' : 'scaleDown';
+      return noEqual(`${said} Write it as behavior:`, `behavior: { ${side}: { selectPolicy: Disabled } }`);
+    });
 }
 
 function advancedNotes(spec: Fields, advanced: Fields): Note[] {

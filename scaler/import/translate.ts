@@ -57,7 +57,8 @@ function translateOne(manifest: Manifest, defaultNamespace: string): Imported {
   const name = `${manifest.kind} ${namespace}/${metadata.string('name') ?? ''}`;
   const translation = checked(distinct(translationOf(manifest, object, namespace)));
   const unreadable = faults.map((fault) => noEqual(`${fault}; it is left out.`));
-  const isUnsized = translation.rule?.targets.length === 0;
+  const { targets, minReplicas, maxReplicas } = translation.rule ?? {};
+  const isUnsized = targets?.length === 0 && minReplicas !== maxReplicas;
   return {
     manifest,
     name,

@@ -84,7 +84,7 @@ describe('kernscale import', () => {
     expect(stderr).to.equal(
       `${WHOLE}:3:1: this is a HorizontalPodAutoscaler, not a rule file; run kernscale import to make rules of it [RULE_WRONG_FILE]\n` +
         `${file}:5:5: this is a ScaledObject, not a rule file; run kernscale import to make rules of it [RULE_WRONG_FILE]\n` +
-        'FAILED: 2 errors\n',
+        'see docs/errors.md#rule_wrong_file\nFAILED: 2 errors\n',
     );
   });
 });
