@@ -5,6 +5,7 @@ import { checkPromql } from '../promql/check.js';
 import { builtInSignals } from '../promql/signals.js';
 import type { Path } from '../../common/yaml/document.js';
 import { valueAt } from './findings.js';
+import { checkIdle } from './check-idle.js';
 import { checkSchedules } from './check-schedules.js';
 import { problem, validFields } from './checking.js';
 import { suggestion } from './suggestion.js';
@@ -85,6 +86,7 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
     ...checkMode(rule, path),
     ...checkSchedules(rule, rawRule, path),
     ...checkFallback(rule, [...path, 'fallback']),
+    ...checkIdle(rule, [...path, 'idle']),
     ...checkTarget(rule, [...path, 'target'], known),
     ...checkObjective(rule, [...path, 'objective']),
     ...checkHarm(valueAt(rawRule, ['harm']), [...path, 'harm']),

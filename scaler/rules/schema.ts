@@ -181,6 +181,28 @@ const fallback = z
   })
   .meta({ description: 'A floor while the workload cannot be sized for want of data' });
 
+export const idleSchema = z
+  .strictObject({
+    after: duration.meta({ description: 'Time without activation and without demand, both measured' }),
+    replicas: z
+      .int()
+      .min(0)
+      .max(INT32_MAX)
+      .exactOptional()
+      .meta({ description: 'Replicas to sleep with, fewer than minReplicas; default 0' }),
+    activation: z.strictObject({
+      expr: text.meta({
+        description:
+          'PromQL that is above `above` while there is work: one number, or with match one per namespace, workload and workload_kind',
+      }),
+      above: z.number().min(0).exactOptional().meta({ description: 'Default 0' }),
+      maxAge: duration.exactOptional().meta({
+        description: 'Age from which a sample is not acted on, and time without one that wakes; default 45s',
+      }),
+    }),
+  })
+  .meta({ description: 'Sleep while there is nothing to do: fewer replicas than minReplicas, or none' });
+
 export const ruleSchema = z.strictObject({
   scale: text.meta({ description: 'Name of the rule, unique in its group' }),
   scaleTargetRef: scaleTargetRef.exactOptional().meta({ description: 'The workload to scale' }),
@@ -197,6 +219,7 @@ export const ruleSchema = z.strictObject({
       'Windows of time with other bounds; of several in force the largest minReplicas and the largest maxReplicas apply',
   }),
   fallback: fallback.exactOptional(),
+  idle: idleSchema.exactOptional(),
   target: target.exactOptional().meta({ description: 'Default {signal: cpu, averageUtilization: 70}' }),
   objective: objectiveSchema
     .exactOptional()
@@ -246,6 +269,7 @@ export const fileSchema = z.strictObject({ groups: z.array(groupSchema) });
 
 export type RawRule = z.infer<typeof ruleSchema>;
 export type RawSchedule = z.infer<typeof scheduleSchema>;
+export type RawIdle = z.infer<typeof idleSchema>;
 export type RawObjective = z.infer<typeof objectiveSchema>;
 export type RawHarm = z.infer<typeof harmSchema>;
 export type RawGroup = z.infer<typeof groupSchema>;

@@ -11,6 +11,8 @@ export interface SignalQuery {
   readonly maxAge: number;
   /** The part of the settled window whose rows tell it, so that `expr` is not queried. */
   readonly toldBy?: WindowPart;
+  /** True where it is as old as the newest of its data, whatever the workload, which may have no pods. */
+  readonly byNewest?: true;
   /** True unless the rule file has another expression for it. */
   readonly isBuiltIn: boolean;
 }
