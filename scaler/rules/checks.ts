@@ -80,7 +80,8 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
   const steps = valueAt(rawRule, ['decide']);
   return [
     ...checkScaled(rule, rawRule, path),
-    ...checkSelector(rule, path),
+    ...checkSelector(rule, 'selector', path),
+    ...checkSelector(rule, 'namespaceSelector', path),
     ...checkNamespaces(rule, path),
     ...checkRange(rule, rawRule, path),
     ...checkMode(rule, path),
@@ -144,9 +145,13 @@ function checkScaled(rule: Partial<RawRule>, rawRule: unknown, path: Path): Rule
 }
 
 /** Checks a selector as the Kubernetes API does. */
-function checkSelector({ match }: Partial<RawRule>, path: Path): RuleFinding[] {
-  return (match?.selector?.matchExpressions ?? []).flatMap(({ operator, values = [] }, index) => {
-    const at = [...path, 'match', 'selector', 'matchExpressions', index];
+function checkSelector(
+  { match }: Partial<RawRule>,
+  field: 'selector' | 'namespaceSelector',
+  path: Path,
+): RuleFinding[] {
+  return (match?.[field]?.matchExpressions ?? []).flatMap(({ operator, values = [] }, index) => {
+    const at = [...path, 'match', field, 'matchExpressions', index];
     const needed = operator === 'In' || operator === 'NotIn';
     if (needed === values.length > 0) return [];
     if (needed) return [problem('RULE_MISSING_FIELD', at, `operator ${operator} requires values`)];

@@ -124,9 +124,15 @@ function largestMaximum(raw: RawRule): number {
 }
 
 function fillMatch(match: NonNullable<RawRule['match']>): WorkloadMatch {
-  const { apiVersion = DEFAULT_API_VERSION, kind, namespace, selector = {} } = match;
+  const { apiVersion = DEFAULT_API_VERSION, kind, namespace, namespaceSelector, selector = {} } = match;
   const namespaces = namespace === undefined ? match.namespaces : [namespace];
-  return { apiVersion, kind, ...(namespaces && { namespaces }), selector };
+  return {
+    apiVersion,
+    kind,
+    ...(namespaces && { namespaces }),
+    ...(namespaceSelector && { namespaceSelector }),
+    selector,
+  };
 }
 
 /**

@@ -139,6 +139,11 @@ const selectorRequirement = z.strictObject({
   values: z.array(z.string()).exactOptional(),
 });
 
+const labelSelector = z.strictObject({
+  matchLabels: strings.exactOptional(),
+  matchExpressions: z.array(selectorRequirement).exactOptional(),
+});
+
 const match = z.strictObject({
   apiVersion,
   kind: text,
@@ -148,11 +153,10 @@ const match = z.strictObject({
     .min(1)
     .exactOptional()
     .meta({ description: 'Several namespaces, in place of namespace' }),
-  selector: z
-    .strictObject({
-      matchLabels: strings.exactOptional(),
-      matchExpressions: z.array(selectorRequirement).exactOptional(),
-    })
+  namespaceSelector: labelSelector
+    .exactOptional()
+    .meta({ description: 'LabelSelector of the Namespace object; default: whatever its labels' }),
+  selector: labelSelector
     .exactOptional()
     .meta({ description: 'LabelSelector of Kubernetes; default: every workload of the kind' }),
 });

@@ -32,6 +32,8 @@ export interface WorkloadMatch {
   readonly kind: string;
   /** Undefined: every namespace. */
   readonly namespaces?: readonly string[];
+  /** Labels of the Namespace object; undefined: whatever they are. */
+  readonly namespaceSelector?: LabelSelector;
   /** Empty: every workload of the kind. */
   readonly selector: LabelSelector;
 }
