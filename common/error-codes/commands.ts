@@ -28,18 +28,6 @@ export const COMMAND_CODES: ErrorCodes = {
       'A file, or standard output, cannot be written: a wrong folder, missing permissions, or a full disk.',
     cure: 'Choose another path, or make room.',
   },
-  ADOPT_NO_RULE: {
-    cause: 'No rule scales the workload that is to be adopted.',
-    cure: 'Write a rule with `kernscale import`; `kernscale check --live` shows what the rules match.',
-  },
-  IMPORT_EMPTY: {
-    cause: 'There is no HorizontalPodAutoscaler and no ScaledObject in the files or in the cluster.',
-    cure: 'Name other files, or another kubeconfig.',
-  },
-  NO_EQUAL: {
-    cause: 'A setting of the imported autoscaler has no equal in a rule, so the rule leaves it out.',
-    cure: 'Read the message, which sketches what comes nearest, and decide whether you need it.',
-  },
   BACKTEST_EMPTY: {
     cause: 'Prometheus has no data in the period for any workload that the rules scale.',
     cure: 'Check `--from`, `--to` and `--workload`, and set the metric of the actual replicas with `--actual`.',

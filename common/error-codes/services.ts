@@ -34,10 +34,6 @@ export const KUBERNETES_CODES: ErrorCodes = {
     cause: 'A list or a watch of the Kubernetes API ended with an error status.',
     cure: 'It is repeated. Read the message if it stays.',
   },
-  API_UNREADABLE: {
-    cause: 'The Kubernetes API sent something else than JSON, as a proxy in front of it may.',
-    cure: 'Check the address in the kubeconfig.',
-  },
   JSON_TOO_LARGE: {
     cause: 'A response holds more JSON in one piece than the scaler keeps in memory.',
     cure: 'Look at the object or the query that the message names: a single object or series must be smaller.',

@@ -47,12 +47,14 @@ export function withoutSelectors(groups: readonly RuleGroup[]): RuleGroup[] {
   return groups.map((group) => ({
     ...group,
     rules: group.rules.map((rule) => {
-      if (!('match' in rule) || Object.keys(rule.match.selector).length === 0) return rule;
+      if (!('match' in rule)) return rule;
+      const { namespaceSelector, ...match } = rule.match;
+      if (!namespaceSelector && Object.keys(match.selector).length === 0) return rule;
       process.stderr.write(
         `warning: rule "${rule.scale}" of group "${group.name}" is applied to all workloads of its kind and namespace: ` +
           'its selector is ignored, because Prometheus has no labels of workloads; backtest --live takes those of the cluster\n',
       );
-      return { ...rule, match: { ...rule.match, selector: {} } };
+      return { ...rule, match: { ...match, selector: {} } };
     }),
   }));
 }

@@ -3,8 +3,9 @@ import { normalize, outOfRange } from './behavior.js';
 import type { BindingConstraint, Decision, StagesTrace, Yield } from './decision.js';
 import { stepForLock } from './demand/lock.js';
 import { forbiddenBy } from './explain-schedule.js';
-import { fallBack, observeAbsence, type Absence } from './fallback.js';
 import { count, nameOf, objectiveText } from './format.js';
+import { circumstancesOf, circumstanceTrace, keptBy, type Circumstances } from './circumstances.js';
+import { allAt, sleepFrom, sleepOrWake, withoutSizing, type Outcome } from './outcome.js';
 import { harmTrace, walkOf } from './harm/trace.js';
 import { learnt } from './harm/learning.js';
 import { fewerPodsSince } from './idle-pods.js';
@@ -35,14 +36,6 @@ export interface AssessedWorkload {
   readonly history: History;
 }
 
-/** Result of the stages: size → tolerance → floor → stabilize → limit the rate → clamp. */
-interface Outcome {
-  readonly stages: StagesTrace;
-  readonly bindingConstraint: BindingConstraint;
-  /** Before a change of replicas is recorded. */
-  readonly history: History;
-}
-
 /** Decides how many replicas a workload should have. */
 export function conclude(workload: AssessedWorkload, now: number): Decision {
   const { rule, samples, assessment } = workload;
@@ -53,11 +46,12 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
   const stepped = stepOf(workload, now);
   const { left, yields } = othersOf(workload, now);
   const sizing = stepped?.sizing ?? assessment.sizing;
-  const absence = observeAbsence(workload.history.absence, rule, isAbsent(sizing), now);
-  const outcome = runStages(workload, sizing, yields, absence, history, noScaleDown, now);
+  const circumstances = circumstancesOf(workload, sizing, yields, noScaleDown, now);
+  const outcome = runStages(workload, sizing, circumstances, history, noScaleDown, now);
   const replicas = outcome.stages.clamped;
   const { class: workloadClass, action } = classOf(workload);
-  const kept = keep(workload, stepped?.memory, now);
+  const { lasting, done } = keptBy(circumstances, outcome);
+  const kept = { ...keep(workload, stepped?.memory, now), ...lasting };
   const opaque = opaqueTrace(samples);
   return {
     replicas,
@@ -67,25 +61,15 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
       ...traceOf(workload, noScaleDown, outcome, now),
       ...idleTrace(samples.replicas - assessment.atWork),
       ...(opaque && { opaque }),
-      ...(absence && { absence }),
-      ...(rule.inForce && { schedules: rule.inForce }),
-      ...(rule.restrictions && { restrictions: rule.restrictions }),
-      ...(yields && { yields }),
+      ...circumstanceTrace(rule, circumstances),
     },
     history: {
       ...recordScaling(outcome.history, rule.behavior, samples.replicas, replicas, now),
       ...kept,
-      ...(absence && {
-        absence: outcome.bindingConstraint === 'fallback' ? { ...absence, raised: true } : absence,
-      }),
+      ...done,
       ...(left && { replicasLeft: replicas === samples.replicas ? left : leave(left, replicas) }),
     },
-    historyIfNotApplied: {
-      ...outcome.history,
-      ...kept,
-      ...(absence && { absence }),
-      ...(left && { replicasLeft: left }),
-    },
+    historyIfNotApplied: { ...outcome.history, ...kept, ...(left && { replicasLeft: left }) },
   };
 }
 
@@ -182,8 +166,7 @@ function isOutage(absent: Absent['absent'] | undefined): boolean {
 function runStages(
   workload: AssessedWorkload,
   sizing: Sizing | Absent,
-  yields: Yield | undefined,
-  absence: Absence | undefined,
+  { yields, absence, rest }: Circumstances,
   history: History,
   noScaleDown: readonly string[],
   now: number,
@@ -191,8 +174,10 @@ function runStages(
   const { rule, samples, assessment, walk } = workload;
   const current = samples.replicas;
   const leftTo = rule.dryRun ? undefined : yields?.to;
-  if (current === 0) return { stages: allAt(0), bindingConstraint: leftTo ?? 'scalingDisabled', history };
+  if (current === 0 && (leftTo || !rest?.isAsleep))
+    return { stages: allAt(0), bindingConstraint: leftTo ?? 'scalingDisabled', history };
   if (leftTo) return hold(workload, leftTo, history, now);
+  if (rest?.isAsleep) return sleepOrWake(rule, current, rest.replicas, history, now);
   const inRange = outOfRange(rule, current);
   if (inRange !== undefined) {
     const bindingConstraint = inRange < current ? 'maxReplicas' : 'minReplicas';
@@ -204,24 +189,8 @@ function runStages(
     return hold(workload, 'dependency', history, now);
   }
   if (isAbsent(sizing)) return withoutSizing(rule, current, absence, history, now);
-  return scale(workload, sizing, history, noScaleDown, now);
-}
-
-/** The replicas stay, unless a fallback raises them: a full window passes before they go down again. */
-function withoutSizing(
-  rule: Rule,
-  current: number,
-  absence: Absence | undefined,
-  history: History,
-  now: number,
-): Outcome {
-  const replicas = fallBack(rule, absence, current, now);
-  if (replicas === undefined) return { stages: allAt(current), bindingConstraint: 'noData', history };
-  return {
-    stages: { ...allAt(current), clamped: replicas },
-    bindingConstraint: 'fallback',
-    history: recommend(history, rule.behavior, { replicas, at: now }),
-  };
+  const scaled = scale(workload, sizing, history, noScaleDown, now);
+  return rest?.replicas === undefined ? scaled : sleepFrom(scaled, rule, current, rest.replicas);
 }
 
 /** A hold recommends the current replicas: they go down only a full window after it. */
@@ -281,17 +250,6 @@ function bindingConstraintOf(stages: StagesTrace, sizing: Sizing): BindingConstr
   if (stabilized !== floor) return 'stabilization';
   if (floor !== tolerance) return 'noScaleDown';
   return tolerance === raw ? 'none' : (sizing.trace.kept ?? 'tolerance');
-}
-
-function allAt(replicas: number): StagesTrace {
-  return {
-    raw: replicas,
-    tolerance: replicas,
-    floor: replicas,
-    stabilized: replicas,
-    rateLimited: replicas,
-    clamped: replicas,
-  };
 }
 
 function classOf({ assessment, walk }: AssessedWorkload): Pick<Decision, 'class' | 'action'> {

@@ -54,6 +54,8 @@ export interface Trace {
   readonly noScaleDown: readonly string[];
   /** Since when there is no data to size by, where the rule has a fallback. */
   readonly absence?: Absence;
+  /** Undefined for a rule without `idle`. */
+  readonly sleep?: SleepTrace;
   /** Schedules in force. */
   readonly schedules?: readonly ScheduleInForce[];
   /** What the annotations of the workload ask for. */
@@ -64,6 +66,20 @@ export interface Trace {
   readonly bindingConstraint: BindingConstraint;
   /** A sentence that names the change that would lead to another decision. */
   readonly wouldChange: string;
+}
+
+/** Whether a workload has nothing to do. */
+export interface SleepTrace {
+  /** Its value, or why there is none. */
+  readonly activation?: { readonly value?: number; readonly text?: string };
+  /** The limit over which it wakes the workload. */
+  readonly above?: number;
+  /** Time since when there has been neither activation nor demand; undefined while there is. */
+  readonly quietSince?: number;
+  /** Time since when the activation of a sleeping workload cannot be read. */
+  readonly unreadSince?: number;
+  /** What wakes it in this round. */
+  readonly wakes?: 'activation' | 'unread' | 'bound' | 'demand' | 'noIdle' | undefined;
 }
 
 /** Pods whose threads cannot be seen. */
@@ -244,6 +260,8 @@ export type BindingConstraint =
   | Yield['to']
   | 'noData'
   | 'fallback'
+  | 'idle'
+  | 'activation'
   | 'hold'
   | 'dependency'
   | 'noScaleDown'

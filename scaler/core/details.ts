@@ -2,6 +2,7 @@ import { demandRows, harmSection, type Row, type Section } from './details-reque
 import { targetsSection } from './explain-targets.js';
 import { amount, conditionText, count, nameOf, percent, round } from './format.js';
 import { scheduleEnd } from './explain-schedule.js';
+import { sleepRows } from './explain-sleep.js';
 import type {
   BindingConstraint,
   Candidate,
@@ -30,6 +31,8 @@ const CONSTRAINTS: Record<BindingConstraint, string> = {
   otherWriter: 'changed by another writer',
   noData: 'missing data',
   fallback: 'fallback (missing data)',
+  idle: 'idle',
+  activation: 'activation',
   hold: 'hold (more replicas would not help)',
   dependency: 'hold (waiting on a peer)',
   noScaleDown: 'scale-down blocked',
@@ -50,6 +53,7 @@ const HELD: ReadonlySet<BindingConstraint> = new Set([
   'otherWriter',
   'noData',
   'fallback',
+  'activation',
   'hold',
   'dependency',
 ]);
@@ -106,6 +110,7 @@ export function detailsOf({ class: workloadClass, trace }: Pick<Decision, 'class
         ...(HELD.has(bindingConstraint) ? [] : stageRows(trace.currentReplicas, trace.stages)),
         { name: 'deciding constraint', text: CONSTRAINTS[bindingConstraint], tone: 'good' },
         ...scheduleRows(trace),
+        ...sleepRows(trace.sleep),
         ...restrictionRows(trace.restrictions),
         ...noScaleDown.map((text): Row => ({ name: 'no scale-down', text })),
       ],

@@ -1,6 +1,7 @@
 import type { Unexplained } from './decision.js';
 import { boundsText } from './explain-demand.js';
 import { isByHarm, keepFor, stepOf } from './explain-harm.js';
+import { sleepEnd } from './explain-sleep.js';
 import { fallbackOf } from './fallback.js';
 import { capitalize, count, demandName, milliseconds, rate, timeText, untilText } from './format.js';
 import { signEnd } from './format-harm.js';
@@ -15,6 +16,10 @@ export function changeOf(rule: Rule, decision: Unexplained): string {
   switch (bindingConstraint) {
     case 'scalingDisabled':
       return 'replicas are set above 0 by hand';
+    case 'idle':
+      return sleepEnd(rule, decision);
+    case 'activation':
+      return 'there is neither activation nor demand';
     case 'otherAutoscaler':
     case 'paused':
     case 'otherWriter':

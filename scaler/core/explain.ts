@@ -5,6 +5,7 @@ import { dependencyText, habitText, harmAside, holdText, stepText } from './expl
 import { capitalize, count, objectiveText, round, timeText } from './format.js';
 import { othersText } from './explain-targets.js';
 import { opaqueText } from './opaque.js';
+import { offText, sleepText, wakeText } from './explain-sleep.js';
 import { toleranceOf } from './replica-calculator.js';
 import { windowsOf } from './stabilize.js';
 import { asDecided } from './targets.js';
@@ -36,7 +37,11 @@ function reasonOf(rule: Rule, decision: Unexplained): string {
   const { harm } = decision;
   switch (decision.bindingConstraint) {
     case 'scalingDisabled':
-      return 'At 0 replicas scaling is off; set replicas by hand to turn it on';
+      return offText(rule);
+    case 'idle':
+      return sleepText(rule, decision);
+    case 'activation':
+      return wakeText(rule, decision);
     case 'otherAutoscaler':
       return `${yieldText(decision.yields!, decision.currentReplicas)}, so this rule does not`;
     case 'paused':

@@ -3,7 +3,7 @@ import { isEmpty, type Digest } from './harm/digest.js';
 import type { Usual } from './harm/usual.js';
 import type { Watch } from './harm/watch.js';
 import type { ReplicasLeft } from './other-writers.js';
-import type { History } from './round.js';
+import type { History, Sleep } from './round.js';
 
 /**
  * The history with every time moved, for a clock that was set: what happened ten seconds ago is ten seconds old by the new
@@ -13,7 +13,7 @@ import type { History } from './round.js';
  */
 export function rebase(history: History, by: number): History {
   const { recommendations, scaleUps, scaleDowns, steps, dataGap, usual, watch, memory } = history;
-  const { fewerPodsSince, unseenSince, replicasLeft, absence } = history;
+  const { fewerPodsSince, unseenSince, replicasLeft, absence, sleep } = history;
   const moved = <T extends { readonly at: number }>(entry: T): T => ({ ...entry, at: entry.at + by });
   return {
     recommendations: recommendations.map(moved),
@@ -28,6 +28,7 @@ export function rebase(history: History, by: number): History {
     ...(memory && { memory: movedMemory(memory, by) }),
     ...movedTimes({ fewerPodsSince, unseenSince }, by),
     ...(replicasLeft && { replicasLeft: movedChange(replicasLeft, by) }),
+    ...(sleep && { sleep: movedSleep(sleep, by) }),
     ...(absence && { absence: { ...absence, since: absence.since + by } }),
   };
 }
@@ -45,7 +46,7 @@ export function notAfter(history: History, now: number): History {
 
 function newestIn(history: History): number {
   const { recommendations, scaleUps, scaleDowns, steps, usual, watch, memory } = history;
-  const { fewerPodsSince, unseenSince, replicasLeft, absence } = history;
+  const { fewerPodsSince, unseenSince, replicasLeft, absence, sleep } = history;
   let newest = Math.max(newestOf(recommendations), newestOf(scaleUps), newestOf(scaleDowns));
   for (const key in steps)
     newest = Math.max(newest, steps[key]!.since ?? newest, steps[key]!.lastMatch ?? newest);
@@ -59,6 +60,7 @@ function newestIn(history: History): number {
     newest = Math.max(newest, newestOf(clients), capacity?.at ?? newest, step?.at ?? newest);
   }
   newest = Math.max(newest, replicasLeft?.change?.at ?? newest, absence?.since ?? newest);
+  newest = Math.max(newest, sleep?.quiet?.at ?? newest, sleep?.unreadSince ?? newest);
   return Math.max(newest, usual?.at ?? newest, fewerPodsSince ?? newest, unseenSince ?? newest);
 }
 
@@ -84,6 +86,14 @@ function movedTimes(times: Readonly<Record<string, number | undefined>>, by: num
 
 function movedChange({ change, ...left }: ReplicasLeft, by: number): ReplicasLeft {
   return { ...left, ...(change && { change: { ...change, at: change.at + by } }) };
+}
+
+function movedSleep({ quiet, unreadSince, ...sleep }: Sleep, by: number): Sleep {
+  return {
+    ...sleep,
+    ...(quiet && { quiet: { since: quiet.since + by, at: quiet.at + by } }),
+    ...movedTimes({ unreadSince }, by),
+  };
 }
 
 function movedMemory(memory: SizingMemory, by: number): SizingMemory {

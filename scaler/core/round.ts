@@ -67,6 +67,16 @@ export interface StepState {
   readonly lastMatch?: number;
 }
 
+/** What the next round needs to know of a rule with `idle`. */
+export interface Sleep {
+  /** First and last round of those, without a gap, that saw neither activation nor demand. */
+  readonly quiet?: { readonly since: number; readonly at: number };
+  /** The rule has set the replicas of `idle`. */
+  readonly asleep?: true;
+  /** First round since when the activation of a sleeping workload cannot be read. */
+  readonly unreadSince?: number;
+}
+
 /** State of a rule between rounds; plain JSON, so that it survives a restart. */
 export interface History {
   readonly recommendations: readonly Recommendation[];
@@ -86,6 +96,7 @@ export interface History {
   readonly unseenSince?: number;
   readonly replicasLeft?: ReplicasLeft;
   readonly absence?: Absence;
+  readonly sleep?: Sleep;
 }
 
 export const EMPTY_HISTORY: History = {

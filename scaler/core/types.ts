@@ -119,6 +119,16 @@ export interface Fallback {
   readonly replicas: number;
 }
 
+/** When a workload that has nothing to do sleeps, and what wakes it. */
+export interface Idle {
+  /** Seconds without activation and without demand. */
+  readonly after: number;
+  /** Replicas to sleep with. */
+  readonly replicas: number;
+  /** It is active while the signal is above this. */
+  readonly activation: { readonly signal: string; readonly above: number };
+}
+
 /** All of a rule but its workload. */
 export interface RuleSettings {
   /** The rule's name. */
@@ -142,6 +152,7 @@ export interface RuleSettings {
   readonly windows: Readonly<Record<string, number>>;
   readonly schedules?: readonly Schedule[];
   readonly fallback?: Fallback;
+  readonly idle?: Idle;
   readonly dryRun: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;

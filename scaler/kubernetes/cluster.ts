@@ -5,6 +5,7 @@ import type { Logger } from '../../common/log.js';
 import { getOrCompute } from '../../common/once.js';
 import { workloadKey, type Pod, type WorkloadKey } from '../core/types.js';
 import { Kinds, type Kind, type ResourceName } from './kinds.js';
+import { Namespaces } from './namespaces.js';
 import {
   readAutoscaler,
   readPod,
@@ -22,7 +23,7 @@ import { Topology } from './topology.js';
 
 /**
  * A live, read-only view of the cluster, kept by six watches for any number of rules, and one for each further kind that
- * `match` names.
+ * `match` names; namespaces are watched only for rules that select by their labels.
  */
 export class ClusterView {
   readonly #pods: Watched<KnownPod>;
@@ -32,6 +33,7 @@ export class ClusterView {
   readonly #statefulSets: Watched<WatchedWorkload>;
   readonly #autoscalers: Watched<KnownAutoscaler>;
   readonly #kinds: Kinds;
+  readonly #namespaces: Namespaces;
   #topology: Topology | undefined;
   #workloads: readonly WatchedWorkload[] | undefined;
   #podsByWorkload: ReadonlyMap<WorkloadKey, readonly Pod[]> | undefined;
@@ -65,6 +67,7 @@ export class ClusterView {
     }
     const onChange = () => (this.#workloads = undefined);
     this.#kinds = new Kinds({ config, resourceName, fieldManager, onChange, log });
+    this.#namespaces = new Namespaces({ config, onChange, log });
   }
 
   /**
@@ -77,12 +80,13 @@ export class ClusterView {
 
   /** True once all workloads that a rule could match are known. */
   get knowsWorkloads(): boolean {
-    return this.synced && this.#kinds.synced;
+    return this.synced && this.#kinds.synced && this.#namespaces.synced;
   }
 
-  /** Watches the workloads of these kinds, too. */
-  match(kinds: readonly Kind[]): void {
-    this.#kinds.use(kinds);
+  /** Watches the workloads of these kinds, too, and the namespaces if one selects by their labels. */
+  match(matches: readonly (Kind & { readonly namespaceSelector?: unknown })[]): void {
+    this.#kinds.use(matches);
+    this.#namespaces.use(matches.some(({ namespaceSelector }) => namespaceSelector !== undefined));
   }
 
   async whenSynced(): Promise<void> {
@@ -92,14 +96,17 @@ export class ClusterView {
 
   /** Restarted watch requests, over all collections. */
   get restarts(): number {
-    return this.#all().reduce((sum, { restarts }) => sum + restarts, this.#kinds.restarts);
+    return this.#all().reduce(
+      (sum, { restarts }) => sum + restarts,
+      this.#kinds.restarts + this.#namespaces.restarts,
+    );
   }
 
   /** One sentence for each cause for which this is not what the cluster holds. */
   problems(): string[] {
     const unseen = this.#autoscalers.isRefused ? '; rules do not see who else scales their workloads' : '';
     return [
-      ...[...this.#needed(), this.#kinds].flatMap((source) =>
+      ...[...this.#needed(), this.#kinds, this.#namespaces].flatMap((source) =>
         source.problems().map((problem) => `${problem}.`),
       ),
       ...this.#autoscalers.problems().map((problem) => `${problem}${unseen}.`),
@@ -124,11 +131,11 @@ export class ClusterView {
    * subresource.
    */
   workloads(): readonly WatchedWorkload[] {
-    return (this.#workloads ??= [
+    return (this.#workloads ??= this.#namespaces.label([
       ...this.#deployments.list(),
       ...this.#statefulSets.list(),
       ...this.#kinds.list(),
-    ]);
+    ]));
   }
 
   /** Names of the autoscalers of others, by the workload that they scale; undefined while they are not known. */
@@ -138,7 +145,7 @@ export class ClusterView {
   }
 
   stop(): void {
-    for (const source of [...this.#all(), this.#kinds]) source.stop();
+    for (const source of [...this.#all(), this.#kinds, this.#namespaces]) source.stop();
   }
 
   get #knowsAutoscalers(): boolean {

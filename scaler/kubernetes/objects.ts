@@ -40,11 +40,19 @@ export interface KnownSlice {
   }[];
 }
 
+/** The part of a Namespace that is kept. */
+export interface KnownNamespace {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 /** A watched workload, whose replicas are known without a request for each. */
 export interface WatchedWorkload {
   readonly ref: ScaleTargetRef;
   readonly uid: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Those of its namespace; undefined where no rule needs them, and while they are not known. */
+  readonly namespaceLabels?: Readonly<Record<string, string>>;
   /** Those for Kernscale; undefined without any. */
   readonly annotations?: Readonly<Record<string, string>>;
   /** `spec.replicas`; undefined where it is not a number of replicas. */
@@ -218,6 +226,12 @@ export function readAutoscaler(object: Fields): KnownAutoscaler {
     target: { namespace, kind: target.string('kind') ?? '', name: target.string('name') ?? '' },
     name: maker ? `${maker.string('kind') ?? ''} ${namespace}/${maker.string('name') ?? ''} (${own})` : own,
   };
+}
+
+/** @throws KernscaleError `OBJECT_UNREADABLE` without a name */
+export function readNamespace(object: Fields): KnownNamespace {
+  const metadata = object.fields('metadata');
+  return { name: metadata.required('name'), labels: metadata.texts('labels') };
 }
 
 function idOf(object: Fields): string {

@@ -21,6 +21,8 @@ export function assign(
   workloads: readonly WatchedWorkload[],
 ): ReadonlyMap<WorkloadKey, Assignment> {
   const assignments = new Map<WorkloadKey, Assignment>();
+  /** Workloads of namespaces that are not known: whether an earlier rule matches them is not known either. */
+  const undecided = new Set<ScaleTargetRef>();
   const add = (group: RuleGroup, rule: Rule): void => {
     const key = workloadKey(rule.scaleTargetRef);
     if (!assignments.has(key)) assignments.set(key, { key, group, rule });
@@ -31,8 +33,11 @@ export function assign(
   for (const group of groups) {
     for (const rule of group.rules) {
       if (!('match' in rule)) continue;
-      for (const { ref, labels } of workloads) {
-        if (matches(rule.match, ref, labels)) add(group, { ...rule, scaleTargetRef: ref });
+      for (const workload of workloads) {
+        const { ref } = workload;
+        if (undecided.has(ref) || !matches(rule.match, workload)) continue;
+        if (isInNamespace(rule.match, workload)) add(group, { ...rule, scaleTargetRef: ref });
+        else if (!workload.namespaceLabels) undecided.add(ref);
       }
     }
   }
@@ -46,8 +51,7 @@ export function assign(
 
 function matches(
   { apiVersion, kind, namespaces, selector }: WorkloadMatch,
-  ref: ScaleTargetRef,
-  labels: Readonly<Record<string, string>>,
+  { ref, labels }: WatchedWorkload,
 ): boolean {
   return (
     ref.apiVersion === apiVersion &&
@@ -55,4 +59,10 @@ function matches(
     (namespaces?.includes(ref.namespace) ?? true) &&
     selects(selector, labels)
   );
+}
+
+/** By the labels of the Namespace object; false where they are needed and not known. */
+function isInNamespace({ namespaceSelector }: WorkloadMatch, { namespaceLabels }: WatchedWorkload): boolean {
+  if (!namespaceSelector) return true;
+  return namespaceLabels !== undefined && selects(namespaceSelector, namespaceLabels);
 }

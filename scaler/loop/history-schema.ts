@@ -5,7 +5,7 @@ import type { Digest } from '../core/harm/digest.js';
 import type { Usual } from '../core/harm/usual.js';
 import type { Watch } from '../core/harm/watch.js';
 import type { ReplicasLeft } from '../core/other-writers.js';
-import type { History } from '../core/round.js';
+import type { History, Sleep } from '../core/round.js';
 
 /**
  * The shape of a history in a file. Objects of the decision core are loose: a field that they gain is kept, and what is
@@ -76,8 +76,14 @@ const absence = z.looseObject({
   raised: z.literal(true).exactOptional(),
 }) satisfies z.ZodType<Absence>;
 
+const sleep = z.looseObject({
+  quiet: z.object({ since: seconds, at: seconds }).exactOptional(),
+  asleep: z.literal(true).exactOptional(),
+  unreadSince: seconds.exactOptional(),
+}) satisfies z.ZodType<Sleep>;
+
 /** Parts that the decision core learns anew where a file has none that can be read. */
-const LEARNT = { usual, watch, memory, replicasLeft, absence } satisfies {
+const LEARNT = { usual, watch, memory, replicasLeft, absence, sleep } satisfies {
   readonly [Part in keyof History]?: z.ZodType;
 };
 

@@ -8,14 +8,16 @@ import {
   missingSource,
   type FindMissingSource,
 } from '../promql/freshness.js';
-import { repeatedText, withDifference, type Repeated } from '../promql/repeated.js';
+import { isRepeated, repeatedText, withDifference, type Repeated } from '../promql/repeated.js';
 import type { RecentPart, WindowPart } from '../promql/windows.js';
 import type { RuleGroup } from '../rules/types.js';
 
 export type Query = (expr: string, time: number) => Promise<QueryResult>;
 
 /** Expressions by name of the signal. */
-type Expressions = Readonly<Record<string, { readonly expr: string; readonly toldBy?: WindowPart }>>;
+type Expressions = Readonly<
+  Record<string, { readonly expr: string; readonly toldBy?: WindowPart; readonly byNewest?: true }>
+>;
 
 /** Results of one signal's queries in one round. */
 export interface SignalResult {
@@ -24,6 +26,8 @@ export interface SignalResult {
   readonly result: QueryResult;
   /** Results of the `freshnessQueries` of the signal's expression. */
   readonly freshness: readonly QueryResult[];
+  /** True where the newest of all data dates it. */
+  readonly byNewest?: true;
 }
 
 export type WindowName = keyof RuleGroup['windows'];
@@ -59,13 +63,14 @@ export async function querySignals(
   const age = (expr: string): Promise<QueryResult> =>
     getOrCompute(explained, expr, async () => withDifference(expr, await once(expr), ask));
   const queryAll = async <Name extends string>(
-    expressions: Readonly<Record<Name, { readonly expr: string }>>,
+    expressions: Readonly<Record<Name, { readonly expr: string; readonly byNewest?: true }>>,
   ): Promise<ReadonlyMap<Name, SignalResult>> => {
     const names = Object.keys(expressions) as Name[];
     const entries = names.map(async (name): Promise<[Name, SignalResult]> => {
       const { queries, findMissing } = agesOf(expressions[name]);
       const [result, ...ages] = await Promise.all([once(expressions[name].expr), ...queries.map(age)]);
-      return [name, { findMissing, result, freshness: ages }];
+      const { byNewest } = expressions[name];
+      return [name, { findMissing, result, freshness: ages, ...(byNewest && { byNewest }) }];
     });
     return new Map(await Promise.all(entries));
   };
@@ -139,7 +144,7 @@ export function tabulate<Name extends string>(
 }
 
 function tabulateOne(
-  { findMissing, result, freshness: ages }: SignalResult,
+  { findMissing, result, freshness: ages, byNewest }: SignalResult,
   evaluatedAt: number,
 ): SignalTable {
   const failed = [result, ...ages].find(({ ok }) => !ok);
@@ -151,7 +156,8 @@ function tabulateOne(
   }
   const missing = findMissing?.((index) => samplesOf(ages[index]!).length > 0);
   if (missing) return absentTable(missing);
-  const scraped = freshness(ages.map(samplesOf), evaluatedAt);
+  const dated = ages.map(samplesOf);
+  const scraped = freshness(byNewest ? dated.map(withoutLabels) : dated, evaluatedAt);
   const byWorkload = new Map<WorkloadKey, VectorSample[]>();
   let unnamed = 0;
   for (const sample of samplesOf(result)) {
@@ -188,6 +194,11 @@ export function partOf(labels: Readonly<Record<string, string>>): Omit<SignalSam
     ...(reason && { reason }),
     ...(measure && { measure }),
   };
+}
+
+/** The times of all series, as if they were of every workload. */
+function withoutLabels(samples: readonly VectorSample[]): VectorSample[] {
+  return samples.filter((sample) => !isRepeated(sample)).map((sample) => ({ ...sample, labels: {} }));
 }
 
 function samplesOf(result: QueryResult) {

@@ -13,7 +13,7 @@ export class TestCluster {
   readonly scales: Pick<ScaleClient, 'get' | 'set'>;
   readonly #workloads = new Map<WorkloadKey, TestWorkload>();
 
-  constructor(workloads: RawTest['workloads']) {
+  constructor({ workloads, namespaces = {} }: Pick<RawTest, 'workloads' | 'namespaces'>) {
     const byAddress = new Map<string, ScaleTargetRef>();
     for (const [key, { apiVersion = 'apps/v1', replicas, labels = {}, addresses = [] }] of Object.entries(
       workloads,
@@ -21,7 +21,8 @@ export class TestCluster {
       const id = parseKey(key);
       if (!id) continue;
       const ref = { apiVersion, ...id };
-      this.#workloads.set(key, { ref, uid: key, labels, replicas });
+      const namespaceLabels = namespaces[id.namespace] ?? {};
+      this.#workloads.set(key, { ref, uid: key, labels, namespaceLabels, replicas });
       for (const address of addresses) byAddress.set(address, ref);
     }
     this.view = {

@@ -123,11 +123,11 @@ function checkTest(
 }
 
 /** Rule name → the workloads of the test that it scales. */
-function scaledBy(groups: readonly RuleGroup[], { workloads }: RawTest): Map<string, string[]> {
+function scaledBy(groups: readonly RuleGroup[], test: RawTest): Map<string, string[]> {
   const scaled = new Map<string, string[]>();
   for (const { rules } of groups) for (const { scale } of rules) scaled.set(scale, []);
-  for (const { key, rule } of assign(groups, new TestCluster(workloads).view.workloads()).values()) {
-    if (Object.hasOwn(workloads, key)) scaled.get(rule.scale)?.push(key);
+  for (const { key, rule } of assign(groups, new TestCluster(test).view.workloads()).values()) {
+    if (Object.hasOwn(test.workloads, key)) scaled.get(rule.scale)?.push(key);
   }
   return scaled;
 }

@@ -65,7 +65,7 @@ async function decideAll(
   rounds: readonly Round[],
   query: Query,
 ): Promise<DecisionRecord[]> {
-  const { view: cluster, scales } = new TestCluster(test.workloads);
+  const { view: cluster, scales } = new TestCluster(test);
   const made: DecisionRecord[] = [];
   const memory = { histories: new Histories(), records: new DecisionRecords() };
   for (const { at, group } of rounds) {

@@ -33,6 +33,8 @@ const test = z.strictObject({
   /** Time between two values of a series. */
   interval: duration,
   input_series: z.array(inputSeries),
+  /** Labels of Namespace objects, which `namespaceSelector` of a rule selects by. */
+  namespaces: z.record(z.string(), z.record(z.string(), z.string())).exactOptional(),
   /** Keyed by `namespace/kind/name`. */
   workloads: z.record(z.string(), workload),
   scale_test: z.array(scaleTest).min(1),

@@ -5,6 +5,7 @@ import type { CheckPromql } from '../promql/check.js';
 import { builtInSignals, optionalSignals } from '../promql/signals.js';
 import type { Path } from '../../common/yaml/document.js';
 import { valueAt } from './findings.js';
+import { checkIdle } from './check-idle.js';
 import { checkSchedules } from './check-schedules.js';
 import { validFields } from './checking.js';
 import { checkSignalName, problem } from './problems.js';
@@ -83,12 +84,14 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
   const steps = valueAt(rawRule, ['decide']);
   return [
     ...checkScaled(rule, rawRule, path),
-    ...checkSelector(rule, path),
+    ...checkSelector(rule, 'selector', path),
+    ...checkSelector(rule, 'namespaceSelector', path),
     ...checkNamespaces(rule, path),
     ...checkRange(rule, rawRule, path),
     ...checkMode(rule, path),
     ...checkSchedules(rule, rawRule, path),
     ...checkFallback(rule, [...path, 'fallback']),
+    ...checkIdle(rule, [...path, 'idle']),
     ...checkTargets(rawRule, path, known),
     ...checkObjective(rule, [...path, 'objective']),
     ...checkHarm(valueAt(rawRule, ['harm']), [...path, 'harm']),
@@ -147,9 +150,13 @@ function checkScaled(rule: Partial<RawRule>, rawRule: unknown, path: Path): Rule
 }
 
 /** Checks a selector as the Kubernetes API does. */
-function checkSelector({ match }: Partial<RawRule>, path: Path): RuleFinding[] {
-  return (match?.selector?.matchExpressions ?? []).flatMap(({ operator, values = [] }, index) => {
-    const at = [...path, 'match', 'selector', 'matchExpressions', index];
+function checkSelector(
+  { match }: Partial<RawRule>,
+  field: 'selector' | 'namespaceSelector',
+  path: Path,
+): RuleFinding[] {
+  return (match?.[field]?.matchExpressions ?? []).flatMap(({ operator, values = [] }, index) => {
+    const at = [...path, 'match', field, 'matchExpressions', index];
     const needed = operator === 'In' || operator === 'NotIn';
     if (needed === values.length > 0) return [];
     if (needed) return [problem('RULE_MISSING_FIELD', at, `operator ${operator} requires values`)];

@@ -36,10 +36,10 @@ import type {
   RawSchedule,
   RawTarget,
 } from './schema.js';
+import { activationSignals, DEFAULT_MAX_AGE, fillIdle } from './activation.js';
 import type { FleetRule, RuleGroup, SignalQuery, WorkloadMatch, WorkloadRule } from './types.js';
 
 const DEFAULT_INTERVAL = 10;
-const DEFAULT_MAX_AGE = 45;
 const DEFAULT_WINDOW = '1m';
 const DEFAULT_UTILIZATION = 70;
 const DEFAULT_MAX_HOPS = 8;
@@ -64,7 +64,7 @@ const FOUR_PODS: ScalingPolicy = { type: 'Pods', value: 4, periodSeconds: 15 };
  */
 export function resolveGroup(group: RawGroup, file: string, sources: readonly Position[]): RuleGroup {
   const objectives = group.rules.flatMap(({ objective }) => (objective ? [fillObjective(objective)] : []));
-  const signals = fillSignals(group, objectives);
+  const signals = { ...fillSignals(group, objectives), ...activationSignals(group.rules) };
   const shared = {
     maxAge: mapValues(signals, ({ maxAge }) => maxAge),
     windows: mapValues(signals, ({ expr }) => longestRange(expr)),
@@ -76,12 +76,13 @@ export function resolveGroup(group: RawGroup, file: string, sources: readonly Po
     signals,
     podSignals: fillPodSignals(group, signals),
     windows: fillWindows(group, signals),
-    rules: group.rules.map((rule, index) => resolveRule(rule, shared, sources[index]!)),
+    rules: group.rules.map((rule, index) => resolveRule(rule, index, shared, sources[index]!)),
   };
 }
 
 function resolveRule(
   raw: RawRule,
+  index: number,
   shared: Pick<RuleSettings, 'maxAge' | 'windows'>,
   source: Position,
 ): WorkloadRule | FleetRule {
@@ -103,6 +104,7 @@ function resolveRule(
     ...shared,
     ...(raw.schedules && { schedules: raw.schedules.map(fillSchedule) }),
     ...(raw.fallback && { fallback: { ...raw.fallback, after: parseDuration(raw.fallback.after) } }),
+    ...(raw.idle && { idle: fillIdle(raw.idle, raw, index) }),
     dryRun: raw.mode === undefined ? (raw.dryRun ?? false) : raw.mode === 'shadow',
     labels: raw.labels ?? {},
     annotations: raw.annotations ?? {},
@@ -129,9 +131,15 @@ function largestMaximum(raw: RawRule): number {
 }
 
 function fillMatch(match: NonNullable<RawRule['match']>): WorkloadMatch {
-  const { apiVersion = DEFAULT_API_VERSION, kind, namespace, selector = {} } = match;
+  const { apiVersion = DEFAULT_API_VERSION, kind, namespace, namespaceSelector, selector = {} } = match;
   const namespaces = namespace === undefined ? match.namespaces : [namespace];
-  return { apiVersion, kind, ...(namespaces && { namespaces }), selector };
+  return {
+    apiVersion,
+    kind,
+    ...(namespaces && { namespaces }),
+    ...(namespaceSelector && { namespaceSelector }),
+    selector,
+  };
 }
 
 /**

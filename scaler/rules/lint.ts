@@ -138,12 +138,18 @@ function covers({ match: wide }: FleetRule, { match: narrow }: FleetRule): boole
     wide.apiVersion === narrow.apiVersion &&
     wide.kind === narrow.kind &&
     (narrow.namespaces?.every((one) => inNamespace(wide, one)) ?? !wide.namespaces) &&
-    requirements(wide.selector).every((one) => requirements(narrow.selector).includes(one))
+    includes(wide.selector, narrow.selector) &&
+    includes(wide.namespaceSelector, narrow.namespaceSelector)
   );
 }
 
 function inNamespace({ namespaces }: FleetRule['match'], namespace: string): boolean {
   return namespaces?.includes(namespace) ?? true;
+}
+
+/** True if every requirement of the one is one of the other. */
+function includes(wide: LabelSelector = {}, narrow: LabelSelector = {}): boolean {
+  return requirements(wide).every((one) => requirements(narrow).includes(one));
 }
 
 function requirements({ matchLabels, matchExpressions }: LabelSelector): string[] {

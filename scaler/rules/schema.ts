@@ -181,6 +181,14 @@ const selectorRequirement = z.strictObject({
     .meta({ description: 'Values of the label; required for In and NotIn, forbidden for the others' }),
 });
 
+const labelSelector = z.strictObject({
+  matchLabels: strings.exactOptional().meta({ description: 'Labels that it must have, with these values' }),
+  matchExpressions: z
+    .array(selectorRequirement)
+    .exactOptional()
+    .meta({ description: 'Requirements on labels; all of them must hold' }),
+});
+
 const match = z.strictObject({
   apiVersion,
   kind,
@@ -190,16 +198,10 @@ const match = z.strictObject({
     .min(1)
     .exactOptional()
     .meta({ description: 'Several namespaces, in place of namespace' }),
-  selector: z
-    .strictObject({
-      matchLabels: strings
-        .exactOptional()
-        .meta({ description: 'Labels that the workload must have, with these values' }),
-      matchExpressions: z
-        .array(selectorRequirement)
-        .exactOptional()
-        .meta({ description: 'Requirements on labels; all of them must hold' }),
-    })
+  namespaceSelector: labelSelector
+    .exactOptional()
+    .meta({ description: 'LabelSelector of the Namespace object; default: whatever its labels' }),
+  selector: labelSelector
     .exactOptional()
     .meta({ description: 'LabelSelector of Kubernetes; default: every workload of the kind' }),
 });
@@ -228,6 +230,28 @@ const fallback = z
   })
   .meta({ description: 'A floor while the workload cannot be sized for want of data' });
 
+export const idleSchema = z
+  .strictObject({
+    after: duration.meta({ description: 'Time without activation and without demand, both measured' }),
+    replicas: z
+      .int()
+      .min(0)
+      .max(INT32_MAX)
+      .exactOptional()
+      .meta({ description: 'Replicas to sleep with, fewer than minReplicas; default 0' }),
+    activation: z.strictObject({
+      expr: text.meta({
+        description:
+          'PromQL that is above `above` while there is work: one number, or with match one per namespace, workload and workload_kind',
+      }),
+      above: z.number().min(0).exactOptional().meta({ description: 'Default 0' }),
+      maxAge: duration.exactOptional().meta({
+        description: 'Age from which a sample is not acted on, and time without one that wakes; default 45s',
+      }),
+    }),
+  })
+  .meta({ description: 'Sleep while there is nothing to do: fewer replicas than minReplicas, or none' });
+
 export const ruleSchema = z.strictObject({
   scale: title.meta({ description: 'Name of the rule, unique in its group' }),
   scaleTargetRef: scaleTargetRef.exactOptional().meta({ description: 'The workload to scale' }),
@@ -244,6 +268,7 @@ export const ruleSchema = z.strictObject({
       'Windows of time with other bounds; of several in force the largest minReplicas and the largest maxReplicas apply',
   }),
   fallback: fallback.exactOptional(),
+  idle: idleSchema.exactOptional(),
   target: targetSchema.exactOptional().meta({
     description: 'Load that a pod should carry; default {signal: cpu, averageUtilization: 70}',
   }),
@@ -307,6 +332,7 @@ export const fileSchema = z.strictObject({
 export type RawRule = z.infer<typeof ruleSchema>;
 export type RawSchedule = z.infer<typeof scheduleSchema>;
 export type RawTarget = z.infer<typeof targetSchema>;
+export type RawIdle = z.infer<typeof idleSchema>;
 export type RawObjective = z.infer<typeof objectiveSchema>;
 export type RawHarm = z.infer<typeof harmSchema>;
 export type RawGroup = z.infer<typeof groupSchema>;

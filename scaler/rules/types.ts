@@ -11,6 +11,8 @@ export interface SignalQuery {
   readonly maxAge: number;
   /** The part of the settled window whose rows tell it, so that `expr` is not queried. */
   readonly toldBy?: WindowPart;
+  /** True where it is as old as the newest of its data, whatever the workload, which may have no pods. */
+  readonly byNewest?: true;
   /** True unless the rule file has another expression for it. */
   readonly isBuiltIn: boolean;
 }
@@ -30,6 +32,8 @@ export interface WorkloadMatch {
   readonly kind: string;
   /** Undefined: every namespace. */
   readonly namespaces?: readonly string[];
+  /** Labels of the Namespace object; undefined: whatever they are. */
+  readonly namespaceSelector?: LabelSelector;
   /** Empty: every workload of the kind. */
   readonly selector: LabelSelector;
 }

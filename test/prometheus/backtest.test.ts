@@ -215,8 +215,10 @@ describe('kernscale backtest', function () {
     const { groups } = await loadRuleFiles([path.join(folder, 'rules.yaml')]);
     const group = groups[0]!;
     const { view: cluster, scales } = new TestCluster({
-      'shop/Deployment/web': { replicas: PODS },
-      'shop/Deployment/disk': { replicas: PODS },
+      workloads: {
+        'shop/Deployment/web': { replicas: PODS },
+        'shop/Deployment/disk': { replicas: PODS },
+      },
     });
     const memory = { histories: new Histories(), records: new DecisionRecords() };
     const client = new PrometheusClient({ url: prometheus.url, timeout: 60 });

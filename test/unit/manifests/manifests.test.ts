@@ -36,6 +36,7 @@ const NEEDS: [account: string, verbs: string[], group: string, resource: string]
   ['kernscale-scaler', ['list', 'watch'], 'apps', 'deployments'],
   ['kernscale-scaler', ['list', 'watch'], 'apps', 'statefulsets'],
   ['kernscale-scaler', ['list', 'watch'], 'autoscaling', 'horizontalpodautoscalers'],
+  ['kernscale-scaler', ['list', 'watch'], '', 'namespaces'],
   ['kernscale-scaler', ['get', 'patch'], 'apps', 'deployments/scale'],
   ['kernscale-scaler', ['get', 'patch'], 'example.com', 'widgets/scale'],
   ['kernscale-scaler', ['create'], '', 'events'],

@@ -8,6 +8,7 @@ const UNREACHABLE: Reading = { absent: 'error', text: 'Prometheus at 127.0.0.1:9
 const OUTAGE = Object.fromEntries(
   ['cpu', 'request', 'pods', 'blockio', 'wait', 'lock'].map((signal) => [signal, UNREACHABLE]),
 );
+const IDLE = { after: 1800, replicas: 0, activation: { signal: 'activation', above: 0 } };
 const OUTSIDE: Edge = { peer: '203.0.113.7:443', to: { type: 'external' }, wait: at(1) };
 const STEP = { for: 0, keepFor: 0, action: 'hold', maxHops: 4 } as const;
 const KEPT: DecideStep = { ...STEP, bound: 'disk', when: { blockio: { above: 0.4 } }, keepFor: 60 };
@@ -52,6 +53,20 @@ export const HELD: readonly Case[] = [
     'fallback unknown 4 → 6',
     'Prometheus at 127.0.0.1:9090 is unreachable since 2023-11-14T22:11:20Z. The fallback keeps at least 6 replicas',
     'all signals have data',
+  ],
+  [
+    'sleeps',
+    () => on(small(0, 0, { activation: at(0) }), { idle: IDLE }, { ...HISTORY, sleep: { asleep: true } }),
+    'idle none 0 → 0',
+    'Idle: activation is 0, not above 0',
+    'activation is above 0, or cannot be read',
+  ],
+  [
+    'wakes',
+    () => on(small(0, 0, { activation: at(4) }), { idle: IDLE }, { ...HISTORY, sleep: { asleep: true } }),
+    'activation none 0 → 1',
+    'Activation is 4, above 0: woken to minReplicas (1)',
+    'there is neither activation nor demand',
   ],
   [
     'does not shrink without some signals',

@@ -129,6 +129,8 @@ describe('the explanation of a decision', () => {
       otherWriter: true,
       noData: true,
       fallback: true,
+      idle: true,
+      activation: true,
       hold: true,
       dependency: true,
       noScaleDown: true,

@@ -40,6 +40,7 @@ const HISTORY: History = {
   fewerPodsSince: NOW - 400,
   unseenSince: NOW - 500,
   absence: { since: NOW - 60, raised: true },
+  sleep: { quiet: { since: NOW - 90, at: NOW - 10 }, asleep: true, unreadSince: NOW - 20 },
 };
 const MEMORY: Memory = { workload: 'shop/Deployment/cart', decide: DECIDE, history: HISTORY };
 

@@ -102,6 +102,20 @@ describe('assignment', () => {
     });
   });
 
+  it('follows the labels of namespaces, and leaves a workload alone while they are not known', () => {
+    const rule = (name: string, selector: string) =>
+      `      - {scale: ${name}, match: {kind: Deployment${selector}}, maxReplicas: 9}\n`;
+    const text = `groups:\n  - name: g\n    rules:\n${rule('team', ', namespaceSelector: {matchLabels: {team: web}}')}${rule('rest', '')}`;
+    const rules = parseRules('r.yaml', text).groups;
+    const ownerOf = (namespaceLabels?: Record<string, string>) =>
+      assign(rules, [{ ...deployment('a'), ...(namespaceLabels && { namespaceLabels }) }]).get(
+        'shop/Deployment/a',
+      )?.rule.scale;
+    expect(ownerOf({ team: 'web' })).to.equal('team');
+    expect(ownerOf({ team: 'data' })).to.equal('rest');
+    expect(ownerOf()).to.equal(undefined);
+  });
+
   it('assigns a named workload even while it does not exist', () => {
     expect(owners([])).to.deep.equal({ 'shop/Deployment/cart': 'cart' });
   });
