@@ -10,6 +10,7 @@ import type { RuleGroup } from '../rules/types.js';
 import type { Assignment } from './assignments.js';
 import type { Histories } from './histories.js';
 import type { PastReplicas } from './recall.js';
+import { queriesByWorkload } from './own-signals.js';
 import { replicasAfter, type DecisionRecords } from './record.js';
 import { isGone, readReplicas, type Replicas } from './replicas.js';
 import { roundInput } from './round-input.js';
@@ -68,9 +69,8 @@ export async function runRound(
 ): Promise<RoundResult> {
   const { query, cluster, scales, histories, records, clock, queryOffset } = sources;
   const own = [...assignments.values()].filter((assignment) => assignment.group === group);
-  const queried = { ...group, podSignals: cluster.pods ? group.podSignals : {} };
   const [results, replicas] = await Promise.all([
-    querySignals(query, queried, clock() - queryOffset),
+    querySignals(query, queriedBy(group, own, cluster), clock() - queryOffset),
     readReplicas(
       cluster,
       scales,
@@ -104,6 +104,14 @@ export async function runRound(
   const problems = problemsOf(results, replicas);
   if (!autoscalers) problems.push(NO_AUTOSCALERS);
   return { decisions, problems: [...problems, ...own.flatMap(faultsOf)], gone: new Set(gone) };
+}
+
+/** The group with what it asks for in this round: of each workload apart, too, and by pod where pods are known. */
+function queriedBy(group: RuleGroup, own: readonly Assignment[], cluster: RoundSources['cluster']) {
+  const pods = group.own && cluster.synced ? cluster.pods?.() : undefined;
+  const apart = queriesByWorkload(own, pods && ((key) => pods.get(key) ?? []));
+  const signals = { ...group.signals, ...apart };
+  return { ...group, signals, podSignals: cluster.pods ? group.podSignals : {} };
 }
 
 /** What is told by the settled window's rows, and what was queried. */

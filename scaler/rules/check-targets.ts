@@ -1,9 +1,13 @@
 import { isCountable, MOST_COUNTABLE, parseQuantity } from '../../common/quantity.js';
 import type { Path } from '../../common/yaml/document.js';
+import { checkTemplate } from '../promql/template.js';
 import { valueAt } from './findings.js';
 import { checkSignalName, problem } from './problems.js';
-import { targetSchema } from './schema.js';
+import { targetSchema, type RawTarget } from './schema.js';
 import type { RuleFinding } from './types.js';
+
+/** Names in conditions that are no signals, and names of inputs that are none. */
+const RESERVED = ['target', 'edges'];
 
 /** @param known signals that a target may be on */
 export function checkTargets(rawRule: object, path: Path, known: readonly string[]): RuleFinding[] {
@@ -31,7 +35,7 @@ function checkTarget(raw: unknown, path: Path, known: readonly string[]): RuleFi
   const { data: target } = targetSchema.safeParse(raw);
   if (!target) return [];
   const { signal = 'cpu', averageUtilization, averageValue, value } = target;
-  const findings = checkSignalName(signal, [...path, 'signal'], known);
+  const findings = checkSource(target, path, known);
   const given = Object.keys({ averageUtilization, averageValue, value }).filter(
     (field) => target[field as 'value'] !== undefined,
   );
@@ -48,6 +52,33 @@ function checkTarget(raw: unknown, path: Path, known: readonly string[]): RuleFi
     if (range) findings.push(problem('RULE_OUT_OF_RANGE', [...path, field], `${field} must be ${range}`));
   }
   return findings;
+}
+
+/** Checks the signal of a target: one of the group, or one that its expression defines. */
+function checkSource(
+  { signal, expr, maxAge }: RawTarget,
+  path: Path,
+  known: readonly string[],
+): RuleFinding[] {
+  if (expr === undefined) {
+    const findings = checkSignalName(signal ?? 'cpu', [...path, 'signal'], known);
+    const message = "maxAge applies only to a target with expr; set that of a group's signal in signals";
+    return maxAge === undefined
+      ? findings
+      : [...findings, problem('RULE_CONFLICT', [...path, 'maxAge'], message, true)];
+  }
+  const findings: RuleFinding[] = [];
+  if (signal === undefined) {
+    const message = 'a target with expr needs signal, a name for what it measures';
+    findings.push(problem('RULE_MISSING_FIELD', path, message));
+  } else if (known.includes(signal) || RESERVED.includes(signal)) {
+    const message = `"${signal}" is a signal already; give what expr measures another name, or remove expr`;
+    findings.push(problem('RULE_CONFLICT', [...path, 'signal'], message));
+  }
+  const fault = checkTemplate(expr);
+  if (!fault) return findings;
+  const message = `signal "${signal ?? ''}": ${fault.message}`;
+  return [...findings, { code: 'RULE_PROMQL', path: [...path, 'expr'], offset: fault.offset, message }];
 }
 
 /** What a target must be, if it is not: it is counted in thousandths. */

@@ -34,7 +34,8 @@ import type {
   RawScalingRules,
   RawTarget,
 } from './schema.js';
-import type { FleetRule, RuleGroup, SignalQuery, WorkloadRule } from './types.js';
+import { limitsOf, ownSignals, sharedOwn } from './own-signals.js';
+import type { FleetRule, OwnSignal, RuleGroup, SignalQuery, WorkloadRule } from './types.js';
 
 const DEFAULT_INTERVAL = 10;
 const DEFAULT_MAX_AGE = 45;
@@ -62,20 +63,34 @@ const FOUR_PODS: ScalingPolicy = { type: 'Pods', value: 4, periodSeconds: 15 };
  */
 export function resolveGroup(group: RawGroup, file: string, sources: readonly Position[]): RuleGroup {
   const objectives = group.rules.flatMap(({ objective }) => (objective ? [fillObjective(objective)] : []));
-  const signals = fillSignals(group, objectives);
+  const own = ownSignals(group);
+  const common = fillSignals(group, objectives);
+  const signals = { ...common, ...sharedOwn(group.name, own) };
   const shared = {
-    maxAge: mapValues(signals, ({ maxAge }) => maxAge),
-    windows: mapValues(signals, ({ expr }) => longestRange(expr)),
+    maxAge: mapValues(common, ({ maxAge }) => maxAge),
+    windows: mapValues(common, ({ expr }) => longestRange(expr)),
   };
   return {
     name: group.name,
     file,
     interval: group.interval === undefined ? DEFAULT_INTERVAL : parseDuration(group.interval),
     signals,
+    ...(own && { own }),
     podSignals: fillPodSignals(group, signals),
     windows: fillWindows(group, signals),
-    rules: group.rules.map((rule, index) => resolveRule(rule, shared, sources[index]!)),
+    rules: group.rules.map((rule, index) =>
+      resolveRule(rule, withLimits(shared, own?.[rule.scale]), sources[index]!),
+    ),
   };
+}
+
+function withLimits(
+  { maxAge, windows }: Pick<RuleSettings, 'maxAge' | 'windows'>,
+  own: Readonly<Record<string, OwnSignal>> | undefined,
+): Pick<RuleSettings, 'maxAge' | 'windows'> {
+  if (!own) return { maxAge, windows };
+  const limits = limitsOf(own);
+  return { maxAge: { ...maxAge, ...limits.maxAge }, windows: { ...windows, ...limits.windows } };
 }
 
 function resolveRule(

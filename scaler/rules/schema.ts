@@ -82,6 +82,13 @@ export const targetSchema = z.strictObject({
     description:
       'Signal to size by; default cpu. requests (arriving per second) and concurrency (outstanding) are built in, too',
   }),
+  expr: text.exactOptional().meta({
+    description:
+      'PromQL of the workload, in place of a signal of the group, which signal names; $namespace, $workload, $kind and, with =~, $pods stand in its strings',
+  }),
+  maxAge: duration.exactOptional().meta({
+    description: 'With expr, age from which a sample is not acted on; default 45s',
+  }),
   averageUtilization: positive
     .exactOptional()
     .meta({ description: 'Target as a percentage of the CPU request of a pod' }),

@@ -15,6 +15,12 @@ export interface SignalQuery {
   readonly isBuiltIn: boolean;
 }
 
+/** A signal that a target of one rule defines. */
+export interface OwnSignal extends SignalQuery {
+  /** With variables, to be filled in for each workload; undefined where `expr` has the values of all workloads. */
+  readonly template?: string;
+}
+
 /** What to query of the workloads in a window. */
 export interface WindowQueries<Part extends WindowPart = WindowPart> {
   /** Length of the window in seconds. */
@@ -49,6 +55,8 @@ export interface RuleGroup {
   /** Seconds between two rounds. */
   readonly interval: number;
   readonly signals: Readonly<Record<string, SignalQuery>>;
+  /** Rule name → signal name → signal that the rule defines itself. */
+  readonly own?: Readonly<Record<string, Readonly<Record<string, OwnSignal>>>>;
   /** Signals with one number per `pod`, queried where the pods are known. */
   readonly podSignals: Readonly<Record<string, SignalQuery>>;
   readonly windows: { readonly recent: WindowQueries<RecentPart>; readonly settled: WindowQueries };
@@ -106,4 +114,5 @@ type LintCode =
   | 'LINT_NO_WORKLOAD'
   | 'LINT_UNUSED_SIGNAL'
   | 'LINT_DEFAULT_VALUE'
-  | 'LINT_SHADOWED_RULE';
+  | 'LINT_SHADOWED_RULE'
+  | 'LINT_QUERY_PER_WORKLOAD';

@@ -40,6 +40,68 @@ describe('targets of a rule', () => {
     });
   }
 
+  const expressions: [title: string, text: string, ...errors: string[]][] = [
+    [
+      'without a name for its signal',
+      ruleWith('target: {expr: m, averageValue: 1}'),
+      'RULE_MISSING_FIELD 7:17 a target with expr needs signal, a name for what it measures',
+    ],
+    [
+      'under the name of a signal',
+      ruleWith('targets: [{signal: lock, expr: m, averageValue: 1}]'),
+      'RULE_CONFLICT 7:28 "lock" is a signal already; give what expr measures another name, or remove expr',
+    ],
+    [
+      'with a percentage',
+      ruleWith('target: {signal: queue, expr: m, averageUtilization: 70}'),
+      'RULE_CONFLICT 7:17 target on "queue" needs averageValue or value; averageUtilization, a percentage of the CPU request, applies only to cpu',
+    ],
+    [
+      'with an unknown variable',
+      ruleWith(`target: {signal: queue, expr: 'sum(m{a="$name"})', averageValue: 1}`),
+      'RULE_PROMQL 7:49 signal "queue": unknown variable $name; there are $namespace, $workload, $kind, $pods',
+    ],
+    [
+      'that is broken, with an age of no expression beside it',
+      ruleWith(`targets: [{maxAge: 1m}, {signal: queue, averageValue: 1, expr: 'summ(m)'}]`),
+      "RULE_CONFLICT 7:20 maxAge applies only to a target with expr; set that of a group's signal in signals",
+      'RULE_PROMQL 7:73 signal "queue": unknown PromQL function "summ"',
+    ],
+  ];
+  for (const [title, text, ...expected] of expressions) {
+    it(`have no expression ${title}`, () => {
+      expect(errorsOf(text)).to.deep.equal(expected);
+    });
+  }
+
+  const QUEUE = `{signal: queue, expr: 'sum(m{ns="$namespace", q="$workload"})', averageValue: 20}`;
+
+  it('have an expression of the workload, whose age and range count', () => {
+    const text = ruleWith(
+      `target: {signal: queue, expr: 'sum(rate(m{q="$workload"}[5m]))', averageValue: 20, maxAge: 2m}`,
+      'decide: [{bound: full, when: {queue: {above: 90}}, action: hold}]',
+    );
+    const rule = ruleOf(text);
+    expect(rule.target).to.deep.equal({ signal: 'queue', averageValue: 20 });
+    expect([rule.maxAge['queue'], rule.windows['queue']]).to.deep.equal([120, 300]);
+    const { signals } = parseRules('r.yaml', text).groups[0]!;
+    expect(signals['shop/web/queue']?.expr).to.contain('sum(rate(m{q="web"}[5m]))');
+  });
+
+  it('have one query for a fleet where that is possible, and a warning where it is not', () => {
+    const lint = (target: string) => {
+      const text = ruleWith(`target: ${target}`).replace(/scaleTargetRef.*/, 'match: {kind: Deployment}');
+      const { groups, warnings } = parseRules('r.yaml', text, { scrapeInterval: 15 });
+      const found = warnings.map(({ code, line, column }) => `${code} ${line}:${column}`);
+      return [Object.hasOwn(groups[0]!.signals, 'shop/web/queue'), found];
+    };
+    expect(lint(QUEUE)).to.deep.equal([true, []]);
+    const apart = QUEUE.replace('"$workload"', '"q-$workload"');
+    expect(lint(apart)).to.deep.equal([false, ['LINT_QUERY_PER_WORKLOAD 7:39']]);
+    const zero = QUEUE.replace('})', '}) or vector(0)');
+    expect(lint(zero)[1]).to.deep.equal(['LINT_QUERY_PER_WORKLOAD 7:39', 'LINT_DEFAULT_VALUE 7:82']);
+  });
+
   it('are several, each with a step of its own, or one', () => {
     const several = ruleOf(
       ruleWith('targets:', '  - {averageUtilization: 60}', '  - {signal: requests, averageValue: 100}'),
