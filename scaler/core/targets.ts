@@ -7,6 +7,17 @@ export function isCpuDemand({ signal }: Target): boolean {
   return signal === 'cpu';
 }
 
+/** Signal of the request that percentages of a target are of. */
+export function requestSignal({ resource, container }: Target): string {
+  const name = resource === 'memory' ? 'memory_request' : 'request';
+  return container === undefined ? name : ofContainer(name, container);
+}
+
+/** Signal of one container; names of containers have no underscore. */
+export function ofContainer(signal: string, container: string): string {
+  return `${signal}_of_${container.replaceAll(/[^A-Za-z0-9]/g, '_')}`;
+}
+
 /** Targets of a rule, in its order. */
 export function targetsOf({ target, targets }: Pick<RuleSettings, 'target' | 'targets'>): readonly Target[] {
   return targets ?? [target];

@@ -6,7 +6,7 @@ import type { WorkloadKey } from '../core/types.js';
 import type { ClusterView } from '../kubernetes/cluster.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
 import type { Topology } from '../kubernetes/topology.js';
-import type { RuleGroup } from '../rules/types.js';
+import type { RuleGroup, SignalQuery } from '../rules/types.js';
 import type { Assignment } from './assignments.js';
 import type { Histories } from './histories.js';
 import type { PastReplicas } from './recall.js';
@@ -110,7 +110,8 @@ export async function runRound(
 function queriedBy(group: RuleGroup, own: readonly Assignment[], cluster: RoundSources['cluster']) {
   const pods = group.own && cluster.synced ? cluster.pods?.() : undefined;
   const apart = queriesByWorkload(own, pods && ((key) => pods.get(key) ?? []));
-  const signals = { ...group.signals, ...apart };
+  const told = ([, { isToldByPods }]: [string, SignalQuery]): boolean => !isToldByPods || !cluster.pods;
+  const signals = { ...Object.fromEntries(Object.entries(group.signals).filter(told)), ...apart };
   return { ...group, signals, podSignals: cluster.pods ? group.podSignals : {} };
 }
 

@@ -3,6 +3,7 @@ import type { Path } from '../../common/yaml/document.js';
 import { checkTemplate } from '../promql/template.js';
 import { valueAt } from './findings.js';
 import { checkSignalName, problem } from './problems.js';
+import { RESOURCES, subjectOf } from './resource-signals.js';
 import { targetSchema, type RawTarget } from './schema.js';
 import type { RuleFinding } from './types.js';
 
@@ -21,7 +22,8 @@ export function checkTargets(rawRule: object, path: Path, known: readonly string
     ...checkTarget(target, [...path, 'target'], known),
     ...(Array.isArray(targets) ? targets : []).flatMap((one: unknown, index) => {
       const at = [...path, 'targets', index];
-      const { signal = 'cpu' } = targetSchema.safeParse(one).data ?? { signal: `${index}` };
+      const { data } = targetSchema.safeParse(one);
+      const { signal } = data ? subjectOf(data) : { signal: `${index}` };
       const first = signals.get(signal);
       if (first === undefined) signals.set(signal, index);
       const message = `targets[${first}] is on signal "${signal}", too; keep one of them`;
@@ -43,8 +45,13 @@ function checkTarget(raw: unknown, path: Path, known: readonly string[]): RuleFi
     const message = `${given.join(' and ')} are mutually exclusive; keep one of them`;
     findings.push(problem('RULE_CONFLICT', path, message));
   }
-  if (signal !== 'cpu' && averageValue === undefined && value === undefined) {
-    const message = `target on "${signal}" needs averageValue or value; averageUtilization, a percentage of the CPU request, applies only to cpu`;
+  const hasRequest = RESOURCES.includes(signal) && target.expr === undefined;
+  if (target.container !== undefined && !hasRequest) {
+    const message = `container applies only to the signals cpu and memory, not to "${signal}"; remove it`;
+    findings.push(problem('RULE_CONFLICT', [...path, 'container'], message, true));
+  }
+  if (!hasRequest && averageValue === undefined && value === undefined) {
+    const message = `target on "${signal}" needs averageValue or value; averageUtilization, a percentage of the request, applies only to cpu and memory`;
     findings.push(problem('RULE_CONFLICT', path, message));
   }
   for (const [field, amount] of Object.entries({ averageValue, value })) {

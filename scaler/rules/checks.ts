@@ -9,7 +9,6 @@ import { valueAt } from './findings.js';
 import { checkSignalName, problem } from './problems.js';
 import { suggestion } from './suggestion.js';
 import { checkTargets } from './check-targets.js';
-import { ownExpressions } from './own-signals.js';
 import { fillObjective, fillTargets } from './defaults.js';
 import {
   decideStepSchema,
@@ -92,7 +91,7 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
   // `edges` has many values per workload, so no condition or target can compare it.
   const known = signals.filter((name) => name !== 'edges');
   const steps = valueAt(rawRule, ['decide']);
-  const own = ownExpressions(rule).map(([name]) => name);
+  const own = fillTargets(rule).map(({ signal }) => signal);
   return [
     ...checkScaled(rule, rawRule, path),
     ...checkSelector(rule, path),
@@ -101,7 +100,7 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
     ...checkObjective(rule, [...path, 'objective']),
     ...checkHarm(valueAt(rawRule, ['harm']), [...path, 'harm']),
     ...(Array.isArray(steps) ? steps : []).flatMap((step, index) =>
-      checkStep(step, [...path, 'decide', index], [...known, ...own], fillTargets(rule)),
+      checkStep(step, [...path, 'decide', index], [...new Set([...known, ...own])], fillTargets(rule)),
     ),
   ];
 }

@@ -13,7 +13,7 @@ import type {
   ScalingRules,
   Target,
 } from '../core/types.js';
-import { isCpuDemand } from '../core/targets.js';
+import { isCpuDemand, requestSignal } from '../core/targets.js';
 import { builtInSignals, latencySignal, optionalSignals, podSignals } from '../promql/signals.js';
 import { longestRange } from '../promql/syntax.js';
 import {
@@ -35,6 +35,7 @@ import type {
   RawTarget,
 } from './schema.js';
 import { limitsOf, ownSignals, sharedOwn } from './own-signals.js';
+import { resourceSignals, subjectOf } from './resource-signals.js';
 import type { FleetRule, OwnSignal, RuleGroup, SignalQuery, WorkloadRule } from './types.js';
 
 const DEFAULT_INTERVAL = 10;
@@ -169,6 +170,8 @@ function fillSignals(group: RawGroup, objectives: readonly Objective[]): Record<
   const given = group.signals ?? {};
   const window = group.window ?? DEFAULT_WINDOW;
   const builtIn = { ...builtInSignals(window, quantiles), ...usedSignals(group, window) };
+  const requests = new Set(group.rules.flatMap(fillTargets).map(requestSignal));
+  requests.delete('request');
   return mapValues({ ...builtIn, ...given }, (_, name) => {
     const { expr = own(builtIn, name) ?? '', maxAge } = own(given, name) ?? {};
     const isBuiltIn = expr === own(builtIn, name);
@@ -178,6 +181,7 @@ function fillSignals(group: RawGroup, objectives: readonly Objective[]): Record<
       maxAge: maxAge === undefined ? DEFAULT_MAX_AGE : parseDuration(maxAge),
       isBuiltIn,
       ...(toldBy && { toldBy }),
+      ...(isBuiltIn && requests.has(name) && { isToldByPods: true }),
     };
   });
 }
@@ -219,7 +223,11 @@ function fillWindows(
 /** Built-in signals that only some rules need. */
 function usedSignals(group: RawGroup, window: string): Record<string, string> {
   const used = new Set([...Object.keys(group.signals ?? {}), ...group.rules.flatMap(namedSignals)]);
-  return Object.fromEntries(Object.entries(optionalSignals(window)).filter(([name]) => used.has(name)));
+  const targets = group.rules.flatMap(fillTargets);
+  return Object.assign(
+    Object.fromEntries(Object.entries(optionalSignals(window)).filter(([name]) => used.has(name))),
+    ...targets.map((target) => resourceSignals(target, window)),
+  ) as Record<string, string>;
 }
 
 /** Signals that a rule's targets and conditions name. */
@@ -234,11 +242,12 @@ export function fillTargets({ target, targets }: Pick<RawRule, 'target' | 'targe
   return [fillTarget(first), ...others.map(fillTarget)];
 }
 
-export function fillTarget(target: RawTarget | undefined): Target {
-  const signal = target?.signal ?? 'cpu';
-  if (target?.averageValue !== undefined) return { signal, averageValue: parseQuantity(target.averageValue) };
-  if (target?.value !== undefined) return { signal, value: parseQuantity(target.value) };
-  return { signal, averageUtilization: target?.averageUtilization ?? DEFAULT_UTILIZATION };
+export function fillTarget(target: RawTarget = {}): Target {
+  const subject = subjectOf(target);
+  if (target.averageValue !== undefined)
+    return { ...subject, averageValue: parseQuantity(target.averageValue) };
+  if (target.value !== undefined) return { ...subject, value: parseQuantity(target.value) };
+  return { ...subject, averageUtilization: target.averageUtilization ?? DEFAULT_UTILIZATION };
 }
 
 export function fillObjective({ latency, quantile = DEFAULT_QUANTILE }: RawObjective): Objective {

@@ -12,6 +12,10 @@ const DURATION = /^(?!$)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$/;
 /** Kubernetes quantity that is not negative. */
 const QUANTITY = /^(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[numkMGTPE]|[KMGTPE]i)?$/;
 
+/** Name of a container: a DNS label. */
+const CONTAINER = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+
+const containerError = 'the name of a container';
 const nameError = 'a name of letters, digits and underscores';
 const durationError = 'a duration such as 90s, 5m or 1h30m';
 const quantityError = 'a number from 0 on or a quantity such as 500m';
@@ -80,7 +84,7 @@ const behavior = z
 export const targetSchema = z.strictObject({
   signal: identifier.exactOptional().meta({
     description:
-      'Signal to size by; default cpu. requests (arriving per second) and concurrency (outstanding) are built in, too',
+      'Signal to size by; default cpu. memory (working set), requests (arriving per second) and concurrency (outstanding) are built in, too',
   }),
   expr: text.exactOptional().meta({
     description:
@@ -89,12 +93,15 @@ export const targetSchema = z.strictObject({
   maxAge: duration.exactOptional().meta({
     description: 'With expr, age from which a sample is not acted on; default 45s',
   }),
+  container: z.string({ error: containerError }).regex(CONTAINER, containerError).exactOptional().meta({
+    description: 'With cpu or memory, the only container that counts, with its own request',
+  }),
   averageUtilization: positive
     .exactOptional()
-    .meta({ description: 'Target as a percentage of the CPU request of a pod' }),
-  averageValue: quantity
-    .exactOptional()
-    .meta({ description: 'Target value per pod, in the unit of the signal (cores for cpu)' }),
+    .meta({ description: 'Target as a percentage of the CPU or memory request of a pod' }),
+  averageValue: quantity.exactOptional().meta({
+    description: 'Target value per pod, in the unit of the signal (cores for cpu, bytes for memory)',
+  }),
   value: quantity
     .exactOptional()
     .meta({ description: "Target for the signal's total value; use it when adding pods lowers the signal" }),

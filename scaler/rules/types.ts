@@ -13,6 +13,8 @@ export interface SignalQuery {
   readonly toldBy?: WindowPart;
   /** True unless the rule file has another expression for it. */
   readonly isBuiltIn: boolean;
+  /** True for what the pods of the Kubernetes API tell where they are known. */
+  readonly isToldByPods?: true;
 }
 
 /** A signal that a target of one rule defines. */

@@ -20,7 +20,22 @@ describe('targets of a rule', () => {
     [
       'an unknown signal and a missing figure',
       ruleWith('targets: [{averageUtilization: 70}, {signal: request, averageValue: 1}, {signal: requests}]'),
-      'RULE_CONFLICT 7:81 target on "requests" needs averageValue or value; averageUtilization, a percentage of the CPU request, applies only to cpu',
+      'RULE_CONFLICT 7:81 target on "requests" needs averageValue or value; averageUtilization, a percentage of the request, applies only to cpu and memory',
+    ],
+    [
+      'a container of a signal that has none',
+      ruleWith('targets: [{signal: requests, container: app, averageValue: 1}]'),
+      'RULE_CONFLICT 7:38 container applies only to the signals cpu and memory, not to "requests"; remove it',
+    ],
+    [
+      'no name of a container',
+      ruleWith(`targets: [{container: 'a"}', averageValue: 1}]`),
+      'RULE_WRONG_VALUE 7:31 targets[0].container must be the name of a container, not "a\\"}"',
+    ],
+    [
+      'two of one container',
+      ruleWith('targets: [{}, {container: app}, {container: app, averageValue: 1}]'),
+      'RULE_CONFLICT 7:41 targets[1] is on signal "cpu_of_app", too; keep one of them',
     ],
     [
       'a misspelt signal',
@@ -54,7 +69,7 @@ describe('targets of a rule', () => {
     [
       'with a percentage',
       ruleWith('target: {signal: queue, expr: m, averageUtilization: 70}'),
-      'RULE_CONFLICT 7:17 target on "queue" needs averageValue or value; averageUtilization, a percentage of the CPU request, applies only to cpu',
+      'RULE_CONFLICT 7:17 target on "queue" needs averageValue or value; averageUtilization, a percentage of the request, applies only to cpu and memory',
     ],
     [
       'with an unknown variable',
@@ -135,5 +150,9 @@ describe('targets of a rule', () => {
     expect(used).to.include('requests').and.not.to.include('concurrency');
     const when = 'decide: [{bound: busy, when: {concurrency: {above: 5}}, action: hold}]';
     expect(signals(ruleWith(when))).to.include('concurrency');
+    const memory = signals(ruleWith('targets: [{signal: memory, averageUtilization: 80}]'));
+    expect(memory).to.include.members(['memory', 'memory_request']);
+    const app = signals(ruleWith('targets: [{}, {container: app, averageValue: 2}]'));
+    expect(app).to.include('cpu_of_app').and.not.to.include('request_of_app');
   });
 });
