@@ -17,18 +17,38 @@ export interface Cpu {
  */
 export function cpuInForce(spec: Fields, status: Fields | undefined): Cpu {
   const [asked, applied] = [spec.fields('resources'), status?.fields('resources')];
-  const sources = [
-    applied?.fields('requests'),
-    status?.fields('allocatedResources'),
-    asked.fields('requests'),
-  ];
   const isApplied = applied && (hasCpu(applied.fields('requests')) || hasCpu(applied.fields('limits')));
-  const requests = sources.find((source) => source && hasCpu(source));
+  const requests = requestsInForce(spec, status, 'cpu');
   return {
     request: requests?.quantity('cpu'),
     isRequested: requests !== undefined,
     limit: (isApplied ? applied : asked).fields('limits').quantity('cpu'),
   };
+}
+
+/** Memory that a container requests, bytes, as `cpuInForce`; undefined where none is stated. */
+export function memoryInForce(spec: Fields, status: Fields | undefined): number | undefined {
+  return requestsInForce(spec, status, 'memory')?.quantity('memory');
+}
+
+/** Memory that a pod requests as a whole, bytes, as `podCpuInForce`. */
+export function podMemoryInForce(pod: Fields): number | undefined {
+  const spec = pod.fields('spec');
+  const isRequested = states(spec.fields('resources').fields('requests'), 'memory');
+  return memoryInForce(spec, isRequested ? pod.fields('status') : undefined);
+}
+
+function requestsInForce(
+  spec: Fields,
+  status: Fields | undefined,
+  resource: 'cpu' | 'memory',
+): Fields | undefined {
+  const sources = [
+    status?.fields('resources').fields('requests'),
+    status?.fields('allocatedResources'),
+    spec.fields('resources').fields('requests'),
+  ];
+  return sources.find((source) => source && states(source, resource));
 }
 
 /** What a pod requests as a whole; its status adds up its containers where it requests nothing as a whole. */
@@ -54,5 +74,9 @@ export function containerStatuses(pod: Fields): ReadonlyMap<string, Fields> {
 const STATUSES = ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'];
 
 function hasCpu(amounts: Fields): boolean {
-  return amounts.value('cpu') !== undefined;
+  return states(amounts, 'cpu');
+}
+
+function states(amounts: Fields, resource: 'cpu' | 'memory'): boolean {
+  return amounts.value(resource) !== undefined;
 }

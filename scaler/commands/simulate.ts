@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { commandLine, flag, parseFlags, seconds } from '../../common/flags.js';
 import { KernscaleError } from '../../common/errors.js';
+import { own } from '../../common/own.js';
 import { parseQuantity } from '../../common/quantity.js';
 import { workloadKey } from '../core/types.js';
 import type { Assignment } from '../loop/assignments.js';
@@ -178,19 +179,17 @@ function customSignals(
     ...Object.keys(builtInSignals('1m')),
     ...(rule.objective ? [latencySignal(rule.objective.quantile)] : []),
   ];
-  const needed = Object.keys(group.signals).filter(
-    (signal) => !modelled.includes(signal) && !Object.hasOwn(signals, signal),
-  );
+  const shared = Object.keys(group.signals).filter((signal) => !signal.includes('/'));
+  const names = [...shared, ...Object.keys(own(group.own ?? {}, rule.scale) ?? {})];
+  const needed = names.filter((signal) => !modelled.includes(signal) && !Object.hasOwn(signals, signal));
   if (needed.length > 0) {
     throw badFlag(
       `the model has no values for ${needed.join(', ')}; pass --signal '${needed[0]!}=10 100@5m' or --signal ${needed[0]!}=backlog`,
     );
   }
-  const unknown = Object.keys(signals).find((signal) => !Object.hasOwn(group.signals, signal));
+  const unknown = Object.keys(signals).find((signal) => !names.includes(signal));
   if (unknown !== undefined) {
-    throw badFlag(
-      `group "${group.name}" has no signal "${unknown}"${suggestion(unknown, Object.keys(group.signals))}`,
-    );
+    throw badFlag(`group "${group.name}" has no signal "${unknown}"${suggestion(unknown, names)}`);
   }
   return signals;
 }

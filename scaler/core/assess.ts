@@ -9,9 +9,10 @@ import { isComplete, type Judgement } from './judge.js';
 import { newPods, stayingPods } from './new-pods.js';
 import { weighObjective } from './objective.js';
 import { isInvisible, partlyOpaque } from './opaque.js';
+import { largest, type Proposal } from './proposals.js';
 import { isAbsent, readSignal, readSumOfPods } from './reading.js';
 import { absentPodSignals, isSizedByPods, size, usableRequest, type Sizing } from './sizing.js';
-import { byTarget, isCpuDemand, largest, targetsOf, type Proposal } from './targets.js';
+import { byTarget, isCpuDemand, requestSignal, targetsOf } from './targets.js';
 import { elapsed } from './time.js';
 import type { History, Samples } from './round.js';
 import { TARGET, type Absent, type DecideStep, type Reading, type Rule } from './types.js';
@@ -108,7 +109,9 @@ function propose(
   now: number,
 ): Proposal & { readonly unseen: number } {
   const demand = demandOf(rule, samples, read, now);
-  const byUsage = size(rule, samples, demand, read(REQUEST), now);
+  const resource = rule.target.resource ?? 'CPU';
+  const request = usableRequest(read(requestSignal(rule.target)), resource);
+  const byUsage = size(rule, samples, demand, request, now);
   const unseen = isUnseen(history, now) ? missingPods(byUsage) : 0;
   const isByCpu = isCpuDemand(rule.target) && !isAbsent(demand);
   const byDemand = isByCpu
@@ -192,7 +195,12 @@ function signalsOf(rule: Rule, steps: readonly DecideStep[], samples: Samples): 
   const needed = neededBy(steps);
   const targets = targetsOf(rule);
   const signals = new Set(targets.map(({ signal }) => signal));
-  if (targets.some((target) => 'averageUtilization' in target)) signals.add(REQUEST);
+  for (const target of targets) {
+    const request = requestSignal(target);
+    // Other requests than a pod's CPU are those in the Kubernetes API, where the pods are known.
+    const isKnown = request !== REQUEST && isSizedByPods({ target }, samples);
+    if ('averageUtilization' in target && !isKnown) signals.add(request);
+  }
   if (hasPods(samples)) signals.add(PODS);
   if (rule.objective) signals.add(rule.objective.signal);
   for (const signal of needed) signals.add(signal);

@@ -14,18 +14,21 @@ export interface Circumstances {
   readonly rest: Rest | undefined;
 }
 
-/** @param noScaleDown reasons why this round must not remove replicas */
+/**
+ * @param sizings by each target of the rule
+ * @param noScaleDown reasons why this round must not remove replicas
+ */
 export function circumstancesOf(
   workload: { readonly rule: Rule; readonly samples: Samples; readonly history: History },
-  sizing: Sizing | Absent,
+  sizings: readonly (Sizing | Absent)[],
   yields: Yield | undefined,
   noScaleDown: readonly string[],
   now: number,
 ): Circumstances {
   const { rule, samples, history } = workload;
-  const rest = restOf(workload, sizing, noScaleDown.length === 0, now);
+  const rest = restOf(workload, sizings, noScaleDown.length === 0, now);
   // Without pods there is no data, as intended.
-  const lacks = isAbsent(sizing) && samples.replicas > 0 && !rest?.isAsleep;
+  const lacks = sizings.every(isAbsent) && samples.replicas > 0 && !rest?.isAsleep;
   return { yields, rest, absence: observeAbsence(history.absence, rule, lacks, now) };
 }
 

@@ -1,5 +1,5 @@
 import type { DemandTrace, SizingTrace, Unexplained } from './decision.js';
-import { amount, count, demandName, milliseconds, rate, round, times } from './format.js';
+import { amount, count, demandName, figure, milliseconds, rate, round, times } from './format.js';
 import { isBacked } from './explain-targets.js';
 import { along, toleranceOf, withinTolerance } from './replica-calculator.js';
 import type { Rule } from './types.js';
@@ -35,7 +35,7 @@ export function loadText(
   const gets = estimate?.perPod === undefined ? '' : `, as a pod gets ${amount(signal, estimate.perPod)}`;
   const each = `${amount(signal, targetPerPod).replace(/ cores?$/, '-core')} target`;
   const what = `${demandName(signal)} ${amount(signal, demand)}${filled}${estimate ? originText(estimate) : ''}`;
-  return `${what}; ${count(number, 'pod')} × ${each} = ${round(target)} (${ratioText})${starved}${gets}`;
+  return `${what}; ${count(number, 'pod')} × ${each} = ${figure(signal, target)} (${ratioText})${starved}${gets}`;
 }
 
 /** Where a demand comes from, to follow its amount: `: 31 requests/s arrive, 9.8 are answered, 10.2 ms each`. */

@@ -1,6 +1,6 @@
 import type { TargetTrace, Unexplained } from './decision.js';
 import type { Row, Section } from './details-requests.js';
-import { amount, count, round, times } from './format.js';
+import { amount, count, figure, times } from './format.js';
 
 /** What the targets that do not decide call for, to follow the load: `; cpu alone needs 2, queue is unknown (no series)`. */
 export function othersText({ targets = [] }: Pick<Unexplained, 'targets'>): string {
@@ -29,8 +29,8 @@ function targetRow(target: TargetTrace): Row {
   }
   const of =
     targetPerPod === undefined
-      ? `target ${round(targetValue ?? 0)}`
-      : `target ${round(targetPerPod)} per pod`;
+      ? `target ${figure(signal, targetValue ?? 0)}`
+      : `target ${figure(signal, targetPerPod)} per pod`;
   return {
     name: signal,
     text: `${amount(signal, demand)}, ${of} (${times(ratio)}) → ${count(replicas, 'replica')}`,

@@ -74,11 +74,22 @@ export function demandName(signal: string): string {
   return signal === 'cpu' ? 'CPU demand' : `${signal} demand`;
 }
 
+/** Bytes from one MiB on; a smaller number may be of another unit. */
+function bytes(value: number): string {
+  if (value < 2 ** 20) return String(round(value));
+  return value < 2 ** 30 ? `${round(value / 2 ** 20)} MiB` : `${round(value / 2 ** 30)} GiB`;
+}
+
+/** A value of a signal that shows its unit only where it would not be readable without. */
+export function figure(signal: string, value: number): string {
+  return /^memory(_request)?($|_of_)/.test(signal) ? bytes(value) : String(round(value));
+}
+
 /** A value of a signal in its unit. */
 export function amount(signal: string, value: number): string {
   if (Object.hasOwn(SHARES, signal)) return percent(value);
   if (signal === TARGET) return times(value);
-  if (signal !== 'cpu' && signal !== 'request') return String(round(value));
+  if (!/^(cpu|request)($|_of_)/.test(signal)) return figure(signal, value);
   return count(round(value), 'core');
 }
 

@@ -103,7 +103,7 @@ export interface RequestFault {
 }
 
 /**
- * CPU requests by pod in thousandths of a core. A single one that is not set makes a percentage of all meaningless. Pods
+ * Requests by pod in thousandths of a core, or of a byte. A single one that is not set makes a percentage of all meaningless. Pods
  * whose request cannot be read are left out: the utilization of the others stands for theirs.
  *
  * Source: calculatePodRequests, kubernetes/pkg/controller/podautoscaler.
@@ -113,11 +113,12 @@ export interface RequestFault {
 export function calculatePodRequests(
   pods: readonly Pod[],
   container?: string,
+  resource: 'cpu' | 'memory' = 'cpu',
 ): ReadonlyMap<string, bigint> | RequestFault {
   const requests = new Map<string, bigint>();
   for (const pod of pods) {
-    if (pod.requestUnreadable) continue;
-    const request = requestOf(pod, container);
+    if (pod.requestUnreadable && resource === 'cpu') continue;
+    const request = requestOf(pod, container, resource);
     if (typeof request === 'object') return request;
     requests.set(pod.name, request);
   }
@@ -127,16 +128,23 @@ export function calculatePodRequests(
   return requests;
 }
 
-function requestOf({ name: pod, request, containers }: Pod, container?: string): bigint | RequestFault {
+function requestOf(
+  { name: pod, containers, ...whole }: Pod,
+  container: string | undefined,
+  resource: 'cpu' | 'memory',
+): bigint | RequestFault {
+  const field = resource === 'cpu' ? 'request' : 'memory';
+  const request = whole[field];
   if (container === undefined && request !== undefined) return milli(request);
   const named = containers.filter(({ name }) => container === undefined || name === container);
   if (container !== undefined && named.length === 0) {
     return { fault: 'containerNotFound', text: `pod ${pod} has no container ${container}` };
   }
   let sum = 0n;
-  for (const { name, request: amount } of named) {
+  for (const { name, [field]: amount } of named) {
     if (amount === undefined) {
-      return { fault: 'missingRequest', text: `container ${name} of pod ${pod} requests no CPU` };
+      const what = resource === 'cpu' ? 'CPU' : 'memory';
+      return { fault: 'missingRequest', text: `container ${name} of pod ${pod} requests no ${what}` };
     }
     sum += milli(amount);
   }

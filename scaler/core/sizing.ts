@@ -37,7 +37,7 @@ export interface Sizing {
  * where the signal is measured by pod and the pods are known; else from the demand of the whole workload.
  *
  * @param samples of a workload with at least one replica
- * @param request CPU request of one pod, where the pods are not known; see `usableRequest`
+ * @param request CPU or memory request of one pod, where the pods are not known; see `usableRequest`
  */
 export function size(
   rule: Rule,
@@ -70,12 +70,12 @@ function measuredPods({ target }: Pick<Rule, 'target'>, { pods, podSignals = {} 
   return pods && usage && !isAbsent(usage) ? { pods, usage } : undefined;
 }
 
-/** The CPU request where a percentage of it can be computed, or its absence. */
-export function usableRequest(request: Reading): Reading {
+/** The request of a pod where a percentage of it can be computed, or its absence. */
+export function usableRequest(request: Reading, resource = 'CPU'): Reading {
   if (isAbsent(request)) return request;
   if (!fitsMilli(request.value)) return { absent: 'nan', text: `value is ${request.value}` };
   if (milli(request.value) > 0n) return request;
-  return { absent: 'missing', text: 'the pods request no CPU; set a request or use averageValue' };
+  return { absent: 'missing', text: `the pods request no ${resource}; set a request or use averageValue` };
 }
 
 function sizeToAverage(rule: Rule, targetPerPod: number, replicas: number, { value }: Measured): Sizing {
@@ -96,7 +96,7 @@ function sizeToRequest(
   { value }: Measured,
   request: Reading,
 ): Sizing | Absent {
-  if (isAbsent(request)) return { ...request, text: `CPU request: ${request.text}` };
+  if (isAbsent(request)) return { ...request, text: `${resourceOf(rule.target)} request: ${request.text}` };
   const percent = Number((milli(value) * 100n) / milli(request.value * replicas));
   const ratio = percent / averageUtilization;
   const raw = Math.ceil(ratio * replicas);
@@ -158,7 +158,10 @@ function sizeByPods(
   // HPA asks for the requests of pods that are going, too, and does nothing while one of them has none.
   const ignored = new Set(groups.ignoredPods);
   const staying = pods.filter(({ name }) => !ignored.has(name));
-  const requests = 'averageUtilization' in target ? calculatePodRequests(staying) : new Map<string, bigint>();
+  const requests =
+    'averageUtilization' in target
+      ? calculatePodRequests(staying, target.container, target.resource)
+      : new Map<string, bigint>();
   if ('fault' in requests) return unusable(requests.text);
   const usage = removeMetricsForPods(inMilli(measured.usage), groups);
   if (usage.size === 0) {
@@ -168,7 +171,7 @@ function sizeByPods(
   const tolerance = toleranceOf(rule.behavior);
   const loads = { usage, requests };
   const sizing = getResourceReplicas(milliTarget(target), tolerance, samples.replicas, groups, loads);
-  if (!sizing) return unusable('the pods request no CPU');
+  if (!sizing) return unusable(`the pods request no ${resourceOf(target)}`);
   if (sizing.overflowed) return UNCOUNTABLE;
   const { kept, assumed } = sizing;
   const { raw, ratio, replicas } = sizeAlong(sizing, samples.replicas);
@@ -199,7 +202,7 @@ export function absentPodSignals(
 }
 
 function groupsOf(
-  { signal, ...target }: PerPodTarget,
+  target: PerPodTarget,
   samples: Samples,
   window: number,
   { pods, usage, timestamp }: MeasuredPods,
@@ -210,10 +213,20 @@ function groupsOf(
   const starved = isAbsent(shares) ? [] : [...shares].filter(([, share]) => share > STARVED_SHARE);
   return groupPods(pods, new Map([...usage.keys()].map((name) => [name, sample])), {
     now,
-    isCpu: signal === 'cpu' || 'averageUtilization' in target,
+    isCpu: isOfCpu(target),
     starved: new Set(starved.map(([name]) => name)),
     idle: idlePods(samples, now),
   });
+}
+
+/** True for CPU used, of all containers or of one, and for what is a percentage of the CPU request. */
+function isOfCpu(target: PerPodTarget): boolean {
+  if (target.resource === 'memory') return false;
+  return target.signal === 'cpu' || target.container !== undefined || 'averageUtilization' in target;
+}
+
+function resourceOf({ resource }: Rule['target']): string {
+  return resource ?? 'CPU';
 }
 
 function unusable(text: string): Absent {

@@ -29,12 +29,13 @@ interface Restful {
  * Finds out whether a workload sleeps, may go to sleep, or must wake. It goes to sleep only on data: no activation and no
  * demand, both measured, in every round of the time. It wakes on activation, and when that cannot be read for its maxAge.
  *
+ * @param sizings by each target of the rule
  * @param mayShrink false where this round must not remove replicas for another reason
  * @returns undefined for a rule without `idle` whose workload it has not put to sleep
  */
 export function restOf(
   { rule, samples, history }: Restful,
-  sizing: Sizing | Absent,
+  sizings: readonly (Sizing | Absent)[],
   mayShrink: boolean,
   now: number,
 ): Rest | undefined {
@@ -51,7 +52,7 @@ export function restOf(
     const unreadSince = isUnread ? (history.sleep?.unreadSince ?? now) : undefined;
     const sleep = { asleep: true, ...(unreadSince !== undefined && { unreadSince }) } as const;
     const isDeaf = unreadSince !== undefined && elapsed(unreadSince, now) >= (rule.maxAge[signal] ?? 0);
-    const wakes = wakesBy(rule, isActive, isDeaf, isBusy(sizing));
+    const wakes = wakesBy(rule, isActive, isDeaf, sizings.some(isBusy));
     const trace = {
       activation,
       above,
@@ -60,8 +61,7 @@ export function restOf(
     };
     return { trace, sleep, isAsleep, replicas: wakes ? undefined : idle.replicas };
   }
-  const isQuiet =
-    !isUnread && !isActive && mayShrink && !isAbsent(sizing) && !isBusy(sizing) && !mustRun(rule);
+  const isQuiet = !isUnread && !isActive && mayShrink && sizings.every(isIdle) && !mustRun(rule);
   const since = isQuiet ? (quietSince(history, now) ?? now) : undefined;
   const isDue = since !== undefined && elapsed(since, now) >= idle.after;
   return {
@@ -95,6 +95,10 @@ function mustRun({ inForce = [], restrictions }: Rule): boolean {
 }
 
 /** Without data it is not known to be busy. A process that does nothing uses some CPU all the same. */
+function isIdle(sizing: Sizing | Absent): boolean {
+  return !isAbsent(sizing) && !isBusy(sizing);
+}
+
 function isBusy(sizing: Sizing | Absent): boolean {
   if (isAbsent(sizing)) return false;
   const { signal, demand, ratio } = sizing.trace;

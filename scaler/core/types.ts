@@ -30,13 +30,21 @@ export function parseKey(key: WorkloadKey): WorkloadId | undefined {
   return namespace && kind && name ? { namespace, kind, name } : undefined;
 }
 
-/** Load that one pod should carry: percent of its CPU request (as in HPA), or an amount in the signal's unit. */
+/** What a target on a signal is about. */
+interface Subject {
+  readonly signal: string;
+  /** `memory` for a target whose percentages are of the memory request; undefined: of the CPU request. */
+  readonly resource?: 'memory';
+  /** The only container that counts, with its own request; undefined: the whole pod. */
+  readonly container?: string;
+}
+
+/** Load that one pod should carry: percent of its request (as in HPA), or an amount in the signal's unit. */
 export type PerPodTarget =
-  | { readonly signal: string; readonly averageUtilization: number }
-  | { readonly signal: string; readonly averageValue: number };
+  (Subject & { readonly averageUtilization: number }) | (Subject & { readonly averageValue: number });
 
 /** `value`: the signal itself should reach this, for signals that more pods bring down (a latency, a queue's age). */
-export type Target = PerPodTarget | { readonly signal: string; readonly value: number };
+export type Target = PerPodTarget | (Subject & { readonly value: number });
 
 /** A latency that is good enough: while it is missed, the workload is harmed. */
 export interface Objective {
@@ -200,6 +208,8 @@ export interface Pod {
   readonly request?: number;
   /** True if a CPU request of it is no quantity: how much it requests is not known. */
   readonly requestUnreadable?: true;
+  /** Memory request at pod level, bytes. */
+  readonly memory?: number;
   /** Containers that run beside each other: sidecars included, other init containers not. */
   readonly containers: readonly PodContainer[];
 }
@@ -208,6 +218,8 @@ export interface PodContainer {
   readonly name: string;
   /** CPU request in cores; undefined without one. */
   readonly request?: number;
+  /** Memory request in bytes; undefined without one, or where it is no quantity. */
+  readonly memory?: number;
 }
 
 export interface Measured {

@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
-import { containersBeside, containerStatuses, cpuInForce, podCpuInForce } from '../../common/cpu-in-force.js';
+import {
+  containersBeside,
+  containerStatuses,
+  cpuInForce,
+  memoryInForce,
+  podCpuInForce,
+  podMemoryInForce,
+} from '../../common/cpu-in-force.js';
 import type { Fields } from '../../common/fields.js';
 import { workloadOf } from '../../common/workload.js';
 import type { Writer } from '../core/other-writers.js';
@@ -100,7 +107,11 @@ function podFor(object: Fields): Pod {
   const faults = object.faultCount;
   const { request } = podCpuInForce(object);
   const statuses = containerStatuses(object);
-  const containers = containersBeside(object).map((one) => readContainer(one, statuses));
+  const beside = containersBeside(object);
+  const cpus = beside.map((one) => cpuInForce(one, statusOf(one, statuses)).request);
+  const isCpuRead = object.faultCount === faults;
+  const memory = podMemoryInForce(object);
+  const containers = beside.map((one, index) => readContainer(one, statuses, cpus[index]));
   return {
     name: metadata.required('name'),
     ...(node !== undefined && { node }),
@@ -113,7 +124,8 @@ function podFor(object: Fields): Pod {
     ...(template !== undefined && { template }),
     deleted: metadata.value('deletionTimestamp') !== undefined,
     ...(request !== undefined && { request }),
-    ...(object.faultCount > faults && { requestUnreadable: true }),
+    ...(!isCpuRead && { requestUnreadable: true }),
+    ...(memory !== undefined && { memory }),
     containers,
   };
 }
@@ -125,10 +137,18 @@ function lastCrash(containers: readonly Fields[]): number | undefined {
   return ends.length === 0 ? undefined : Math.max(...ends);
 }
 
-function readContainer(container: Fields, statuses: ReadonlyMap<string, Fields>): PodContainer {
+function readContainer(
+  container: Fields,
+  statuses: ReadonlyMap<string, Fields>,
+  request: number | undefined,
+): PodContainer {
   const name = container.string('name') ?? '';
-  const { request } = cpuInForce(container, statuses.get(name));
-  return { name, ...(request !== undefined && { request }) };
+  const memory = memoryInForce(container, statusOf(container, statuses));
+  return { name, ...(request !== undefined && { request }), ...(memory !== undefined && { memory }) };
+}
+
+function statusOf(container: Fields, statuses: ReadonlyMap<string, Fields>): Fields | undefined {
+  return statuses.get(container.string('name') ?? '');
 }
 
 /** @throws KernscaleError `OBJECT_UNREADABLE` without a name */

@@ -5,6 +5,7 @@ import type { Edge, PodReadings, RoundInput, Samples, WorkloadInput } from '../c
 import { parseKey, type Absent, type Pod, type Reading, type WorkloadKey } from '../core/types.js';
 import type { Assignment } from './assignments.js';
 import type { Histories } from './histories.js';
+import { commonTables, ownTables } from './own-signals.js';
 import { peerOf, type Resolve } from './peers.js';
 import type { SignalSample, SignalTable, SignalTables } from './signals.js';
 import { windowsOf, type WindowTables } from './windows.js';
@@ -40,7 +41,11 @@ export function roundInput(
   targets: readonly WorkloadKey[],
 ): RoundInput {
   const workloads = new Map<WorkloadKey, WorkloadInput>();
-  for (const [key, samples] of samplesByWorkload(observations, assignments.keys())) {
+  const ownOf = (key: WorkloadKey): SignalTables | undefined => {
+    const assignment = assignments.get(key);
+    return assignment && ownTables(observations.signals, assignment);
+  };
+  for (const [key, samples] of samplesByWorkload(observations, assignments.keys(), ownOf)) {
     const rule = assignments.get(key)?.rule;
     workloads.set(key, { rule, samples, history: histories.get(key, rule) });
   }
@@ -51,23 +56,28 @@ export function roundInput(
  * Groups a round's observations by workload, for every workload that a signal or `named` names. A value without a
  * result, without a scrape or with several series is a named absence, never a zero; its age and quantity are checked
  * where it is read.
+ *
+ * @param ownOf tables of the signals that only the rule of a workload has
  */
 export function samplesByWorkload(
   observations: Observations,
   named: Iterable<WorkloadKey>,
+  ownOf?: (workload: WorkloadKey) => SignalTables | undefined,
 ): Map<WorkloadKey, Samples> {
-  const tables = new Map(observations.signals);
+  const tables = new Map(commonTables(observations.signals));
   const workloads = new Set<WorkloadKey>(named);
   for (const table of tables.values()) for (const workload of table.workloads()) workloads.add(workload);
   const edges = tables.get(EDGES);
   tables.delete(EDGES);
   const samples = new Map<WorkloadKey, Samples>();
   for (const workload of workloads) {
+    const own = ownOf?.(workload);
+    const readable = own ? new Map([...tables, ...own]) : tables;
     samples.set(workload, {
       // A workload of an unwatched kind that no rule scales is only walked through.
       replicas: observations.replicas(workload) ?? 1,
-      signals: readings(tables, workload),
-      ...podsOf(workload, tables, observations),
+      signals: readings(readable, workload),
+      ...podsOf(workload, readable, observations),
       ...windowsIn(observations, workload),
       ...othersIn(observations, workload),
       edges: edges

@@ -9,10 +9,11 @@ import type { WorkloadKey } from '../core/types.js';
 import type { ClusterView } from '../kubernetes/cluster.js';
 import type { ScaleClient } from '../kubernetes/scale.js';
 import type { Topology } from '../kubernetes/topology.js';
-import type { RuleGroup } from '../rules/types.js';
+import type { RuleGroup, SignalQuery } from '../rules/types.js';
 import type { Assignment } from './assignments.js';
 import type { Histories } from './histories.js';
 import type { PastReplicas } from './recall.js';
+import { queriesByWorkload } from './own-signals.js';
 import { replicasAfter, type DecisionRecords } from './record.js';
 import { isGone, readReplicas, type Replicas } from './replicas.js';
 import { roundInput } from './round-input.js';
@@ -99,9 +100,8 @@ async function observe(
   sources: RoundSources,
 ): Promise<Observed> {
   const { query, cluster, scales, histories, records, clock, queryOffset } = sources;
-  const queried = { ...group, podSignals: cluster.pods ? group.podSignals : {} };
   const [results, replicas] = await Promise.all([
-    querySignals(query, queried, clock() - queryOffset),
+    querySignals(query, queriedBy(group, own, cluster), clock() - queryOffset),
     readReplicas(
       cluster,
       scales,
@@ -133,6 +133,15 @@ async function observe(
 function measuresOf(input: WorkloadInput | undefined): Measures | undefined {
   const settled = input?.samples.windows?.settled;
   return settled && !isAbsent(settled) ? settled : undefined;
+}
+
+/** The group with what it asks for in this round: of each workload apart, too, and by pod where pods are known. */
+function queriedBy(group: RuleGroup, own: readonly Assignment[], cluster: RoundSources['cluster']) {
+  const pods = group.own && cluster.synced ? cluster.pods?.() : undefined;
+  const apart = queriesByWorkload(own, pods && ((key) => pods.get(key) ?? []));
+  const told = ([, { isToldByPods }]: [string, SignalQuery]): boolean => !isToldByPods || !cluster.pods;
+  const signals = { ...Object.fromEntries(Object.entries(group.signals).filter(told)), ...apart };
+  return { ...group, signals, podSignals: cluster.pods ? group.podSignals : {} };
 }
 
 /** What is told by the settled window's rows, and what was queried. */

@@ -30,8 +30,12 @@ const MAX_QUOTED = 20;
 /** Finds the first fault of an expression; undefined if it has none. */
 export type CheckPromql = (expr: string) => PromqlFault | undefined;
 
-/** Finds the first fault of an expression that must return an instant vector. */
-export function checkPromql(expr: string): PromqlFault | undefined {
+/**
+ * Finds the first fault of an expression that must return an instant vector.
+ *
+ * @param orScalar accepts a scalar, too
+ */
+export function checkPromql(expr: string, orScalar = false): PromqlFault | undefined {
   const tree = parser.parse(expr);
   let syntax: number | undefined;
   let fault: PromqlFault | undefined;
@@ -44,7 +48,7 @@ export function checkPromql(expr: string): PromqlFault | undefined {
   if (syntax !== undefined) return syntaxFault(expr, syntax);
   const top = tree.topNode.firstChild;
   const type = top ? typeOf(top) : 'vector';
-  if (type !== 'vector')
+  if (type !== 'vector' && !(orScalar && type === 'scalar'))
     return { offset: 0, message: `the expression returns ${NOT_A_VECTOR[type]}`, isType: true };
   return fault;
 }

@@ -38,13 +38,43 @@ export function builtInSignals(window: string, quantiles: readonly number[] = []
   };
 }
 
-/** Built-in signals that cost nothing unless a rule of the group uses them: requests that arrive, and those outstanding. */
+/** Built-in signals that cost nothing unless a rule of the group uses them. */
 export function optionalSignals(window: string): Record<string, string> {
   const perWorkload = (counter: string): string => `sum by (${WORKLOAD}) (${liveRate(counter, window)})`;
   return {
     requests: perWorkload('kernscale_tcp_requests_total'),
     concurrency: perWorkload('kernscale_tcp_outstanding_seconds_total'),
+    memory: memoryUsed(),
   };
+}
+
+/** CPU used by one container of each pod, cores. */
+export function containerCpu(container: string, window: string): string {
+  return perPod(stateRate(`state="oncpu", container="${container}"`, window));
+}
+
+/** CPU request of one container, the mean of the pods. */
+export function containerRequest(container: string): string {
+  return `avg by (${WORKLOAD}) (${perPod(`kernscale_container_cpu_request_cores{container="${container}"}`)})`;
+}
+
+/** Working set of each pod, or of one container of it, bytes, from cAdvisor. */
+export function memoryUsed(container?: string): string {
+  const which = container === undefined ? 'container!="", container!="POD"' : `container="${container}"`;
+  return ofWorkloads(`container_memory_working_set_bytes{${which}}`);
+}
+
+/** Memory request of a pod, or of one container of it, the mean of the pods, from kube-state-metrics. */
+export function memoryRequest(container?: string): string {
+  const which = container === undefined ? '' : `, container="${container}"`;
+  const requests = ofWorkloads(`kube_pod_container_resource_requests{resource="memory"${which}}`);
+  return `avg by (${WORKLOAD}) (${requests})`;
+}
+
+/** A metric of containers by pod, with the workload of each; kubelets that are scraped at several paths count once. */
+function ofWorkloads(metric: string): string {
+  const pods = `sum by (namespace, pod) (max by (namespace, pod, container) (${metric}))`;
+  return `${pods} * on (namespace, pod) group_left (workload, workload_kind) group by (${POD}) (${ALIVE})`;
 }
 
 /** Number of pods with a rate over the whole window: that of a younger pod is too small. */

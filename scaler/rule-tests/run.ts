@@ -1,7 +1,9 @@
 import { parseDuration } from '../../common/duration.js';
+import { oncePer } from '../../common/once.js';
 import { queriedSignals, type Query } from '../loop/signals.js';
 import { applyAndRecord } from '../loop/apply.js';
 import { assign } from '../loop/assignments.js';
+import { queriesByWorkload } from '../loop/own-signals.js';
 import { freshnessQueries } from '../promql/freshness.js';
 import { Histories } from '../loop/histories.js';
 import { DecisionRecords, type DecisionRecord } from '../loop/record.js';
@@ -35,7 +37,12 @@ interface Round {
 export async function runTest(promtool: string, ruleTest: RuleTest): Promise<TestResult[]> {
   const { test, expectations } = ruleTest;
   const rounds = roundsOf(ruleTest);
-  const queries = rounds.flatMap(({ at, group }) => queriesOf(group, at));
+  const workloads = new TestCluster(test).view.workloads();
+  const signalsOf = oncePer((group: RuleGroup) => {
+    const assigned = assign([group], workloads).values();
+    return { ...group.signals, ...queriesByWorkload(assigned, undefined) };
+  });
+  const queries = rounds.flatMap(({ at, group }) => queriesOf({ ...group, signals: signalsOf(group) }, at));
   const query = await evaluate(promtool, test.input_series, test.interval, queries);
   const records = await decideAll(ruleTest, rounds, query);
   return expectations.map((expected) => compare(expected, records));

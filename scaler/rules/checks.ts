@@ -82,6 +82,7 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
   // `edges` has many values per workload, so no condition or target can compare it.
   const known = signals.filter((name) => name !== 'edges');
   const steps = valueAt(rawRule, ['decide']);
+  const own = fillTargets(rule).map(({ signal }) => signal);
   return [
     ...checkScaled(rule, rawRule, path),
     ...checkSelector(rule, 'selector', path),
@@ -96,7 +97,7 @@ export function checkRule(rawRule: unknown, path: Path, signals: readonly string
     ...checkObjective(rule, [...path, 'objective']),
     ...checkHarm(valueAt(rawRule, ['harm']), [...path, 'harm']),
     ...(Array.isArray(steps) ? steps : []).flatMap((step, index) =>
-      checkStep(step, [...path, 'decide', index], known, fillTargets(rule)),
+      checkStep(step, [...path, 'decide', index], [...new Set([...known, ...own])], fillTargets(rule)),
     ),
   ];
 }

@@ -14,7 +14,7 @@ import type {
   ScalingRules,
   Target,
 } from '../core/types.js';
-import { isCpuDemand } from '../core/targets.js';
+import { isCpuDemand, requestSignal } from '../core/targets.js';
 import { builtInSignals, latencySignal, optionalSignals, podSignals } from '../promql/signals.js';
 import { longestRange } from '../promql/syntax.js';
 import {
@@ -37,7 +37,9 @@ import type {
   RawTarget,
 } from './schema.js';
 import { activationSignals, DEFAULT_MAX_AGE, fillIdle } from './activation.js';
-import type { FleetRule, RuleGroup, SignalQuery, WorkloadMatch, WorkloadRule } from './types.js';
+import { limitsOf, ownSignals, sharedOwn } from './own-signals.js';
+import { resourceSignals, subjectOf } from './resource-signals.js';
+import type { FleetRule, OwnSignal, RuleGroup, SignalQuery, WorkloadMatch, WorkloadRule } from './types.js';
 
 const DEFAULT_INTERVAL = 10;
 const DEFAULT_WINDOW = '1m';
@@ -64,20 +66,34 @@ const FOUR_PODS: ScalingPolicy = { type: 'Pods', value: 4, periodSeconds: 15 };
  */
 export function resolveGroup(group: RawGroup, file: string, sources: readonly Position[]): RuleGroup {
   const objectives = group.rules.flatMap(({ objective }) => (objective ? [fillObjective(objective)] : []));
-  const signals = { ...fillSignals(group, objectives), ...activationSignals(group.rules) };
+  const own = ownSignals(group);
+  const common = { ...fillSignals(group, objectives), ...activationSignals(group.rules) };
+  const signals = { ...common, ...sharedOwn(group.name, own) };
   const shared = {
-    maxAge: mapValues(signals, ({ maxAge }) => maxAge),
-    windows: mapValues(signals, ({ expr }) => longestRange(expr)),
+    maxAge: mapValues(common, ({ maxAge }) => maxAge),
+    windows: mapValues(common, ({ expr }) => longestRange(expr)),
   };
   return {
     name: group.name,
     file,
     interval: group.interval === undefined ? DEFAULT_INTERVAL : parseDuration(group.interval),
     signals,
+    ...(own && { own }),
     podSignals: fillPodSignals(group, signals),
     windows: fillWindows(group, signals),
-    rules: group.rules.map((rule, index) => resolveRule(rule, index, shared, sources[index]!)),
+    rules: group.rules.map((rule, index) =>
+      resolveRule(rule, index, withLimits(shared, own?.[rule.scale]), sources[index]!),
+    ),
   };
+}
+
+function withLimits(
+  { maxAge, windows }: Pick<RuleSettings, 'maxAge' | 'windows'>,
+  own: Readonly<Record<string, OwnSignal>> | undefined,
+): Pick<RuleSettings, 'maxAge' | 'windows'> {
+  if (!own) return { maxAge, windows };
+  const limits = limitsOf(own);
+  return { maxAge: { ...maxAge, ...limits.maxAge }, windows: { ...windows, ...limits.windows } };
 }
 
 function resolveRule(
@@ -184,6 +200,8 @@ function fillSignals(group: RawGroup, objectives: readonly Objective[]): Record<
   const given = group.signals ?? {};
   const window = group.window ?? DEFAULT_WINDOW;
   const builtIn = { ...builtInSignals(window, quantiles), ...usedSignals(group, window) };
+  const requests = new Set(group.rules.flatMap(fillTargets).map(requestSignal));
+  requests.delete('request');
   return mapValues({ ...builtIn, ...given }, (_, name) => {
     const { expr = own(builtIn, name) ?? '', maxAge } = own(given, name) ?? {};
     const isBuiltIn = expr === own(builtIn, name);
@@ -193,6 +211,7 @@ function fillSignals(group: RawGroup, objectives: readonly Objective[]): Record<
       maxAge: maxAge === undefined ? DEFAULT_MAX_AGE : parseDuration(maxAge),
       isBuiltIn,
       ...(toldBy && { toldBy }),
+      ...(isBuiltIn && requests.has(name) && { isToldByPods: true }),
     };
   });
 }
@@ -234,7 +253,11 @@ function fillWindows(
 /** Built-in signals that only some rules need. */
 function usedSignals(group: RawGroup, window: string): Record<string, string> {
   const used = new Set([...Object.keys(group.signals ?? {}), ...group.rules.flatMap(namedSignals)]);
-  return Object.fromEntries(Object.entries(optionalSignals(window)).filter(([name]) => used.has(name)));
+  const targets = group.rules.flatMap(fillTargets);
+  return Object.assign(
+    Object.fromEntries(Object.entries(optionalSignals(window)).filter(([name]) => used.has(name))),
+    ...targets.map((target) => resourceSignals(target, window)),
+  ) as Record<string, string>;
 }
 
 /** Signals that a rule's targets and conditions name. */
@@ -249,11 +272,12 @@ export function fillTargets({ target, targets }: Pick<RawRule, 'target' | 'targe
   return [fillTarget(first), ...others.map(fillTarget)];
 }
 
-export function fillTarget(target: RawTarget | undefined): Target {
-  const signal = target?.signal ?? 'cpu';
-  if (target?.averageValue !== undefined) return { signal, averageValue: parseQuantity(target.averageValue) };
-  if (target?.value !== undefined) return { signal, value: parseQuantity(target.value) };
-  return { signal, averageUtilization: target?.averageUtilization ?? DEFAULT_UTILIZATION };
+export function fillTarget(target: RawTarget = {}): Target {
+  const subject = subjectOf(target);
+  if (target.averageValue !== undefined)
+    return { ...subject, averageValue: parseQuantity(target.averageValue) };
+  if (target.value !== undefined) return { ...subject, value: parseQuantity(target.value) };
+  return { ...subject, averageUtilization: target.averageUtilization ?? DEFAULT_UTILIZATION };
 }
 
 export function fillObjective({ latency, quantile = DEFAULT_QUANTILE }: RawObjective): Objective {

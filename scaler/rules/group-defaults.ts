@@ -6,7 +6,10 @@ import type { RuleFinding } from './types.js';
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Fields that say the same: a rule's own one replaces the default of the other. */
-const ALTERNATIVES: readonly (readonly string[])[] = [['mode', 'dryRun']];
+const ALTERNATIVES: readonly (readonly string[])[] = [
+  ['mode', 'dryRun'],
+  ['target', 'targets'],
+];
 
 /** Fields that only a rule has. */
 const OWN = ['scale', 'scaleTargetRef', 'match'];

@@ -7,6 +7,7 @@ import type { LabelSelector } from '../../common/label-selector.js';
 import type { Path } from '../../common/yaml/document.js';
 import { suggestion } from './suggestion.js';
 import { fillObjective, fillTargets, namedSignals } from './defaults.js';
+import { wholeExpression } from './own-signals.js';
 import type { RawGroup, RawRule } from './schema.js';
 import type { FleetRule, RuleError, RuleFinding, RuleGroup } from './types.js';
 
@@ -45,6 +46,7 @@ function lintGroup(group: RawGroup, path: Path, options: LintOptions): RuleFindi
         ...(maxAge === undefined ? [] : lintMaxAge(maxAge, [...at, 'maxAge'], options)),
       ];
     }),
+    ...group.rules.flatMap((rule, index) => lintOwn(rule, [...path, 'rules', index], options)),
   ];
 }
 
@@ -53,18 +55,43 @@ function signalsOf(rule: RawRule): string[] {
   return [...namedSignals(rule), ...(objective ? [fillObjective(objective).signal] : [])];
 }
 
-function lintExpression(name: string, expr: string, path: Path, options: LintOptions): RuleFinding[] {
+function lintParts(expr: string, path: Path, options: LintOptions): RuleFinding[] {
   const findings = metricsOf(expr).flatMap(({ text, offset }): RuleFinding[] => {
     const message = unknownMetric(text, options.metrics);
     return message === undefined ? [] : [{ code: 'LINT_UNKNOWN_METRIC', path, offset, message }];
   });
   for (const { text, offset } of ratesOf(expr)) findings.push(...lintWindow({ text, path, offset }, options));
+  return findings;
+}
+
+function lintExpression(name: string, expr: string, path: Path, options: LintOptions): RuleFinding[] {
+  const findings = lintParts(expr, path, options);
   const missing = WORKLOAD.filter((label) => labelsOf(expr)?.includes(label) === false);
   if (missing.length > 0) {
     const message = `signal "${name}": the result has no label ${missing.join(' or ')}, so it applies to no workload; aggregate by (${WORKLOAD.join(', ')})`;
     findings.push({ code: 'LINT_NO_WORKLOAD', path, message });
   }
   return findings;
+}
+
+/** Finds likely mistakes in the signals that a rule defines itself. */
+function lintOwn(rule: RawRule, path: Path, options: LintOptions): RuleFinding[] {
+  const targets = rule.targets ?? [rule.target ?? {}];
+  return targets.flatMap(({ signal = '', expr, maxAge }, index) => {
+    const at = [...path, ...(rule.targets ? ['targets', index] : ['target'])];
+    if (expr === undefined) return [];
+    const message = `signal "${signal}": one query per matching workload and round; one for all needs a sum, max, min, avg or count of one selector or rate, with $namespace and $workload as whole values of = matchers`;
+    const apart: RuleFinding[] =
+      rule.match && wholeExpression(rule, expr) === undefined
+        ? [{ code: 'LINT_QUERY_PER_WORKLOAD', path: [...at, 'expr'], message }]
+        : [];
+    return [
+      ...lintParts(expr, [...at, 'expr'], options),
+      ...lintDefaults(signal, expr, [...at, 'expr']),
+      ...(maxAge === undefined ? [] : lintMaxAge(maxAge, [...at, 'maxAge'], options)),
+      ...apart,
+    ];
+  });
 }
 
 /** Finds values that stand for missing data in a signal that replicas are computed from. */

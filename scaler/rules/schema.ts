@@ -21,6 +21,10 @@ const TITLE = /^([^\u0000-\u0020\u007f]([^\u0000-\u001f\u007f]*[^\u0000-\u0020\u
 
 const objectNameError = 'a name of Kubernetes: lower-case letters, digits, - and .';
 const titleError = 'text without control characters or spaces around it';
+/** Name of a container: a DNS label. */
+const CONTAINER = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+
+const containerError = 'the name of a container';
 const nameError = 'a name of letters, digits and underscores';
 const durationError = 'a duration such as 90s, 5m or 1h30m';
 const quantityError = 'a number from 0 on or a quantity such as 500m';
@@ -104,14 +108,24 @@ const behavior = z
 export const targetSchema = z.strictObject({
   signal: identifier.exactOptional().meta({
     description:
-      'Signal to size by; default cpu. requests (arriving per second) and concurrency (outstanding) are built in, too',
+      'Signal to size by; default cpu. memory (working set), requests (arriving per second) and concurrency (outstanding) are built in, too',
+  }),
+  expr: text.exactOptional().meta({
+    description:
+      'PromQL of the workload, in place of a signal of the group, which signal names; $namespace, $workload, $kind and, with =~, $pods stand in its strings',
+  }),
+  maxAge: duration.exactOptional().meta({
+    description: 'With expr, age from which a sample is not acted on; default 45s',
+  }),
+  container: z.string({ error: containerError }).regex(CONTAINER, containerError).exactOptional().meta({
+    description: 'With cpu or memory, the only container that counts, with its own request',
   }),
   averageUtilization: positive
     .exactOptional()
-    .meta({ description: 'Target as a percentage of the CPU request of a pod' }),
-  averageValue: quantity
-    .exactOptional()
-    .meta({ description: 'Target value per pod, in the unit of the signal (cores for cpu)' }),
+    .meta({ description: 'Target as a percentage of the CPU or memory request of a pod' }),
+  averageValue: quantity.exactOptional().meta({
+    description: 'Target value per pod, in the unit of the signal (cores for cpu, bytes for memory)',
+  }),
   value: quantity
     .exactOptional()
     .meta({ description: "Target for the signal's total value; use it when adding pods lowers the signal" }),

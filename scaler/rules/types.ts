@@ -15,6 +15,14 @@ export interface SignalQuery {
   readonly byNewest?: true;
   /** True unless the rule file has another expression for it. */
   readonly isBuiltIn: boolean;
+  /** True for what the pods of the Kubernetes API tell where they are known. */
+  readonly isToldByPods?: true;
+}
+
+/** A signal that a target of one rule defines. */
+export interface OwnSignal extends SignalQuery {
+  /** With variables, to be filled in for each workload; undefined where `expr` has the values of all workloads. */
+  readonly template?: string;
 }
 
 /** What to query of the workloads in a window. */
@@ -53,6 +61,8 @@ export interface RuleGroup {
   /** Seconds between two rounds. */
   readonly interval: number;
   readonly signals: Readonly<Record<string, SignalQuery>>;
+  /** Rule name → signal name → signal that the rule defines itself. */
+  readonly own?: Readonly<Record<string, Readonly<Record<string, OwnSignal>>>>;
   /** Signals with one number per `pod`, queried where the pods are known. */
   readonly podSignals: Readonly<Record<string, SignalQuery>>;
   readonly windows: { readonly recent: WindowQueries<RecentPart>; readonly settled: WindowQueries };
@@ -111,4 +121,5 @@ type LintCode =
   | 'LINT_NO_WORKLOAD'
   | 'LINT_UNUSED_SIGNAL'
   | 'LINT_DEFAULT_VALUE'
-  | 'LINT_SHADOWED_RULE';
+  | 'LINT_SHADOWED_RULE'
+  | 'LINT_QUERY_PER_WORKLOAD';

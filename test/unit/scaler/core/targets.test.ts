@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import { decide } from '../../../../scaler/core/decide-round.js';
 import { detailsOf } from '../../../../scaler/core/details.js';
 import { EMPTY_HISTORY, type Samples } from '../../../../scaler/core/round.js';
-import type { Reading, Rule, Target } from '../../../../scaler/core/types.js';
+import type { Pod, Reading, Rule, Target } from '../../../../scaler/core/types.js';
 import { fillBehavior, fillDecide } from '../../../../scaler/rules/defaults.js';
-import { at, NOW, ruleFor, samplesOf } from './fixtures.js';
+import { at, NOW, pod, ruleFor, samplesOf } from './fixtures.js';
 
 const CPU: Target = { signal: 'cpu', averageUtilization: 70 };
 const QUEUE: Target = { signal: 'queue', averageValue: 20 };
@@ -111,5 +111,67 @@ describe('a rule with several targets', () => {
     const rule = ruleOf([CPU, QUEUE], { decide: decideSteps });
     expect(on(rule, 2, { queue: at(90) })).to.include({ class: 'full', action: 'hold', replicas: 2 });
     expect(on(rule, 2, { queue: at(70) })).to.include({ class: 'none', replicas: 4 });
+  });
+});
+
+describe('a target on memory or a container', () => {
+  const MIB = 2 ** 20;
+  const MEMORY: Target = { signal: 'memory', resource: 'memory', averageUtilization: 80 };
+  const APP: Target = { signal: 'cpu_of_app', container: 'app', averageUtilization: 60 };
+  const SIDE: Target = { ...MEMORY, signal: 'memory_of_side', container: 'side' };
+  const containers = [
+    { name: 'app', request: 0.2, memory: 100 * MIB },
+    { name: 'side', request: 0.8, memory: 50 * MIB },
+  ];
+
+  function onPods(target: Target, use: readonly number[], ...changes: Partial<Pod>[]) {
+    const pods = use.map((_, index) => pod(`p${index}`, { containers, ...changes[index] }));
+    const values = new Map(use.map((value, index) => [`p${index}`, value]));
+    const sum = use.reduce((total, value) => total + value, 0);
+    const podSignals = { [target.signal]: values, starved: new Map<string, number>() };
+    return on(
+      ruleOf([target], { targets: [target] }),
+      use.length,
+      { [target.signal]: at(sum) },
+      { pods, podSignals },
+    );
+  }
+
+  it('is a percentage of the memory that all containers of a pod request', () => {
+    const decision = onPods(MEMORY, [150 * MIB, 150 * MIB]);
+    expect(decision.replicas).to.equal(3);
+    expect(decision.reason).to.equal(
+      'memory demand 300 MiB; 2 pods × 120 MiB target = 240 MiB (1.25×). 3 replicas needed',
+    );
+    expect(decision.trace.inputs.map(({ signal }) => signal)).not.to.include('memory_request');
+  });
+
+  it('is a percentage of what its container requests, and of no other', () => {
+    expect(onPods(APP, [0.2, 0.2])).to.include({ replicas: 4, class: 'cpu_of_app' });
+    expect(onPods(SIDE, [40 * MIB, 40 * MIB]).replicas).to.equal(2);
+    expect(onPods(SIDE, [80 * MIB, 80 * MIB]).replicas).to.equal(4);
+  });
+
+  it('counts the memory of a pod that starts, and not its CPU', () => {
+    const starting = { ready: 'False', startedAt: NOW - 20, readySince: NOW - 20 };
+    expect(onPods(MEMORY, [150 * MIB, 150 * MIB], {}, starting).trace.sizing?.pods?.counted).to.equal(2);
+    expect(onPods(APP, [0.2, 0.2], {}, starting).trace.sizing?.pods?.counted).to.equal(1);
+  });
+
+  it('has no size where a pod lacks the request or the container', () => {
+    const bare = { containers: [{ name: 'app', request: 0.2 }] };
+    const unrequested = onPods(MEMORY, [1, 1], {}, bare);
+    expect(unrequested.replicas).to.equal(2);
+    expect(unrequested.reason).to.contain('Container app of pod p1 requests no memory');
+    expect(onPods(SIDE, [1, 1], {}, bare).reason).to.contain('Pod p1 has no container side');
+  });
+
+  it('is a percentage of the mean request where the pods are not known', () => {
+    const rule = ruleOf([MEMORY], { targets: [MEMORY] });
+    const known = { memory: at(300 * MIB), memory_request: at(150 * MIB) };
+    expect(on(rule, 2, known).replicas).to.equal(3);
+    const unknown = on(rule, 2, { memory: at(10) });
+    expect(unknown.replicas).to.equal(2);
+    expect(unknown.reason).to.contain('No data for memory_request (not queried)');
   });
 });

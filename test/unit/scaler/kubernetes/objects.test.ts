@@ -137,6 +137,39 @@ describe('a CPU request that is no quantity', () => {
   });
 });
 
+describe('the memory that a pod requests', () => {
+  const memoryOf = (spec: object, status: object = {}) => {
+    const { pod } = read(readPod, { metadata: { ...METADATA, name: 'web-1' }, spec, status }).kept;
+    return calculatePodRequests([pod], undefined, 'memory');
+  };
+  const container = (name: string, memory: string) => ({ name, resources: { requests: { memory } } });
+
+  it('is that of its containers, or of the pod as a whole', () => {
+    const containers = [container('app', '64Mi'), container('side', '1G')];
+    expect(memoryOf({ containers })).to.deep.equal(
+      new Map([['web-1', (64n * 2n ** 20n + 10n ** 9n) * 1000n]]),
+    );
+    const resources = { requests: { memory: '1Gi' } };
+    expect(memoryOf({ containers, resources })).to.deep.equal(new Map([['web-1', 2n ** 30n * 1000n]]));
+  });
+
+  it('is what the kubelet has applied, where it was resized', () => {
+    const applied = { name: 'app', resources: { requests: { memory: '1k' } } };
+    const status = { containerStatuses: [applied] };
+    expect(memoryOf({ containers: [container('app', '2k')] }, status)).to.deep.equal(
+      new Map([['web-1', 1000n * 1000n]]),
+    );
+  });
+
+  it('is not known where it is no quantity', () => {
+    const text = 'container app of pod web-1 requests no memory';
+    expect(memoryOf({ containers: [container('app', 'lots')] })).to.deep.equal({
+      fault: 'missingRequest',
+      text,
+    });
+  });
+});
+
 describe('who wrote spec.replicas', () => {
   const REPLICAS = { 'f:spec': { 'f:replicas': {} } };
   const entry = (manager: string, at: string, changes: object = {}) => ({

@@ -163,7 +163,7 @@ describe('an error in a rule file', () => {
     [
       'percentage of the CPU request for another signal',
       ruleWith('target: {signal: wait, averageUtilization: 70}'),
-      'RULE_CONFLICT 7:17 target on "wait" needs averageValue or value; averageUtilization, a percentage of the CPU request, applies only to cpu',
+      'RULE_CONFLICT 7:17 target on "wait" needs averageValue or value; averageUtilization, a percentage of the request, applies only to cpu and memory',
     ],
     [
       'nothing to scale',

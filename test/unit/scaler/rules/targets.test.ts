@@ -20,7 +20,22 @@ describe('targets of a rule', () => {
     [
       'an unknown signal and a missing figure',
       ruleWith('targets: [{averageUtilization: 70}, {signal: request, averageValue: 1}, {signal: requests}]'),
-      'RULE_CONFLICT 7:81 target on "requests" needs averageValue or value; averageUtilization, a percentage of the CPU request, applies only to cpu',
+      'RULE_CONFLICT 7:81 target on "requests" needs averageValue or value; averageUtilization, a percentage of the request, applies only to cpu and memory',
+    ],
+    [
+      'a container of a signal that has none',
+      ruleWith('targets: [{signal: requests, container: app, averageValue: 1}]'),
+      'RULE_CONFLICT 7:38 container applies only to the signals cpu and memory, not to "requests"; remove it',
+    ],
+    [
+      'no name of a container',
+      ruleWith(`targets: [{container: 'a"}', averageValue: 1}]`),
+      'RULE_WRONG_VALUE 7:31 targets[0].container must be the name of a container, not "a\\"}"',
+    ],
+    [
+      'two of one container',
+      ruleWith('targets: [{}, {container: app}, {container: app, averageValue: 1}]'),
+      'RULE_CONFLICT 7:41 targets[1] is on signal "cpu_of_app", too; keep one of them',
     ],
     [
       'a misspelt signal',
@@ -39,6 +54,68 @@ describe('targets of a rule', () => {
       expect(errorsOf(text)).to.deep.equal(expected);
     });
   }
+
+  const expressions: [title: string, text: string, ...errors: string[]][] = [
+    [
+      'without a name for its signal',
+      ruleWith('target: {expr: m, averageValue: 1}'),
+      'RULE_MISSING_FIELD 7:17 a target with expr needs signal, a name for what it measures',
+    ],
+    [
+      'under the name of a signal',
+      ruleWith('targets: [{signal: lock, expr: m, averageValue: 1}]'),
+      'RULE_CONFLICT 7:28 "lock" is a signal already; give what expr measures another name, or remove expr',
+    ],
+    [
+      'with a percentage',
+      ruleWith('target: {signal: queue, expr: m, averageUtilization: 70}'),
+      'RULE_CONFLICT 7:17 target on "queue" needs averageValue or value; averageUtilization, a percentage of the request, applies only to cpu and memory',
+    ],
+    [
+      'with an unknown variable',
+      ruleWith(`target: {signal: queue, expr: 'sum(m{a="$name"})', averageValue: 1}`),
+      'RULE_PROMQL 7:49 signal "queue": unknown variable $name; there are $namespace, $workload, $kind, $pods',
+    ],
+    [
+      'that is broken, with an age of no expression beside it',
+      ruleWith(`targets: [{maxAge: 1m}, {signal: queue, averageValue: 1, expr: 'summ(m)'}]`),
+      "RULE_CONFLICT 7:20 maxAge applies only to a target with expr; set that of a group's signal in signals",
+      'RULE_PROMQL 7:73 signal "queue": unknown PromQL function "summ"',
+    ],
+  ];
+  for (const [title, text, ...expected] of expressions) {
+    it(`have no expression ${title}`, () => {
+      expect(errorsOf(text)).to.deep.equal(expected);
+    });
+  }
+
+  const QUEUE = `{signal: queue, expr: 'sum(m{ns="$namespace", q="$workload"})', averageValue: 20}`;
+
+  it('have an expression of the workload, whose age and range count', () => {
+    const text = ruleWith(
+      `target: {signal: queue, expr: 'sum(rate(m{q="$workload"}[5m]))', averageValue: 20, maxAge: 2m}`,
+      'decide: [{bound: full, when: {queue: {above: 90}}, action: hold}]',
+    );
+    const rule = ruleOf(text);
+    expect(rule.target).to.deep.equal({ signal: 'queue', averageValue: 20 });
+    expect([rule.maxAge['queue'], rule.windows['queue']]).to.deep.equal([120, 300]);
+    const { signals } = parseRules('r.yaml', text).groups[0]!;
+    expect(signals['shop/web/queue']?.expr).to.contain('sum(rate(m{q="web"}[5m]))');
+  });
+
+  it('have one query for a fleet where that is possible, and a warning where it is not', () => {
+    const lint = (target: string) => {
+      const text = ruleWith(`target: ${target}`).replace(/scaleTargetRef.*/, 'match: {kind: Deployment}');
+      const { groups, warnings } = parseRules('r.yaml', text, { scrapeInterval: 15 });
+      const found = warnings.map(({ code, line, column }) => `${code} ${line}:${column}`);
+      return [Object.hasOwn(groups[0]!.signals, 'shop/web/queue'), found];
+    };
+    expect(lint(QUEUE)).to.deep.equal([true, []]);
+    const apart = QUEUE.replace('"$workload"', '"q-$workload"');
+    expect(lint(apart)).to.deep.equal([false, ['LINT_QUERY_PER_WORKLOAD 7:39']]);
+    const zero = QUEUE.replace('})', '}) or vector(0)');
+    expect(lint(zero)[1]).to.deep.equal(['LINT_QUERY_PER_WORKLOAD 7:39', 'LINT_DEFAULT_VALUE 7:82']);
+  });
 
   it('are several, each with a step of its own, or one', () => {
     const several = ruleOf(
@@ -73,5 +150,9 @@ describe('targets of a rule', () => {
     expect(used).to.include('requests').and.not.to.include('concurrency');
     const when = 'decide: [{bound: busy, when: {concurrency: {above: 5}}, action: hold}]';
     expect(signals(ruleWith(when))).to.include('concurrency');
+    const memory = signals(ruleWith('targets: [{signal: memory, averageUtilization: 80}]'));
+    expect(memory).to.include.members(['memory', 'memory_request']);
+    const app = signals(ruleWith('targets: [{}, {container: app, averageValue: 2}]'));
+    expect(app).to.include('cpu_of_app').and.not.to.include('request_of_app');
   });
 });
