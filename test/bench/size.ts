@@ -24,12 +24,15 @@ const INTERVAL = 15;
 /** As the manifests set it. */
 const HEAP_MIB = 384;
 /** Its metrics are read as often as Prometheus would. */
-const SCRAPE_MS = 5000;
+const SCRAPE_MS = 15_000;
 const PATIENCE_SECONDS = 900;
 const GROUP = 'fleet';
+const SIGNALS = ['cpu', 'blockio', 'wait', 'lock', 'edges', 'request', 'limit', 'pods'];
+// The data may be old: decisions on none would take less memory, where a busy machine takes long for a round.
 const RULES = `groups:
   - name: ${GROUP}
     interval: ${INTERVAL}s
+    signals: {${SIGNALS.map((name) => `${name}: {maxAge: 10m}`).join(', ')}}
     rules:
       - {scale: all, match: {kind: Deployment}, maxReplicas: 20, dryRun: true}
 `;
