@@ -176,9 +176,14 @@ export class DecisionRecords {
     return this.#last.get(workloadKey(target));
   }
 
+  /** In any order. */
+  all(): Iterable<DecisionRecord> {
+    return this.#last.values();
+  }
+
   /** Ordered by namespace, then by workload. */
   list(): DecisionRecord[] {
-    return [...this.#last.values()].sort(
+    return [...this.all()].sort(
       (a, b) => a.namespace.localeCompare(b.namespace) || a.workload.localeCompare(b.workload),
     );
   }

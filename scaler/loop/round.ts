@@ -110,7 +110,9 @@ async function observe(
   ]);
   const [topology, pods] = cluster.synced ? [cluster.topology(), cluster.pods?.()] : [];
   const autoscalers = cluster.autoscalers ? cluster.autoscalers() : new Map<WorkloadKey, string[]>();
-  const lastKnown = new Map(records.list().map((record) => [record.trace.workload, replicasAfter(record)]));
+  const lastKnown = new Map(
+    Array.from(records.all(), (record) => [record.trace.workload, replicasAfter(record)]),
+  );
   const now = clock();
   const windows = windowTables(group, results, now);
   if (sources.follows) followLeader(own, lastKnown, replicas, sources, now);

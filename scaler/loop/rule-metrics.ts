@@ -30,7 +30,7 @@ export function registerRecords(registry: Registry, records: DecisionRecords): v
 }
 
 function* seriesOf(records: DecisionRecords, read: RuleGauge<string>['read']): Iterable<PassingSeries> {
-  for (const record of records.list()) {
+  for (const record of records.all()) {
     const [value, added] = read(record) ?? [];
     if (value !== undefined) yield { value, labels: { ...ruleLabels(record), ...added } };
   }

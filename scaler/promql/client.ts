@@ -178,12 +178,10 @@ function transportFailure(error: unknown, host: string, timeout: number): QueryF
   if (name === 'TimeoutError' || TIMEOUTS.has(code)) {
     return failed('timeout', `Prometheus at ${host} sent no response within ${timeout} s`);
   }
-  if (code === 'JSON_TOO_LARGE') {
-    return failed('malformed', `Prometheus at ${host} returned ${errorMessage(error)}`);
-  }
   if (error instanceof KernscaleError) return failed('unauthorized', errorMessage(error));
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
-    return failed('malformed', `Prometheus at ${host} returned more than ${MAX_RESPONSE_MIB} MiB`);
+    const bound = `a sixth of the heap of this process (--max-old-space-size)`;
+    return failed('malformed', `Prometheus at ${host} returned more than ${MAX_RESPONSE_MIB} MiB, ${bound}`);
   }
   // A system error says no more than its code: its text repeats the address.
   const cause = /^E[A-Z_]+$/.test(code) ? code : errorMessage(error);

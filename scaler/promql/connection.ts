@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { getHeapStatistics } from 'node:v8';
 import { Agent, request, type Dispatcher } from 'undici';
 import { untilAborted } from '../../common/deadline.js';
 import { errorCode, KernscaleError } from '../../common/errors.js';
@@ -7,9 +8,12 @@ import { JsonArraySplitter } from '../../common/json-array.js';
 import { VERSIONS as TLS_VERSIONS } from '../../common/web-config-schema.js';
 import type { HttpConfig } from './http-config.js';
 
-/** Of a response, and of what is held of it as text. */
-export const MAX_RESPONSE_MIB = 256;
-const MAX_HELD_BYTES = 64 * 1024 ** 2;
+/**
+ * A sixth of the heap's limit: the rows of a response take about as much memory as its text, and several queries run at
+ * once.
+ */
+export const MAX_RESPONSE_MIB = Math.floor(getHeapStatistics().heap_size_limit / 6 / 1024 ** 2);
+const MAX_RESPONSE_BYTES = MAX_RESPONSE_MIB * 1024 ** 2;
 const ROWS = ['data', 'result'];
 const ATTEMPTS = 4;
 const FIRST_BACKOFF_MS = 100;
@@ -130,7 +134,7 @@ export class Connection {
     const onElements = (text: string): void => {
       rows.rows(text);
     };
-    const splitter = new JsonArraySplitter({ path: ROWS, maxHeld: MAX_HELD_BYTES, onElements });
+    const splitter = new JsonArraySplitter({ path: ROWS, maxHeld: MAX_RESPONSE_BYTES, onElements });
     for await (const chunk of response.body) splitter.write(chunk as Buffer);
     return { status, body: splitter.end(), rows, length: splitter.length, headers };
   }
@@ -145,7 +149,7 @@ export class Connection {
     this.#files = { ca, cert, key };
     return (this.#agent = new Agent({
       connections: this.connections,
-      maxResponseSize: MAX_RESPONSE_MIB * 1024 ** 2,
+      maxResponseSize: MAX_RESPONSE_BYTES,
       headersTimeout: 0,
       bodyTimeout: 0,
       connect: {

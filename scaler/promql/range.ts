@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { failed, parseJson, parseResult, parseValue, type QueryFailed } from './response.js';
+import { failed, SharedTexts, parseJson, parseResult, parseValue, type QueryFailed } from './response.js';
 
 /** Evaluation times of a range query: `from`, `from + step`, …, `count` of them, in seconds. */
 export interface Grid {
@@ -30,7 +30,7 @@ interface Points {
 }
 
 interface MatrixSeries {
-  readonly labels: Readonly<Record<string, string>>;
+  readonly labels: Record<string, string>;
   readonly points: Points;
   readonly histograms: readonly unknown[] | undefined;
 }
@@ -51,6 +51,7 @@ type Place = (series: MatrixSeries, grid: Grid) => Placed | QueryFailed | undefi
 /** Reads a response with a matrix, whose rows arrive in parts. Never throws. */
 export class MatrixReader {
   readonly #series: RangeSeries[] = [];
+  readonly #texts = new SharedTexts();
   #failed: QueryFailed | undefined;
 
   /** @param place `valuesAt` or `sampleTimesAt` */
@@ -82,7 +83,7 @@ export class MatrixReader {
       const placed = points && this.place({ labels, points, histograms: lists }, this.grid);
       if (!placed) return failed('malformed', `${JSON.stringify(labels)} has an invalid point`);
       if ('ok' in placed) return placed;
-      this.#series.push({ labels, ...placed });
+      this.#series.push({ labels: this.#texts.in(labels), ...placed });
     }
     return undefined;
   }

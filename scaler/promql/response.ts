@@ -71,7 +71,7 @@ export function failed(failure: QueryFailure, message: string): QueryFailed {
 /** Reads a response of `/api/v1/query`, whose rows arrive in parts. Never throws. */
 export class VectorReader {
   readonly #samples: VectorSample[] = [];
-  readonly #texts = new Map<string, string>();
+  readonly #texts = new SharedTexts();
   #failed: QueryFailed | undefined;
 
   rows(text: string): void {
@@ -97,13 +97,18 @@ export class VectorReader {
         return failed('histogram', `${named()} is a native histogram, not a number`);
       const number = value && parseValue(value[1]);
       if (number === undefined) return failed('malformed', `${named()} has no number`);
-      this.#samples.push({ labels: this.#shared(metric), timestamp: value![0], value: number });
+      this.#samples.push({ labels: this.#texts.in(metric), timestamp: value![0], value: number });
     }
     return undefined;
   }
+}
 
-  /** The same labels with texts that rows share: a pod's name is in as many rows as it has series. */
-  #shared(labels: Record<string, string>): Record<string, string> {
+/** Keeps each text once: a pod's name is in as many rows as it has series. */
+export class SharedTexts {
+  readonly #texts = new Map<string, string>();
+
+  /** Replaces the texts in `labels`. */
+  in(labels: Record<string, string>): Readonly<Record<string, string>> {
     for (const [name, text] of Object.entries(labels)) {
       labels[name] = getOrCompute(this.#texts, text, () => text);
     }
