@@ -19,6 +19,8 @@ import { matchersOf, prometheusFlags, prometheusOptions } from './promql/flags.j
 export interface ScalerFlags extends ServiceFlags {
   /** URL at which browsers reach the scaler, if that is not one of its own addresses. */
   readonly externalUrl: URL | undefined;
+  /** Grafana with the dashboards of `grafana/`, which the page links to. */
+  readonly grafanaUrl: URL | undefined;
   readonly rules: readonly string[];
   /** Takes rule files that are empty or cut off, compared with their last good versions. */
   readonly allowTruncated: boolean;
@@ -62,6 +64,7 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
   return {
     ...serviceFlags(options),
     externalUrl: options['web.externalUrl'] as URL | undefined,
+    grafanaUrl: options['grafana.url'] as URL | undefined,
     rules: options['rules'] as string[],
     allowTruncated: options['rules.allowTruncated'] === true,
     prometheus: {
@@ -81,12 +84,7 @@ function command(version: string): Command {
   const description =
     "Chooses replica counts from what each workload's threads are waiting for, and applies them.";
   return serviceCommand(['kernscale-scaler', description, version], ':5001', [
-    flag(
-      '--web.external-url <url>',
-      'URL at which browsers reach the scaler through a proxy or by a name of public DNS',
-      undefined,
-      httpUrl,
-    ),
+    ...pageFlags(),
     flag('--rules <path...>', 'Rule file, folder or pattern; repeatable', ['rules/scaling/*.yaml']),
     flag(
       '--rules.allow-truncated',
@@ -121,6 +119,23 @@ function command(version: string): Command {
     flag('--audit.log <file>', 'Append every decision as a line of JSON to this file; - is standard output'),
     flag('--audit.changes-only', 'Omit decisions from the audit log that repeat the previous one'),
   ]);
+}
+
+function pageFlags() {
+  return [
+    flag(
+      '--web.external-url <url>',
+      'URL at which browsers reach the scaler through a proxy or by a name of public DNS',
+      undefined,
+      httpUrl,
+    ),
+    flag(
+      '--grafana.url <url>',
+      "URL of the Grafana with Kernscale's dashboards, which the page of a workload links to",
+      undefined,
+      httpUrl,
+    ),
+  ];
 }
 
 function httpUrl(text: string): URL {
