@@ -20,6 +20,8 @@ import { matchersOf, prometheusFlags, prometheusOptions } from './promql/flags.j
 export interface ScalerFlags extends ServiceFlags {
   /** URL at which browsers reach the scaler, if that is not one of its own addresses. */
   readonly externalUrl: URL | undefined;
+  /** Grafana with the dashboards of `grafana/`, which the page links to. */
+  readonly grafanaUrl: URL | undefined;
   readonly rules: readonly string[];
   /** Takes rule files that are empty or cut off, compared with their last good versions. */
   readonly allowTruncated: boolean;
@@ -68,6 +70,7 @@ export function parseScalerFlags(argv: readonly string[], version: string): Scal
   return {
     ...serviceFlags(options),
     externalUrl: options['web.externalUrl'] as URL | undefined,
+    grafanaUrl: options['grafana.url'] as URL | undefined,
     rules: options['rules'] as string[],
     allowTruncated: options['rules.allowTruncated'] === true,
     ruleObjects: options['rules.objects'] === true,
@@ -93,12 +96,7 @@ const DESCRIPTION =
 
 function command(version: string): Command {
   return serviceCommand(['kernscale-scaler', DESCRIPTION, version], ':5001', [
-    flag(
-      '--web.external-url <url>',
-      'URL at which browsers reach the scaler through a proxy or by a name of public DNS',
-      undefined,
-      httpUrl,
-    ),
+    ...pageFlags(),
     flag('--rules <path...>', 'Rule file, folder or pattern; repeatable', ['rules/scaling/*.yaml']),
     flag('--rules.allow-truncated', 'Take rule files that have lost their rules or their end'),
     flag('--rules.objects', 'Take rules from the ScalingRule objects of the cluster, too'),
@@ -147,6 +145,23 @@ function budgetFlags(): Option[] {
       'Workloads of one namespace whose replicas may change in a minute; default: any number',
       undefined,
       wholeFromOne,
+    ),
+  ];
+}
+
+function pageFlags(): Option[] {
+  return [
+    flag(
+      '--web.external-url <url>',
+      'URL at which browsers reach the scaler through a proxy or by a name of public DNS',
+      undefined,
+      httpUrl,
+    ),
+    flag(
+      '--grafana.url <url>',
+      "URL of the Grafana with Kernscale's dashboards, which the page of a workload links to",
+      undefined,
+      httpUrl,
     ),
   ];
 }

@@ -249,6 +249,7 @@ export class Service {
       records: this.#records,
       board: this.#board,
       dryRun: flags.dryRun,
+      grafanaUrl: flags.grafanaUrl,
       ruleManager,
       assignments: () => assign(ruleManager.groups, this.#cluster.workloads()),
       registry: this.#metrics.registry,

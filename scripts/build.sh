@@ -60,7 +60,8 @@ page() {
 	local page=$root/scaler/web/page dist=$root/dist/scaler/web/page
 	mkdir -p "$dist"
 	"$root/node_modules/.bin/esbuild" "$page/page.ts" --bundle --minify --format=esm --target=es2022 --log-level=warning \
-		--legal-comments=eof --outdir="$dist" && cp "$page/index.html" "$page/icon.svg" "$dist"
+		--legal-comments=none --outdir="$dist" && cp "$page/index.html" "$page/icon.svg" "$dist" &&
+		(cd "$root/node_modules" && tail -n +1 {preact,htm,uplot,@dagrejs/dagre,@dagrejs/graphlib}/LICENSE) >"$dist/LICENSES.txt"
 }
 
 # Compiled against the type information of one kernel, the programs run on every other that has it. Without, everything

@@ -13,6 +13,8 @@ import { eventStream } from './event-stream.js';
 import { requestBars } from './request-bars.js';
 import { FIELDS, POINT, STATES, type Status } from './row.js';
 
+/** Decisions of one answer that differ from the ones before. */
+const MAX_CHANGES = 100;
 /** Streams of events at once. */
 const MAX_STREAMS = 64;
 
@@ -28,6 +30,8 @@ export interface ApiSources {
   readonly leads: () => boolean;
   /** True if no rule is applied. */
   readonly dryRun: boolean;
+  /** Grafana that the page links to. */
+  readonly grafanaUrl?: URL | undefined;
 }
 
 /** The API: complete decisions for scripts and `explain`; compact rows, their changes and their past for the page. */
@@ -47,6 +51,17 @@ function decisionRoutes(router: Router, { records, ruleManager, clock, problems,
     };
     context.type = 'json';
     context.body = Readable.from(decisionsOf(head, records.list()));
+  });
+  router.get('/api/v1/changes', (context) => {
+    context.set('Cache-Control', 'no-store');
+    const { workload } = context.query;
+    const all = records.changes();
+    const own = workload === undefined ? all : all.filter(({ trace }) => trace.workload === workload);
+    context.body = {
+      changes: own
+        .slice(0, MAX_CHANGES)
+        .map((one) => ({ ...summary(one), outcomeText: OUTCOME_TEXTS[one.outcome] })),
+    };
   });
   router.get('/api/v1/decisions/:namespace/:kind/:name', (context) => {
     const { namespace = '', kind = '', name = '' } = context.params;
@@ -87,11 +102,12 @@ function boardRoutes(router: Router, sources: ApiSources): void {
   });
 }
 
-function statusOf({ board, ruleManager, problems, leads, dryRun }: ApiSources): Status {
+function statusOf({ board, ruleManager, problems, leads, dryRun, grafanaUrl }: ApiSources): Status {
   const intervals = new Map(ruleManager.groups.map(({ name, interval }) => [name, interval]));
   return {
     leader: leads(),
     dryRun,
+    ...(grafanaUrl && { grafana: grafanaUrl.href }),
     rules: ruleManager.ruleCount,
     problems: problems(),
     groups: [...board.rounds].map(([name, at]) => [name, at, intervals.get(name) ?? 0]),

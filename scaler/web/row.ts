@@ -57,6 +57,8 @@ export interface Status {
   readonly leader: boolean;
   /** True if no rule is applied, by the flag `--dry-run`. */
   readonly dryRun: boolean;
+  /** URL of a Grafana with Kernscale's dashboards. */
+  readonly grafana?: string;
   readonly rules: number;
   readonly problems: readonly string[];
   /** Time of the last round and interval of every group with workloads, seconds; 0: an interval that is not known. */

@@ -18,7 +18,7 @@ const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const NO_RULES: Parameters<typeof serveDecisions>[4] = { groups: [], errors: [] };
 
 /** What a page has once it shows something. */
-const READY = '.rows .row, .details, .graph svg, tbody tr';
+const READY = '.rows .row, .details, .graph svg, .changes li, tbody tr';
 
 /** What axe finds on a page, in short. */
 async function violations(page: Page): Promise<string[]> {
@@ -195,7 +195,7 @@ describe("the scaler's page in a browser", function () {
   });
 
   it('shows a workload: its last hour, and its decision as arithmetic', async () => {
-    await open(shop(Date.now() / 1000));
+    await open(shop(Date.now() / 1000), '', [], { groups: shopRules(), errors: [] });
     await row('shop/web').locator('a').click();
     await page.locator('.chart canvas').first().waitFor();
     expect(await page.locator('.chart h3').allInnerTexts()).to.deep.equal([
@@ -207,8 +207,23 @@ describe("the scaler's page in a browser", function () {
     ]);
     await page.locator('.arithmetic').waitFor();
     expect(await page.locator('.arithmetic').innerText()).to.match(/requests\/s × 10\.2 ms of CPU = .*÷/s);
-    expect(await page.locator('main').innerText()).to.contain('What would change it');
+    const text = (await page.locator('main').innerText()).replaceAll('\u00a0', ' ');
+    expect(text).to.contain('Deployment · rule web at rules/scaling/shop.yaml:4');
+    expect(text).to.contain('What would change it');
+    expect(text).to.contain('CPU 10 ms (usually 10 ms) · disk 2 ms (usually 2 ms)');
+    expect(await page.locator('.request .bar').count()).to.equal(2);
     expect(problems).to.deep.equal([]);
+  });
+
+  it('lists what has changed, newest first', async () => {
+    await open(shop(Date.now() / 1000), '#/changes');
+    await page.locator('.changes li').first().waitFor();
+    const [newest] = await page.locator('.changes li').allInnerTexts();
+    expect(newest).to.match(/shop\/payment 2 → 5 .*Not applied: the rule is a dry run/s);
+    await page.goto(`${server.urls[0]!}/#/workload/shop/Deployment/orders`);
+    await page.getByText('Its changes').waitFor();
+    await page.locator('.changes li').first().waitFor();
+    expect(await page.locator('.changes').innerText()).not.to.contain('payment');
   });
 
   it('says of a workload that it does not know that no rule has decided on it', async () => {
@@ -246,7 +261,7 @@ describe("the scaler's page in a browser", function () {
     expect(problems).to.deep.equal([]);
   });
 
-  const PLACES = ['#/', '#/workload/shop/Deployment/checkout', '#/graph', '#/rules'];
+  const PLACES = ['#/', '#/workload/shop/Deployment/checkout', '#/graph', '#/changes', '#/rules'];
   for (const colorScheme of ['light', 'dark'] as const) {
     it(`is accessible on every page, ${colorScheme}`, async () => {
       await page.emulateMedia({ colorScheme });

@@ -7,6 +7,7 @@ import { count } from './words.js';
 const PAGES: readonly (readonly [page: Place['page'], address: string, name: string])[] = [
   ['overview', '#/', 'Workloads'],
   ['graph', '#/graph', 'Who waits'],
+  ['changes', '#/changes', 'Changes'],
   ['rules', '#/rules', 'Rules'],
 ];
 

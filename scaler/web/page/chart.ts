@@ -16,6 +16,7 @@ interface ChartProps {
 export function Chart({ chart, history }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const [pointed, setPointed] = useState<number>();
+  const isDark = useDark();
   useEffect(() => {
     const { current } = place;
     if (!current) return undefined;
@@ -28,7 +29,7 @@ export function Chart({ chart, history }: ChartProps) {
       resized.disconnect();
       plot.destroy();
     };
-  }, [history]);
+  }, [history, isDark]);
   const index = Math.min(pointed ?? Infinity, history.times.length - 1);
   return html`
     <figure class="chart">
@@ -47,6 +48,22 @@ export function Chart({ chart, history }: ChartProps) {
       </figcaption>
     </figure>
   `;
+}
+
+/** A canvas keeps the colours that it was drawn with. */
+function useDark(): boolean {
+  const [query] = useState(() => matchMedia('(prefers-color-scheme: dark)'));
+  const [isDark, setDark] = useState(query.matches);
+  useEffect(() => {
+    const update = () => {
+      setDark(query.matches);
+    };
+    query.addEventListener('change', update);
+    return () => {
+      query.removeEventListener('change', update);
+    };
+  }, []);
+  return isDark;
 }
 
 function draw(

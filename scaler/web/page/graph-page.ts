@@ -15,8 +15,7 @@ interface Answered {
 
 /** Who waits on whom. */
 export function GraphPage({ store }: { readonly store: Store }) {
-  const rounds = store.status?.groups.map(([, at]) => at).join(' ');
-  const { value, error } = useAnswer<Answered>('api/v1/graph', rounds);
+  const { value, error } = useAnswer<Answered>('api/v1/graph', store.rounds);
   const graph = useMemo(() => value && layout(value.edges, value.walks), [value]);
   const harms = new Map([...store.workloads.values()].map(({ key, harm }) => [key, harm]));
   if (error) return html`<p class="notice bad">The graph cannot be shown: ${error}</p>`;

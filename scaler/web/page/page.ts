@@ -4,6 +4,7 @@ import { useEffect, useReducer, useState } from 'preact/hooks';
 import './style.css';
 import { parseAddress, type Place } from './address.js';
 import { Banner } from './banner.js';
+import { Changes } from './changes.js';
 import { follow } from './connection.js';
 import { GraphPage } from './graph-page.js';
 import { Overview } from './overview.js';
@@ -54,6 +55,7 @@ function pageOf(place: Place, at: number) {
     return html`<${WorkloadPage} key=${place.key} store=${store} workloadKey=${place.key} now=${now} />`;
   }
   if (place.page === 'graph') return html`<${GraphPage} store=${store} />`;
+  if (place.page === 'changes') return html`<${Changes} version=${store.rounds} />`;
   if (place.page === 'rules') return html`<${RulesPage} store=${store} now=${now} />`;
   return html`<${Overview} store=${store} selection=${place.selection} now=${now} />`;
 }

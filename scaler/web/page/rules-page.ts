@@ -33,8 +33,7 @@ interface PageProps {
 
 /** The rules in force, by file and group, and what is wrong with the files. */
 export function RulesPage({ store, now }: PageProps) {
-  const rounds = store.status?.groups.map(([, at]) => at).join(' ');
-  const { value, error } = useAnswer<Rules>('api/v1/rules', `${store.status?.rules} ${rounds}`);
+  const { value, error } = useAnswer<Rules>('api/v1/rules', `${store.status?.rules} ${store.rounds}`);
   if (error) return html`<p class="notice bad">The rules cannot be shown: ${error}</p>`;
   if (!value) return html`<p class="empty">Loading …</p>`;
   const { errors, groups } = value;

@@ -56,6 +56,11 @@ export class Store {
     return at === 0 ? (this.status?.groups.find(([name]) => name === group)?.[1] ?? 0) : at;
   }
 
+  /** Differs once any group has had another round. */
+  get rounds(): string {
+    return this.status?.groups.map(([, at]) => at).join(' ') ?? '';
+  }
+
   find(key: string): Workload | undefined {
     for (const workload of this.workloads.values()) if (workload.key === key) return workload;
     return undefined;

@@ -1,8 +1,10 @@
 import { html } from 'htm/preact';
 import { useMemo } from 'preact/hooks';
-import { pathOf } from './address.js';
+import { dashboardAddress, pathOf } from './address.js';
 import { useAnswer } from './answer.js';
+import { Changes } from './changes.js';
 import { Chart } from './chart.js';
+import { RequestBars, type RequestTimes } from './request-bars.js';
 import { isHarmed } from './selection.js';
 import { chartsOf, type Figure } from './series.js';
 import type { Store, Workload } from './store.js';
@@ -11,6 +13,8 @@ import { ago, harmText, MODES, shortName } from './words.js';
 /** What the page reads of a decision at `/api/v1/decisions/NAMESPACE/KIND/NAME`. */
 interface Decision {
   readonly source?: string;
+  /** Absent where no requests are measured. */
+  readonly request?: RequestTimes;
   readonly arithmetic: readonly string[];
   readonly details: readonly {
     readonly title: string;
@@ -36,10 +40,17 @@ export function WorkloadPage({ store, workloadKey, now }: PageProps) {
       <p class="empty">No rule has decided on this workload. <a href="#/">All workloads</a></p>`;
   }
   return html`
-    <${Head} workload=${workload} source=${decision.value?.source} age=${now - at!} />
+    <${Head}
+      workload=${workload}
+      source=${decision.value?.source}
+      age=${now - at!}
+      grafana=${store.status?.grafana}
+    />
     ${decision.error && html`<p class="notice bad">The decision cannot be shown: ${decision.error}</p>`}
     <${LastHour} path=${path} version=${at} />
     ${decision.value && html`<${Steps} decision=${decision.value} />`}
+    <h2>Its changes</h2>
+    <${Changes} workloadKey=${workloadKey} version=${at} />
   `;
 }
 
@@ -47,13 +58,19 @@ interface HeadProps {
   readonly workload: Workload;
   readonly source: string | undefined;
   readonly age: number;
+  readonly grafana: string | undefined;
 }
 
-function Head({ workload, source, age }: HeadProps) {
+function Head({ workload, source, age, grafana }: HeadProps) {
   const { namespace, name, kind, rule, replicas, wanted, min, max, harm, mode, outcome, reason } = workload;
   return html`
     <h2>${namespace}/${name}</h2>
-    <p class="quiet">${kind} · rule ${rule}${source && html` at <code>${source}</code>`}</p>
+    <p class="quiet">
+      ${`${kind} · rule ${rule}`}${source && html`${' at '}<code>${source}</code>`}${
+        grafana &&
+        html`${' · '}<a href=${dashboardAddress(grafana, namespace, name)}>dashboard in Grafana</a>`
+      }
+    </p>
     <p class="summary">
       <strong>${wanted === replicas ? replicas : `${replicas} → ${wanted}`}</strong> replicas of ${min}–${max}
       <span class="class">${workload.class}</span>
@@ -79,7 +96,7 @@ function LastHour({ path, version }: { readonly path: string; readonly version: 
 }
 
 function Steps({ decision }: { readonly decision: Decision }) {
-  const { arithmetic, details, trace } = decision;
+  const { request, arithmetic, details, trace } = decision;
   return html`
     <h2>The decision, step by step</h2>
     ${
@@ -88,6 +105,7 @@ function Steps({ decision }: { readonly decision: Decision }) {
         ${arithmetic.map((line) => html`<li>${line}</li>`)}
       </ol>`
     }
+    ${request && html`<${RequestBars} request=${request} />`}
     <h3>What would change it</h3>
     <p>${trace.wouldChange}.</p>
     <div class="details">

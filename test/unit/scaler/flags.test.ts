@@ -4,6 +4,11 @@ import { parseScalerFlags } from '../../../scaler/flags.js';
 describe('the scaler’s flags', () => {
   const parse = (...argv: string[]) => parseScalerFlags(argv, '1.2.3')!;
 
+  it('have the URL of a Grafana, which none is by default', () => {
+    expect(parse().grafanaUrl).to.equal(undefined);
+    expect(parse('--grafana.url=https://a.example.com/x').grafanaUrl!.pathname).to.equal('/x');
+  });
+
   it('have an external URL, which none is by default', () => {
     expect(parse().externalUrl).to.equal(undefined);
     expect(parse('--web.external-url=https://a.example.com/x').externalUrl!.host).to.equal('a.example.com');

@@ -1,5 +1,10 @@
 import { expect } from 'chai';
-import { addressOf, parseAddress, workloadAddress } from '../../../../../scaler/web/page/address.js';
+import {
+  addressOf,
+  dashboardAddress,
+  parseAddress,
+  workloadAddress,
+} from '../../../../../scaler/web/page/address.js';
 import { EVERYTHING, select } from '../../../../../scaler/web/page/selection.js';
 import { stepLine } from '../../../../../scaler/web/page/sparkline-path.js';
 import type { Workload } from '../../../../../scaler/web/page/store.js';
@@ -71,6 +76,12 @@ describe('addresses of the page', () => {
     expect(parseAddress(workloadAddress(key)).page).to.equal('overview');
     expect(parseAddress('#/workload/a/b/%').page).to.equal('workload');
     expect(parseAddress('#/graph').page).to.equal('graph');
+  });
+
+  it('lead to the dashboard in Grafana, which may be below a path', () => {
+    expect(dashboardAddress('https://example.com/grafana/', 'a b', 'c')).to.equal(
+      'https://example.com/grafana/d/kernscale-workloads?var-namespace=a+b&var-workload=c',
+    );
   });
 });
 
