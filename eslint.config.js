@@ -4,13 +4,7 @@ const CONFIGURATION = ['eslint.config.js', '.dependency-cruiser.js', 'test/unit/
 
 export default tseslint.config(
   {
-    ignores: [
-      '**/dist/',
-      '**/build/',
-      '.cache/',
-      'test/kernel/truth/',
-      'test/kernel/protocols/programs/',
-    ],
+    ignores: ['**/dist/', '**/build/', '.cache/', 'test/kernel/truth/', 'test/kernel/protocols/programs/'],
   },
   ...tseslint.configs.strictTypeChecked,
   {

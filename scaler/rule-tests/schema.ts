@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, text } from '../rules/schema.js';
+import { duration, text } from '../rules/values.js';
 
 /** Shape of a rule test file: that of promtool, plus `workloads` of the cluster and `scale_test`. */
 

@@ -2,7 +2,7 @@ import { isCountable, MOST_COUNTABLE, parseQuantity } from '../../common/quantit
 import type { Path } from '../../common/yaml/document.js';
 import { checkTemplate } from '../promql/template.js';
 import { valueAt } from './findings.js';
-import { checkSignalName, problem } from './problems.js';
+import { checkSignalName, problem } from './checking.js';
 import { RESOURCES, subjectOf } from './resource-signals.js';
 import { targetSchema, type RawTarget } from './schema.js';
 import type { RuleFinding } from './types.js';

@@ -1,47 +1,23 @@
 import { z } from 'zod';
 import { INT32_MAX } from '../core/int.js';
+import {
+  apiVersion,
+  containerName,
+  duration,
+  identifier,
+  kind,
+  objectName,
+  positive,
+  quantity,
+  strings,
+  text,
+  title,
+} from './values.js';
 
 /**
  * The shape of rule files: types, validation and `rules/schema.json` are derived from it. What one value alone cannot
- * show (references, conflicts, PromQL) is in checks.ts. A schema's `error` is what the value must be.
+ * show (references, conflicts, PromQL) is in checks.ts.
  */
-
-const NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
-/** Prometheus duration, largest unit first, with at least one unit: 90s, 5m, 1h30m. */
-const DURATION = /^(?!$)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$/;
-/** Kubernetes quantity that is not negative. */
-const QUANTITY = /^(\d+\.?\d*|\.\d+)([eE][+-]?\d+|[numkMGTPE]|[KMGTPE]i)?$/;
-
-/** Name of an object, apiVersion and kind in Kubernetes; empty ones are reported as such. */
-const OBJECT_NAME = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$/;
-const API_VERSION = /^([-a-z0-9.]+\/)?[a-z0-9]*$/;
-const KIND = /^([a-zA-Z][a-zA-Z0-9]*)?$/;
-/** Text that people read, in metrics, logs and URLs. */
-const TITLE = /^([^\u0000-\u0020\u007f]([^\u0000-\u001f\u007f]*[^\u0000-\u0020\u007f])?)?$/;
-
-const objectNameError = 'a name of Kubernetes: lower-case letters, digits, - and .';
-const titleError = 'text without control characters or spaces around it';
-/** Name of a container: a DNS label. */
-const CONTAINER = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-
-const containerError = 'the name of a container';
-const nameError = 'a name of letters, digits and underscores';
-const durationError = 'a duration such as 90s, 5m or 1h30m';
-const quantityError = 'a number from 0 on or a quantity such as 500m';
-
-export const text = z.string().min(1);
-export const duration = z
-  .string({ error: durationError })
-  .regex(DURATION, durationError)
-  .meta({ title: 'duration' });
-const objectName = text.regex(OBJECT_NAME, objectNameError);
-const title = text.regex(TITLE, titleError);
-const identifier = z.string({ error: nameError }).regex(NAME, nameError).meta({ title: 'name' });
-const positive = z.int().min(1).max(INT32_MAX);
-const quantity = z
-  .union([z.number().min(0), z.string().regex(QUANTITY, quantityError)], { error: quantityError })
-  .meta({ title: 'quantity' });
-const strings = z.record(z.string(), z.string());
 
 const condition = z.strictObject({
   above: z.number().exactOptional().meta({ description: 'The signal must be greater than this' }),
@@ -117,7 +93,7 @@ export const targetSchema = z.strictObject({
   maxAge: duration.exactOptional().meta({
     description: 'With expr, age from which a sample is not acted on; default 45s',
   }),
-  container: z.string({ error: containerError }).regex(CONTAINER, containerError).exactOptional().meta({
+  container: containerName.exactOptional().meta({
     description: 'With cpu or memory, the only container that counts, with its own request',
   }),
   averageUtilization: positive
@@ -167,15 +143,6 @@ export const harmSchema = z
       .meta({ description: 'Rounds in a row with a sign of harm before it counts; default 2' }),
   })
   .meta({ description: 'Signs by which requests show that the workload is harmed' });
-
-const apiVersion = text
-  .regex(API_VERSION, 'an apiVersion of Kubernetes, such as apps/v1')
-  .exactOptional()
-  .meta({ description: 'Default apps/v1; required for kinds other than Deployment and StatefulSet' });
-
-const kind = text
-  .regex(KIND, 'a kind of Kubernetes, such as Deployment')
-  .meta({ description: 'Kind of the workload, with a scale subresource, such as Deployment' });
 
 const scaleTargetRef = z.strictObject({
   apiVersion,
@@ -354,15 +321,3 @@ export type RawDecideStep = z.infer<typeof decideStepSchema>;
 export type RawSignal = z.infer<typeof signalSchema>;
 export type RawBehavior = z.infer<typeof behavior>;
 export type RawScalingRules = z.infer<typeof scalingRules>;
-
-/** Path of the published schema in the repository, for `# yaml-language-server: $schema=`. */
-export const JSON_SCHEMA_PATH = 'rules/schema.json';
-
-/** Identifies the schema to editors and catalogues of schemas, whatever file holds it. */
-const SCHEMA_ID = 'https://kernscale.io/schemas/rules.json';
-
-/** Renders the JSON Schema of a rule file. Draft 7 is what the YAML servers of editors support. */
-export function renderJsonSchema(): string {
-  const schema = z.toJSONSchema(fileSchema, { target: 'draft-7', io: 'input' });
-  return `${JSON.stringify({ $id: SCHEMA_ID, title: 'Kernscale rule file', ...schema }, null, 2)}\n`;
-}

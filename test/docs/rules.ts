@@ -1,4 +1,4 @@
-import { renderJsonSchema } from '../../scaler/rules/schema.js';
+import { renderJsonSchema } from '../../scaler/rules/json-schema.js';
 
 /** The part of JSON Schema that the schema of rule files uses. */
 interface Schema {

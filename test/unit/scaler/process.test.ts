@@ -275,9 +275,8 @@ describe('the process kernscale-scaler', function () {
       expect(refused.status).to.equal(500);
       expect(await refused.text()).to.include(`${rulesFile}:7:9: `);
       expect(await groups(url)).to.deep.equal(['other']);
-      expect(await (await fetch(`${url}/metrics`)).text()).to.match(
-        /kernscale_config_last_reload_successful 0/,
-      );
+      const metrics = await (await fetch(`${url}/metrics`)).text();
+      expect(metrics).to.match(/kernscale_config_last_reload_successful 0/);
     });
 
     it('when the file changes', async () => {

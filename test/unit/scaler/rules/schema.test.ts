@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Ajv, type ValidateFunction } from 'ajv';
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import { JSON_SCHEMA_PATH, renderJsonSchema } from '../../../../scaler/rules/schema.js';
+import { JSON_SCHEMA_PATH, renderJsonSchema } from '../../../../scaler/rules/json-schema.js';
 import { EVERY_DEFAULT, FEWEST_KNOBS, REF, ruleWith, SHORTEST } from './fixtures.js';
 
 describe('rules/schema.json', () => {
