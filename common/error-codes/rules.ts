@@ -144,6 +144,11 @@ export const LINT_CODES: ErrorCodes = {
     cause: 'An earlier rule matches all workloads of this one, so this one never applies.',
     cure: 'Move the narrower rule before the wider one.',
   },
+  LINT_QUERY_PER_WORKLOAD: {
+    cause:
+      'The `expr` of a fleet rule cannot be asked once for all workloads, so each of them costs a query in every round.',
+    cure: 'Use `$namespace` and `$workload` as whole values of `=` matchers in one sum, max, min, avg or count.',
+  },
 };
 
 /** Notes of `kernscale check`. */

@@ -220,16 +220,19 @@ export const idleSchema = z
       .max(INT32_MAX)
       .exactOptional()
       .meta({ description: 'Replicas to sleep with, fewer than minReplicas; default 0' }),
-    activation: z.strictObject({
-      expr: text.meta({
-        description:
-          'PromQL that is above `above` while there is work: one number, or with match one per namespace, workload and workload_kind',
-      }),
-      above: z.number().min(0).exactOptional().meta({ description: 'Default 0' }),
-      maxAge: duration.exactOptional().meta({
-        description: 'Age from which a sample is not acted on, and time without one that wakes; default 45s',
-      }),
-    }),
+    activation: z
+      .strictObject({
+        expr: text.meta({
+          description:
+            'PromQL that is above `above` while there is work: one number, or with match one per namespace, workload and workload_kind',
+        }),
+        above: z.number().min(0).exactOptional().meta({ description: 'Default 0' }),
+        maxAge: duration.exactOptional().meta({
+          description:
+            'Age from which a sample is not acted on, and time without one that wakes; default 45s',
+        }),
+      })
+      .meta({ description: 'What there is to do, whether pods run or not' }),
   })
   .meta({ description: 'Sleep while there is nothing to do: fewer replicas than minReplicas, or none' });
 

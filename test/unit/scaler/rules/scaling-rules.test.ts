@@ -28,7 +28,7 @@ describe('rules of ScalingRule objects', () => {
       scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name: 'cart' },
     });
     expect(fleet).to.deep.include({ scale: 'billing/fleet' });
-    expect((fleet as { match: object }).match).to.deep.include({ namespace: 'billing' });
+    expect((fleet as { match: object }).match).to.deep.include({ namespaces: ['billing'] });
   });
 
   it('are none without objects', () => {
