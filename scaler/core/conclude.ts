@@ -74,7 +74,7 @@ export function conclude(workload: AssessedWorkload, now: number): Decision {
   };
 }
 
-/** What others have done to the replicas. Who changes those of a dry run, or of a workload left to others, is no news. */
+/** What others have done to the replicas. Who changes those of a shadow, or of a workload left to others, is no news. */
 function othersOf(
   { rule, samples, history }: AssessedWorkload,
   now: number,

@@ -16,7 +16,7 @@ export interface Decision {
   readonly trace: Omit<Trace, 'wouldChange'>;
   /** Next history once `replicas` is applied (or equals the current replicas). */
   readonly history: History;
-  /** Next history when it is not applied: dry run, failed write, lost leadership. */
+  /** Next history when it is not applied: shadow, failed write, lost leadership. */
   readonly historyIfNotApplied: History;
 }
 
@@ -60,7 +60,7 @@ export interface Trace {
   readonly schedules?: readonly ScheduleInForce[];
   /** What the annotations of the workload ask for. */
   readonly restrictions?: Restrictions;
-  /** Whom the rule leaves the replicas to. A dry run is decided all the same. */
+  /** Whom the rule leaves the replicas to. A shadow is decided all the same. */
   readonly yields?: Yield;
   readonly stages: StagesTrace;
   readonly bindingConstraint: BindingConstraint;

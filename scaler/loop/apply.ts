@@ -27,7 +27,7 @@ export async function applyAndRecord(
 }
 
 /**
- * Writes a decision to the cluster unless it changes nothing, its rule is a dry run, another process leads, or the budget
+ * Writes a decision to the cluster unless it changes nothing, its rule is a shadow, another process leads, or the budget
  * of changes is spent.
  *
  * The replicas are read again just before: the decision is valid only for the number that it was made from, and

@@ -37,7 +37,7 @@ export interface WorkloadRow {
   readonly class: string;
   /** The cause of harm, `signs` while they have not lasted long enough, or empty. */
   readonly harm: string;
-  /** Whose the replicas are: empty for the rule's, `shadow` for a dry run, or whom they are left to. */
+  /** Whose the replicas are: empty for the rule's, `shadow` for a shadow rule, or whom they are left to. */
   readonly mode: string;
   /** Time of the decision, seconds since the epoch; 0: that of the last round of its group. */
   readonly at: number;

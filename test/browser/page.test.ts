@@ -129,7 +129,7 @@ describe("the scaler's page in a browser", function () {
     const bar = row('shop/orders').locator('.bar');
     expect(await bar.getAttribute('aria-label')).to.equal('disk 94 %, on a CPU 6 %, other processes 1 %');
     expect(await row('shop/web').locator('.harm').count()).to.equal(0);
-    expect(await page.locator('#notices').innerText()).to.contain('Shadow: 1 workload of dry-run rules');
+    expect(await page.locator('#notices').innerText()).to.contain('Shadow: 1 workload of shadow rules');
     expect(problems).to.deep.equal([]);
   });
 

@@ -44,7 +44,7 @@ export function notices(store: Store, at: number): Notice[] {
   if (status.dryRun) {
     found.push({ level: 'info', text: 'Dry run (--dry-run): this scaler decides and changes no replicas.' });
   } else if (shadows > 0) {
-    const text = `Shadow: ${count(shadows, 'workload')} of dry-run rules ${shadows === 1 ? 'is' : 'are'} decided on, and not changed.`;
+    const text = `Shadow: ${count(shadows, 'workload')} of shadow rules ${shadows === 1 ? 'is' : 'are'} decided on, and not changed.`;
     found.push({ level: 'info', text });
   }
   return found;

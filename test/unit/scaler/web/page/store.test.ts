@@ -87,7 +87,7 @@ describe("the page's store", () => {
     expect(texts(50)).to.deep.equal([
       'bad: Prometheus is away.',
       'info: Another scaler is the leader and changes replicas; this one shows what it would do.',
-      'info: Shadow: 1 workload of dry-run rules is decided on, and not changed.',
+      'info: Shadow: 1 workload of shadow rules is decided on, and not changed.',
     ]);
     store.apply({ now: 1000, status: { ...STATUS, dryRun: true } }, 50);
     expect(texts(50)).to.deep.equal([
