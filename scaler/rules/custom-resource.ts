@@ -34,6 +34,11 @@ const RULE_VALIDATIONS: readonly Validation[] = [
     rule: '!has(self.minReplicas) || self.minReplicas <= self.maxReplicas',
     message: 'minReplicas must not be greater than maxReplicas',
   },
+  { rule: '!has(self.target) || !has(self.targets)', message: 'a rule has either target or targets' },
+  {
+    rule: "!has(self.mode) || !has(self.dryRun) || self.dryRun == (self.mode == 'shadow')",
+    message: 'mode and dryRun contradict each other',
+  },
 ];
 const TARGET_VALIDATION: Validation = {
   rule: `[${AIMS.map((aim) => `has(self.${aim})`).join(', ')}].filter(given, given).size() <= 1`,
