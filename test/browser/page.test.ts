@@ -219,7 +219,7 @@ describe("the scaler's page in a browser", function () {
     await open(shop(Date.now() / 1000), '#/changes');
     await page.locator('.changes li').first().waitFor();
     const [newest] = await page.locator('.changes li').allInnerTexts();
-    expect(newest).to.match(/shop\/payment 2 → 5 .*Not applied: the rule is a dry run/s);
+    expect(newest).to.match(/shop\/payment 2 → 5 .*Not applied: the rule is in shadow mode/s);
     await page.goto(`${server.urls[0]!}/#/workload/shop/Deployment/orders`);
     await page.getByText('Its changes').waitFor();
     await page.locator('.changes li').first().waitFor();

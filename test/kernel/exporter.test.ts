@@ -270,7 +270,7 @@ describe('kernscale-exporter on this kernel', function () {
     expect(await value(url, /^kernscale_probe_attached\{probe="(tcp|sampling)".* 1$/)).to.equal(undefined);
   });
 
-  it('exits with a one-line error when its port is taken', async () => {
+  it('exits with an error and where to read on when its port is taken', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
@@ -280,6 +280,7 @@ describe('kernscale-exporter on this kernel', function () {
     expect(status).to.equal(1);
     expect(exporter.log.trim().split('\n')).to.deep.equal([
       `kernscale-exporter: another process is listening on 127.0.0.1:${port}; stop it or choose another with --web.listen-address [PORT_BUSY]`,
+      'see docs/errors.md#port_busy',
     ]);
   });
 });

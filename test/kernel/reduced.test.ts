@@ -124,7 +124,8 @@ describe('a node whose threads cannot be seen', function () {
       expect(await (await fetch(`${url}/-/ready`)).text()).to.include(says);
       const page = await fetch(url, { headers: { accept: 'text/html' } });
       expect(await page.text())
-        .to.include(`Reduced mode (${reason})`)
+        .to.include('<h2>Reduced mode</h2>')
+        .and.include(`(${reason})`)
         .and.include(says);
       expect(await exporter.stop('SIGTERM')).to.equal(0);
     });
