@@ -17,7 +17,7 @@ const scaleEvents = z.array(z.object({ change: z.int().min(1), at: seconds, outd
 
 const digest = z.looseObject({
   origin: seconds,
-  buckets: z.record(z.string(), z.tuple([z.number(), z.number()])),
+  buckets: z.array(z.number()).refine((numbers) => numbers.length % 3 === 0),
 }) satisfies z.ZodType<Digest>;
 
 const usual = z.looseObject({

@@ -6,14 +6,21 @@
 export interface Digest {
   /** Time at which a value has the weight 1, seconds since the epoch. */
   readonly origin: number;
-  /** Weight and weighted sum by bucket: 0.1 is in bucket `-24`, what is practically zero in bucket `zero`. */
-  readonly buckets: Readonly<Record<string, readonly [weight: number, sum: number]>>;
+  /**
+   * Number, weight and weighted sum of each bucket, in turns and in order: 0.1 is in bucket -24. Flat, because a large fleet
+   * has hundreds of thousands of digests.
+   */
+  readonly buckets: readonly number[];
 }
 
-export const EMPTY_DIGEST: Digest = { origin: 0, buckets: {} };
+export const EMPTY_DIGEST: Digest = { origin: 0, buckets: [] };
 
 const WIDTH = Math.log(1.1);
 const SMALLEST = 1e-7;
+/** Bucket of what is practically zero. */
+const ZERO = -1000;
+/** Numbers of a bucket. */
+const STRIDE = 3;
 /** Seconds in which a weight halves: a day ago weighs an eighth. */
 const HALF_LIFE = 8 * 3600;
 /** Half-lives after which the weights are expressed for a new origin. */
@@ -23,46 +30,46 @@ const NEGLIGIBLE = 1e-4;
 
 /** The digest with one more value. */
 export function addValue(digest: Digest, value: number, now: number): Digest {
-  const { origin, buckets } = isEmpty(digest) ? { origin: now, buckets: {} } : renewed(digest, now);
-  const bucket = value < SMALLEST ? 'zero' : String(Math.round(Math.log(value) / WIDTH));
+  const { origin, buckets } = isEmpty(digest) ? { origin: now, buckets: [] } : renewed(digest, now);
+  const bucket = value < SMALLEST ? ZERO : Math.round(Math.log(value) / WIDTH);
   const weight = 2 ** ((now - origin) / HALF_LIFE);
-  const [before, sum] = buckets[bucket] ?? [0, 0];
-  return { origin, buckets: { ...buckets, [bucket]: [before + weight, sum + weight * value] } };
+  let at = 0;
+  while (at < buckets.length && buckets[at]! < bucket) at += STRIDE;
+  const isKnown = buckets[at] === bucket;
+  const [before, sum] = isKnown ? [buckets[at + 1]!, buckets[at + 2]!] : [0, 0];
+  const added = [bucket, before + weight, sum + weight * value];
+  const rest = buckets.slice(isKnown ? at + STRIDE : at);
+  return { origin, buckets: [...buckets.slice(0, at), ...added, ...rest] };
 }
 
 /** The value below which a fraction of the weight lies; undefined for an empty digest. */
 export function quantile({ buckets }: Digest, fraction: number): number | undefined {
-  const sorted = Object.values(buckets).sort((a, b) => meanOf(a) - meanOf(b));
   let total = 0;
-  for (const [weight] of sorted) total += weight;
+  for (let at = 0; at < buckets.length; at += STRIDE) total += buckets[at + 1]!;
   let below = 0;
-  for (const bucket of sorted) {
-    below += bucket[0];
-    if (below >= fraction * total) return meanOf(bucket);
+  for (let at = 0; at < buckets.length; at += STRIDE) {
+    const weight = buckets[at + 1]!;
+    below += weight;
+    if (below >= fraction * total) return buckets[at + 2]! / weight;
   }
   return undefined;
 }
 
-function meanOf([weight, sum]: readonly [weight: number, sum: number]): number {
-  return sum / weight;
-}
-
 export function isEmpty({ buckets }: Digest): boolean {
-  for (const _ in buckets) return false;
-  return true;
+  return buckets.length === 0;
 }
 
 function renewed(digest: Digest, now: number): Digest {
   const age = (now - digest.origin) / HALF_LIFE;
   if (age < LONGEST_RUN) return digest;
+  const { buckets } = digest;
   const scale = 2 ** -age;
-  const buckets = Object.entries(digest.buckets);
-  const heaviest = Math.max(...buckets.map(([, [weight]]) => weight));
-  const kept = buckets.filter(([, [weight]]) => weight > NEGLIGIBLE * heaviest);
-  return {
-    origin: now,
-    buckets: Object.fromEntries(
-      kept.map(([bucket, [weight, sum]]) => [bucket, [weight * scale, sum * scale]]),
-    ),
-  };
+  let heaviest = 0;
+  for (let at = 0; at < buckets.length; at += STRIDE) heaviest = Math.max(heaviest, buckets[at + 1]!);
+  const kept: number[] = [];
+  for (let at = 0; at < buckets.length; at += STRIDE) {
+    const [bucket, weight, sum] = [buckets[at]!, buckets[at + 1]!, buckets[at + 2]!];
+    if (weight > NEGLIGIBLE * heaviest) kept.push(bucket, weight * scale, sum * scale);
+  }
+  return { origin: now, buckets: kept };
 }
