@@ -20,7 +20,7 @@ import { FleetPrometheus } from './size-prometheus.js';
 
 const INTERVAL = 15;
 /** As the manifests set it. */
-const HEAP_MIB = 400;
+const HEAP_MIB = 512;
 /** Its metrics are read as often as Prometheus would. */
 const SCRAPE_MS = 15_000;
 const PATIENCE_SECONDS = 900;
