@@ -128,7 +128,8 @@ export class Fields {
   }
 }
 
-function isObject(value: unknown): value is Json {
+/** True for a mapping: neither null nor a list. */
+export function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

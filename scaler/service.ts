@@ -22,7 +22,7 @@ import { recallReplicas, type PastReplicas } from './loop/recall.js';
 import { DecisionRecords } from './loop/record.js';
 import { RuleStatuses } from './loop/rule-statuses.js';
 import type { RuleManager } from './rules/rule-manager.js';
-import { ruleErrors, loadScalingRules } from './rules/scaling-rules.js';
+import { checkScalingRules, loadScalingRules, ruleErrors } from './rules/scaling-rules.js';
 import { Scaler } from './loop/scaler.js';
 import { restoreAtStart } from './restore.js';
 import { PrometheusClient, type PrometheusOptions } from './promql/client.js';
@@ -235,7 +235,7 @@ export class Service {
     if (!this.#scalingRules) return;
     const rules = this.#scalingRules.list();
     // A round does not wait for it.
-    void this.#statuses.update(rules, loadScalingRules(rules).errors, this.#records.list(), this.#now());
+    void this.#statuses.update(rules, checkScalingRules(rules).errors, this.#records.list(), this.#now());
   }
 
   async #drain(): Promise<void> {

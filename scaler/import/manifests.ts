@@ -1,3 +1,4 @@
+import { isObject } from '../../common/fields.js';
 import type { Position, YamlDocument } from '../../common/yaml/document.js';
 
 /** Kinds of autoscalers that a rule can replace. */
@@ -46,8 +47,4 @@ function kindOf({ kind, apiVersion }: Readonly<Record<string, unknown>>): Manife
   const group = typeof apiVersion === 'string' ? apiVersion.split('/')[0] : undefined;
   const known = Object.keys(GROUPS) as Manifest['kind'][];
   return known.find((name) => name === kind && GROUPS[name] === group);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

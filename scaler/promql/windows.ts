@@ -1,3 +1,4 @@
+import { mapValues } from '../../common/map-values.js';
 import {
   alive,
   histogramRate,
@@ -156,8 +157,4 @@ function perWorkload(rates: string): string {
 
 function perPeer(rates: string): string {
   return `sum by (${WORKLOAD}, peer) (${rates})`;
-}
-
-function mapValues(record: Readonly<Record<string, string>>, map: (value: string) => string) {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
 }

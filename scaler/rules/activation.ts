@@ -1,9 +1,8 @@
 import { parseDuration } from '../../common/duration.js';
 import type { Idle } from '../core/types.js';
+import { fillMaxAge } from './max-age.js';
 import type { RawIdle, RawRule } from './schema.js';
 import type { SignalQuery } from './types.js';
-
-export const DEFAULT_MAX_AGE = 45;
 
 /** The signals by which workloads wake: one for each rule with `idle`. */
 export function activationSignals(rules: readonly RawRule[]): Record<string, SignalQuery> {
@@ -12,7 +11,7 @@ export function activationSignals(rules: readonly RawRule[]): Record<string, Sig
     const { expr, maxAge } = rule.idle.activation;
     const query = {
       expr: rule.scaleTargetRef ? labelled(expr, rule.scaleTargetRef) : expr,
-      maxAge: maxAge === undefined ? DEFAULT_MAX_AGE : parseDuration(maxAge),
+      maxAge: fillMaxAge(maxAge),
       byNewest: true,
       isBuiltIn: false,
     } as const;

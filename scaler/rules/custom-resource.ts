@@ -1,5 +1,7 @@
 import { stringify } from 'yaml';
 import { z } from 'zod';
+import { isObject } from '../../common/fields.js';
+import { mapValues } from '../../common/map-values.js';
 import { ruleSchema } from './schema.js';
 
 export const SCALING_RULE = {
@@ -127,8 +129,8 @@ function structural(schema: Schema): Schema {
     ...patternOf(rest['pattern']),
     ...(fields && { properties: mapValues(fields, structural) }),
     ...(fields && AIMS.every((aim) => aim in fields) && { 'x-kubernetes-validations': [TARGET_VALIDATION] }),
-    ...(isSchema(items) && { maxItems: MAX_ITEMS, items: structural(items) }),
-    ...(isSchema(additionalProperties) && { additionalProperties: structural(additionalProperties) }),
+    ...(isObject(items) && { maxItems: MAX_ITEMS, items: structural(items) }),
+    ...(isObject(additionalProperties) && { additionalProperties: structural(additionalProperties) }),
   };
 }
 
@@ -191,12 +193,4 @@ function withoutFields(schema: Schema, ...names: readonly string[]): Schema {
 
 function without<T>(record: Readonly<Record<string, T>>, ...names: readonly string[]): Record<string, T> {
   return Object.fromEntries(Object.entries(record).filter(([name]) => !names.includes(name)));
-}
-
-function mapValues(record: Fields, map: (schema: Schema) => Schema): Record<string, Schema> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
-}
-
-function isSchema(value: unknown): value is Schema {
-  return typeof value === 'object' && value !== null;
 }

@@ -1,4 +1,5 @@
 import { own } from '../../common/own.js';
+import { mapValues } from '../../common/map-values.js';
 import { parseDuration } from '../../common/duration.js';
 import { parseQuantity } from '../../common/quantity.js';
 import { DEFAULT_TOLERANCE } from '../core/replica-calculator.js';
@@ -36,7 +37,8 @@ import type {
   RawSchedule,
   RawTarget,
 } from './schema.js';
-import { activationSignals, DEFAULT_MAX_AGE, fillIdle } from './activation.js';
+import { activationSignals, fillIdle } from './activation.js';
+import { DEFAULT_MAX_AGE, fillMaxAge } from './max-age.js';
 import { limitsOf, ownSignals, sharedOwn } from './own-signals.js';
 import { resourceSignals, subjectOf } from './resource-signals.js';
 import type { FleetRule, OwnSignal, RuleGroup, SignalQuery, WorkloadMatch, WorkloadRule } from './types.js';
@@ -208,7 +210,7 @@ function fillSignals(group: RawGroup, objectives: readonly Objective[]): Record<
     const toldBy = isBuiltIn ? own(TOLD_BY, name) : undefined;
     return {
       expr,
-      maxAge: maxAge === undefined ? DEFAULT_MAX_AGE : parseDuration(maxAge),
+      maxAge: fillMaxAge(maxAge),
       isBuiltIn,
       ...(toldBy && { toldBy }),
       ...(isBuiltIn && requests.has(name) && { isToldByPods: true }),
@@ -314,12 +316,4 @@ function defaultSteps(targets: readonly Target[]): DecideStep[] {
     { bound: 'dependency', action: 'follow', ...common },
     { bound: 'lock', action: 'step', ...common },
   ];
-}
-
-function mapValues<Name extends string, T, U>(
-  record: Readonly<Record<Name, T>>,
-  map: (value: T, name: string) => U,
-): Record<Name, U> {
-  const entries = Object.entries<T>(record).map(([name, value]) => [name, map(value, name)]);
-  return Object.fromEntries(entries) as Record<Name, U>;
 }

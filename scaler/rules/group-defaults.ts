@@ -1,3 +1,4 @@
+import { isObject } from '../../common/fields.js';
 import type { Path } from '../../common/yaml/document.js';
 import { valueAt } from './findings.js';
 import type { RawGroup } from './schema.js';
@@ -24,14 +25,14 @@ export function withDefaults(group: RawGroup): RawGroup {
 /** A rule as `withDefaults` fills it in, whether it is valid or not. */
 export function rawWithDefaults(rule: unknown, rawGroup: unknown): unknown {
   const defaults = valueAt(rawGroup, ['defaults']);
-  return isMapping(rule) && isMapping(defaults) ? { ...fieldsFor(rule, defaults), ...rule } : rule;
+  return isObject(rule) && isObject(defaults) ? { ...fieldsFor(rule, defaults), ...rule } : rule;
 }
 
 /** The finding at the field of `defaults` that it is about, where the rule has no such field of its own. */
 export function atDefaults(finding: RuleFinding, rule: unknown, rulePath: Path): RuleFinding {
   const within = finding.path.slice(rulePath.length);
   const [field] = within;
-  if (field === undefined || !isMapping(rule) || Object.hasOwn(rule, field)) return finding;
+  if (field === undefined || !isObject(rule) || Object.hasOwn(rule, field)) return finding;
   return { ...finding, path: [...rulePath.slice(0, 2), 'defaults', ...within] };
 }
 
@@ -40,8 +41,4 @@ function fieldsFor<T extends Fields>(rule: Fields, defaults: T): Partial<T> {
   const excluded = [...OWN, ...replaced.flat()];
   const given = Object.entries(defaults).filter(([field]) => !excluded.includes(field));
   return Object.fromEntries(given) as Partial<T>;
-}
-
-function isMapping(value: unknown): value is Fields {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }

@@ -1,14 +1,12 @@
-import { parseDuration } from '../../common/duration.js';
 import { ofFleet } from '../promql/fleet-template.js';
 import { longestRange } from '../promql/syntax.js';
 import { ofWorkload, variablesIn } from '../promql/template.js';
+import { fillMaxAge } from './max-age.js';
 import type { RawGroup, RawRule, RawTarget } from './schema.js';
 import type { OwnSignal, RuleGroup } from './types.js';
 
-const DEFAULT_MAX_AGE = 45;
-
 /** Targets of a rule with an expression of their own, by the signal that it defines. */
-export function ownExpressions({
+function ownExpressions({
   target,
   targets,
 }: Pick<RawRule, 'target' | 'targets'>): [string, RawTarget & { expr: string }][] {
@@ -30,7 +28,7 @@ function ownSignal(rule: RawRule, { expr, maxAge }: RawTarget & { expr: string }
   const whole = wholeExpression(rule, expr);
   return {
     expr: whole ?? expr,
-    maxAge: maxAge === undefined ? DEFAULT_MAX_AGE : parseDuration(maxAge),
+    maxAge: fillMaxAge(maxAge),
     isBuiltIn: false,
     ...(whole === undefined && { template: expr }),
   };

@@ -1,3 +1,4 @@
+import { isObject } from '../../common/fields.js';
 import { workloadKey, type WorkloadKey } from '../core/types.js';
 import { MATCH_SCOPES, SCALING_RULE } from './custom-resource.js';
 import { resolveGroup } from './defaults.js';
@@ -34,8 +35,16 @@ type Checked = { readonly rule: RawRule } | { readonly errors: readonly string[]
 /** Objects are replaced, never changed, so each version is checked once. */
 const checked = new WeakMap<ScalingRule, Checked>();
 
-/** Checks the objects by what rule files are checked by. Of two that name one workload, the older one scales it. */
+/** Loads the objects by what rule files are loaded by. */
 export function loadScalingRules(objects: readonly ScalingRule[]): LoadedScalingRules {
+  const { rules, errors } = checkScalingRules(objects);
+  return { group: rules.length === 0 ? undefined : groupOf(rules), errors };
+}
+
+/** Tells rules from errors, without loading anything. Of two that name one workload, the older one scales it. */
+export function checkScalingRules(
+  objects: readonly ScalingRule[],
+): Pick<LoadedScalingRules, 'errors'> & { readonly rules: readonly RawRule[] } {
   const rules: RawRule[] = [];
   const errors = new Map<string, readonly string[]>();
   const owners = new Map<WorkloadKey, string>();
@@ -55,7 +64,7 @@ export function loadScalingRules(objects: readonly ScalingRule[]): LoadedScaling
     if (key) owners.set(key, name);
     rules.push(result.rule);
   }
-  return { group: rules.length === 0 ? undefined : groupOf(rules), errors };
+  return { rules, errors };
 }
 
 /** A line for each error. */
@@ -118,9 +127,7 @@ function scopesIn(
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : {};
+  return isObject(value) ? value : {};
 }
 
 function byAge(a: ScalingRule, b: ScalingRule): number {
